@@ -1,0 +1,54 @@
+//! The one file that knows where atomics, `Arc` and `UnsafeCell` come from: `core` and `alloc`, `portable-atomic` on
+//! targets without compare-and-swap, or `loom` when a model checks the code. Everything else imports from here.
+
+#[cfg(all(not(aiter_loom), not(feature = "portable-atomic")))]
+mod imp {
+    pub(crate) use alloc::sync::Arc;
+    pub(crate) use core::sync::atomic::{AtomicPtr, AtomicUsize};
+}
+
+#[cfg(all(not(aiter_loom), feature = "portable-atomic"))]
+mod imp {
+    pub(crate) use portable_atomic::{AtomicPtr, AtomicUsize};
+    pub(crate) use portable_atomic_util::Arc;
+}
+
+#[cfg(aiter_loom)]
+mod imp {
+    pub(crate) use loom::cell::UnsafeCell;
+    pub(crate) use loom::sync::Arc;
+    pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicUsize};
+}
+
+#[cfg(not(aiter_loom))]
+mod cell {
+    /// `core::cell::UnsafeCell` behind the interface of `loom::cell::UnsafeCell`, so that models see every access.
+    #[derive(Debug)]
+    #[repr(transparent)]
+    pub(crate) struct UnsafeCell<T: ?Sized>(core::cell::UnsafeCell<T>);
+
+    impl<T> UnsafeCell<T> {
+        pub(crate) const fn new(value: T) -> Self {
+            Self(core::cell::UnsafeCell::new(value))
+        }
+    }
+
+    impl<T: ?Sized> UnsafeCell<T> {
+        /// Lends the value for reading. Whoever dereferences the pointer answers for there being no writer.
+        #[inline(always)]
+        pub(crate) fn with<R>(&self, f: impl FnOnce(*const T) -> R) -> R {
+            f(self.0.get())
+        }
+
+        /// Lends the value for writing. Whoever dereferences the pointer answers for there being no other access.
+        #[inline(always)]
+        pub(crate) fn with_mut<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
+            f(self.0.get())
+        }
+    }
+}
+
+#[cfg(not(aiter_loom))]
+pub(crate) use cell::UnsafeCell;
+pub(crate) use core::sync::atomic::Ordering;
+pub(crate) use imp::*;

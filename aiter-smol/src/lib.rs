@@ -1,0 +1,4 @@
+//! [`aiter_core`] on smol.
+#![forbid(unsafe_code)]
+
+pub use aiter_core::*;
