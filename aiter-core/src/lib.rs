@@ -6,8 +6,12 @@
 
 extern crate alloc;
 
+mod list;
 mod push;
-#[allow(dead_code)]
 mod sync;
+mod wake;
 
-pub use push::{PushAiter, Pusher, Stopped, TryNextError, push_aiter};
+pub use list::Statistics;
+pub use push::{
+    AvailableIter, PushAiter, Pusher, Stopped, TryNextError, push_aiter, push_aiter_with,
+};

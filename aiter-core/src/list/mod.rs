@@ -1,0 +1,358 @@
+//! The lock-free push list: an unbounded queue of blocks that any number of writers extend and any number of readers
+//! follow, each at a pace of its own.
+//!
+//! A ladder, one concern a rung: [`block`] (slots and their state words) ← this file (tail, reclamation) ← [`cursor`]
+//! (a place in the chain) ← [`reader`] and [`writer`] (the handles). `docs/DESIGN.md` has the states, the orderings and the
+//! arguments; comments here name each access's partner.
+#![allow(unsafe_code)]
+
+mod block;
+mod cursor;
+#[cfg(all(test, aiter_loom))]
+mod models;
+mod orphan;
+mod reader;
+#[cfg(all(test, not(aiter_loom)))]
+mod tests;
+mod writer;
+
+pub(crate) use cursor::Peek;
+pub(crate) use reader::{Look, Reader};
+pub(crate) use writer::Writer;
+
+use crate::{
+    sync::{Arc, AtomicPtr, AtomicUsize, Ordering::*},
+    wake::Seats,
+};
+use block::{Block, Head, Next, Position, SLOTS, UNOBSERVED, ahead, distance};
+use core::ptr::{self, NonNull};
+use orphan::Orphan;
+
+/// Flag in the tail word: no slot is reserved any more.
+const CLOSED: usize = 1;
+/// Flag in the count of writers: `Reader::writer` may make one at any time.
+const OPEN: usize = 1 << (usize::BITS - 1);
+
+/// What all handles of a list share. Fields that writers change stand apart from those that readers change.
+#[repr(C)]
+pub(crate) struct List<T> {
+    /// The position of the next slot to be reserved, and [`CLOSED`].
+    tail: AtomicUsize,
+    /// A block near the tail: where writers start to look for theirs.
+    tail_block: AtomicPtr<Head<T>>,
+    /// A block to be used again.
+    spare: AtomicPtr<Block<T>>,
+    /// Slots published without an item, in all.
+    skipped: AtomicUsize,
+    /// Where the list ended, once `CLOSED`; see [`List::statistics`].
+    end: AtomicUsize,
+
+    /// Live writers, and [`OPEN`].
+    writers: AtomicUsize,
+    /// Live readers. At zero the list takes no items any more.
+    readers: AtomicUsize,
+    /// `T::clone`, from the first fork on.
+    clone: AtomicPtr<()>,
+    orphan: Orphan<T>,
+    root: Head<T>,
+
+    seats: Seats,
+}
+
+// SAFETY: items are moved between threads (`T: Send`), and shared only through readers, whose own bounds answer for it:
+// forking asks for `T: Sync`. All else is atomics.
+unsafe impl<T: Send> Send for List<T> {}
+// SAFETY: as above.
+unsafe impl<T: Send> Sync for List<T> {}
+
+/// A list with its first two handles.
+pub(crate) fn list<T>() -> (Writer<T>, Reader<T>) {
+    let list = Arc::new(List {
+        tail: AtomicUsize::new(0),
+        tail_block: AtomicPtr::new(ptr::null_mut()),
+        spare: AtomicPtr::new(ptr::null_mut()),
+        skipped: AtomicUsize::new(0),
+        end: AtomicUsize::new(0),
+        writers: AtomicUsize::new(1),
+        readers: AtomicUsize::new(1),
+        clone: AtomicPtr::new(ptr::null_mut()),
+        orphan: Orphan::new(),
+        root: Head::root(),
+        seats: Seats::new(),
+    });
+    list.tail_block.store(list.root().as_ptr(), Relaxed);
+    (Writer::new(list.clone()), Reader::first(list))
+}
+
+/// How a list stands, in items. Taken while others push and take, the figures may be a few items apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Statistics {
+    /// Items pushed since the list was made. It wraps with the list's positions: after `usize::MAX / 2` items.
+    pub pushed: usize,
+    /// Items taken by the consumer that is furthest ahead.
+    pub taken: usize,
+    /// Items that no consumer has taken yet.
+    pub waiting: usize,
+    /// Items that the slowest consumer has still to take.
+    pub lag: usize,
+}
+
+impl<T> List<T> {
+    fn root(&self) -> NonNull<Head<T>> {
+        NonNull::from(&self.root)
+    }
+
+    /// Finds the block of a position, and the slot in it. Blocks on the way are made if need be; nobody is waited for.
+    ///
+    /// # Safety
+    /// The position was reserved by the caller and is not published yet: that keeps its block, and every block the way
+    /// leads over, from being freed.
+    unsafe fn locate(&self, position: Position) -> (NonNull<Block<T>>, usize) {
+        // Ordering: Acquire pairs with the Release in `advance_tail`: the block is seen whole.
+        let mut at = self.tail_block.load(Acquire);
+        loop {
+            // SAFETY: reserved before `tail_block` was read, so `observed` keeps the block (see `reclaim`).
+            let head = unsafe { &*at };
+            let slot = distance(head.start, position);
+            if slot < 0 {
+                at = head.prev.load(Relaxed);
+            } else if (slot as usize) < SLOTS {
+                // SAFETY: not null; and a head with a slot in reach is that of a block, as the root's are all taken.
+                return (unsafe { NonNull::new_unchecked(at) }.cast(), slot as usize);
+            } else {
+                at = self.follow(head).cast().as_ptr();
+            }
+        }
+    }
+
+    /// The block after `head`, made if need be; and moves the tail block there.
+    #[cold]
+    fn follow(&self, head: &Head<T>) -> NonNull<Block<T>> {
+        let next = match head.next() {
+            Next::Block(next) => next,
+            _ => {
+                let fresh = self.fresh_block(NonNull::from(head));
+                match head.link(fresh) {
+                    Ok(()) => fresh,
+                    Err(other) => {
+                        // SAFETY: `fresh` was not linked and holds nothing.
+                        unsafe { self.recycle(fresh) };
+                        other
+                    }
+                }
+            }
+        };
+        self.advance_tail(head, next);
+        next
+    }
+
+    fn advance_tail(&self, head: &Head<T>, next: NonNull<Block<T>>) {
+        let (from, to) = (ptr::from_ref(head).cast_mut(), next.cast().as_ptr());
+        // Ordering: Release publishes the block to writers; Acquire orders the look at the tail after it.
+        if self
+            .tail_block
+            .compare_exchange(from, to, AcqRel, Relaxed)
+            .is_ok()
+        {
+            // Ordering: a read-modify-write, in one order with the reservations. A writer that reserves after it
+            // synchronizes with it, and then finds the tail block moved on. So whoever finds `head` as the tail block
+            // holds a slot before `observed`. Release is for `reclaim`.
+            let tail = self.tail.fetch_add(0, AcqRel);
+            head.observed.store(tail & !CLOSED, Release);
+        }
+    }
+
+    fn fresh_block(&self, prev: NonNull<Head<T>>) -> NonNull<Block<T>> {
+        if !self.spare.load(Relaxed).is_null() {
+            // Ordering: Acquire pairs with the Release in `recycle`.
+            if let Some(spare) = NonNull::new(self.spare.swap(ptr::null_mut(), Acquire)) {
+                // SAFETY: a spare block holds nothing, and the swap made it ours.
+                unsafe { Block::reset(spare, prev) };
+                return spare;
+            }
+        }
+        Block::after(prev)
+    }
+
+    /// Keeps the block for later, or frees it.
+    ///
+    /// # Safety
+    /// Nobody else can reach the block, and it holds no items.
+    unsafe fn recycle(&self, block: NonNull<Block<T>>) {
+        // Ordering: Release pairs with the Acquire in `fresh_block`.
+        if self
+            .spare
+            .compare_exchange(ptr::null_mut(), block.as_ptr(), Release, Relaxed)
+            .is_err()
+        {
+            // SAFETY: by the contract.
+            unsafe { Block::free(block) };
+        }
+    }
+
+    /// Frees the retired blocks before `head` that no writer can be in: those whose `observed` has been passed.
+    ///
+    /// A writer in such a block reserved a slot before `observed` and has not published it; no reader passes it.
+    ///
+    /// # Safety
+    /// Only the caller is in `head` or retires it; every slot before `passed` was seen published.
+    unsafe fn reclaim(&self, head: NonNull<Head<T>>, passed: Position) {
+        // SAFETY: the caller keeps `head`.
+        let mut link = unsafe { &head.as_ref().prev };
+        // The latest first: while it has to stay, looking at all others each time would cost more than they do.
+        let is_passed = |retired: NonNull<Head<T>>| {
+            // SAFETY: a retired block is freed here alone. Ordering: Acquire pairs with the Release in `advance_tail`:
+            // its writer is done with the block.
+            let observed = unsafe { retired.as_ref() }.observed.load(Acquire);
+            observed != UNOBSERVED && distance(observed, passed) >= 0
+        };
+        if !NonNull::new(link.load(Relaxed)).is_some_and(is_passed) {
+            return;
+        }
+        while let Some(retired) = NonNull::new(link.load(Relaxed)) {
+            // SAFETY: a retired block is freed here alone.
+            let block = unsafe { retired.as_ref() };
+            if !is_passed(retired) {
+                link = &block.prev;
+                continue;
+            }
+            link.store(block.prev.load(Relaxed), Relaxed);
+            if retired != self.root() {
+                // SAFETY: no reader is there, no writer can be, and it was unlinked; its items went when it retired.
+                unsafe { self.recycle(retired.cast()) };
+            }
+        }
+    }
+
+    /// Frees all retired blocks before `head`.
+    ///
+    /// # Safety
+    /// No writer is left, and nobody else is in `head`.
+    unsafe fn reclaim_all(&self, head: &Head<T>) {
+        let mut next = head.prev.swap(ptr::null_mut(), Relaxed);
+        while let Some(retired) = NonNull::new(next) {
+            // SAFETY: a retired block is freed here alone, or by `reclaim`.
+            next = unsafe { retired.as_ref() }.prev.load(Relaxed);
+            if retired != self.root() {
+                // SAFETY: no reader or writer can be there, and its items went when it retired.
+                unsafe { Block::<T>::free(retired.cast()) };
+            }
+        }
+    }
+
+    /// Closes the list at the tail. Items reserved before are still delivered, then the end. True for who does it.
+    fn close(&self) -> bool {
+        // Ordering: in one order with the reservations: who reserves before is delivered, who comes after is refused.
+        let tail = self.tail.fetch_or(CLOSED, AcqRel);
+        if tail & CLOSED != 0 {
+            return false;
+        }
+        self.end.store(tail, Relaxed);
+        // SAFETY: the slot at the tail is the closer's: whoever else was given it was refused.
+        if unsafe { self.publish_end(tail) } {
+            self.wake();
+        }
+        true
+    }
+
+    /// Publishes the end at `position`; true if somebody awaits it.
+    ///
+    /// # Safety
+    /// As in [`List::locate`].
+    unsafe fn publish_end(&self, position: Position) -> bool {
+        // Ordering: as in `locate`.
+        let tail_block = self.tail_block.load(Acquire);
+        // SAFETY: reserved before `tail_block` was read, so `observed` keeps the block.
+        let head = unsafe { &*tail_block };
+        if distance(head.start, position) == SLOTS as isize {
+            // No block for the end alone: it may well be the end of a list that never held an item.
+            if let Ok(awaited) = head.end_here() {
+                return awaited;
+            }
+        }
+        // SAFETY: the caller's position.
+        let (block, slot) = unsafe { self.locate(position) };
+        // SAFETY: kept by the unpublished slot.
+        unsafe { block.as_ref() }.publish_end(slot)
+    }
+
+    /// Wakes whoever sleeps, after an awaited slot was published.
+    #[cold]
+    fn wake(&self) {
+        self.drain_orphan();
+        self.seats.wake_all();
+    }
+
+    /// From here on there may be several readers.
+    fn allow_clones(&self)
+    where
+        T: Clone,
+    {
+        let clone: fn(&T) -> T = T::clone;
+        // Ordering: any. A reader learns that it is not alone from a seat claimed after this, or from `readers`.
+        self.clone.store(clone as *mut (), Release);
+    }
+
+    /// Clones an item for a reader that is not the last to read it.
+    #[inline(always)]
+    fn clone_item(&self, item: &T) -> T {
+        // Ordering: Acquire pairs with the Release in `allow_clones`.
+        let clone = self.clone.load(Acquire);
+        debug_assert!(
+            !clone.is_null(),
+            "a second reader was made by `allow_clones`"
+        );
+        // SAFETY: there is another reader, so the pointer was stored, from a function of this type.
+        let clone = unsafe { core::mem::transmute::<*mut (), fn(&T) -> T>(clone) };
+        clone(item)
+    }
+
+    /// No item is taken any more: the list was stopped, or has no reader left.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.readers.load(Relaxed) == 0 || self.is_stopped()
+    }
+
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.tail.load(Acquire) & CLOSED != 0
+    }
+
+    pub(crate) fn statistics(&self) -> Statistics {
+        let tail = self.tail.load(Acquire);
+        let tail = if tail & CLOSED == 0 {
+            tail
+        } else {
+            self.end.load(Relaxed)
+        };
+        let skipped = self.skipped.load(Relaxed);
+        let mut lags = None;
+        self.seats.each(|_, position, passed| {
+            // Not negative but for a reader that moved on since the tail was looked at.
+            let lag = distance(position, tail) - skipped.wrapping_sub(passed) as isize;
+            let lag = lag.max(0) as usize;
+            let (least, most) = lags.unwrap_or((lag, lag));
+            lags = Some((lag.min(least), lag.max(most)));
+        });
+        let (waiting, lag) = lags.unwrap_or_default();
+        let pushed = (tail >> 1).wrapping_sub(skipped);
+        Statistics {
+            pushed,
+            taken: pushed.wrapping_sub(waiting),
+            waiting,
+            lag,
+        }
+    }
+}
+
+impl<T> Drop for List<T> {
+    fn drop(&mut self) {
+        if let Some(cursor) = self.orphan.take() {
+            // SAFETY: nobody else is left.
+            unsafe { cursor.free(self) };
+        }
+        if let Some(spare) = NonNull::new(self.spare.load(Relaxed)) {
+            // SAFETY: a spare block is nobody else's and holds nothing.
+            unsafe { Block::free(spare) };
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! The reading handle: a cursor with a seat.
+
+use super::{List, Peek, SLOTS, Statistics, Writer, block::Found, cursor::Cursor, distance};
+use crate::{
+    sync::{Arc, Ordering::*},
+    wake::SeatRef,
+};
+use core::{
+    mem,
+    task::{Context, Poll},
+};
+
+/// One reader of a list.
+pub(crate) struct Reader<T> {
+    list: Arc<List<T>>,
+    cursor: Cursor<T>,
+    seat: SeatRef,
+    /// Another reader, seen at or behind this one's place. As long as it is there, items are cloned, not moved.
+    behind: Option<SeatRef>,
+}
+
+// SAFETY: a reader moves items to its thread (`T: Send`). Items are read by several threads at once only when there are
+// several readers, and a second one is made for `T: Sync` alone.
+unsafe impl<T: Send> Send for Reader<T> {}
+// SAFETY: a shared reader lends items (`T: Sync`) and moves none.
+unsafe impl<T: Send + Sync> Sync for Reader<T> {}
+
+/// What a reader finds.
+pub(crate) enum Look<T> {
+    Item(T),
+    Empty,
+    Ended,
+}
+
+impl<T> Reader<T> {
+    /// The first reader of a new list.
+    pub(super) fn first(list: Arc<List<T>>) -> Self {
+        let cursor = Cursor::new(list.root(), SLOTS, 0);
+        let seat = list.seats.first();
+        Self::new(list, cursor, seat)
+    }
+
+    /// A reader that is counted among the list's, at a place where it is counted, with a seat of its own.
+    pub(super) fn new(list: Arc<List<T>>, cursor: Cursor<T>, seat: SeatRef) -> Self {
+        Self {
+            list,
+            cursor,
+            seat,
+            behind: None,
+        }
+    }
+
+    /// Takes the next item, if it is there.
+    ///
+    /// When `T::clone` panics, the item is lost to this reader and to no other.
+    #[inline]
+    pub(crate) fn next(&mut self) -> Look<T> {
+        if !self.has_run() {
+            match self.refill() {
+                Found::Items(_) => {}
+                Found::Ended => return Look::Ended,
+                Found::Empty | Found::Gone => return Look::Empty,
+            }
+        }
+        let item = if self.cursor.moves {
+            // SAFETY: before `end`, and the cursor moves.
+            unsafe { self.cursor.take() }
+        } else {
+            // SAFETY: before `end`. That this reader has passed the item is said below, after the clone.
+            let item = unsafe { self.cursor.pass() };
+            self.list.clone_item(item)
+        };
+        self.list.seats.step(self.seat, self.cursor.position());
+        Look::Item(item)
+    }
+
+    /// Whether what is to be done with the item at the cursor is settled.
+    #[inline(always)]
+    fn has_run(&self) -> bool {
+        self.cursor.at < self.cursor.end
+            && (self.cursor.moves
+                || self
+                    .behind
+                    .is_some_and(|other| self.list.seats.is_behind(other, self.cursor.position())))
+    }
+
+    #[inline]
+    /// Looks for items, and settles whether they are moved out or cloned.
+    fn refill(&mut self) -> Found {
+        let found = self.cursor.look(&self.list);
+        let position = self.cursor.position();
+        self.list
+            .seats
+            .advance(self.seat, position, self.cursor.skipped);
+        let Found::Items(end) = found else {
+            return found;
+        };
+        let (end, moves) = self.settle(position, end);
+        self.cursor.claim(&self.list, end, moves);
+        Found::Items(end)
+    }
+
+    #[inline]
+    /// Up to where the items are moved out, if this is the last reader to come to them; or cloned.
+    ///
+    /// All others are past an item that is moved. A reader that comes meanwhile is forked from one that is past it
+    /// too, or subscribed at a slot published after those found: neither reads the item.
+    fn settle(&mut self, position: usize, end: usize) -> (usize, bool) {
+        // Ordering: Acquire pairs with the Release of a reader that left: what it read, it has read.
+        if self.list.readers.load(Acquire) == 1 {
+            (end, true)
+        } else {
+            self.settle_among_others(position, end)
+        }
+    }
+
+    fn settle_among_others(&mut self, position: usize, end: usize) -> (usize, bool) {
+        if self
+            .behind
+            .is_some_and(|other| self.list.seats.is_behind(other, position))
+        {
+            return (end, false);
+        }
+        self.behind = None;
+        match self.list.seats.slowest_but(self.seat) {
+            // A reader came: look again at the next item.
+            Err(_) => (self.cursor.at + 1, false),
+            Ok(None) => (end, true),
+            Ok(Some((other, least))) => match distance(position, least) {
+                lead @ 1.. => (end.min(self.cursor.at + lead as usize), true),
+                _ => {
+                    self.behind = Some(other);
+                    (end, false)
+                }
+            },
+        }
+    }
+
+    /// Takes the next item, or has the task woken when there is one.
+    #[inline]
+    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        match self.next() {
+            Look::Item(item) => Poll::Ready(Some(item)),
+            Look::Ended => Poll::Ready(None),
+            Look::Empty => self.wait(cx),
+        }
+    }
+
+    fn wait(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        loop {
+            // In this order: a writer that sees the slot awaited sees the waker.
+            self.seat = self.list.seats.arm(self.seat, cx.waker());
+            if self.cursor.wait() {
+                return Poll::Pending;
+            }
+            match self.next() {
+                Look::Item(item) => return Poll::Ready(Some(item)),
+                Look::Ended => return Poll::Ready(None),
+                // It was a slot without an item.
+                Look::Empty => {}
+            }
+        }
+    }
+
+    /// Another reader at the same place.
+    pub(crate) fn fork(&mut self) -> Self
+    where
+        T: Clone + Sync,
+    {
+        self.list.allow_clones();
+        let cursor = self.cursor.fork();
+        self.list.readers.fetch_add(1, Relaxed);
+        let seat = self
+            .list
+            .seats
+            .claim(self.cursor.position(), self.cursor.skipped);
+        Self::new(self.list.clone(), cursor, seat)
+    }
+
+    /// The items that are there.
+    pub(crate) fn peek(&self) -> Peek<'_, T> {
+        self.cursor.peek()
+    }
+
+    /// Whether the end is all that is left.
+    pub(crate) fn is_ended(&self) -> bool {
+        self.cursor.peek().is_ended()
+    }
+
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.list.is_stopped()
+    }
+
+    pub(crate) fn statistics(&self) -> Statistics {
+        self.list.statistics()
+    }
+
+    /// A writer, for lists that were opened for it.
+    pub(crate) fn writer(&self) -> Writer<T> {
+        Writer::join(self.list.clone())
+    }
+
+    /// Drops the items that only this reader still was to read.
+    fn discard(&mut self) {
+        loop {
+            if self.has_run() && self.cursor.moves {
+                self.cursor.discard();
+            }
+            match self.refill() {
+                Found::Items(_) if self.cursor.moves => {}
+                _ => return,
+            }
+        }
+    }
+
+    fn leave(&mut self) {
+        // Ordering: Release for what this reader read and moved; Acquire so that the last one takes over all others'.
+        if self.list.readers.fetch_sub(1, AcqRel) == 1 {
+            self.list.seats.leave(self.seat);
+            self.list.adopt(self.cursor.hand_over());
+        } else {
+            // SAFETY: another reader is there. It is not behind: then the chain from it on is kept, and this is no
+            // more than a count taken from a block.
+            unsafe { self.cursor.leave(&self.list) };
+            self.list.seats.leave(self.seat);
+        }
+    }
+}
+
+impl<T> Drop for Reader<T> {
+    fn drop(&mut self) {
+        /// Leaves, also when the drop of an item panics.
+        struct Leave<'a, T>(&'a mut Reader<T>);
+        impl<T> Drop for Leave<'_, T> {
+            fn drop(&mut self) {
+                self.0.leave();
+            }
+        }
+        let leave = Leave(self);
+        leave.0.discard();
+        mem::drop(leave);
+    }
+}

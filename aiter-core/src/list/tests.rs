@@ -1,0 +1,405 @@
+//! What the list does on one thread, polled by hand: order, ends, memory, clones and drops, panics.
+
+use super::{Look, Reader, Writer, block::SLOTS, list};
+use alloc::{sync::Arc, task::Wake, vec::Vec};
+use core::{
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+    task::{Context, Poll, Waker},
+};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+#[derive(Default)]
+struct Wakes(AtomicUsize);
+
+impl Wake for Wakes {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Relaxed);
+    }
+}
+
+impl Wakes {
+    fn new() -> (Arc<Self>, Waker) {
+        let wakes = Arc::new(Self::default());
+        (wakes.clone(), wakes.into())
+    }
+
+    fn count(&self) -> usize {
+        self.0.load(Relaxed)
+    }
+}
+
+fn poll<T>(reader: &mut Reader<T>, waker: &Waker) -> Poll<Option<T>> {
+    reader.poll_next(&mut Context::from_waker(waker))
+}
+
+fn take_all<T>(reader: &mut Reader<T>) -> Vec<T> {
+    core::iter::from_fn(|| match reader.next() {
+        Look::Item(item) => Some(item),
+        _ => None,
+    })
+    .collect()
+}
+
+/// Counts its live values and the clones made.
+struct Counted<'a> {
+    n: usize,
+    live: &'a AtomicUsize,
+    clones: &'a AtomicUsize,
+}
+
+impl Clone for Counted<'_> {
+    fn clone(&self) -> Self {
+        self.live.fetch_add(1, Relaxed);
+        self.clones.fetch_add(1, Relaxed);
+        Self { ..*self }
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.live.fetch_sub(1, Relaxed);
+    }
+}
+
+#[derive(Default)]
+struct Counts {
+    live: AtomicUsize,
+    clones: AtomicUsize,
+}
+
+impl Counts {
+    fn item(&self, n: usize) -> Counted<'_> {
+        self.live.fetch_add(1, Relaxed);
+        Counted {
+            n,
+            live: &self.live,
+            clones: &self.clones,
+        }
+    }
+
+    fn push<'a>(&'a self, writer: &Writer<Counted<'a>>, items: core::ops::Range<usize>) {
+        items.for_each(|n| assert!(writer.push(self.item(n)).is_ok()));
+    }
+
+    fn live(&self) -> usize {
+        self.live.load(Relaxed)
+    }
+}
+
+fn numbers(items: &[Counted<'_>]) -> Vec<usize> {
+    items.iter().map(|item| item.n).collect()
+}
+
+#[test]
+fn items_come_in_order_over_many_blocks() {
+    for len in [0, 1, SLOTS - 1, SLOTS, SLOTS + 1, 5 * SLOTS] {
+        let (mut writer, mut reader) = list();
+        for n in 0..len {
+            if n % 2 == 0 {
+                writer.push(n).unwrap()
+            } else {
+                writer.push_mut(n).unwrap()
+            }
+        }
+        assert_eq!(reader.peek().count(), len);
+        assert!(reader.peek().copied().eq(0..len));
+        assert!(take_all(&mut reader).into_iter().eq(0..len));
+        assert!(matches!(reader.next(), Look::Empty));
+        drop(writer);
+        assert!(matches!(reader.next(), Look::Ended));
+    }
+}
+
+#[test]
+fn the_end_comes_at_every_slot_of_a_block() {
+    for len in 0..2 * SLOTS + 2 {
+        let (writer, mut reader) = list();
+        (0..len).for_each(|n| writer.push(n).unwrap());
+        assert!(writer.close());
+        assert!(!writer.close());
+        assert_eq!(writer.push(0), Err(0));
+        assert_eq!(reader.is_ended(), len == 0);
+        assert_eq!(take_all(&mut reader).len(), len);
+        assert!(matches!(reader.next(), Look::Ended));
+        assert!(reader.is_ended());
+    }
+}
+
+#[test]
+fn a_sleeper_is_woken_once_at_every_slot() {
+    let (writer, mut reader) = list();
+    let (wakes, waker) = Wakes::new();
+    for n in 0..3 * SLOTS {
+        assert!(poll(&mut reader, &waker).is_pending());
+        assert!(poll(&mut reader, &waker).is_pending());
+        writer.push(n).unwrap();
+        writer.push(n).unwrap();
+        assert_eq!(wakes.count(), n + 1);
+        assert_eq!(poll(&mut reader, &waker), Poll::Ready(Some(n)));
+        assert_eq!(poll(&mut reader, &waker), Poll::Ready(Some(n)));
+    }
+}
+
+#[test]
+fn the_end_wakes_every_sleeper() {
+    for len in [0, 1, SLOTS - 1, SLOTS, SLOTS + 1] {
+        let (writer, mut reader) = list();
+        (0..len).for_each(|n| writer.push(n).unwrap());
+        let mut forks: Vec<_> = (0..70).map(|_| reader.fork()).collect();
+        forks.push(reader);
+        let wakers: Vec<_> = forks.iter().map(|_| Wakes::new()).collect();
+        for (fork, (_, waker)) in forks.iter_mut().zip(&wakers) {
+            assert_eq!(take_all(fork).len(), len);
+            assert!(poll(fork, waker).is_pending());
+        }
+        drop(writer);
+        assert!(wakers.iter().all(|(wakes, _)| wakes.count() == 1));
+        for (fork, (_, waker)) in forks.iter_mut().zip(&wakers) {
+            assert_eq!(poll(fork, waker), Poll::Ready(None));
+        }
+    }
+}
+
+#[test]
+fn the_last_waker_is_the_one_woken_and_the_only_one_kept() {
+    let (writer, mut reader) = list();
+    let mut other = reader.fork();
+    let (old, old_waker) = Wakes::new();
+    let (new, new_waker) = Wakes::new();
+    for reader in [&mut reader, &mut other] {
+        for _ in 0..1000 {
+            assert!(poll(reader, &old_waker).is_pending());
+        }
+        assert!(poll(reader, &new_waker).is_pending());
+    }
+    assert_eq!(Arc::strong_count(&old), 2);
+    assert_eq!(Arc::strong_count(&new), 2 + 2);
+    writer.push(0).unwrap();
+    assert_eq!((old.count(), new.count()), (0, 2));
+    drop((reader, other));
+    assert_eq!(Arc::strong_count(&new), 2);
+}
+
+#[test]
+fn an_unforked_list_clones_nothing_and_drops_everything() {
+    let counts = Counts::default();
+    let (writer, mut reader) = list();
+    counts.push(&writer, 0..3 * SLOTS);
+    for n in 0..SLOTS + 7 {
+        let Look::Item(item) = reader.next() else {
+            panic!()
+        };
+        assert_eq!((item.n, counts.live()), (n, 3 * SLOTS - n));
+    }
+    drop(reader);
+    assert_eq!(counts.live(), 0);
+    assert!(writer.push(counts.item(0)).is_err());
+    assert_eq!((counts.live(), counts.clones.load(Relaxed)), (0, 0));
+}
+
+#[test]
+fn the_last_reader_of_an_item_moves_it() {
+    const LEN: usize = 2 * SLOTS + 5;
+    for readers in [2, 3, 9] {
+        // By item, and by reader.
+        for by_item in [true, false] {
+            let counts = Counts::default();
+            let (writer, reader) = list();
+            let mut all = alloc::vec![reader];
+            while all.len() < readers {
+                let fork = all[0].fork();
+                all.push(fork);
+            }
+            counts.push(&writer, 0..LEN);
+            if by_item {
+                for n in 0..LEN {
+                    for reader in &mut all {
+                        assert!(matches!(reader.next(), Look::Item(item) if item.n == n));
+                    }
+                    assert_eq!(counts.live(), LEN - n - 1);
+                }
+            } else {
+                for reader in &mut all {
+                    assert!(numbers(&take_all(reader)).into_iter().eq(0..LEN));
+                }
+            }
+            assert_eq!(counts.live(), 0);
+            assert_eq!(counts.clones.load(Relaxed), LEN * (readers - 1));
+        }
+    }
+}
+
+#[test]
+fn a_dropped_fork_frees_what_it_alone_held_back() {
+    let counts = Counts::default();
+    let (writer, mut fast) = list();
+    let slow = fast.fork();
+    counts.push(&writer, 0..2 * SLOTS + 3);
+    drop(
+        (0..SLOTS + 9)
+            .map(|_| matches!(fast.next(), Look::Item(_)))
+            .collect::<Vec<_>>(),
+    );
+    assert_eq!(counts.live(), 2 * SLOTS + 3);
+    drop(slow);
+    assert_eq!(counts.live(), SLOTS - 6);
+    let rest = take_all(&mut fast);
+    assert!(numbers(&rest).into_iter().eq(SLOTS + 9..2 * SLOTS + 3));
+    assert_eq!(counts.clones.load(Relaxed), SLOTS + 9);
+}
+
+#[test]
+fn forks_and_subscribers_start_where_they_were_made() {
+    let (writer, mut reader) = list();
+    for at in 0..2 * SLOTS + 2 {
+        writer.push(2 * at).unwrap();
+        let mut late = writer.subscribe();
+        let mut fork = reader.fork();
+        writer.push(2 * at + 1).unwrap();
+        assert_eq!(take_all(&mut fork), [2 * at, 2 * at + 1]);
+        assert_eq!(take_all(&mut late), [2 * at + 1]);
+        assert_eq!(take_all(&mut reader), [2 * at, 2 * at + 1]);
+    }
+    writer.close();
+    assert!(matches!(writer.subscribe().next(), Look::Ended));
+}
+
+#[test]
+fn a_batch_that_is_cut_short_leaves_no_gap() {
+    for before in 0..SLOTS + 1 {
+        for (said, yielded) in [(1, 0), (5, 3), (SLOTS, 1), (3 * SLOTS, SLOTS + 1)] {
+            let (writer, mut reader) = list();
+            let (wakes, waker) = Wakes::new();
+            (0..before).for_each(|n| writer.push(n).unwrap());
+            assert_eq!(take_all(&mut reader).len(), before);
+            assert!(poll(&mut reader, &waker).is_pending());
+            writer.push_batch(said, &mut (0..yielded)).unwrap();
+            let panics = catch_unwind(AssertUnwindSafe(|| {
+                writer.push_batch(
+                    said,
+                    &mut (0..said).map(|n| if n == yielded { panic!() } else { n }),
+                )
+            }));
+            assert_eq!(panics.is_err(), yielded < said);
+            writer.push(99).unwrap();
+            assert_eq!(wakes.count(), 1);
+            assert_eq!(reader.peek().count(), 2 * yielded + 1);
+            assert!(
+                take_all(&mut reader)
+                    .into_iter()
+                    .eq((0..yielded).chain(0..yielded).chain([99]))
+            );
+            let now = reader.statistics();
+            assert_eq!(
+                (now.pushed, now.taken, now.lag),
+                (before + 2 * yielded + 1, before + 2 * yielded + 1, 0)
+            );
+        }
+    }
+}
+
+#[test]
+fn statistics_count_items() {
+    let (writer, mut fast) = list();
+    let mut slow = fast.fork();
+    writer.push_batch(10, &mut (0..8)).unwrap();
+    let late = writer.subscribe();
+    writer.push_batch(2, &mut (0..2)).unwrap();
+    assert!(matches!(slow.next(), Look::Item(0)));
+    assert_eq!(take_all(&mut fast).len(), 10);
+    let now = writer.statistics();
+    assert_eq!(
+        (now.pushed, now.taken, now.waiting, now.lag),
+        (10, 10, 0, 9)
+    );
+    drop(slow);
+    assert_eq!(writer.statistics().lag, 2);
+    drop((late, fast));
+    writer.push(1).unwrap_err();
+    assert_eq!(writer.statistics().pushed, 10);
+    let (writer, reader) = list();
+    writer.push(1).unwrap();
+    writer.close();
+    writer.push(2).unwrap_err();
+    assert_eq!(reader.statistics().pushed, 1);
+}
+
+#[test]
+fn a_panicking_clone_costs_one_reader_one_item() {
+    struct Bomb(usize);
+    impl Clone for Bomb {
+        fn clone(&self) -> Self {
+            if self.0 == 1 { panic!() } else { Self(self.0) }
+        }
+    }
+    let (writer, mut reader) = list();
+    let mut fork = reader.fork();
+    (0..3).for_each(|n| assert!(writer.push(Bomb(n)).is_ok()));
+    assert!(matches!(fork.next(), Look::Item(Bomb(0))));
+    assert!(catch_unwind(AssertUnwindSafe(|| fork.next())).is_err());
+    assert!(matches!(fork.next(), Look::Item(Bomb(2))));
+    for n in 0..3 {
+        assert!(matches!(reader.next(), Look::Item(Bomb(m)) if m == n));
+    }
+}
+
+#[test]
+fn a_panicking_drop_keeps_back_no_other() {
+    struct Bomb<'a>(usize, &'a AtomicUsize);
+    impl Drop for Bomb<'_> {
+        fn drop(&mut self) {
+            self.1.fetch_add(1, Relaxed);
+            if self.0 == 1 && !std::thread::panicking() {
+                panic!()
+            }
+        }
+    }
+    let dropped = AtomicUsize::new(0);
+    let (writer, reader) = list();
+    (0..2 * SLOTS).for_each(|n| assert!(writer.push(Bomb(n, &dropped)).is_ok()));
+    assert!(catch_unwind(AssertUnwindSafe(|| drop(reader))).is_err());
+    drop(writer);
+    assert_eq!(dropped.load(Relaxed), 2 * SLOTS);
+}
+
+#[test]
+fn a_panicking_waker_strands_no_other_sleeper() {
+    struct Bomb;
+    impl Wake for Bomb {
+        fn wake(self: Arc<Self>) {
+            panic!()
+        }
+    }
+    let (writer, mut first) = list();
+    let mut rest: Vec<_> = (0..6).map(|_| first.fork()).collect();
+    let (wakes, waker) = Wakes::new();
+    assert!(poll(&mut first, &Arc::new(Bomb).into()).is_pending());
+    rest.iter_mut()
+        .for_each(|fork| assert!(poll(fork, &waker).is_pending()));
+    assert!(catch_unwind(AssertUnwindSafe(|| writer.push(1))).is_err());
+    assert_eq!(wakes.count(), 6);
+    assert_eq!(poll(&mut first, &waker), Poll::Ready(Some(1)));
+    assert!(poll(&mut first, &waker).is_pending());
+    writer.push(2).unwrap();
+    assert_eq!(wakes.count(), 7);
+}
+
+#[test]
+fn a_waker_may_drop_the_reader_it_wakes() {
+    struct Owner(std::sync::Mutex<Option<Reader<u8>>>);
+    impl Wake for Owner {
+        fn wake(self: Arc<Self>) {
+            drop(self.0.lock().unwrap().take());
+        }
+    }
+    let (writer, reader) = list();
+    for mut reader in [writer.subscribe(), writer.subscribe(), reader] {
+        let owner = Arc::new(Owner(None.into()));
+        while poll(&mut reader, &owner.clone().into()).is_ready() {}
+        *owner.0.lock().unwrap() = Some(reader);
+        assert!(writer.push(1).is_ok());
+        assert!(owner.0.lock().unwrap().is_none());
+        assert_eq!(Arc::strong_count(&owner), 1);
+    }
+    assert!(writer.push(1).is_err());
+}

@@ -1,0 +1,77 @@
+//! The push list as users see it: [`Pusher`]s append, [`PushAiter`]s yield.
+
+mod aiter;
+mod pusher;
+
+pub use aiter::{AvailableIter, PushAiter, TryNextError};
+pub use pusher::{Pusher, Stopped};
+
+use crate::list;
+use aiter::Preflight;
+
+/// An unbounded list: what is pushed at one end is an aiter at the other.
+///
+/// Use it to turn execution around: something that is called now and then (an interrupt, a callback, another thread)
+/// pushes, and a task reads what comes as a stream. Items come out in push order; each pusher's in the order it pushed
+/// them. The aiter ends after [`Pusher::stop`], or when the last [`Pusher`] is dropped.
+///
+/// The list itself takes under 256 bytes and allocates nothing more before the first push; then items stand in blocks
+/// of 62 (30 where words have 32 bits), which are used again or freed as the slowest consumer leaves them.
+///
+/// # Progress
+/// Lock-free: no operation waits or spins for another thread. See each one's docs.
+///
+/// # Example
+/// ```
+/// use aiter_core::push_aiter;
+/// use futures_lite::{StreamExt, future::block_on};
+///
+/// let (pusher, aiter) = push_aiter();
+/// pusher.push(1).unwrap();
+/// pusher.push_all([2, 3]).unwrap();
+/// pusher.stop();
+/// assert_eq!(block_on(aiter.collect::<Vec<_>>()), [1, 2, 3]);
+/// ```
+pub fn push_aiter<T>() -> (Pusher<T>, PushAiter<T>) {
+    let (writer, reader) = list::list();
+    (Pusher::new(writer), PushAiter::new(reader, None))
+}
+
+/// Like [`push_aiter`], with a say for the creator each time an active consumer asks for an item.
+///
+/// `preflight` runs once for each item that an active consumer asks for, before the list is looked at and so before
+/// the consumer waits. It may push more, or stop the list; the consumer sees it at once. The aiter returned is
+/// active, as are its [forks](PushAiter::fork); [passive forks](PushAiter::fork_passive) and
+/// [subscribers](Pusher::subscribe) never run it. Polling again for the same item does not run it again.
+///
+/// The `Pusher` it is lent does not keep the list open: when the last one outside is dropped, the list stops. Active
+/// consumers may run `preflight` on several threads at once.
+///
+/// # Panics
+/// A panic of `preflight` reaches the consumer that asked. It is asked again at that consumer's next poll.
+///
+/// # Example
+/// ```
+/// use aiter_core::push_aiter_with;
+/// use core::sync::atomic::{AtomicU32, Ordering};
+/// use futures_lite::{StreamExt, future::block_on};
+///
+/// let count = AtomicU32::new(0);
+/// let (_pusher, mut aiter) = push_aiter_with(move |pusher| {
+///     let n = count.fetch_add(1, Ordering::Relaxed);
+///     pusher.push(n * n).ok();
+/// });
+/// assert_eq!(block_on(aiter.next()), Some(0));
+/// assert_eq!(block_on(aiter.next()), Some(1));
+/// assert_eq!(block_on(aiter.next()), Some(4));
+/// ```
+pub fn push_aiter_with<T>(
+    preflight: impl Fn(&Pusher<T>) + Send + Sync + 'static,
+) -> (Pusher<T>, PushAiter<T>) {
+    let (writer, reader) = list::list();
+    writer.open();
+    (
+        Pusher::new(writer),
+        PushAiter::new(reader, Some(Preflight::new(preflight))),
+    )
+}

@@ -1,0 +1,435 @@
+//! The readers of a list: one *seat* each, with its waker while it sleeps and its position in the list.
+//!
+//! Seats stand in rows. The first row is a single seat inside the list itself, so that an unforked list allocates
+//! nothing; further rows double in length. A row lives as long as its list: whoever walks the rows never meets freed
+//! memory, and a seat that was given up is taken by the next reader. Memory is bounded by the most readers there were
+//! at one time.
+//!
+//! # States of a seat
+//! | state | the waker belongs to | who moves it on |
+//! |---|---|---|
+//! | `IDLE` | its reader | its reader → `ARMED` |
+//! | `ARMED` | whoever moves it on | its reader → `IDLE`, to change the waker or to leave; any writer → `WAKING` |
+//! | `WAKING` | that writer, which calls it | that writer → `IDLE`; its reader → `ABANDONED` |
+//! | `ABANDONED` | that writer | that writer → `IDLE`, and gives the seat up in place of the reader |
+//!
+//! The waker is called where it is and stays there between waits: a task that waits again and again clones it once.
+//! A reader that wants to sleep while its seat is `WAKING` does not wait for the writer, which may be preempted or in a
+//! system call: it abandons the seat and takes another. A row's `armed` bits are a hint to find sleepers without
+//! looking at each seat.
+
+use crate::sync::{AtomicPtr, AtomicUsize, Ordering::*, UnsafeCell};
+use alloc::boxed::Box;
+use core::{iter, ptr, task::Waker};
+
+const IDLE: usize = 0;
+const ARMED: usize = 1;
+const WAKING: usize = 2;
+const ABANDONED: usize = 3;
+
+/// Further away than any two readers can be: a vacant seat stands this far ahead, and is behind nobody.
+const FAR: usize = isize::MAX as usize & !1;
+
+/// One reader's place: its waker while it sleeps, and how far it has read.
+struct Seat {
+    state: AtomicUsize,
+    waker: UnsafeCell<Option<Waker>>,
+    /// The reader's position; everything before it has been read.
+    position: AtomicUsize,
+    /// How many of the slots before `position` never held an item.
+    skipped: AtomicUsize,
+}
+
+impl Seat {
+    fn new() -> Self {
+        Self {
+            state: AtomicUsize::new(IDLE),
+            waker: UnsafeCell::new(None),
+            position: AtomicUsize::new(0),
+            skipped: AtomicUsize::new(0),
+        }
+    }
+
+    /// The reader takes its seat back, to write the waker or to leave. False while a writer is at it.
+    fn disarm(&self) -> bool {
+        // Ordering: Acquire pairs with the Release of IDLE in `Seats::wake`: the writer is done with the waker.
+        match self.state.load(Acquire) {
+            IDLE => true,
+            ARMED => match self.state.compare_exchange(ARMED, IDLE, Acquire, Acquire) {
+                Ok(_) => true,
+                Err(state) => state == IDLE,
+            },
+            _ => false,
+        }
+    }
+}
+
+/// The part of a row that is the same for the one inside the list and for those on the heap.
+struct Row {
+    /// A bit for each seat that has a reader.
+    used: AtomicUsize,
+    /// A bit for each seat that may be armed. Not kept for the first row, whose one seat is looked at always.
+    armed: AtomicUsize,
+    next: AtomicPtr<HeapRow>,
+}
+
+struct HeapRow {
+    row: Row,
+    seats: Box<[Seat]>,
+}
+
+impl HeapRow {
+    fn new(len: usize) -> Box<Self> {
+        Box::new(Self {
+            row: Row::new(0),
+            seats: (0..len).map(|_| Seat::new()).collect(),
+        })
+    }
+}
+
+impl Row {
+    fn new(used: usize) -> Self {
+        Self {
+            used: AtomicUsize::new(used),
+            armed: AtomicUsize::new(0),
+            next: AtomicPtr::new(ptr::null_mut()),
+        }
+    }
+
+    /// Takes a vacant seat among the first `len`, if there is one.
+    fn claim(&self, len: usize) -> Option<usize> {
+        let mut used = self.used.load(Relaxed);
+        loop {
+            let seat = used.trailing_ones() as usize;
+            if seat >= len {
+                return None;
+            }
+            // Ordering: Acquire pairs with the Release in `vacate`: what the last reader did with the seat is over.
+            match self
+                .used
+                .compare_exchange(used, used | 1 << seat, Acquire, Relaxed)
+            {
+                Ok(_) => return Some(seat),
+                Err(now) => used = now,
+            }
+        }
+    }
+
+    fn vacate(&self, seat: usize) {
+        // Ordering: Release pairs with the Acquire in `claim`.
+        self.used.fetch_and(!(1 << seat), Release);
+    }
+}
+
+/// All seats of a list.
+pub(crate) struct Seats {
+    first: Row,
+    seat: [Seat; 1],
+    /// How often a seat was claimed. A look at all seats that saw this change may have missed a reader.
+    claims: AtomicUsize,
+}
+
+/// A reader's own seat. It is used with the [`Seats`] it was taken from, which outlive it.
+#[derive(Clone, Copy)]
+pub(crate) struct SeatRef {
+    row: *const Row,
+    seat: *const Seat,
+    index: usize,
+}
+
+impl Seats {
+    /// Seats of which the first is taken: see [`Seats::first`].
+    pub(crate) fn new() -> Self {
+        Self {
+            first: Row::new(1),
+            seat: [Seat::new()],
+            claims: AtomicUsize::new(0),
+        }
+    }
+
+    pub(crate) fn first(&self) -> SeatRef {
+        SeatRef {
+            row: &self.first,
+            seat: &self.seat[0],
+            index: 0,
+        }
+    }
+
+    fn rows(&self) -> impl Iterator<Item = (&Row, &[Seat])> {
+        let mut next = &self.first.next;
+        iter::once((&self.first, &self.seat[..])).chain(iter::from_fn(move || {
+            // Ordering: Acquire pairs with the Release that linked the row in `claim`.
+            let row = next.load(Acquire);
+            // SAFETY: a linked row is freed only with `self`, and is never borrowed mutably before.
+            let row = unsafe { row.as_ref()? };
+            next = &row.row.next;
+            Some((&row.row, &row.seats[..]))
+        }))
+    }
+
+    fn seat(&self, at: SeatRef) -> &Seat {
+        // SAFETY: seats live as long as `self`, from which the reference was taken.
+        unsafe { &*at.seat }
+    }
+
+    fn row(&self, at: SeatRef) -> &Row {
+        // SAFETY: rows live as long as `self`, from which the reference was taken.
+        unsafe { &*at.row }
+    }
+
+    /// A seat for a new reader that stands at `position`. Lock-free; looks at one word for each row.
+    pub(crate) fn claim(&self, position: usize, skipped: usize) -> SeatRef {
+        let at = self.claim_vacant();
+        self.advance(at, position, skipped);
+        // Ordering: Release, after the position and before the reader it was forked from moves on, pairs with the
+        // loads in `slowest_but`: who sees that reader further on sees this count too.
+        self.claims.fetch_add(1, Release);
+        at
+    }
+
+    fn claim_vacant(&self) -> SeatRef {
+        let mut fresh: Option<Box<HeapRow>> = None;
+        loop {
+            let mut last = (&self.first, 1);
+            for (row, seats) in self.rows() {
+                if let Some(index) = row.claim(seats.len()) {
+                    return SeatRef {
+                        row,
+                        seat: &seats[index],
+                        index,
+                    };
+                }
+                last = (row, seats.len());
+            }
+            let row = fresh
+                .take()
+                .unwrap_or_else(|| HeapRow::new((last.1 * 4).min(usize::BITS as usize)));
+            let row = Box::into_raw(row);
+            // Ordering: Release publishes the row to the Acquire in `rows`.
+            if last
+                .0
+                .next
+                .compare_exchange(ptr::null_mut(), row, Release, Relaxed)
+                .is_err()
+            {
+                // SAFETY: `row` came from `into_raw` above and was not linked.
+                fresh = Some(unsafe { Box::from_raw(row) });
+            }
+        }
+    }
+
+    /// The reader has read everything before `position`, of which `skipped` slots held no item.
+    #[inline]
+    pub(crate) fn advance(&self, at: SeatRef, position: usize, skipped: usize) {
+        self.seat(at).skipped.store(skipped, Relaxed);
+        self.step(at, position);
+    }
+
+    /// The same, when no slot without an item was passed.
+    #[inline]
+    pub(crate) fn step(&self, at: SeatRef, position: usize) {
+        // Ordering: Release pairs with the Acquire in `is_behind` and `each`: who sees the reader past a slot may move
+        // the slot's item out.
+        self.seat(at).position.store(position, Release);
+    }
+
+    /// Whether the reader of a seat stands at or behind `position`. A seat given up since is behind nobody.
+    #[inline]
+    pub(crate) fn is_behind(&self, at: SeatRef, position: usize) -> bool {
+        // Ordering: Acquire pairs with the Release in `step`.
+        position.wrapping_sub(self.seat(at).position.load(Acquire)) as isize >= 0
+    }
+
+    /// The slowest reader but the one at `me`, with its position; `None` without other readers. An error if a reader
+    /// came meanwhile, who may have been missed.
+    pub(crate) fn slowest_but(&self, me: SeatRef) -> Result<Option<(SeatRef, usize)>, Changed> {
+        // Ordering: the Acquires of `claims`, of the bits and of the positions keep this load first and the next last.
+        let claims = self.claims.load(Acquire);
+        let mut slowest: Option<(SeatRef, usize)> = None;
+        self.each(|at, position, _| {
+            if !ptr::eq(at.seat, me.seat)
+                && slowest.is_none_or(|(_, least)| (position.wrapping_sub(least) as isize) < 0)
+            {
+                slowest = Some((at, position));
+            }
+        });
+        if self.claims.load(Acquire) == claims {
+            Ok(slowest)
+        } else {
+            Err(Changed)
+        }
+    }
+
+    /// Looks at each reader's seat, position and skipped slots.
+    pub(crate) fn each(&self, mut look: impl FnMut(SeatRef, usize, usize)) {
+        for (row, seats) in self.rows() {
+            // Ordering: Acquire pairs with the Release in `vacate`: who misses a reader that changed its seat sees the
+            // claim of the new one.
+            for index in bits(row.used.load(Acquire)) {
+                let seat = &seats[index];
+                // Ordering: Acquire pairs with the Release in `step`.
+                let position = seat.position.load(Acquire);
+                look(
+                    SeatRef { row, seat, index },
+                    position,
+                    seat.skipped.load(Relaxed),
+                );
+            }
+        }
+    }
+
+    /// Leaves the waker in the reader's seat; the caller then marks the slot it waits for, and looks at it again.
+    /// Returns where the reader sits from here on: in another seat if a writer was just at the old one.
+    pub(crate) fn arm(&self, mut at: SeatRef, waker: &Waker) -> SeatRef {
+        if !self.seat(at).disarm() {
+            let seat = self.seat(at);
+            let other = self.claim(seat.position.load(Relaxed), seat.skipped.load(Relaxed));
+            self.leave(at);
+            at = other;
+        }
+        let seat = self.seat(at);
+        // SAFETY: the seat is idle, and an idle seat's waker is its reader's alone.
+        let old = seat.waker.with_mut(|w| match unsafe { &mut *w } {
+            Some(old) if old.will_wake(waker) => None,
+            slot => slot.replace(waker.clone()),
+        });
+        // Ordering: Release pairs with the Acquire in `wake`. That a writer sees this at all is due to the
+        // read-modify-writes on the awaited slot, of which one comes first (see `Reader::wait`).
+        seat.state.store(ARMED, Release);
+        if !ptr::eq(at.row, &self.first) {
+            // Ordering: Release, so that who takes the bit sees ARMED.
+            self.row(at).armed.fetch_or(1 << at.index, Release);
+        }
+        drop(old);
+        at
+    }
+
+    /// The reader leaves its seat for good.
+    pub(crate) fn leave(&self, at: SeatRef) {
+        let seat = self.seat(at);
+        // Ordering: Release pairs with the Acquire in `wake`; Acquire with its Release of IDLE.
+        if seat.disarm()
+            || seat
+                .state
+                .compare_exchange(WAKING, ABANDONED, Release, Acquire)
+                .is_err()
+        {
+            // SAFETY: the seat is idle and its reader's.
+            unsafe { self.vacate(at) };
+        }
+    }
+
+    /// Gives a seat up.
+    ///
+    /// # Safety
+    /// The seat is idle, and the caller acts for its reader, which does not use it any more.
+    unsafe fn vacate(&self, at: SeatRef) {
+        let seat = self.seat(at);
+        // SAFETY: by the contract the waker is the caller's.
+        let waker = seat.waker.with_mut(|w| unsafe { (*w).take() });
+        seat.position
+            .store(seat.position.load(Relaxed).wrapping_add(FAR), Release);
+        self.row(at).vacate(at.index);
+        drop(waker);
+    }
+
+    /// Wakes every sleeper. The caller holds nothing that a waker could want: it may run any code.
+    pub(crate) fn wake_all(&self) {
+        // Ordering: whoever is to be woken is seen here: see `Reader::wait`. The same holds for the bits below.
+        if self.first.next.load(Acquire).is_null() {
+            return self.wake(self.first());
+        }
+        let sleepers = self.rows().flat_map(|(row, seats)| {
+            // Ordering: Acquire pairs with the Release in `arm`.
+            let armed = match row.armed.load(Relaxed) {
+                _ if ptr::eq(row, &self.first) => 1,
+                0 => 0,
+                _ => row.armed.swap(0, Acquire),
+            };
+            bits(armed).map(move |index| SeatRef {
+                row,
+                seat: &seats[index],
+                index,
+            })
+        });
+        WakeRest {
+            seats: self,
+            sleepers,
+        }
+        .run();
+    }
+
+    #[inline]
+    fn wake(&self, at: SeatRef) {
+        /// Leaves the seat, also when the waker panics.
+        struct Done<'a>(&'a Seats, SeatRef);
+        impl Drop for Done<'_> {
+            fn drop(&mut self) {
+                // Ordering: Release lets the reader have the waker back; Acquire pairs with its Release in `leave`.
+                if self.0.seat(self.1).state.swap(IDLE, AcqRel) == ABANDONED {
+                    // SAFETY: abandoned to this writer, and idle by now.
+                    unsafe { self.0.vacate(self.1) };
+                }
+            }
+        }
+        let seat = self.seat(at);
+        // Ordering: Acquire pairs with the Release of ARMED in `arm`: the waker is seen whole.
+        if seat.state.load(Relaxed) != ARMED
+            || seat
+                .state
+                .compare_exchange(ARMED, WAKING, Acquire, Relaxed)
+                .is_err()
+        {
+            return;
+        }
+        let _done = Done(self, at);
+        seat.waker.with(|waker| {
+            // SAFETY: nobody writes the waker of a seat that is WAKING or ABANDONED, but who made it so.
+            if let Some(waker) = unsafe { &*waker } {
+                waker.wake_by_ref();
+            }
+        });
+    }
+}
+
+/// Sleepers still to be woken; goes on with the others when a waker panics.
+struct WakeRest<'a, I: Iterator<Item = SeatRef>> {
+    seats: &'a Seats,
+    sleepers: I,
+}
+
+impl<I: Iterator<Item = SeatRef>> WakeRest<'_, I> {
+    fn run(&mut self) {
+        for at in &mut self.sleepers {
+            self.seats.wake(at);
+        }
+    }
+}
+
+impl<I: Iterator<Item = SeatRef>> Drop for WakeRest<'_, I> {
+    fn drop(&mut self) {
+        self.run();
+    }
+}
+
+/// A reader came while all were looked at.
+pub(crate) struct Changed;
+
+fn bits(mut word: usize) -> impl Iterator<Item = usize> {
+    iter::from_fn(move || {
+        let bit = (word != 0).then(|| word.trailing_zeros() as usize)?;
+        word &= word - 1;
+        Some(bit)
+    })
+}
+
+impl Drop for Seats {
+    fn drop(&mut self) {
+        let mut next = self.first.next.load(Relaxed);
+        while !next.is_null() {
+            // SAFETY: rows come from `Box::into_raw`, are linked once, and nobody else is left to look at them.
+            let row = unsafe { Box::from_raw(next) };
+            next = row.row.next.load(Relaxed);
+        }
+    }
+}
