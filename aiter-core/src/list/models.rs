@@ -1,1 +1,377 @@
+//! What the list does on several threads, each interleaving of them: run with `ci/loom.sh`. Blocks have two slots here.
 
+use super::{Look, Reader, list};
+use crate::sync::Arc;
+use alloc::{sync::Arc as StdArc, task::Wake, vec::Vec};
+use core::task::{Context, Poll, Waker};
+use loom::{
+    alloc::Track,
+    sync::{
+        Notify,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    thread,
+};
+
+/// A task that sleeps until it is woken: a lost wake-up is a deadlock, which loom reports.
+struct Task(Notify);
+
+impl Wake for Task {
+    fn wake(self: StdArc<Self>) {
+        self.0.notify();
+    }
+    fn wake_by_ref(self: &StdArc<Self>) {
+        self.0.notify();
+    }
+}
+
+fn next<T>(reader: &mut Reader<T>) -> Option<T> {
+    let task = StdArc::new(Task(Notify::new()));
+    let waker = Waker::from(task.clone());
+    loop {
+        match reader.poll_next(&mut Context::from_waker(&waker)) {
+            Poll::Ready(item) => return item,
+            Poll::Pending => task.0.wait(),
+        }
+    }
+}
+
+fn rest<T>(reader: &mut Reader<T>) -> Vec<T> {
+    core::iter::from_fn(|| next(reader)).collect()
+}
+
+fn available<T>(reader: &mut Reader<T>) -> Vec<T> {
+    core::iter::from_fn(|| {
+        if let Look::Item(item) = reader.next() {
+            Some(item)
+        } else {
+            None
+        }
+    })
+    .collect()
+}
+
+fn model(check: impl Fn() + Send + Sync + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = builder.preemption_bound.or(Some(2));
+    builder.check(check);
+}
+
+/// An item that loom reports if it is lost, and that fails on its second drop.
+struct Item(Track<usize>);
+
+impl core::fmt::Debug for Item {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        number(self).fmt(f)
+    }
+}
+
+impl Clone for Item {
+    fn clone(&self) -> Self {
+        item(number(self))
+    }
+}
+
+fn item(n: usize) -> Item {
+    Item(Track::new(n))
+}
+
+fn number(item: &Item) -> usize {
+    *item.0.get_ref()
+}
+
+fn numbers(items: &[Item]) -> Vec<usize> {
+    items.iter().map(number).collect()
+}
+
+#[test]
+fn loom_two_pushers_and_a_reader() {
+    model(|| {
+        let (writer, mut reader) = list();
+        let other = writer.clone();
+        let pushing = thread::spawn(move || {
+            other.push(item(10)).unwrap();
+            other.push(item(11)).unwrap();
+        });
+        let second = thread::spawn(move || writer.push(item(20)).unwrap());
+        let items = numbers(&rest(&mut reader));
+        assert_eq!(items.len(), 3);
+        assert!(items.iter().position(|n| *n == 10) < items.iter().position(|n| *n == 11));
+        pushing.join().unwrap();
+        second.join().unwrap();
+    });
+}
+
+#[test]
+fn loom_push_races_stop() {
+    model(|| {
+        let (writer, mut reader) = list();
+        writer.push(item(0)).unwrap();
+        let other = writer.clone();
+        let pushing = thread::spawn(move || {
+            (1..3)
+                .filter(|n| other.push(item(*n)).is_ok())
+                .collect::<Vec<_>>()
+        });
+        writer.close();
+        let delivered = numbers(&rest(&mut reader));
+        let accepted = pushing.join().unwrap();
+        assert_eq!(delivered[0], 0);
+        assert_eq!(delivered[1..], accepted[..]);
+        assert!(matches!(reader.next(), Look::Ended));
+    });
+}
+
+#[test]
+fn loom_push_races_drop_of_the_last_reader() {
+    model(|| {
+        let (writer, reader) = list();
+        let counted = Arc::new(0);
+        let items: Vec<_> = (0..2).map(|_| counted.clone()).collect();
+        let pushing = thread::spawn(move || {
+            items.into_iter().for_each(|item| drop(writer.push(item)));
+            writer
+        });
+        drop(reader);
+        let writer = pushing.join().unwrap();
+        // Nothing stays until the writer goes: what was accepted is dropped by the reader, or by who published it.
+        assert_eq!(Arc::strong_count(&counted), 1);
+        assert!(writer.push(counted).is_err());
+    });
+}
+
+#[test]
+fn loom_reader_sleeps_while_a_push_publishes() {
+    model(|| {
+        let (writer, mut reader) = list();
+        let pushing = thread::spawn(move || {
+            (0..3).for_each(|n| writer.push(item(n)).unwrap());
+            writer
+        });
+        for n in 0..3 {
+            assert_eq!(next(&mut reader).map(|item| number(&item)), Some(n));
+        }
+        drop(pushing.join().unwrap());
+    });
+}
+
+#[test]
+fn loom_sole_pusher() {
+    model(|| {
+        let (mut writer, mut reader) = list();
+        let pushing = thread::spawn(move || (0..3).for_each(|n| writer.push_mut(item(n)).unwrap()));
+        assert_eq!(numbers(&rest(&mut reader)), [0, 1, 2]);
+        pushing.join().unwrap();
+    });
+}
+
+#[test]
+fn loom_sole_pusher_races_drop_of_the_last_reader() {
+    model(|| {
+        let (mut writer, reader) = list();
+        let pushing = thread::spawn(move || {
+            let accepted = (0..3).filter(|n| writer.push_mut(item(*n)).is_ok()).count();
+            (accepted, writer)
+        });
+        drop(reader);
+        let (_, writer) = pushing.join().unwrap();
+        assert!(writer.push(item(9)).is_err());
+    });
+}
+
+#[test]
+fn loom_batch_is_contiguous() {
+    model(|| {
+        let (writer, mut reader) = list();
+        let other = writer.clone();
+        let pushing = thread::spawn(move || other.push_batch(3, &mut (0..2).map(item)).unwrap());
+        writer.push(item(9)).unwrap();
+        drop(writer);
+        let items = numbers(&rest(&mut reader));
+        assert!(items == [0, 1, 9] || items == [9, 0, 1]);
+        pushing.join().unwrap();
+    });
+}
+
+#[test]
+fn loom_fork_races_push_and_drop() {
+    model(|| {
+        let (writer, mut reader) = list();
+        writer.push(item(0)).unwrap();
+        let pushing = thread::spawn(move || (1..3).for_each(|n| writer.push(item(n)).unwrap()));
+        let mut fork = reader.fork();
+        let reading = thread::spawn(move || numbers(&available(&mut reader)));
+        let items = numbers(&rest(&mut fork));
+        assert_eq!(items, [0, 1, 2]);
+        let seen = reading.join().unwrap();
+        assert_eq!(seen[..], items[..seen.len()]);
+        pushing.join().unwrap();
+    });
+}
+
+#[test]
+fn loom_cursors_at_different_speeds() {
+    model(|| {
+        let (writer, mut fast) = list();
+        let mut slow = fast.fork();
+        (0..3).for_each(|n| writer.push(item(n)).unwrap());
+        drop(writer);
+        let reading = thread::spawn(move || numbers(&available(&mut fast)));
+        assert_eq!(numbers(&available(&mut slow)), [0, 1, 2]);
+        assert_eq!(reading.join().unwrap(), [0, 1, 2]);
+    });
+}
+
+#[test]
+fn loom_blocks_are_freed_under_writers() {
+    model(|| {
+        let (writer, mut reader) = list();
+        let other = writer.clone();
+        let pushing = thread::spawn(move || (0..3).for_each(|n| other.push(item(n)).unwrap()));
+        let reading = thread::spawn(move || {
+            let items = numbers(&available(&mut reader));
+            (items, reader)
+        });
+        (0..3).for_each(|n| writer.push(item(10 + n)).unwrap());
+        let (mut items, mut reader) = reading.join().unwrap();
+        pushing.join().unwrap();
+        drop(writer);
+        items.extend(numbers(&rest(&mut reader)));
+        assert_eq!(items.len(), 6);
+    });
+}
+
+#[test]
+fn loom_subscriber_sees_all_that_follows() {
+    model(|| {
+        let (writer, mut reader) = list();
+        let other = writer.clone();
+        let subscribing = thread::spawn(move || {
+            let mut late = other.subscribe();
+            other.push(item(1)).unwrap();
+            drop(other);
+            numbers(&rest(&mut late))
+        });
+        writer.push(item(0)).unwrap();
+        drop(writer);
+        let all = numbers(&rest(&mut reader));
+        let late = subscribing.join().unwrap();
+        assert!(all == [0, 1] || all == [1, 0]);
+        assert!(late == [1] || late == all);
+    });
+}
+
+#[test]
+fn loom_subscriber_races_drop_of_the_last_reader() {
+    model(|| {
+        let (writer, reader) = list();
+        writer.push(item(0)).unwrap();
+        let other = writer.clone();
+        let subscribing = thread::spawn(move || {
+            let mut late = other.subscribe();
+            let accepted = other.push(item(1)).is_ok();
+            drop(other);
+            (accepted, numbers(&rest(&mut late)))
+        });
+        drop(reader);
+        drop(writer);
+        match subscribing.join().unwrap() {
+            (true, seen) => assert_eq!(seen, [1]),
+            (false, seen) => assert!(seen.is_empty()),
+        }
+    });
+}
+
+#[test]
+fn loom_waiter_is_cancelled_while_woken() {
+    model(|| {
+        let (writer, mut reader) = list();
+        let mut other = reader.fork();
+        let pushing = thread::spawn(move || {
+            writer.push(item(0)).unwrap();
+        });
+        let task = StdArc::new(Task(Notify::new()));
+        let waker = Waker::from(task);
+        // Polls once, maybe sleeps, and is gone.
+        let cancelled = thread::spawn(move || {
+            drop(other.poll_next(&mut Context::from_waker(&waker)));
+            drop(other);
+        });
+        assert_eq!(numbers(&rest(&mut reader)), [0]);
+        pushing.join().unwrap();
+        cancelled.join().unwrap();
+    });
+}
+
+#[test]
+fn loom_waker_changes_while_woken() {
+    model(|| {
+        let (writer, mut reader) = list();
+        let pushing = thread::spawn(move || {
+            writer.push(item(0)).unwrap();
+            writer.push(item(1)).unwrap();
+            writer
+        });
+        // Each poll comes with a waker of its own, and the old ones are not listened to.
+        for n in 0..2 {
+            assert_eq!(next(&mut reader).map(|item| number(&item)), Some(n));
+        }
+        drop(pushing.join().unwrap());
+        assert!(next(&mut reader).is_none());
+    });
+}
+
+#[test]
+fn loom_two_sleepers_and_two_pushers() {
+    model(|| {
+        let (writer, mut reader) = list();
+        let mut fork = reader.fork();
+        let other = writer.clone();
+        let pushing = thread::spawn(move || other.push(0).unwrap());
+        let sleeping = thread::spawn(move || rest(&mut fork).len());
+        writer.push(1).unwrap();
+        drop(writer);
+        assert_eq!(rest(&mut reader).len(), 2);
+        assert_eq!(sleeping.join().unwrap(), 2);
+        pushing.join().unwrap();
+    });
+}
+
+/// Clones are made of an item that no other reader moves meanwhile: the cell says so.
+#[test]
+fn loom_nobody_moves_what_another_clones() {
+    struct Cloned(loom::cell::UnsafeCell<usize>, Arc<AtomicUsize>);
+    // SAFETY: for the model; what it accesses, it checks.
+    unsafe impl Sync for Cloned {}
+    impl Clone for Cloned {
+        fn clone(&self) -> Self {
+            // SAFETY: `with` reports a writer.
+            let n = self.0.with(|n| unsafe { *n });
+            self.1.fetch_add(1, Relaxed);
+            Self(loom::cell::UnsafeCell::new(n), self.1.clone())
+        }
+    }
+    impl Drop for Cloned {
+        fn drop(&mut self) {
+            // SAFETY: `with_mut` reports a reader.
+            self.0.with_mut(|n| unsafe { *n = 0 });
+        }
+    }
+    model(|| {
+        let (writer, mut reader) = list();
+        let mut fork = reader.fork();
+        let clones = Arc::new(AtomicUsize::new(0));
+        (1..3).for_each(|n| {
+            let item = Cloned(loom::cell::UnsafeCell::new(n), clones.clone());
+            assert!(writer.push(item).is_ok());
+        });
+        drop(writer);
+        let reading = thread::spawn(move || available(&mut fork).len());
+        let mut second = reader.fork();
+        assert_eq!(available(&mut reader).len(), 2);
+        drop(reader);
+        assert_eq!(available(&mut second).len(), 2);
+        assert_eq!(reading.join().unwrap(), 2);
+        assert!(clones.load(Relaxed) >= 4);
+    });
+}
