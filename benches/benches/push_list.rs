@@ -1,7 +1,7 @@
 //! Push lists against other unbounded channels.
 
 use aiter_benches::{
-    Bench, Channel, Mark, Push, PushMut, ours, peer,
+    Bench, Channel, Mark, Push, PushMut, Way, ours, peer,
     peers::{AsyncChannel, Crossfire, Flume, Kanal, Tokio},
     shapes::{across_threads, drain, fill_and_drain, send_wake_take},
 };
@@ -45,6 +45,7 @@ fn one_thread(bench: &mut Bench) {
         ours("push, try_next", push_and_try_next),
         ours("push_mut, poll_next", || fill_and_drain::<PushMut>(FILL)),
     ];
+    ways.extend(batches());
     ways.extend(peers!(fill_and_drain(FILL)));
     let marks = marks![
         "push, poll_next" at most 0.85 x "kanal",
@@ -52,6 +53,8 @@ fn one_thread(bench: &mut Bench) {
         "push, poll_next" at most 0.4 x "tokio",
         "push, try_next" at most 0.4 x "tokio",
         "push_mut, poll_next" at most 0.6 x "kanal",
+        "push_all by 250, poll_next" at most 0.2 x "kanal",
+        "push_all at once, poll_next" at most 0.2 x "kanal",
     ];
     bench.compare(
         "push and take 100 000, one thread",
@@ -68,6 +71,22 @@ fn push_and_try_next() {
         Push::send(&mut pusher, black_box(item));
     }
     drain(FILL, || aiter.try_next().ok());
+}
+
+fn batches() -> [Way; 2] {
+    fn push_all_by(batch: u64) {
+        let (pusher, mut aiter) = Push::new();
+        for start in (0..FILL).step_by(batch as usize) {
+            pusher
+                .push_all((start..start + batch).map(black_box))
+                .expect("the consumer is there");
+        }
+        drain(FILL, || Push::take(&mut aiter));
+    }
+    [
+        ours("push_all by 250, poll_next", || push_all_by(250)),
+        ours("push_all at once, poll_next", || push_all_by(FILL)),
+    ]
 }
 
 fn wake(bench: &mut Bench) {

@@ -1,7 +1,7 @@
 //! `Send`, `Sync` and `Unpin` of every public type, one line each. A change here is a change of the interface.
 #![allow(missing_docs, reason = "a test program")]
 
-use aiter_core::{PushAiter, Pusher, Stopped, TryNextError};
+use aiter_core::{AvailableIter, PushAiter, Pusher, Statistics, Stopped, TryNextError};
 use std::{cell::Cell, marker::PhantomData, marker::PhantomPinned, rc::Rc};
 
 /// Items of every kind: may be shared, may only be sent, may not leave the thread, may not be moved.
@@ -84,11 +84,17 @@ fn push_list() {
         PushAiter<Local> => "Unpin";
         PushAiter<Pinned> => "Send + Sync + Unpin";
 
+        AvailableIter<'static, Shared> => "Send + Sync + Unpin";
+        AvailableIter<'static, Sent> => "Unpin";
+        AvailableIter<'static, Local> => "Unpin";
+        AvailableIter<'static, Pinned> => "Send + Sync + Unpin";
+
         Stopped<Shared> => "Send + Sync + Unpin";
         Stopped<Sent> => "Send + Unpin";
         Stopped<Local> => "Unpin";
         Stopped<Pinned> => "Send + Sync";
 
         TryNextError => "Send + Sync + Unpin";
+        Statistics => "Send + Sync + Unpin";
     }
 }

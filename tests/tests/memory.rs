@@ -164,25 +164,101 @@ fn bursts_allocate_a_block_at_a_time() {
     assert!(made <= 100_000 / 16, "{made} allocations for 100 000 items");
 }
 
+/// A waker that counts its clones and does nothing.
+fn quiet_waker() -> (Arc<Quiet>, Waker) {
+    let quiet = Arc::new(Quiet);
+    (quiet.clone(), Waker::from(quiet))
+}
+
+struct Quiet;
+
+impl Wake for Quiet {
+    fn wake(self: Arc<Self>) {}
+}
+
 #[test]
 fn pending_polls_keep_one_waker() {
-    struct Quiet;
-    impl Wake for Quiet {
-        fn wake(self: Arc<Self>) {}
-    }
-
-    let quiet = [Arc::new(Quiet), Arc::new(Quiet)];
-    let wakers = quiet.each_ref().map(|quiet| Waker::from(quiet.clone()));
+    let (first, first_waker) = quiet_waker();
+    let (second, second_waker) = quiet_waker();
     let (pusher, mut aiter) = push_aiter::<u64>();
     let meter = Meter::start();
     for turn in 0..MILLION {
-        assert!(poll(&mut aiter, &wakers[turn / 10 % 2]).is_pending());
+        let waker = if turn / 10 % 2 == 0 {
+            &first_waker
+        } else {
+            &second_waker
+        };
+        assert!(poll(&mut aiter, waker).is_pending());
     }
     at_most("a million pending polls", meter.held(), 256);
-    let kept: usize = quiet.iter().map(|quiet| Arc::strong_count(quiet) - 2).sum();
-    assert_eq!(kept, 1);
+    assert_eq!(
+        Arc::strong_count(&first) + Arc::strong_count(&second),
+        4 + 1
+    );
     drop((pusher, aiter));
-    assert!(quiet.iter().all(|quiet| Arc::strong_count(quiet) == 2));
+    assert_eq!(Arc::strong_count(&first) + Arc::strong_count(&second), 4);
+}
+
+#[test]
+fn cancelled_waiters_do_not_pile_up() {
+    let (quiet, waker) = quiet_waker();
+    let (pusher, mut aiter) = push_aiter::<u64>();
+    assert!(poll(&mut aiter, &waker).is_pending());
+    let meter = Meter::start();
+    for _ in 0..100_000 {
+        let mut fork = aiter.fork();
+        assert!(poll(&mut fork, &waker).is_pending());
+    }
+    at_most(
+        "100 000 forks dropped while they waited",
+        meter.peak(),
+        4096,
+    );
+    let kept = Arc::strong_count(&quiet) - 2;
+    assert!(kept <= 16, "{kept} wakers for one waiter");
+    drop((pusher, aiter));
+    assert_eq!(Arc::strong_count(&quiet), 2);
+}
+
+#[test]
+fn forks_share_the_items() {
+    let (pusher, mut aiter) = push_aiter();
+    let meter = Meter::start();
+    let mut forks: Vec<_> = (0..100).map(|_| aiter.fork()).collect();
+    for item in 0..100_000_u64 {
+        pusher.push(item).unwrap();
+    }
+    at_most(
+        "100 000 queued u64 and 100 forks",
+        meter.peak(),
+        10 * 100_000 + 100 * 256,
+    );
+    drop(aiter);
+    for item in 0..100_000 {
+        for fork in &mut forks {
+            assert_eq!(fork.try_next(), Ok(item));
+        }
+    }
+    at_most(
+        "the list after all took all",
+        meter.held(),
+        2048 + 100 * 256,
+    );
+}
+
+#[test]
+fn what_a_slow_fork_has_not_taken_goes_with_it() {
+    let (pusher, mut aiter) = push_aiter();
+    let slow = aiter.fork();
+    let meter = Meter::start();
+    for item in 0..100_000_u64 {
+        pusher.push(item).unwrap();
+        assert_eq!(aiter.try_next(), Ok(item));
+    }
+    assert!(meter.held() >= 8 * 100_000);
+    drop(slow);
+    at_most("the list without its slow fork", meter.held(), 2048);
+    assert!(aiter.is_empty());
 }
 
 /// A list dropped block by block through calls within calls would not get far on this stack. `AITER_DROP_ITEMS` sets how
