@@ -1,1 +1,14 @@
-//! Not published.
+//! Measures several ways of doing the same work in one process, and holds ours to marks against its peers.
+//!
+//! The ways take turns (A B C, A B C, ...), so that whatever slows the machine for a while slows them all. What counts is
+//! the median, over the rounds, of the ratio of two ways in the same round; absolute figures move with the machine.
+
+mod channel;
+mod measure;
+#[cfg(feature = "peers")]
+pub mod peers;
+#[cfg(feature = "peers")]
+pub mod shapes;
+
+pub use channel::{Channel, Push, PushMut};
+pub use measure::{Bench, Mark, Way, ours, peer};

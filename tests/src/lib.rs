@@ -1,1 +1,10 @@
-//! Not published.
+//! Tests that stand outside the crates they test: what users can and cannot do with the public interface.
+//!
+//! The programs are under `tests/`; here are the cases that must not compile, and the examples of the top-level README.
+
+#[cfg(doctest)]
+mod compile_fail;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+mod readme {}

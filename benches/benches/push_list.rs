@@ -1,0 +1,127 @@
+//! Push lists against other unbounded channels.
+
+use aiter_benches::{
+    Bench, Channel, Mark, Push, PushMut, Way, ours, peer,
+    peers::{AsyncChannel, Crossfire, Flume, Kanal, Tokio},
+    shapes::{across_threads, drain, fill_and_drain, send_wake_take},
+};
+use std::{hint::black_box, process::ExitCode};
+
+const FILL: u64 = 100_000;
+const WAKES: u64 = 20_000;
+const ACROSS: u64 = 1_000_000;
+
+/// A row for each peer, all through the same shape of work.
+macro_rules! peers {
+    ($shape:ident($($arg:expr),*)) => {
+        [
+            peer(Kanal::NAME, || $shape::<Kanal>($($arg),*)),
+            peer(Tokio::NAME, || $shape::<Tokio>($($arg),*)),
+            peer(AsyncChannel::NAME, || $shape::<AsyncChannel>($($arg),*)),
+            peer(Flume::NAME, || $shape::<Flume>($($arg),*)),
+            peer(Crossfire::NAME, || $shape::<Crossfire>($($arg),*)),
+        ]
+    };
+}
+
+/// A row of ours and the marks it is held to.
+macro_rules! marks {
+    ($($ours:literal at most $at_most:literal x $peer:literal),* $(,)?) => {
+        [$(Mark { ours: $ours, peer: $peer, at_most: $at_most }),*]
+    };
+}
+
+fn main() -> ExitCode {
+    let mut bench = Bench::from_args();
+    one_thread(&mut bench);
+    wake(&mut bench);
+    threads(&mut bench);
+    bench.finish()
+}
+
+fn one_thread(bench: &mut Bench) {
+    let mut ways = vec![
+        ours("push, poll_next", || fill_and_drain::<Push>(FILL)),
+        ours("push, try_next", push_and_try_next),
+        ours("push_mut, poll_next", || fill_and_drain::<PushMut>(FILL)),
+    ];
+    ways.extend(batches());
+    ways.extend(peers!(fill_and_drain(FILL)));
+    let marks = marks![
+        "push, poll_next" at most 0.85 x "kanal",
+        "push, try_next" at most 0.85 x "kanal",
+        "push, poll_next" at most 0.4 x "tokio",
+        "push, try_next" at most 0.4 x "tokio",
+        "push_mut, poll_next" at most 0.6 x "kanal",
+        "push_all by 250, poll_next" at most 0.2 x "kanal",
+        "push_all at once, poll_next" at most 0.2 x "kanal",
+    ];
+    bench.compare(
+        "push and take 100 000, one thread",
+        FILL as usize,
+        101,
+        ways,
+        &marks,
+    );
+}
+
+fn push_and_try_next() {
+    let (mut pusher, mut aiter) = Push::new();
+    for item in 0..FILL {
+        Push::send(&mut pusher, black_box(item));
+    }
+    drain(FILL, || aiter.try_next().ok());
+}
+
+fn batches() -> [Way; 2] {
+    fn push_all_by(batch: u64) {
+        let (pusher, mut aiter) = Push::new();
+        for start in (0..FILL).step_by(batch as usize) {
+            pusher
+                .push_all((start..start + batch).map(black_box))
+                .expect("the consumer is there");
+        }
+        drain(FILL, || Push::take(&mut aiter));
+    }
+    [
+        ours("push_all by 250, poll_next", || push_all_by(250)),
+        ours("push_all at once, poll_next", || push_all_by(FILL)),
+    ]
+}
+
+fn wake(bench: &mut Bench) {
+    let mut ways = vec![
+        ours("push", || send_wake_take::<Push>(WAKES)),
+        ours("push_mut", || send_wake_take::<PushMut>(WAKES)),
+    ];
+    ways.extend(peers!(send_wake_take(WAKES)));
+    let marks = marks!["push" at most 0.9 x "kanal"];
+    bench.compare(
+        "push, wake, take, one thread",
+        WAKES as usize,
+        51,
+        ways,
+        &marks,
+    );
+}
+
+fn threads(bench: &mut Bench) {
+    let mut ways = vec![ours("push", || across_threads::<Push>(1, ACROSS))];
+    ways.extend(peers!(across_threads(1, ACROSS)));
+    let marks = marks!["push" at most 0.5 x "tokio"];
+    bench.compare(
+        "1 000 000 across two threads",
+        ACROSS as usize,
+        15,
+        ways,
+        &marks,
+    );
+
+    let mut ways = vec![ours("push", || across_threads::<Push>(2, ACROSS))];
+    ways.extend(peers!(across_threads(2, ACROSS)));
+    bench.compare("1 000 000, 2 pushers to 1", ACROSS as usize, 7, ways, &[]);
+
+    let mut ways = vec![ours("push", || across_threads::<Push>(4, ACROSS))];
+    ways.extend(peers!(across_threads(4, ACROSS)));
+    bench.compare("1 000 000, 4 pushers to 1", ACROSS as usize, 7, ways, &[]);
+}

@@ -1,0 +1,90 @@
+//! What is compared: an unbounded channel of `u64`. Ours is here, the peers are behind their feature.
+
+use aiter_core::{PushAiter, Pusher, push_aiter};
+use futures_core::Stream;
+use std::{
+    future::{Future, poll_fn},
+    pin::Pin,
+    task::{Context, Poll, Waker},
+};
+
+/// An unbounded channel through the fastest calls it has for one item at a time.
+pub trait Channel {
+    /// How its rows are headed.
+    const NAME: &'static str;
+    /// The end that sends without waiting.
+    type Sender: Clone + Send + 'static;
+    /// The end that can wait.
+    type Receiver: Send + 'static;
+    /// A new channel.
+    fn new() -> (Self::Sender, Self::Receiver);
+    /// Sends; the receiver is there.
+    fn send(sender: &mut Self::Sender, item: u64);
+    /// Takes what is there now.
+    fn take(receiver: &mut Self::Receiver) -> Option<u64>;
+    /// Waits for an item; a sender is there.
+    fn next(receiver: &mut Self::Receiver) -> impl Future<Output = u64>;
+}
+
+/// Our list through `push`.
+#[derive(Debug)]
+pub enum Push {}
+
+/// Our list through `push_mut`.
+#[derive(Debug)]
+pub enum PushMut {}
+
+impl Channel for Push {
+    const NAME: &'static str = "push";
+    type Sender = Pusher<u64>;
+    type Receiver = PushAiter<u64>;
+
+    fn new() -> (Self::Sender, Self::Receiver) {
+        push_aiter()
+    }
+
+    #[inline]
+    fn send(sender: &mut Self::Sender, item: u64) {
+        sender.push(item).expect("the consumer is there");
+    }
+
+    #[inline]
+    fn take(receiver: &mut Self::Receiver) -> Option<u64> {
+        match Pin::new(receiver).poll_next(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(item) => item,
+            Poll::Pending => None,
+        }
+    }
+
+    #[inline]
+    async fn next(receiver: &mut Self::Receiver) -> u64 {
+        poll_fn(|cx| Pin::new(&mut *receiver).poll_next(cx))
+            .await
+            .expect("a pusher is there")
+    }
+}
+
+impl Channel for PushMut {
+    const NAME: &'static str = "push_mut";
+    type Sender = Pusher<u64>;
+    type Receiver = PushAiter<u64>;
+
+    fn new() -> (Self::Sender, Self::Receiver) {
+        push_aiter()
+    }
+
+    #[inline]
+    fn send(sender: &mut Self::Sender, item: u64) {
+        sender.push_mut(item).expect("the consumer is there");
+    }
+
+    #[inline]
+    fn take(receiver: &mut Self::Receiver) -> Option<u64> {
+        Push::take(receiver)
+    }
+
+    #[inline]
+    fn next(receiver: &mut Self::Receiver) -> impl Future<Output = u64> {
+        Push::next(receiver)
+    }
+}

@@ -1,0 +1,256 @@
+//! The harness: takes turns, keeps the times, prints a table, judges the marks.
+
+use std::{
+    env,
+    fmt::{self, Write as _},
+    process::{self, ExitCode},
+    time::{Duration, Instant},
+};
+
+const USAGE: &str = "usage: [--rounds N] [--no-marks] [PART_OF_A_TITLE]";
+
+/// One way of doing the work that is compared.
+pub struct Way {
+    name: &'static str,
+    is_peer: bool,
+    run: Box<dyn FnMut()>,
+}
+
+/// A way of ours: a row that gets a ratio to every peer.
+pub fn ours(name: &'static str, run: impl FnMut() + 'static) -> Way {
+    Way {
+        name,
+        is_peer: false,
+        run: Box::new(run),
+    }
+}
+
+/// A way of somebody else: a row, and a column of ratios.
+pub fn peer(name: &'static str, run: impl FnMut() + 'static) -> Way {
+    Way {
+        name,
+        is_peer: true,
+        run: Box::new(run),
+    }
+}
+
+impl fmt::Debug for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Way")
+            .field("name", &self.name)
+            .field("is_peer", &self.is_peer)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The time of the way `ours` is to be at most `at_most` times that of `peer`.
+#[derive(Clone, Copy, Debug)]
+pub struct Mark {
+    /// Name of the way that is judged.
+    pub ours: &'static str,
+    /// Name of the way it is judged by.
+    pub peer: &'static str,
+    /// The highest ratio that passes.
+    pub at_most: f64,
+}
+
+/// A run of comparisons: what the command line asked for, and whether a mark was missed so far.
+#[derive(Debug)]
+pub struct Bench {
+    rounds: Option<usize>,
+    judges: bool,
+    only: Option<String>,
+    missed: usize,
+}
+
+impl Bench {
+    /// Reads the command line; says how it is used and exits with 2 if that makes no sense.
+    pub fn from_args() -> Self {
+        Self::parse(env::args().skip(1)).unwrap_or_else(|problem| {
+            eprintln!("{problem}; {USAGE}");
+            process::exit(2)
+        })
+    }
+
+    fn parse(mut args: impl Iterator<Item = String>) -> Result<Self, String> {
+        let mut bench = Self {
+            rounds: None,
+            judges: true,
+            only: None,
+            missed: 0,
+        };
+        while let Some(arg) = args.next() {
+            match arg.as_str() {
+                "--bench" => {} // `cargo bench` adds it
+                "--no-marks" => bench.judges = false,
+                "--rounds" => match args.next().map(|n| n.parse()) {
+                    Some(Ok(n)) if n > 0 => bench.rounds = Some(n),
+                    _ => return Err("--rounds takes a number from 1".into()),
+                },
+                _ if arg.starts_with('-') => return Err(format!("unknown option {arg}")),
+                _ => bench.only = Some(arg),
+            }
+        }
+        Ok(bench)
+    }
+
+    /// Runs every way once a round, `rounds` times unless the command line says otherwise, after a warm-up of one round in
+    /// eight. Prints nanoseconds per item and each ratio of ours to a peer, then the marks.
+    pub fn compare(
+        &mut self,
+        title: &str,
+        items: usize,
+        rounds: usize,
+        mut ways: Vec<Way>,
+        marks: &[Mark],
+    ) {
+        if self.only.as_ref().is_some_and(|only| !title.contains(only)) {
+            return;
+        }
+        let rounds = self.rounds.unwrap_or(rounds);
+        let warm_up = rounds.div_ceil(8);
+        let mut times = vec![Vec::with_capacity(rounds); ways.len()];
+        for round in 0..warm_up + rounds {
+            for (way, times) in ways.iter_mut().zip(&mut times) {
+                let start = Instant::now();
+                (way.run)();
+                let time = start.elapsed();
+                if round >= warm_up {
+                    times.push(time);
+                }
+            }
+        }
+        println!("\n{}", table(title, items, &ways, &times));
+        let index = |name| {
+            ways.iter()
+                .position(|way| way.name == name)
+                .expect("a mark names two of the ways")
+        };
+        for mark in marks {
+            let ratio = median_ratio(&times[index(mark.ours)], &times[index(mark.peer)]);
+            let met = ratio <= mark.at_most;
+            self.missed += usize::from(!met);
+            let verdict = if met { "met" } else { "MISSED" };
+            println!(
+                "- {}: {ratio:.2} x {}, at most {:.2}: {verdict}",
+                mark.ours, mark.peer, mark.at_most
+            );
+        }
+    }
+
+    /// Failure if a mark was missed, unless the marks were switched off.
+    pub fn finish(self) -> ExitCode {
+        if self.judges && self.missed > 0 {
+            eprintln!("{} mark(s) missed", self.missed);
+            return ExitCode::FAILURE;
+        }
+        ExitCode::SUCCESS
+    }
+}
+
+/// A Markdown table: a row a way, a column of ratios a peer.
+fn table(title: &str, items: usize, ways: &[Way], times: &[Vec<Duration>]) -> String {
+    let peers = || ways.iter().zip(times).filter(|(way, _)| way.is_peer);
+    let mut out = format!("| {title:<44} | ns per item |");
+    let mut rule = format!("| {:-<44} | ----------: |", "");
+    for (peer, _) in peers() {
+        let _ = write!(out, " x {:<13} |", peer.name);
+        rule.push_str(" --------------: |");
+    }
+    let _ = write!(out, "\n{rule}");
+    for (way, way_times) in ways.iter().zip(times) {
+        let per_item = median(way_times.iter().map(Duration::as_secs_f64)) * 1e9 / items as f64;
+        let _ = write!(out, "\n| {:<44} | {per_item:>11.1} |", way.name);
+        for (_, peer_times) in peers() {
+            let ratio = if way.is_peer {
+                String::new()
+            } else {
+                format!("{:.2}", median_ratio(way_times, peer_times))
+            };
+            let _ = write!(out, " {ratio:>15} |");
+        }
+    }
+    out
+}
+
+fn median_ratio(ours: &[Duration], peer: &[Duration]) -> f64 {
+    median(
+        ours.iter()
+            .zip(peer)
+            .map(|(ours, peer)| ours.as_secs_f64() / peer.as_secs_f64()),
+    )
+}
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    let (low, high) = (values[(values.len() - 1) / 2], values[values.len() / 2]);
+    (low + high) / 2.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{cell::RefCell, rc::Rc};
+
+    fn bench(args: &[&str]) -> Result<Bench, String> {
+        Bench::parse(args.iter().map(|arg| arg.to_string()))
+    }
+
+    #[test]
+    fn median_of_odd_and_even_counts() {
+        assert_eq!(median([3.0, 1.0, 2.0].into_iter()), 2.0);
+        assert_eq!(median([4.0, 1.0, 3.0, 2.0].into_iter()), 2.5);
+    }
+
+    #[test]
+    fn a_ratio_is_taken_within_a_round() {
+        let times = |millis: [u64; 3]| millis.map(Duration::from_millis);
+        // The medians of the times are equal; within the rounds ours takes half as long twice.
+        assert_eq!(median_ratio(&times([1, 2, 3]), &times([2, 4, 1])), 0.5);
+    }
+
+    #[test]
+    fn ways_take_turns() {
+        let order = Rc::new(RefCell::new(String::new()));
+        let way = |name: &'static str| {
+            let order = order.clone();
+            peer(name, move || order.borrow_mut().push_str(name))
+        };
+        bench(&["--rounds", "2"])
+            .unwrap()
+            .compare("turns", 1, 9, vec![way("a"), way("b")], &[]);
+        assert_eq!(*order.borrow(), "ababab"); // one round to warm up
+    }
+
+    #[test]
+    fn a_missed_mark_fails_unless_marks_are_off() {
+        let run = |args: &[&str], at_most| {
+            let mut bench = bench(args).unwrap();
+            let ways = vec![ours("a", || ()), peer("b", || ())];
+            bench.compare(
+                "marks",
+                1,
+                3,
+                ways,
+                &[Mark {
+                    ours: "a",
+                    peer: "b",
+                    at_most,
+                }],
+            );
+            bench.finish()
+        };
+        assert_eq!(run(&[], f64::MAX), ExitCode::SUCCESS);
+        assert_eq!(run(&[], -1.0), ExitCode::FAILURE);
+        assert_eq!(run(&["--no-marks"], -1.0), ExitCode::SUCCESS);
+        assert_eq!(run(&["another title"], -1.0), ExitCode::SUCCESS);
+    }
+
+    #[test]
+    fn senseless_arguments_are_refused() {
+        assert!(bench(&["--rounds", "0"]).is_err());
+        assert!(bench(&["--rounds"]).is_err());
+        assert!(bench(&["--round", "1"]).is_err());
+    }
+}

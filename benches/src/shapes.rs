@@ -1,0 +1,81 @@
+//! The shapes of work, the same for every channel. Each checks that nothing was lost.
+
+use crate::Channel;
+use futures_lite::future::block_on;
+use std::{
+    hint::black_box,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Poll, Wake, Waker},
+    thread,
+};
+
+/// One thread sends `items`, then takes them all.
+pub fn fill_and_drain<C: Channel>(items: u64) {
+    let (mut sender, mut receiver) = C::new();
+    for item in 0..items {
+        C::send(&mut sender, black_box(item));
+    }
+    drain(items, || C::take(&mut receiver));
+}
+
+/// Takes until nothing is there; that must be `items`.
+pub fn drain(items: u64, mut take: impl FnMut() -> Option<u64>) {
+    let mut taken = 0;
+    while let Some(item) = take() {
+        black_box(item);
+        taken += 1;
+    }
+    assert_eq!(taken, items);
+}
+
+/// One thread, `items` times: the receiver finds nothing and waits, one item is sent, which wakes it, and it takes it.
+pub fn send_wake_take<C: Channel>(items: u64) {
+    struct Count(AtomicUsize);
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.wake_by_ref();
+        }
+
+        fn wake_by_ref(self: &Arc<Self>) {
+            // Ordering: read by the same thread.
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    let wakes = Arc::new(Count(AtomicUsize::new(0)));
+    let waker = Waker::from(wakes.clone());
+    let mut cx = Context::from_waker(&waker);
+    let (mut sender, mut receiver) = C::new();
+    for item in 0..items {
+        let mut next = pin!(C::next(&mut receiver));
+        assert!(next.as_mut().poll(&mut cx).is_pending());
+        C::send(&mut sender, black_box(item));
+        assert_eq!(next.as_mut().poll(&mut cx), Poll::Ready(item));
+    }
+    // Ordering: written by the same thread.
+    assert_eq!(wakes.0.load(Ordering::Relaxed) as u64, items);
+}
+
+/// `senders` threads send `items` between them, this one waits for each item and takes it.
+pub fn across_threads<C: Channel>(senders: u64, items: u64) {
+    let (sender, mut receiver) = C::new();
+    thread::scope(|scope| {
+        for _ in 0..senders {
+            let mut sender = sender.clone();
+            scope.spawn(move || {
+                for item in 0..items / senders {
+                    C::send(&mut sender, black_box(item));
+                }
+            });
+        }
+        block_on(async {
+            for _ in 0..items / senders * senders {
+                black_box(C::next(&mut receiver).await);
+            }
+        });
+    });
+}

@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# Each feature set of core, and each adapter with its features and without, builds on its own: no other package and no
+# dev-dependency lends it a feature.
+. "$(dirname "$0")/common"
+next='build the failing set with the command above; gate what it lacks, or turn the missing feature on in its Cargo.toml'
+for features in '' std portable-atomic std,portable-atomic; do
+    step cargo check -p aiter-core --no-default-features --features "$features"
+done
+for crate in "${published[@]:1}"; do
+    step cargo check -p "$crate"
+    step cargo check -p "$crate" --no-default-features
+done

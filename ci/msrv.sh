@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# The published crates, with the versions in Cargo.lock, build on the oldest Rust they promise. Cargo itself refuses a
+# dependency whose own `rust-version` is above that.
+. "$(dirname "$0")/common"
+msrv=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+cargo=(cargo)
+if command -v rustup >/dev/null && { rustup run "$msrv" rustc -V 2>/dev/null || rustup toolchain install "$msrv" --profile minimal; }; then
+    cargo=(rustup run "$msrv" cargo)
+else
+    # Clippy's `incompatible_msrv` knows which items of the standard library are newer; new syntax goes unseen.
+    echo "Rust $msrv cannot be had here: only the \`rust-version\` of the dependencies is checked, with a newer compiler"
+    echo "that says it is $msrv. For the full check: rustup toolchain install $msrv"
+    mkdir -p "$target_dir/msrv"
+    export RUSTC=$target_dir/msrv/rustc
+    cat >"$RUSTC" <<SCRIPT
+#!/bin/sh
+case \$* in
+    *-vV* | *-V* | *--version*) $(command -v rustc) "\$@" | sed -E 's/^(rustc|release:) [0-9.]+/\1 $msrv.0/' ;;
+    *) exec $(command -v rustc) "\$@" ;;
+esac
+SCRIPT
+    chmod +x "$RUSTC"
+fi
+next="keep to what Rust $msrv has; for a dependency take an older version (\`cargo update -p NAME --precise VERSION\`)"
+step "${cargo[@]}" check --locked --target-dir "$target_dir/msrv" "${published[@]/#/-p}"

@@ -1,0 +1,90 @@
+//! What must not compile, and the bug, found in another crate, that it would be. The first block of each case is its twin:
+//! the same code with one thing right, to show that nothing else keeps the second from compiling.
+
+/// An item that may not leave its thread makes no end that may (RUSTSEC-2020-0126).
+/// ```
+/// let (pusher, aiter) = aiter_core::push_aiter::<std::sync::Arc<u8>>();
+/// std::thread::spawn(move || (pusher, aiter));
+/// ```
+/// ```compile_fail
+/// let (pusher, aiter) = aiter_core::push_aiter::<std::rc::Rc<u8>>();
+/// std::thread::spawn(move || pusher);
+/// ```
+/// ```compile_fail
+/// let (pusher, aiter) = aiter_core::push_aiter::<std::rc::Rc<u8>>();
+/// std::thread::spawn(move || aiter);
+/// ```
+struct ItemsThatStay;
+
+/// Pushing needs no `Sync` item: a pusher never looks at one. Sharing a consumer does, as it lends items
+/// (RUSTSEC-2020-0072).
+/// ```
+/// let (pusher, aiter) = aiter_core::push_aiter::<std::cell::Cell<u8>>();
+/// std::thread::scope(|scope| {
+///     scope.spawn(|| pusher.is_stopped());
+/// });
+/// let (pusher, aiter) = aiter_core::push_aiter::<u8>();
+/// std::thread::scope(|scope| {
+///     scope.spawn(|| aiter.is_stopped());
+/// });
+/// ```
+/// ```compile_fail
+/// let (pusher, aiter) = aiter_core::push_aiter::<std::cell::Cell<u8>>();
+/// std::thread::scope(|scope| {
+///     scope.spawn(|| aiter.is_stopped());
+/// });
+/// ```
+struct SharedConsumers;
+
+/// Forks clone one item on several threads at once: `Send` is not enough, `Sync` is asked for (RUSTSEC-2025-0023).
+/// ```
+/// let (_pusher, mut aiter) = aiter_core::push_aiter::<u8>();
+/// let fork = aiter.fork();
+/// ```
+/// ```compile_fail
+/// let (_pusher, mut aiter) = aiter_core::push_aiter::<std::cell::Cell<u8>>();
+/// let fork = aiter.fork();
+/// ```
+struct ForkedItems;
+
+/// A further consumer shares the items with the others, as a fork does (RUSTSEC-2025-0023).
+/// ```
+/// let (pusher, _aiter) = aiter_core::push_aiter::<u8>();
+/// let other = pusher.subscribe();
+/// ```
+/// ```compile_fail
+/// let (pusher, _aiter) = aiter_core::push_aiter::<std::cell::Cell<u8>>();
+/// let other = pusher.subscribe();
+/// ```
+struct SubscribedItems;
+
+/// An item that is looked at cannot be taken meanwhile (RUSTSEC-2021-0130).
+/// ```
+/// let (_pusher, mut aiter) = aiter_core::push_aiter::<String>();
+/// let first = aiter.available_iter().next().cloned();
+/// let taken = aiter.try_next();
+/// drop(first);
+/// ```
+/// ```compile_fail
+/// let (_pusher, mut aiter) = aiter_core::push_aiter::<String>();
+/// let first = aiter.available_iter().next();
+/// let taken = aiter.try_next();
+/// drop(first);
+/// ```
+struct LookAndTake;
+
+/// A pusher of long-lived references is not one of short-lived ones: it would push what its consumer outlives
+/// (RUSTSEC-2020-0164).
+/// ```
+/// use aiter_core::Pusher;
+/// fn as_it_is<'a>(pusher: Pusher<&'a str>) -> Pusher<&'a str> {
+///     pusher
+/// }
+/// ```
+/// ```compile_fail
+/// use aiter_core::Pusher;
+/// fn shortened<'a>(pusher: Pusher<&'static str>) -> Pusher<&'a str> {
+///     pusher
+/// }
+/// ```
+struct Variance;

@@ -1,0 +1,100 @@
+//! `Send`, `Sync` and `Unpin` of every public type, one line each. A change here is a change of the interface.
+#![allow(missing_docs, reason = "a test program")]
+
+use aiter_core::{AvailableIter, PushAiter, Pusher, Statistics, Stopped, TryNextError};
+use std::{cell::Cell, marker::PhantomData, marker::PhantomPinned, rc::Rc};
+
+/// Items of every kind: may be shared, may only be sent, may not leave the thread, may not be moved.
+type Shared = u8;
+type Sent = Cell<u8>;
+type Local = Rc<u8>;
+type Pinned = PhantomPinned;
+
+/// Asks the compiler: an associated constant of the type itself, there if the bound holds, hides that of the trait.
+struct Probe<T: ?Sized>(PhantomData<T>);
+
+trait Fallback {
+    const SEND: bool = false;
+    const SYNC: bool = false;
+    const UNPIN: bool = false;
+}
+
+impl<T: ?Sized> Fallback for Probe<T> {}
+
+impl<T: ?Sized + Send> Probe<T> {
+    const SEND: bool = true;
+}
+
+impl<T: ?Sized + Sync> Probe<T> {
+    const SYNC: bool = true;
+}
+
+impl<T: ?Sized + Unpin> Probe<T> {
+    const UNPIN: bool = true;
+}
+
+fn describe(send: bool, sync: bool, unpin: bool) -> String {
+    let names = [(send, "Send"), (sync, "Sync"), (unpin, "Unpin")];
+    let names: Vec<_> = names
+        .into_iter()
+        .filter_map(|(has, name)| has.then_some(name))
+        .collect();
+    if names.is_empty() {
+        "nothing".into()
+    } else {
+        names.join(" + ")
+    }
+}
+
+/// `Type => "Send + Sync + Unpin";` a line; all lines that are wrong are told at once.
+macro_rules! table {
+    ($($ty:ty => $expected:literal;)*) => {
+        let wrong: Vec<String> = [$((stringify!($ty), $expected, describe(
+            <Probe<$ty>>::SEND, <Probe<$ty>>::SYNC, <Probe<$ty>>::UNPIN,
+        ))),*]
+            .into_iter()
+            .filter(|(_, expected, found)| expected != found)
+            .map(|(ty, expected, found)| format!("{ty}: is {found}, not {expected}"))
+            .collect();
+        assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+    };
+}
+
+#[test]
+fn the_probe_tells_the_truth() {
+    table! {
+        Shared => "Send + Sync + Unpin";
+        Sent => "Send + Unpin";
+        Local => "Unpin";
+        Pinned => "Send + Sync";
+        (Local, Pinned) => "nothing";
+    }
+}
+
+#[test]
+fn push_list() {
+    table! {
+        Pusher<Shared> => "Send + Sync + Unpin";
+        Pusher<Sent> => "Send + Sync + Unpin";
+        Pusher<Local> => "Unpin";
+        Pusher<Pinned> => "Send + Sync + Unpin";
+
+        PushAiter<Shared> => "Send + Sync + Unpin";
+        PushAiter<Sent> => "Send + Unpin";
+        PushAiter<Local> => "Unpin";
+        PushAiter<Pinned> => "Send + Sync + Unpin";
+
+        AvailableIter<'static, Shared> => "Send + Sync + Unpin";
+        AvailableIter<'static, Sent> => "Unpin";
+        AvailableIter<'static, Local> => "Unpin";
+        AvailableIter<'static, Pinned> => "Send + Sync + Unpin";
+
+        Stopped<Shared> => "Send + Sync + Unpin";
+        Stopped<Sent> => "Send + Unpin";
+        Stopped<Local> => "Unpin";
+        Stopped<Pinned> => "Send + Sync";
+
+        TryNextError => "Send + Sync + Unpin";
+        Statistics => "Send + Sync + Unpin";
+    }
+}

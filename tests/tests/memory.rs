@@ -1,0 +1,291 @@
+//! What a push list asks of the allocator: bytes when idle, full and drained, and allocations on the way.
+#![allow(missing_docs, reason = "a test program")]
+
+use aiter_core::{PushAiter, push_aiter};
+use futures_core::Stream;
+use std::{
+    alloc::{GlobalAlloc, Layout, System},
+    cell::Cell,
+    env,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, Wake, Waker},
+    thread,
+};
+
+const MILLION: usize = 1_000_000;
+
+thread_local! {
+    /// Of this thread alone, so that tests beside it do not count: bytes held, their maximum, allocations made.
+    static HELD: Cell<isize> = const { Cell::new(0) };
+    static PEAK: Cell<isize> = const { Cell::new(0) };
+    static MADE: Cell<usize> = const { Cell::new(0) };
+}
+
+struct Counting;
+
+// SAFETY: every call goes to the system's allocator as it came; counting touches only thread-locals that need no allocation.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        HELD.set(HELD.get() + layout.size() as isize);
+        PEAK.set(PEAK.get().max(HELD.get()));
+        MADE.set(MADE.get() + 1);
+        // SAFETY: the caller keeps to the same contract.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        HELD.set(HELD.get() - layout.size() as isize);
+        // SAFETY: the caller keeps to the same contract.
+        unsafe { System.dealloc(at, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// The counters since it was made.
+struct Meter {
+    held: isize,
+    made: usize,
+}
+
+impl Meter {
+    fn start() -> Self {
+        PEAK.set(HELD.get());
+        Self {
+            held: HELD.get(),
+            made: MADE.get(),
+        }
+    }
+
+    fn held(&self) -> isize {
+        HELD.get() - self.held
+    }
+
+    fn peak(&self) -> isize {
+        PEAK.get() - self.held
+    }
+
+    fn made(&self) -> usize {
+        MADE.get() - self.made
+    }
+}
+
+/// At most `limit` bytes, or a message that says how many.
+#[track_caller]
+fn at_most(what: &str, bytes: isize, limit: isize) {
+    assert!(
+        bytes <= limit,
+        "{what}: {bytes} bytes, at most {limit} are allowed"
+    );
+}
+
+fn poll<T>(aiter: &mut PushAiter<T>, waker: &Waker) -> Poll<Option<T>> {
+    Pin::new(aiter).poll_next(&mut Context::from_waker(waker))
+}
+
+#[test]
+fn the_meter_counts() {
+    let meter = Meter::start();
+    let first = vec![0_u8; 1000];
+    drop(vec![0_u8; 500]);
+    assert_eq!((meter.held(), meter.peak(), meter.made()), (1000, 1500, 2));
+    drop(first);
+    assert_eq!(meter.held(), 0);
+}
+
+#[test]
+fn an_idle_list_is_small_and_holds_no_block() {
+    let meter = Meter::start();
+    let list = push_aiter::<u64>();
+    at_most("an idle list", meter.held(), 256);
+    // A single slot of this would be seen.
+    let wide = push_aiter::<[u8; 4096]>();
+    at_most("two idle lists", meter.held(), 512);
+    drop((list, wide));
+    assert_eq!(meter.held(), 0);
+}
+
+#[test]
+fn a_list_waited_on_holds_no_block() {
+    let meter = Meter::start();
+    let (pusher, mut aiter) = push_aiter::<[u8; 4096]>();
+    assert!(poll(&mut aiter, Waker::noop()).is_pending());
+    at_most("a list with a waiter", meter.held(), 256);
+    drop((pusher, aiter));
+    assert_eq!(meter.held(), 0);
+}
+
+#[test]
+fn a_queued_item_costs_little_more_than_itself() {
+    let meter = Meter::start();
+    let (pusher, mut aiter) = push_aiter();
+    for item in 0..MILLION as u64 {
+        pusher.push(item).unwrap();
+    }
+    at_most("a million queued u64", meter.peak(), 10 * MILLION as isize);
+    for item in 0..MILLION as u64 {
+        assert_eq!(aiter.try_next(), Ok(item));
+    }
+    at_most("the list after they were taken", meter.held(), 2048);
+    drop((pusher, aiter));
+    assert_eq!(meter.held(), 0);
+}
+
+#[test]
+fn one_in_one_out_allocates_nothing() {
+    let (pusher, mut aiter) = push_aiter();
+    let mut pass = |count| {
+        for item in 0..count {
+            pusher.push(item).unwrap();
+            assert_eq!(aiter.try_next(), Ok(item));
+        }
+    };
+    pass(1_000);
+    let meter = Meter::start();
+    pass(100_000);
+    assert_eq!(meter.made(), 0);
+}
+
+#[test]
+fn bursts_allocate_a_block_at_a_time() {
+    let (pusher, mut aiter) = push_aiter();
+    let meter = Meter::start();
+    for _ in 0..100 {
+        for item in 0..1_000 {
+            pusher.push(item).unwrap();
+        }
+        for item in 0..1_000 {
+            assert_eq!(aiter.try_next(), Ok(item));
+        }
+    }
+    let made = meter.made();
+    assert!(made <= 100_000 / 16, "{made} allocations for 100 000 items");
+}
+
+/// A waker that counts its clones and does nothing.
+fn quiet_waker() -> (Arc<Quiet>, Waker) {
+    let quiet = Arc::new(Quiet);
+    (quiet.clone(), Waker::from(quiet))
+}
+
+struct Quiet;
+
+impl Wake for Quiet {
+    fn wake(self: Arc<Self>) {}
+}
+
+#[test]
+fn pending_polls_keep_one_waker() {
+    let (first, first_waker) = quiet_waker();
+    let (second, second_waker) = quiet_waker();
+    let (pusher, mut aiter) = push_aiter::<u64>();
+    let meter = Meter::start();
+    for turn in 0..MILLION {
+        let waker = if turn / 10 % 2 == 0 {
+            &first_waker
+        } else {
+            &second_waker
+        };
+        assert!(poll(&mut aiter, waker).is_pending());
+    }
+    at_most("a million pending polls", meter.held(), 256);
+    assert_eq!(
+        Arc::strong_count(&first) + Arc::strong_count(&second),
+        4 + 1
+    );
+    drop((pusher, aiter));
+    assert_eq!(Arc::strong_count(&first) + Arc::strong_count(&second), 4);
+}
+
+#[test]
+fn cancelled_waiters_do_not_pile_up() {
+    let (quiet, waker) = quiet_waker();
+    let (pusher, mut aiter) = push_aiter::<u64>();
+    assert!(poll(&mut aiter, &waker).is_pending());
+    let meter = Meter::start();
+    for _ in 0..100_000 {
+        let mut fork = aiter.fork();
+        assert!(poll(&mut fork, &waker).is_pending());
+    }
+    at_most(
+        "100 000 forks dropped while they waited",
+        meter.peak(),
+        4096,
+    );
+    let kept = Arc::strong_count(&quiet) - 2;
+    assert!(kept <= 16, "{kept} wakers for one waiter");
+    drop((pusher, aiter));
+    assert_eq!(Arc::strong_count(&quiet), 2);
+}
+
+#[test]
+fn forks_share_the_items() {
+    let (pusher, mut aiter) = push_aiter();
+    let meter = Meter::start();
+    let mut forks: Vec<_> = (0..100).map(|_| aiter.fork()).collect();
+    for item in 0..100_000_u64 {
+        pusher.push(item).unwrap();
+    }
+    at_most(
+        "100 000 queued u64 and 100 forks",
+        meter.peak(),
+        10 * 100_000 + 100 * 256,
+    );
+    drop(aiter);
+    for item in 0..100_000 {
+        for fork in &mut forks {
+            assert_eq!(fork.try_next(), Ok(item));
+        }
+    }
+    at_most(
+        "the list after all took all",
+        meter.held(),
+        2048 + 100 * 256,
+    );
+}
+
+#[test]
+fn what_a_slow_fork_has_not_taken_goes_with_it() {
+    let (pusher, mut aiter) = push_aiter();
+    let slow = aiter.fork();
+    let meter = Meter::start();
+    for item in 0..100_000_u64 {
+        pusher.push(item).unwrap();
+        assert_eq!(aiter.try_next(), Ok(item));
+    }
+    assert!(meter.held() >= 8 * 100_000);
+    drop(slow);
+    at_most("the list without its slow fork", meter.held(), 2048);
+    assert!(aiter.is_empty());
+}
+
+/// A list dropped block by block through calls within calls would not get far on this stack. `AITER_DROP_ITEMS` sets how
+/// many items it has: 100 000 000 takes some 900 MB.
+#[test]
+fn a_long_list_is_dropped_without_recursion() {
+    let items: u64 = match env::var("AITER_DROP_ITEMS") {
+        Ok(items) => items.parse().expect("AITER_DROP_ITEMS is a number"),
+        Err(_) => 3_000_000,
+    };
+    let on_a_small_stack = thread::Builder::new().stack_size(64 << 10).spawn(move || {
+        let meter = Meter::start();
+        for consumer_last in [true, false] {
+            let (pusher, aiter) = push_aiter();
+            for item in 0..items {
+                pusher.push(item).unwrap();
+            }
+            assert!(meter.held() >= 8 * items as isize);
+            if consumer_last {
+                drop(pusher);
+                drop(aiter);
+            } else {
+                drop(aiter);
+                drop(pusher);
+            }
+            assert_eq!(meter.held(), 0);
+        }
+    });
+    on_a_small_stack.unwrap().join().unwrap();
+}
