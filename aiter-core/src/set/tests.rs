@@ -5,11 +5,12 @@ use alloc::{
 };
 use core::{
     cell::{Cell, RefCell},
+    panic::AssertUnwindSafe,
     pin::Pin,
     sync::atomic::{AtomicUsize, Ordering},
     task::{Context, Poll, Waker},
 };
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::catch_unwind;
 
 /// Counts how often it is woken.
 #[derive(Default)]
