@@ -216,7 +216,9 @@ fn dropped_at_any_point_it_drops_every_stream_once() {
             (0..5).for_each(|k| feeder.push(k));
         }
         let mut join = join_aiters(stream::iter(streams));
-        (0..items).for_each(|_| drop(settle(&mut join)));
+        for _ in 0..items {
+            let _ = settle(&mut join);
+        }
         let taken: usize = feeders.iter().map(|feeder| 5 - feeder.waiting()).sum();
         assert_eq!(taken, items.min(25));
         drop(join);
