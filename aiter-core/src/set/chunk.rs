@@ -24,7 +24,7 @@
 //! A waker is the chunk's address with the slot number in the low bits. It is a *borrowed* reference while a child is
 //! being polled, and counts only once a child clones it.
 use super::head::Head;
-use crate::sync::{Arc, AtomicPtr, AtomicUsize, Ordering};
+use crate::sync::{Arc, AtomicUsize, Ordering, UnsafeCell};
 use alloc::alloc::{alloc, dealloc, handle_alloc_error};
 use core::{
     alloc::Layout,
@@ -53,8 +53,8 @@ const _: () = assert!(SLOTS <= ALIGN);
 #[repr(align(32))]
 pub(super) struct Header {
     word: AtomicUsize,
-    /// The chunk below on the stack: written by the waker that queues this one, read by the owner who took the stack.
-    pub(super) below: AtomicPtr<Header>,
+    /// The chunk below on the stack: the waker's that queues this one, then the owner's until it clears the bits.
+    pub(super) below: UnsafeCell<*mut Header>,
     head: Arc<Head>,
     layout: Layout,
 }
@@ -105,7 +105,7 @@ impl Chunk {
         }
         let header = Header {
             word: AtomicUsize::new(ONE),
-            below: AtomicPtr::new(ptr::null_mut()),
+            below: UnsafeCell::new(ptr::null_mut()),
             head,
             layout,
         };
@@ -238,7 +238,7 @@ impl Header {
         // SAFETY: alive as the caller promises.
         let header = unsafe { &*this };
         // Ordering: AcqRel. Release: what happened before the wake is seen by the poll after `clear`, also if this bit was
-        // set already. Acquire: pairs with `clear`, whose owner has read `below` before we write it.
+        // set already. Acquire: pairs with `clear`, whose owner has done with `below` before we write it.
         if header.word.fetch_or(1 << slot, Ordering::AcqRel) & READY == 0 {
             header.head.push(this);
         }

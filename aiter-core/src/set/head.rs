@@ -63,8 +63,8 @@ impl Head {
             let below = if is_parked(top) { ptr::null_mut() } else { top };
             // SAFETY: the caller keeps the chunk for the time of the call.
             let link = unsafe { &(*chunk).below };
-            // Ordering: Relaxed, published by the exchange.
-            link.store(below, Ordering::Relaxed);
+            // SAFETY: ours alone until the exchange succeeds: we set the first ready bit.
+            link.with_mut(|link| unsafe { *link = below });
             // Ordering: AcqRel. Release: `take` sees the link. Acquire: pairs with `park`, the waker is there to be read.
             // Relaxed on failure: only the value counts.
             match self
@@ -103,7 +103,10 @@ impl Drop for Head {
         let mut record = self.records.with(|first| unsafe { *first });
         while !record.is_null() {
             // SAFETY: made by `Box::into_raw`, and in no other list.
-            record = unsafe { Box::from_raw(record) }.next;
+            let last = unsafe { Box::from_raw(record) };
+            // SAFETY: nobody else is left.
+            drop(last.waker.with_mut(|waker| unsafe { (*waker).take() }));
+            record = last.next;
         }
     }
 }

@@ -407,15 +407,16 @@ impl Lists {
         while !chunk.is_null() {
             // SAFETY: chunks on the stack are alive until the owner took them.
             let link = unsafe { &(*chunk).below };
-            // Ordering: Relaxed, taking the stack made the links visible, and until `clear` nobody writes them.
-            let below = link.load(crate::sync::Ordering::Relaxed);
-            link.store(first, crate::sync::Ordering::Relaxed);
+            // SAFETY: the stack was taken, and nobody writes a link while the ready bits stand.
+            let below = link.with_mut(|link| mem::replace(unsafe { &mut *link }, first));
             first = chunk;
             chunk = below;
         }
         while !first.is_null() {
             // SAFETY: as above.
-            let next = unsafe { &(*first).below }.load(crate::sync::Ordering::Relaxed);
+            let link = unsafe { &(*first).below };
+            // SAFETY: as above.
+            let next = link.with(|link| unsafe { *link });
             let chunk = first.cast::<Chunk>();
             if chunk == self.source {
                 // SAFETY: alive.

@@ -157,10 +157,18 @@ fn a_wake_racing_the_drop_of_the_set() {
         let (_, parent) = counting();
         let mut set = ReadySet::new();
         let (flag, waker) = waiting(&mut set, &parent);
-        let another = waker.clone();
         let thread = wake(flag, waker);
         drop(set);
-        another.wake_by_ref();
+        thread.join().unwrap();
+    });
+    model(|| {
+        let (_, parent) = counting();
+        let mut set = ReadySet::new();
+        let (flag, waker) = waiting(&mut set, &parent);
+        let late = waker.clone();
+        let thread = wake(flag, waker);
+        drop(set);
+        late.wake();
         thread.join().unwrap();
     });
 }
