@@ -255,7 +255,8 @@ impl Header {
 
     /// Sees to it that no wake queues the chunk any more, unless one has: then `false`, and it comes by the stack.
     pub(super) fn retire(&self) -> bool {
-        // Ordering: AcqRel, as `wake` and `clear`; whoever wakes later finds a bit set and goes away.
-        self.word.fetch_or(READY, Ordering::AcqRel) & READY == 0
+        // Ordering: Relaxed. Nothing is handed over: who wakes later finds a bit set and goes away, and giving the reference
+        // back synchronizes with whoever frees the memory.
+        self.word.fetch_or(READY, Ordering::Relaxed) & READY == 0
     }
 }

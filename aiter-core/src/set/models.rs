@@ -305,7 +305,8 @@ fn a_wake_racing_the_release_of_its_chunk() {
         let (children, mut wakers): (Vec<_>, Vec<_>) =
             (0..3).map(|_| waiting(&mut set, &parent)).unzip();
         assert_eq!(set.lists.slots, 4);
-        let stale = wakers[0].clone();
+        // The last to be empty is the one to be freed.
+        let stale = wakers[2].clone();
         children.iter().for_each(|flag| flag.store(1, Relaxed));
         wakers.drain(..).for_each(Waker::wake);
         let thread = thread::spawn(move || stale.wake());
