@@ -64,14 +64,24 @@ where
     set: ReadySet<S::Item>,
 }
 
-impl<S> Stream for JoinAiters<S>
+fn step<C: Stream>(stream: Pin<&mut C>, cx: &mut Context<'_>) -> Turn<C::Item> {
+    match stream.poll_next(cx) {
+        Poll::Ready(Some(item)) => Turn::Item(item),
+        Poll::Ready(None) => Turn::End,
+        Poll::Pending => Turn::Pending,
+    }
+}
+
+impl<S> JoinAiters<S>
 where
     S: Stream,
     S::Item: Stream,
 {
-    type Item = <S::Item as Stream>::Item;
-
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+    /// Lets streams join, and goes round those that are ready.
+    fn go_round(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<<S::Item as Stream>::Item>> {
         let mut this = self.project();
         let mut budget = Budget::new();
         loop {
@@ -80,13 +90,7 @@ where
                     this.set.insert(stream);
                 }
             }
-            let served = this
-                .set
-                .serve(&mut budget, |stream, cx| match stream.poll_next(cx) {
-                    Poll::Ready(Some(item)) => Turn::Item(item),
-                    Poll::Ready(None) => Turn::End,
-                    Poll::Pending => Turn::Pending,
-                });
+            let served = this.set.serve(&mut budget, step);
             match served {
                 Served::Out(item) => return Poll::Ready(Some(item)),
                 Served::Spent => {
@@ -101,6 +105,25 @@ where
                 Served::Idle => {}
             }
         }
+    }
+}
+
+impl<S> Stream for JoinAiters<S>
+where
+    S: Stream,
+    S::Item: Stream,
+{
+    type Item = <S::Item as Stream>::Item;
+
+    #[inline]
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.as_mut().project();
+        if !this.set.is_source_ready() {
+            if let Some(item) = this.set.stay(&mut step) {
+                return Poll::Ready(Some(item));
+            }
+        }
+        self.go_round(cx)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

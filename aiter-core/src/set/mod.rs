@@ -263,22 +263,42 @@ impl<C> ReadySet<C> {
                     Next::Spent => return Served::Spent,
                 }
             }
-            match self.poll_child(&mut step) {
-                Turn::Item(item) => {
-                    self.stay -= 1;
-                    if self.stay == 0 {
-                        self.lists.again(slot_of(self.data));
-                    }
-                    return Served::Out(item);
-                }
-                Turn::Last(item) => {
-                    self.remove();
-                    return Served::Out(item);
-                }
-                Turn::End => self.remove(),
-                Turn::Pending => self.stay = 0,
+            if let Some(item) = self.stay(&mut step) {
+                return Served::Out(item);
             }
             budget.spend();
+        }
+    }
+
+    /// Polls the child whose turn it is, if one is left from the last call; `None` if it has no item.
+    #[inline]
+    pub(crate) fn stay<R>(
+        &mut self,
+        step: &mut impl FnMut(Pin<&mut C>, &mut Context<'_>) -> Turn<R>,
+    ) -> Option<R> {
+        if self.stay == 0 {
+            return None;
+        }
+        match self.poll_child(step) {
+            Turn::Item(item) => {
+                self.stay -= 1;
+                if self.stay == 0 {
+                    self.lists.again(slot_of(self.data));
+                }
+                Some(item)
+            }
+            Turn::Last(item) => {
+                self.remove();
+                Some(item)
+            }
+            Turn::End => {
+                self.remove();
+                None
+            }
+            Turn::Pending => {
+                self.stay = 0;
+                None
+            }
         }
     }
 
