@@ -46,43 +46,45 @@ const ONE: usize = READY + 1;
 /// References beyond which cloning a waker panics: half of what the word can count, the rest is room for racing clones.
 const MOST: usize = usize::MAX / 2;
 /// The address bits below are free for the slot number.
-const ALIGN: usize = align_of::<Header>();
+const ALIGN: usize = align_of::<Chunk>();
 const _: () = assert!(SLOTS <= ALIGN);
 
 /// What wakers see of a chunk.
-#[repr(align(32))]
+#[repr(C)]
 pub(super) struct Header {
     word: AtomicUsize,
     /// The chunk below on the stack: the waker's that queues this one, then the owner's until it clears the bits.
     pub(super) below: UnsafeCell<*mut Header>,
     head: Arc<Head>,
-    layout: Layout,
 }
 
 /// What only the owner of the set sees of a chunk.
+#[repr(C)]
 pub(super) struct Own {
     /// Slots that hold a child.
     pub(super) occupied: usize,
-    /// All slots of this chunk.
-    pub(super) full: usize,
     /// Slots to be polled in the next turn without having woken: fresh children, and those that had more items.
     pub(super) again: usize,
+    /// Behind it in the owner's queue.
+    pub(super) behind: *mut Chunk,
     /// It was taken from the stack and its ready bits still stand.
     pub(super) taken: bool,
     /// It is in the owner's queue.
     pub(super) queued: bool,
-    /// Behind it in the owner's queue.
-    pub(super) behind: *mut Chunk,
+    /// All slots of this chunk.
+    pub(super) full: usize,
     /// Neighbours in the owner's roster of all chunks.
     pub(super) prev: *mut Chunk,
     pub(super) next: *mut Chunk,
 }
 
-/// A chunk's head; its slots follow in the same allocation.
-#[repr(C)]
+/// A chunk's head; its slots follow in the same allocation. What a wake and a turn need is in one cache line.
+#[cfg_attr(target_pointer_width = "64", repr(C, align(64)))]
+#[cfg_attr(not(target_pointer_width = "64"), repr(C, align(16)))]
 pub(super) struct Chunk {
     pub(super) header: Header,
     pub(super) own: Own,
+    layout: Layout,
 }
 
 impl Chunk {
@@ -107,7 +109,6 @@ impl Chunk {
             word: AtomicUsize::new(ONE),
             below: UnsafeCell::new(ptr::null_mut()),
             head,
-            layout,
         };
         let own = Own {
             occupied: 0,
@@ -120,7 +121,13 @@ impl Chunk {
             next: ptr::null_mut(),
         };
         // SAFETY: just allocated with a layout that begins with a `Chunk`.
-        unsafe { chunk.write(Self { header, own }) };
+        unsafe {
+            chunk.write(Self {
+                header,
+                own,
+                layout,
+            })
+        };
         chunk
     }
 
@@ -223,7 +230,7 @@ impl Header {
             return;
         }
         // SAFETY: the last reference is gone, nobody else looks.
-        let layout = unsafe { (*this).layout };
+        let layout = unsafe { (*this.cast::<Chunk>()).layout };
         // SAFETY: as above; the children are gone, only the header needs dropping.
         unsafe { this.drop_in_place() };
         // SAFETY: allocated in `Chunk::new` with this layout, and the header is at its beginning.
