@@ -1,0 +1,269 @@
+//! A chunk: the memory of a few children, the word that says which of them woke, and the wakers that point into it.
+//!
+//! # The word
+//!
+//! | bits | meaning |
+//! |---|---|
+//! | `READY` (the low `SLOTS`) | slot *i* woke since the owner last cleared the bits |
+//! | the rest, in units of `ONE` | references: one of the set, one of each waker cloned from a slot |
+//!
+//! | ready bits | references | state |
+//! |---|---|---|
+//! | none | set + wakers | *idle*: on nobody's stack; the next wake queues it |
+//! | some | set + wakers | *queued*: on the stack, or about to be put there by the one waker that set the first bit, or taken by the owner |
+//! | all | wakers | *retired*: the set let go of it; no wake queues it again |
+//! | any | none | freed by whoever dropped the last reference |
+//!
+//! | step | by | transition | then |
+//! |---|---|---|---|
+//! | [`Header::wake`] | any thread | sets bit *i* | whoever set the first bit pushes the chunk on the stack |
+//! | [`Header::clear`] | owner, chunk taken from the stack | queued → idle | polls the children whose bits it got |
+//! | [`Header::retire`] | owner, no children | idle → retired | lets go of its reference |
+//! | retain, release | wakers | ± `ONE` | the last one frees the memory |
+//!
+//! A waker is the chunk's address with the slot number in the low bits. It is a *borrowed* reference while a child is
+//! being polled, and counts only once a child clones it.
+use super::head::Head;
+use crate::sync::{Arc, AtomicUsize, Ordering, UnsafeCell};
+use alloc::alloc::{alloc, dealloc, handle_alloc_error};
+use core::{
+    alloc::Layout,
+    mem::ManuallyDrop,
+    ptr,
+    task::{RawWaker, RawWakerVTable, Waker},
+};
+
+/// Children in a chunk, at most: half of a 64-bit word, a quarter of a smaller one, so that enough is left to count wakers.
+pub(super) const SLOTS: usize = if cfg!(aiter_loom) {
+    2
+} else if usize::BITS == 64 {
+    32
+} else {
+    usize::BITS as usize / 4
+};
+const READY: usize = (1 << SLOTS) - 1;
+const ONE: usize = READY + 1;
+/// References beyond which cloning a waker panics: half of what the word can count, the rest is room for racing clones.
+const MOST: usize = usize::MAX / 2;
+/// The address bits below are free for the slot number.
+const ALIGN: usize = align_of::<Chunk>();
+const _: () = assert!(SLOTS <= ALIGN);
+
+/// What wakers see of a chunk.
+#[repr(C)]
+pub(super) struct Header {
+    word: AtomicUsize,
+    /// The chunk below on the stack: the waker's that queues this one, then the owner's until it clears the bits.
+    pub(super) below: UnsafeCell<*mut Header>,
+    head: Arc<Head>,
+}
+
+/// What only the owner of the set sees of a chunk.
+#[repr(C)]
+pub(super) struct Own {
+    /// Slots that hold a child.
+    pub(super) occupied: usize,
+    /// Slots to be polled in the next turn without having woken: fresh children, and those that had more items.
+    pub(super) again: usize,
+    /// Behind it in the owner's queue.
+    pub(super) behind: *mut Chunk,
+    /// It was taken from the stack and its ready bits still stand.
+    pub(super) taken: bool,
+    /// It is in the owner's queue.
+    pub(super) queued: bool,
+    /// All slots of this chunk.
+    pub(super) full: usize,
+    /// Neighbours in the owner's roster of all chunks.
+    pub(super) prev: *mut Chunk,
+    pub(super) next: *mut Chunk,
+}
+
+/// A chunk's head; its slots follow in the same allocation. What a wake and a turn need is in one cache line.
+#[cfg_attr(target_pointer_width = "64", repr(C, align(64)))]
+#[cfg_attr(not(target_pointer_width = "64"), repr(C, align(16)))]
+pub(super) struct Chunk {
+    pub(super) header: Header,
+    pub(super) own: Own,
+    layout: Layout,
+}
+
+impl Chunk {
+    fn layout<C>(slots: usize) -> (Layout, usize) {
+        let slots = Layout::array::<C>(slots).expect("a child larger than memory");
+        let (layout, offset) = Layout::new::<Self>()
+            .extend(slots)
+            .expect("a child larger than memory");
+        (layout.pad_to_align(), offset)
+    }
+
+    /// A chunk with `slots` vacant slots and one reference. A chunk without slots still has slot 0 to wake.
+    pub(super) fn new<C>(slots: usize, head: Arc<Head>) -> *mut Self {
+        debug_assert!(slots <= SLOTS);
+        let (layout, _) = Self::layout::<C>(slots);
+        // SAFETY: the layout holds at least the header, so its size is not 0.
+        let chunk = unsafe { alloc(layout) }.cast::<Self>();
+        if chunk.is_null() {
+            handle_alloc_error(layout);
+        }
+        let header = Header {
+            word: AtomicUsize::new(ONE),
+            below: UnsafeCell::new(ptr::null_mut()),
+            head,
+        };
+        let own = Own {
+            occupied: 0,
+            full: (1 << slots) - 1,
+            again: 0,
+            taken: false,
+            queued: false,
+            behind: ptr::null_mut(),
+            prev: ptr::null_mut(),
+            next: ptr::null_mut(),
+        };
+        // SAFETY: just allocated with a layout that begins with a `Chunk`.
+        unsafe {
+            chunk.write(Self {
+                header,
+                own,
+                layout,
+            })
+        };
+        chunk
+    }
+
+    /// Where slot `slot` is.
+    ///
+    /// # Safety
+    /// `chunk` is alive and was made for children `C`, with more than `slot` slots.
+    #[inline]
+    pub(super) unsafe fn slot<C>(chunk: *mut Self, slot: usize) -> *mut C {
+        let offset = const { size_of::<Self>().next_multiple_of(align_of::<C>()) };
+        // SAFETY: the slots begin there, see `layout`, which extends by an array of `C`.
+        let first = unsafe { chunk.byte_add(offset) }.cast::<C>();
+        // SAFETY: in bounds as the caller promises.
+        unsafe { first.add(slot) }
+    }
+}
+
+/// A waker's data: `chunk` with the slot number in the low bits.
+#[inline]
+pub(super) fn tag(chunk: *mut Chunk, slot: usize) -> *const () {
+    debug_assert!(slot < SLOTS);
+    chunk.cast::<u8>().wrapping_add(slot).cast_const().cast()
+}
+
+/// The slot number in a waker's data.
+#[inline]
+pub(super) fn slot_of(data: *const ()) -> usize {
+    data.addr() & (ALIGN - 1)
+}
+
+#[inline]
+fn header_of(data: *const ()) -> *mut Header {
+    data.map_addr(|address| address & !(ALIGN - 1))
+        .cast::<Header>()
+        .cast_mut()
+}
+
+/// The waker of a slot, without a reference of its own: a child that wants to keep it clones it.
+///
+/// # Safety
+/// `data` was made by [`tag`], and the chunk outlives the result.
+#[inline]
+pub(super) unsafe fn lend(data: *const ()) -> ManuallyDrop<Waker> {
+    // SAFETY: the table keeps the contract of `RawWaker`: thread-safe, `clone` counts a reference that `wake` and
+    // `drop` give back. The result is never dropped, hence never gives back what it did not count.
+    ManuallyDrop::new(unsafe { Waker::new(data, &VTABLE) })
+}
+
+static VTABLE: RawWakerVTable = RawWakerVTable::new(
+    |data| {
+        // SAFETY: whoever clones the waker holds a reference or the owner's loan.
+        unsafe { Header::retain(header_of(data)) };
+        RawWaker::new(data, &VTABLE)
+    },
+    |data| {
+        let held = Reference(header_of(data));
+        // SAFETY: the reference keeps the chunk for the time of the call.
+        unsafe { Header::wake(held.0, slot_of(data)) };
+    },
+    // SAFETY: whoever lends the waker keeps the chunk for the time of the call.
+    |data| unsafe { Header::wake(header_of(data), slot_of(data)) },
+    |data| drop(Reference(header_of(data))),
+);
+
+/// The reference of a waker that is being consumed: given back also if waking panics.
+struct Reference(*mut Header);
+
+impl Drop for Reference {
+    fn drop(&mut self) {
+        // SAFETY: made where a waker is consumed, which holds a reference.
+        unsafe { Header::release(self.0) }
+    }
+}
+
+impl Header {
+    /// # Safety
+    /// `this` is alive.
+    unsafe fn retain(this: *mut Self) {
+        // SAFETY: alive as the caller promises.
+        let header = unsafe { &*this };
+        // Ordering: Relaxed, a reference is made from one that exists. Being an RMW it stays in the release sequence of
+        // the wakes before it.
+        if header.word.fetch_add(ONE, Ordering::Relaxed) > MOST {
+            // Ordering: Relaxed, gives back what was just counted; the caller's own reference remains.
+            header.word.fetch_sub(ONE, Ordering::Relaxed);
+            panic!("too many wakers of one chunk");
+        }
+    }
+
+    /// Gives one reference back, and the memory with the last one.
+    ///
+    /// # Safety
+    /// The caller holds that reference. Children in the slots were dropped if it is the set's.
+    pub(super) unsafe fn release(this: *mut Self) {
+        // SAFETY: alive until the reference is given back.
+        let word = unsafe { &(*this).word };
+        // Ordering: AcqRel. Release: what this holder did with the chunk is over; Acquire: the last holder sees that of
+        // every other, through the release sequence of RMWs.
+        if word.fetch_sub(ONE, Ordering::AcqRel) / ONE != 1 {
+            return;
+        }
+        // SAFETY: the last reference is gone, nobody else looks.
+        let layout = unsafe { (*this.cast::<Chunk>()).layout };
+        // SAFETY: as above; the children are gone, only the header needs dropping.
+        unsafe { this.drop_in_place() };
+        // SAFETY: allocated in `Chunk::new` with this layout, and the header is at its beginning.
+        unsafe { dealloc(this.cast(), layout) }
+    }
+
+    /// Marks `slot` ready; the first mark queues the chunk.
+    ///
+    /// # Safety
+    /// `this` is alive for the time of the call, and points to the whole chunk.
+    unsafe fn wake(this: *mut Self, slot: usize) {
+        // SAFETY: alive as the caller promises.
+        let header = unsafe { &*this };
+        // Ordering: AcqRel. Release: what happened before the wake is seen by the poll after `clear`, also if this bit was
+        // set already. Acquire: pairs with `clear`, whose owner has done with `below` before we write it.
+        if header.word.fetch_or(1 << slot, Ordering::AcqRel) & READY == 0 {
+            header.head.push(this);
+        }
+    }
+
+    /// Takes the ready bits. The chunk must have been taken from the stack since it was last cleared: while the bits stand
+    /// nobody queues it a second time.
+    #[inline]
+    pub(super) fn clear(&self) -> usize {
+        // Ordering: AcqRel. Acquire: pairs with every `wake` whose bit is taken, the child sees what happened before.
+        // Release: pairs with the `wake` that queues the chunk next.
+        self.word.fetch_and(!READY, Ordering::AcqRel) & READY
+    }
+
+    /// Sees to it that no wake queues the chunk any more, unless one has: then `false`, and it comes by the stack.
+    pub(super) fn retire(&self) -> bool {
+        // Ordering: Relaxed. Nothing is handed over: who wakes later finds a bit set and goes away, and giving the reference
+        // back synchronizes with whoever frees the memory.
+        self.word.fetch_or(READY, Ordering::Relaxed) & READY == 0
+    }
+}

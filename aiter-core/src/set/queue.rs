@@ -1,0 +1,119 @@
+//! The two lists that thread through the chunks of a set. Both belong to the owner alone.
+use super::chunk::{Chunk, Own};
+use core::ptr;
+
+/// # Safety
+/// `chunk` is alive and its set is owned by the caller, who holds no other reference to its `own`.
+#[inline]
+#[allow(clippy::mut_from_ref)]
+pub(super) unsafe fn own<'a>(chunk: *mut Chunk) -> &'a mut Own {
+    // SAFETY: as the caller promises. Wakers look at the header only.
+    unsafe { &mut (*chunk).own }
+}
+
+/// The chunks to be served, first in, first out.
+pub(super) struct Queue {
+    first: *mut Chunk,
+    last: *mut Chunk,
+    pub(super) len: usize,
+}
+
+impl Queue {
+    pub(super) const fn new() -> Self {
+        Self {
+            first: ptr::null_mut(),
+            last: ptr::null_mut(),
+            len: 0,
+        }
+    }
+
+    /// Puts a chunk at the end, unless it is there already.
+    pub(super) fn push(&mut self, chunk: *mut Chunk) {
+        // SAFETY: the set's chunks live until it lets them go, which it does not while they are queued.
+        let own = unsafe { own(chunk) };
+        if own.queued {
+            return;
+        }
+        own.queued = true;
+        own.behind = ptr::null_mut();
+        if self.len == 0 {
+            self.first = chunk;
+        } else {
+            // SAFETY: as above, and another chunk.
+            unsafe { (*self.last).own.behind = chunk };
+        }
+        self.last = chunk;
+        self.len += 1;
+    }
+
+    pub(super) fn pop(&mut self) -> *mut Chunk {
+        debug_assert!(self.len > 0);
+        let chunk = self.first;
+        // SAFETY: as in `push`.
+        let own = unsafe { own(chunk) };
+        own.queued = false;
+        self.first = own.behind;
+        self.len -= 1;
+        chunk
+    }
+}
+
+/// All chunks of a set: those with a vacancy before the full ones.
+pub(super) struct Roster {
+    pub(super) front: *mut Chunk,
+    back: *mut Chunk,
+}
+
+impl Roster {
+    pub(super) const fn new() -> Self {
+        Self {
+            front: ptr::null_mut(),
+            back: ptr::null_mut(),
+        }
+    }
+
+    pub(super) fn push_front(&mut self, chunk: *mut Chunk) {
+        // SAFETY: the set's chunks live until it lets them go, after unlinking them.
+        let own = unsafe { own(chunk) };
+        own.prev = ptr::null_mut();
+        own.next = self.front;
+        if self.front.is_null() {
+            self.back = chunk;
+        } else {
+            // SAFETY: as above, and another chunk.
+            unsafe { (*self.front).own.prev = chunk };
+        }
+        self.front = chunk;
+    }
+
+    pub(super) fn push_back(&mut self, chunk: *mut Chunk) {
+        // SAFETY: as in `push_front`.
+        let own = unsafe { own(chunk) };
+        own.next = ptr::null_mut();
+        own.prev = self.back;
+        if self.back.is_null() {
+            self.front = chunk;
+        } else {
+            // SAFETY: as in `push_front`.
+            unsafe { (*self.back).own.next = chunk };
+        }
+        self.back = chunk;
+    }
+
+    pub(super) fn unlink(&mut self, chunk: *mut Chunk) {
+        // SAFETY: as in `push_front`.
+        let &mut Own { prev, next, .. } = unsafe { own(chunk) };
+        if prev.is_null() {
+            self.front = next;
+        } else {
+            // SAFETY: as in `push_front`.
+            unsafe { (*prev).own.next = next };
+        }
+        if next.is_null() {
+            self.back = prev;
+        } else {
+            // SAFETY: as in `push_front`.
+            unsafe { (*next).own.prev = prev };
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! `join_aiters`: every case in which streams come, wait, end and panic.
+#![allow(clippy::std_instead_of_core, clippy::std_instead_of_alloc)]
+mod common;
+use aiter_core::{JoinAiters, join_aiters};
+use common::{Feed, counting, feed};
+use futures_core::{FusedStream, Stream};
+use futures_lite::{StreamExt, future::block_on, stream};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
+    task::{Context, Poll, Waker},
+};
+
+fn poll<S>(join: &mut JoinAiters<S>, waker: &Waker) -> Poll<Option<<S::Item as Stream>::Item>>
+where
+    S: Stream + Unpin,
+    S::Item: Stream,
+{
+    join.poll_next(&mut Context::from_waker(waker))
+}
+
+/// Polls until an item, the end, or a sleep that nobody interrupted.
+fn settle<S>(join: &mut JoinAiters<S>) -> Poll<Option<<S::Item as Stream>::Item>>
+where
+    S: Stream + Unpin,
+    S::Item: Stream,
+{
+    let (count, waker) = counting();
+    loop {
+        let polled = poll(join, &waker);
+        if polled.is_ready() || count.taken() == 0 {
+            return polled;
+        }
+    }
+}
+
+#[test]
+fn a_join_of_nothing_ends() {
+    let mut join = join_aiters(stream::empty::<stream::Empty<u8>>());
+    assert!(!join.is_terminated());
+    assert_eq!(poll(&mut join, Waker::noop()), Poll::Ready(None));
+    assert!(join.is_terminated());
+    assert_eq!(poll(&mut join, Waker::noop()), Poll::Ready(None));
+
+    let mut join = join_aiters(stream::iter((0..500).map(|_| stream::empty::<u8>())));
+    assert_eq!(settle(&mut join), Poll::Ready(None));
+}
+
+#[test]
+fn all_items_come_each_stream_in_order() {
+    let streams = (0..1000_u32).map(|k| stream::iter((0..20_u32).map(move |i| (k, i))));
+    let mut next = vec![0; 1000];
+    block_on(join_aiters(stream::iter(streams)).for_each(|(k, i)| {
+        assert_eq!(next[k as usize], i);
+        next[k as usize] += 1;
+    }));
+    assert!(next.iter().all(|&n| n == 20));
+}
+
+#[test]
+fn streams_join_while_others_are_pending() {
+    let (streams, source) = feed::<Feed<u32>>();
+    let mut join = join_aiters(source);
+    let (count, waker) = counting();
+    assert_eq!(poll(&mut join, &waker), Poll::Pending);
+    let (first, stream) = feed();
+    streams.push(stream);
+    assert_eq!(count.taken(), 1);
+    assert_eq!(poll(&mut join, &waker), Poll::Pending);
+    first.push(1);
+    assert_eq!(count.taken(), 1);
+    assert_eq!(poll(&mut join, &waker), Poll::Ready(Some(1)));
+    assert_eq!(poll(&mut join, &waker), Poll::Pending);
+    let (second, stream) = feed();
+    second.push(2);
+    streams.push(stream);
+    assert_eq!(count.taken(), 1);
+    assert_eq!(poll(&mut join, &waker), Poll::Ready(Some(2)));
+    streams.end();
+    first.end();
+    assert_eq!(poll(&mut join, &waker), Poll::Pending);
+    assert!(!join.is_terminated());
+    second.push(3);
+    second.end();
+    assert_eq!(poll(&mut join, &waker), Poll::Ready(Some(3)));
+    assert_eq!(poll(&mut join, &waker), Poll::Ready(None));
+    assert!(join.is_terminated());
+}
+
+#[test]
+fn only_what_woke_is_polled_the_source_too() {
+    let (streams, source) = feed::<Feed<u32>>();
+    let mut join = join_aiters(source);
+    let feeds: Vec<_> = (0..1000)
+        .map(|_| {
+            let (feeder, stream) = feed();
+            streams.push(stream);
+            feeder
+        })
+        .collect();
+    assert_eq!(settle(&mut join), Poll::Pending);
+    let polls = || feeds.iter().map(|feed| feed.polls()).sum::<usize>();
+    assert_eq!(polls(), 1000);
+    assert_eq!(streams.polls(), 1001);
+    for k in [0, 999, 500] {
+        feeds[k].push(5);
+        assert_eq!(settle(&mut join), Poll::Ready(Some(5)));
+        assert_eq!(settle(&mut join), Poll::Pending);
+    }
+    assert_eq!(polls(), 1006);
+    assert_eq!(streams.polls(), 1001);
+    // A poll that nobody asked for polls nobody.
+    assert_eq!(settle(&mut join), Poll::Pending);
+    assert_eq!(polls(), 1006);
+    assert_eq!(streams.polls(), 1001);
+}
+
+#[test]
+fn nothing_is_taken_ahead() {
+    let (feeder, stream) = feed();
+    (0..10).for_each(|k| feeder.push(k));
+    let mut join = join_aiters(stream::iter([stream]));
+    for k in 0..10 {
+        assert_eq!(settle(&mut join), Poll::Ready(Some(k)));
+        assert_eq!(feeder.waiting(), 9 - k as usize);
+    }
+    drop(join);
+    assert!(feeder.is_dropped());
+}
+
+#[test]
+fn an_endless_stream_starves_neither_streams_nor_the_source() {
+    let (streams, source) = feed::<stream::Boxed<u32>>();
+    let mut join = join_aiters(source);
+    streams.push(stream::repeat(0).boxed());
+    assert_eq!(settle(&mut join), Poll::Ready(Some(0)));
+    let mut feeds = Vec::new();
+    for k in 1..1000 {
+        let (feeder, stream) = feed();
+        feeder.push(k);
+        streams.push(stream.boxed());
+        feeds.push(feeder);
+        let wait = (0..)
+            .find(|_| settle(&mut join) == Poll::Ready(Some(k)))
+            .unwrap();
+        assert!(wait < 24, "stream {k} joined after {wait} items");
+    }
+}
+
+#[test]
+fn an_endless_source_starves_no_stream() {
+    let mut join = join_aiters(stream::iter((0..).map(|k| stream::iter([k, k]))));
+    let mut seen = [0; 100];
+    for _ in 0..100_000 {
+        if let Poll::Ready(Some(k)) = settle(&mut join) {
+            if k < 100 {
+                seen[k] += 1;
+            }
+        }
+    }
+    assert_eq!(seen, [2; 100]);
+}
+
+#[test]
+fn an_endless_source_of_silent_streams_yields() {
+    let (count, waker) = counting();
+    let mut join = join_aiters(stream::repeat(()).map(|()| stream::pending::<u8>()));
+    for _ in 0..10 {
+        assert_eq!(poll(&mut join, &waker), Poll::Pending);
+        assert_eq!(count.taken(), 1);
+    }
+}
+
+#[test]
+fn a_panic_comes_once_and_the_others_go_on() {
+    let panicking = stream::once_future(async { panic!("stream") });
+    let streams = [
+        stream::iter([1, 2]).boxed_local(),
+        panicking.boxed_local(),
+        stream::iter([3]).boxed_local(),
+    ];
+    let mut join = join_aiters(stream::iter(streams));
+    let mut seen = Vec::new();
+    let mut panics = 0;
+    loop {
+        match catch_unwind(AssertUnwindSafe(|| settle(&mut join))) {
+            Ok(Poll::Ready(Some(item))) => seen.push(item),
+            Ok(Poll::Ready(None)) => break,
+            Ok(Poll::Pending) => unreachable!(),
+            Err(_) => panics += 1,
+        }
+    }
+    seen.sort_unstable();
+    assert_eq!((seen, panics), (vec![1, 2, 3], 1));
+}
+
+#[test]
+fn a_panicking_source_ends_the_joining_only() {
+    let (feeder, stream) = feed();
+    let mut first = Some(stream);
+    let source = stream::iter(0..).map(move |_| first.take().expect("source"));
+    let mut join = join_aiters(source);
+    assert!(catch_unwind(AssertUnwindSafe(|| settle(&mut join))).is_err());
+    feeder.push(1);
+    assert_eq!(settle(&mut join), Poll::Ready(Some(1)));
+    feeder.end();
+    assert_eq!(settle(&mut join), Poll::Ready(None));
+}
+
+#[test]
+fn dropped_at_any_point_it_drops_every_stream_once() {
+    for items in 0..30 {
+        let feeds: Vec<_> = (0..5).map(|_| feed()).collect();
+        let (feeders, streams): (Vec<_>, Vec<_>) = feeds.into_iter().unzip();
+        for feeder in &feeders {
+            (0..5).for_each(|k| feeder.push(k));
+        }
+        let mut join = join_aiters(stream::iter(streams));
+        for _ in 0..items {
+            let _ = settle(&mut join);
+        }
+        let taken: usize = feeders.iter().map(|feeder| 5 - feeder.waiting()).sum();
+        assert_eq!(taken, items.min(25));
+        drop(join);
+        assert!(feeders.iter().all(|feeder| feeder.is_dropped()));
+        // Their wakers are still there.
+        feeders.iter().for_each(|feeder| feeder.push(0));
+    }
+}
+
+#[test]
+fn streams_that_are_not_unpin() {
+    let streams = stream::iter(0..100).map(|k| {
+        stream::unfold(k, |k| async move {
+            futures_lite::future::yield_now().await;
+            (k < 100).then_some((k, k + 50))
+        })
+    });
+    let mut join = pin!(join_aiters(streams));
+    let mut sum = 0;
+    while let Some(k) = block_on(join.next()) {
+        sum += k;
+    }
+    assert_eq!(sum, (0..100).sum::<i32>() + (50..100).sum::<i32>());
+}
+
+#[test]
+fn size_hint_sums_what_is_known() {
+    let (streams, source) = feed::<stream::Iter<std::ops::Range<u32>>>();
+    let mut join = join_aiters(source);
+    assert_eq!(join.size_hint(), (0, None));
+    streams.push(stream::iter(0..5));
+    streams.push(stream::iter(0..7));
+    assert!(settle(&mut join).is_ready());
+    assert!(settle(&mut join).is_ready());
+    assert_eq!(join.size_hint(), (10, None));
+    streams.end();
+    while settle(&mut join).is_ready() && !join.is_terminated() {
+        let (low, high) = join.size_hint();
+        assert!(high.is_none_or(|high| high == low));
+    }
+    assert_eq!(join.size_hint(), (0, Some(0)));
+}

@@ -1,0 +1,427 @@
+//! Joined streams and mapped futures against other sets of streams and futures.
+
+#![allow(clippy::std_instead_of_core, clippy::std_instead_of_alloc)]
+mod measure;
+
+use aiter_core::{join_aiters, map_workers, map_workers_ordered};
+use futures_buffered::BufferedStreamExt as _;
+use futures_core::Stream;
+use measure::{Bench, Mark, Way, ours, peer};
+use std::{
+    cell::RefCell,
+    future::{Ready, ready},
+    hint::black_box,
+    pin::{Pin, pin},
+    process::ExitCode,
+    rc::Rc,
+    task::{Context, Poll, Waker},
+};
+
+const ITEMS: usize = 100_000;
+const WAKES: usize = 10_000;
+const WORKERS: usize = 10;
+
+fn main() -> ExitCode {
+    let mut bench = Bench::from_args();
+    for n in [2, 100, 10_000] {
+        always_ready(&mut bench, n);
+    }
+    let marks = [
+        Mark {
+            ours: "join_aiters of 10 000",
+            peer: "futures-buffered",
+            at_most: 0.8,
+        },
+        Mark {
+            ours: "join_aiters of 10 000",
+            peer: "of 2",
+            at_most: 1.15,
+        },
+    ];
+    one_wakes(
+        &mut bench,
+        "one of 10 000 wakes, in turn",
+        Order::InTurn,
+        &marks,
+    );
+    one_wakes(
+        &mut bench,
+        "one of 10 000 wakes, scattered",
+        Order::Scattered,
+        &marks[..1],
+    );
+    one_wakes_against_all_polled(&mut bench);
+    come_and_go(&mut bench);
+    map_ready(&mut bench);
+    map_pending_once(&mut bench);
+    bench.finish()
+}
+
+/// Takes `items` from a stream that has them.
+fn take(stream: &mut (impl Stream<Item = u64> + Unpin), items: usize) {
+    let mut cx = Context::from_waker(Waker::noop());
+    let mut sum = 0;
+    for _ in 0..items {
+        match Pin::new(&mut *stream).poll_next(&mut cx) {
+            Poll::Ready(Some(item)) => sum += item,
+            Poll::Ready(None) => panic!("ended early"),
+            Poll::Pending => {}
+        }
+    }
+    black_box(sum);
+}
+
+/// Takes all items there are.
+fn drain(stream: impl Stream<Item = u64>) {
+    let mut cx = Context::from_waker(Waker::noop());
+    let mut stream = pin!(stream);
+    let mut sum = 0;
+    loop {
+        match stream.as_mut().poll_next(&mut cx) {
+            Poll::Ready(Some(item)) => sum += item,
+            Poll::Ready(None) => break,
+            Poll::Pending => {}
+        }
+    }
+    black_box(sum);
+}
+
+/// Counts up for ever.
+struct Endless(u64);
+
+impl Stream for Endless {
+    type Item = u64;
+
+    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<u64>> {
+        self.0 += 1;
+        Poll::Ready(Some(self.0))
+    }
+}
+
+/// Whether it was rung, and whom to wake.
+type Ring = Rc<RefCell<(bool, Option<Waker>)>>;
+
+/// Yields one item whenever it is rung.
+struct Bell(Ring);
+
+impl Bell {
+    fn ring(&self) {
+        let waker = {
+            let mut state = self.0.borrow_mut();
+            state.0 = true;
+            state.1.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+impl Stream for Bell {
+    type Item = u64;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<u64>> {
+        let mut state = self.0.borrow_mut();
+        if std::mem::take(&mut state.0) {
+            return Poll::Ready(Some(1));
+        }
+        state.1 = Some(cx.waker().clone());
+        Poll::Pending
+    }
+}
+
+fn stream_map<S>(streams: impl IntoIterator<Item = S>) -> tokio_stream::StreamMap<usize, S> {
+    streams.into_iter().enumerate().collect()
+}
+
+/// `StreamMap` without its keys.
+struct Values<S>(tokio_stream::StreamMap<usize, S>);
+
+impl<S: Stream + Unpin> Stream for Values<S> {
+    type Item = S::Item;
+
+    #[inline]
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
+        Pin::new(&mut self.0)
+            .poll_next(cx)
+            .map(|item| item.map(|(_, item)| item))
+    }
+}
+
+fn always_ready(bench: &mut Bench, n: usize) {
+    let streams = || (0..n).map(|_| Endless(0));
+    let mut join = join_aiters(futures::stream::iter(streams()));
+    let mut map = Values(stream_map(streams()));
+    let mut buffered: futures_buffered::MergeUnbounded<_> = streams().collect();
+    let mut unicycle: unicycle::StreamsUnordered<_> = streams().collect();
+    let mut select = futures::stream::select_all(streams());
+    let ways = vec![
+        ours("join_aiters", move || take(&mut join, ITEMS)),
+        peer("StreamMap", move || take(&mut map, ITEMS)),
+        peer("futures-buffered", move || take(&mut buffered, ITEMS)),
+        peer("unicycle", move || take(&mut unicycle, ITEMS)),
+        peer("select_all", move || take(&mut select, ITEMS)),
+    ];
+    let marks = [
+        Mark {
+            ours: "join_aiters",
+            peer: "StreamMap",
+            at_most: 0.8,
+        },
+        Mark {
+            ours: "join_aiters",
+            peer: "futures-buffered",
+            at_most: 0.15,
+        },
+    ];
+    bench.compare(
+        &format!("join {n} streams, all ready"),
+        ITEMS,
+        21,
+        ways,
+        &marks,
+    );
+}
+
+/// In which order bells are rung.
+#[derive(Clone, Copy)]
+enum Order {
+    /// One after the other, as memory is laid out: what is measured is the work.
+    InTurn,
+    /// Anywhere: caches miss, those of the bells themselves included.
+    Scattered,
+}
+
+impl Order {
+    /// Numbers below `n` in this order.
+    fn numbers(self, n: usize) -> impl FnMut() -> usize {
+        let mut state = 1_u64;
+        move || match self {
+            Self::InTurn => {
+                state += 1;
+                state as usize % n
+            }
+            Self::Scattered => {
+                state = state
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1);
+                (state >> 33) as usize % n
+            }
+        }
+    }
+}
+
+/// A bell for who rings, and one for who listens.
+fn bells(n: usize) -> (Vec<Bell>, Vec<Bell>) {
+    (0..n)
+        .map(|_| Ring::default())
+        .map(|state: Ring| (Bell(state.clone()), Bell(state)))
+        .unzip()
+}
+
+/// Rings one of `n` bells, and takes its item until nothing is ready; so many times.
+fn wakes<S: Stream<Item = u64> + Unpin>(
+    n: usize,
+    times: usize,
+    order: Order,
+    join: impl FnOnce(Vec<Bell>) -> S,
+) -> impl FnMut() {
+    let (rung, heard) = bells(n);
+    let mut join = join(heard);
+    let mut next = order.numbers(n);
+    move || {
+        let mut cx = Context::from_waker(Waker::noop());
+        for _ in 0..times {
+            rung[next()].ring();
+            let mut items = 0;
+            while items == 0 {
+                while let Poll::Ready(item) = Pin::new(&mut join).poll_next(&mut cx) {
+                    items += item.expect("bells never end");
+                }
+            }
+            assert_eq!(items, 1);
+        }
+    }
+}
+
+/// The same without a set, by who knows which bell was rung: what the bells themselves cost.
+fn bells_alone(n: usize, times: usize, order: Order) -> impl FnMut() {
+    let (rung, mut heard) = bells(n);
+    let mut next = order.numbers(n);
+    move || {
+        let mut cx = Context::from_waker(Waker::noop());
+        for _ in 0..times {
+            let k = next();
+            rung[k].ring();
+            while let Poll::Ready(item) = Pin::new(&mut heard[k]).poll_next(&mut cx) {
+                black_box(item);
+            }
+        }
+    }
+}
+
+fn join_bells(bells: Vec<Bell>) -> impl Stream<Item = u64> + Unpin {
+    join_aiters(futures::stream::iter(bells))
+}
+
+fn one_wakes(bench: &mut Bench, title: &str, order: Order, marks: &[Mark]) {
+    let ways = vec![
+        ours(
+            "join_aiters of 10 000",
+            wakes(10_000, WAKES, order, join_bells),
+        ),
+        peer("of 2", wakes(2, WAKES, order, join_bells)),
+        peer("bells alone", bells_alone(10_000, WAKES, order)),
+        peer("2 bells alone", bells_alone(2, WAKES, order)),
+        peer(
+            "futures-buffered",
+            wakes(
+                10_000,
+                WAKES,
+                order,
+                futures_buffered::MergeUnbounded::from_iter,
+            ),
+        ),
+        peer(
+            "unicycle",
+            wakes(10_000, WAKES, order, unicycle::StreamsUnordered::from_iter),
+        ),
+        peer(
+            "select_all",
+            wakes(10_000, WAKES, order, futures::stream::select_all),
+        ),
+    ];
+    bench.compare(title, WAKES, 41, ways, marks);
+}
+
+/// `StreamMap` polls them all: fewer wakes will do.
+fn one_wakes_against_all_polled(bench: &mut Bench) {
+    let few = 20;
+    let map = |bells| Values(stream_map::<Bell>(bells));
+    let ways = vec![
+        ours(
+            "join_aiters of 10 000",
+            wakes(10_000, few, Order::InTurn, join_bells),
+        ),
+        peer("StreamMap", wakes(10_000, few, Order::InTurn, map)),
+    ];
+    bench.compare("one of 10 000 wakes, all polled", few, 7, ways, &[]);
+}
+
+/// A stream joins, yields one item, and leaves.
+fn come_and_go(bench: &mut Bench) {
+    let streams = || futures::stream::iter((0..ITEMS as u64).map(|k| futures::stream::iter([k])));
+    let ways = vec![
+        ours("join_aiters", move || drain(join_aiters(streams()))),
+        peer("unicycle", || {
+            let mut set = unicycle::StreamsUnordered::new();
+            let mut cx = Context::from_waker(Waker::noop());
+            for k in 0..ITEMS as u64 {
+                set.push(futures::stream::iter([k]));
+                while let Poll::Ready(Some(item)) = Pin::new(&mut set).poll_next(&mut cx) {
+                    black_box(item);
+                }
+            }
+        }),
+        peer("futures-buffered", || {
+            let mut set = futures_buffered::MergeUnbounded::default();
+            let mut cx = Context::from_waker(Waker::noop());
+            for k in 0..ITEMS as u64 {
+                set.push(futures::stream::iter([k]));
+                while let Poll::Ready(Some(item)) = Pin::new(&mut set).poll_next(&mut cx) {
+                    black_box(item);
+                }
+            }
+        }),
+    ];
+    bench.compare("streams of one item come and go", ITEMS, 21, ways, &[]);
+}
+
+fn source() -> impl Stream<Item = u64> {
+    futures::stream::iter(0..ITEMS as u64)
+}
+
+/// Unicycle has no map: keep `WORKERS` futures in its set.
+fn unicycle_map<F: Future<Output = u64>>(work: impl Fn(u64) -> F) {
+    let mut cx = Context::from_waker(Waker::noop());
+    let mut set = pin!(unicycle::FuturesUnordered::new());
+    let mut items = 0..ITEMS as u64;
+    let mut sum = 0;
+    loop {
+        while set.len() < WORKERS {
+            let Some(item) = items.next() else { break };
+            set.push(work(item));
+        }
+        match set.as_mut().poll_next(&mut cx) {
+            Poll::Ready(Some(item)) => sum += item,
+            Poll::Ready(None) => break,
+            Poll::Pending => {}
+        }
+    }
+    black_box(sum);
+}
+
+fn map_ways<F: Future<Output = u64> + 'static>(work: fn(u64) -> F) -> Vec<Way> {
+    use futures::StreamExt as _;
+    vec![
+        ours("map_workers", move || {
+            drain(map_workers(WORKERS, work, source()))
+        }),
+        ours("map_workers_ordered", move || {
+            drain(map_workers_ordered(WORKERS, work, source()))
+        }),
+        peer("unicycle", move || unicycle_map(work)),
+        peer("futures-buffered", move || {
+            drain(source().map(work).buffered_unordered(WORKERS))
+        }),
+        peer("futures-buffered, ordered", move || {
+            drain(source().map(work).buffered_ordered(WORKERS))
+        }),
+        peer("buffer_unordered", move || {
+            drain(source().map(work).buffer_unordered(WORKERS))
+        }),
+        peer("buffered", move || {
+            drain(source().map(work).buffered(WORKERS))
+        }),
+    ]
+}
+
+fn map_ready(bench: &mut Bench) {
+    let work: fn(u64) -> Ready<u64> = ready;
+    let marks = ["map_workers", "map_workers_ordered"].map(|ours| Mark {
+        ours,
+        peer: "unicycle",
+        at_most: 0.6,
+    });
+    bench.compare("map, ten at once, ready", ITEMS, 41, map_ways(work), &marks);
+}
+
+/// Pending once, having woken itself.
+struct Once(u64, bool);
+
+impl Future for Once {
+    type Output = u64;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<u64> {
+        if std::mem::replace(&mut self.1, true) {
+            return Poll::Ready(self.0);
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+fn map_pending_once(bench: &mut Bench) {
+    let marks = ["map_workers", "map_workers_ordered"].map(|ours| Mark {
+        ours,
+        peer: "futures-buffered",
+        at_most: 0.5,
+    });
+    bench.compare(
+        "map, ten at once, pending once",
+        ITEMS,
+        41,
+        map_ways(|k| Once(k, false)),
+        &marks,
+    );
+}
