@@ -6,8 +6,25 @@
 
 extern crate alloc;
 
+mod azip;
+mod ext;
+mod flatten_aiter;
+mod fuse;
+mod iter_to_aiter;
+mod map_aiter;
+mod map_async;
+mod map_filter_aiter;
 mod push;
 #[allow(dead_code)]
 mod sync;
+#[cfg(all(test, not(aiter_loom)))]
+mod testing;
 
+pub use azip::{Azip, ZipStreams, azip};
+pub use ext::AiterExt;
+pub use flatten_aiter::{FlattenAiter, flatten_aiter};
+pub use iter_to_aiter::{IterToAiter, iter_to_aiter};
+pub use map_aiter::{MapAiter, map_aiter};
+pub use map_async::{MapAsync, map_async};
+pub use map_filter_aiter::{MapFilterAiter, map_filter_aiter};
 pub use push::{PushAiter, Pusher, Stopped, TryNextError, push_aiter};
