@@ -62,6 +62,22 @@ pub trait AiterExt: Stream {
     {
         azip((self, other))
     }
+
+    /// See [`stoppable_aiter`].
+    fn stoppable_aiter(self) -> (Stoppable<Self>, Stopper)
+    where
+        Self: Sized,
+    {
+        stoppable_aiter(self)
+    }
+
+    /// See [`sharable_aiter`].
+    fn sharable_aiter(self) -> Sharable<Self>
+    where
+        Self: Sized,
+    {
+        sharable_aiter(self)
+    }
 }
 
 impl<S: Stream + ?Sized> AiterExt for S {}

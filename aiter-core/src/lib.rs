@@ -15,10 +15,14 @@ mod map_aiter;
 mod map_async;
 mod map_filter_aiter;
 mod push;
+mod share;
+mod stoppable_aiter;
 #[allow(dead_code)]
 mod sync;
 #[cfg(all(test, not(aiter_loom)))]
 mod testing;
+#[allow(dead_code)]
+mod wake;
 
 pub use azip::{Azip, ZipStreams, azip};
 pub use ext::AiterExt;
@@ -28,3 +32,5 @@ pub use map_aiter::{MapAiter, map_aiter};
 pub use map_async::{MapAsync, map_async};
 pub use map_filter_aiter::{MapFilterAiter, map_filter_aiter};
 pub use push::{PushAiter, Pusher, Stopped, TryNextError, push_aiter};
+pub use share::{Sharable, sharable_aiter};
+pub use stoppable_aiter::{Stoppable, Stopper, stoppable_aiter};

@@ -42,6 +42,17 @@ pub(crate) fn poll_noop<S: Stream + Unpin>(stream: &mut S) -> Poll<Option<S::Ite
     poll(stream, Waker::noop())
 }
 
+/// A waker that panics when it wakes.
+pub(crate) fn panicking_waker() -> Waker {
+    struct Panics;
+    impl Wake for Panics {
+        fn wake(self: Arc<Self>) {
+            panic!("waker");
+        }
+    }
+    Waker::from(Arc::new(Panics))
+}
+
 /// The panic of `f`, which must panic.
 pub(crate) fn panic_of<R>(f: impl FnOnce() -> R) -> &'static str {
     match std::panic::catch_unwind(core::panic::AssertUnwindSafe(f)) {
@@ -107,6 +118,11 @@ impl<T> Remote<T> {
         }
     }
 
+    /// Adds steps and wakes nobody.
+    pub(crate) fn add_silently(&self, steps: impl IntoIterator<Item = Step<T>>) {
+        lock(&self.0).steps.extend(steps);
+    }
+
     pub(crate) fn polls(&self) -> usize {
         lock(&self.0).polls
     }
@@ -152,6 +168,8 @@ impl<T> Stream for Source<T> {
 
 impl<T> Drop for Source<T> {
     fn drop(&mut self) {
-        lock(&self.0).dropped = true;
+        let mut state = lock(&self.0);
+        state.dropped = true;
+        state.waker = None;
     }
 }
