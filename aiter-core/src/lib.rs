@@ -14,6 +14,8 @@ mod iter_to_aiter;
 mod map_aiter;
 mod map_async;
 mod map_filter_aiter;
+#[cfg(all(test, aiter_loom))]
+mod modelling;
 mod push;
 mod share;
 mod stoppable_aiter;

@@ -241,17 +241,17 @@ mod tests {
 #[cfg(all(test, aiter_loom))]
 mod models {
     use super::*;
+    use crate::modelling::{Task, model};
     use futures_lite::stream;
-    use loom::{future::block_on, thread};
+    use loom::thread;
 
     #[test]
     fn a_stop_racing_a_poll_wakes_it() {
-        // A task left asleep is a deadlock to loom.
-        loom::model(|| {
-            let (mut stream, stopper) = stoppable_aiter(stream::pending::<()>());
+        model(|| {
+            let (stream, stopper) = stoppable_aiter(stream::pending::<()>());
             let other = stopper.clone();
             let stop = thread::spawn(move || other.stop());
-            assert_eq!(block_on(stream::StreamExt::next(&mut stream)), None);
+            assert_eq!(Task::new(stream).next(), None);
             assert!(stopper.is_stopped());
             stop.join().unwrap();
         });
@@ -259,16 +259,13 @@ mod models {
 
     #[test]
     fn two_stops_racing_a_drop() {
-        loom::model(|| {
-            let (mut stream, stopper) = stoppable_aiter(stream::pending::<()>());
-            let poll = |stream: &mut Stoppable<_>| {
-                let cx = &mut Context::from_waker(core::task::Waker::noop());
-                Pin::new(stream).poll_next(cx)
-            };
-            assert_eq!(poll(&mut stream), Poll::Pending);
+        model(|| {
+            let (stream, stopper) = stoppable_aiter(stream::pending::<()>());
+            let mut task = Task::new(stream);
+            assert!(task.poll().is_pending());
             let other = stopper.clone();
             let stop = thread::spawn(move || other.stop());
-            drop(stream);
+            drop(task);
             stopper.stop();
             stop.join().unwrap();
         });

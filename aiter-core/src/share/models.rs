@@ -4,8 +4,11 @@
 extern crate std;
 
 use super::*;
-use crate::sync::{AtomicPtr, AtomicUsize, Ordering};
-use alloc::{boxed::Box, sync::Arc as StdArc, task::Wake};
+use crate::{
+    modelling::{Task, model},
+    sync::{AtomicPtr, AtomicUsize, Ordering},
+};
+use alloc::boxed::Box;
 use core::{ptr, task::Waker};
 use loom::{sync::Arc, thread};
 
@@ -76,65 +79,11 @@ impl Stream for Source {
     }
 }
 
-/// A task that is polled only when it has been woken.
-struct Task {
-    woken: StdArc<Woken>,
-    waker: Waker,
-    taker: Sharable<Source>,
-}
-
-struct Woken(AtomicUsize, thread::Thread);
-
-impl Wake for Woken {
-    fn wake(self: StdArc<Self>) {
-        self.wake_by_ref();
-    }
-    fn wake_by_ref(self: &StdArc<Self>) {
-        self.0.store(1, Ordering::Release);
-        self.1.unpark();
-    }
-}
-
-impl Task {
-    /// On the thread that is to run it.
-    fn new(taker: Sharable<Source>) -> Self {
-        let woken = StdArc::new(Woken(AtomicUsize::new(1), thread::current()));
-        Self {
-            waker: Waker::from(woken.clone()),
-            woken,
-            taker,
-        }
-    }
-
-    fn poll(&mut self) -> Poll<Option<usize>> {
-        Pin::new(&mut self.taker).poll_next(&mut Context::from_waker(&self.waker))
-    }
-
-    /// Loom reports a task that is not woken any more as a deadlock.
-    fn next(&mut self) -> Option<usize> {
-        loop {
-            while self.woken.0.swap(0, Ordering::Acquire) == 0 {
-                thread::park();
-            }
-            if let Poll::Ready(item) = self.poll() {
-                self.woken.0.store(1, Ordering::Relaxed);
-                return item;
-            }
-        }
-    }
-}
-
 fn shared(remote: &Arc<Remote>) -> Sharable<Source> {
     sharable_aiter(Source {
         remote: remote.clone(),
         next: 0,
     })
-}
-
-fn model(f: impl Fn() + Send + Sync + 'static) {
-    let mut builder = loom::model::Builder::new();
-    builder.preemption_bound.get_or_insert(3);
-    builder.check(f);
 }
 
 #[test]
@@ -243,7 +192,6 @@ fn a_panic_of_the_source_strands_nobody() {
             if let Ok(item) = polled {
                 return item;
             }
-            task.woken.0.store(1, Ordering::Relaxed);
         }
     }
     std::panic::set_hook(Box::new(|_| {}));

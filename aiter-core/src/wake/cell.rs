@@ -366,6 +366,7 @@ mod tests {
 #[cfg(all(test, aiter_loom))]
 mod models {
     use crate::{
+        modelling::model,
         sync::{AtomicUsize, Ordering},
         wake::alarm::{Alarm, Sleeper},
     };
@@ -391,12 +392,6 @@ mod models {
 
     fn count(count: &Count) -> usize {
         count.0.load(Ordering::Relaxed)
-    }
-
-    fn model(f: impl Fn() + Send + Sync + 'static) {
-        let mut builder = loom::model::Builder::new();
-        builder.preemption_bound.get_or_insert(3);
-        builder.check(f);
     }
 
     fn set(flags: Alarm<AtomicUsize>) {
