@@ -1,13 +1,12 @@
 //! What the loom models share.
 
-use crate::sync::{AtomicUsize, Ordering};
 use alloc::{sync::Arc, task::Wake};
 use core::{
     pin::Pin,
     task::{Context, Poll, Waker},
 };
 use futures_core::Stream;
-use loom::thread;
+use loom::sync::{Condvar, Mutex};
 
 /// Checks every interleaving with up to three preemptions, or `LOOM_MAX_PREEMPTIONS`.
 pub(crate) fn model(f: impl Fn() + Send + Sync + 'static) {
@@ -24,7 +23,8 @@ pub(crate) struct Task<S> {
     stream: S,
 }
 
-struct Woken(AtomicUsize, thread::Thread);
+/// Loom's `park` forgets an `unpark` that comes before it.
+struct Woken(Mutex<bool>, Condvar);
 
 impl Wake for Woken {
     fn wake(self: Arc<Self>) {
@@ -32,14 +32,14 @@ impl Wake for Woken {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.0.store(1, Ordering::Release);
-        self.1.unpark();
+        *self.0.lock().unwrap() = true;
+        self.1.notify_one();
     }
 }
 
 impl<S: Stream + Unpin> Task<S> {
     pub(crate) fn new(stream: S) -> Self {
-        let woken = Arc::new(Woken(AtomicUsize::new(0), thread::current()));
+        let woken = Arc::new(Woken(Mutex::new(false), Condvar::new()));
         Self {
             waker: Waker::from(woken.clone()),
             woken,
@@ -57,9 +57,11 @@ impl<S: Stream + Unpin> Task<S> {
             if let Poll::Ready(item) = self.poll() {
                 return item;
             }
-            while self.woken.0.swap(0, Ordering::Acquire) == 0 {
-                thread::park();
+            let mut woken = self.woken.0.lock().unwrap();
+            while !*woken {
+                woken = self.woken.1.wait(woken).unwrap();
             }
+            *woken = false;
         }
     }
 }

@@ -374,14 +374,14 @@ mod models {
     use core::task::Waker;
     use loom::thread;
 
-    /// Relaxed: it is the cell that has to order the flag before the wake.
+    /// As any executor does, it orders a wake before the poll that follows it.
     struct Count(AtomicUsize);
     impl Wake for Count {
         fn wake(self: Arc<Self>) {
             self.wake_by_ref();
         }
         fn wake_by_ref(self: &Arc<Self>) {
-            self.0.fetch_add(1, Ordering::Relaxed);
+            self.0.fetch_add(1, Ordering::Release);
         }
     }
 
@@ -391,7 +391,7 @@ mod models {
     }
 
     fn count(count: &Count) -> usize {
-        count.0.load(Ordering::Relaxed)
+        count.0.load(Ordering::Acquire)
     }
 
     fn set(flags: Alarm<AtomicUsize>) {
