@@ -96,6 +96,10 @@ impl Settle for Turns {
     type After = Option<Batch<Letter<Ticket>>>;
 
     #[inline]
+    fn is_settled(&self, line: &Line) -> bool {
+        self.inbox.is_empty() && (line.idle || line.waiting == 0) && line.calls.is_empty()
+    }
+
     fn settle(&self, line: &mut Line, notes: usize, after: &mut Self::After) {
         if notes & WOKEN != 0 {
             line.idle = false;
@@ -124,7 +128,6 @@ impl WakeUp for Baton<Turns> {
 
 impl Line {
     /// Reads the letters: puts in line who has come, strikes off who has gone.
-    #[inline]
     fn collect(&mut self, turns: &Turns) {
         if turns.inbox.is_empty() {
             return;
@@ -150,6 +153,24 @@ impl Line {
         place: &mut Place,
         gave_way_to: &mut Option<usize>,
     ) -> Turn {
+        if !(turns.inbox.is_empty() && self.entries.is_empty()) {
+            let turn = self.turn_among_others(turns, place, gave_way_to);
+            if !matches!(turn, Turn::Poll) {
+                return turn;
+            }
+        }
+        // What holds unless the poll to come is pending, and if it panics.
+        self.idle = false;
+        Turn::Poll
+    }
+
+    #[inline(never)]
+    fn turn_among_others(
+        &mut self,
+        turns: &Turns,
+        place: &mut Place,
+        gave_way_to: &mut Option<usize>,
+    ) -> Turn {
         self.collect(turns);
         while let Some(front) = self.entries.front() {
             if place.ticket.is_some_and(|mine| !before(front.ticket, mine)) {
@@ -166,8 +187,6 @@ impl Line {
             let alarm = self.strike(front.ticket);
             self.calls.extend(alarm);
         }
-        // What holds unless the poll to come is pending, and if it panics.
-        self.idle = false;
         Turn::Poll
     }
 

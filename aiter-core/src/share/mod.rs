@@ -122,45 +122,47 @@ impl<S: Stream> Stream for Sharable<S> {
         if this.ended {
             return Poll::Ready(None);
         }
-        let mut held = match this.shared.try_take() {
-            Some(held) => held,
-            None => {
-                this.place
-                    .queue_up(this.shared.baton().public(), cx.waker());
-                match this.shared.leave(ARRIVED) {
-                    Some(held) => held,
-                    None => return Poll::Pending,
+        let polled;
+        {
+            let mut held = match this.shared.try_take() {
+                Some(held) => held,
+                None => {
+                    this.place
+                        .queue_up(this.shared.baton().public(), cx.waker());
+                    match this.shared.leave(ARRIVED) {
+                        Some(held) => held,
+                        None => return Poll::Pending,
+                    }
+                }
+            };
+            let (place, gave_way_to) = (&mut this.place, &mut this.gave_way_to);
+            match held.with(|turns, line| line.turn(turns, place, gave_way_to)) {
+                Turn::Poll => {}
+                Turn::GiveWay => {
+                    drop(held);
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                Turn::Wait => {
+                    held.with(|turns, line| line.join(turns, place, cx.waker()));
+                    return Poll::Pending;
                 }
             }
-        };
-        let (place, gave_way_to) = (&mut this.place, &mut this.gave_way_to);
-        match held.with(|turns, line| line.turn(turns, place, gave_way_to)) {
-            Turn::Poll => {}
-            Turn::GiveWay => {
-                drop(held);
-                cx.waker().wake_by_ref();
-                return Poll::Pending;
+            let waker = waker_ref(this.shared.baton());
+            polled = held.with_value(|source| source.poll_next(&mut Context::from_waker(&waker)));
+            match &polled {
+                Poll::Pending => held.with(|turns, line| {
+                    line.join(turns, place, cx.waker());
+                    line.idle = true;
+                }),
+                Poll::Ready(item) => {
+                    *gave_way_to = None;
+                    this.ended = item.is_none();
+                    held.with(|_, line| line.leave(place));
+                }
             }
-            Turn::Wait => {
-                held.with(|turns, line| line.join(turns, place, cx.waker()));
-                return Poll::Pending;
-            }
+            // The baton is put down here, then those who were called are woken.
         }
-        let waker = waker_ref(this.shared.baton());
-        let polled = held.with_value(|source| source.poll_next(&mut Context::from_waker(&waker)));
-        match &polled {
-            Poll::Pending => held.with(|turns, line| {
-                line.join(turns, place, cx.waker());
-                line.idle = true;
-            }),
-            Poll::Ready(item) => {
-                *gave_way_to = None;
-                this.ended = item.is_none();
-                held.with(|_, line| line.leave(place));
-            }
-        }
-        // Whoever is woken by this finds the baton on the table.
-        drop(held);
         polled
     }
 

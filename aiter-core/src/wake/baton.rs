@@ -12,10 +12,11 @@
 //! | call | 0 | `HELD` (and notes) |
 //! |---|---|---|
 //! | `try_take` | `HELD`: taken | the same: not taken |
-//! | `leave(notes)` | `HELD`: taken, with notes to read | notes added: not taken |
-//! | drop of [`Held`] | | settle, then `HELD` → 0; if there are notes, read them (→ `HELD`) and settle again |
+//! | `leave(notes)` | `HELD` and notes: taken | notes added: not taken |
+//! | drop of [`Held`] | | `HELD` → 0 if all is settled; else read the notes (→ `HELD`), settle, and try again |
 //!
-//! All calls are wait-free, but for a drop, which goes round once more for each time that notes have come.
+//! A call is one read-modify-write. A drop is one if there is nothing to settle, and else goes round once more for
+//! each time that notes have come.
 #![allow(unsafe_code)]
 
 use crate::sync::{Arc, AtomicUsize, Ordering, UnsafeCell};
@@ -31,6 +32,9 @@ pub(crate) trait Settle {
     type State;
     /// What is left to do when the baton has been put down; done by dropping it.
     type After: Default;
+
+    /// Whether there is nothing to do without notes. Kept apart from `settle` for the sake of speed.
+    fn is_settled(&self, state: &Self::State) -> bool;
 
     /// Does what the notes ask for, and what is due after the holder's work. It runs no code of users.
     fn settle(&self, state: &mut Self::State, notes: usize, after: &mut Self::After);
@@ -66,110 +70,113 @@ impl<P: Settle> Baton<P> {
         self.word
             .compare_exchange(0, HELD, Ordering::Acquire, Ordering::Relaxed)
             .ok()
-            .map(|_| Held {
-                baton: self,
-                notes: 0,
-            })
+            .map(|_| Held(self))
     }
 
     /// Leaves notes for the holder. If there is none it is the caller, who need only drop what it is given.
     pub(crate) fn leave(&self, notes: usize) -> Option<Held<'_, P>> {
-        if let Some(mut held) = self.try_take() {
-            held.notes = notes;
-            return Some(held);
-        }
         // Ordering: Release pairs with the acquire of the holder that reads the notes; Acquire as in `try_take`.
         match self.word.fetch_or(HELD | notes, Ordering::AcqRel) {
-            0 => Some(Held {
-                baton: self,
-                notes: 0,
-            }),
+            0 => Some(Held(self)),
             _ => None,
         }
     }
 }
 
 /// The baton in hand. Dropping it, by a panic too, settles and puts it down.
-pub(crate) struct Held<'a, P: Settle> {
-    baton: &'a Baton<P>,
-    notes: usize,
-}
+pub(crate) struct Held<'a, P: Settle>(&'a Baton<P>);
 
 impl<P: Settle> Held<'_, P> {
     #[inline]
     pub(crate) fn with<R>(&mut self, f: impl FnOnce(&P, &mut P::State) -> R) -> R {
-        self.baton.state.with_mut(|state| {
+        self.0.state.with_mut(|state| {
             // SAFETY: only the holder gets here, and it is borrowed for itself.
-            f(&self.baton.public, unsafe { &mut *state })
+            f(&self.0.public, unsafe { &mut *state })
         })
+    }
+
+    #[inline]
+    fn put_down(&self) -> bool {
+        // Ordering: Release pairs with the acquire of the next holder.
+        self.0
+            .word
+            .compare_exchange(HELD, 0, Ordering::Release, Ordering::Relaxed)
+            .is_ok()
+    }
+
+    #[cold]
+    fn settle(&mut self) {
+        // Dropped at the end, when the baton is down.
+        let mut after = P::After::default();
+        loop {
+            // Ordering: Acquire pairs with the release of whoever left the notes.
+            let notes = self.0.word.swap(HELD, Ordering::Acquire) & !HELD;
+            self.with(|public, state| public.settle(state, notes, &mut after));
+            if self.put_down() {
+                return;
+            }
+        }
     }
 }
 
 impl<P: Settle> Drop for Held<'_, P> {
     #[inline]
     fn drop(&mut self) {
-        let mut after = P::After::default();
-        let mut notes = self.notes;
-        loop {
-            self.with(|public, state| public.settle(state, notes, &mut after));
-            // Ordering: Release pairs with the acquire of the next holder.
-            let down =
-                self.baton
-                    .word
-                    .compare_exchange(HELD, 0, Ordering::Release, Ordering::Relaxed);
-            if down.is_ok() {
-                return;
-            }
-            // Ordering: Acquire pairs with the release of whoever left the notes.
-            notes = self.baton.word.swap(HELD, Ordering::Acquire) & !HELD;
+        let settled = self.with(|public, state| public.is_settled(state));
+        if !(settled && self.put_down()) {
+            self.settle();
         }
     }
 }
 
 /// A value that belongs to the holder of a baton, too. It stands outside, so that the baton does not know its type,
 /// and can live on without it.
-pub(crate) struct Guarded<P: Settle, V>(Arc<Parts<P, V>>);
-
-struct Parts<P: Settle, V> {
+pub(crate) struct Guarded<P: Settle, V> {
     baton: Arc<Baton<P>>,
-    value: UnsafeCell<V>,
+    value: Arc<Value<V>>,
 }
 
-// SAFETY: the value is reached by the holder of the baton only, one thread at a time.
-unsafe impl<P: Settle, V: Send> Sync for Parts<P, V> where Arc<Baton<P>>: Sync {}
-// SAFETY: what moves is not shared, its parts move with it.
-unsafe impl<P: Settle, V: Send> Send for Parts<P, V> where Arc<Baton<P>>: Send {}
+struct Value<V>(UnsafeCell<V>);
+
+// SAFETY: the value is reached by the holder of its baton only, one thread at a time.
+unsafe impl<V: Send> Sync for Value<V> {}
+// SAFETY: a value that moves is not shared.
+unsafe impl<V: Send> Send for Value<V> {}
 
 impl<P: Settle, V> Guarded<P, V> {
+    /// One value to a baton.
     pub(crate) fn new(baton: Baton<P>, value: V) -> Self {
-        Self(Arc::new(Parts {
+        Self {
             baton: Arc::new(baton),
-            value: UnsafeCell::new(value),
-        }))
+            value: Arc::new(Value(UnsafeCell::new(value))),
+        }
     }
 
     pub(crate) fn baton(&self) -> &Arc<Baton<P>> {
-        &self.0.baton
+        &self.baton
     }
 
     #[inline]
     pub(crate) fn try_take(&self) -> Option<HeldValue<'_, P, V>> {
-        let held = self.0.baton.try_take()?;
-        let value = &self.0.value;
+        let held = self.baton.try_take()?;
+        let value = &self.value.0;
         Some(HeldValue { held, value })
     }
 
     /// See [`Baton::leave`].
     pub(crate) fn leave(&self, notes: usize) -> Option<HeldValue<'_, P, V>> {
-        let held = self.0.baton.leave(notes)?;
-        let value = &self.0.value;
+        let held = self.baton.leave(notes)?;
+        let value = &self.value.0;
         Some(HeldValue { held, value })
     }
 }
 
 impl<P: Settle, V> Clone for Guarded<P, V> {
     fn clone(&self) -> Self {
-        Self(self.0.clone())
+        Self {
+            baton: self.baton.clone(),
+            value: self.value.clone(),
+        }
     }
 }
 
