@@ -22,7 +22,7 @@ pub(crate) use writer::Writer;
 
 use crate::{
     sync::{Arc, AtomicPtr, AtomicUsize, Ordering::*},
-    wake::Seats,
+    wake::seats::Seats,
 };
 use block::{Block, Head, Next, Position, SLOTS, UNOBSERVED, ahead, distance};
 use core::ptr::{self, NonNull};

@@ -3,7 +3,7 @@
 use super::{List, Peek, SLOTS, Statistics, Writer, block::Found, cursor::Cursor, distance};
 use crate::{
     sync::{Arc, Ordering::*},
-    wake::SeatRef,
+    wake::seats::SeatRef,
 };
 use core::{
     mem,

@@ -1,6 +1,9 @@
-//! Who is asleep, and how they are woken. The lowest layer: atomics and wakers, no items.
-#![allow(unsafe_code)]
+//! Waiting and waking: the lowest layer but for `sync`. Unsafe code is at home here, behind safe interfaces.
 
-mod seats;
-
-pub(crate) use seats::{SeatRef, Seats};
+pub(crate) mod alarm;
+pub(crate) mod batch;
+pub(crate) mod baton;
+pub(crate) mod cell;
+pub(crate) mod inbox;
+pub(crate) mod seats;
+pub(crate) mod waker_ref;

@@ -17,6 +17,7 @@
 //! A reader that wants to sleep while its seat is `WAKING` does not wait for the writer, which may be preempted or in a
 //! system call: it abandons the seat and takes another. A row's `armed` bits are a hint to find sleepers without
 //! looking at each seat.
+#![allow(unsafe_code)]
 
 use crate::sync::{AtomicPtr, AtomicUsize, Ordering::*, UnsafeCell};
 use alloc::boxed::Box;

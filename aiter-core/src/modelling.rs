@@ -1,0 +1,67 @@
+//! What the loom models share.
+
+use alloc::{sync::Arc, task::Wake};
+use core::{
+    pin::Pin,
+    task::{Context, Poll, Waker},
+};
+use futures_core::Stream;
+use loom::sync::{Condvar, Mutex};
+
+/// Checks every interleaving with up to three preemptions, or `LOOM_MAX_PREEMPTIONS`.
+pub(crate) fn model(f: impl Fn() + Send + Sync + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound.get_or_insert(3);
+    builder.check(f);
+}
+
+/// A task on the thread that makes it: it polls its stream only when it has been woken. One that is never woken again
+/// is a deadlock to loom.
+pub(crate) struct Task<S> {
+    woken: Arc<Woken>,
+    waker: Waker,
+    stream: S,
+}
+
+/// Loom's `park` forgets an `unpark` that comes before it.
+struct Woken(Mutex<bool>, Condvar);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        *self.0.lock().unwrap() = true;
+        self.1.notify_one();
+    }
+}
+
+impl<S: Stream + Unpin> Task<S> {
+    pub(crate) fn new(stream: S) -> Self {
+        let woken = Arc::new(Woken(Mutex::new(false), Condvar::new()));
+        Self {
+            waker: Waker::from(woken.clone()),
+            woken,
+            stream,
+        }
+    }
+
+    /// Polls without having been woken.
+    pub(crate) fn poll(&mut self) -> Poll<Option<S::Item>> {
+        Pin::new(&mut self.stream).poll_next(&mut Context::from_waker(&self.waker))
+    }
+
+    pub(crate) fn next(&mut self) -> Option<S::Item> {
+        loop {
+            if let Poll::Ready(item) = self.poll() {
+                return item;
+            }
+            let mut woken = self.woken.0.lock().unwrap();
+            while !*woken {
+                woken = self.woken.1.wait(woken).unwrap();
+            }
+            *woken = false;
+        }
+    }
+}

@@ -1,0 +1,317 @@
+//! The line of those who wait for a shared source: tickets, calls, arrivals.
+//!
+//! An entry *waits* while it holds its alarm. To *call* is to take the alarm out and, once the baton has been put
+//! down, to ring it; the entry stays, so that later takers know who is before them. An alarm rings the waker that its
+//! taker registered last, so an entry may be called and its taker wait again, by a letter in the inbox.
+
+use crate::{
+    sync::{AtomicUsize, Ordering},
+    wake::{
+        alarm::{Alarm, Sleeper},
+        batch::Batch,
+        baton::{Baton, NOTES, Settle},
+        inbox::{Inbox, Letter},
+        waker_ref::WakeUp,
+    },
+};
+use alloc::{collections::VecDeque, vec::Vec};
+use core::{mem, task::Waker};
+
+/// The source has woken.
+const WOKEN: usize = NOTES[0];
+/// There is a letter in the inbox.
+pub(super) const ARRIVED: usize = NOTES[1];
+
+/// What all takers share.
+#[derive(Debug)]
+pub(super) struct Turns {
+    inbox: Inbox<Ticket>,
+    next_ticket: AtomicUsize,
+}
+
+/// What a taker writes on its letter.
+#[derive(Debug)]
+pub(super) struct Ticket {
+    number: AtomicUsize,
+    /// Not 0 once the taker has been dropped.
+    gone: AtomicUsize,
+}
+
+/// What belongs to the holder of the baton.
+#[derive(Debug)]
+pub(super) struct Line {
+    /// In the order of their tickets.
+    entries: VecDeque<Entry>,
+    /// How many entries wait.
+    waiting: usize,
+    /// How often somebody came.
+    visits: usize,
+    /// To be rung, or only dropped, when the baton is down.
+    calls: Vec<Alarm<Letter<Ticket>>>,
+    /// The source's last poll was pending, and it has not woken since.
+    pub(super) idle: bool,
+}
+
+#[derive(Debug)]
+struct Entry {
+    ticket: usize,
+    /// The number of its last visit with the baton in hand. A visit in vain, by letter, does not count: else two
+    /// takers could keep each other from their turns.
+    visit: usize,
+    alarm: Option<Alarm<Letter<Ticket>>>,
+}
+
+/// What a taker may do that has the baton.
+pub(super) enum Turn {
+    /// It is its turn.
+    Poll,
+    /// Others were called before it: once round the executor.
+    GiveWay,
+    /// Others are before it, and there is nothing to have.
+    Wait,
+}
+
+pub(super) fn baton() -> Baton<Turns> {
+    let turns = Turns {
+        inbox: Inbox::new(),
+        next_ticket: AtomicUsize::new(0),
+    };
+    let line = Line {
+        entries: VecDeque::new(),
+        waiting: 0,
+        visits: 0,
+        calls: Vec::new(),
+        idle: false,
+    };
+    Baton::new(turns, line)
+}
+
+/// Whether a ticket is older. The numbers may wrap.
+fn before(ticket: usize, other: usize) -> bool {
+    (ticket.wrapping_sub(other) as isize) < 0
+}
+
+impl Settle for Turns {
+    type State = Line;
+    type After = Option<Batch<Letter<Ticket>>>;
+
+    #[inline]
+    fn is_settled(&self, line: &Line) -> bool {
+        self.inbox.is_empty() && (line.idle || line.waiting == 0) && line.calls.is_empty()
+    }
+
+    fn settle(&self, line: &mut Line, notes: usize, after: &mut Self::After) {
+        if notes & WOKEN != 0 {
+            line.idle = false;
+        }
+        line.collect(self);
+        if !line.idle && line.waiting > 0 {
+            line.waiting = 0;
+            let called = line
+                .entries
+                .iter_mut()
+                .filter_map(|entry| entry.alarm.take());
+            line.calls.extend(called);
+        }
+        if !line.calls.is_empty() {
+            after.get_or_insert_default().extend(line.calls.drain(..));
+        }
+    }
+}
+
+impl WakeUp for Baton<Turns> {
+    /// The wake of the source.
+    fn wake_up(&self) {
+        drop(self.leave(WOKEN));
+    }
+}
+
+impl Line {
+    /// Reads the letters: puts in line who has come, strikes off who has gone.
+    fn collect(&mut self, turns: &Turns) {
+        if turns.inbox.is_empty() {
+            return;
+        }
+        for alarm in turns.inbox.drain() {
+            // Ordering: Relaxed, written before the letter was put in; `drain` synchronises.
+            let ticket = alarm.number.load(Ordering::Relaxed);
+            // Ordering: Relaxed, as above.
+            if alarm.gone.load(Ordering::Relaxed) != 0 {
+                self.strike(ticket);
+                self.calls.push(alarm);
+            } else {
+                self.insert(ticket, Some(alarm));
+            }
+        }
+    }
+
+    /// Decides what the taker may do.
+    #[inline]
+    pub(super) fn turn(
+        &mut self,
+        turns: &Turns,
+        place: &mut Place,
+        gave_way_to: &mut Option<usize>,
+    ) -> Turn {
+        if !(turns.inbox.is_empty() && self.entries.is_empty()) {
+            let turn = self.turn_among_others(turns, place, gave_way_to);
+            if !matches!(turn, Turn::Poll) {
+                return turn;
+            }
+        }
+        // What holds unless the poll to come is pending, and if it panics.
+        self.idle = false;
+        Turn::Poll
+    }
+
+    #[inline(never)]
+    fn turn_among_others(
+        &mut self,
+        turns: &Turns,
+        place: &mut Place,
+        gave_way_to: &mut Option<usize>,
+    ) -> Turn {
+        self.collect(turns);
+        while let Some(front) = self.entries.front() {
+            if place.ticket.is_some_and(|mine| !before(front.ticket, mine)) {
+                break;
+            }
+            if self.idle {
+                return Turn::Wait;
+            }
+            if *gave_way_to != Some(front.visit) {
+                *gave_way_to = Some(front.visit);
+                self.come(place.ticket(turns), None);
+                return Turn::GiveWay;
+            }
+            let alarm = self.strike(front.ticket);
+            self.calls.extend(alarm);
+        }
+        Turn::Poll
+    }
+
+    /// The taker waits, at its old place if it has one.
+    pub(super) fn join(&mut self, turns: &Turns, place: &mut Place, waker: &Waker) {
+        let ticket = place.ticket(turns);
+        let alarm = place.alarm(waker);
+        self.come(ticket, Some(alarm));
+    }
+
+    /// The taker has got what it came for.
+    #[inline]
+    pub(super) fn leave(&mut self, place: &mut Place) {
+        if let Some(ticket) = place.ticket.take() {
+            self.strike(ticket);
+        }
+    }
+
+    fn find(&self, ticket: usize) -> Result<usize, usize> {
+        let at = self
+            .entries
+            .partition_point(|entry| before(entry.ticket, ticket));
+        match self.entries.get(at) {
+            Some(entry) if entry.ticket == ticket => Ok(at),
+            _ => Err(at),
+        }
+    }
+
+    /// Puts in line who has come with the baton in hand.
+    fn come(&mut self, ticket: usize, alarm: Option<Alarm<Letter<Ticket>>>) {
+        let at = self.insert(ticket, alarm);
+        self.entries[at].visit = self.visits;
+        self.visits = self.visits.wrapping_add(1);
+    }
+
+    fn insert(&mut self, ticket: usize, alarm: Option<Alarm<Letter<Ticket>>>) -> usize {
+        let at = self.find(ticket).unwrap_or_else(|at| {
+            let visit = self.visits;
+            self.visits = visit.wrapping_add(1);
+            let entry = Entry {
+                ticket,
+                visit,
+                alarm: None,
+            };
+            self.entries.insert(at, entry);
+            at
+        });
+        self.waiting += usize::from(alarm.is_some());
+        let replaced = mem::replace(&mut self.entries[at].alarm, alarm);
+        self.waiting -= usize::from(replaced.is_some());
+        at
+    }
+
+    /// Takes the entry out, if it is there, and with it the alarm of one that waits.
+    fn strike(&mut self, ticket: usize) -> Option<Alarm<Letter<Ticket>>> {
+        let at = self.find(ticket).ok()?;
+        let alarm = self.entries.remove(at)?.alarm;
+        self.waiting -= usize::from(alarm.is_some());
+        alarm
+    }
+}
+
+/// A taker's side: its ticket while it waits, and what it is woken by once it has had to wait.
+#[derive(Debug)]
+pub(super) struct Place {
+    ticket: Option<usize>,
+    sleeper: Option<Sleeper<Letter<Ticket>>>,
+}
+
+impl Place {
+    pub(super) fn new() -> Self {
+        Self {
+            ticket: None,
+            sleeper: None,
+        }
+    }
+
+    pub(super) fn is_taken(&self) -> bool {
+        self.ticket.is_some()
+    }
+
+    fn ticket(&mut self, turns: &Turns) -> usize {
+        *self.ticket.get_or_insert_with(|| {
+            // Ordering: Relaxed, only the order of the numbers matters.
+            turns.next_ticket.fetch_add(1, Ordering::Relaxed)
+        })
+    }
+
+    fn sleeper(&mut self) -> &mut Sleeper<Letter<Ticket>> {
+        self.sleeper.get_or_insert_with(|| {
+            Sleeper::new(Letter::new(Ticket {
+                number: AtomicUsize::new(0),
+                gone: AtomicUsize::new(0),
+            }))
+        })
+    }
+
+    /// An alarm that rings `waker`.
+    fn alarm(&mut self, waker: &Waker) -> Alarm<Letter<Ticket>> {
+        let sleeper = self.sleeper();
+        sleeper.register(waker);
+        sleeper.alarm()
+    }
+
+    /// Joins the line by letter, while another has the baton. A note has to follow.
+    pub(super) fn queue_up(&mut self, turns: &Turns, waker: &Waker) {
+        let ticket = self.ticket(turns);
+        let alarm = self.alarm(waker);
+        // Ordering: Relaxed, the inbox publishes it.
+        alarm.number.store(ticket, Ordering::Relaxed);
+        turns.inbox.put(alarm);
+    }
+
+    /// Leaves the line by letter, for good. True if a note has to follow.
+    pub(super) fn give_up(&mut self, turns: &Turns) -> bool {
+        let Some(ticket) = self.ticket else {
+            return false;
+        };
+        let sleeper = self.sleeper();
+        // The wakers are dropped here, not by the holder of the baton.
+        sleeper.clear();
+        // Ordering: Relaxed, the inbox publishes both.
+        sleeper.number.store(ticket, Ordering::Relaxed);
+        sleeper.gone.store(1, Ordering::Relaxed);
+        turns.inbox.put(sleeper.alarm());
+        true
+    }
+}

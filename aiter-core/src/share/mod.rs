@@ -1,0 +1,207 @@
+//! `sharable_aiter`: several tasks take from one stream.
+//!
+//! | file | what it knows |
+//! |---|---|
+//! | [`line`] | who waits, in which order, and who has been called |
+//! | this one | when a taker may poll the source, and what it does otherwise |
+//!
+//! The source and the line belong to whoever holds a [baton](crate::wake::baton). It is held for a poll of the source,
+//! never from one poll to the next, and nobody waits for it: a taker that finds it held registers its waker, drops
+//! its alarm in the inbox of the line and leaves a note. The source is always polled with one waker, whose wake is a
+//! note as well.
+//!
+//! **The invariant**: whenever the baton lies on the table, either the source is *idle* (its last poll was pending, and
+//! it has not woken since), so that its wake is still to come and will call all who wait; or everybody in the line
+//! has been called, that is woken since it began to wait. So nobody depends on another taker's ever being polled
+//! again.
+//!
+//! What a taker does when it has the baton:
+//!
+//! | before it in the line | source | it |
+//! |---|---|---|
+//! | nobody | | polls the source |
+//! | somebody | idle | joins the line |
+//! | somebody, who has been called | not idle | gives way: joins the line as called, wakes itself |
+//! | the same one, who has not come since | not idle | strikes that one off the line, and looks again |
+//!
+//! | the poll of the source | the taker | the source is |
+//! |---|---|---|
+//! | an item, or the end | leaves the line with it | not idle |
+//! | pending | joins the line, or keeps its place | idle |
+//! | a panic | as it was before | not idle |
+//!
+//! A place in the line is a ticket, kept until the taker has an item: who was struck off and comes late has its old
+//! place again. Nobody has to pass a turn on: if the source is not idle, the others have been called already.
+
+mod line;
+
+use crate::{
+    fuse::Fused,
+    wake::{baton::Guarded, waker_ref::waker_ref},
+};
+use core::{
+    fmt,
+    pin::Pin,
+    task::{Context, Poll},
+};
+use futures_core::{FusedStream, Stream};
+use line::{ARRIVED, Place, Turn, Turns, baton};
+
+/// A stream from which several tasks take: each clone of the handle is a taker, and each item goes to one of them.
+///
+/// **First come, first served.** Takers that have to wait are woken in the order in which they came. One that is
+/// polled before its turn gives way, once, to the one before it: it wakes itself and lets the executor go round. If
+/// the other has not come by then (its `next()` was dropped, or its task does something else) it is passed over, and
+/// has its old place in the line when it does come. So a taker that is not polled any more holds nobody up.
+///
+/// For the same reason everybody who waits is woken when the source may have an item, not the first only: whether a
+/// task that was woken will come is not to be known, and no wake would follow for the others.
+///
+/// Nothing is read ahead: the source is polled when a taker is, and not while it is known to have nothing, except by
+/// the first in the line. It is dropped at its end, which reaches every taker, or with the last handle. A clone of a
+/// taker that has seen the end has ended as well.
+///
+/// # Panics
+/// A panic of the source reaches the taker that polled it; the others are called, and the next to come polls the
+/// source again. A waker that panics does so in the poll, wake or drop that calls it; all others are woken before.
+///
+/// # Cancel safety
+/// Cancel safe: an item is taken from the source in the poll that returns it. A `next()` that is dropped leaves the
+/// taker its place in the line, a taker that is dropped leaves the line.
+///
+/// # Progress
+/// No lock is held while the source is pending. A poll never waits for another taker, nor does it spin: if another
+/// thread is polling the source at that moment the taker goes to sleep, and that thread wakes it. Polls and drops
+/// are lock-free, but for what the source itself does.
+///
+/// ```
+/// use aiter_core::{iter_to_aiter, sharable_aiter};
+/// use futures_lite::{StreamExt, future::block_on};
+///
+/// let mut one = sharable_aiter(iter_to_aiter(1..4));
+/// let mut other = one.clone();
+/// block_on(async {
+///     assert_eq!(one.next().await, Some(1));
+///     assert_eq!(other.next().await, Some(2));
+///     assert_eq!(one.next().await, Some(3));
+///     assert_eq!(other.next().await, None);
+///     assert_eq!(one.next().await, None);
+/// });
+/// ```
+pub fn sharable_aiter<S: Stream>(stream: S) -> Sharable<S> {
+    Sharable::taker(Guarded::new(baton(), Fused::new(stream)), false)
+}
+
+/// A taker of a shared stream; see [`sharable_aiter`].
+#[must_use = "streams do nothing unless polled"]
+pub struct Sharable<S> {
+    shared: Guarded<Turns, Fused<S>>,
+    place: Place,
+    /// The visit of the taker that this one gave way to last.
+    gave_way_to: Option<usize>,
+    ended: bool,
+}
+
+impl<S> Sharable<S> {
+    fn taker(shared: Guarded<Turns, Fused<S>>, ended: bool) -> Self {
+        Self {
+            shared,
+            place: Place::new(),
+            gave_way_to: None,
+            ended,
+        }
+    }
+}
+
+impl<S: Stream> Stream for Sharable<S> {
+    type Item = S::Item;
+
+    #[inline]
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
+        let this = self.get_mut();
+        if this.ended {
+            return Poll::Ready(None);
+        }
+        let polled;
+        {
+            let mut held = match this.shared.try_take() {
+                Some(held) => held,
+                None => {
+                    this.place
+                        .queue_up(this.shared.baton().public(), cx.waker());
+                    match this.shared.leave(ARRIVED) {
+                        Some(held) => held,
+                        None => return Poll::Pending,
+                    }
+                }
+            };
+            let (place, gave_way_to) = (&mut this.place, &mut this.gave_way_to);
+            match held.with(|turns, line| line.turn(turns, place, gave_way_to)) {
+                Turn::Poll => {}
+                Turn::GiveWay => {
+                    drop(held);
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                Turn::Wait => {
+                    held.with(|turns, line| line.join(turns, place, cx.waker()));
+                    return Poll::Pending;
+                }
+            }
+            let waker = waker_ref(this.shared.baton());
+            polled = held.with_value(|source| source.poll_next(&mut Context::from_waker(&waker)));
+            match &polled {
+                Poll::Pending => held.with(|turns, line| {
+                    line.join(turns, place, cx.waker());
+                    line.idle = true;
+                }),
+                Poll::Ready(item) => {
+                    *gave_way_to = None;
+                    this.ended = item.is_none();
+                    held.with(|_, line| line.leave(place));
+                }
+            }
+            // The baton is put down here, then those who were called are woken.
+        }
+        polled
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (0, self.ended.then_some(0))
+    }
+}
+
+impl<S: Stream> FusedStream for Sharable<S> {
+    fn is_terminated(&self) -> bool {
+        self.ended
+    }
+}
+
+/// Another taker, with no place in the line.
+impl<S> Clone for Sharable<S> {
+    fn clone(&self) -> Self {
+        Self::taker(self.shared.clone(), self.ended)
+    }
+}
+
+impl<S> Drop for Sharable<S> {
+    fn drop(&mut self) {
+        if self.place.give_up(self.shared.baton().public()) {
+            drop(self.shared.leave(ARRIVED));
+        }
+    }
+}
+
+impl<S> fmt::Debug for Sharable<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sharable")
+            .field("waiting", &self.place.is_taken())
+            .field("ended", &self.ended)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(all(test, aiter_loom))]
+mod models;
+#[cfg(all(test, not(aiter_loom)))]
+mod tests;

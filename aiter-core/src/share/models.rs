@@ -1,0 +1,208 @@
+//! Loom models of hand-over in a shared stream. The source's flag is relaxed, so that it is the baton that has to order
+//! what is taken, and the waiters must not rely on more than their wakes.
+
+extern crate std;
+
+use super::*;
+use crate::{
+    modelling::{Task, model},
+    sync::{AtomicPtr, AtomicUsize, Ordering},
+};
+use alloc::boxed::Box;
+use core::{ptr, task::Waker};
+use loom::{sync::Arc, thread};
+
+/// Yields 1, 2, … as far as it has been given; ends, or panics once, when told to.
+struct Source {
+    remote: Arc<Remote>,
+    next: usize,
+}
+
+struct Remote {
+    given: AtomicUsize,
+    ends: usize,
+    panics: bool,
+    /// A waker that was left, as a leaked box.
+    waker: AtomicPtr<Waker>,
+}
+
+impl Remote {
+    fn new(ends: usize, panics: bool) -> Arc<Self> {
+        Arc::new(Self {
+            given: AtomicUsize::new(0),
+            ends,
+            panics,
+            waker: AtomicPtr::new(ptr::null_mut()),
+        })
+    }
+
+    #[allow(unsafe_code)]
+    fn swap(&self, waker: *mut Waker) -> Option<Box<Waker>> {
+        let old = self.waker.swap(waker, Ordering::AcqRel);
+        // SAFETY: it comes from `Box::into_raw` below, and the swap gives it to one thread.
+        (!old.is_null()).then(|| unsafe { Box::from_raw(old) })
+    }
+
+    fn give(&self, items: usize) {
+        self.given.fetch_add(items, Ordering::Relaxed);
+        if let Some(waker) = self.swap(ptr::null_mut()) {
+            waker.wake();
+        }
+    }
+}
+
+impl Drop for Remote {
+    fn drop(&mut self) {
+        drop(self.swap(ptr::null_mut()));
+    }
+}
+
+impl Stream for Source {
+    type Item = usize;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<usize>> {
+        for looks in 0..2 {
+            if self.remote.given.load(Ordering::Relaxed) > self.next {
+                self.next += 1;
+                if self.remote.panics && self.next == 1 {
+                    panic!("source");
+                }
+                let item = (self.next != self.remote.ends).then_some(self.next);
+                return Poll::Ready(item);
+            }
+            if looks == 0 {
+                let waker = Box::into_raw(Box::new(cx.waker().clone()));
+                drop(self.remote.swap(waker));
+            }
+        }
+        Poll::Pending
+    }
+}
+
+fn shared(remote: &Arc<Remote>) -> Sharable<Source> {
+    sharable_aiter(Source {
+        remote: remote.clone(),
+        next: 0,
+    })
+}
+
+#[test]
+fn two_takers_get_an_item_each() {
+    model(|| {
+        let remote = Remote::new(usize::MAX, false);
+        let one = shared(&remote);
+        let other = one.clone();
+        let theirs = thread::spawn(move || Task::new(other).next());
+        remote.give(2);
+        let mine = Task::new(one).next();
+        let mut both = [mine, theirs.join().unwrap()];
+        both.sort();
+        assert_eq!(both, [Some(1), Some(2)]);
+    });
+}
+
+#[test]
+fn a_wake_racing_the_polls_of_two_takers() {
+    model(|| {
+        let remote = Remote::new(usize::MAX, false);
+        let one = shared(&remote);
+        let other = one.clone();
+        let giver = remote.clone();
+        let theirs = thread::spawn(move || Task::new(other).next());
+        let given = thread::spawn(move || giver.give(2));
+        let mine = Task::new(one).next();
+        given.join().unwrap();
+        assert_eq!(mine.unwrap() + theirs.join().unwrap().unwrap(), 3);
+    });
+}
+
+#[test]
+fn a_taker_dropped_while_waiting_or_woken() {
+    model(|| {
+        let remote = Remote::new(usize::MAX, false);
+        let one = shared(&remote);
+        let mut first = Task::new(one.clone());
+        assert!(first.poll().is_pending());
+        let theirs = thread::spawn(move || Task::new(one).next());
+        let giver = remote.clone();
+        let given = thread::spawn(move || giver.give(1));
+        // Before, during or after its call.
+        drop(first);
+        assert_eq!(theirs.join().unwrap(), Some(1));
+        given.join().unwrap();
+    });
+}
+
+#[test]
+fn a_taker_forgotten_at_the_front() {
+    model(|| {
+        let remote = Remote::new(usize::MAX, false);
+        let one = shared(&remote);
+        let mut first = Task::new(one.clone());
+        assert!(first.poll().is_pending());
+        let theirs = thread::spawn(move || Task::new(one).next());
+        remote.give(1);
+        assert_eq!(theirs.join().unwrap(), Some(1));
+    });
+}
+
+#[test]
+fn a_taker_polled_once_and_forgotten_while_another_polls() {
+    model(|| {
+        let remote = Remote::new(usize::MAX, false);
+        let one = shared(&remote);
+        let mut first = Task::new(one.clone());
+        let theirs = thread::spawn(move || Task::new(one).next());
+        remote.give(2);
+        // Whatever it meets, it does not look again.
+        let mine = first.poll();
+        let theirs = theirs.join().unwrap();
+        match mine {
+            Poll::Pending => assert_eq!(theirs, Some(1)),
+            mine => assert_eq!(
+                mine.map(|mine| mine.unwrap() + theirs.unwrap()),
+                Poll::Ready(3)
+            ),
+        }
+    });
+}
+
+#[test]
+fn the_end_reaches_all() {
+    model(|| {
+        let remote = Remote::new(1, false);
+        let one = shared(&remote);
+        let other = one.clone();
+        let theirs = thread::spawn(move || Task::new(other).next());
+        let giver = remote.clone();
+        let given = thread::spawn(move || giver.give(1));
+        assert_eq!(Task::new(one).next(), None);
+        assert_eq!(theirs.join().unwrap(), None);
+        given.join().unwrap();
+    });
+}
+
+#[test]
+fn a_panic_of_the_source_strands_nobody() {
+    // Loom cannot catch panics of the code under test everywhere; this one is caught where it is thrown.
+    fn next(taker: Sharable<Source>) -> Option<usize> {
+        let mut task = Task::new(taker);
+        loop {
+            let polled = std::panic::catch_unwind(core::panic::AssertUnwindSafe(|| task.next()));
+            if let Ok(item) = polled {
+                return item;
+            }
+        }
+    }
+    std::panic::set_hook(Box::new(|_| {}));
+    model(|| {
+        let remote = Remote::new(usize::MAX, true);
+        let one = shared(&remote);
+        let other = one.clone();
+        let theirs = thread::spawn(move || next(other));
+        remote.give(3);
+        let mine = next(one);
+        assert_eq!(mine.unwrap() + theirs.join().unwrap().unwrap(), 5);
+    });
+    drop(std::panic::take_hook());
+}

@@ -1,0 +1,204 @@
+//! A baton: state for whoever holds it, and nobody ever waits for it.
+//!
+//! Who finds it held leaves a note, and goes. Whoever puts the baton down reads the notes first, so what is asked of
+//! a held baton is done by its holder.
+//!
+//! | word | means |
+//! |---|---|
+//! | 0 | on the table |
+//! | `HELD` | held, no notes |
+//! | `HELD` and notes | held, and its holder may not put it down before it has read them |
+//!
+//! | call | 0 | `HELD` (and notes) |
+//! |---|---|---|
+//! | `try_take` | `HELD`: taken | the same: not taken |
+//! | `leave(notes)` | `HELD` and notes: taken | notes added: not taken |
+//! | drop of [`Held`] | | `HELD` → 0 if all is settled; else read the notes (→ `HELD`), settle, and try again |
+//!
+//! A call is one read-modify-write. A drop is one if there is nothing to settle, and else goes round once more for
+//! each time that notes have come.
+#![allow(unsafe_code)]
+
+use crate::sync::{Arc, AtomicUsize, Ordering, UnsafeCell};
+use core::pin::Pin;
+
+const HELD: usize = 1;
+
+/// A bit for a note. There is room for others when they are needed.
+pub(crate) const NOTES: [usize; 2] = [2, 4];
+
+/// What is shared by all, beside the state that belongs to the holder.
+pub(crate) trait Settle {
+    type State;
+    /// What is left to do when the baton has been put down; done by dropping it.
+    type After: Default;
+
+    /// Whether there is nothing to do without notes. Kept apart from `settle` for the sake of speed.
+    fn is_settled(&self, state: &Self::State) -> bool;
+
+    /// Does what the notes ask for, and what is due after the holder's work. It runs no code of users.
+    fn settle(&self, state: &mut Self::State, notes: usize, after: &mut Self::After);
+}
+
+pub(crate) struct Baton<P: Settle> {
+    word: AtomicUsize,
+    state: UnsafeCell<P::State>,
+    public: P,
+}
+
+// SAFETY: the state is reached by the holder only, one thread at a time.
+unsafe impl<P: Settle + Sync> Sync for Baton<P> where P::State: Send {}
+// SAFETY: a baton that moves is not shared, its parts move with it.
+unsafe impl<P: Settle + Send> Send for Baton<P> where P::State: Send {}
+
+impl<P: Settle> Baton<P> {
+    pub(crate) fn new(public: P, state: P::State) -> Self {
+        Self {
+            word: AtomicUsize::new(0),
+            state: UnsafeCell::new(state),
+            public,
+        }
+    }
+
+    pub(crate) fn public(&self) -> &P {
+        &self.public
+    }
+
+    #[inline]
+    fn try_take(&self) -> Option<Held<'_, P>> {
+        // Ordering: Acquire pairs with the release of the holder before.
+        self.word
+            .compare_exchange(0, HELD, Ordering::Acquire, Ordering::Relaxed)
+            .ok()
+            .map(|_| Held(self))
+    }
+
+    /// Leaves notes for the holder. If there is none it is the caller, who need only drop what it is given.
+    pub(crate) fn leave(&self, notes: usize) -> Option<Held<'_, P>> {
+        // Ordering: Release pairs with the acquire of the holder that reads the notes; Acquire as in `try_take`.
+        match self.word.fetch_or(HELD | notes, Ordering::AcqRel) {
+            0 => Some(Held(self)),
+            _ => None,
+        }
+    }
+}
+
+/// The baton in hand. Dropping it, by a panic too, settles and puts it down.
+pub(crate) struct Held<'a, P: Settle>(&'a Baton<P>);
+
+impl<P: Settle> Held<'_, P> {
+    #[inline]
+    pub(crate) fn with<R>(&mut self, f: impl FnOnce(&P, &mut P::State) -> R) -> R {
+        self.0.state.with_mut(|state| {
+            // SAFETY: only the holder gets here, and it is borrowed for itself.
+            f(&self.0.public, unsafe { &mut *state })
+        })
+    }
+
+    #[inline]
+    fn put_down(&self) -> bool {
+        // Ordering: Release pairs with the acquire of the next holder.
+        self.0
+            .word
+            .compare_exchange(HELD, 0, Ordering::Release, Ordering::Relaxed)
+            .is_ok()
+    }
+
+    #[cold]
+    fn settle(&mut self) {
+        // Dropped at the end, when the baton is down.
+        let mut after = P::After::default();
+        loop {
+            // Ordering: Acquire pairs with the release of whoever left the notes.
+            let notes = self.0.word.swap(HELD, Ordering::Acquire) & !HELD;
+            self.with(|public, state| public.settle(state, notes, &mut after));
+            if self.put_down() {
+                return;
+            }
+        }
+    }
+}
+
+impl<P: Settle> Drop for Held<'_, P> {
+    #[inline]
+    fn drop(&mut self) {
+        let settled = self.with(|public, state| public.is_settled(state));
+        if !(settled && self.put_down()) {
+            self.settle();
+        }
+    }
+}
+
+/// A value that belongs to the holder of a baton, too. It stands outside, so that the baton does not know its type,
+/// and can live on without it.
+pub(crate) struct Guarded<P: Settle, V> {
+    baton: Arc<Baton<P>>,
+    value: Arc<Value<V>>,
+}
+
+struct Value<V>(UnsafeCell<V>);
+
+// SAFETY: the value is reached by the holder of its baton only, one thread at a time.
+unsafe impl<V: Send> Sync for Value<V> {}
+// SAFETY: a value that moves is not shared.
+unsafe impl<V: Send> Send for Value<V> {}
+
+impl<P: Settle, V> Guarded<P, V> {
+    /// One value to a baton.
+    pub(crate) fn new(baton: Baton<P>, value: V) -> Self {
+        Self {
+            baton: Arc::new(baton),
+            value: Arc::new(Value(UnsafeCell::new(value))),
+        }
+    }
+
+    pub(crate) fn baton(&self) -> &Arc<Baton<P>> {
+        &self.baton
+    }
+
+    #[inline]
+    pub(crate) fn try_take(&self) -> Option<HeldValue<'_, P, V>> {
+        let held = self.baton.try_take()?;
+        let value = &self.value.0;
+        Some(HeldValue { held, value })
+    }
+
+    /// See [`Baton::leave`].
+    pub(crate) fn leave(&self, notes: usize) -> Option<HeldValue<'_, P, V>> {
+        let held = self.baton.leave(notes)?;
+        let value = &self.value.0;
+        Some(HeldValue { held, value })
+    }
+}
+
+impl<P: Settle, V> Clone for Guarded<P, V> {
+    fn clone(&self) -> Self {
+        Self {
+            baton: self.baton.clone(),
+            value: self.value.clone(),
+        }
+    }
+}
+
+/// The baton in hand, and the value with it.
+pub(crate) struct HeldValue<'a, P: Settle, V> {
+    held: Held<'a, P>,
+    value: &'a UnsafeCell<V>,
+}
+
+impl<P: Settle, V> HeldValue<'_, P, V> {
+    #[inline]
+    pub(crate) fn with<R>(&mut self, f: impl FnOnce(&P, &mut P::State) -> R) -> R {
+        self.held.with(f)
+    }
+
+    #[inline]
+    pub(crate) fn with_value<R>(&mut self, f: impl FnOnce(Pin<&mut V>) -> R) -> R {
+        self.value.with_mut(|value| {
+            // SAFETY: only the holder of the value's own baton gets here, and it is borrowed for itself.
+            let value = unsafe { &mut *value };
+            // SAFETY: the value lies in an `Arc` that is never taken apart, so it does not move until it is dropped.
+            f(unsafe { Pin::new_unchecked(value) })
+        })
+    }
+}

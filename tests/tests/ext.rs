@@ -1,0 +1,37 @@
+//! `AiterExt` beside the other three extension traits: no name is ambiguous.
+
+#[allow(unused_imports)]
+use {
+    aiter_core::AiterExt as _, futures::StreamExt as _, futures_lite::StreamExt as _,
+    tokio_stream::StreamExt as _,
+};
+
+use aiter_core::iter_to_aiter;
+use futures::executor::block_on;
+use futures_lite::Stream;
+
+fn items<S: Stream>(stream: S) -> Vec<S::Item> {
+    block_on(futures_lite::StreamExt::collect(stream))
+}
+
+#[test]
+fn every_method_is_called_with_all_four_traits_in_scope() {
+    let numbers = || iter_to_aiter(1..4);
+    assert_eq!(items(numbers().map_aiter(|n| n * 2)), [2, 4, 6]);
+    assert_eq!(
+        items(numbers().map_async(|n| async move { n * 2 })),
+        [2, 4, 6]
+    );
+    assert_eq!(
+        items(numbers().map_filter_aiter(|n| (n != 2).then_some(n))),
+        [1, 3]
+    );
+    assert_eq!(
+        items(iter_to_aiter([vec![1], vec![], vec![2]]).flatten_aiter()),
+        [1, 2]
+    );
+    assert_eq!(
+        items(numbers().azip(iter_to_aiter("ab".chars()))),
+        [(1, 'a'), (2, 'b')]
+    );
+}
