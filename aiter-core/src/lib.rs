@@ -6,7 +6,9 @@
 
 extern crate alloc;
 
+mod active;
 mod azip;
+mod driver;
 mod ext;
 mod flatten_aiter;
 mod fuse;
@@ -20,6 +22,7 @@ mod map_workers;
 mod map_workers_ordered;
 #[cfg(all(test, aiter_loom))]
 mod modelling;
+mod preload;
 mod push;
 mod set;
 mod share;
@@ -30,7 +33,9 @@ mod testing;
 mod wake;
 mod workers;
 
+pub use active::active;
 pub use azip::{Azip, ZipStreams, azip};
+pub use driver::Driver;
 pub use ext::AiterExt;
 pub use flatten_aiter::{FlattenAiter, flatten_aiter};
 pub use iter_to_aiter::{IterToAiter, iter_to_aiter};
@@ -41,6 +46,7 @@ pub use map_async::{MapAsync, map_async};
 pub use map_filter_aiter::{MapFilterAiter, map_filter_aiter};
 pub use map_workers::{MapWorkers, map_workers};
 pub use map_workers_ordered::{MapWorkersOrdered, map_workers_ordered};
+pub use preload::{Preloaded, preload};
 pub use push::{
     AvailableIter, PushAiter, Pusher, Stopped, TryNextError, push_aiter, push_aiter_with,
 };

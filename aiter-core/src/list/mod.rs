@@ -21,8 +21,9 @@ pub(crate) use reader::{Look, Reader};
 pub(crate) use writer::Writer;
 
 use crate::{
+    driver::Demand,
     sync::{Arc, AtomicPtr, AtomicUsize, Ordering::*},
-    wake::seats::Seats,
+    wake::{alarm::Alarm, seats::Seats},
 };
 use block::{Block, Head, Next, Position, SLOTS, UNOBSERVED, ahead, distance};
 use core::ptr::{self, NonNull};
@@ -55,6 +56,8 @@ pub(crate) struct List<T> {
     clone: AtomicPtr<()>,
     orphan: Orphan<T>,
     root: Head<T>,
+    /// Who is to know when the last reader is gone.
+    driver: Option<Alarm<Demand>>,
 
     seats: Seats,
 }
@@ -67,6 +70,11 @@ unsafe impl<T: Send> Sync for List<T> {}
 
 /// A list with its first two handles.
 pub(crate) fn list<T>() -> (Writer<T>, Reader<T>) {
+    list_for(None)
+}
+
+/// A list that sounds the alarm when its last reader is gone.
+pub(crate) fn list_for<T>(driver: Option<Alarm<Demand>>) -> (Writer<T>, Reader<T>) {
     let list = Arc::new(List {
         tail: AtomicUsize::new(0),
         tail_block: AtomicPtr::new(ptr::null_mut()),
@@ -78,6 +86,7 @@ pub(crate) fn list<T>() -> (Writer<T>, Reader<T>) {
         clone: AtomicPtr::new(ptr::null_mut()),
         orphan: Orphan::new(),
         root: Head::root(),
+        driver,
         seats: Seats::new(),
     });
     list.tail_block.store(list.root().as_ptr(), Relaxed);

@@ -46,6 +46,9 @@ impl<T> List<T> {
         // Ordering: Release for the cursor; pairs with the Acquires below.
         self.orphan.state.store(RUNNING, Release);
         Run { list: self }.run();
+        if let Some(driver) = &self.driver {
+            driver.wake();
+        }
     }
 
     /// Drops what became ready at the orphaned place, if there is one.

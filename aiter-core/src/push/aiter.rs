@@ -52,7 +52,7 @@ pub enum TryNextError {
 }
 
 impl<T> PushAiter<T> {
-    pub(super) fn new(reader: Reader<T>, preflight: Option<Preflight<T>>) -> Self {
+    pub(crate) fn new(reader: Reader<T>, preflight: Option<Preflight<T>>) -> Self {
         Self { reader, preflight }
     }
 
@@ -272,7 +272,7 @@ impl<T: fmt::Debug> fmt::Debug for AvailableIter<'_, T> {
 type Run<T> = Box<dyn Fn(&Pusher<T>) + Send + Sync>;
 
 /// What an active consumer runs before it looks for an item.
-pub(super) struct Preflight<T> {
+pub(crate) struct Preflight<T> {
     run: Arc<Run<T>>,
     /// It ran for the item that is asked for.
     asked: bool,

@@ -27,10 +27,6 @@ impl<T> Pusher<T> {
         Self { writer }
     }
 
-    pub(crate) fn writer(&self) -> &Writer<T> {
-        &self.writer
-    }
-
     /// Appends an item, and wakes the consumers that wait for it.
     ///
     /// # Errors
