@@ -78,11 +78,15 @@ pub(super) struct Head<T> {
 
 #[repr(C)]
 pub(super) struct Block<T> {
-    pub(super) head: Head<T>,
+    head: Head<T>,
+    words: Words,
+    slots: [UnsafeCell<MaybeUninit<T>>; SLOTS],
+}
+
+struct Words {
     state: [AtomicUsize; WORDS],
     /// Published slots that hold no item: it was moved out, or there never was one.
-    pub(super) gone: AtomicUsize,
-    slots: [UnsafeCell<MaybeUninit<T>>; SLOTS],
+    gone: AtomicUsize,
 }
 
 /// What a reader finds at a slot.
@@ -158,7 +162,7 @@ impl<T> Head<T> {
                 return Err(other);
             }
             // SAFETY: `fresh` is not linked yet: the caller's alone.
-            let first = unsafe { &fresh.as_ref().state[0] };
+            let first = unsafe { &fresh.as_ref().words.state[0] };
             first.store(if now.addr() == AWAITED { 1 << READY } else { 0 }, Relaxed);
             // Ordering: Release publishes the block; Acquire takes over the seats of those who wait for it.
             match self
@@ -223,12 +227,22 @@ impl<T> Block<T> {
         let block = block.as_ptr();
         // SAFETY: readers and writers are in `prev` or before it, so it is not freed: the caller holds a slot behind it.
         let start = unsafe { prev.as_ref() }.end();
-        // SAFETY: the caller's own memory, as for the two writes that follow.
-        unsafe { (&raw mut (*block).head).write(Head::new(start, prev.as_ptr())) };
-        // SAFETY: see above.
-        unsafe { (&raw mut (*block).state).write([zero(), zero()]) };
-        // SAFETY: see above.
-        unsafe { (&raw mut (*block).gone).write(zero()) };
+        // SAFETY: the caller's own memory; the head comes first in it.
+        unsafe {
+            block
+                .cast::<Head<T>>()
+                .write(Head::new(start, prev.as_ptr()))
+        };
+        // SAFETY: as above.
+        let words = unsafe { &raw mut (*block).words };
+        let zero = || AtomicUsize::new(0);
+        // SAFETY: as above.
+        unsafe {
+            words.write(Words {
+                state: [zero(), zero()],
+                gone: zero(),
+            })
+        };
     }
 
     /// # Safety
@@ -252,16 +266,24 @@ impl<T> Block<T> {
     /// The slot was seen published, holds an item, and is nobody else's to read or move from here on.
     #[inline(always)]
     pub(super) unsafe fn take(&self, slot: usize) -> T {
-        // SAFETY: by the contract.
-        self.slots[slot].with_mut(|cell| unsafe { (*cell).assume_init_read() })
+        self.slots[slot].with_mut(|cell| {
+            // SAFETY: by the contract nobody else is at the slot.
+            let cell = unsafe { &*cell };
+            // SAFETY: by the contract it holds an item, which is read this once.
+            unsafe { cell.assume_init_read() }
+        })
     }
 
     /// # Safety
     /// The slot was seen published, holds an item, and is moved out by nobody as long as the item is borrowed.
     #[inline(always)]
     pub(super) unsafe fn item<'a>(&self, slot: usize) -> &'a T {
-        // SAFETY: by the contract.
-        self.slots[slot].with(|cell| unsafe { (*cell).assume_init_ref() })
+        self.slots[slot].with(|cell| {
+            // SAFETY: by the contract nobody writes to the slot.
+            let cell = unsafe { &*cell };
+            // SAFETY: by the contract it holds an item.
+            unsafe { cell.assume_init_ref() }
+        })
     }
 
     /// Publishes the slots of a mask, all under the word of its lowest bit. True if any of them is awaited.
@@ -272,15 +294,27 @@ impl<T> Block<T> {
     pub(super) fn publish(&self, word: usize, mask: usize) -> bool {
         // Ordering: Release publishes the items to the Acquire in `run` and `await_slot`; Acquire takes over the armed
         // seats of those who await them.
-        let old = self.state[word].fetch_add(mask, AcqRel);
+        let old = self.words.state[word].fetch_add(mask, AcqRel);
         old >> READY & mask != 0
+    }
+
+    /// Says that the slots of a mask hold no item. A writer does so before it publishes them.
+    pub(super) fn mark_gone(&self, mask: usize) {
+        // Ordering: readers acquire the publication; who drops what is left acquires the block's `refs`, which those
+        // who moved items out have released since.
+        self.words.gone.fetch_or(mask, Relaxed);
+    }
+
+    /// A bit for each slot that was marked so.
+    pub(super) fn gone(&self) -> usize {
+        self.words.gone.load(Relaxed)
     }
 
     /// Publishes a slot as the end of the list. True if it is awaited.
     pub(super) fn publish_end(&self, slot: usize) -> bool {
         let (word, bit) = place(slot);
         // Ordering: as in `publish`.
-        let old = self.state[word].fetch_add(1 << bit | END, AcqRel);
+        let old = self.words.state[word].fetch_add(1 << bit | END, AcqRel);
         old >> READY & 1 << bit != 0
     }
 
@@ -289,7 +323,7 @@ impl<T> Block<T> {
     pub(super) fn find(&self, slot: usize) -> Found {
         let (word, bit) = place(slot);
         // Ordering: Acquire pairs with the Release in `publish`.
-        let word = self.state[word].load(Acquire);
+        let word = self.words.state[word].load(Acquire);
         let mut run = published_run(word, bit);
         if run == 0 {
             return Found::Empty;
@@ -303,7 +337,7 @@ impl<T> Block<T> {
             run = run.min(end - bit);
         }
         // Ordering: a slot that never held an item was marked before it was published.
-        let gone = self.gone.load(Relaxed) >> slot;
+        let gone = self.gone() >> slot;
         match gone.trailing_zeros() as usize {
             0 => Found::Gone,
             held => Found::Items(slot + run.min(held)),
@@ -314,14 +348,14 @@ impl<T> Block<T> {
     pub(super) fn await_slot(&self, slot: usize) -> bool {
         let (word, bit) = place(slot);
         // Ordering: Release hands the reader's armed seat to the publisher; Acquire pairs with `publish`.
-        let old = self.state[word].fetch_or(1 << (READY + bit), AcqRel);
+        let old = self.words.state[word].fetch_or(1 << (READY + bit), AcqRel);
         published_run(old, bit) == 0
     }
 
     /// A bit for each slot that holds an item. For when no writer is left.
     pub(super) fn held(&self) -> usize {
         let mut held = 0;
-        for (n, word) in self.state.iter().enumerate() {
+        for (n, word) in self.words.state.iter().enumerate() {
             let word = word.load(Relaxed);
             let ready = word & READY_MASK;
             held |= ready << (n * READY);
@@ -329,12 +363,8 @@ impl<T> Block<T> {
                 held &= !(1 << (n * READY + ready.ilog2() as usize));
             }
         }
-        held & !self.gone.load(Relaxed)
+        held & !self.gone()
     }
-}
-
-fn zero() -> AtomicUsize {
-    AtomicUsize::new(0)
 }
 
 /// The state word of a slot, and its bit there.

@@ -114,10 +114,7 @@ impl<T> Cursor<T> {
     /// Writes down which items were moved out.
     fn flush(&mut self) {
         if self.moves && self.moved < self.at {
-            // Ordering: who drops the block's items acquires `refs` after this cursor released them.
-            self.block()
-                .gone
-                .fetch_or(mask(self.moved..self.at), Relaxed);
+            self.block().mark_gone(mask(self.moved..self.at));
         }
         self.moved = self.at;
     }
@@ -336,7 +333,7 @@ impl<'a, T> Peek<'a, T> {
     }
 
     /// Whether nothing is left but the end.
-    pub(crate) fn is_ended(mut self) -> bool {
+    pub(crate) fn at_end(mut self) -> bool {
         matches!(self.look(), Found::Ended)
     }
 
@@ -426,7 +423,7 @@ unsafe fn retire<T>(list: &List<T>, block: NonNull<Head<T>>, moved: usize) {
     if block != list.root() {
         // SAFETY: not the root.
         let block = unsafe { block.cast::<Block<T>>().as_ref() };
-        let left = ALL & !(block.gone.load(Relaxed) | moved);
+        let left = ALL & !(block.gone() | moved);
         Leftovers { block, slots: left }.drop_all();
     }
 }

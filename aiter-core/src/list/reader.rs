@@ -184,7 +184,7 @@ impl<T> Reader<T> {
 
     /// Whether the end is all that is left.
     pub(crate) fn is_ended(&self) -> bool {
-        self.cursor.peek().is_ended()
+        self.cursor.peek().at_end()
     }
 
     pub(crate) fn is_stopped(&self) -> bool {

@@ -2,11 +2,12 @@
 
 use super::{Look, Reader, Writer, block::SLOTS, list};
 use alloc::{sync::Arc, task::Wake, vec::Vec};
+use core::panic::AssertUnwindSafe;
 use core::{
     sync::atomic::{AtomicUsize, Ordering::Relaxed},
     task::{Context, Poll, Waker},
 };
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::catch_unwind;
 
 #[derive(Default)]
 struct Wakes(AtomicUsize);

@@ -34,11 +34,12 @@ impl<T> Writer<T> {
     /// Appends an item; gives it back if the list is closed.
     #[inline]
     pub(crate) fn push(&self, item: T) -> Result<(), T> {
-        match self.reserve(1) {
-            // SAFETY: reserved just now.
-            Some(position) => Ok(unsafe { self.list.put(position, item) }),
-            None => Err(item),
-        }
+        let Some(position) = self.reserve(1) else {
+            return Err(item);
+        };
+        // SAFETY: reserved just now.
+        unsafe { self.list.put(position, item) };
+        Ok(())
     }
 
     /// The same without a read-modify-write for the reservation, if this is the only writer.
@@ -55,7 +56,8 @@ impl<T> Writer<T> {
         // No other thread writes the tail: writers are made, and the list is closed, by writers alone.
         self.list.tail.store(ahead(tail, 1), Release);
         // SAFETY: reserved just now.
-        Ok(unsafe { self.list.put(tail, item) })
+        unsafe { self.list.put(tail, item) };
+        Ok(())
     }
 
     /// Appends what the iterator yields in consecutive slots, `len` of them. Gives the iterator back if the list is
@@ -184,8 +186,7 @@ impl<T> List<T> {
     unsafe fn skip(&self, block: NonNull<Block<T>>, slot: usize) {
         // SAFETY: kept by the unpublished slot.
         let block = unsafe { block.as_ref() };
-        // Ordering: published with the slot.
-        block.gone.fetch_or(1 << slot, Relaxed);
+        block.mark_gone(1 << slot);
         let (word, bit) = place(slot);
         if block.publish(word, 1 << bit) {
             self.wake();
@@ -273,10 +274,7 @@ impl<T> Drop for Batch<'_, T> {
             self.list.skipped.fetch_add(empty, Relaxed);
             // SAFETY: kept by the slots, which are not published.
             let block = unsafe { self.block.as_ref() };
-            // Ordering: published with the slots.
-            block
-                .gone
-                .fetch_or(((1 << empty) - 1) << (self.slot + self.written), Relaxed);
+            block.mark_gone(((1 << empty) - 1) << (self.slot + self.written));
             self.publish(len);
         }
     }
