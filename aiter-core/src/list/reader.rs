@@ -84,7 +84,7 @@ impl<T> Reader<T> {
                     .is_some_and(|other| self.list.seats.is_behind(other, self.cursor.position())))
     }
 
-    #[inline]
+    #[inline(never)]
     /// Looks for items, and settles whether they are moved out or cloned.
     fn refill(&mut self) -> Found {
         let found = self.cursor.look(&self.list);

@@ -10,13 +10,23 @@
 //! |---|---|---|
 //! | `IDLE` | its reader | its reader → `ARMED` |
 //! | `ARMED` | whoever moves it on | its reader → `IDLE`, to change the waker or to leave; any writer → `WAKING` |
-//! | `WAKING` | that writer, which calls it | that writer → `IDLE`; its reader → `ABANDONED` |
-//! | `ABANDONED` | that writer | that writer → `IDLE`, and gives the seat up in place of the reader |
+//! | `WAKING` | that writer, which calls it | that writer → `IDLE` |
 //!
 //! The waker is called where it is and stays there between waits: a task that waits again and again clones it once.
 //! A reader that wants to sleep while its seat is `WAKING` does not wait for the writer, which may be preempted or in a
-//! system call: it abandons the seat and takes another. A row's `armed` bits are a hint to find sleepers without
-//! looking at each seat.
+//! system call: it leaves the seat and takes another.
+//!
+//! # Bits of a row
+//! | bit | set by | cleared by | while it is set |
+//! |---|---|---|---|
+//! | `used` | a new reader | who vacates the seat | the seat is a reader's, or `left` |
+//! | `left` | a reader that leaves a seat that is `WAKING` | whoever finds the seat idle, and vacates it | no reader is there, but maybe a writer |
+//! | `armed` | a reader that sleeps | a writer that looks for sleepers | a hint: the seat may be `ARMED` |
+//!
+//! The writer ends `WAKING` with a plain store, and may miss a `left` bit that is set at that moment. Then the seat
+//! stays, with its waker, until the next reader looks for one: that costs a seat for a while, and a read-modify-write
+//! less for every wake.
+
 #![allow(unsafe_code)]
 
 use crate::sync::{AtomicPtr, AtomicUsize, Ordering::*, UnsafeCell};
@@ -26,7 +36,6 @@ use core::{iter, ptr, task::Waker};
 const IDLE: usize = 0;
 const ARMED: usize = 1;
 const WAKING: usize = 2;
-const ABANDONED: usize = 3;
 
 /// Further away than any two readers can be: a vacant seat stands this far ahead, and is behind nobody.
 const FAR: usize = isize::MAX as usize & !1;
@@ -67,9 +76,9 @@ impl Seat {
 
 /// The part of a row that is the same for the one inside the list and for those on the heap.
 struct Row {
-    /// A bit for each seat that has a reader.
     used: AtomicUsize,
-    /// A bit for each seat that may be armed. Not kept for the first row, whose one seat is looked at always.
+    left: AtomicUsize,
+    /// Not kept for the first row, whose one seat is looked at always.
     armed: AtomicUsize,
     next: AtomicPtr<HeapRow>,
 }
@@ -92,6 +101,7 @@ impl Row {
     fn new(used: usize) -> Self {
         Self {
             used: AtomicUsize::new(used),
+            left: AtomicUsize::new(0),
             armed: AtomicUsize::new(0),
             next: AtomicPtr::new(ptr::null_mut()),
         }
@@ -106,9 +116,10 @@ impl Row {
                 return None;
             }
             // Ordering: Acquire pairs with the Release in `vacate`: what the last reader did with the seat is over.
+            // Release shows the seat to `Seats::each` no sooner than what this thread did before.
             match self
                 .used
-                .compare_exchange(used, used | 1 << seat, Acquire, Relaxed)
+                .compare_exchange(used, used | 1 << seat, AcqRel, Relaxed)
             {
                 Ok(_) => return Some(seat),
                 Err(now) => used = now,
@@ -193,6 +204,13 @@ impl Seats {
         loop {
             let mut last = (&self.first, 1);
             for (row, seats) in self.rows() {
+                for index in bits(row.left.load(Relaxed)) {
+                    self.vacate_left(SeatRef {
+                        row,
+                        seat: &seats[index],
+                        index,
+                    });
+                }
                 if let Some(index) = row.claim(seats.len()) {
                     return SeatRef {
                         row,
@@ -266,7 +284,7 @@ impl Seats {
         for (row, seats) in self.rows() {
             // Ordering: Acquire pairs with the Release in `vacate`: who misses a reader that changed its seat sees the
             // claim of the new one.
-            for index in bits(row.used.load(Acquire)) {
+            for index in bits(row.used.load(Acquire) & !row.left.load(Acquire)) {
                 let seat = &seats[index];
                 // Ordering: Acquire pairs with the Release in `step`.
                 let position = seat.position.load(Acquire);
@@ -308,28 +326,37 @@ impl Seats {
     /// The reader leaves its seat for good.
     pub(crate) fn leave(&self, at: SeatRef) {
         let seat = self.seat(at);
-        // Ordering: Release pairs with the Acquire in `wake`; Acquire with its Release of IDLE.
-        if seat.disarm()
-            || seat
-                .state
-                .compare_exchange(WAKING, ABANDONED, Release, Acquire)
-                .is_err()
-        {
-            // SAFETY: the seat is idle and its reader's.
+        let far = seat.position.load(Relaxed).wrapping_add(FAR);
+        // Ordering: as in `step`.
+        seat.position.store(far, Release);
+        if seat.disarm() {
+            // SAFETY: the seat is idle and was this reader's.
+            unsafe { self.vacate(at) };
+        } else {
+            // Ordering: Release pairs with the Acquire in `vacate_left`: this reader is done with the seat.
+            self.row(at).left.fetch_or(1 << at.index, Release);
+            self.vacate_left(at);
+        }
+    }
+
+    /// Vacates a seat that a reader has left while it was being woken, if that is over.
+    fn vacate_left(&self, at: SeatRef) {
+        // Ordering: Acquire pairs with the Release of IDLE in `wake`.
+        if self.seat(at).state.load(Acquire) != IDLE {
+            return;
+        }
+        // Ordering: Acquire pairs with the Release in `leave`. Of several who are here, one finds the bit.
+        if self.row(at).left.fetch_and(!(1 << at.index), Acquire) & 1 << at.index != 0 {
+            // SAFETY: the seat is idle; its reader has left it to whoever finds the bit.
             unsafe { self.vacate(at) };
         }
     }
 
-    /// Gives a seat up.
-    ///
     /// # Safety
-    /// The seat is idle, and the caller acts for its reader, which does not use it any more.
+    /// The seat is idle, and the caller acts for its reader, which has left.
     unsafe fn vacate(&self, at: SeatRef) {
-        let seat = self.seat(at);
         // SAFETY: by the contract the waker is the caller's.
-        let waker = seat.waker.with_mut(|w| unsafe { (*w).take() });
-        seat.position
-            .store(seat.position.load(Relaxed).wrapping_add(FAR), Release);
+        let waker = self.seat(at).waker.with_mut(|w| unsafe { (*w).take() });
         self.row(at).vacate(at.index);
         drop(waker);
     }
@@ -362,14 +389,15 @@ impl Seats {
 
     #[inline]
     fn wake(&self, at: SeatRef) {
-        /// Leaves the seat, also when the waker panics.
+        /// Ends the wake, also when the waker panics.
         struct Done<'a>(&'a Seats, SeatRef);
         impl Drop for Done<'_> {
             fn drop(&mut self) {
-                // Ordering: Release lets the reader have the waker back; Acquire pairs with its Release in `leave`.
-                if self.0.seat(self.1).state.swap(IDLE, AcqRel) == ABANDONED {
-                    // SAFETY: abandoned to this writer, and idle by now.
-                    unsafe { self.0.vacate(self.1) };
+                let Self(seats, at) = *self;
+                // Ordering: Release lets the reader have the waker back.
+                seats.seat(at).state.store(IDLE, Release);
+                if seats.row(at).left.load(Relaxed) & 1 << at.index != 0 {
+                    seats.vacate_left(at);
                 }
             }
         }
@@ -385,7 +413,7 @@ impl Seats {
         }
         let _done = Done(self, at);
         seat.waker.with(|waker| {
-            // SAFETY: nobody writes the waker of a seat that is WAKING or ABANDONED, but who made it so.
+            // SAFETY: nobody writes the waker of a seat that is WAKING.
             if let Some(waker) = unsafe { &*waker } {
                 waker.wake_by_ref();
             }
