@@ -103,7 +103,8 @@ where
     S::Item: IntoIterator,
 {
     fn is_terminated(&self) -> bool {
-        self.current.is_none() && self.source.is_terminated()
+        // The source is asked again only when nothing is under way.
+        self.source.is_terminated()
     }
 }
 

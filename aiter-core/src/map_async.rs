@@ -112,7 +112,8 @@ where
     Fut: Future,
 {
     fn is_terminated(&self) -> bool {
-        self.current.is_none() && self.source.is_terminated()
+        // The source is asked again only when nothing is under way.
+        self.source.is_terminated()
     }
 }
 

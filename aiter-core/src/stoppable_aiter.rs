@@ -90,9 +90,10 @@ impl<S: Stream> Stream for Stoppable<S> {
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        match self.source.size_hint() {
-            (_, most) if self.sleeper.get() => (0, most.and(Some(0))),
-            (_, most) => (0, most),
+        match self.sleeper.get() {
+            true => (0, Some(0)),
+            // It may be stopped at any time.
+            false => (0, self.source.size_hint().1),
         }
     }
 }
@@ -150,6 +151,7 @@ mod tests {
         assert_eq!(poll_noop(&mut stream), Poll::Ready(Some(1)));
         stopper.clone().stop();
         assert!(stopper.is_stopped() && !remote.is_dropped() && !stream.is_terminated());
+        assert_eq!(stream.size_hint(), (0, Some(0)));
         for _ in 0..2 {
             assert_eq!(poll_noop(&mut stream), Poll::Ready(None));
             assert!(remote.is_dropped() && stream.is_terminated());

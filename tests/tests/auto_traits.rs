@@ -1,7 +1,10 @@
 //! `Send`, `Sync` and `Unpin` of every public type, one line each. A change here is a change of the interface.
 #![allow(missing_docs, reason = "a test program")]
 
-use aiter_core::{AvailableIter, PushAiter, Pusher, Statistics, Stopped, TryNextError};
+use aiter_core::{
+    AvailableIter, Azip, FlattenAiter, IterToAiter, MapAiter, MapAsync, PushAiter, Pusher,
+    Sharable, Statistics, Stoppable, Stopped, Stopper, TryNextError,
+};
 use std::{cell::Cell, marker::PhantomData, marker::PhantomPinned, rc::Rc};
 
 /// Items of every kind: may be shared, may only be sent, may not leave the thread, may not be moved.
@@ -96,5 +99,49 @@ fn push_list() {
 
         TryNextError => "Send + Sync + Unpin";
         Statistics => "Send + Sync + Unpin";
+    }
+}
+
+/// As its parts; an iterator or a collection under way is never pinned, a stream or a future is.
+#[test]
+fn operators() {
+    type Iter<T> = IterToAiter<std::vec::IntoIter<T>>;
+    table! {
+        IterToAiter<Shared> => "Send + Sync + Unpin";
+        IterToAiter<Local> => "Unpin";
+        IterToAiter<Pinned> => "Send + Sync + Unpin";
+
+        MapAiter<Shared, Pinned> => "Send + Sync + Unpin";
+        MapAiter<Pinned, Shared> => "Send + Sync";
+        MapAiter<Shared, Local> => "Unpin";
+
+        MapAsync<Shared, Pinned, Shared> => "Send + Sync + Unpin";
+        MapAsync<Pinned, Shared, Shared> => "Send + Sync";
+        MapAsync<Shared, Shared, Pinned> => "Send + Sync";
+        MapAsync<Shared, Shared, Sent> => "Send + Unpin";
+
+        FlattenAiter<Iter<Vec<Shared>>> => "Send + Sync + Unpin";
+        FlattenAiter<Iter<Vec<Pinned>>> => "Send + Sync + Unpin";
+        FlattenAiter<Iter<Vec<Local>>> => "Unpin";
+
+        Azip<(Iter<Shared>, Iter<Pinned>)> => "Send + Sync + Unpin";
+        Azip<(Iter<Shared>, Iter<Sent>)> => "Send + Unpin";
+        Azip<(Iter<Local>, Iter<Shared>)> => "Unpin";
+    }
+}
+
+#[test]
+fn stoppable_and_sharable() {
+    table! {
+        Stoppable<Shared> => "Send + Sync + Unpin";
+        Stoppable<Sent> => "Send + Unpin";
+        Stoppable<Pinned> => "Send + Sync";
+        Stoppable<Local> => "Unpin";
+        Stopper => "Send + Sync + Unpin";
+
+        Sharable<Shared> => "Send + Sync + Unpin";
+        Sharable<Sent> => "Send + Sync + Unpin";
+        Sharable<Pinned> => "Send + Sync + Unpin";
+        Sharable<Local> => "Unpin";
     }
 }

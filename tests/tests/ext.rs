@@ -34,4 +34,8 @@ fn every_method_is_called_with_all_four_traits_in_scope() {
         items(numbers().azip(iter_to_aiter("ab".chars()))),
         [(1, 'a'), (2, 'b')]
     );
+    let (stoppable, stopper) = numbers().stoppable_aiter();
+    assert_eq!(items(stoppable), [1, 2, 3]);
+    assert!(!stopper.is_stopped());
+    assert_eq!(items(numbers().sharable_aiter()), [1, 2, 3]);
 }

@@ -2,7 +2,7 @@
 //!
 //! | file | what it knows |
 //! |---|---|
-//! | [`line`] | who waits, in which order, and who has been called |
+//! | [`mod@line`] | who waits, in which order, and who has been called |
 //! | this one | when a taker may poll the source, and what it does otherwise |
 //!
 //! The source and the line belong to whoever holds a [baton](crate::wake::baton). It is held for a poll of the source,

@@ -168,6 +168,24 @@ fn a_taker_polled_once_and_forgotten_while_another_polls() {
 }
 
 #[test]
+fn a_waker_changed_while_its_letter_is_read() {
+    model(|| {
+        let remote = Remote::new(usize::MAX, false);
+        let mut one = shared(&remote);
+        let other = one.clone();
+        remote.give(2);
+        let theirs = thread::spawn(move || Task::new(other).next());
+        // A first waker that leads nowhere; the letter it came with may still be in.
+        let cx = &mut Context::from_waker(Waker::noop());
+        let mine = match Pin::new(&mut one).poll_next(cx) {
+            Poll::Ready(item) => item,
+            Poll::Pending => Task::new(one).next(),
+        };
+        assert_eq!(mine.unwrap() + theirs.join().unwrap().unwrap(), 3);
+    });
+}
+
+#[test]
 fn the_end_reaches_all() {
     model(|| {
         let remote = Remote::new(1, false);

@@ -1,0 +1,127 @@
+extern crate std;
+
+use crate::{testing::*, wake::alarm::Sleeper};
+use alloc::{
+    sync::{Arc, Weak},
+    task::Wake,
+};
+use core::task::Waker;
+use std::sync::Mutex;
+
+#[test]
+fn wakes_the_last_waker_once() {
+    let mut sleeper = Sleeper::new(());
+    let alarm = sleeper.alarm();
+    alarm.wake();
+    let (first, first_waker) = Wakes::new();
+    let (second, second_waker) = Wakes::new();
+    sleeper.register(&first_waker);
+    sleeper.register(&second_waker);
+    alarm.wake();
+    alarm.wake();
+    assert_eq!((first.count(), second.count()), (0, 1));
+    sleeper.register(&first_waker);
+    sleeper.clear();
+    alarm.wake();
+    assert_eq!(first.count(), 0);
+}
+
+#[test]
+fn keeps_one_waker_and_clones_it_once() {
+    let mut sleeper = Sleeper::new(());
+    let alarm = sleeper.alarm();
+    let (wakes, waker) = Wakes::new();
+    for _ in 0..3 {
+        sleeper.register(&waker);
+        sleeper.register(&waker);
+        assert_eq!(Arc::strong_count(&wakes), 3);
+        alarm.wake();
+    }
+    let (other, other_waker) = Wakes::new();
+    sleeper.register(&other_waker);
+    assert_eq!(
+        (Arc::strong_count(&wakes), Arc::strong_count(&other)),
+        (2, 3)
+    );
+    drop(sleeper);
+    assert_eq!(Arc::strong_count(&other), 2);
+}
+
+/// Does something in the middle of a wake.
+struct InWake<F>(F);
+impl<F: Fn() + Send + Sync + 'static> Wake for InWake<F> {
+    fn wake(self: Arc<Self>) {
+        (self.0)();
+    }
+}
+
+#[test]
+fn serves_a_wake_that_comes_during_a_wake() {
+    // The waker registers another one, and that one is woken, all inside the first wake.
+    let (wakes, other) = Wakes::new();
+    let sleeper = Arc::new(Mutex::new(Sleeper::new(())));
+    let alarm = sleeper.lock().unwrap().alarm();
+    let (weak, inner) = (Arc::downgrade(&sleeper), alarm.clone());
+    let count = wakes.clone();
+    let waker = Waker::from(Arc::new(InWake(move || {
+        Weak::upgrade(&weak)
+            .unwrap()
+            .lock()
+            .unwrap()
+            .register(&other);
+        inner.wake();
+        inner.wake();
+        assert_eq!(count.count(), 0, "it is for the outer wake to serve them");
+    })));
+    sleeper.lock().unwrap().register(&waker);
+    alarm.wake();
+    assert_eq!(wakes.count(), 1);
+    // The slot of the first is no longer in use.
+    sleeper.lock().unwrap().register(Waker::noop());
+    alarm.wake();
+    assert_eq!(wakes.count(), 1);
+}
+
+#[test]
+fn changes_the_waker_twice_during_a_wake() {
+    let (wakes, last) = Wakes::new();
+    let sleeper = Arc::new(Mutex::new(Sleeper::new(())));
+    let alarm = sleeper.lock().unwrap().alarm();
+    let weak = Arc::downgrade(&sleeper);
+    let waker = Waker::from(Arc::new(InWake(move || {
+        let sleeper = Weak::upgrade(&weak).unwrap();
+        let mut sleeper = sleeper.lock().unwrap();
+        sleeper.register(&panicking_waker());
+        sleeper.alarm().wake();
+        sleeper.register(&last);
+    })));
+    sleeper.lock().unwrap().register(&waker);
+    alarm.wake();
+    // The wake that was owed went to a waker that no longer counts.
+    assert_eq!(wakes.count(), 0);
+    alarm.wake();
+    assert_eq!(wakes.count(), 1);
+}
+
+#[test]
+fn works_on_after_a_waker_that_panics() {
+    let mut sleeper = Sleeper::new(());
+    let alarm = sleeper.alarm();
+    sleeper.register(&panicking_waker());
+    assert_eq!(panic_of(|| alarm.wake()), "waker");
+    let (wakes, waker) = Wakes::new();
+    sleeper.register(&waker);
+    alarm.wake();
+    assert_eq!(wakes.count(), 1);
+}
+
+#[test]
+fn a_sleeper_may_be_dropped_inside_its_own_wake() {
+    let sleeper = Arc::new(Mutex::new(Some(Sleeper::new(()))));
+    let alarm = sleeper.lock().unwrap().as_ref().unwrap().alarm();
+    let mine = sleeper.clone();
+    let waker = Waker::from(Arc::new(InWake(move || *mine.lock().unwrap() = None)));
+    sleeper.lock().unwrap().as_mut().unwrap().register(&waker);
+    alarm.wake();
+    assert!(sleeper.lock().unwrap().is_none());
+}
