@@ -1,8 +1,12 @@
 //! `Send`, `Sync` and `Unpin` of every public type, one line each. A change here is a change of the interface.
 #![allow(missing_docs, reason = "a test program")]
 
-use aiter_core::{AvailableIter, PushAiter, Pusher, Statistics, Stopped, TryNextError};
-use std::{cell::Cell, marker::PhantomData, marker::PhantomPinned, rc::Rc};
+use aiter_core::{
+    AvailableIter, JoinAiters, MapWorkers, MapWorkersOrdered, PushAiter, Pusher, Statistics,
+    Stopped, TryNextError,
+};
+use futures_core::Stream;
+use std::{cell::Cell, marker::PhantomData, marker::PhantomPinned, pin::Pin, rc::Rc, task};
 
 /// Items of every kind: may be shared, may only be sent, may not leave the thread, may not be moved.
 type Shared = u8;
@@ -96,5 +100,53 @@ fn push_list() {
 
         TryNextError => "Send + Sync + Unpin";
         Statistics => "Send + Sync + Unpin";
+    }
+}
+
+/// A stream or future that holds an `A` and gives a `B`.
+struct Gives<A, B>(PhantomData<(A, fn() -> B)>);
+
+impl<A, B> Stream for Gives<A, B> {
+    type Item = B;
+    fn poll_next(self: Pin<&mut Self>, _: &mut task::Context<'_>) -> task::Poll<Option<B>> {
+        task::Poll::Ready(None)
+    }
+}
+
+impl<A, B> Future for Gives<A, B> {
+    type Output = B;
+    fn poll(self: Pin<&mut Self>, _: &mut task::Context<'_>) -> task::Poll<B> {
+        task::Poll::Pending
+    }
+}
+
+/// What is joined or worked on need not be `Unpin`: it stays where it is while the handle moves.
+#[test]
+fn joins_and_workers() {
+    type Join<A, B> = JoinAiters<Gives<A, Gives<B, Local>>>;
+    type Map<A, B, T> = MapWorkers<Gives<A, u8>, fn(u8) -> Gives<B, T>, Gives<B, T>>;
+    type Ordered<A, B, T> = MapWorkersOrdered<Gives<A, u8>, fn(u8) -> Gives<B, T>, Gives<B, T>>;
+    table! {
+        Join<Shared, Shared> => "Send + Sync + Unpin";
+        Join<Shared, Sent> => "Send + Unpin";
+        Join<Shared, Local> => "Unpin";
+        Join<Shared, Pinned> => "Send + Sync + Unpin";
+        Join<Sent, Shared> => "Send + Unpin";
+        Join<Local, Shared> => "Unpin";
+        Join<Pinned, Shared> => "Send + Sync";
+
+        Map<Shared, Shared, Local> => "Send + Sync + Unpin";
+        Map<Shared, Sent, Local> => "Send + Unpin";
+        Map<Shared, Local, Local> => "Unpin";
+        Map<Shared, Pinned, Pinned> => "Send + Sync + Unpin";
+        Map<Local, Shared, Shared> => "Unpin";
+        Map<Pinned, Shared, Shared> => "Send + Sync";
+
+        Ordered<Shared, Shared, Shared> => "Send + Sync + Unpin";
+        Ordered<Shared, Shared, Sent> => "Send + Unpin";
+        Ordered<Shared, Shared, Local> => "Unpin";
+        Ordered<Shared, Sent, Shared> => "Send + Unpin";
+        Ordered<Shared, Pinned, Pinned> => "Send + Sync + Unpin";
+        Ordered<Pinned, Shared, Shared> => "Send + Sync";
     }
 }

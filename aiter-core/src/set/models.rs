@@ -3,6 +3,7 @@
 //! What a child waits for is a flag that is only ever accessed `Relaxed`, so that nothing but the set itself makes it
 //! visible: a child that is polled because it woke must see its flag. And a task that got `Pending` must be woken.
 use super::{Budget, ReadySet, Served, Turn};
+use crate::modelling::model;
 use alloc::{sync::Arc, task::Wake, vec::Vec};
 use core::{
     pin::{Pin, pin},
@@ -11,7 +12,6 @@ use core::{
 };
 use futures_core::Stream;
 use loom::{
-    model::Builder,
     sync::{Arc as Tracked, atomic::AtomicUsize},
     thread,
 };
@@ -96,12 +96,6 @@ fn wake(flag: Tracked<AtomicUsize>, waker: Waker) -> thread::JoinHandle<()> {
         flag.store(1, Relaxed);
         waker.wake();
     })
-}
-
-fn model(f: impl Fn() + Sync + Send + 'static) {
-    let mut builder = Builder::new();
-    builder.preemption_bound = builder.preemption_bound.or(Some(3));
-    builder.check(f);
 }
 
 #[test]
