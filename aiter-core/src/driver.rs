@@ -306,10 +306,10 @@ mod models {
     fn loom_room_is_never_missed() {
         model(|| {
             let (mut items, driver) = preload(1, iter_to_aiter(0..3));
-            let driving = thread::spawn(move || loom::future::block_on(driver));
+            let driving = thread::spawn(move || block_on(driver));
             for n in 0..3 {
                 let next = core::future::poll_fn(|cx| Pin::new(&mut items).poll_next(cx));
-                assert_eq!(loom::future::block_on(next), Some(n));
+                assert_eq!(block_on(next), Some(n));
             }
             driving.join().unwrap();
         });
@@ -321,7 +321,7 @@ mod models {
             let (items, driver) = crate::active(crate::join_aiters(
                 crate::push_aiter::<crate::PushAiter<u8>>().1,
             ));
-            let driving = thread::spawn(move || loom::future::block_on(driver));
+            let driving = thread::spawn(move || block_on(driver));
             drop(items);
             driving.join().unwrap();
         });

@@ -63,6 +63,54 @@ pub trait AiterExt: Stream {
         azip((self, other))
     }
 
+    /// See [`active`].
+    fn active(self) -> (PushAiter<Self::Item>, Driver<Self>)
+    where
+        Self: Sized,
+    {
+        active(self)
+    }
+
+    /// See [`preload`].
+    #[track_caller]
+    fn preload(self, n: usize) -> (Preloaded<Self::Item>, Driver<Self>)
+    where
+        Self: Sized,
+    {
+        preload(n, self)
+    }
+
+    /// See [`join_aiters`].
+    fn join_aiters(self) -> JoinAiters<Self>
+    where
+        Self: Sized,
+        Self::Item: Stream,
+    {
+        join_aiters(self)
+    }
+
+    /// See [`map_workers`].
+    #[track_caller]
+    fn map_workers<F, Fut>(self, n: usize, f: F) -> MapWorkers<Self, F, Fut>
+    where
+        Self: Sized,
+        F: FnMut(Self::Item) -> Fut,
+        Fut: Future,
+    {
+        map_workers(n, f, self)
+    }
+
+    /// See [`map_workers_ordered`].
+    #[track_caller]
+    fn map_workers_ordered<F, Fut>(self, n: usize, f: F) -> MapWorkersOrdered<Self, F, Fut>
+    where
+        Self: Sized,
+        F: FnMut(Self::Item) -> Fut,
+        Fut: Future,
+    {
+        map_workers_ordered(n, f, self)
+    }
+
     /// See [`stoppable_aiter`].
     fn stoppable_aiter(self) -> (Stoppable<Self>, Stopper)
     where

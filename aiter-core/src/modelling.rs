@@ -23,6 +23,19 @@ pub(crate) struct Task<S> {
     stream: S,
 }
 
+/// Runs a future on the thread that calls, which sleeps until it is woken.
+pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
+    let mut future = core::pin::pin!(future);
+    let woken = Woken::new();
+    let waker = Waker::from(woken.clone());
+    loop {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            return output;
+        }
+        woken.wait();
+    }
+}
+
 /// Loom's `park` forgets an `unpark` that comes before it.
 struct Woken(Mutex<bool>, Condvar);
 
@@ -37,9 +50,23 @@ impl Wake for Woken {
     }
 }
 
+impl Woken {
+    fn new() -> Arc<Self> {
+        Arc::new(Self(Mutex::new(false), Condvar::new()))
+    }
+
+    fn wait(&self) {
+        let mut woken = self.0.lock().unwrap();
+        while !*woken {
+            woken = self.1.wait(woken).unwrap();
+        }
+        *woken = false;
+    }
+}
+
 impl<S: Stream + Unpin> Task<S> {
     pub(crate) fn new(stream: S) -> Self {
-        let woken = Arc::new(Woken(Mutex::new(false), Condvar::new()));
+        let woken = Woken::new();
         Self {
             waker: Waker::from(woken.clone()),
             woken,
@@ -57,11 +84,7 @@ impl<S: Stream + Unpin> Task<S> {
             if let Poll::Ready(item) = self.poll() {
                 return item;
             }
-            let mut woken = self.woken.0.lock().unwrap();
-            while !*woken {
-                woken = self.woken.1.wait(woken).unwrap();
-            }
-            *woken = false;
+            self.woken.wait();
         }
     }
 }

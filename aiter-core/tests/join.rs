@@ -261,3 +261,40 @@ fn size_hint_sums_what_is_known() {
     }
     assert_eq!(join.size_hint(), (0, Some(0)));
 }
+
+/// Real threads: what the models show for two wakes, for many.
+#[test]
+fn threads_feed_many_streams() {
+    const STREAMS: usize = 100;
+    const ITEMS: u32 = 200;
+    let (streams, source) = feed::<Feed<(usize, u32)>>();
+    std::thread::scope(|scope| {
+        for half in 0..2 {
+            let streams = &streams;
+            scope.spawn(move || {
+                let feeders: Vec<_> = (0..STREAMS)
+                    .map(|_| {
+                        let (feeder, stream) = feed();
+                        streams.push(stream);
+                        feeder
+                    })
+                    .collect();
+                for k in 0..ITEMS {
+                    for (i, feeder) in feeders.iter().enumerate() {
+                        feeder.push((half * STREAMS + i, k));
+                    }
+                }
+                feeders.iter().for_each(|feeder| feeder.end());
+            });
+        }
+        let mut join = join_aiters(source);
+        let mut next = vec![0; 2 * STREAMS];
+        for _ in 0..2 * STREAMS as u32 * ITEMS {
+            let (stream, k) = block_on(join.next()).unwrap();
+            assert_eq!(next[stream], k);
+            next[stream] += 1;
+        }
+        streams.end();
+        assert_eq!(block_on(join.next()), None);
+    });
+}

@@ -2,10 +2,12 @@
 #![allow(missing_docs, reason = "a test program")]
 
 use aiter_core::{
-    AvailableIter, Azip, FlattenAiter, IterToAiter, MapAiter, MapAsync, PushAiter, Pusher,
-    Sharable, Statistics, Stoppable, Stopped, Stopper, TryNextError,
+    AvailableIter, Azip, Driver, FlattenAiter, IterToAiter, JoinAiters, MapAiter, MapAsync,
+    MapWorkers, MapWorkersOrdered, Preloaded, PushAiter, Pusher, Sharable, Statistics, Stoppable,
+    Stopped, Stopper, TryNextError,
 };
-use std::{cell::Cell, marker::PhantomData, marker::PhantomPinned, rc::Rc};
+use futures_core::Stream;
+use std::{cell::Cell, marker::PhantomData, marker::PhantomPinned, pin::Pin, rc::Rc, task};
 
 /// Items of every kind: may be shared, may only be sent, may not leave the thread, may not be moved.
 type Shared = u8;
@@ -143,5 +145,70 @@ fn stoppable_and_sharable() {
         Sharable<Sent> => "Send + Sync + Unpin";
         Sharable<Pinned> => "Send + Sync + Unpin";
         Sharable<Local> => "Unpin";
+    }
+}
+
+/// A stream or future that holds an `A` and gives a `B`.
+struct Gives<A, B>(PhantomData<(A, fn() -> B)>);
+
+impl<A, B> Stream for Gives<A, B> {
+    type Item = B;
+    fn poll_next(self: Pin<&mut Self>, _: &mut task::Context<'_>) -> task::Poll<Option<B>> {
+        task::Poll::Ready(None)
+    }
+}
+
+impl<A, B> Future for Gives<A, B> {
+    type Output = B;
+    fn poll(self: Pin<&mut Self>, _: &mut task::Context<'_>) -> task::Poll<B> {
+        task::Poll::Pending
+    }
+}
+
+/// What is joined or worked on need not be `Unpin`: it stays where it is while the handle moves.
+#[test]
+fn joins_and_workers() {
+    type Join<A, B> = JoinAiters<Gives<A, Gives<B, Local>>>;
+    type Map<A, B, T> = MapWorkers<Gives<A, u8>, fn(u8) -> Gives<B, T>, Gives<B, T>>;
+    type Ordered<A, B, T> = MapWorkersOrdered<Gives<A, u8>, fn(u8) -> Gives<B, T>, Gives<B, T>>;
+    table! {
+        Join<Shared, Shared> => "Send + Sync + Unpin";
+        Join<Shared, Sent> => "Send + Unpin";
+        Join<Shared, Local> => "Unpin";
+        Join<Shared, Pinned> => "Send + Sync + Unpin";
+        Join<Sent, Shared> => "Send + Unpin";
+        Join<Local, Shared> => "Unpin";
+        Join<Pinned, Shared> => "Send + Sync";
+
+        Map<Shared, Shared, Local> => "Send + Sync + Unpin";
+        Map<Shared, Sent, Local> => "Send + Unpin";
+        Map<Shared, Local, Local> => "Unpin";
+        Map<Shared, Pinned, Pinned> => "Send + Sync + Unpin";
+        Map<Local, Shared, Shared> => "Unpin";
+        Map<Pinned, Shared, Shared> => "Send + Sync";
+
+        Ordered<Shared, Shared, Shared> => "Send + Sync + Unpin";
+        Ordered<Shared, Shared, Sent> => "Send + Unpin";
+        Ordered<Shared, Shared, Local> => "Unpin";
+        Ordered<Shared, Sent, Shared> => "Send + Unpin";
+        Ordered<Shared, Pinned, Pinned> => "Send + Sync + Unpin";
+        Ordered<Pinned, Shared, Shared> => "Send + Sync";
+    }
+}
+
+/// A driver moves items out of the source into a list, as a pusher does.
+#[test]
+fn drivers() {
+    table! {
+        Driver<Gives<Shared, Shared>> => "Send + Sync + Unpin";
+        Driver<Gives<Shared, Sent>> => "Send + Sync + Unpin";
+        Driver<Gives<Sent, Shared>> => "Send + Unpin";
+        Driver<Gives<Shared, Local>> => "Unpin";
+        Driver<Gives<Pinned, Shared>> => "Send + Sync";
+
+        Preloaded<Shared> => "Send + Sync + Unpin";
+        Preloaded<Sent> => "Send + Unpin";
+        Preloaded<Local> => "Unpin";
+        Preloaded<Pinned> => "Send + Sync + Unpin";
     }
 }

@@ -18,6 +18,12 @@ fn mask(slots: core::ops::Range<usize>) -> usize {
     }
 }
 
+/// A cursor at rest, which keeps its block.
+pub(super) struct Place<T> {
+    block: NonNull<Head<T>>,
+    at: usize,
+}
+
 /// A place in the chain that keeps the block it is in, and with it all that follow.
 pub(super) struct Cursor<T> {
     block: NonNull<Head<T>>,
@@ -211,9 +217,18 @@ impl<T> Cursor<T> {
         unsafe { depart(list, self.block) };
     }
 
-    /// The same place, as the property of somebody else; this cursor is not to be used again.
-    pub(super) fn hand_over(&mut self) -> Self {
-        Self { ..*self }
+    /// The place without what is only needed to read on from it; this cursor is not to be used again.
+    pub(super) fn park(&mut self) -> Place<T> {
+        self.unclaim();
+        Place {
+            block: self.block,
+            at: self.at,
+        }
+    }
+
+    /// The cursor of a place that was parked.
+    pub(super) fn resume(Place { block, at }: Place<T>) -> Self {
+        Self::new(block, at, 0)
     }
 
     /// A look at the items from here on.
@@ -230,8 +245,7 @@ impl<T> Cursor<T> {
     ///
     /// # Safety
     /// No other reader and no writer is left.
-    pub(super) unsafe fn free(mut self, list: &List<T>) {
-        self.flush();
+    pub(super) unsafe fn free(self, list: &List<T>) {
         // SAFETY: nobody is left who could be in a block before this one.
         unsafe { list.reclaim_all(self.head()) };
         let mut chain = Chain {

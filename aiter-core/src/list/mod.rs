@@ -355,9 +355,10 @@ impl<T> List<T> {
 
 impl<T> Drop for List<T> {
     fn drop(&mut self) {
-        if let Some(cursor) = self.orphan.take() {
-            // SAFETY: nobody else is left.
-            unsafe { cursor.free(self) };
+        // SAFETY: nobody else is left.
+        if let Some(place) = unsafe { self.orphan.take() } {
+            // SAFETY: as above.
+            unsafe { cursor::Cursor::resume(place).free(self) };
         }
         if let Some(spare) = NonNull::new(self.spare.load(Relaxed)) {
             // SAFETY: a spare block is nobody else's and holds nothing.

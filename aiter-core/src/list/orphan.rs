@@ -1,7 +1,11 @@
 //! The place of the last reader after it is gone. Writers that had reserved a slot by then still publish it: their
 //! items are dropped by whoever publishes at that place, not kept for as long as a writer's handle lives.
 
-use super::{List, block::Found, cursor::Cursor};
+use super::{
+    List,
+    block::Found,
+    cursor::{Cursor, Place},
+};
 use crate::sync::{AtomicUsize, Ordering::*, UnsafeCell};
 
 /// There is a reader.
@@ -17,35 +21,38 @@ const AGAIN: usize = 3;
 /// `RUNNING` and `RUNNING` → `AGAIN` by writers that published an awaited slot.
 pub(super) struct Orphan<T> {
     state: AtomicUsize,
-    /// Belongs to who moved the state to `RUNNING`.
-    cursor: UnsafeCell<Option<Cursor<T>>>,
+    /// Belongs to who moved the state to `RUNNING`; set while it is `PARKED`.
+    place: UnsafeCell<Option<Place<T>>>,
 }
 
 impl<T> Orphan<T> {
     pub(super) fn new() -> Self {
         Self {
             state: AtomicUsize::new(NONE),
-            cursor: UnsafeCell::new(None),
+            place: UnsafeCell::new(None),
         }
     }
 
-    /// The cursor, when the list is dropped.
-    pub(super) fn take(&mut self) -> Option<Cursor<T>> {
-        // SAFETY: borrowed mutably: nobody else is there.
-        self.cursor.with_mut(|cursor| unsafe { (*cursor).take() })
+    /// The place, if it is at rest and the caller's.
+    ///
+    /// # Safety
+    /// The caller is alone with the list, or moved the state to `RUNNING`.
+    pub(super) unsafe fn take(&self) -> Option<Place<T>> {
+        // SAFETY: by the contract nobody else is at the cell.
+        self.place.with_mut(|place| unsafe { (*place).take() })
     }
 }
 
 impl<T> List<T> {
     /// The last reader leaves its place to the list.
-    pub(super) fn adopt(&self, cursor: Cursor<T>) {
-        // SAFETY: there is one last reader, once; the state is `NONE`, in which nobody else touches the cell.
-        self.orphan
-            .cursor
-            .with_mut(|cell| unsafe { *cell = Some(cursor) });
-        // Ordering: Release for the cursor; pairs with the Acquires below.
+    pub(super) fn adopt(&self, place: Place<T>) {
+        // Ordering: any: writers learn of it from the slots that are awaited below.
         self.orphan.state.store(RUNNING, Release);
-        Run { list: self }.run();
+        Run {
+            list: self,
+            cursor: Cursor::resume(place),
+        }
+        .run();
         if let Some(driver) = &self.driver {
             driver.wake();
         }
@@ -60,16 +67,24 @@ impl<T> List<T> {
                 RUNNING => AGAIN,
                 _ => return,
             };
-            // Ordering: Acquire for the cursor; Release for the item just published, of which `AGAIN` tells.
+            // Ordering: Acquire for the place; Release for the item just published, of which `AGAIN` tells.
             match self
                 .orphan
                 .state
                 .compare_exchange(state, to, AcqRel, Relaxed)
             {
-                Ok(PARKED) => return Run { list: self }.run(),
+                Ok(PARKED) => break,
                 Ok(_) => return,
                 Err(now) => state = now,
             }
+        }
+        // SAFETY: the state was moved to RUNNING just now.
+        if let Some(place) = unsafe { self.orphan.take() } {
+            Run {
+                list: self,
+                cursor: Cursor::resume(place),
+            }
+            .run();
         }
     }
 }
@@ -77,43 +92,42 @@ impl<T> List<T> {
 /// The right to run; goes on when the drop of an item panics.
 struct Run<'a, T> {
     list: &'a List<T>,
+    cursor: Cursor<T>,
 }
 
 impl<T> Run<'_, T> {
-    fn run(self) {
+    fn run(mut self) {
         self.drain();
         core::mem::forget(self);
     }
 
-    fn drain(&self) {
+    fn drain(&mut self) {
+        let Self { list, cursor } = self;
         loop {
-            self.list.orphan.cursor.with_mut(|cell| {
-                // SAFETY: the cell belongs to who runs.
-                let Some(cursor) = (unsafe { &mut *cell }) else {
-                    return;
-                };
-                // A writer that publishes once the slot is awaited moves the state to AGAIN, or finds it PARKED.
-                loop {
-                    match cursor.look(self.list) {
-                        Found::Items(end) => {
-                            cursor.claim(self.list, end, true);
-                            cursor.discard();
-                        }
-                        Found::Ended => break,
-                        Found::Empty | Found::Gone if cursor.wait() => break,
-                        Found::Empty | Found::Gone => {}
-                    }
+            match cursor.look(list) {
+                Found::Items(end) => {
+                    cursor.claim(list, end, true);
+                    cursor.discard();
                 }
-            });
-            // Ordering: Release hands the cursor on; Acquire takes over what a writer published.
-            match self
-                .list
-                .orphan
-                .state
-                .compare_exchange(RUNNING, PARKED, AcqRel, Acquire)
-            {
-                Ok(_) => return,
-                Err(_) => self.list.orphan.state.store(RUNNING, Relaxed),
+                // A writer that publishes once the slot is awaited moves the state to AGAIN, or finds it PARKED.
+                found if matches!(found, Found::Ended) || cursor.wait() => {
+                    let place = cursor.park();
+                    // SAFETY: the cell belongs to who runs.
+                    list.orphan
+                        .place
+                        .with_mut(|cell| unsafe { *cell = Some(place) });
+                    // Ordering: Release hands the place on; Acquire takes over what a writer published.
+                    if list
+                        .orphan
+                        .state
+                        .compare_exchange(RUNNING, PARKED, AcqRel, Acquire)
+                        .is_ok()
+                    {
+                        return;
+                    }
+                    list.orphan.state.store(RUNNING, Relaxed);
+                }
+                _ => {}
             }
         }
     }

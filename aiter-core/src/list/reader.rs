@@ -217,7 +217,7 @@ impl<T> Reader<T> {
         // Ordering: Release for what this reader read and moved; Acquire so that the last one takes over all others'.
         if self.list.readers.fetch_sub(1, AcqRel) == 1 {
             self.list.seats.leave(self.seat);
-            self.list.adopt(self.cursor.hand_over());
+            self.list.adopt(self.cursor.park());
         } else {
             // SAFETY: another reader is there. It is not behind: then the chain from it on is kept, and this is no
             // more than a count taken from a block.

@@ -3,14 +3,15 @@
 //! What a child waits for is a flag that is only ever accessed `Relaxed`, so that nothing but the set itself makes it
 //! visible: a child that is polled because it woke must see its flag. And a task that got `Pending` must be woken.
 use super::{Budget, ReadySet, Served, Turn};
+use crate::modelling::model;
 use alloc::{sync::Arc, task::Wake, vec::Vec};
 use core::{
-    pin::Pin,
+    pin::{Pin, pin},
     sync::atomic::Ordering::Relaxed,
     task::{Context, Poll, Waker},
 };
+use futures_core::Stream;
 use loom::{
-    model::Builder,
     sync::{Arc as Tracked, atomic::AtomicUsize},
     thread,
 };
@@ -95,12 +96,6 @@ fn wake(flag: Tracked<AtomicUsize>, waker: Waker) -> thread::JoinHandle<()> {
         flag.store(1, Relaxed);
         waker.wake();
     })
-}
-
-fn model(f: impl Fn() + Sync + Send + 'static) {
-    let mut builder = Builder::new();
-    builder.preemption_bound = builder.preemption_bound.or(Some(3));
-    builder.check(f);
 }
 
 #[test]
@@ -318,5 +313,64 @@ fn a_wake_racing_the_release_of_its_chunk() {
         // The one whose chunk was on the stack goes when it came from there.
         assert!(poll(&mut set, &parent).is_pending());
         assert_eq!((set.lists.slots, set.lists.empty), (2, 1));
+    });
+}
+
+/// A stream that ends once its flag is set.
+struct Source {
+    flag: Tracked<AtomicUsize>,
+    waker: Arc<Mutex<Option<Waker>>>,
+    polled: bool,
+}
+
+impl Stream for Source {
+    type Item = Child;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Child>> {
+        if self.flag.load(Relaxed) == 1 {
+            return Poll::Ready(None);
+        }
+        assert!(!self.polled, "polled, but what it woke for is not visible");
+        self.polled = true;
+        *self.waker.lock().unwrap() = Some(cx.waker().clone());
+        Poll::Pending
+    }
+}
+
+/// The source wakes like a child, and is polled only when it did.
+#[test]
+fn a_wake_of_the_source_racing_a_poll() {
+    model(|| {
+        let (count, parent) = counting();
+        let mut set = ReadySet::<Child>::new();
+        let flag = Tracked::new(AtomicUsize::new(0));
+        let waker = Arc::<Mutex<Option<Waker>>>::default();
+        let mut source = pin!(Some(Source {
+            flag: flag.clone(),
+            waker: Arc::clone(&waker),
+            polled: false,
+        }));
+        let mut poll = || {
+            loop {
+                if set.is_source_ready() && set.poll_source(source.as_mut()).is_ready() {
+                    return Poll::Ready(());
+                }
+                if matches!(set.serve(&mut Budget::new(), step), Served::Idle)
+                    && !set.is_source_ready()
+                    && set.park(&parent)
+                {
+                    return Poll::Pending;
+                }
+            }
+        };
+        assert!(poll().is_pending());
+        let waker = waker.lock().unwrap().take().unwrap();
+        let thread = wake(flag, waker);
+        let early = poll();
+        thread.join().unwrap();
+        if early.is_pending() {
+            assert!(count.0.load(Relaxed) > 0, "a lost wake");
+            assert!(poll().is_ready());
+        }
     });
 }

@@ -1,12 +1,9 @@
 //! Joined streams and mapped futures against other sets of streams and futures.
 
-#![allow(clippy::std_instead_of_core, clippy::std_instead_of_alloc)]
-mod measure;
-
+use aiter_benches::{Bench, Mark, Way, ours, peer};
 use aiter_core::{join_aiters, map_workers, map_workers_ordered};
 use futures_buffered::BufferedStreamExt as _;
 use futures_core::Stream;
-use measure::{Bench, Mark, Way, ours, peer};
 use std::{
     cell::RefCell,
     future::{Ready, ready},
