@@ -484,6 +484,46 @@ fn slots_are_reused_and_memory_is_given_back() {
 }
 
 #[test]
+fn vacant_slots_of_every_chunk_are_reused() {
+    let (_, waker) = counting();
+    let mut set = ReadySet::new();
+    let scripts = scripts(8 * SLOTS);
+    scripts.iter().for_each(|script| set.insert(child(script)));
+    while set.lists.queue.len > 0 {
+        assert!(poll(&mut set, &waker).is_pending());
+    }
+    let slots = set.lists.slots;
+    let leaving = || scripts.iter().step_by(SLOTS);
+    for script in leaving() {
+        script.push(None);
+        script.wake();
+    }
+    assert!(poll(&mut set, &waker).is_pending());
+    assert_eq!(set.len(), scripts.len() - leaving().count());
+    leaving().for_each(|script| set.insert(child(script)));
+    assert_eq!(set.lists.slots, slots);
+}
+
+#[test]
+fn chunks_are_served_in_the_order_in_which_they_woke() {
+    let (_, waker) = counting();
+    let mut set = ReadySet::new();
+    let scripts = scripts(8 * SLOTS);
+    scripts.iter().for_each(|script| set.insert(child(script)));
+    while set.lists.queue.len > 0 {
+        assert!(poll(&mut set, &waker).is_pending());
+    }
+    let order = [5, 0, 7, 2].map(|chunk| chunk * SLOTS);
+    for k in order {
+        scripts[k].push(Some(k as u32));
+        scripts[k].wake();
+    }
+    for k in order {
+        assert_eq!(poll(&mut set, &waker), Poll::Ready(k as u32));
+    }
+}
+
+#[test]
 fn a_chunk_woken_while_it_empties_is_freed_later() {
     let (_, waker) = counting();
     let mut set = ReadySet::new();
