@@ -27,7 +27,7 @@ fn wakes_the_last_waker_once() {
 }
 
 #[test]
-fn keeps_one_waker_and_clones_it_once() {
+fn keeps_one_waker() {
     let mut sleeper = Sleeper::new(());
     let alarm = sleeper.alarm();
     let (wakes, waker) = Wakes::new();
@@ -45,6 +45,31 @@ fn keeps_one_waker_and_clones_it_once() {
     );
     drop(sleeper);
     assert_eq!(Arc::strong_count(&other), 2);
+}
+
+#[test]
+fn clones_a_waker_it_does_not_hold() {
+    use core::task::{RawWaker, RawWakerVTable};
+    static CLONES: core::sync::atomic::AtomicUsize = core::sync::atomic::AtomicUsize::new(0);
+    fn clone(_: *const ()) -> RawWaker {
+        CLONES.fetch_add(1, core::sync::atomic::Ordering::Relaxed);
+        raw()
+    }
+    fn nothing(_: *const ()) {}
+    fn raw() -> RawWaker {
+        static TABLE: RawWakerVTable = RawWakerVTable::new(clone, nothing, nothing, nothing);
+        RawWaker::new(core::ptr::null(), &TABLE)
+    }
+    // SAFETY: the functions touch no data.
+    let waker = unsafe { Waker::from_raw(raw()) };
+    let mut sleeper = Sleeper::new(());
+    let alarm = sleeper.alarm();
+    for _ in 0..3 {
+        sleeper.register(&waker);
+        sleeper.register(&waker);
+        alarm.wake();
+    }
+    assert_eq!(CLONES.load(core::sync::atomic::Ordering::Relaxed), 1);
 }
 
 /// Does something in the middle of a wake.
