@@ -14,6 +14,9 @@ mod flatten_aiter;
 mod fuse;
 mod iter_to_aiter;
 mod join;
+#[cfg(feature = "std")]
+#[doc(hidden)]
+pub mod adapter;
 mod list;
 mod map_aiter;
 mod map_async;
