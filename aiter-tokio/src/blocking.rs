@@ -122,7 +122,7 @@ impl<S: Stream, R: BlockOn> Iterator for BlockingIter<S, R> {
         let handle = self.runtime.handle().clone();
         let _context = handle.enter();
         self.context_of = this_thread();
-        while let Some(item) = self.next() {
+        for item in self {
             accumulated = f(accumulated, item);
         }
         accumulated
