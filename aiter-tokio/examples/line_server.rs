@@ -33,8 +33,7 @@ fn main() -> ExitCode {
 #[tokio::main]
 async fn run() -> Result<(), String> {
     let Arguments { mode, workers } = Arguments::parse()?;
-    // Where the limit cannot be raised, accept errors report that it is reached.
-    let _ = rlimit::increase_nofile_limit(u64::MAX);
+    allow_many_connections();
     match mode {
         Mode::Help => say(arguments::HELP),
         Mode::Listen(address) => {
@@ -55,6 +54,17 @@ async fn run() -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Raises the limit on open files as far as it goes; where that is not enough, accept errors say so.
+fn allow_many_connections() {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, getrlimit, setrlimit};
+        let mut limit = getrlimit(Resource::Nofile);
+        limit.current = limit.maximum;
+        let _ = setrlimit(Resource::Nofile, limit);
+    }
 }
 
 /// Prints to stdout, unless nobody reads it any more.

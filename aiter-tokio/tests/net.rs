@@ -1,8 +1,10 @@
 //! Servers as streams of connections.
+#![cfg(unix)]
 mod common;
 use aiter_tokio::net::{tcp_server, unix_server};
 use common::{both, within};
 use futures_lite::StreamExt;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::{
     io::{ErrorKind, Read, Write},
     net::TcpStream as Client,
@@ -190,14 +192,15 @@ fn out_of_file_descriptors_is_reported_with_pauses_and_the_server_lives_on() {
 #[ignore = "lowers the limits of its process: run by the test before it"]
 fn in_a_process_of_its_own() {
     for runtime in both() {
-        let (_, hard) = rlimit::Resource::NOFILE.get().unwrap();
+        let before = getrlimit(Resource::Nofile);
+        let limit = |current| Rlimit { current, ..before };
         runtime.block_on(async {
             let (server, mut connections) = tcp_server("127.0.0.1:0").await.unwrap();
             let mut first = Client::connect(server.local_addr()).unwrap();
             let _first = within(connections.next()).await.unwrap().unwrap();
             let mut second = Client::connect(server.local_addr()).unwrap();
             // No descriptor above those in use.
-            rlimit::Resource::NOFILE.set(3, hard).unwrap();
+            setrlimit(Resource::Nofile, limit(Some(3))).unwrap();
             let start = std::time::Instant::now();
             for _ in 0..6 {
                 let error = within(connections.next()).await.unwrap().unwrap_err();
@@ -205,7 +208,7 @@ fn in_a_process_of_its_own() {
             }
             // 5 + 10 + 20 + 40 + 80 ms lie between the six reports.
             assert!(start.elapsed().as_millis() >= 155, "{:?}", start.elapsed());
-            rlimit::Resource::NOFILE.set(hard.min(1024), hard).unwrap();
+            setrlimit(Resource::Nofile, before).unwrap();
             let mut connection = within(connections.next()).await.unwrap().unwrap();
             connection.write_all(b"x").await.unwrap();
             second.read_exact(&mut [0]).unwrap();

@@ -98,7 +98,7 @@ struct Connection {
     replies: u64,
     /// The answer to the line that was handed out last.
     answer: Option<oneshot::Receiver<Vec<u8>>>,
-    /// After `quit`: at most so much had been received before it, and may still be read.
+    /// After `quit`: what had been received before it and was not read yet.
     unread: Option<usize>,
     quit: watch::Receiver<bool>,
     tally: Arc<Tally>,
@@ -177,14 +177,13 @@ impl Connection {
 
     /// Reads more of what had been received when the server was told to quit, without waiting.
     fn read_received(&mut self) -> io::Result<bool> {
-        // Asks the system and not tokio, which may not have heard yet of what came last.
-        let socket = SockRef::from(&self.socket);
         let unread = match &mut self.unread {
             Some(unread) => unread,
-            none => none.insert(socket.recv_buffer_size()?),
+            none => none.insert(received(&self.socket)?),
         };
         let mut chunk = [0; CHUNK];
-        match (&*socket).read(&mut chunk[..CHUNK.min(*unread)]) {
+        // Asks the system and not tokio, which may not have heard yet of what came last.
+        match (&*SockRef::from(&self.socket)).read(&mut chunk[..CHUNK.min(*unread)]) {
             Ok(read) => {
                 self.input.extend(&chunk[..read]);
                 *unread -= read;
@@ -228,4 +227,18 @@ impl Connection {
         let rest = async { while matches!(self.socket.read(&mut ignored).await, Ok(1..)) {} };
         let _ = timeout(LINGER, rest).await;
     }
+}
+
+/// How much the system has received that nobody has read.
+#[cfg(unix)]
+fn received(socket: &TcpStream) -> io::Result<usize> {
+    Ok(rustix::io::ioctl_fionread(socket)?
+        .try_into()
+        .unwrap_or(usize::MAX))
+}
+
+/// At most so much can have been received that nobody has read.
+#[cfg(not(unix))]
+fn received(socket: &TcpStream) -> io::Result<usize> {
+    SockRef::from(socket).recv_buffer_size()
 }
