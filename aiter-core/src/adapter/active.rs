@@ -69,6 +69,17 @@ impl<T> ActiveAiter<T> {
         result
     }
 
+    /// Another consumer, which yields the same items from here on: see [`PushAiter::fork`].
+    pub fn fork(&mut self) -> Self
+    where
+        T: Clone + Sync,
+    {
+        Self {
+            items: self.items.fork(),
+            fate: self.fate.clone(),
+        }
+    }
+
     fn end(&mut self) {
         if let Some(fate) = self.fate.take() {
             fate.meet();
@@ -84,10 +95,7 @@ impl<T> Deref for ActiveAiter<T> {
     }
 }
 
-impl<T> Stream for ActiveAiter<T>
-where
-    PushAiter<T>: Stream<Item = T> + Unpin,
-{
+impl<T> Stream for ActiveAiter<T> {
     type Item = T;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
@@ -103,10 +111,7 @@ where
     }
 }
 
-impl<T> FusedStream for ActiveAiter<T>
-where
-    PushAiter<T>: FusedStream<Item = T> + Unpin,
-{
+impl<T> FusedStream for ActiveAiter<T> {
     fn is_terminated(&self) -> bool {
         self.items.is_terminated() && self.fate.is_none()
     }
