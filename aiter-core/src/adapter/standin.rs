@@ -244,63 +244,25 @@ impl<S: Stream, F: FnMut(S::Item) -> Fut, Fut: Future> Stream for MapAsync<S, F,
         }
     }
 }
-struct Shared<S> {
-    s: Pin<Box<S>>,
-    wakers: Vec<Waker>,
-    ended: bool,
-}
-struct WakeAll<S>(alloc::sync::Weak<Mutex<Shared<S>>>);
-pub struct Sharable<S>(Arc<Mutex<Shared<S>>>);
-impl<S> Clone for Sharable<S> {
-    fn clone(&self) -> Self {
-        Self(self.0.clone())
-    }
-}
-pub fn sharable_aiter<S: Stream>(s: S) -> Sharable<S> {
-    Sharable(Arc::new(Mutex::new(Shared {
-        s: Box::pin(s),
-        wakers: Vec::new(),
-        ended: false,
-    })))
-}
-impl<S: Send + 'static> alloc::task::Wake for WakeAll<S> {
-    fn wake(self: Arc<Self>) {
-        if let Some(s) = self.0.upgrade() {
-            let w = core::mem::take(&mut s.lock().unwrap().wakers);
-            for w in w {
-                w.wake()
-            }
-        }
-    }
-}
+struct Shared<S> { s: Mutex<(Pin<Box<S>>, bool)>, wakers: Arc<Wakers> }
+struct Wakers(Mutex<Vec<Waker>>);
+pub struct Sharable<S>(Arc<Shared<S>>);
+impl<S> Clone for Sharable<S> { fn clone(&self) -> Self { Self(self.0.clone()) } }
+pub fn sharable_aiter<S: Stream>(s: S) -> Sharable<S> { Sharable(Arc::new(Shared { s: Mutex::new((Box::pin(s), false)), wakers: Arc::new(Wakers(Mutex::new(Vec::new()))) })) }
+impl alloc::task::Wake for Wakers { fn wake(self: Arc<Self>) { let w = core::mem::take(&mut *self.0.lock().unwrap()); for w in w { w.wake() } } }
 impl<S: Stream + Send + 'static> Stream for Sharable<S> {
     type Item = S::Item;
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
-        let w: Waker = Arc::new(WakeAll(Arc::downgrade(&self.0))).into();
-        let mut g = self.0.lock().unwrap();
-        if g.ended {
-            return Poll::Ready(None);
-        }
-        match g.s.as_mut().poll_next(&mut Context::from_waker(&w)) {
-            Poll::Ready(i) => {
-                if i.is_none() {
-                    g.ended = true
-                }
-                let ws = core::mem::take(&mut g.wakers);
-                drop(g);
-                for w in ws {
-                    w.wake()
-                }
-                Poll::Ready(i)
-            }
-            Poll::Pending => {
-                g.wakers.push(cx.waker().clone());
-                Poll::Pending
-            }
+        let w: Waker = self.0.wakers.clone().into();
+        let mut g = self.0.s.lock().unwrap();
+        if g.1 { return Poll::Ready(None) }
+        self.0.wakers.0.lock().unwrap().push(cx.waker().clone());
+        match g.0.as_mut().poll_next(&mut Context::from_waker(&w)) {
+            Poll::Ready(i) => { if i.is_none() { g.1 = true } drop(g); w.wake(); Poll::Ready(i) }
+            Poll::Pending => Poll::Pending,
         }
     }
 }
-
 #[derive(Debug)]
 pub struct IterToAiter<I>(I);
 impl<I> Unpin for IterToAiter<I> {}
