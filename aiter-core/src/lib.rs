@@ -12,6 +12,9 @@
 extern crate alloc;
 
 mod active;
+#[cfg(feature = "std")]
+#[doc(hidden)]
+pub mod adapter;
 mod azip;
 mod driver;
 mod ext;
@@ -19,9 +22,6 @@ mod flatten_aiter;
 mod fuse;
 mod iter_to_aiter;
 mod join;
-#[cfg(feature = "std")]
-#[doc(hidden)]
-pub mod adapter;
 mod list;
 mod map_aiter;
 mod map_async;

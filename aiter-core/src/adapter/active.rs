@@ -2,9 +2,8 @@
 use super::{
     Spawn,
     panics::{Caught, Panic},
-    standin::active,
 };
-use crate::{PushAiter, TryNextError};
+use crate::{PushAiter, TryNextError, active};
 use alloc::{boxed::Box, string::String, sync::Arc};
 use core::{
     ops::Deref,

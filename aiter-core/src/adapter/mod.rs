@@ -4,7 +4,6 @@
 mod accept;
 mod active;
 mod panics;
-mod standin;
 mod tasks;
 #[cfg(unix)]
 mod unix;

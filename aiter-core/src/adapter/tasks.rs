@@ -2,10 +2,10 @@
 use super::{
     Spawn,
     panics::{Caught, CaughtFuture, Panic, Spawned},
-    standin::{
-        IterToAiter, JoinAiters, Preloaded, iter_to_aiter, join_aiters, map_async, preload,
-        sharable_aiter,
-    },
+};
+use crate::{
+    IterToAiter, JoinAiters, Preloaded, iter_to_aiter, join_aiters, map_async, preload,
+    sharable_aiter,
 };
 use alloc::{
     sync::Arc,

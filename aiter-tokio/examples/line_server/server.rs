@@ -6,7 +6,7 @@
 //! slow about a connection is its own task's business, see `connection`.
 use crate::connection::{self, Answer, Line};
 use aiter_tokio::{
-    join_aiters, map_workers,
+    join_aiters, map_filter_aiter, map_workers,
     net::{Server, tcp_server},
 };
 use futures_lite::StreamExt;
@@ -56,7 +56,7 @@ pub(crate) async fn start(
         tally: tally.clone(),
     };
 
-    let lines = connections.filter_map(move |accepted| match accepted {
+    let open = move |accepted| match accepted {
         Ok(socket) => {
             tally.connections.one();
             Some(connection::lines(socket, quitting.clone(), tally.clone()))
@@ -65,11 +65,12 @@ pub(crate) async fn start(
             eprintln!("line_server: cannot accept a connection now: {error}");
             None
         }
-    });
+    };
     let answer = {
         let control = control.clone();
         move |line| answer(line, control.clone())
     };
+    let lines = map_filter_aiter(open, connections);
     let mut answers = map_workers(workers, answer, join_aiters(lines));
     let served = control.clone();
     let serving = async move {
