@@ -3,10 +3,18 @@
 //! [`Stream`]: futures_core::Stream
 #![cfg_attr(not(feature = "std"), no_std)]
 #![deny(unsafe_code)]
+#![warn(
+    clippy::alloc_instead_of_core,
+    clippy::std_instead_of_alloc,
+    clippy::std_instead_of_core
+)]
 
 extern crate alloc;
 
 mod active;
+#[cfg(feature = "std")]
+#[doc(hidden)]
+pub mod adapter;
 mod azip;
 mod driver;
 mod ext;

@@ -1,0 +1,168 @@
+//! The eager stream, in a task.
+use super::{
+    Spawn,
+    panics::{Caught, Panic},
+};
+use crate::{PushAiter, TryNextError, active};
+use alloc::{boxed::Box, string::String, sync::Arc};
+use core::{
+    ops::Deref,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+use futures_core::{FusedStream, Stream};
+use pin_project::pin_project;
+use std::{
+    panic::resume_unwind,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+/// Spawns the driver of [`active`].
+pub fn active_aiter<S>(spawn: &impl Spawn, stream: S) -> ActiveAiter<S::Item>
+where
+    S: Stream + Send + 'static,
+    S::Item: Send + 'static,
+{
+    let fate = Arc::new(Fate::default());
+    let source = Source {
+        stream: Caught::new(stream),
+        fate: fate.clone(),
+    };
+    let (items, driver) = active(source);
+    spawn.spawn(driver);
+    ActiveAiter {
+        items,
+        fate: Some(fate),
+    }
+}
+
+/// A push list that a task fills as fast as its source yields.
+///
+/// It is a [`PushAiter`] and derefs to one, except that a panic of the source comes out of it where its items end: in
+/// every fork, with its own payload in the first, and with the same message in the others.
+///
+/// Dropping the list and its forks ends the task, which drops the source.
+///
+/// # Cancel safety
+///
+/// Nothing is lost when a `next()` is dropped.
+#[derive(Debug)]
+#[must_use = "the task stops when its list is dropped"]
+pub struct ActiveAiter<T> {
+    items: PushAiter<T>,
+    /// Until this consumer met it.
+    fate: Option<Arc<Fate>>,
+}
+
+impl<T> ActiveAiter<T> {
+    /// Takes what is there now, as [`PushAiter::try_next`].
+    ///
+    /// # Panics
+    ///
+    /// Where the items end, if the source panicked.
+    pub fn try_next(&mut self) -> Result<T, TryNextError> {
+        let result = self.items.try_next();
+        if matches!(result, Err(TryNextError::Ended)) {
+            self.end();
+        }
+        result
+    }
+
+    /// Another consumer, which yields the same items from here on: see [`PushAiter::fork`].
+    pub fn fork(&mut self) -> Self
+    where
+        T: Clone + Sync,
+    {
+        Self {
+            items: self.items.fork(),
+            fate: self.fate.clone(),
+        }
+    }
+
+    fn end(&mut self) {
+        if let Some(fate) = self.fate.take() {
+            fate.meet();
+        }
+    }
+}
+
+impl<T> Deref for ActiveAiter<T> {
+    type Target = PushAiter<T>;
+
+    fn deref(&self) -> &PushAiter<T> {
+        &self.items
+    }
+}
+
+impl<T> Stream for ActiveAiter<T> {
+    type Item = T;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        let item = ready!(Pin::new(&mut self.items).poll_next(cx));
+        if item.is_none() {
+            self.end();
+        }
+        Poll::Ready(item)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.items.size_hint()
+    }
+}
+
+impl<T> FusedStream for ActiveAiter<T> {
+    fn is_terminated(&self) -> bool {
+        self.items.is_terminated() && self.fate.is_none()
+    }
+}
+
+/// The panic of the source, if there was one.
+#[derive(Debug, Default)]
+struct Fate(Mutex<Option<Panic>>);
+
+impl Fate {
+    fn lock(&self) -> MutexGuard<'_, Option<Panic>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Panics as the source did; a payload that can be copied is kept for other consumers.
+    fn meet(&self) {
+        let mut left = self.lock();
+        let Some(panic) = left.take() else { return };
+        *left = Some(
+            if let Some(message) = panic.downcast_ref::<&'static str>() {
+                Box::new(*message)
+            } else if let Some(message) = panic.downcast_ref::<String>() {
+                Box::new(message.clone())
+            } else {
+                Box::new("the source of this stream panicked")
+            },
+        );
+        drop(left);
+        resume_unwind(panic);
+    }
+}
+
+/// A source whose panic ends it, and is left to the consumers before they can see the end.
+#[pin_project]
+struct Source<S> {
+    #[pin]
+    stream: Caught<S>,
+    fate: Arc<Fate>,
+}
+
+impl<S: Stream> Stream for Source<S> {
+    type Item = S::Item;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
+        let this = self.project();
+        match ready!(this.stream.poll_next(cx)) {
+            Some(Ok(item)) => Poll::Ready(Some(item)),
+            Some(Err(panic)) => {
+                *this.fate.lock() = Some(panic);
+                Poll::Ready(None)
+            }
+            None => Poll::Ready(None),
+        }
+    }
+}

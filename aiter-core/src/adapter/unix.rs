@@ -1,0 +1,57 @@
+//! Listening Unix sockets and the files they leave.
+use alloc::{borrow::ToOwned, format};
+use core::fmt;
+use std::{
+    fs, io,
+    os::unix::{fs::MetadataExt, net::UnixListener},
+    path::{Path, PathBuf},
+};
+
+/// Removes the file of a listening socket when dropped, if it still is the file that was made for it.
+pub struct SocketFile {
+    path: PathBuf,
+    made: (u64, u64),
+}
+
+/// Binds a non-blocking listener to a new file.
+///
+/// # Errors
+///
+/// A file that exists is never removed, not even a socket that nobody listens on any more: who made it is not known
+/// here. The error is `AddrInUse` then and names the file.
+pub fn bind_unix(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
+    let listener = UnixListener::bind(path).map_err(|error| match error.kind() {
+        io::ErrorKind::AddrInUse => io::Error::new(
+            error.kind(),
+            format!(
+                "{} exists already; if no server uses it any more, remove it first",
+                path.display()
+            ),
+        ),
+        kind => io::Error::new(kind, format!("{}: {error}", path.display())),
+    })?;
+    listener.set_nonblocking(true)?;
+    let made = identity(path)?;
+    let path = path.to_owned();
+    Ok((listener, SocketFile { path, made }))
+}
+
+fn identity(path: &Path) -> io::Result<(u64, u64)> {
+    let file = fs::symlink_metadata(path)?;
+    Ok((file.dev(), file.ino()))
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        if identity(&self.path).is_ok_and(|file| file == self.made) {
+            // Nobody to tell: the directory may have become read-only meanwhile.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+impl fmt::Debug for SocketFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SocketFile").field(&self.path).finish()
+    }
+}

@@ -1,0 +1,73 @@
+//! A line server on TCP, and clients that drive it.
+//!
+//! ```sh
+//! cargo run --release -p aiter-tokio --example line_server                            # drives itself and measures
+//! cargo run --release -p aiter-tokio --example line_server -- --listen 127.0.0.1:7000 # serves anybody: nc 127.0.0.1 7000
+//! ```
+//!
+//! It echoes each line. `wait` is answered after five seconds, an empty line closes the connection, `quit` shuts the server
+//! down: what had been received is answered first, and nobody who waits has to wait any longer.
+
+#[path = "line_server/arguments.rs"]
+mod arguments;
+#[path = "line_server/clients.rs"]
+mod clients;
+#[path = "line_server/connection.rs"]
+mod connection;
+#[path = "line_server/server.rs"]
+mod server;
+
+use arguments::{Arguments, Mode};
+use std::{io::Write, process::ExitCode};
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("line_server: {problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[tokio::main]
+async fn run() -> Result<(), String> {
+    let Arguments { mode, workers } = Arguments::parse()?;
+    allow_many_connections();
+    match mode {
+        Mode::Help => say(arguments::HELP),
+        Mode::Listen(address) => {
+            let (control, serving) = server::start(&address, workers).await?;
+            say(&format!("listening on {}", control.local_addr()));
+            serving.await;
+            say(&control.tally.to_string());
+        }
+        Mode::Drive { connections, lines } => {
+            let (control, serving) = server::start("127.0.0.1:0", workers).await?;
+            let serving = tokio::spawn(serving);
+            let measured = clients::drive(control.local_addr(), connections, lines).await;
+            control.quit();
+            serving
+                .await
+                .map_err(|error| format!("the server failed: {error}"))?;
+            say(&measured?.table(workers, &control.tally));
+        }
+    }
+    Ok(())
+}
+
+/// Raises the limit on open files as far as it goes; where that is not enough, accept errors say so.
+fn allow_many_connections() {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, getrlimit, setrlimit};
+        let mut limit = getrlimit(Resource::Nofile);
+        limit.current = limit.maximum;
+        let _ = setrlimit(Resource::Nofile, limit);
+    }
+}
+
+/// Prints to stdout, unless nobody reads it any more.
+fn say(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{text}");
+}

@@ -1,0 +1,77 @@
+//! The command line.
+use lexopt::{Arg, Parser, ValueExt};
+use std::{num::NonZero, thread::available_parallelism};
+
+const USAGE: &str =
+    "usage: line_server [--listen ADDR | [--connections N] [--lines N]] [--workers N]";
+
+pub(crate) const HELP: &str = "\
+usage: line_server [--listen ADDR | [--connections N] [--lines N]] [--workers N]
+
+  --listen ADDR     serve any client, until one sends `quit`
+  --connections N   without --listen: clients that connect (100)
+  --lines N         without --listen: lines that each client sends (1000)
+  --workers N       tasks that answer lines (one a core)
+  --help            print this";
+
+pub(crate) struct Arguments {
+    pub(crate) mode: Mode,
+    pub(crate) workers: usize,
+}
+
+pub(crate) enum Mode {
+    Help,
+    Listen(String),
+    Drive { connections: usize, lines: usize },
+}
+
+impl Arguments {
+    /// Reads the command line; an error is one line that says what is wrong and what would be right.
+    pub(crate) fn parse() -> Result<Self, String> {
+        Self::read(Parser::from_env()).map_err(|problem| format!("{problem}; {USAGE}"))
+    }
+
+    fn read(mut parser: Parser) -> Result<Self, lexopt::Error> {
+        let mut workers = available_parallelism().map_or(1, NonZero::get);
+        let (mut listen, mut connections, mut lines) = (None, None, None);
+        while let Some(argument) = parser.next()? {
+            match argument {
+                Arg::Long("help") | Arg::Short('h') => {
+                    return Ok(Self {
+                        mode: Mode::Help,
+                        workers,
+                    });
+                }
+                Arg::Long("listen") => listen = Some(parser.value()?.string()?),
+                Arg::Long("connections") => {
+                    connections = Some(count("--connections", &mut parser)?)
+                }
+                Arg::Long("lines") => lines = Some(count("--lines", &mut parser)?),
+                Arg::Long("workers") => workers = count("--workers", &mut parser)?,
+                other => return Err(other.unexpected()),
+            }
+        }
+        let mode = match listen {
+            Some(_) if connections.is_some() || lines.is_some() => {
+                return Err(
+                    "--connections and --lines are of clients, which --listen does not start"
+                        .into(),
+                );
+            }
+            Some(address) => Mode::Listen(address),
+            None => Mode::Drive {
+                connections: connections.unwrap_or(100),
+                lines: lines.unwrap_or(1000),
+            },
+        };
+        Ok(Self { mode, workers })
+    }
+}
+
+fn count(option: &str, parser: &mut Parser) -> Result<usize, lexopt::Error> {
+    let text = parser.value()?.string()?;
+    match text.parse::<NonZero<usize>>() {
+        Ok(count) => Ok(count.get()),
+        Err(_) => Err(format!("{option} takes a number from 1 up, not `{text}`").into()),
+    }
+}

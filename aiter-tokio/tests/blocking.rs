@@ -1,0 +1,293 @@
+//! Blocking iterators.
+mod common;
+use aiter_tokio::{aiter_to_iter, aiter_to_iter_on, push_aiter};
+use common::{both, current_thread, in_time, message, multi_thread};
+use futures_lite::stream::{self, Stream, StreamExt};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    sync::{Arc, Mutex},
+    task::{Context, Poll},
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    runtime::Handle,
+};
+
+/// Yields, then sleeps in the middle of a poll that began after a ready item: timers must work there too.
+fn ticks(n: u32) -> impl Stream<Item = u32> + Send {
+    stream::unfold(0, move |i| async move {
+        if i % 3 == 2 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        (i < n).then_some((i, i + 1))
+    })
+}
+
+#[test]
+fn items_come_in_order_then_the_end() {
+    for runtime in both() {
+        let _context = runtime.enter();
+        assert_eq!(
+            aiter_to_iter(stream::iter(0..5)).collect::<Vec<_>>(),
+            [0, 1, 2, 3, 4]
+        );
+        assert_eq!(aiter_to_iter(stream::empty::<u8>()).next(), None);
+        assert_eq!(aiter_to_iter(stream::iter(0..5)).size_hint(), (5, Some(5)));
+    }
+}
+
+#[test]
+fn timers_work_inside_the_context_of_a_running_runtime() {
+    in_time(|| {
+        let runtime = multi_thread();
+        let _context = runtime.enter();
+        assert!(aiter_to_iter(ticks(10)).eq(0..10));
+    });
+}
+
+#[test]
+fn timers_work_from_a_thread_without_a_context() {
+    in_time(|| {
+        let runtime = multi_thread();
+        assert!(aiter_to_iter_on(runtime.handle(), ticks(10)).eq(0..10));
+        assert!(aiter_to_iter_on(runtime.handle().clone(), ticks(10)).eq(0..10));
+        assert_eq!(
+            aiter_to_iter_on(runtime.handle(), ticks(10)).sum::<u32>(),
+            45
+        );
+    });
+}
+
+#[test]
+fn a_runtime_given_is_driven_even_if_it_has_one_thread() {
+    in_time(|| {
+        for runtime in both() {
+            assert!(aiter_to_iter_on(&runtime, ticks(10)).eq(0..10));
+            assert!(aiter_to_iter_on(Arc::new(runtime), ticks(10)).eq(0..10));
+        }
+    });
+}
+
+#[test]
+fn an_iterator_moved_to_another_thread_keeps_its_runtime() {
+    in_time(|| {
+        let runtime = multi_thread();
+        let iter = {
+            let _context = runtime.enter();
+            aiter_to_iter(Box::pin(ticks(10)))
+        };
+        assert!(std::thread::spawn(move || iter.eq(0..10)).join().unwrap());
+    });
+}
+
+#[test]
+fn blocking_tasks_and_block_in_place_may_iterate() {
+    in_time(|| {
+        for runtime in both() {
+            runtime.block_on(async {
+                let blocking = tokio::task::spawn_blocking(|| aiter_to_iter(ticks(10)).eq(0..10));
+                assert!(common::within(blocking).await.unwrap());
+            });
+        }
+        multi_thread().block_on(async {
+            let task = tokio::spawn(async {
+                tokio::task::block_in_place(|| aiter_to_iter(ticks(10)).eq(0..10))
+            });
+            assert!(common::within(task).await.unwrap());
+        });
+    });
+}
+
+#[test]
+fn io_works() {
+    in_time(|| {
+        for runtime in both() {
+            let (address, server) = runtime.block_on(async {
+                let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+                (listener.local_addr().unwrap(), listener)
+            });
+            runtime.spawn(async move {
+                server
+                    .accept()
+                    .await
+                    .unwrap()
+                    .0
+                    .write_all(b"abc")
+                    .await
+                    .unwrap()
+            });
+            let bytes = stream::unfold(None, move |connection| async move {
+                let mut connection = match connection {
+                    Some(connection) => connection,
+                    None => TcpStream::connect(address).await.unwrap(),
+                };
+                let byte = connection.read_u8().await.ok()?;
+                Some((byte, Some(connection)))
+            });
+            assert_eq!(
+                aiter_to_iter_on(&runtime, bytes).collect::<Vec<_>>(),
+                b"abc"
+            );
+        }
+    });
+}
+
+#[test]
+fn a_parked_iterator_is_woken_by_another_thread() {
+    in_time(|| {
+        for runtime in both() {
+            let (pusher, items) = push_aiter();
+            let (turn, turns) = std::sync::mpsc::channel();
+            let thread = std::thread::spawn(move || {
+                while let Ok(n) = turns.recv() {
+                    pusher.push(n).unwrap();
+                }
+            });
+            let mut iter = aiter_to_iter_on(runtime.handle(), items);
+            for n in 0..1000 {
+                turn.send(n).unwrap();
+                assert_eq!(iter.next(), Some(n));
+            }
+            drop(turn);
+            assert_eq!(iter.next(), None);
+            thread.join().unwrap();
+        }
+    });
+}
+
+#[test]
+fn dropping_the_iterator_drops_the_stream() {
+    let runtime = current_thread();
+    let held = Arc::new(());
+    let mut iter = aiter_to_iter_on(&runtime, stream::repeat(held.clone()));
+    drop(iter.next());
+    drop(iter);
+    assert_eq!(Arc::strong_count(&held), 1);
+}
+
+#[test]
+fn a_panic_of_the_source_comes_out_and_leaves_the_runtime_usable() {
+    in_time(|| {
+        for runtime in both() {
+            for pending_first in [false, true] {
+                let source = stream::once(()).then(move |()| async move {
+                    if pending_first {
+                        futures_lite::future::yield_now().await;
+                    }
+                    panic!("broken source")
+                });
+                let mut iter = aiter_to_iter_on(&runtime, source);
+                let panic = catch_unwind(AssertUnwindSafe(|| iter.next())).unwrap_err();
+                assert_eq!(message(&*panic), "broken source");
+            }
+            assert!(aiter_to_iter_on(&runtime, ticks(4)).eq(0..4));
+        }
+    });
+}
+
+/// The last panic's message and line.
+fn panic_of(f: impl FnOnce()) -> (String, u32) {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _alone = ONE_AT_A_TIME.lock();
+    let line = Arc::new(Mutex::new(0));
+    let seen = line.clone();
+    let this = std::thread::current().id();
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        if std::thread::current().id() == this {
+            *seen.lock().unwrap() = info.location().unwrap().line();
+        }
+    }));
+    let result = catch_unwind(AssertUnwindSafe(f));
+    std::panic::set_hook(before);
+    let line = *line.lock().unwrap();
+    (
+        message(&*result.expect_err("it did not panic")).to_owned(),
+        line,
+    )
+}
+
+#[test]
+fn inside_an_async_task_it_says_at_once_what_is_wrong() {
+    for runtime in both() {
+        runtime.block_on(async {
+            let expected = line!() + 1;
+            let (message, line) = panic_of(|| drop(aiter_to_iter(stream::iter(0..3))));
+            assert!(
+                message.contains("runs async tasks") && message.contains("spawn_blocking"),
+                "{message}"
+            );
+            assert_eq!(line, expected);
+            let task = tokio::spawn(async {
+                let (message, _) = panic_of(|| drop(aiter_to_iter(stream::iter(0..3))));
+                assert!(message.contains("runs async tasks"), "{message}");
+                let (message, _) =
+                    panic_of(|| drop(aiter_to_iter_on(Handle::current(), stream::iter(0..3))));
+                assert!(message.contains("runs async tasks"), "{message}");
+            });
+            common::within(task).await.unwrap();
+        });
+    }
+}
+#[test]
+fn an_iterator_carried_into_an_async_task_says_what_is_wrong_when_it_would_block() {
+    for runtime in both() {
+        let mut iter = aiter_to_iter_on(
+            runtime.handle().clone(),
+            stream::once(1).chain(stream::pending()),
+        );
+        runtime.block_on(async {
+            assert_eq!(iter.next(), Some(1));
+            let expected = line!() + 1;
+            let (message, line) = panic_of(|| _ = iter.next());
+            assert!(message.contains("runs async tasks"), "{message}");
+            assert_eq!(line, expected);
+        });
+    }
+}
+
+#[test]
+fn without_a_runtime_it_says_so_at_the_callers_line() {
+    let expected = line!() + 1;
+    let (message, line) = panic_of(|| drop(aiter_to_iter(stream::iter(0..3))));
+    assert!(
+        message.contains("runtime") || message.contains("reactor"),
+        "{message}"
+    );
+    assert_eq!(line, expected);
+}
+
+/// Ready `left` times, and counts its polls.
+struct Counted {
+    left: u32,
+    polls: Arc<Mutex<u32>>,
+}
+impl Stream for Counted {
+    type Item = ();
+    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<()>> {
+        *self.polls.lock().unwrap() += 1;
+        self.left = self.left.saturating_sub(1);
+        Poll::Ready(Some(()).filter(|()| self.left > 0))
+    }
+}
+
+#[test]
+fn a_ready_item_is_one_poll_and_nothing_is_pulled_ahead() {
+    let runtime = current_thread();
+    let polls = Arc::new(Mutex::new(0));
+    let mut iter = aiter_to_iter_on(
+        &runtime,
+        Counted {
+            left: 1000,
+            polls: polls.clone(),
+        },
+    );
+    assert_eq!(*polls.lock().unwrap(), 0);
+    for n in 1..500 {
+        iter.next();
+        assert_eq!(*polls.lock().unwrap(), n);
+    }
+}

@@ -1,0 +1,218 @@
+//! Servers as streams of connections.
+#![cfg(unix)]
+mod common;
+use aiter_tokio::net::{tcp_server, unix_server};
+use common::{both, within};
+use futures_lite::StreamExt;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::{
+    io::{ErrorKind, Read, Write},
+    net::TcpStream as Client,
+    os::unix::net::UnixStream as UnixClient,
+    path::PathBuf,
+};
+use tokio::io::AsyncWriteExt;
+
+fn path(name: &str) -> PathBuf {
+    std::env::temp_dir().join(format!("aiter-tokio-{}-{name}.sock", std::process::id()))
+}
+
+#[test]
+fn connections_come_as_a_stream() {
+    for runtime in both() {
+        runtime.block_on(async {
+            let (server, mut connections) = tcp_server("127.0.0.1:0").await.unwrap();
+            assert_ne!(server.local_addr().port(), 0);
+            for _ in 0..3 {
+                let mut client = Client::connect(server.local_addr()).unwrap();
+                let mut connection = within(connections.next()).await.unwrap().unwrap();
+                connection.write_all(b"hello").await.unwrap();
+                drop(connection);
+                let mut text = String::new();
+                client.read_to_string(&mut text).unwrap();
+                assert_eq!(text, "hello");
+            }
+        });
+    }
+}
+
+#[test]
+fn stop_from_another_thread_wakes_the_stream_and_closes_the_listener() {
+    for runtime in both() {
+        runtime.block_on(async {
+            let (server, mut connections) = tcp_server("127.0.0.1:0").await.unwrap();
+            let handle = server.clone();
+            let (waiting, waits) = std::sync::mpsc::channel();
+            let thread = std::thread::spawn(move || {
+                waits.recv().unwrap();
+                handle.stop();
+            });
+            assert!(
+                futures_lite::future::poll_once(connections.next())
+                    .await
+                    .is_none()
+            );
+            waiting.send(()).unwrap();
+            assert!(within(connections.next()).await.is_none());
+            thread.join().unwrap();
+            assert!(server.is_stopped());
+            assert_eq!(
+                Client::connect(server.local_addr()).unwrap_err().kind(),
+                ErrorKind::ConnectionRefused
+            );
+        });
+    }
+}
+
+#[test]
+fn who_had_connected_before_stop_is_served() {
+    for runtime in both() {
+        runtime.block_on(async {
+            let (server, mut connections) = tcp_server("127.0.0.1:0").await.unwrap();
+            let clients: Vec<_> = (0..20)
+                .map(|_| Client::connect(server.local_addr()).unwrap())
+                .collect();
+            server.stop();
+            for mut client in clients {
+                let mut connection = within(connections.next()).await.unwrap().unwrap();
+                connection.write_all(b"x").await.unwrap();
+                client.read_exact(&mut [0]).unwrap();
+            }
+            assert!(within(connections.next()).await.is_none());
+        });
+    }
+}
+
+#[test]
+fn dropping_the_stream_closes_the_listener() {
+    for runtime in both() {
+        runtime.block_on(async {
+            let (server, connections) = tcp_server("127.0.0.1:0").await.unwrap();
+            drop(connections);
+            assert_eq!(
+                Client::connect(server.local_addr()).unwrap_err().kind(),
+                ErrorKind::ConnectionRefused
+            );
+        });
+    }
+}
+
+#[test]
+fn an_address_in_use_or_malformed_is_an_error() {
+    for runtime in both() {
+        runtime.block_on(async {
+            let (server, _connections) = tcp_server("127.0.0.1:0").await.unwrap();
+            assert_eq!(
+                tcp_server(server.local_addr()).await.unwrap_err().kind(),
+                ErrorKind::AddrInUse
+            );
+            assert_eq!(
+                tcp_server("nonsense").await.unwrap_err().kind(),
+                ErrorKind::InvalidInput
+            );
+        });
+    }
+}
+
+#[test]
+fn a_unix_server_serves_and_removes_its_file() {
+    for (n, runtime) in both().into_iter().enumerate() {
+        runtime.block_on(async {
+            let path = path(&format!("serves-{n}"));
+            let (server, mut connections) = unix_server(&path).await.unwrap();
+            assert_eq!(server.local_addr().as_pathname(), Some(&*path));
+            let mut client = UnixClient::connect(&path).unwrap();
+            client.write_all(b"x").unwrap();
+            let _connection = within(connections.next()).await.unwrap().unwrap();
+            let _late = UnixClient::connect(&path).unwrap();
+            server.stop();
+            assert!(within(connections.next()).await.unwrap().is_ok());
+            assert!(within(connections.next()).await.is_none());
+            assert!(!path.exists());
+
+            let (_server, connections) = unix_server(&path).await.unwrap();
+            drop(connections);
+            assert!(!path.exists());
+        });
+    }
+}
+
+#[test]
+fn a_unix_server_never_removes_a_file_it_has_not_made() {
+    for (n, runtime) in both().into_iter().enumerate() {
+        runtime.block_on(async {
+            let path = path(&format!("foreign-{n}"));
+            // A socket left behind by a server that is gone, as std does not remove it.
+            drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+            let error = unix_server(&path).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::AddrInUse);
+            assert!(
+                error.to_string().contains(path.to_str().unwrap()),
+                "{error}"
+            );
+            assert!(path.exists());
+            std::fs::remove_file(&path).unwrap();
+
+            let (_server, connections) = unix_server(&path).await.unwrap();
+            std::fs::remove_file(&path).unwrap();
+            std::fs::write(&path, "somebody else's").unwrap();
+            drop(connections);
+            assert!(path.exists());
+            std::fs::remove_file(&path).unwrap();
+
+            let nowhere = path.join("no/such/directory");
+            assert_eq!(
+                unix_server(&nowhere).await.unwrap_err().kind(),
+                ErrorKind::NotFound
+            );
+        });
+    }
+}
+
+/// Accept errors are real here: the process may open no more files. It is a process of its own, as the limit is one.
+#[test]
+fn out_of_file_descriptors_is_reported_with_pauses_and_the_server_lives_on() {
+    let child = std::process::Command::new(std::env::current_exe().unwrap())
+        .args([
+            "--exact",
+            "in_a_process_of_its_own",
+            "--ignored",
+            "--nocapture",
+        ])
+        .output()
+        .unwrap();
+    let output = String::from_utf8_lossy(&child.stdout) + String::from_utf8_lossy(&child.stderr);
+    assert!(
+        child.status.success() && output.contains("1 passed"),
+        "{output}"
+    );
+}
+
+#[test]
+#[ignore = "lowers the limits of its process: run by the test before it"]
+fn in_a_process_of_its_own() {
+    for runtime in both() {
+        let before = getrlimit(Resource::Nofile);
+        let limit = |current| Rlimit { current, ..before };
+        runtime.block_on(async {
+            let (server, mut connections) = tcp_server("127.0.0.1:0").await.unwrap();
+            let mut first = Client::connect(server.local_addr()).unwrap();
+            let _first = within(connections.next()).await.unwrap().unwrap();
+            let mut second = Client::connect(server.local_addr()).unwrap();
+            // No descriptor above those in use.
+            setrlimit(Resource::Nofile, limit(Some(3))).unwrap();
+            let start = std::time::Instant::now();
+            for _ in 0..6 {
+                let error = within(connections.next()).await.unwrap().unwrap_err();
+                assert_eq!(error.raw_os_error(), Some(24), "{error}");
+            }
+            // 5 + 10 + 20 + 40 + 80 ms lie between the six reports.
+            assert!(start.elapsed().as_millis() >= 155, "{:?}", start.elapsed());
+            setrlimit(Resource::Nofile, before).unwrap();
+            let mut connection = within(connections.next()).await.unwrap().unwrap();
+            connection.write_all(b"x").await.unwrap();
+            second.read_exact(&mut [0]).unwrap();
+            first.write_all(b"x").unwrap();
+        });
+    }
+}
