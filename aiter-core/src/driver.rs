@@ -304,10 +304,10 @@ mod models {
 
     #[test]
     fn loom_room_is_never_missed() {
-        model(|| {
-            let (mut items, driver) = preload(1, iter_to_aiter(0..3));
+        large_model(|| {
+            let (mut items, driver) = preload(1, iter_to_aiter(0..2));
             let driving = thread::spawn(move || block_on(driver));
-            for n in 0..3 {
+            for n in 0..2 {
                 let next = core::future::poll_fn(|cx| Pin::new(&mut items).poll_next(cx));
                 assert_eq!(block_on(next), Some(n));
             }

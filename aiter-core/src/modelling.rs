@@ -6,12 +6,24 @@ use core::{
     task::{Context, Poll, Waker},
 };
 use futures_core::Stream;
-use loom::sync::{Condvar, Mutex};
+use loom::sync::Notify;
 
 /// Checks every interleaving with up to three preemptions, or `LOOM_MAX_PREEMPTIONS`.
 pub(crate) fn model(f: impl Fn() + Send + Sync + 'static) {
+    check(loom::model::Builder::new().preemption_bound.unwrap_or(3), f);
+}
+
+/// The same for what has too many: one preemption less than `LOOM_MAX_PREEMPTIONS`, one by default.
+pub(crate) fn large_model(f: impl Fn() + Send + Sync + 'static) {
+    let bound = loom::model::Builder::new()
+        .preemption_bound
+        .map_or(1, |bound| bound.saturating_sub(1));
+    check(bound, f);
+}
+
+fn check(bound: usize, f: impl Fn() + Send + Sync + 'static) {
     let mut builder = loom::model::Builder::new();
-    builder.preemption_bound.get_or_insert(3);
+    builder.preemption_bound = Some(bound);
     builder.check(f);
 }
 
@@ -36,8 +48,7 @@ pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     }
 }
 
-/// Loom's `park` forgets an `unpark` that comes before it.
-struct Woken(Mutex<bool>, Condvar);
+struct Woken(Notify);
 
 impl Wake for Woken {
     fn wake(self: Arc<Self>) {
@@ -45,22 +56,17 @@ impl Wake for Woken {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        *self.0.lock().unwrap() = true;
-        self.1.notify_one();
+        self.0.notify();
     }
 }
 
 impl Woken {
     fn new() -> Arc<Self> {
-        Arc::new(Self(Mutex::new(false), Condvar::new()))
+        Arc::new(Self(Notify::new()))
     }
 
     fn wait(&self) {
-        let mut woken = self.0.lock().unwrap();
-        while !*woken {
-            woken = self.1.wait(woken).unwrap();
-        }
-        *woken = false;
+        self.0.wait();
     }
 }
 

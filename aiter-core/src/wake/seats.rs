@@ -265,7 +265,7 @@ impl Seats {
         // Ordering: the Acquires of `claims`, of the bits and of the positions keep this load first and the next last.
         let claims = self.claims.load(Acquire);
         let mut slowest: Option<(SeatRef, usize)> = None;
-        self.each(|at, position, _| {
+        self.each(|at, position| {
             if !ptr::eq(at.seat, me.seat)
                 && slowest.is_none_or(|(_, least)| (position.wrapping_sub(least) as isize) < 0)
             {
@@ -279,22 +279,22 @@ impl Seats {
         }
     }
 
-    /// Looks at each reader's seat, position and skipped slots.
-    pub(crate) fn each(&self, mut look: impl FnMut(SeatRef, usize, usize)) {
+    /// Looks at each reader's seat and position.
+    pub(crate) fn each(&self, mut look: impl FnMut(SeatRef, usize)) {
         for (row, seats) in self.rows() {
             // Ordering: Acquire pairs with the Release in `vacate`: who misses a reader that changed its seat sees the
             // claim of the new one.
             for index in bits(row.used.load(Acquire) & !row.left.load(Acquire)) {
                 let seat = &seats[index];
                 // Ordering: Acquire pairs with the Release in `step`.
-                let position = seat.position.load(Acquire);
-                look(
-                    SeatRef { row, seat, index },
-                    position,
-                    seat.skipped.load(Relaxed),
-                );
+                look(SeatRef { row, seat, index }, seat.position.load(Acquire));
             }
         }
+    }
+
+    /// How many slots without an item the reader of a seat has passed.
+    pub(crate) fn skipped(&self, at: SeatRef) -> usize {
+        self.seat(at).skipped.load(Relaxed)
     }
 
     /// Leaves the waker in the reader's seat; the caller then marks the slot it waits for, and looks at it again.
