@@ -190,14 +190,16 @@ impl<T> List<T> {
     /// Nobody else can reach the block, and it holds no items.
     unsafe fn recycle(&self, block: NonNull<Block<T>>) {
         // Ordering: Release pairs with the Acquire in `fresh_block`.
-        if self
-            .spare
-            .compare_exchange(ptr::null_mut(), block.as_ptr(), Release, Relaxed)
-            .is_err()
+        if self.spare.load(Relaxed).is_null()
+            && self
+                .spare
+                .compare_exchange(ptr::null_mut(), block.as_ptr(), Release, Relaxed)
+                .is_ok()
         {
-            // SAFETY: by the contract.
-            unsafe { Block::free(block) };
+            return;
         }
+        // SAFETY: by the contract.
+        unsafe { Block::free(block) };
     }
 
     /// Frees the retired blocks before `head` that no writer can be in: those whose `observed` has been passed.

@@ -67,8 +67,7 @@ impl<T> Reader<T> {
             unsafe { self.cursor.take() }
         } else {
             // SAFETY: before `end`. That this reader has passed the item is said below, after the clone.
-            let item = unsafe { self.cursor.pass() };
-            self.list.clone_item(item)
+            self.list.clone_item(unsafe { self.cursor.pass() })
         };
         self.list.seats.step(self.seat, self.cursor.position());
         Look::Item(item)
