@@ -226,6 +226,25 @@ mod tests {
     }
 
     #[test]
+    fn an_item_that_panics_in_drop_does_not_strand_the_driver() {
+        struct Bomb;
+        impl Drop for Bomb {
+            fn drop(&mut self) {
+                panic!("dropped");
+            }
+        }
+        let (source, remote) = source([Item(Bomb), Pending]);
+        let (items, driver) = active(source);
+        let mut driver = pin!(driver);
+        let (wakes, waker) = Wakes::new();
+        assert!(drive(driver.as_mut(), &waker).is_pending());
+        assert_eq!(panic_of(|| drop(items)), "dropped");
+        assert_eq!(wakes.count(), 1);
+        assert!(drive(driver, &waker).is_ready());
+        assert!(remote.is_dropped());
+    }
+
+    #[test]
     fn a_dropped_driver_ends_the_aiter_after_what_was_pulled() {
         let (source, remote) = source([Item(1), Pending]);
         let (mut items, driver) = preload(3, source);

@@ -6,7 +6,11 @@ use super::{
     block::Found,
     cursor::{Cursor, Place},
 };
-use crate::sync::{AtomicUsize, Ordering::*, UnsafeCell};
+use crate::{
+    driver::Demand,
+    sync::{AtomicUsize, Ordering::*, UnsafeCell},
+    wake::alarm::Alarm,
+};
 
 /// There is a reader.
 const NONE: usize = 0;
@@ -46,6 +50,16 @@ impl<T> Orphan<T> {
 impl<T> List<T> {
     /// The last reader leaves its place to the list.
     pub(super) fn adopt(&self, place: Place<T>) {
+        /// Tells the driver in the end, also when the drop of an item panics.
+        struct Tell<'a>(Option<&'a Alarm<Demand>>);
+        impl Drop for Tell<'_> {
+            fn drop(&mut self) {
+                if let Some(driver) = self.0 {
+                    driver.wake();
+                }
+            }
+        }
+        let _tell = Tell(self.driver.as_ref());
         // Ordering: any: writers learn of it from the slots that are awaited below.
         self.orphan.state.store(RUNNING, Release);
         Run {
@@ -53,9 +67,6 @@ impl<T> List<T> {
             cursor: Cursor::resume(place),
         }
         .run();
-        if let Some(driver) = &self.driver {
-            driver.wake();
-        }
     }
 
     /// Drops what became ready at the orphaned place, if there is one.

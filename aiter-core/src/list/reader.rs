@@ -215,14 +215,13 @@ impl<T> Reader<T> {
     fn leave(&mut self) {
         // Ordering: Release for what this reader read and moved; Acquire so that the last one takes over all others'.
         if self.list.readers.fetch_sub(1, AcqRel) == 1 {
-            self.list.seats.leave(self.seat);
             self.list.adopt(self.cursor.park());
         } else {
             // SAFETY: another reader is there. It is not behind: then the chain from it on is kept, and this is no
             // more than a count taken from a block.
             unsafe { self.cursor.leave(&self.list) };
-            self.list.seats.leave(self.seat);
         }
+        self.list.seats.leave(self.seat);
     }
 }
 
