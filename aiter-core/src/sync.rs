@@ -48,6 +48,31 @@ mod cell {
     }
 }
 
+/// Tells loom when memory that is freed by hand is used, and when it is given back: it reports a use that does not happen
+/// before. Outside models it is nothing.
+pub(crate) struct Lifetime(#[cfg(aiter_loom)] UnsafeCell<()>);
+
+impl Lifetime {
+    pub(crate) fn new() -> Self {
+        Self(
+            #[cfg(aiter_loom)]
+            UnsafeCell::new(()),
+        )
+    }
+
+    #[inline(always)]
+    pub(crate) fn used(&self) {
+        #[cfg(aiter_loom)]
+        self.0.with(|_| ());
+    }
+
+    #[inline(always)]
+    pub(crate) fn over(&self) {
+        #[cfg(aiter_loom)]
+        self.0.with_mut(|_| ());
+    }
+}
+
 #[cfg(not(aiter_loom))]
 pub(crate) use cell::UnsafeCell;
 pub(crate) use core::sync::atomic::Ordering;

@@ -8,7 +8,7 @@
 //! slot was awaited; each awaited bit by readers, which learn likewise whether the slot was ready. Of the two, one comes
 //! first, so either the writer knows of the sleeper or the sleeper of the item.
 
-use crate::sync::{AtomicPtr, AtomicUsize, Ordering::*, UnsafeCell};
+use crate::sync::{AtomicPtr, AtomicUsize, Lifetime, Ordering::*, UnsafeCell};
 use alloc::boxed::Box;
 use core::{
     mem::MaybeUninit,
@@ -74,6 +74,7 @@ pub(super) struct Head<T> {
     pub(super) prev: AtomicPtr<Head<T>>,
     /// The tail as it was after the tail block moved on from here: writers with slots from there on never come here.
     pub(super) observed: AtomicUsize,
+    pub(super) lifetime: Lifetime,
 }
 
 #[repr(C)]
@@ -113,6 +114,7 @@ impl<T> Head<T> {
             next: AtomicPtr::new(ptr::null_mut()),
             prev: AtomicPtr::new(prev),
             observed: AtomicUsize::new(UNOBSERVED),
+            lifetime: Lifetime::new(),
         }
     }
 

@@ -54,7 +54,9 @@ impl<T> Cursor<T> {
 
     fn head(&self) -> &Head<T> {
         // SAFETY: the cursor is counted in the block's `refs`.
-        unsafe { self.block.as_ref() }
+        let head = unsafe { self.block.as_ref() };
+        head.lifetime.used();
+        head
     }
 
     /// The block, which has slots: to be called with `at` below `SLOTS`, where the root's cursors never are.

@@ -123,6 +123,7 @@ impl<T> List<T> {
         loop {
             // SAFETY: reserved before `tail_block` was read, so `observed` keeps the block (see `reclaim`).
             let head = unsafe { &*at };
+            head.lifetime.used();
             let slot = distance(head.start, position);
             if slot < 0 {
                 at = head.prev.load(Relaxed);
@@ -189,6 +190,8 @@ impl<T> List<T> {
     /// # Safety
     /// Nobody else can reach the block, and it holds no items.
     unsafe fn recycle(&self, block: NonNull<Block<T>>) {
+        // SAFETY: by the contract.
+        unsafe { block.cast::<Head<T>>().as_ref() }.lifetime.over();
         // Ordering: Release pairs with the Acquire in `fresh_block`.
         if self.spare.load(Relaxed).is_null()
             && self
