@@ -514,7 +514,11 @@ impl<'a> Pair<'a> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 4 * ProptestConfig::default().cases,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn the_list_does_as_its_model(steps in steps(), pushers_first in any::<bool>()) {
