@@ -329,11 +329,16 @@ impl<'a, T> Peek<'a, T> {
                 match unsafe { self.block.as_ref() }.next() {
                     Next::None => return Found::Empty,
                     Next::Ended => return Found::Ended,
-                    Next::Block(next) => (self.block, self.at) = (next.cast(), 0),
+                    Next::Block(next) => {
+                        (self.block, self.at, self.end) = (next.cast(), 0, 0);
+                    }
                 }
             }
             match self.block().find(self.at) {
-                Found::Gone => self.at += 1,
+                Found::Gone => {
+                    self.at += 1;
+                    self.end = self.at;
+                }
                 Found::Items(end) => {
                     self.end = end;
                     return Found::Items(end);

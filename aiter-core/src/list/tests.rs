@@ -300,6 +300,41 @@ fn a_batch_that_is_cut_short_leaves_no_gap() {
 }
 
 #[test]
+fn a_reader_that_left_ahead_of_another_leaves_it_the_items() {
+    let counts = Counts::default();
+    let (writer, mut reader) = list();
+    let mut fork = reader.fork();
+    counts.push(&writer, 0..3);
+    drop(reader.next());
+    drop(take_all(&mut fork));
+    assert_eq!(counts.clones.load(Relaxed), 3);
+    drop(fork);
+    for left in [1, 0] {
+        drop(reader.next());
+        assert_eq!(counts.live(), left);
+    }
+    assert_eq!(counts.clones.load(Relaxed), 3);
+}
+
+#[test]
+fn a_look_ahead_that_found_nothing_finds_nothing_again() {
+    for before in 0..SLOTS + 1 {
+        let (writer, reader) = list();
+        (0..before).for_each(|n| writer.push(n).unwrap());
+        let mut peek = reader.peek();
+        assert_eq!(peek.by_ref().take(before).count(), before);
+        // Passes over slots without an item, and into the next block.
+        writer.push_batch(2, &mut core::iter::empty()).unwrap();
+        for _ in 0..2 {
+            assert_eq!(peek.next(), None);
+            assert_eq!(peek.clone().count(), 0);
+        }
+        writer.push(before).unwrap();
+        assert!(peek.eq(&[before]));
+    }
+}
+
+#[test]
 fn statistics_count_items() {
     let (writer, mut fast) = list();
     let mut slow = fast.fork();
