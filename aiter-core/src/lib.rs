@@ -1,4 +1,59 @@
-//! Patterns for asynchronous iterators: push, fork, share, gate, preload, join and map any [`Stream`].
+//! Patterns for asynchronous iterators: push, fork, share, preload, join and map any [`Stream`].
+//!
+//! An *aiter* is anything that implements [`Stream`]. Everything here takes one, returns one (or both), or feeds one, so it
+//! works with `futures`, `futures-lite` and `tokio-stream` as it is. No runtime is needed: what has to run beside the consumer
+//! comes as a [`Driver`], a future for any executor. `aiter-tokio`, `aiter-smol` and `aiter-async-std` spawn it for you.
+//!
+//! ```
+//! use aiter_core::{AiterExt, push_aiter};
+//! use futures_lite::{StreamExt, future::block_on};
+//!
+//! let (pusher, words) = push_aiter();
+//! std::thread::spawn(move || pusher.push_all(["three", "short", "words"]));
+//! let lengths = words.map_workers_ordered(2, |word| async move { word.len() });
+//! assert_eq!(block_on(lengths.collect::<Vec<_>>()), [5, 5, 5]);
+//! ```
+//!
+//! # What is here
+//!
+//! | to | take |
+//! |---|---|
+//! | **push** items in from anywhere, and read them as a stream | [`push_aiter`], [`push_aiter_with`] |
+//! | let **several readers** see each of them | [`PushAiter::fork`], [`Pusher::subscribe`] |
+//! | let several tasks **share** a stream, each item going to one of them | [`sharable_aiter`] |
+//! | **end** a stream from outside | [`stoppable_aiter`] |
+//! | **drive** a stream while its consumer is busy elsewhere | [`active`], as fast as it yields; [`preload`], up to `n` items ahead |
+//! | **join** many streams into one, or walk them side by side | [`join_aiters`], [`azip`] |
+//! | **map** items | [`map_aiter`]; [`map_async`], one future at a time; [`map_workers`] and [`map_workers_ordered`], many at once |
+//! | filter and flatten | [`map_filter_aiter`], [`flatten_aiter`] |
+//! | make a stream of an iterator | [`iter_to_aiter`] |
+//!
+//! [`AiterExt`] has those that take a stream as methods of every stream.
+//!
+//! # What holds everywhere
+//!
+//! - **Cancel safety**: a future that waits for the next item may be dropped at any point; no item is lost, repeated or
+//!   reordered by it, and nobody else who waits is stranded.
+//! - **Progress**: no operation blocks a thread, waits for another one, or wakes itself in a loop until another one goes on; what is
+//!   lock-free and what is wait-free is said at each.
+//! - **Bad input** has a clear answer: a count of 0 that makes no sense panics at the caller's line. A panic in a closure, a
+//!   source or a waker reaches whoever ran it, and hangs nobody else.
+//!
+//! # Features, and life without `std`
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `std` (default) | what the adapter crates are built on: panics carried from task to task; changes no algorithm |
+//! | `portable-atomic` | atomics and `Arc` of that crate, for targets without compare-and-swap (Cortex-M0, RISC-V without A) |
+//!
+//! Without default features the crate needs `core` and `alloc`, that is a global allocator. With `portable-atomic` the final
+//! binary has to say how to do without compare-and-swap: it depends on `portable-atomic` itself, with the feature `critical-section` and
+//! an implementation of that, or is built with `--cfg portable_atomic_unsafe_assume_single_core`. This crate chooses neither.
+//!
+//! # How it works
+//!
+//! The states, the orderings and the arguments behind them stand in the repository under `docs`, and here in the module
+//! [`design`].
 //!
 //! [`Stream`]: futures_core::Stream
 #![cfg_attr(not(feature = "std"), no_std)]
@@ -16,6 +71,8 @@ mod active;
 #[doc(hidden)]
 pub mod adapter;
 mod azip;
+#[cfg(all(doc, not(doctest)))]
+pub mod design;
 mod driver;
 mod ext;
 mod flatten_aiter;

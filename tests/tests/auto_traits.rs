@@ -212,3 +212,46 @@ fn drivers() {
         Preloaded<Pinned> => "Send + Sync + Unpin";
     }
 }
+
+/// Where the payload of a panic may stand among the items there is no `Sync`: it has none.
+#[test]
+fn adapters() {
+    use aiter_tokio::{
+        ActiveAiter, BlockingIter, JoinTasks, MapTasks, OnTokio, PreloadAiter, net::Connections,
+        net::Server, net::Tcp,
+    };
+    type Join<A, B> = JoinTasks<Gives<A, Gives<Shared, B>>, OnTokio>;
+    table! {
+        ActiveAiter<Shared> => "Send + Sync + Unpin";
+        ActiveAiter<Sent> => "Send + Unpin";
+        ActiveAiter<Pinned> => "Send + Sync + Unpin";
+
+        PreloadAiter<Shared> => "Send + Unpin";
+        PreloadAiter<Sent> => "Send + Unpin";
+        PreloadAiter<Pinned> => "Send + Unpin";
+
+        MapTasks<Shared> => "Send + Unpin";
+        MapTasks<Sent> => "Send + Unpin";
+        MapTasks<Pinned> => "Send + Unpin";
+
+        Join<Shared, Shared> => "Send + Unpin";
+        Join<Shared, Sent> => "Send + Unpin";
+        Join<Local, Shared> => "Unpin";
+        Join<Pinned, Shared> => "Send";
+
+        BlockingIter<Gives<Shared, Local>> => "Send + Sync + Unpin";
+        BlockingIter<Gives<Local, Shared>> => "Unpin";
+        BlockingIter<Gives<Pinned, Shared>> => "Send + Sync + Unpin";
+
+        Server<std::net::SocketAddr> => "Send + Sync + Unpin";
+        Connections<Tcp> => "Send + Sync + Unpin";
+        Connections<aiter_smol::net::Tcp> => "Send + Sync + Unpin";
+        Connections<aiter_async_std::net::Tcp> => "Send + Sync + Unpin";
+    }
+    #[cfg(unix)]
+    table! {
+        Connections<aiter_tokio::net::Unix> => "Send + Sync + Unpin";
+        Connections<aiter_smol::net::Unix> => "Send + Sync + Unpin";
+        Connections<aiter_async_std::net::Unix> => "Send + Sync + Unpin";
+    }
+}

@@ -3,16 +3,25 @@ use lexopt::{Arg, Parser, ValueExt};
 use std::{num::NonZero, thread::available_parallelism};
 
 const USAGE: &str =
-    "usage: line_server [--listen ADDR | [--connections N] [--lines N]] [--workers N]";
+    "usage: line_server [--listen HOST:PORT | [--connections N] [--lines N]] [--workers N]";
 
 pub(crate) const HELP: &str = "\
-usage: line_server [--listen ADDR | [--connections N] [--lines N]] [--workers N]
+usage: line_server [--listen HOST:PORT | [--connections N] [--lines N]] [--workers N]
 
-  --listen ADDR     serve any client, until one sends `quit`
-  --connections N   without --listen: clients that connect (100)
-  --lines N         without --listen: lines that each client sends (1000)
-  --workers N       tasks that answer lines (one a core)
-  --help            print this";
+A server on TCP that echoes lines. Without --listen it drives itself with clients of its own, looks at each line
+that comes back, and measures.
+
+  --listen HOST:PORT  serve any client (`nc HOST PORT`); port 0 takes a free one
+  --connections N     without --listen: clients that connect (100)
+  --lines N           without --listen: lines that each client sends (1000)
+  --workers N         tasks that answer lines (one a core)
+  --help              print this
+
+What a client sends comes back, line by line, but for
+  wait                comes back after five seconds
+  (an empty line)     closes the connection
+  quit                comes back, and shuts the server down once all that was received is answered
+A line over 64 KiB is an error, and closes the connection.";
 
 pub(crate) struct Arguments {
     pub(crate) mode: Mode,

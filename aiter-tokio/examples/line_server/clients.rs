@@ -1,7 +1,7 @@
 //! Clients that drive the server and look at what comes back.
 use crate::server::Tally;
 use hdrhistogram::Histogram;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{HumanCount, ProgressBar, ProgressState, ProgressStyle};
 use std::{
     collections::VecDeque,
     fmt::Write,
@@ -34,10 +34,16 @@ pub(crate) async fn drive(
     lines: usize,
 ) -> Result<Measured, String> {
     let style = ProgressStyle::with_template(
-        "{wide_bar} {human_pos}/{human_len} lines, {per_sec}, {eta} left",
+        "{wide_bar} {human_pos}/{human_len} lines, {rate}/s, {eta} left",
     );
-    let progress = ProgressBar::new(connections as u64 * lines as u64)
-        .with_style(style.expect("a valid template"));
+    let style = style.expect("a valid template").with_key(
+        "rate",
+        |state: &ProgressState, text: &mut dyn Write| {
+            let _ = write!(text, "{}", HumanCount(state.per_sec() as u64));
+        },
+    );
+    let progress =
+        ProgressBar::new((connections as u64).saturating_mul(lines as u64)).with_style(style);
     let start = Instant::now();
     let mut clients = JoinSet::new();
     for number in 0..connections {
@@ -124,7 +130,7 @@ impl Measured {
         let at = |quantile| Duration::from_nanos(self.latency.value_at_quantile(quantile));
         format!(
             "\
-{lines} lines came back intact and in order: {} connections of {} lines, {workers} workers
+{lines} lines came back intact and in order (connections: {}, lines of each: {}, workers: {workers})
 
 lines per second          {per_second:>10.0}
 latency      p50          {:>10.1?}

@@ -12,6 +12,7 @@ use aiter_tokio::{
 use futures_lite::StreamExt;
 use std::{
     fmt,
+    io::ErrorKind,
     net::SocketAddr,
     sync::{
         Arc,
@@ -46,8 +47,13 @@ pub(crate) async fn start(
     workers: usize,
 ) -> Result<(Control, impl Future<Output = ()> + Send), String> {
     let bound = tcp_server(address).await;
-    let (server, connections) =
-        bound.map_err(|error| format!("cannot listen on {address}: {error}"))?;
+    let (server, connections) = bound.map_err(|error| {
+        let hint = match error.kind() {
+            ErrorKind::InvalidInput => "; an address is HOST:PORT, such as 127.0.0.1:7000",
+            _ => "",
+        };
+        format!("cannot listen on `{address}`: {error}{hint}")
+    })?;
     let (quit, quitting) = watch::channel(false);
     let tally = Arc::new(Tally::default());
     let control = Control {

@@ -1,0 +1,16 @@
+//! How the parts work, and why they do: the files of `docs`, for reading only.
+//!
+//! Links from one file to another lead somewhere in the repository only; here each file is a module.
+#![allow(rustdoc::invalid_rust_codeblocks, reason = "pictures in plain text")]
+
+#[doc = include_str!("../docs/DESIGN.md")]
+pub mod overview {}
+
+#[doc = include_str!("../docs/design/list.md")]
+pub mod list {}
+
+#[doc = include_str!("../docs/design/set.md")]
+pub mod set {}
+
+#[doc = include_str!("../docs/design/share.md")]
+pub mod share {}

@@ -1,0 +1,178 @@
+//! One suite for the adapters: what their crates add to the core does the same on every runtime.
+#![allow(missing_docs, reason = "a test program")]
+
+use futures_lite::{
+    FutureExt,
+    stream::{self, Stream, StreamExt},
+};
+use std::{future::Future, panic::AssertUnwindSafe, pin::Pin, time::Duration};
+
+/// No wait takes this long unless it would take for ever.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+type Items = Pin<Box<dyn Stream<Item = u32> + Send>>;
+
+mod tokio_runtime {
+    use std::{future::Future, sync::LazyLock, time::Duration};
+    use tokio::runtime::{EnterGuard, Runtime};
+
+    // One for all calls: tasks outlive each.
+    static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
+
+    pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
+        RUNTIME.block_on(future)
+    }
+
+    /// What a thread needs to use the runtime without waiting for it.
+    pub(crate) fn enter() -> EnterGuard<'static> {
+        RUNTIME.enter()
+    }
+
+    pub(crate) async fn sleep(time: Duration) {
+        tokio::time::sleep(time).await;
+    }
+}
+
+mod smol_runtime {
+    use std::time::Duration;
+
+    pub(crate) use smol::block_on;
+
+    pub(crate) fn enter() {}
+
+    pub(crate) async fn sleep(time: Duration) {
+        smol::Timer::after(time).await;
+    }
+}
+
+mod async_std_runtime {
+    pub(crate) use async_std::task::{block_on, sleep};
+
+    pub(crate) fn enter() {}
+}
+
+/// `name: adapter on runtime;` makes a module of that name with every test.
+macro_rules! suite {
+    ($($name:ident: $adapter:ident on $runtime:ident;)*) => {$(
+        mod $name {
+            use super::{$runtime as runtime, *};
+            use $adapter::{
+                active_aiter, aiter_to_iter, join_aiters, join_aiters_buffered, map_workers, net::tcp_server, preload_aiter,
+            };
+
+            /// All that take a stream and yield its items in tasks.
+            const ADAPTERS: [fn(Items) -> Items; 5] = [
+                |s| Box::pin(active_aiter(s)),
+                |s| Box::pin(preload_aiter(5, s)),
+                |s| Box::pin(join_aiters(stream::once(s))),
+                |s| Box::pin(join_aiters_buffered(5, stream::once(s))),
+                |s| Box::pin(map_workers(1, |item| async move { item }, s)),
+            ];
+
+            /// Fails the test if the future takes as long as only one can that never ends.
+            fn block_on<F: Future>(future: F) -> F::Output {
+                let deadline = async {
+                    runtime::sleep(DEADLINE).await;
+                    panic!("nothing happened in time")
+                };
+                runtime::block_on(future.or(deadline))
+            }
+
+            #[test]
+            fn items_come_in_order_then_the_end() {
+                for adapter in ADAPTERS {
+                    block_on(async {
+                        let items = adapter(Box::pin(stream::iter(0..1000)));
+                        assert!(items.collect::<Vec<_>>().await.into_iter().eq(0..1000));
+                        assert_eq!(adapter(Box::pin(stream::empty())).next().await, None);
+                    });
+                }
+            }
+
+            #[test]
+            fn a_panic_comes_out_after_the_items_before_it() {
+                for adapter in ADAPTERS {
+                    block_on(async {
+                        let panics = stream::once_future(async { panic!("broken source") });
+                        let mut items = adapter(Box::pin(stream::iter(0..10).chain(panics)));
+                        for n in 0..10 {
+                            assert_eq!(items.next().await, Some(n));
+                        }
+                        let panic = AssertUnwindSafe(items.next()).catch_unwind().await.unwrap_err();
+                        assert_eq!(panic.downcast_ref(), Some(&"broken source"));
+                        assert_eq!(items.next().await, None);
+                    });
+                }
+            }
+
+            #[test]
+            fn dropping_the_stream_drops_a_pending_source() {
+                for adapter in ADAPTERS {
+                    block_on(async {
+                        let (held, dropped) = $adapter::push_aiter::<()>();
+                        let source = stream::once(0).chain(stream::pending()).map(move |n| {
+                            let _ = &held;
+                            n
+                        });
+                        let mut items = adapter(Box::pin(source));
+                        assert_eq!(items.next().await, Some(0));
+                        drop(items);
+                        assert_eq!(dropped.count().await, 0);
+                    });
+                }
+            }
+
+            #[test]
+            fn timers_work_in_a_blocking_iterator() {
+                let _entered = runtime::enter();
+                let ticks = stream::iter(0..5).then(|n| async move {
+                    runtime::sleep(Duration::from_millis(1)).await;
+                    n
+                });
+                assert!(aiter_to_iter(ticks).eq(0..5));
+            }
+
+            #[test]
+            fn servers_serve_who_comes_and_stop() {
+                block_on(async {
+                    let (server, mut connections) = tcp_server("127.0.0.1:0").await.unwrap();
+                    let pending = futures_lite::future::poll_once(connections.next()).await;
+                    assert!(pending.is_none());
+                    for _ in 0..3 {
+                        let _client = std::net::TcpStream::connect(server.local_addr()).unwrap();
+                        assert!(connections.next().await.unwrap().is_ok());
+                    }
+                    let _late = std::net::TcpStream::connect(server.local_addr()).unwrap();
+                    server.stop();
+                    assert!(connections.next().await.unwrap().is_ok());
+                    assert!(connections.next().await.is_none());
+                    assert!(std::net::TcpStream::connect(server.local_addr()).is_err());
+                });
+            }
+
+            #[test]
+            #[cfg(unix)]
+            fn a_unix_server_removes_its_own_file_only() {
+                use $adapter::net::unix_server;
+                let name = format!(concat!(stringify!($adapter), "-{}.sock"), std::process::id());
+                let path = std::env::temp_dir().join(name);
+                block_on(async {
+                    let (server, mut connections) = unix_server(&path).await.unwrap();
+                    let taken = unix_server(&path).await.unwrap_err();
+                    assert_eq!(taken.kind(), std::io::ErrorKind::AddrInUse);
+                    let _client = std::os::unix::net::UnixStream::connect(&path).unwrap();
+                    assert!(connections.next().await.unwrap().is_ok());
+                    server.stop();
+                    assert!(connections.next().await.is_none());
+                });
+                assert!(!path.exists());
+            }
+        }
+    )*};
+}
+
+suite! {
+    tokio: aiter_tokio on tokio_runtime;
+    smol: aiter_smol on smol_runtime;
+    async_std: aiter_async_std on async_std_runtime;
+}
