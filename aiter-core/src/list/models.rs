@@ -320,6 +320,23 @@ fn loom_two_sleepers_and_two_pushers() {
     });
 }
 
+#[test]
+fn loom_two_readers_that_go_leave_nothing() {
+    large_model(|| {
+        let (writer, mut reader) = list();
+        let mut fork = reader.fork();
+        let counted = Arc::new(0);
+        (0..2).for_each(|_| writer.push(counted.clone()).unwrap());
+        let reading = thread::spawn(move || drop(take(&mut fork, 1)));
+        // Both may have cloned the first item; then it is nobody's to move.
+        drop(take(&mut reader, 1));
+        drop(reader);
+        reading.join().unwrap();
+        assert_eq!(Arc::strong_count(&counted), 1);
+        drop(writer);
+    });
+}
+
 /// Clones are made of an item that no other reader moves meanwhile: the cell says so.
 #[test]
 fn loom_nobody_moves_what_another_clones() {

@@ -48,11 +48,13 @@ impl<T> List<T> {
     pub(super) fn adopt(&self, place: Place<T>) {
         // Ordering: any: writers learn of it from the slots that are awaited below.
         self.orphan.state.store(RUNNING, Release);
-        Run {
+        let run = Run {
             list: self,
             cursor: Cursor::resume(place),
-        }
-        .run();
+        };
+        // SAFETY: this was the last reader, and each says what it moved out before it leaves.
+        unsafe { run.cursor.discard_passed(self) };
+        run.run();
         if let Some(driver) = &self.driver {
             driver.wake();
         }
