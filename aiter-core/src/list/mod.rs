@@ -25,7 +25,7 @@ use crate::{
     sync::{Arc, AtomicPtr, AtomicUsize, Ordering::*},
     wake::{alarm::Alarm, seats::Seats},
 };
-use block::{Block, Head, Next, Position, SLOTS, UNOBSERVED, ahead, distance};
+use block::{Block, FIRST, Head, Next, Position, SLOTS, UNOBSERVED, ahead, distance};
 use core::ptr::{self, NonNull};
 use orphan::Orphan;
 
@@ -76,7 +76,7 @@ pub(crate) fn list<T>() -> (Writer<T>, Reader<T>) {
 /// A list that sounds the alarm when its last reader is gone.
 pub(crate) fn list_for<T>(driver: Option<Alarm<Demand>>) -> (Writer<T>, Reader<T>) {
     let list = Arc::new(List {
-        tail: AtomicUsize::new(0),
+        tail: AtomicUsize::new(FIRST),
         tail_block: AtomicPtr::new(ptr::null_mut()),
         spare: AtomicPtr::new(ptr::null_mut()),
         skipped: AtomicUsize::new(0),
@@ -87,7 +87,7 @@ pub(crate) fn list_for<T>(driver: Option<Alarm<Demand>>) -> (Writer<T>, Reader<T
         orphan: Orphan::new(),
         root: Head::root(),
         driver,
-        seats: Seats::new(),
+        seats: Seats::new(FIRST),
     });
     list.tail_block.store(list.root().as_ptr(), Relaxed);
     (Writer::new(list.clone()), Reader::first(list))
@@ -344,7 +344,7 @@ impl<T> List<T> {
             lags = Some((lag.min(least), lag.max(most)));
         });
         let (waiting, lag) = lags.unwrap_or_default();
-        let pushed = (tail >> 1).wrapping_sub(skipped);
+        let pushed = (tail.wrapping_sub(FIRST) >> 1).wrapping_sub(skipped);
         Statistics {
             pushed,
             taken: pushed.wrapping_sub(waiting),
