@@ -337,6 +337,33 @@ fn loom_two_readers_that_go_leave_nothing() {
     });
 }
 
+#[test]
+fn loom_statistics_while_others_stop_and_subscribe() {
+    model(|| {
+        let (writer, reader) = list();
+        writer.push(0).unwrap();
+        let other = writer.clone();
+        let subscribing = thread::spawn(move || {
+            drop(other.subscribe());
+            other.close();
+        });
+        for _ in 0..2 {
+            let now = writer.statistics();
+            // The subscriber's slot may count as an item until it is known to be none.
+            assert!((1..=2).contains(&now.pushed), "{now:?}");
+            assert!(
+                now.taken <= 2 && now.waiting <= 2 && now.lag <= 2,
+                "{now:?}"
+            );
+        }
+        subscribing.join().unwrap();
+        assert_eq!(
+            (reader.statistics().pushed, reader.statistics().lag),
+            (1, 1)
+        );
+    });
+}
+
 /// Clones are made of an item that no other reader moves meanwhile: the cell says so.
 #[test]
 fn loom_nobody_moves_what_another_clones() {
