@@ -44,6 +44,13 @@ pub(super) const SLOTS: usize = READY * WORDS;
 const READY_MASK: usize = (1 << READY) - 1;
 const END: usize = 1 << (2 * READY);
 
+/// The first slot of a list. Tests begin a little before positions wrap.
+pub(super) const FIRST: Position = if cfg!(test) {
+    0usize.wrapping_sub(2 * (SLOTS + 1))
+} else {
+    0
+};
+
 /// `observed` of a block that the tail has not left yet. No position is odd.
 pub(super) const UNOBSERVED: usize = 1;
 
@@ -104,7 +111,7 @@ pub(super) enum Found {
 
 impl<T> Head<T> {
     pub(super) fn root() -> Self {
-        Self::new(ahead(0, 0usize.wrapping_sub(SLOTS)), ptr::null_mut())
+        Self::new(ahead(FIRST, 0usize.wrapping_sub(SLOTS)), ptr::null_mut())
     }
 
     fn new(start: Position, prev: *mut Head<T>) -> Self {

@@ -209,6 +209,21 @@ impl<T> Cursor<T> {
         }
     }
 
+    /// Drops those items of the block that all readers passed and none moved out: several took them at one time, and
+    /// each saw another that was to come.
+    ///
+    /// # Safety
+    /// No reader is left, and what they moved out, they have said.
+    pub(super) unsafe fn discard_passed(&self, list: &List<T>) {
+        if self.block == list.root() {
+            return;
+        }
+        let block = self.block();
+        let slots = mask(0..self.at) & !block.gone();
+        block.mark_gone(slots);
+        Leftovers { block, slots }.drop_all();
+    }
+
     /// Takes the cursor out of the chain; it is not to be used again.
     ///
     /// # Safety

@@ -25,7 +25,7 @@ use crate::{
     sync::{Arc, AtomicPtr, AtomicUsize, Ordering::*},
     wake::{alarm::Alarm, seats::Seats},
 };
-use block::{Block, Head, Next, Position, SLOTS, UNOBSERVED, ahead, distance};
+use block::{Block, FIRST, Head, Next, Position, SLOTS, UNOBSERVED, ahead, distance};
 use core::ptr::{self, NonNull};
 use orphan::Orphan;
 
@@ -33,6 +33,9 @@ use orphan::Orphan;
 const CLOSED: usize = 1;
 /// Flag in the count of writers: `Reader::writer` may make one at any time.
 const OPEN: usize = 1 << (usize::BITS - 1);
+
+/// `end` of a list that has none yet. No position is odd.
+const UNKNOWN: Position = 1;
 
 /// What all handles of a list share. Fields that writers change stand apart from those that readers change.
 #[repr(C)]
@@ -45,7 +48,7 @@ pub(crate) struct List<T> {
     spare: AtomicPtr<Block<T>>,
     /// Slots published without an item, in all.
     skipped: AtomicUsize,
-    /// Where the list ended, once `CLOSED`; see [`List::statistics`].
+    /// Where the list ended, soon after `CLOSED`, and [`UNKNOWN`] before; see [`List::statistics`].
     end: AtomicUsize,
 
     /// Live writers, and [`OPEN`].
@@ -76,18 +79,18 @@ pub(crate) fn list<T>() -> (Writer<T>, Reader<T>) {
 /// A list that sounds the alarm when its last reader is gone.
 pub(crate) fn list_for<T>(driver: Option<Alarm<Demand>>) -> (Writer<T>, Reader<T>) {
     let list = Arc::new(List {
-        tail: AtomicUsize::new(0),
+        tail: AtomicUsize::new(FIRST),
         tail_block: AtomicPtr::new(ptr::null_mut()),
         spare: AtomicPtr::new(ptr::null_mut()),
         skipped: AtomicUsize::new(0),
-        end: AtomicUsize::new(0),
+        end: AtomicUsize::new(UNKNOWN),
         writers: AtomicUsize::new(1),
         readers: AtomicUsize::new(1),
         clone: AtomicPtr::new(ptr::null_mut()),
         orphan: Orphan::new(),
         root: Head::root(),
         driver,
-        seats: Seats::new(),
+        seats: Seats::new(FIRST),
     });
     list.tail_block.store(list.root().as_ptr(), Relaxed);
     (Writer::new(list.clone()), Reader::first(list))
@@ -332,13 +335,13 @@ impl<T> List<T> {
     }
 
     pub(crate) fn statistics(&self) -> Statistics {
-        let tail = self.tail.load(Acquire);
-        let tail = if tail & CLOSED == 0 {
-            tail
-        } else {
-            self.end.load(Relaxed)
+        // Ordering: Acquire pairs with the Release of those who count a slot: the tail is seen past it.
+        let skipped = self.skipped.load(Acquire);
+        let tail = match (self.tail.load(Acquire), self.end.load(Relaxed)) {
+            // Still open; or closed just now, and then pushes that were refused may count for a moment.
+            (tail, UNKNOWN) => tail & !CLOSED,
+            (_, end) => end,
         };
-        let skipped = self.skipped.load(Relaxed);
         let mut lags = None;
         self.seats.each(|at, position| {
             // Not negative but for a reader that moved on since the tail was looked at.
@@ -349,10 +352,10 @@ impl<T> List<T> {
             lags = Some((lag.min(least), lag.max(most)));
         });
         let (waiting, lag) = lags.unwrap_or_default();
-        let pushed = (tail >> 1).wrapping_sub(skipped);
+        let pushed = (tail.wrapping_sub(FIRST) >> 1).wrapping_sub(skipped);
         Statistics {
             pushed,
-            taken: pushed.wrapping_sub(waiting),
+            taken: pushed.saturating_sub(waiting),
             waiting,
             lag,
         }

@@ -324,26 +324,73 @@ fn loom_two_sleepers_and_two_pushers() {
     });
 }
 
+#[test]
+fn loom_two_readers_that_go_leave_nothing() {
+    large_model(|| {
+        let (writer, mut reader) = list();
+        let mut fork = reader.fork();
+        let counted = Arc::new(0);
+        (0..2).for_each(|_| writer.push(counted.clone()).unwrap());
+        let reading = thread::spawn(move || drop(take(&mut fork, 1)));
+        // Both may have cloned the first item; then it is nobody's to move.
+        drop(take(&mut reader, 1));
+        drop(reader);
+        reading.join().unwrap();
+        assert_eq!(Arc::strong_count(&counted), 1);
+        drop(writer);
+    });
+}
+
+#[test]
+fn loom_statistics_while_others_stop_and_subscribe() {
+    model(|| {
+        let (writer, reader) = list();
+        writer.push(0).unwrap();
+        let other = writer.clone();
+        let subscribing = thread::spawn(move || {
+            drop(other.subscribe());
+            other.close();
+        });
+        for _ in 0..2 {
+            let now = writer.statistics();
+            // The subscriber's slot may count as an item until it is known to be none.
+            assert!((1..=2).contains(&now.pushed), "{now:?}");
+            assert!(
+                now.taken <= 2 && now.waiting <= 2 && now.lag <= 2,
+                "{now:?}"
+            );
+        }
+        subscribing.join().unwrap();
+        assert_eq!(
+            (reader.statistics().pushed, reader.statistics().lag),
+            (1, 1)
+        );
+    });
+}
+
+/// An item that loom reports when one reader drops it while another clones it.
+struct Cloned(loom::cell::UnsafeCell<usize>, Arc<AtomicUsize>);
+
+// SAFETY: for the model; what it accesses, it checks.
+unsafe impl Sync for Cloned {}
+impl Clone for Cloned {
+    fn clone(&self) -> Self {
+        // SAFETY: `with` reports a writer.
+        let n = self.0.with(|n| unsafe { *n });
+        self.1.fetch_add(1, Relaxed);
+        Self(loom::cell::UnsafeCell::new(n), self.1.clone())
+    }
+}
+impl Drop for Cloned {
+    fn drop(&mut self) {
+        // SAFETY: `with_mut` reports a reader.
+        self.0.with_mut(|n| unsafe { *n = 0 });
+    }
+}
+
 /// Clones are made of an item that no other reader moves meanwhile: the cell says so.
 #[test]
 fn loom_nobody_moves_what_another_clones() {
-    struct Cloned(loom::cell::UnsafeCell<usize>, Arc<AtomicUsize>);
-    // SAFETY: for the model; what it accesses, it checks.
-    unsafe impl Sync for Cloned {}
-    impl Clone for Cloned {
-        fn clone(&self) -> Self {
-            // SAFETY: `with` reports a writer.
-            let n = self.0.with(|n| unsafe { *n });
-            self.1.fetch_add(1, Relaxed);
-            Self(loom::cell::UnsafeCell::new(n), self.1.clone())
-        }
-    }
-    impl Drop for Cloned {
-        fn drop(&mut self) {
-            // SAFETY: `with_mut` reports a reader.
-            self.0.with_mut(|n| unsafe { *n = 0 });
-        }
-    }
     large_model(|| {
         let (writer, mut reader) = list();
         let mut fork = reader.fork();
@@ -360,5 +407,29 @@ fn loom_nobody_moves_what_another_clones() {
         take(&mut second, 2);
         reading.join().unwrap();
         assert!(clones.load(Relaxed) >= 2);
+    });
+}
+
+/// A look at all seats that comes to the new fork's seat before, and to its parent's after the fork, is void.
+#[test]
+fn loom_a_look_does_not_miss_a_fork() {
+    large_model(|| {
+        let (writer, mut first) = list();
+        // The fork will get the first seat, which a look comes to before its parent's.
+        let mut parent = first.fork();
+        let mut other = first.fork();
+        drop(first);
+        let item = Cloned(
+            loom::cell::UnsafeCell::new(1),
+            Arc::new(AtomicUsize::new(0)),
+        );
+        assert!(writer.push(item).is_ok());
+        let forking = thread::spawn(move || {
+            let mut fork = parent.fork();
+            take(&mut parent, 1);
+            take(&mut fork, 1);
+        });
+        take(&mut other, 1);
+        forking.join().unwrap();
     });
 }

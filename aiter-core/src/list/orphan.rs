@@ -62,11 +62,13 @@ impl<T> List<T> {
         let _tell = Tell(self.driver.as_ref());
         // Ordering: any: writers learn of it from the slots that are awaited below.
         self.orphan.state.store(RUNNING, Release);
-        Run {
+        let run = Run {
             list: self,
             cursor: Cursor::resume(place),
-        }
-        .run();
+        };
+        // SAFETY: this was the last reader, and each says what it moved out before it leaves.
+        unsafe { run.cursor.discard_passed(self) };
+        run.run();
     }
 
     /// Drops what became ready at the orphaned place, if there is one.

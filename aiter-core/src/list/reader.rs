@@ -213,6 +213,8 @@ impl<T> Reader<T> {
     }
 
     fn leave(&mut self) {
+        // First, as who leaves last drops what nobody moved out.
+        self.cursor.unclaim();
         // Ordering: Release for what this reader read and moved; Acquire so that the last one takes over all others'.
         if self.list.readers.fetch_sub(1, AcqRel) == 1 {
             self.list.adopt(self.cursor.park());

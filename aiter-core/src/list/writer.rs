@@ -120,7 +120,8 @@ impl<T> Writer<T> {
         // SAFETY: kept by the unpublished slot.
         let refs = unsafe { &block.cast::<super::Head<T>>().as_ref().refs };
         refs.fetch_add(1, Relaxed);
-        let skipped = list.skipped.fetch_add(1, Relaxed) + 1;
+        // Ordering: Release, after the reservation; and below: see `List::statistics`.
+        let skipped = list.skipped.fetch_add(1, Release) + 1;
         let seat = list.seats.claim(ahead(position, 1), skipped);
         // Ordering: Release, with the publication below: who reads past the slot sees this reader.
         let counted = list.readers.fetch_update(Release, Relaxed, |readers| {
@@ -271,7 +272,8 @@ impl<T> Drop for Batch<'_, T> {
         while self.left != 0 {
             let len = self.in_word();
             let empty = len - self.written;
-            self.list.skipped.fetch_add(empty, Relaxed);
+            // Ordering: as in `read_from`.
+            self.list.skipped.fetch_add(empty, Release);
             // SAFETY: kept by the slots, which are not published.
             let block = unsafe { self.block.as_ref() };
             block.mark_gone(((1 << empty) - 1) << (self.slot + self.written));

@@ -52,11 +52,11 @@ struct Seat {
 }
 
 impl Seat {
-    fn new() -> Self {
+    fn new(position: usize) -> Self {
         Self {
             state: AtomicUsize::new(IDLE),
             waker: UnsafeCell::new(None),
-            position: AtomicUsize::new(0),
+            position: AtomicUsize::new(position),
             skipped: AtomicUsize::new(0),
         }
     }
@@ -93,7 +93,7 @@ impl HeapRow {
     fn new(len: usize) -> Box<Self> {
         Box::new(Self {
             row: Row::new(0),
-            seats: (0..len).map(|_| Seat::new()).collect(),
+            seats: (0..len).map(|_| Seat::new(0)).collect(),
         })
     }
 }
@@ -151,11 +151,11 @@ pub(crate) struct SeatRef {
 }
 
 impl Seats {
-    /// Seats of which the first is taken: see [`Seats::first`].
-    pub(crate) fn new() -> Self {
+    /// Seats of which the first is taken, by a reader at `position`: see [`Seats::first`].
+    pub(crate) fn new(position: usize) -> Self {
         Self {
             first: Row::new(1),
-            seat: [Seat::new()],
+            seat: [Seat::new(position)],
             claims: AtomicUsize::new(0),
         }
     }
