@@ -4,7 +4,6 @@ mod common;
 use aiter_tokio::net::{tcp_server, unix_server};
 use common::{both, within};
 use futures_lite::StreamExt;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::{
     io::{ErrorKind, Read, Write},
     net::TcpStream as Client,
@@ -165,54 +164,6 @@ fn a_unix_server_never_removes_a_file_it_has_not_made() {
                 unix_server(&nowhere).await.unwrap_err().kind(),
                 ErrorKind::NotFound
             );
-        });
-    }
-}
-
-/// Accept errors are real here: the process may open no more files. It is a process of its own, as the limit is one.
-#[test]
-fn out_of_file_descriptors_is_reported_with_pauses_and_the_server_lives_on() {
-    let child = std::process::Command::new(std::env::current_exe().unwrap())
-        .args([
-            "--exact",
-            "in_a_process_of_its_own",
-            "--ignored",
-            "--nocapture",
-        ])
-        .output()
-        .unwrap();
-    let output = String::from_utf8_lossy(&child.stdout) + String::from_utf8_lossy(&child.stderr);
-    assert!(
-        child.status.success() && output.contains("1 passed"),
-        "{output}"
-    );
-}
-
-#[test]
-#[ignore = "lowers the limits of its process: run by the test before it"]
-fn in_a_process_of_its_own() {
-    for runtime in both() {
-        let before = getrlimit(Resource::Nofile);
-        let limit = |current| Rlimit { current, ..before };
-        runtime.block_on(async {
-            let (server, mut connections) = tcp_server("127.0.0.1:0").await.unwrap();
-            let mut first = Client::connect(server.local_addr()).unwrap();
-            let _first = within(connections.next()).await.unwrap().unwrap();
-            let mut second = Client::connect(server.local_addr()).unwrap();
-            // No descriptor above those in use.
-            setrlimit(Resource::Nofile, limit(Some(3))).unwrap();
-            let start = std::time::Instant::now();
-            for _ in 0..6 {
-                let error = within(connections.next()).await.unwrap().unwrap_err();
-                assert_eq!(error.raw_os_error(), Some(24), "{error}");
-            }
-            // 5 + 10 + 20 + 40 + 80 ms lie between the six reports.
-            assert!(start.elapsed().as_millis() >= 155, "{:?}", start.elapsed());
-            setrlimit(Resource::Nofile, before).unwrap();
-            let mut connection = within(connections.next()).await.unwrap().unwrap();
-            connection.write_all(b"x").await.unwrap();
-            second.read_exact(&mut [0]).unwrap();
-            first.write_all(b"x").unwrap();
         });
     }
 }

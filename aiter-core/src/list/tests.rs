@@ -1,5 +1,7 @@
 //! What the list does on one thread, polled by hand: order, ends, memory, clones and drops, panics.
 
+extern crate std;
+
 use super::{Look, Reader, Writer, block::SLOTS, list};
 use alloc::{sync::Arc, task::Wake, vec::Vec};
 use core::panic::AssertUnwindSafe;

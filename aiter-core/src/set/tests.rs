@@ -1,4 +1,7 @@
 //! The set itself: who is polled when, panics, memory.
+
+extern crate std;
+
 use super::{Budget, ReadySet, Served, Turn, chunk::SLOTS};
 use alloc::{
     boxed::Box, collections::VecDeque, rc::Rc, string::String, sync::Arc, task::Wake, vec, vec::Vec,
