@@ -267,7 +267,7 @@ impl Gate {
     ///
     /// Through an open valve everything is authorised, so it comes up to the end of the source. To end such a stream,
     /// [`close`](Self::close) it as well, before or after; to end one at once whatever its permits,
-    /// [`stoppable_aiter`](crate::stoppable_aiter) does.
+    /// [`stoppable_aiter`](crate::stoppable_aiter()) does.
     ///
     /// # Panics
     /// If the waker of the task that waits panics; the gate is stopped all the same.
