@@ -6,6 +6,9 @@
 #[doc = include_str!("../docs/DESIGN.md")]
 pub mod overview {}
 
+#[doc = include_str!("../docs/design/gate.md")]
+pub mod gate {}
+
 #[doc = include_str!("../docs/design/list.md")]
 pub mod list {}
 

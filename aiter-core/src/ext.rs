@@ -126,6 +126,14 @@ pub trait AiterExt: Stream {
     {
         sharable_aiter(self)
     }
+
+    /// See [`gated_aiter`].
+    fn gated_aiter(self) -> (Gated<Self>, Gate)
+    where
+        Self: Sized,
+    {
+        gated_aiter(self)
+    }
 }
 
 impl<S: Stream + ?Sized> AiterExt for S {}

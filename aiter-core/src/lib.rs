@@ -1,4 +1,4 @@
-//! Patterns for asynchronous iterators: push, fork, share, preload, join and map any [`Stream`].
+//! Patterns for asynchronous iterators: push, fork, share, gate, preload, join and map any [`Stream`].
 //!
 //! An *aiter* is anything that implements [`Stream`]. Everything here takes one, returns one (or both), or feeds one, so it
 //! works with `futures`, `futures-lite` and `tokio-stream` as it is. No runtime is needed: what has to run beside the consumer
@@ -21,6 +21,7 @@
 //! | **push** items in from anywhere, and read them as a stream | [`push_aiter`], [`push_aiter_with`] |
 //! | let **several readers** see each of them | [`PushAiter::fork`], [`Pusher::subscribe`] |
 //! | let several tasks **share** a stream, each item going to one of them | [`sharable_aiter`] |
+//! | **gate** a stream: let through as many items as there are permits | [`gated_aiter`] |
 //! | **end** a stream from outside | [`stoppable_aiter`] |
 //! | **drive** a stream while its consumer is busy elsewhere | [`active`], as fast as it yields; [`preload`], up to `n` items ahead |
 //! | **join** many streams into one, or walk them side by side | [`join_aiters`], [`azip`] |
@@ -77,6 +78,7 @@ mod driver;
 mod ext;
 mod flatten_aiter;
 mod fuse;
+mod gate;
 mod iter_to_aiter;
 mod join;
 mod list;
@@ -103,6 +105,7 @@ pub use azip::{Azip, ZipStreams, azip};
 pub use driver::Driver;
 pub use ext::AiterExt;
 pub use flatten_aiter::{FlattenAiter, flatten_aiter};
+pub use gate::{Gate, Gated, gated_aiter};
 pub use iter_to_aiter::{IterToAiter, iter_to_aiter};
 pub use join::{JoinAiters, join_aiters};
 pub use list::Statistics;

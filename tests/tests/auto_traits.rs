@@ -2,9 +2,9 @@
 #![allow(missing_docs, reason = "a test program")]
 
 use aiter_core::{
-    AvailableIter, Azip, Driver, FlattenAiter, IterToAiter, JoinAiters, MapAiter, MapAsync,
-    MapWorkers, MapWorkersOrdered, Preloaded, PushAiter, Pusher, Sharable, Statistics, Stoppable,
-    Stopped, Stopper, TryNextError,
+    AvailableIter, Azip, Driver, FlattenAiter, Gate, Gated, IterToAiter, JoinAiters, MapAiter,
+    MapAsync, MapWorkers, MapWorkersOrdered, Preloaded, PushAiter, Pusher, Sharable, Statistics,
+    Stoppable, Stopped, Stopper, TryNextError,
 };
 use futures_core::Stream;
 use std::{cell::Cell, marker::PhantomData, marker::PhantomPinned, pin::Pin, rc::Rc, task};
@@ -193,6 +193,21 @@ fn joins_and_workers() {
         Ordered<Shared, Sent, Shared> => "Send + Unpin";
         Ordered<Shared, Pinned, Pinned> => "Send + Sync + Unpin";
         Ordered<Pinned, Shared, Shared> => "Send + Sync";
+    }
+}
+
+/// The stream may keep an item back.
+#[test]
+fn gated() {
+    table! {
+        Gated<Gives<Shared, Shared>> => "Send + Sync + Unpin";
+        Gated<Gives<Shared, Sent>> => "Send + Unpin";
+        Gated<Gives<Shared, Local>> => "Unpin";
+        Gated<Gives<Shared, Pinned>> => "Send + Sync + Unpin";
+        Gated<Gives<Sent, Shared>> => "Send + Unpin";
+        Gated<Gives<Local, Shared>> => "Unpin";
+        Gated<Gives<Pinned, Shared>> => "Send + Sync";
+        Gate => "Send + Sync + Unpin";
     }
 }
 

@@ -38,4 +38,8 @@ fn every_method_is_called_with_all_four_traits_in_scope() {
     assert_eq!(items(stoppable), [1, 2, 3]);
     assert!(!stopper.is_stopped());
     assert_eq!(items(numbers().sharable_aiter()), [1, 2, 3]);
+    let (gated, gate) = numbers().gated_aiter();
+    gate.push(2);
+    drop(gate);
+    assert_eq!(items(gated), [1, 2]);
 }
