@@ -123,14 +123,26 @@ fn two_forks_see_the_same_item_and_pull_it_once() {
 fn the_wake_of_the_source_racing_the_end_of_a_poll() {
     model(|| {
         let remote = Remote::endless();
-        let mut one = forker(&remote);
-        let other = one.fork();
+        let one = forker(&remote);
         let giver = remote.clone();
-        let theirs = thread::spawn(move || next(other));
         let given = thread::spawn(move || giver.give(1));
         assert_eq!(next(one), Some(1));
-        assert_eq!(theirs.join().unwrap(), Some(1));
         given.join().unwrap();
+    });
+}
+
+#[test]
+fn the_wake_of_the_source_racing_the_poll_of_another() {
+    model(|| {
+        let remote = Remote::endless();
+        let mut one = forker(&remote);
+        let other = one.fork();
+        let mut mine = Task::new(one);
+        assert!(mine.poll().is_pending());
+        let theirs = thread::spawn(move || next(other));
+        remote.give(1);
+        assert_eq!(mine.woken(), Some(1));
+        assert_eq!(theirs.join().unwrap(), Some(1));
     });
 }
 
@@ -141,12 +153,13 @@ fn a_fork_dropped_while_it_waits_or_is_woken() {
         let mut one = forker(&remote);
         let mut first = Task::new(one.fork());
         assert!(first.poll().is_pending());
-        let theirs = thread::spawn(move || next(one));
+        let mut second = Task::new(one);
+        assert!(second.poll().is_pending());
         let giver = remote.clone();
         let given = thread::spawn(move || giver.give(1));
         // Before, during or after its wake.
         drop(first);
-        assert_eq!(theirs.join().unwrap(), Some(1));
+        assert_eq!(second.woken(), Some(1));
         given.join().unwrap();
     });
 }
@@ -168,22 +181,37 @@ fn a_fork_polled_once_and_forgotten_while_another_polls() {
 }
 
 #[test]
-fn a_waker_changed_while_another_polls() {
+fn a_waker_changed_while_the_source_wakes() {
+    model(|| {
+        let remote = Remote::endless();
+        let mut one = forker(&remote);
+        let mut other = Task::new(one.fork());
+        assert!(other.poll().is_pending());
+        // A first waker that leads nowhere.
+        let cx = &mut Context::from_waker(Waker::noop());
+        assert!(Pin::new(&mut one).poll_next(cx).is_pending());
+        let giver = remote.clone();
+        let given = thread::spawn(move || giver.give(1));
+        assert_eq!(next(one), Some(1));
+        assert_eq!(other.woken(), Some(1));
+        given.join().unwrap();
+    });
+}
+
+#[test]
+fn a_waker_changed_while_another_pulls() {
     model(|| {
         let remote = Remote::endless();
         let mut one = forker(&remote);
         let other = one.fork();
+        remote.give(1);
         let theirs = thread::spawn(move || next(other));
-        let giver = remote.clone();
-        let given = thread::spawn(move || giver.give(1));
-        // A first waker that leads nowhere.
         let cx = &mut Context::from_waker(Waker::noop());
         let mine = match Pin::new(&mut one).poll_next(cx) {
             Poll::Ready(item) => item,
             Poll::Pending => next(one),
         };
         assert_eq!((mine, theirs.join().unwrap()), (Some(1), Some(1)));
-        given.join().unwrap();
     });
 }
 
@@ -192,13 +220,13 @@ fn an_item_that_came_without_a_wake_reaches_who_waits() {
     model(|| {
         let remote = Remote::endless();
         let mut one = forker(&remote);
-        let other = one.fork();
+        let mut theirs = Task::new(one.fork());
         let mut mine = Task::new(one);
-        assert!(mine.poll().is_pending());
-        let theirs = thread::spawn(move || next(other));
-        // The source's waker is lost; whoever waits for the source's news may poll again and finds it.
+        assert!(theirs.poll().is_pending() && mine.poll().is_pending());
+        // Without a wake; but both come back. One of them pulls.
         remote.given.fetch_add(1, Ordering::Relaxed);
-        assert_eq!(mine.poll(), Poll::Ready(Some(1)));
+        let theirs = thread::spawn(move || theirs.next());
+        assert_eq!(mine.next(), Some(1));
         assert_eq!(theirs.join().unwrap(), Some(1));
     });
 }
@@ -280,12 +308,10 @@ fn a_panic_of_the_source_is_told_to_all() {
         let remote = Remote::new(1, Panic);
         let mut one = forker(&remote);
         let other = one.fork();
+        remote.give(1);
         let theirs = thread::spawn(move || told(other));
-        let giver = remote.clone();
-        let given = thread::spawn(move || giver.give(1));
         assert_eq!(told(one), [true, true]);
         assert_eq!(theirs.join().unwrap(), [true, true]);
-        given.join().unwrap();
     });
     drop(std::panic::take_hook());
 }
