@@ -2,7 +2,7 @@
 #![allow(missing_docs, reason = "a test program")]
 
 use aiter_core::{
-    AvailableIter, Azip, Driver, FlattenAiter, IterToAiter, JoinAiters, MapAiter, MapAsync,
+    AvailableIter, Azip, Driver, FlattenAiter, Fork, IterToAiter, JoinAiters, MapAiter, MapAsync,
     MapWorkers, MapWorkersOrdered, Preloaded, PushAiter, Pusher, Sharable, Statistics, Stoppable,
     Stopped, Stopper, TryNextError,
 };
@@ -162,6 +162,21 @@ impl<A, B> Future for Gives<A, B> {
     type Output = B;
     fn poll(self: Pin<&mut Self>, _: &mut task::Context<'_>) -> task::Poll<B> {
         task::Poll::Pending
+    }
+}
+
+/// A fork moves the source and its items between threads, and reads items that others read. What is forked need not be
+/// `Unpin`.
+#[test]
+fn forks() {
+    table! {
+        Fork<Gives<Shared, Shared>> => "Send + Sync + Unpin";
+        Fork<Gives<Shared, Sent>> => "Send + Unpin";
+        Fork<Gives<Shared, Local>> => "Unpin";
+        Fork<Gives<Shared, Pinned>> => "Send + Sync + Unpin";
+        Fork<Gives<Sent, Shared>> => "Send + Sync + Unpin";
+        Fork<Gives<Local, Shared>> => "Unpin";
+        Fork<Gives<Pinned, Shared>> => "Send + Sync + Unpin";
     }
 }
 

@@ -38,4 +38,5 @@ fn every_method_is_called_with_all_four_traits_in_scope() {
     assert_eq!(items(stoppable), [1, 2, 3]);
     assert!(!stopper.is_stopped());
     assert_eq!(items(numbers().sharable_aiter()), [1, 2, 3]);
+    assert_eq!(items(numbers().aiter_forker()), [1, 2, 3]);
 }

@@ -43,7 +43,7 @@ use core::{
     task::{Context, Poll},
 };
 use futures_core::{FusedStream, Stream};
-use pull::{ARRIVED, Puller, Pulled, Pulls, Source, baton};
+use pull::{ARRIVED, Pulled, Puller, Pulls, Source, baton};
 
 /// Any stream, many readers: each [`Fork`] sees every item that the stream yields from where it was forked on.
 ///
@@ -277,7 +277,7 @@ impl<S: Stream> Fork<S> {
             }
         };
         // Another may have pulled since this one looked, but cannot any more.
-        if alone || self.reader.peek().is_empty() {
+        if alone || self.reader.peek().at_tail() {
             if !held.with(|_, pull| pull.begin(puller)) {
                 held.with(|_, pull| pull.wait(puller, cx.waker()));
                 return Poll::Pending;
@@ -285,8 +285,8 @@ impl<S: Stream> Fork<S> {
             let baton = self.shared.baton();
             let (waker, told) = (waker_ref(baton), &mut self.told);
             let cx_of_all = &mut Context::from_waker(&waker);
-            let pulled = held
-                .with_value(|source| source.pull(baton.public(), alone, told, cx_of_all));
+            let pulled =
+                held.with_value(|source| source.pull(baton.public(), alone, told, cx_of_all));
             match pulled {
                 Poll::Pending => {
                     held.with(|_, pull| {
@@ -375,7 +375,7 @@ impl<S: Stream> FusedStream for Fork<S> {
         if self.reader.is_ended() {
             return self.told || !self.pulls().has_panicked();
         }
-        !is_led && self.reader.peek().is_empty()
+        !is_led && self.reader.peek().at_tail()
     }
 }
 

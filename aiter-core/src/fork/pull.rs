@@ -138,8 +138,7 @@ impl Pulls {
     pub(super) fn count_direct(&self) {
         // Ordering: Relaxed, the baton orders the writers, and readers take what they find.
         let direct = self.direct.load(Ordering::Relaxed);
-        self.direct
-            .store(direct.wrapping_add(1), Ordering::Relaxed);
+        self.direct.store(direct.wrapping_add(1), Ordering::Relaxed);
     }
 
     pub(super) fn direct(&self) -> usize {

@@ -130,7 +130,10 @@ fn a_fork_starts_where_it_was_forked_off() {
 fn the_source_wakes_all_active_forks_and_no_passive_one() {
     let ([mut a, mut b], remote) = forks([]);
     let mut passive = a.fork_passive();
-    assert_eq!((a.poll(), b.poll(), passive.poll()), (PENDING, PENDING, PENDING));
+    assert_eq!(
+        (a.poll(), b.poll(), passive.poll()),
+        (PENDING, PENDING, PENDING)
+    );
     remote.add([]);
     assert_eq!((a.wakes(), b.wakes(), passive.wakes()), (1, 1, 0));
     assert_eq!((a.poll(), b.poll()), (PENDING, PENDING));
@@ -215,7 +218,10 @@ fn a_fork_that_waits_hears_of_what_another_pulled_without_a_wake() {
 fn the_end_reaches_every_fork() {
     let ([mut a, mut b], remote) = forks([]);
     let mut passive = a.fork_passive();
-    assert_eq!((a.poll(), b.poll(), passive.poll()), (PENDING, PENDING, PENDING));
+    assert_eq!(
+        (a.poll(), b.poll(), passive.poll()),
+        (PENDING, PENDING, PENDING)
+    );
     remote.add([End]);
     assert_eq!(b.poll(), END);
     assert!(remote.is_dropped());
@@ -393,7 +399,10 @@ fn a_clone_that_panics_costs_its_fork_the_item_and_no_other() {
 #[test]
 fn the_last_to_read_an_item_moves_it() {
     let flag = Arc::new(AtomicBool::new(true));
-    let (source, _remote) = source([Item(Fragile(1, flag.clone())), Item(Fragile(2, flag.clone()))]);
+    let (source, _remote) = source([
+        Item(Fragile(1, flag.clone())),
+        Item(Fragile(2, flag.clone())),
+    ]);
     let mut a = aiter_forker(source);
     assert!(poll_noop(&mut a).is_ready(), "never forked");
     let mut b = a.fork();
@@ -421,7 +430,10 @@ fn items_go_when_the_slowest_fork_has_passed_them_or_is_gone() {
     }
     assert!(Arc::strong_count(&live) <= 102);
     let now = a.statistics();
-    assert_eq!((now.pushed, now.taken, now.waiting, now.lag), (1000, 1000, 0, 100));
+    assert_eq!(
+        (now.pushed, now.taken, now.waiting, now.lag),
+        (1000, 1000, 0, 100)
+    );
     drop(slow);
     assert_eq!(Arc::strong_count(&live), 2);
 }
@@ -585,7 +597,10 @@ fn a_passive_forks_waker_that_panics_loses_no_item() {
     passive.waker = panicking_waker();
     assert_eq!(passive.poll(), PENDING);
     assert_eq!(panic_of(|| a.poll()), "waker");
-    assert_eq!((a.poll(), b.poll(), passive.poll()), (item(1), item(1), item(1)));
+    assert_eq!(
+        (a.poll(), b.poll(), passive.poll()),
+        (item(1), item(1), item(1))
+    );
     assert_eq!((b.poll(), a.poll()), (item(2), item(2)));
     assert_eq!(panic_of(|| b.poll()), "source");
     assert_eq!(panic_of(|| a.poll()), ANOTHER, "that was another panic");
@@ -627,7 +642,10 @@ fn statistics_count_items_that_never_were_in_the_list() {
     let now = b.fork.statistics();
     assert_eq!((now.pushed, now.taken, now.waiting, now.lag), (3, 2, 1, 1));
     let shown = std::format!("{:?}", b.fork);
-    assert!(shown.starts_with("Fork { is_active: true, is_terminated: false, "), "{shown}");
+    assert!(
+        shown.starts_with("Fork { is_active: true, is_terminated: false, "),
+        "{shown}"
+    );
 }
 
 #[test]
@@ -645,7 +663,10 @@ fn sources_need_not_be_unpin() {
     ));
     let mut a = aiter_forker(source);
     let mut b = a.fork();
-    let mut c = aiter_forker(crate::map_async(|n| async move { n }, crate::iter_to_aiter(0..3)));
+    let mut c = aiter_forker(crate::map_async(
+        |n| async move { n },
+        crate::iter_to_aiter(0..3),
+    ));
     for n in 0..3 {
         assert_eq!(poll_noop(&mut a), Poll::Ready(Some(n)));
         assert_eq!(poll_noop(&mut b), Poll::Ready(Some(n)));

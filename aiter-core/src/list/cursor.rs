@@ -346,8 +346,8 @@ impl<'a, T> Peek<'a, T> {
         unsafe { self.block.cast::<Block<T>>().as_ref() }
     }
 
-    /// Whether there is neither an item nor the end.
-    pub(crate) fn is_empty(mut self) -> bool {
+    /// Whether nothing is left for now: neither an item nor the end.
+    pub(crate) fn at_tail(mut self) -> bool {
         matches!(self.look(), Found::Empty)
     }
 

@@ -8,19 +8,21 @@ use crate::sync::Arc;
 use core::task::Waker;
 
 /// What wakes the members.
-pub(crate) struct Crowd(Arc<Seats>);
+pub(crate) struct Crowd(Arc<Shared>);
 
 /// One that may wait. It keeps one waker, until it waits with another one or is dropped.
 pub(crate) struct Member {
-    seats: Arc<Seats>,
+    crowd: Arc<Shared>,
     at: SeatRef,
 }
 
+struct Shared(Seats);
+
 // SAFETY: seats hand wakers from thread to thread by their states, and wakers are `Send` and `Sync`.
-unsafe impl Send for Crowd {}
+unsafe impl Send for Shared {}
 // SAFETY: as above.
-unsafe impl Sync for Crowd {}
-// SAFETY: as above; the seat is this member's on whichever thread it is, and the `Arc` keeps it.
+unsafe impl Sync for Shared {}
+// SAFETY: the seat is this member's on whichever thread it is, and the `Arc` keeps it.
 unsafe impl Send for Member {}
 // SAFETY: nothing is done with a shared member.
 unsafe impl Sync for Member {}
@@ -30,33 +32,33 @@ impl Crowd {
         let seats = Seats::new();
         // Vacant like all others.
         seats.leave(seats.first());
-        Self(Arc::new(seats))
+        Self(Arc::new(Shared(seats)))
     }
 
     /// One more member. Lock-free; allocates for every few members.
     pub(crate) fn join(&self) -> Member {
-        let seats = self.0.clone();
-        let at = seats.claim(0, 0);
-        Member { seats, at }
+        let crowd = self.0.clone();
+        let at = crowd.0.claim(0, 0);
+        Member { crowd, at }
     }
 
     /// Wakes each member that waits, once. If a waker panics the others are woken all the same.
     ///
     /// A member is seen to wait if its [`Member::wait`] happened before this.
     pub(crate) fn wake_all(&self) {
-        self.0.wake_all();
+        self.0.0.wake_all();
     }
 }
 
 impl Member {
     /// The next [`Crowd::wake_all`] that comes after this wakes `waker`.
     pub(crate) fn wait(&mut self, waker: &Waker) {
-        self.at = self.seats.arm(self.at, waker);
+        self.at = self.crowd.0.arm(self.at, waker);
     }
 }
 
 impl Drop for Member {
     fn drop(&mut self) {
-        self.seats.leave(self.at);
+        self.crowd.0.leave(self.at);
     }
 }
