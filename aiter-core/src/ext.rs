@@ -134,6 +134,14 @@ pub trait AiterExt: Stream {
     {
         gated_aiter(self)
     }
+
+    /// See [`aiter_forker`].
+    fn aiter_forker(self) -> Fork<Self>
+    where
+        Self: Sized,
+    {
+        aiter_forker(self)
+    }
 }
 
 impl<S: Stream + ?Sized> AiterExt for S {}

@@ -86,11 +86,15 @@ impl<S: Stream + Unpin> Task<S> {
     }
 
     pub(crate) fn next(&mut self) -> Option<S::Item> {
-        loop {
-            if let Poll::Ready(item) = self.poll() {
-                return item;
-            }
-            self.woken.wait();
+        match self.poll() {
+            Poll::Ready(item) => item,
+            Poll::Pending => self.woken(),
         }
+    }
+
+    /// The next item, after a poll that was pending.
+    pub(crate) fn woken(&mut self) -> Option<S::Item> {
+        self.woken.wait();
+        self.next()
     }
 }

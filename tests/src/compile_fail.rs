@@ -47,6 +47,37 @@ struct SharedConsumers;
 /// ```
 struct ForkedItems;
 
+/// The same for forks of any stream, active and passive (RUSTSEC-2025-0023).
+/// ```
+/// let mut stream = aiter_core::aiter_forker(aiter_core::iter_to_aiter([1_u8]));
+/// let forks = (stream.fork(), stream.fork_passive());
+/// ```
+/// ```compile_fail
+/// let mut stream = aiter_core::aiter_forker(aiter_core::iter_to_aiter([std::cell::Cell::new(1_u8)]));
+/// let fork = stream.fork();
+/// ```
+/// ```compile_fail
+/// let mut stream = aiter_core::aiter_forker(aiter_core::iter_to_aiter([std::cell::Cell::new(1_u8)]));
+/// let fork = stream.fork_passive();
+/// ```
+struct ForkedStreams;
+
+/// A fork brings its stream along, and any thread may poll it: a stream that may not leave its thread keeps the forks
+/// there, also when its items could go (RUSTSEC-2020-0126).
+/// ```
+/// let one = std::sync::Arc::new(1_u8);
+/// let stream = aiter_core::iter_to_aiter(std::iter::repeat_with(move || *one));
+/// let fork = aiter_core::aiter_forker(stream);
+/// std::thread::spawn(move || fork);
+/// ```
+/// ```compile_fail
+/// let one = std::rc::Rc::new(1_u8);
+/// let stream = aiter_core::iter_to_aiter(std::iter::repeat_with(move || *one));
+/// let fork = aiter_core::aiter_forker(stream);
+/// std::thread::spawn(move || fork);
+/// ```
+struct StreamsThatStay;
+
 /// A further consumer shares the items with the others, as a fork does (RUSTSEC-2025-0023).
 /// ```
 /// let (pusher, _aiter) = aiter_core::push_aiter::<u8>();

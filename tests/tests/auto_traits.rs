@@ -2,9 +2,9 @@
 #![allow(missing_docs, reason = "a test program")]
 
 use aiter_core::{
-    AvailableIter, Azip, Driver, FlattenAiter, Gate, Gated, IterToAiter, JoinAiters, MapAiter,
-    MapAsync, MapWorkers, MapWorkersOrdered, Preloaded, PushAiter, Pusher, Sharable, Statistics,
-    Stoppable, Stopped, Stopper, TryNextError,
+    AvailableIter, Azip, Driver, FlattenAiter, Fork, Gate, Gated, IterToAiter, JoinAiters,
+    MapAiter, MapAsync, MapWorkers, MapWorkersOrdered, Preloaded, PushAiter, Pusher, Sharable,
+    Statistics, Stoppable, Stopped, Stopper, TryNextError,
 };
 use futures_core::Stream;
 use std::{cell::Cell, marker::PhantomData, marker::PhantomPinned, pin::Pin, rc::Rc, task};
@@ -162,6 +162,21 @@ impl<A, B> Future for Gives<A, B> {
     type Output = B;
     fn poll(self: Pin<&mut Self>, _: &mut task::Context<'_>) -> task::Poll<B> {
         task::Poll::Pending
+    }
+}
+
+/// A fork moves the source and its items between threads, and reads items that others read. What is forked need not be
+/// `Unpin`.
+#[test]
+fn forks() {
+    table! {
+        Fork<Gives<Shared, Shared>> => "Send + Sync + Unpin";
+        Fork<Gives<Shared, Sent>> => "Send + Unpin";
+        Fork<Gives<Shared, Local>> => "Unpin";
+        Fork<Gives<Shared, Pinned>> => "Send + Sync + Unpin";
+        Fork<Gives<Sent, Shared>> => "Send + Sync + Unpin";
+        Fork<Gives<Local, Shared>> => "Unpin";
+        Fork<Gives<Pinned, Shared>> => "Send + Sync + Unpin";
     }
 }
 

@@ -42,4 +42,5 @@ fn every_method_is_called_with_all_four_traits_in_scope() {
     gate.push(2);
     drop(gate);
     assert_eq!(items(gated), [1, 2]);
+    assert_eq!(items(numbers().aiter_forker()), [1, 2, 3]);
 }

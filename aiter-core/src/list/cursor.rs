@@ -368,6 +368,11 @@ impl<'a, T> Peek<'a, T> {
         unsafe { self.block.cast::<Block<T>>().as_ref() }
     }
 
+    /// Whether nothing is left for now: neither an item nor the end.
+    pub(crate) fn at_tail(mut self) -> bool {
+        matches!(self.look(), Found::Empty)
+    }
+
     /// Whether nothing is left but the end.
     pub(crate) fn at_end(mut self) -> bool {
         matches!(self.look(), Found::Ended)

@@ -176,6 +176,18 @@ impl<T> Reader<T> {
         Self::new(self.list.clone(), cursor, seat)
     }
 
+    /// Whether there is no other reader. If so, what others did before they left has been done.
+    #[inline]
+    pub(crate) fn is_alone(&mut self) -> bool {
+        // Ordering: Acquire pairs with the Release of a reader that left.
+        self.list.readers.load(Acquire) == 1
+    }
+
+    /// Wakes all readers that sleep.
+    pub(crate) fn wake_all(&self) {
+        self.list.seats.wake_all();
+    }
+
     /// The items that are there.
     pub(crate) fn peek(&self) -> Peek<'_, T> {
         self.cursor.peek()

@@ -117,6 +117,10 @@ impl Settle for Turns {
             after.get_or_insert_default().extend(line.calls.drain(..));
         }
     }
+
+    fn follow_up(&self, calls: Self::After) {
+        drop(calls);
+    }
 }
 
 impl WakeUp for Baton<Turns> {

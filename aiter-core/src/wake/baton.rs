@@ -30,7 +30,7 @@ pub(crate) const NOTES: [usize; 2] = [2, 4];
 /// What is shared by all, beside the state that belongs to the holder.
 pub(crate) trait Settle {
     type State;
-    /// What is left to do when the baton has been put down; done by dropping it.
+    /// What is left to do when the baton has been put down.
     type After: Default;
 
     /// Whether there is nothing to do without notes. Kept apart from `settle` for the sake of speed.
@@ -38,6 +38,9 @@ pub(crate) trait Settle {
 
     /// Does what the notes ask for, and what is due after the holder's work. It runs no code of users.
     fn settle(&self, state: &mut Self::State, notes: usize, after: &mut Self::After);
+
+    /// Does what was left to do. Users' code may run here: nothing is held.
+    fn follow_up(&self, after: Self::After);
 }
 
 pub(crate) struct Baton<P: Settle> {
@@ -106,14 +109,13 @@ impl<P: Settle> Held<'_, P> {
 
     #[cold]
     fn settle(&mut self) {
-        // Dropped at the end, when the baton is down.
         let mut after = P::After::default();
         loop {
             // Ordering: Acquire pairs with the release of whoever left the notes.
             let notes = self.0.word.swap(HELD, Ordering::Acquire) & !HELD;
             self.with(|public, state| public.settle(state, notes, &mut after));
             if self.put_down() {
-                return;
+                return self.0.public.follow_up(after);
             }
         }
     }

@@ -4,6 +4,7 @@ pub(crate) mod alarm;
 pub(crate) mod batch;
 pub(crate) mod baton;
 pub(crate) mod cell;
+pub(crate) mod crowd;
 pub(crate) mod inbox;
 pub(crate) mod seats;
 pub(crate) mod waker_ref;

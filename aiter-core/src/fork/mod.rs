@@ -1,0 +1,405 @@
+//! `aiter_forker`: any stream, many readers, each sees every item.
+//!
+//! | file | what it knows |
+//! |---|---|
+//! | [`mod@pull`] | what is shared: the source, who is woken when, how many are active |
+//! | this one | what a fork does when it is polled |
+//!
+//! A fork is a reader of one push list. An active one that comes to the list's end pulls the source: it appends one
+//! item and reads it like all others. The source and the list's writer belong to whoever holds a
+//! [baton](crate::wake::baton), for one poll of the source, and nobody waits for it. The source is always polled with
+//! one waker, that of the baton, whose wake wakes all active forks that wait.
+//!
+//! **The invariant**: whenever the baton lies on the table, either the source is *idle* (its last poll was pending, and
+//! it has not woken since), so that its wake is still to come; or each active fork that waits has been woken. So nobody
+//! depends on another fork's ever being polled again.
+//!
+//! What a fork does that finds nothing in the list:
+//!
+//! | fork | baton | source | it |
+//! |---|---|---|---|
+//! | active | held | | waits, and leaves a note: the holder wakes it unless the source is idle then |
+//! | active | taken, but meanwhile there is something in the list | | takes that |
+//! | active | taken | not idle | polls the source |
+//! | active | taken | idle | waits; but polls if it waits for this source's wake already, and comes without it |
+//! | passive | | | sleeps in the list, or ends if there is no active fork |
+//!
+//! | the poll of the source | the puller | the source is | whoever waits |
+//! |---|---|---|---|
+//! | an item | appends it; keeps it if it is the only fork | not idle | is woken, in the list and at the baton |
+//! | the end | ends the list | dropped | the same |
+//! | pending | waits | idle | waits on |
+//! | a panic | ends the list, says why | dropped | is woken, and panics |
+
+mod pull;
+
+use crate::{
+    list::{Look, Reader, Statistics, list},
+    wake::{baton::Guarded, waker_ref::waker_ref},
+};
+use core::{
+    fmt,
+    pin::Pin,
+    task::{Context, Poll},
+};
+use futures_core::{FusedStream, Stream};
+use pull::{ARRIVED, Pulled, Puller, Pulls, Source, baton};
+
+/// Any stream, many readers: each [`Fork`] sees every item that the stream yields from where it was forked on.
+///
+/// The one returned is *active*: when it comes to the end of what was pulled it polls the stream. So are those that
+/// [`Fork::fork`] makes, whoever is first pulls for all. [Passive](Fork::fork_passive) forks only see what an active
+/// one pulled. Any number of each are made and dropped at any time, on any thread.
+///
+/// Nothing is read ahead: an item is pulled when a fork asks for one. While there is a single fork, items go through it
+/// as they come; else they stand in a list until the slowest fork has passed them. A fork that is held and not polled
+/// keeps all items from its place on.
+///
+/// The stream is dropped at its end, or with the last fork. Items have to be `Clone + Sync` from the first fork on.
+///
+/// # Panics
+/// A panic of the stream reaches the fork that polled it, ends what can be pulled, and drops the stream. Every other
+/// fork gets what was pulled before, then panics, once, rather than take it for the end.
+///
+/// # Cancel safety
+/// See [`Fork`].
+///
+/// # Progress
+/// See [`Fork`].
+///
+/// # Example
+/// ```
+/// use aiter_core::{aiter_forker, iter_to_aiter};
+/// use futures_lite::{StreamExt, future::block_on};
+///
+/// let mut one = aiter_forker(iter_to_aiter(1..4));
+/// let mut other = one.fork();
+/// let statistics = one.fork_passive();
+/// block_on(async {
+///     assert_eq!(one.next().await, Some(1));
+///     assert_eq!(other.next().await, Some(1));
+///     assert_eq!(other.next().await, Some(2));
+///     drop((one, other));
+///     // Nobody is left who pulls.
+///     assert_eq!(statistics.collect::<Vec<_>>().await, [1, 2]);
+/// });
+/// ```
+pub fn aiter_forker<S: Stream>(stream: S) -> Fork<S> {
+    let (writer, reader) = list();
+    let shared = Guarded::new(baton(), Source::new(stream, writer));
+    let puller = Some(shared.baton().public().join());
+    Fork {
+        shared,
+        reader,
+        puller,
+        told: false,
+    }
+}
+
+/// One of the readers of a forked stream: see [`aiter_forker`].
+///
+/// **The end** of the stream reaches every fork after what was pulled.
+///
+/// **When no active fork is left**, a passive one gets what was pulled, then `None`, which is provisional: nothing comes
+/// *for now*. It [`is_terminated`](FusedStream::is_terminated) until it, or another passive fork, is
+/// [made active](Self::activate); then it goes on where it was and misses nothing. A passive fork that waits at
+/// that moment is woken. A fork that was leaked still counts.
+///
+/// **Whoever goes** (is dropped, forgotten, or simply not polled any more), and however far it got, strands nobody:
+/// when the stream wakes, all active forks that wait are woken, and the first to be polled pulls. Forks of one task, as
+/// in a `select`, are no exception. A fork that is polled inside the stream's own poll is pending, and woken
+/// when that poll has given something.
+///
+/// A stream whose last poll was pending and that has not woken since is polled again only by a fork that has been left
+/// pending since, not by every other one that comes.
+///
+/// # Panics
+/// See [`aiter_forker`] for panics of the stream. When `Clone` of an item panics, the item is lost to the fork that was
+/// polled and to no other. A waker that panics does so in the poll, wake or drop that calls it; all others are woken.
+///
+/// # Cancel safety
+/// Cancel safe: an item is taken in the poll that returns it. All state is in the fork: a `next()` that is dropped
+/// loses nothing and is owed nothing. A fork that waits keeps one waker, that of its last poll; one that was made active
+/// while it waited may keep the one from before as well.
+///
+/// # Progress
+/// No lock is held while the stream is pending. A poll never waits for another fork, nor does it spin: if another thread
+/// is polling the stream at that moment the fork goes to sleep, and that thread wakes it. Polls, forks and drops are
+/// lock-free, but for what the stream itself does.
+///
+/// # Example
+/// An active fork pulls; a passive one that waits is woken by what comes.
+/// ```
+/// use aiter_core::{aiter_forker, iter_to_aiter};
+/// use futures_lite::{StreamExt, future::{block_on, zip}};
+///
+/// let mut active = aiter_forker(iter_to_aiter("ab".chars()));
+/// let mut passive = active.fork_passive();
+/// block_on(async {
+///     assert_eq!(zip(passive.next(), active.next()).await, (Some('a'), Some('a')));
+///     drop(active);
+///     assert_eq!(passive.next().await, None);
+///     passive.activate();
+///     assert_eq!(passive.next().await, Some('b'));
+/// });
+/// ```
+#[must_use = "streams do nothing unless polled"]
+pub struct Fork<S: Stream> {
+    shared: Guarded<Pulls, Source<S>>,
+    reader: Reader<S::Item>,
+    /// There in active forks.
+    puller: Option<Puller>,
+    /// It has been told that the source panicked, if it has.
+    told: bool,
+}
+
+impl<S: Stream> Fork<S> {
+    /// An active fork at the place of this one, which may itself be passive.
+    ///
+    /// Items are cloned for all forks but the last to read them. Several may clone one item at once, each on its
+    /// thread, hence the bounds: `Send` alone would not be sound ([RUSTSEC-2025-0023] tells of a channel that had no
+    /// more).
+    ///
+    /// # Progress
+    /// O(1), lock-free; allocates a few words for every few forks.
+    ///
+    /// # Example
+    /// See [`aiter_forker`].
+    ///
+    /// [RUSTSEC-2025-0023]: https://rustsec.org/advisories/RUSTSEC-2025-0023.html
+    pub fn fork(&mut self) -> Self
+    where
+        S::Item: Clone + Sync,
+    {
+        let mut fork = self.fork_passive();
+        fork.activate();
+        fork
+    }
+
+    /// A passive fork at the place of this one: it never polls the stream, and sees what active ones pull.
+    ///
+    /// # Progress
+    /// As [`fork`](Self::fork).
+    ///
+    /// # Example
+    /// ```
+    /// use aiter_core::{aiter_forker, iter_to_aiter};
+    /// use futures_lite::{StreamExt, future::{block_on, poll_once}};
+    ///
+    /// let mut active = aiter_forker(iter_to_aiter(1..4));
+    /// let mut passive = active.fork_passive();
+    /// assert_eq!(block_on(poll_once(passive.next())), None, "nothing was pulled");
+    /// assert_eq!(block_on(active.next()), Some(1));
+    /// assert_eq!(block_on(passive.next()), Some(1));
+    /// ```
+    pub fn fork_passive(&mut self) -> Self
+    where
+        S::Item: Clone + Sync,
+    {
+        Self {
+            shared: self.shared.clone(),
+            reader: self.reader.fork(),
+            puller: None,
+            told: self.told,
+        }
+    }
+
+    /// Whether this fork polls the stream when it comes to the end of what was pulled.
+    pub fn is_active(&self) -> bool {
+        self.puller.is_some()
+    }
+
+    /// Makes a passive fork active; an active one stays so. It has to be polled to have an effect on others.
+    ///
+    /// # Progress
+    /// As [`fork`](Self::fork).
+    ///
+    /// # Example
+    /// See [`Fork`].
+    pub fn activate(&mut self) {
+        if self.puller.is_none() {
+            self.puller = Some(self.pulls().join());
+        }
+    }
+
+    /// How the forks stand: items pulled, taken by the fork that is furthest ahead, waiting for that one, and waiting
+    /// for the slowest. Looks at one word for each fork.
+    ///
+    /// # Progress
+    /// Wait-free.
+    ///
+    /// # Example
+    /// ```
+    /// use aiter_core::{aiter_forker, iter_to_aiter};
+    /// use futures_lite::{StreamExt, future::block_on};
+    ///
+    /// let mut one = aiter_forker(iter_to_aiter(1..10));
+    /// let _slow = one.fork_passive();
+    /// block_on(one.next());
+    /// block_on(one.next());
+    /// let now = one.statistics();
+    /// assert_eq!((now.pushed, now.taken, now.waiting, now.lag), (2, 2, 0, 2));
+    /// ```
+    pub fn statistics(&self) -> Statistics {
+        let direct = self.pulls().direct();
+        let mut statistics = self.reader.statistics();
+        statistics.pushed = statistics.pushed.wrapping_add(direct);
+        statistics.taken = statistics.taken.wrapping_add(direct);
+        statistics
+    }
+
+    fn pulls(&self) -> &Pulls {
+        self.shared.baton().public()
+    }
+
+    /// Takes what there is.
+    fn look(&mut self) -> Poll<Option<S::Item>> {
+        match self.reader.next() {
+            Look::Item(item) => Poll::Ready(Some(item)),
+            Look::Ended => Poll::Ready(self.end()),
+            Look::Empty => Poll::Pending,
+        }
+    }
+
+    /// An active fork that found nothing. If it was `alone` before it looked, there is nothing still.
+    fn pull(&mut self, alone: bool, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
+        let Some(puller) = &mut self.puller else {
+            return Poll::Pending;
+        };
+        let mut held = match self.shared.try_take() {
+            Some(held) => held,
+            None => {
+                puller.wait_outside(cx.waker());
+                match self.shared.leave(ARRIVED) {
+                    Some(held) => held,
+                    None => return Poll::Pending,
+                }
+            }
+        };
+        // Another may have pulled since this one looked, but cannot any more.
+        if alone || self.reader.peek().at_tail() {
+            if !held.with(|_, pull| pull.begin(puller)) {
+                held.with(|_, pull| pull.wait(puller, cx.waker()));
+                return Poll::Pending;
+            }
+            let baton = self.shared.baton();
+            let (waker, told) = (waker_ref(baton), &mut self.told);
+            let cx_of_all = &mut Context::from_waker(&waker);
+            let pulled =
+                held.with_value(|source| source.pull(baton.public(), alone, told, cx_of_all));
+            match pulled {
+                Poll::Pending => {
+                    held.with(|_, pull| {
+                        pull.wait(puller, cx.waker());
+                        pull.rest();
+                    });
+                    return Poll::Pending;
+                }
+                Poll::Ready(Pulled::Item(item)) => {
+                    held.with(|pulls, pull| {
+                        pull.has_news();
+                        pulls.count_direct();
+                    });
+                    return Poll::Ready(Some(item));
+                }
+                Poll::Ready(Pulled::InList) => held.with(|_, pull| pull.has_news()),
+            }
+        }
+        // The baton is put down before the item is cloned.
+        drop(held);
+        self.look()
+    }
+
+    /// A passive fork that found nothing.
+    fn follow(&mut self, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
+        if self.pulls().is_led() {
+            match self.reader.poll_next(cx) {
+                Poll::Ready(Some(item)) => return Poll::Ready(Some(item)),
+                Poll::Ready(None) => return Poll::Ready(self.end()),
+                Poll::Pending if self.pulls().stays_led() => return Poll::Pending,
+                Poll::Pending => {}
+            }
+        }
+        // What the last active fork pulled before it went is seen now.
+        match self.look() {
+            Poll::Pending => Poll::Ready(None),
+            found => found,
+        }
+    }
+
+    /// The list has ended.
+    #[cold]
+    fn end(&mut self) -> Option<S::Item> {
+        if !self.told && self.pulls().has_panicked() {
+            self.told = true;
+            panic!("the forked stream panicked, in a poll of another fork");
+        }
+        None
+    }
+}
+
+impl<S: Stream> Stream for Fork<S> {
+    type Item = S::Item;
+
+    #[inline]
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
+        let this = self.get_mut();
+        let alone = this.reader.is_alone();
+        match this.look() {
+            Poll::Pending if this.is_active() => this.pull(alone, cx),
+            Poll::Pending => this.follow(cx),
+            found => found,
+        }
+    }
+
+    /// What was pulled, and for an active fork what the stream promises; of that nothing while another fork polls it.
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let held = self.shared.try_take();
+        // Counted with the baton in hand: nothing is pulled between the two.
+        let pulled = self.reader.peek().count_to(usize::MAX);
+        let Some(mut held) = held else {
+            return (pulled, None);
+        };
+        let (least, most) = held.with_value(|source| source.as_ref().size_hint());
+        let least = if self.is_active() { least } else { 0 };
+        let most = most.and_then(|most| most.checked_add(pulled));
+        (pulled.saturating_add(least), most)
+    }
+}
+
+/// Terminated is a fork whose next poll would give `None`. For a passive fork that may change: see [`Fork`].
+impl<S: Stream> FusedStream for Fork<S> {
+    fn is_terminated(&self) -> bool {
+        // In this order, for what the last active fork pulled.
+        let is_led = self.is_active() || self.pulls().is_led();
+        if self.reader.is_ended() {
+            return self.told || !self.pulls().has_panicked();
+        }
+        !is_led && self.reader.peek().at_tail()
+    }
+}
+
+impl<S: Stream> Drop for Fork<S> {
+    fn drop(&mut self) {
+        if let Some(puller) = self.puller.take() {
+            if self.pulls().leave(puller) {
+                self.reader.wake_all();
+            }
+        }
+    }
+}
+
+impl<S: Stream> fmt::Debug for Fork<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fork")
+            .field("is_active", &self.is_active())
+            .field("is_terminated", &self.is_terminated())
+            .field("statistics", &self.statistics())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(all(test, aiter_loom))]
+mod models;
+#[cfg(all(test, not(aiter_loom)))]
+mod tests;

@@ -1,0 +1,275 @@
+//! Pulling the source: what all forks share, what belongs to the one that pulls, and who is woken when.
+
+use crate::{
+    fuse::Fused,
+    list::Writer,
+    sync::{AtomicUsize, Ordering},
+    wake::{
+        baton::{Baton, NOTES, Settle},
+        crowd::{Crowd, Member},
+        waker_ref::WakeUp,
+    },
+};
+use core::{
+    mem,
+    pin::Pin,
+    task::{Context, Poll, Waker, ready},
+};
+use futures_core::Stream;
+use pin_project::pin_project;
+
+/// The source has woken.
+const WOKEN: usize = NOTES[0];
+/// A fork has begun to wait.
+pub(super) const ARRIVED: usize = NOTES[1];
+
+/// What all forks share.
+pub(super) struct Pulls {
+    /// The active forks.
+    actives: Crowd,
+    /// How many there are.
+    active: AtomicUsize,
+    /// Items that went to the only fork without the list. Written with the baton in hand.
+    direct: AtomicUsize,
+    /// Not 0 once the source has panicked.
+    panicked: AtomicUsize,
+}
+
+/// What belongs to the holder of the baton.
+pub(super) struct Pull {
+    /// The source's last poll was pending, and it has not woken since.
+    idle: bool,
+    /// How often there was news: a wake of the source, or an item.
+    news: usize,
+    /// A fork began to wait, and has not been woken.
+    awaited: bool,
+}
+
+pub(super) fn baton() -> Baton<Pulls> {
+    let pulls = Pulls {
+        actives: Crowd::new(),
+        active: AtomicUsize::new(0),
+        direct: AtomicUsize::new(0),
+        panicked: AtomicUsize::new(0),
+    };
+    let pull = Pull {
+        idle: false,
+        news: 1,
+        awaited: false,
+    };
+    Baton::new(pulls, pull)
+}
+
+impl Settle for Pulls {
+    type State = Pull;
+    /// Whether the active forks are to be woken.
+    type After = bool;
+
+    #[inline]
+    fn is_settled(&self, pull: &Pull) -> bool {
+        pull.idle || !pull.awaited
+    }
+
+    fn settle(&self, pull: &mut Pull, notes: usize, wake: &mut bool) {
+        if notes & WOKEN != 0 {
+            pull.idle = false;
+            pull.news = pull.news.wrapping_add(1);
+        }
+        pull.awaited |= notes & ARRIVED != 0;
+        if !self.is_settled(pull) {
+            pull.awaited = false;
+            *wake = true;
+        }
+    }
+
+    fn follow_up(&self, wake: bool) {
+        if wake {
+            self.actives.wake_all();
+        }
+    }
+}
+
+impl WakeUp for Baton<Pulls> {
+    /// The wake of the source.
+    fn wake_up(&self) {
+        drop(self.leave(WOKEN));
+    }
+}
+
+impl Pulls {
+    /// One more active fork.
+    pub(super) fn join(&self) -> Puller {
+        // Ordering: Relaxed, who is made active by another, or by itself, orders nothing with it.
+        self.active.fetch_add(1, Ordering::Relaxed);
+        Puller {
+            member: self.actives.join(),
+            heard: 0,
+        }
+    }
+
+    /// One less. True if it was the last: then those who sleep as followers have to be woken.
+    pub(super) fn leave(&self, puller: Puller) -> bool {
+        drop(puller);
+        // Ordering: Release, for what this fork pulled, pairs with `is_led`. Acquire pairs with the Release in
+        // `stays_led`: who went to sleep before this is seen by who wakes it after.
+        self.active.fetch_sub(1, Ordering::AcqRel) == 1
+    }
+
+    /// Whether there is an active fork. If not, what the last one pulled is seen from here on.
+    pub(super) fn is_led(&self) -> bool {
+        // Ordering: Acquire pairs with the Release in `leave`.
+        self.active.load(Ordering::Acquire) != 0
+    }
+
+    /// The same, for who is ready to sleep: if it says yes, the last active fork to go will wake it.
+    pub(super) fn stays_led(&self) -> bool {
+        // Ordering: a read-modify-write, in one order with that in `leave`, with which each half pairs: either this
+        // sees that nobody is left, or who leaves last sees the sleeper.
+        self.active.fetch_add(0, Ordering::AcqRel) != 0
+    }
+
+    pub(super) fn has_panicked(&self) -> bool {
+        // Ordering: Relaxed, the end of the list publishes it.
+        self.panicked.load(Ordering::Relaxed) != 0
+    }
+
+    /// Counts an item that does not go through the list. To be called with the baton in hand.
+    #[inline]
+    pub(super) fn count_direct(&self) {
+        // Ordering: Relaxed, the baton orders the writers, and readers take what they find.
+        let direct = self.direct.load(Ordering::Relaxed);
+        self.direct.store(direct.wrapping_add(1), Ordering::Relaxed);
+    }
+
+    pub(super) fn direct(&self) -> usize {
+        // Ordering: Relaxed, as above.
+        self.direct.load(Ordering::Relaxed)
+    }
+}
+
+/// An active fork's part.
+pub(super) struct Puller {
+    member: Member,
+    /// The news there had been when it was last left waiting.
+    heard: usize,
+}
+
+impl Puller {
+    /// Waits by a note, which has to follow.
+    pub(super) fn wait_outside(&mut self, waker: &Waker) {
+        self.member.wait(waker);
+    }
+}
+
+impl Pull {
+    /// Whether the source is to be polled. Not if it is idle, unless the fork was told so and comes all the same.
+    #[inline]
+    pub(super) fn begin(&mut self, puller: &Puller) -> bool {
+        if self.idle && puller.heard != self.news {
+            return false;
+        }
+        // What holds unless the poll to come is pending, and if it panics.
+        self.idle = false;
+        true
+    }
+
+    /// The source's poll gave an item, or the end.
+    #[inline]
+    pub(super) fn has_news(&mut self) {
+        self.news = self.news.wrapping_add(1);
+    }
+
+    /// The source's poll was pending.
+    pub(super) fn rest(&mut self) {
+        self.idle = true;
+    }
+
+    /// The fork waits.
+    pub(super) fn wait(&mut self, puller: &mut Puller, waker: &Waker) {
+        puller.member.wait(waker);
+        puller.heard = self.news;
+        self.awaited = true;
+    }
+}
+
+/// The stream that is forked, and the list it is pulled into. It belongs to the holder of the baton, too.
+#[pin_project]
+pub(super) struct Source<S: Stream> {
+    #[pin]
+    stream: Fused<S>,
+    writer: Writer<S::Item>,
+}
+
+/// What was pulled.
+pub(super) enum Pulled<T> {
+    /// It is in the list.
+    InList,
+    /// It is here: nobody else would read it there.
+    Item(T),
+}
+
+impl<S: Stream> Source<S> {
+    pub(super) fn new(stream: S, writer: Writer<S::Item>) -> Self {
+        Self {
+            stream: Fused::new(stream),
+            writer,
+        }
+    }
+
+    /// Pulls an item, or the end, into the list; past it for a fork that is alone. If the source panics, the fork is
+    /// `told` so.
+    #[inline]
+    pub(super) fn pull(
+        self: Pin<&mut Self>,
+        pulls: &Pulls,
+        alone: bool,
+        told: &mut bool,
+        cx: &mut Context<'_>,
+    ) -> Poll<Pulled<S::Item>> {
+        let this = self.project();
+        let mut unwind = OnUnwind {
+            stream: this.stream,
+            writer: &*this.writer,
+            pulls,
+            told,
+        };
+        let polled = unwind.stream.as_mut().poll_next(cx);
+        mem::forget(unwind);
+        Poll::Ready(match ready!(polled) {
+            Some(item) if alone => Pulled::Item(item),
+            Some(item) => {
+                // It is closed at the end only, and whoever pulls reads.
+                let pushed = this.writer.push_mut(item);
+                debug_assert!(pushed.is_ok(), "the list is open");
+                Pulled::InList
+            }
+            None => {
+                this.writer.close();
+                Pulled::InList
+            }
+        })
+    }
+
+    pub(super) fn size_hint(self: Pin<&Self>) -> (usize, Option<usize>) {
+        self.project_ref().stream.size_hint()
+    }
+}
+
+/// Ends the list if the source panics, and drops the source.
+struct OnUnwind<'a, S: Stream> {
+    stream: Pin<&'a mut Fused<S>>,
+    writer: &'a Writer<S::Item>,
+    pulls: &'a Pulls,
+    told: &'a mut bool,
+}
+
+impl<S: Stream> Drop for OnUnwind<'_, S> {
+    #[cold]
+    fn drop(&mut self) {
+        *self.told = true;
+        // Ordering: Relaxed, the end of the list publishes it.
+        self.pulls.panicked.store(1, Ordering::Relaxed);
+        self.writer.close();
+        self.stream.as_mut().end();
+    }
+}

@@ -1,0 +1,698 @@
+extern crate std;
+
+use super::{Fork, aiter_forker};
+use crate::{push_aiter, testing::*};
+use alloc::{boxed::Box, sync::Arc, vec, vec::Vec};
+use core::{
+    cell::Cell,
+    pin::Pin,
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    task::{Context, Poll, Waker},
+};
+use futures_core::{FusedStream, Stream};
+use std::sync::Mutex;
+
+/// A fork and its waker.
+struct Reading<S: Stream> {
+    fork: Fork<S>,
+    wakes: Arc<Wakes>,
+    waker: Waker,
+}
+
+impl<S: Stream<Item = u32>> Reading<S> {
+    fn new(fork: Fork<S>) -> Self {
+        let (wakes, waker) = Wakes::new();
+        Self { fork, wakes, waker }
+    }
+
+    fn poll(&mut self) -> Poll<Option<u32>> {
+        poll(&mut self.fork, &self.waker)
+    }
+
+    fn wakes(&self) -> usize {
+        self.wakes.count()
+    }
+
+    fn fork(&mut self) -> Self {
+        Self::new(self.fork.fork())
+    }
+
+    fn fork_passive(&mut self) -> Self {
+        Self::new(self.fork.fork_passive())
+    }
+}
+
+fn forker(steps: impl IntoIterator<Item = Step<u32>>) -> (Reading<Source<u32>>, Remote<u32>) {
+    let (source, remote) = source(steps);
+    (Reading::new(aiter_forker(source)), remote)
+}
+
+fn forks<const N: usize>(
+    steps: impl IntoIterator<Item = Step<u32>>,
+) -> ([Reading<Source<u32>>; N], Remote<u32>) {
+    let (mut first, remote) = forker(steps);
+    (core::array::from_fn(|_| first.fork()), remote)
+}
+
+const PENDING: Poll<Option<u32>> = Poll::Pending;
+const END: Poll<Option<u32>> = Poll::Ready(None);
+const ANOTHER: &str = "the forked stream panicked, in a poll of another fork";
+
+fn item(n: u32) -> Poll<Option<u32>> {
+    Poll::Ready(Some(n))
+}
+
+#[test]
+fn a_single_fork_is_the_stream_itself() {
+    let (mut a, remote) = forker([Item(1), Pending, Item(2), End]);
+    assert!(a.fork.is_active() && !a.fork.is_terminated());
+    assert_eq!(a.fork.size_hint(), (1, None));
+    assert_eq!(a.poll(), item(1));
+    assert_eq!(a.poll(), PENDING);
+    // Without a wake, too.
+    assert_eq!(a.poll(), item(2));
+    assert_eq!(a.poll(), END);
+    assert!(remote.is_dropped() && a.fork.is_terminated());
+    assert_eq!(a.poll(), END);
+    assert_eq!(a.fork.size_hint(), (0, Some(0)));
+    assert_eq!(remote.polls(), 4);
+}
+
+#[test]
+fn each_fork_sees_every_item_at_its_own_pace() {
+    let ([mut a, mut b, mut c], remote) = forks([Item(1), Item(2), Item(3), End]);
+    assert_eq!(a.poll(), item(1));
+    assert_eq!(b.poll(), item(1));
+    assert_eq!(b.poll(), item(2));
+    assert_eq!(b.poll(), item(3));
+    for n in 1..4 {
+        assert_eq!(c.poll(), item(n));
+    }
+    assert_eq!(remote.polls(), 3, "one pull an item");
+    assert_eq!(c.poll(), END);
+    assert_eq!(b.poll(), END);
+    assert_eq!(a.poll(), item(2));
+    assert_eq!(a.poll(), item(3));
+    assert_eq!(a.poll(), END);
+    assert_eq!(remote.polls(), 4);
+}
+
+#[test]
+fn an_item_is_pulled_when_it_is_asked_for_and_not_before() {
+    let ([mut a, mut b], remote) = forks((0..9).map(Item));
+    for n in 0..3 {
+        assert_eq!(a.poll(), item(n));
+        assert_eq!(remote.polls(), n as usize + 1);
+    }
+    assert_eq!(b.poll(), item(0));
+    assert_eq!(remote.polls(), 3);
+    let mut c = a.fork();
+    drop((a, b));
+    assert_eq!(c.poll(), item(3));
+    assert_eq!(remote.polls(), 4);
+}
+
+#[test]
+fn a_fork_starts_where_it_was_forked_off() {
+    let (mut a, _remote) = forker((0..9).map(Item));
+    assert_eq!(a.poll(), item(0));
+    let mut b = a.fork();
+    assert_eq!(a.poll(), item(1));
+    assert_eq!(a.poll(), item(2));
+    let mut late = a.fork_passive();
+    let mut early = b.fork_passive();
+    assert_eq!((early.poll(), late.poll()), (item(1), PENDING));
+    assert_eq!(a.poll(), item(3));
+    assert_eq!((early.poll(), late.poll()), (item(2), item(3)));
+}
+
+#[test]
+fn the_source_wakes_all_active_forks_and_no_passive_one() {
+    let ([mut a, mut b], remote) = forks([]);
+    let mut passive = a.fork_passive();
+    assert_eq!(
+        (a.poll(), b.poll(), passive.poll()),
+        (PENDING, PENDING, PENDING)
+    );
+    remote.add([]);
+    assert_eq!((a.wakes(), b.wakes(), passive.wakes()), (1, 1, 0));
+    assert_eq!((a.poll(), b.poll()), (PENDING, PENDING));
+    remote.add([Item(1)]);
+    assert_eq!((a.wakes(), b.wakes(), passive.wakes()), (2, 2, 0));
+    assert_eq!(a.poll(), item(1));
+    assert_eq!((a.wakes(), b.wakes(), passive.wakes()), (2, 2, 1));
+    assert_eq!((b.poll(), passive.poll()), (item(1), item(1)));
+}
+
+#[test]
+fn an_idle_source_is_polled_again_only_by_who_waits_for_it() {
+    let (mut all, remote) = forks::<4>([]);
+    for fork in &mut all {
+        assert_eq!(fork.poll(), PENDING);
+    }
+    assert_eq!(remote.polls(), 1);
+    remote.add([Item(1)]);
+    for fork in &mut all {
+        assert_eq!(fork.poll(), item(1));
+    }
+    for fork in &mut all {
+        assert_eq!(fork.poll(), PENDING);
+    }
+    assert_eq!(remote.polls(), 3, "the item, and once more");
+    // A source that has something and did not wake.
+    remote.add_silently([Item(2)]);
+    assert_eq!(all[2].poll(), item(2));
+    assert!([0, 1, 3].into_iter().all(|n| all[n].wakes() == 2));
+    assert_eq!(all[0].poll(), item(2));
+}
+
+#[test]
+fn whoever_goes_while_it_waits_strands_nobody() {
+    // Dropped, leaked, or not polled again; before the wake and after it; the one that polled the source and another.
+    for gone in 0..3 {
+        for how in 0..3 {
+            for woken in [false, true] {
+                let (all, remote) = forks::<3>([]);
+                let mut all = Vec::from(all);
+                for fork in &mut all {
+                    assert_eq!(fork.poll(), PENDING);
+                }
+                if woken {
+                    remote.add([Item(1), Item(2), End]);
+                }
+                let fork = all.remove(gone);
+                let mut kept = None;
+                match how {
+                    0 => drop(fork),
+                    1 => core::mem::forget(fork),
+                    _ => kept = Some(fork),
+                }
+                if !woken {
+                    remote.add([Item(1), Item(2), End]);
+                }
+                for fork in &mut all {
+                    assert_eq!(fork.wakes(), 1, "{gone} {how} {woken}");
+                    assert_eq!(fork.poll(), item(1));
+                    assert_eq!(fork.poll(), item(2));
+                    assert_eq!(fork.poll(), END);
+                }
+                if let Some(mut late) = kept {
+                    assert_eq!(late.poll(), item(1));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_fork_that_waits_hears_of_what_another_pulled_without_a_wake() {
+    let ([mut a, mut b], remote) = forks([Pending, Item(1)]);
+    assert_eq!(a.poll(), PENDING);
+    assert_eq!(b.poll(), PENDING);
+    assert_eq!(b.poll(), item(1));
+    assert_eq!((a.wakes(), remote.polls()), (1, 2));
+    assert_eq!(a.poll(), item(1));
+}
+
+#[test]
+fn the_end_reaches_every_fork() {
+    let ([mut a, mut b], remote) = forks([]);
+    let mut passive = a.fork_passive();
+    assert_eq!(
+        (a.poll(), b.poll(), passive.poll()),
+        (PENDING, PENDING, PENDING)
+    );
+    remote.add([End]);
+    assert_eq!(b.poll(), END);
+    assert!(remote.is_dropped());
+    assert_eq!((a.wakes(), passive.wakes()), (1, 1));
+    assert!(a.fork.is_terminated() && passive.fork.is_terminated());
+    let mut late = passive.fork();
+    assert!(late.fork.is_terminated());
+    for fork in [&mut a, &mut b, &mut passive, &mut late] {
+        assert_eq!(fork.poll(), END);
+        assert_eq!(fork.poll(), END);
+    }
+}
+
+#[test]
+fn a_passive_fork_pulls_nothing() {
+    let (mut a, remote) = forker([Item(1), Item(2), End]);
+    let mut passive = a.fork_passive();
+    assert!(!passive.fork.is_active());
+    assert_eq!(passive.poll(), PENDING);
+    assert_eq!(remote.polls(), 0);
+    for n in 1..3 {
+        assert_eq!(a.poll(), item(n));
+        assert_eq!(passive.wakes(), n as usize);
+        assert_eq!(passive.poll(), item(n));
+        assert_eq!(passive.poll(), PENDING);
+    }
+    assert!(!passive.fork.is_terminated());
+    assert_eq!(a.poll(), END);
+    assert_eq!((passive.wakes(), passive.poll()), (3, END));
+}
+
+#[test]
+fn without_an_active_fork_a_passive_one_ends_until_one_is_made_active() {
+    let (mut a, remote) = forker((0..9).map(Item));
+    let mut one = a.fork_passive();
+    let mut other = a.fork_passive();
+    assert_eq!(a.poll(), item(0));
+    assert_eq!((other.poll(), other.poll()), (item(0), PENDING));
+    drop(a);
+    assert_eq!(other.wakes(), 1, "it waited");
+    assert!(!one.fork.is_terminated() && other.fork.is_terminated());
+    assert_eq!((one.poll(), one.poll(), one.poll()), (item(0), END, END));
+    assert!(one.fork.is_terminated());
+    assert_eq!(other.poll(), END);
+    assert_eq!(remote.polls(), 1);
+
+    one.fork.activate();
+    one.fork.activate();
+    assert!(one.fork.is_active());
+    assert!(!one.fork.is_terminated() && !other.fork.is_terminated());
+    assert_eq!(other.poll(), PENDING);
+    assert_eq!(one.poll(), item(1));
+    assert_eq!(other.wakes(), 2);
+    assert_eq!(other.poll(), item(1));
+    drop(one);
+    assert_eq!(other.poll(), END);
+    other.fork.activate();
+    assert_eq!(other.poll(), item(2));
+}
+
+#[test]
+fn a_passive_fork_made_active_while_it_waits_goes_on() {
+    let (mut a, remote) = forker([]);
+    let mut passive = a.fork_passive();
+    assert_eq!((a.poll(), passive.poll()), (PENDING, PENDING));
+    passive.fork.activate();
+    drop(a);
+    assert_eq!(passive.wakes(), 0);
+    assert_eq!(passive.poll(), PENDING);
+    remote.add([Item(1)]);
+    assert_eq!(passive.wakes(), 1);
+    assert_eq!(passive.poll(), item(1));
+}
+
+#[test]
+fn active_forks_of_passive_ones_are_active() {
+    let (mut a, _remote) = forker([Item(1), Item(2)]);
+    let mut passive = a.fork_passive();
+    drop(a);
+    assert_eq!(passive.poll(), END);
+    let mut b = passive.fork();
+    assert!(b.fork.is_active() && !passive.fork.is_active());
+    assert_eq!(b.poll(), item(1));
+    assert_eq!(passive.poll(), item(1));
+    assert_eq!(passive.poll(), PENDING);
+    drop(b);
+    assert_eq!((passive.wakes(), passive.poll()), (1, END));
+}
+
+#[test]
+fn a_panic_of_the_source_is_told_to_every_fork_once() {
+    let ([mut a, mut b, mut slow], remote) = forks([Item(1)]);
+    let mut passive = a.fork_passive();
+    for fork in [&mut a, &mut b, &mut passive] {
+        assert_eq!(fork.poll(), item(1));
+        assert_eq!(fork.poll(), PENDING);
+    }
+    remote.add_silently([Panic, Item(2)]);
+    assert_eq!(panic_of(|| a.poll()), "source");
+    assert!(remote.is_dropped());
+    assert_eq!((b.wakes(), passive.wakes()), (1, 1));
+    assert!(a.fork.is_terminated() && !b.fork.is_terminated());
+    assert_eq!(slow.poll(), item(1));
+    let mut late = b.fork();
+    for fork in [&mut b, &mut passive, &mut slow, &mut late] {
+        assert!(!fork.fork.is_terminated());
+        assert_eq!(panic_of(|| fork.poll()), ANOTHER);
+        assert!(fork.fork.is_terminated());
+    }
+    for mut fork in [a.fork(), a, b, passive, slow, late] {
+        assert_eq!(fork.poll(), END);
+    }
+}
+
+#[test]
+fn a_panic_of_the_only_fork_ends_it() {
+    let (mut a, remote) = forker([Panic]);
+    assert_eq!(panic_of(|| a.poll()), "source");
+    assert_eq!(a.poll(), END);
+    assert!(remote.is_dropped());
+}
+
+#[test]
+fn a_source_that_panics_in_its_drop_at_the_end_is_told_as_well() {
+    struct Bad;
+    impl Stream for Bad {
+        type Item = u32;
+        fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<u32>> {
+            END
+        }
+    }
+    impl Drop for Bad {
+        fn drop(&mut self) {
+            panic!("drop");
+        }
+    }
+    let mut a = Reading::new(aiter_forker(Bad));
+    let mut b = a.fork();
+    assert_eq!(panic_of(|| a.poll()), "drop");
+    assert_eq!(panic_of(|| b.poll()), ANOTHER);
+    assert_eq!((a.poll(), b.poll()), (END, END));
+}
+
+/// Panics when it is cloned with the flag set.
+struct Fragile(u32, Arc<AtomicBool>);
+
+impl Clone for Fragile {
+    fn clone(&self) -> Self {
+        assert!(!self.1.load(Relaxed), "clone");
+        Self(self.0, self.1.clone())
+    }
+}
+
+#[test]
+fn a_clone_that_panics_costs_its_fork_the_item_and_no_other() {
+    let flag = Arc::new(AtomicBool::new(false));
+    let (source, _remote) = source([1, 2].map(|n| Item(Fragile(n, flag.clone()))));
+    let mut a = aiter_forker(source);
+    let mut b = a.fork();
+    let mut passive = a.fork_passive();
+    let (wakes, waker) = Wakes::new();
+    assert!(poll(&mut passive, &waker).is_pending());
+    flag.store(true, Relaxed);
+    panic_of(|| poll_noop(&mut a));
+    flag.store(false, Relaxed);
+    assert_eq!(wakes.count(), 1);
+    let number = |found: Poll<Option<Fragile>>| found.map(|found| found.map(|found| found.0));
+    assert_eq!(number(poll_noop(&mut a)), item(2));
+    for fork in [&mut b, &mut passive] {
+        assert_eq!(number(poll_noop(fork)), item(1));
+        assert_eq!(number(poll_noop(fork)), item(2));
+    }
+}
+
+#[test]
+fn the_last_to_read_an_item_moves_it() {
+    let flag = Arc::new(AtomicBool::new(true));
+    let (source, _remote) = source([
+        Item(Fragile(1, flag.clone())),
+        Item(Fragile(2, flag.clone())),
+    ]);
+    let mut a = aiter_forker(source);
+    assert!(poll_noop(&mut a).is_ready(), "never forked");
+    let mut b = a.fork();
+    flag.store(false, Relaxed);
+    assert!(poll_noop(&mut a).is_ready());
+    flag.store(true, Relaxed);
+    assert!(poll_noop(&mut b).is_ready());
+    assert_eq!(Arc::strong_count(&flag), 1, "nothing is kept");
+}
+
+#[test]
+fn items_go_when_the_slowest_fork_has_passed_them_or_is_gone() {
+    let live = Arc::new(());
+    let items = live.clone();
+    let mut a = aiter_forker(crate::iter_to_aiter(core::iter::repeat_with(move || {
+        items.clone()
+    })));
+    let mut slow = a.fork_passive();
+    for _ in 0..1000 {
+        drop(poll_noop(&mut a));
+    }
+    assert_eq!(Arc::strong_count(&live), 1002);
+    for _ in 0..900 {
+        drop(poll_noop(&mut slow));
+    }
+    assert!(Arc::strong_count(&live) <= 102);
+    let now = a.statistics();
+    assert_eq!(
+        (now.pushed, now.taken, now.waiting, now.lag),
+        (1000, 1000, 0, 100)
+    );
+    drop(slow);
+    assert_eq!(Arc::strong_count(&live), 2);
+}
+
+#[test]
+fn the_last_waker_counts_and_none_is_kept_twice() {
+    for passive in [false, true] {
+        let (mut a, remote) = forker([]);
+        let mut b = if passive { a.fork_passive() } else { a.fork() };
+        let (old, waker) = Wakes::new();
+        for _ in 0..100_000 {
+            assert_eq!(poll(&mut b.fork, &waker), PENDING);
+        }
+        assert_eq!(Arc::strong_count(&old), 3);
+        assert_eq!(b.poll(), PENDING);
+        drop(waker);
+        assert_eq!(Arc::strong_count(&old), 1);
+        remote.add([Item(1)]);
+        assert_eq!(a.poll(), item(1));
+        assert_eq!((old.count(), b.wakes()), (0, 1));
+        let wakes = Arc::downgrade(&b.wakes);
+        drop(b);
+        assert!(wakes.upgrade().is_none(), "the waker goes with the fork");
+    }
+}
+
+#[test]
+fn two_forks_of_one_task_share_its_wakes() {
+    let ([mut a, mut b], remote) = forks([]);
+    let (wakes, waker) = Wakes::new();
+    let mut seen = vec![];
+    for n in 0..3 {
+        // As a `select` does: each in turn, all with one waker.
+        assert_eq!(poll(&mut a.fork, &waker), PENDING);
+        assert_eq!(poll(&mut b.fork, &waker), PENDING);
+        remote.add([Item(n)]);
+        assert_eq!(wakes.count(), 2 * (n as usize + 1));
+        // The other branch is dropped with its wake.
+        let first = if n % 2 == 0 { &mut a } else { &mut b };
+        seen.push(poll(&mut first.fork, &waker));
+        let second = if n % 2 == 0 { &mut b } else { &mut a };
+        assert_eq!(poll(&mut second.fork, &waker), item(n));
+    }
+    assert_eq!(seen, [item(0), item(1), item(2)]);
+}
+
+/// A source that does something with forks of itself in each of its polls.
+struct Nested {
+    inside: Forks,
+    act: fn(&mut Vec<Reading<Nested>>),
+    remote: Source<u32>,
+}
+
+type Forks = Arc<Mutex<Vec<Reading<Nested>>>>;
+
+impl Stream for Nested {
+    type Item = u32;
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<u32>> {
+        let this = self.get_mut();
+        (this.act)(&mut this.inside.lock().unwrap());
+        Pin::new(&mut this.remote).poll_next(cx)
+    }
+}
+
+fn nested(
+    steps: impl IntoIterator<Item = Step<u32>>,
+    act: fn(&mut Vec<Reading<Nested>>),
+) -> (Reading<Nested>, Forks, Remote<u32>) {
+    let (remote_source, remote) = source(steps);
+    let inside = Forks::default();
+    let mut outer = Reading::new(aiter_forker(Nested {
+        inside: inside.clone(),
+        act,
+        remote: remote_source,
+    }));
+    let forks = [outer.fork(), outer.fork()];
+    inside.lock().unwrap().extend(forks);
+    (outer, inside, remote)
+}
+
+#[test]
+fn forks_polled_inside_the_sources_poll_are_pending_and_woken() {
+    let (mut outer, inside, remote) = nested([Item(1)], |forks| {
+        for fork in forks {
+            assert_eq!(fork.poll(), PENDING);
+            assert_eq!(fork.fork.size_hint(), (0, None));
+        }
+    });
+    assert_eq!(outer.poll(), item(1));
+    for fork in &mut *inside.lock().unwrap() {
+        assert_eq!((fork.wakes(), fork.poll()), (1, item(1)));
+    }
+    // The same if the source has nothing: its wake is theirs.
+    assert_eq!(outer.poll(), PENDING);
+    assert!(inside.lock().unwrap().iter().all(|fork| fork.wakes() == 1));
+    remote.add([End]);
+    assert!(inside.lock().unwrap().iter().all(|fork| fork.wakes() == 2));
+    assert_eq!((outer.wakes(), outer.poll()), (1, END));
+    for mut fork in inside.lock().unwrap().drain(..) {
+        assert_eq!((fork.wakes(), fork.poll()), (3, END));
+    }
+}
+
+#[test]
+fn forks_dropped_and_made_inside_the_sources_poll() {
+    let (mut outer, inside, _remote) = nested([Item(1), Item(2)], |forks| {
+        drop(forks.pop());
+        if let Some(mut fork) = forks.pop() {
+            let passive = fork.fork_passive();
+            drop(fork);
+            forks.push(passive);
+        }
+    });
+    assert_eq!(outer.poll(), item(1));
+    let mut passive = inside.lock().unwrap().pop().unwrap();
+    assert_eq!((passive.poll(), passive.poll()), (item(1), PENDING));
+    assert_eq!(outer.poll(), item(2));
+    assert_eq!(passive.poll(), item(2));
+    drop(outer);
+    assert_eq!(passive.poll(), END);
+}
+
+#[test]
+fn a_wake_during_the_poll_of_the_source_is_not_lost() {
+    struct Eager(bool);
+    impl Stream for Eager {
+        type Item = u32;
+        fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<u32>> {
+            cx.waker().wake_by_ref();
+            self.0 = !self.0;
+            if self.0 { PENDING } else { item(1) }
+        }
+    }
+    let mut a = Reading::new(aiter_forker(Eager(false)));
+    let mut b = a.fork();
+    assert_eq!((a.poll(), a.wakes()), (PENDING, 1));
+    assert_eq!((b.poll(), b.wakes()), (item(1), 0));
+    assert_eq!((a.poll(), a.wakes()), (item(1), 1));
+}
+
+#[test]
+fn a_waker_that_panics_keeps_no_other_from_its_wake() {
+    let (mut all, remote) = forks::<12>([]);
+    for (n, fork) in all.iter_mut().enumerate() {
+        if n == 3 {
+            fork.waker = panicking_waker();
+        }
+        assert_eq!(fork.poll(), PENDING);
+    }
+    assert_eq!(panic_of(|| remote.add([Item(1)])), "waker");
+    for (n, fork) in all.iter_mut().enumerate() {
+        assert_eq!(fork.wakes(), usize::from(n != 3));
+        assert_eq!(fork.poll(), item(1));
+    }
+}
+
+#[test]
+fn a_passive_forks_waker_that_panics_loses_no_item() {
+    let ([mut a, mut b], _remote) = forks([Item(1), Item(2), Panic]);
+    let mut passive = a.fork_passive();
+    passive.waker = panicking_waker();
+    assert_eq!(passive.poll(), PENDING);
+    assert_eq!(panic_of(|| a.poll()), "waker");
+    assert_eq!(
+        (a.poll(), b.poll(), passive.poll()),
+        (item(1), item(1), item(1))
+    );
+    assert_eq!((b.poll(), a.poll()), (item(2), item(2)));
+    assert_eq!(panic_of(|| b.poll()), "source");
+    assert_eq!(panic_of(|| a.poll()), ANOTHER, "that was another panic");
+}
+
+#[test]
+fn the_last_active_fork_may_be_dropped_by_a_panic_of_a_wake() {
+    let (mut a, _remote) = forker([Item(1)]);
+    let mut one = a.fork_passive();
+    let mut other = a.fork_passive();
+    one.waker = panicking_waker();
+    assert_eq!((one.poll(), other.poll()), (PENDING, PENDING));
+    assert_eq!(panic_of(|| drop(a)), "waker");
+    assert_eq!((other.wakes(), other.poll(), one.poll()), (1, END, END));
+}
+
+#[test]
+fn size_hints_tell_what_was_pulled_and_what_is_to_come() {
+    let (mut a, _remote) = forker([Item(1), Item(2), Item(3), End]);
+    let mut b = a.fork();
+    let passive = a.fork_passive();
+    assert_eq!(a.poll(), item(1));
+    assert_eq!(a.fork.size_hint(), (2, Some(2)));
+    assert_eq!(b.fork.size_hint(), (3, Some(3)));
+    assert_eq!(passive.fork.size_hint(), (1, Some(3)));
+    assert_eq!(b.poll(), item(1));
+    assert_eq!(b.fork.size_hint(), (2, Some(2)));
+}
+
+#[test]
+fn statistics_count_items_that_never_were_in_the_list() {
+    let (mut a, _remote) = forker((0..9).map(Item));
+    assert_eq!((a.poll(), a.poll()), (item(0), item(1)));
+    let b = a.fork();
+    assert_eq!(a.poll(), item(2));
+    let now = b.fork.statistics();
+    assert_eq!((now.pushed, now.taken, now.waiting, now.lag), (3, 3, 0, 1));
+    drop(a);
+    let now = b.fork.statistics();
+    assert_eq!((now.pushed, now.taken, now.waiting, now.lag), (3, 2, 1, 1));
+    let shown = std::format!("{:?}", b.fork);
+    assert!(
+        shown.starts_with("Fork { is_active: true, is_terminated: false, "),
+        "{shown}"
+    );
+}
+
+#[test]
+fn items_that_cannot_be_cloned_pass_through_a_single_fork() {
+    let mut a = aiter_forker(crate::iter_to_aiter([Cell::new(Box::new(1))]));
+    let found = poll_noop(&mut a).map(|found| found.map(Cell::into_inner));
+    assert_eq!(found, Poll::Ready(Some(Box::new(1))));
+}
+
+#[test]
+fn sources_need_not_be_unpin() {
+    let source = Box::pin(crate::map_async(
+        |n| async move { n },
+        crate::iter_to_aiter(0..3),
+    ));
+    let mut a = aiter_forker(source);
+    let mut b = a.fork();
+    let mut c = aiter_forker(crate::map_async(
+        |n| async move { n },
+        crate::iter_to_aiter(0..3),
+    ));
+    for n in 0..3 {
+        assert_eq!(poll_noop(&mut a), Poll::Ready(Some(n)));
+        assert_eq!(poll_noop(&mut b), Poll::Ready(Some(n)));
+        assert_eq!(poll_noop(&mut c), Poll::Ready(Some(n)));
+    }
+}
+
+#[test]
+fn every_item_reaches_every_fork_across_threads() {
+    const ITEMS: u32 = 20_000;
+    let (pusher, items) = push_aiter();
+    let mut first = aiter_forker(items);
+    let read = |fork: Fork<_>| {
+        let all = futures_lite::StreamExt::collect::<Vec<_>>(fork);
+        std::thread::spawn(move || futures_lite::future::block_on(all))
+    };
+    let threads: Vec<_> = (0..4).map(|_| read(first.fork())).collect();
+    let passive = read(first.fork_passive());
+    for n in 0..ITEMS {
+        pusher.push(n).unwrap();
+    }
+    drop(first);
+    pusher.stop();
+    for thread in threads {
+        assert!(thread.join().unwrap().into_iter().eq(0..ITEMS));
+    }
+    // The last active fork that went may have left it the end as well.
+    assert!(passive.join().unwrap().into_iter().eq(0..ITEMS));
+}

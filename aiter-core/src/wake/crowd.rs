@@ -1,0 +1,64 @@
+//! A crowd: those who wait for the same thing, and are woken together.
+//!
+//! [`Seats`] with the contracts kept by types: a member cannot be cloned, waits by `&mut`, and keeps its seats alive.
+#![allow(unsafe_code)]
+
+use super::seats::{SeatRef, Seats};
+use crate::sync::Arc;
+use core::task::Waker;
+
+/// What wakes the members.
+pub(crate) struct Crowd(Arc<Shared>);
+
+/// One that may wait. It keeps one waker, until it waits with another one or is dropped.
+pub(crate) struct Member {
+    crowd: Arc<Shared>,
+    at: SeatRef,
+}
+
+struct Shared(Seats);
+
+// SAFETY: seats hand wakers from thread to thread by their states, and wakers are `Send` and `Sync`.
+unsafe impl Send for Shared {}
+// SAFETY: as above.
+unsafe impl Sync for Shared {}
+// SAFETY: the seat is this member's on whichever thread it is, and the `Arc` keeps it.
+unsafe impl Send for Member {}
+// SAFETY: nothing is done with a shared member.
+unsafe impl Sync for Member {}
+
+impl Crowd {
+    pub(crate) fn new() -> Self {
+        let seats = Seats::new();
+        // Vacant like all others.
+        seats.leave(seats.first());
+        Self(Arc::new(Shared(seats)))
+    }
+
+    /// One more member. Lock-free; allocates for every few members.
+    pub(crate) fn join(&self) -> Member {
+        let crowd = self.0.clone();
+        let at = crowd.0.claim(0, 0);
+        Member { crowd, at }
+    }
+
+    /// Wakes each member that waits, once. If a waker panics the others are woken all the same.
+    ///
+    /// A member is seen to wait if its [`Member::wait`] happened before this.
+    pub(crate) fn wake_all(&self) {
+        self.0.0.wake_all();
+    }
+}
+
+impl Member {
+    /// The next [`Crowd::wake_all`] that comes after this wakes `waker`.
+    pub(crate) fn wait(&mut self, waker: &Waker) {
+        self.at = self.crowd.0.arm(self.at, waker);
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        self.crowd.0.leave(self.at);
+    }
+}
