@@ -29,7 +29,7 @@ unsafe impl Sync for Member {}
 
 impl Crowd {
     pub(crate) fn new() -> Self {
-        let seats = Seats::new();
+        let seats = Seats::new(0);
         // Vacant like all others.
         seats.leave(seats.first());
         Self(Arc::new(Shared(seats)))

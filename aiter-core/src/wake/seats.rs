@@ -39,7 +39,7 @@ const WAKING: usize = 2;
 
 /// Further away than any two readers can be: a vacant seat stands this far ahead, and is behind nobody. No further than
 /// half of what a comparison tells apart, as it is counted from a reader that may have been ahead itself.
-const FAR: usize = isize::MAX as usize / 2 & !1;
+const FAR: usize = (isize::MAX as usize / 2) & !1;
 
 /// One reader's place: its waker while it sleeps, and how far it has read.
 struct Seat {
