@@ -6,6 +6,9 @@
 #[doc = include_str!("../docs/DESIGN.md")]
 pub mod overview {}
 
+#[doc = include_str!("../docs/design/fork.md")]
+pub mod fork {}
+
 #[doc = include_str!("../docs/design/gate.md")]
 pub mod gate {}
 
