@@ -161,7 +161,7 @@ fn close_and_stop_racing_a_pending_source_end_the_stream() {
         gate.open();
         let other = gate.clone();
         let closed = thread::spawn(move || other.close());
-        let stopped = thread::spawn(move || drop(gate));
+        let stopped = thread::spawn(move || gate.stop());
         assert_eq!(Task::new(stream).next(), None);
         assert!(closed.join().unwrap());
         stopped.join().unwrap();
@@ -210,13 +210,13 @@ fn the_end_tells_the_gate_what_came_before() {
         let (stream, gate) = gated_aiter(iter_to_aiter(0..0));
         gate.push(1);
         let seen = told.clone();
-        let ended = thread::spawn(move || {
-            told.store(1, Ordering::Relaxed);
-            assert_eq!(Task::new(stream).next(), None);
+        let looks = thread::spawn(move || {
+            if gate.is_stopped() {
+                assert_eq!(seen.load(Ordering::Relaxed), 1);
+            }
         });
-        if gate.is_stopped() {
-            assert_eq!(seen.load(Ordering::Relaxed), 1);
-        }
-        ended.join().unwrap();
+        told.store(1, Ordering::Relaxed);
+        assert_eq!(Task::new(stream).next(), None);
+        looks.join().unwrap();
     });
 }
