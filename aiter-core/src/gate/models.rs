@@ -139,15 +139,15 @@ fn a_close_and_a_push_racing_a_poll_lose_no_item() {
     model(|| {
         let (stream, gate) = gated_aiter(iter_to_aiter(1..));
         gate.open();
-        let closed = thread::spawn(move || {
-            gate.close();
-            gate.push(1);
-            gate
+        let polled = thread::spawn(move || {
+            let mut task = Task::new(stream);
+            (task.next(), task)
         });
-        let mut task = Task::new(stream);
-        let first = task.next();
+        gate.close();
+        gate.push(1);
+        let (first, mut task) = polled.join().unwrap();
         assert_eq!(first, Some(1));
-        drop(closed.join().unwrap());
+        gate.stop();
         // The permit went with the first item, or it goes with the second.
         let second = task.next();
         assert!(second.is_none() || (second == Some(2) && task.next().is_none()));
