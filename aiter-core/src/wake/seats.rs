@@ -151,6 +151,12 @@ pub(crate) struct SeatRef {
     index: usize,
 }
 
+impl SeatRef {
+    pub(crate) fn is(self, other: Self) -> bool {
+        ptr::eq(self.seat, other.seat)
+    }
+}
+
 impl Seats {
     /// Seats of which the first is taken, by a reader at `position`: see [`Seats::first`].
     pub(crate) fn new(position: usize) -> Self {
@@ -268,7 +274,7 @@ impl Seats {
         let claims = self.claims.load(Acquire);
         let mut slowest: Option<(SeatRef, usize)> = None;
         self.each(|at, position| {
-            if !ptr::eq(at.seat, me.seat)
+            if !at.is(me)
                 && slowest.is_none_or(|(_, least)| (position.wrapping_sub(least) as isize) < 0)
             {
                 slowest = Some((at, position));
