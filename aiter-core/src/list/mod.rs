@@ -140,10 +140,10 @@ impl<T> List<T> {
                 // SAFETY: not null; and a head with a slot in reach is that of a block, as the root's are all taken.
                 return (unsafe { NonNull::new_unchecked(at) }.cast(), slot as usize);
             } else {
-                // SAFETY: not null, and kept as above.
-                at = unsafe { self.follow(NonNull::new_unchecked(at)) }
-                    .cast()
-                    .as_ptr();
+                // SAFETY: not null, as it was just looked at.
+                let block = unsafe { NonNull::new_unchecked(at) };
+                // SAFETY: kept as above.
+                at = unsafe { self.follow(block) }.cast().as_ptr();
             }
         }
     }
