@@ -26,7 +26,10 @@ use crate::{
     wake::{alarm::Alarm, seats::Seats},
 };
 use block::{Block, FIRST, Head, Next, Position, SLOTS, UNOBSERVED, ahead, distance};
-use core::ptr::{self, NonNull};
+use core::{
+    marker::PhantomPinned,
+    ptr::{self, NonNull},
+};
 use orphan::Orphan;
 
 /// Flag in the tail word: no slot is reserved any more.
@@ -63,6 +66,8 @@ pub(crate) struct List<T> {
     driver: Option<Alarm<Demand>>,
 
     seats: Seats,
+    /// Blocks point to the root, also when the list is dropped: its `&mut` is not the only way there.
+    _pinned: PhantomPinned,
 }
 
 // SAFETY: items are moved between threads (`T: Send`), and shared only through readers, whose own bounds answer for it:
@@ -91,6 +96,7 @@ pub(crate) fn list_for<T>(driver: Option<Alarm<Demand>>) -> (Writer<T>, Reader<T
         root: Head::root(),
         driver,
         seats: Seats::new(FIRST),
+        _pinned: PhantomPinned,
     });
     list.tail_block.store(list.root().as_ptr(), Relaxed);
     (Writer::new(list.clone()), Reader::first(list))
@@ -134,18 +140,27 @@ impl<T> List<T> {
                 // SAFETY: not null; and a head with a slot in reach is that of a block, as the root's are all taken.
                 return (unsafe { NonNull::new_unchecked(at) }.cast(), slot as usize);
             } else {
-                at = self.follow(head).cast().as_ptr();
+                // SAFETY: not null, as it was just looked at.
+                let block = unsafe { NonNull::new_unchecked(at) };
+                // SAFETY: kept as above.
+                at = unsafe { self.follow(block) }.cast().as_ptr();
             }
         }
     }
 
-    /// The block after `head`, made if need be; and moves the tail block there.
+    /// The block after that of `at`, made if need be; and moves the tail block there. It takes the pointer and not a
+    /// reference to the head, which would not reach the rest of the block.
+    ///
+    /// # Safety
+    /// The block is kept by a slot of the caller's.
     #[cold]
-    fn follow(&self, head: &Head<T>) -> NonNull<Block<T>> {
+    unsafe fn follow(&self, at: NonNull<Head<T>>) -> NonNull<Block<T>> {
+        // SAFETY: by the contract.
+        let head = unsafe { at.as_ref() };
         let next = match head.next() {
             Next::Block(next) => next,
             _ => {
-                let fresh = self.fresh_block(NonNull::from(head));
+                let fresh = self.fresh_block(at);
                 match head.link(fresh) {
                     Ok(()) => fresh,
                     Err(other) => {
@@ -161,7 +176,9 @@ impl<T> List<T> {
     }
 
     fn advance_tail(&self, head: &Head<T>, next: NonNull<Block<T>>) {
-        let (from, to) = (ptr::from_ref(head).cast_mut(), next.cast().as_ptr());
+        // Only compared, never stored.
+        let from = ptr::from_ref(head).cast_mut();
+        let to = next.cast().as_ptr();
         // Ordering: Release publishes the block to writers; Acquire orders the look at the tail after it.
         if self
             .tail_block

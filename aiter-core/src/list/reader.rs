@@ -3,7 +3,7 @@
 use super::{List, Peek, SLOTS, Statistics, Writer, block::Found, cursor::Cursor, distance};
 use crate::{
     sync::{Arc, Ordering::*},
-    wake::seats::SeatRef,
+    wake::seats::{SeatRef, Seats},
 };
 use core::{
     mem,
@@ -148,7 +148,12 @@ impl<T> Reader<T> {
     fn wait(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
         loop {
             // In this order: a writer that sees the slot awaited sees the waker.
-            self.seat = self.list.seats.arm(self.seat, cx.waker());
+            let seat = self.list.seats.arm(self.seat, cx.waker());
+            if !seat.is(self.seat) {
+                // It may have been that of the other reader: nobody is behind itself.
+                self.behind = None;
+                self.seat = seat;
+            }
             if self.cursor.wait() {
                 return Poll::Pending;
             }
@@ -225,17 +230,25 @@ impl<T> Reader<T> {
     }
 
     fn leave(&mut self) {
+        /// Leaves the seat last: the drop of the waker in it may panic.
+        struct Vacate<'a>(&'a Seats, SeatRef);
+        impl Drop for Vacate<'_> {
+            fn drop(&mut self) {
+                self.0.leave(self.1);
+            }
+        }
         // First, as who leaves last drops what nobody moved out.
         self.cursor.unclaim();
         // Ordering: Release for what this reader read and moved; Acquire so that the last one takes over all others'.
-        if self.list.readers.fetch_sub(1, AcqRel) == 1 {
+        let last = self.list.readers.fetch_sub(1, AcqRel) == 1;
+        let _seat = Vacate(&self.list.seats, self.seat);
+        if last {
             self.list.adopt(self.cursor.park());
         } else {
             // SAFETY: another reader is there. It is not behind: then the chain from it on is kept, and this is no
             // more than a count taken from a block.
             unsafe { self.cursor.leave(&self.list) };
         }
-        self.list.seats.leave(self.seat);
     }
 }
 

@@ -319,6 +319,64 @@ fn a_reader_that_left_ahead_of_another_leaves_it_the_items() {
 }
 
 #[test]
+fn a_reader_in_the_seat_of_another_is_not_behind_itself() {
+    struct Poller<T>(std::sync::Mutex<Option<Reader<T>>>);
+    impl<T: Send> Wake for Poller<T> {
+        fn wake(self: Arc<Self>) {
+            let mut reader = self.0.lock().unwrap();
+            // Its seat is in use by the writer that wakes: it sleeps in another.
+            while poll(reader.as_mut().unwrap(), Waker::noop()).is_ready() {}
+        }
+    }
+    static LIVE: AtomicUsize = AtomicUsize::new(0);
+    static CLONES: AtomicUsize = AtomicUsize::new(0);
+    let item = |n| {
+        LIVE.fetch_add(1, Relaxed);
+        Counted {
+            n,
+            live: &LIVE,
+            clones: &CLONES,
+        }
+    };
+    let (writer, mut reader) = list();
+    let mut fork = reader.fork();
+    assert!(writer.push(item(0)).is_ok());
+    drop(take_all(&mut reader));
+    drop(take_all(&mut fork));
+    drop(fork);
+    let poller = Arc::new(Poller(None.into()));
+    assert!(poll(&mut reader, &poller.clone().into()).is_pending());
+    *poller.0.lock().unwrap() = Some(reader);
+    assert!(writer.push(item(1)).is_ok());
+    let mut reader = poller.0.lock().unwrap().take().unwrap();
+    let mut fork = reader.fork();
+    assert!(writer.push(item(2)).is_ok());
+    drop(take_all(&mut fork));
+    drop(take_all(&mut reader));
+    assert_eq!((LIVE.load(Relaxed), CLONES.load(Relaxed)), (0, 2));
+}
+
+#[test]
+fn a_waker_that_panics_when_dropped_keeps_nothing_back() {
+    struct Bomb;
+    impl Wake for Bomb {
+        fn wake(self: Arc<Self>) {}
+    }
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!()
+        }
+    }
+    let counts = Counts::default();
+    let (writer, mut reader) = list();
+    assert!(poll(&mut reader, &Arc::new(Bomb).into()).is_pending());
+    counts.push(&writer, 0..3);
+    assert!(catch_unwind(AssertUnwindSafe(|| drop(reader))).is_err());
+    assert_eq!(counts.live(), 0);
+    assert!(writer.push(counts.item(3)).is_err());
+}
+
+#[test]
 fn a_look_ahead_that_found_nothing_finds_nothing_again() {
     for before in 0..SLOTS + 1 {
         let (writer, reader) = list();

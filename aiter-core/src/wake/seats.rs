@@ -38,8 +38,9 @@ const ARMED: usize = 1;
 const WAKING: usize = 2;
 
 /// Further away than any two readers can be: a vacant seat stands this far ahead, and is behind nobody. No further than
-/// half of what a comparison tells apart, as it is counted from a reader that may have been ahead itself.
-const FAR: usize = (isize::MAX as usize / 2) & !1;
+/// half of what a comparison tells apart, as it is counted from a reader that may have been ahead itself. It is odd, as no
+/// reader's position is.
+const FAR: usize = (isize::MAX as usize / 2) | 1;
 
 /// One reader's place: its waker while it sleeps, and how far it has read.
 struct Seat {
@@ -93,7 +94,7 @@ impl HeapRow {
     fn new(len: usize) -> Box<Self> {
         Box::new(Self {
             row: Row::new(0),
-            seats: (0..len).map(|_| Seat::new(0)).collect(),
+            seats: (0..len).map(|_| Seat::new(FAR)).collect(),
         })
     }
 }
@@ -148,6 +149,12 @@ pub(crate) struct SeatRef {
     row: *const Row,
     seat: *const Seat,
     index: usize,
+}
+
+impl SeatRef {
+    pub(crate) fn is(self, other: Self) -> bool {
+        ptr::eq(self.seat, other.seat)
+    }
 }
 
 impl Seats {
@@ -267,7 +274,7 @@ impl Seats {
         let claims = self.claims.load(Acquire);
         let mut slowest: Option<(SeatRef, usize)> = None;
         self.each(|at, position| {
-            if !ptr::eq(at.seat, me.seat)
+            if !at.is(me)
                 && slowest.is_none_or(|(_, least)| (position.wrapping_sub(least) as isize) < 0)
             {
                 slowest = Some((at, position));
@@ -288,7 +295,11 @@ impl Seats {
             for index in bits(row.used.load(Acquire) & !row.left.load(Acquire)) {
                 let seat = &seats[index];
                 // Ordering: Acquire pairs with the Release in `step`.
-                look(SeatRef { row, seat, index }, seat.position.load(Acquire));
+                let position = seat.position.load(Acquire);
+                // Else its reader has left, or has yet to say where it stands.
+                if position & 1 == 0 {
+                    look(SeatRef { row, seat, index }, position);
+                }
             }
         }
     }
