@@ -71,6 +71,7 @@ fn a_single_fork_is_the_stream_itself() {
     assert_eq!(a.poll(), PENDING);
     // Without a wake, too.
     assert_eq!(a.poll(), item(2));
+    assert_eq!(a.wakes(), 0, "it was there");
     assert_eq!(a.poll(), END);
     assert!(remote.is_dropped() && a.fork.is_terminated());
     assert_eq!(a.poll(), END);
