@@ -297,12 +297,12 @@ impl<S: Stream> Fork<S> {
                 }
                 Poll::Ready(Pulled::Item(item)) => {
                     held.with(|pulls, pull| {
-                        pull.has_news();
+                        pull.has_news(alone);
                         pulls.count_direct();
                     });
                     return Poll::Ready(Some(item));
                 }
-                Poll::Ready(Pulled::InList) => held.with(|_, pull| pull.has_news()),
+                Poll::Ready(Pulled::InList) => held.with(|_, pull| pull.has_news(alone)),
             }
         }
         // The baton is put down before the item is cloned.

@@ -173,10 +173,11 @@ impl Pull {
         true
     }
 
-    /// The source's poll gave an item, or the end.
+    /// The source's poll gave an item, or the end. If the fork is `alone` nobody else waits, and it has what it came for.
     #[inline]
-    pub(super) fn has_news(&mut self) {
+    pub(super) fn has_news(&mut self, alone: bool) {
         self.news = self.news.wrapping_add(1);
+        self.awaited &= !alone;
     }
 
     /// The source's poll was pending.

@@ -71,6 +71,7 @@ fn a_single_fork_is_the_stream_itself() {
     assert_eq!(a.poll(), PENDING);
     // Without a wake, too.
     assert_eq!(a.poll(), item(2));
+    assert_eq!(a.wakes(), 0, "it was there");
     assert_eq!(a.poll(), END);
     assert!(remote.is_dropped() && a.fork.is_terminated());
     assert_eq!(a.poll(), END);
@@ -137,6 +138,7 @@ fn the_source_wakes_all_active_forks_and_no_passive_one() {
     remote.add([]);
     assert_eq!((a.wakes(), b.wakes(), passive.wakes()), (1, 1, 0));
     assert_eq!((a.poll(), b.poll()), (PENDING, PENDING));
+    assert_eq!(remote.polls(), 2, "once for each wake");
     remote.add([Item(1)]);
     assert_eq!((a.wakes(), b.wakes(), passive.wakes()), (2, 2, 0));
     assert_eq!(a.poll(), item(1));
