@@ -153,3 +153,6 @@ where
         self.source.is_none() && self.set.is_empty()
     }
 }
+
+#[cfg(all(test, not(aiter_loom)))]
+mod tests;

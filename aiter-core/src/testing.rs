@@ -31,6 +31,11 @@ impl Wakes {
     pub(crate) fn count(&self) -> usize {
         self.0.load(Ordering::SeqCst)
     }
+
+    /// How often since this was asked last.
+    pub(crate) fn taken(&self) -> usize {
+        self.0.swap(0, Ordering::SeqCst)
+    }
 }
 
 pub(crate) fn poll<S: Stream + Unpin>(stream: &mut S, waker: &Waker) -> Poll<Option<S::Item>> {
@@ -116,6 +121,19 @@ impl<T> Remote<T> {
         if let Some(waker) = waker {
             waker.wake();
         }
+    }
+
+    pub(crate) fn push(&self, item: T) {
+        self.add([Item(item)]);
+    }
+
+    pub(crate) fn end(&self) {
+        self.add([End]);
+    }
+
+    /// Steps not yet taken.
+    pub(crate) fn waiting(&self) -> usize {
+        lock(&self.0).steps.len()
     }
 
     /// Adds steps and wakes nobody.

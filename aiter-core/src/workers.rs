@@ -96,3 +96,6 @@ impl<S: fmt::Debug, C> fmt::Debug for Workers<S, C> {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(all(test, not(aiter_loom)))]
+mod tests;

@@ -3,6 +3,7 @@
 extern crate std;
 
 use super::{Look, Reader, Writer, block::SLOTS, list};
+use crate::testing::Wakes;
 use alloc::{sync::Arc, task::Wake, vec::Vec};
 use core::panic::AssertUnwindSafe;
 use core::{
@@ -10,26 +11,6 @@ use core::{
     task::{Context, Poll, Waker},
 };
 use std::panic::catch_unwind;
-
-#[derive(Default)]
-struct Wakes(AtomicUsize);
-
-impl Wake for Wakes {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Relaxed);
-    }
-}
-
-impl Wakes {
-    fn new() -> (Arc<Self>, Waker) {
-        let wakes = Arc::new(Self::default());
-        (wakes.clone(), wakes.into())
-    }
-
-    fn count(&self) -> usize {
-        self.0.load(Relaxed)
-    }
-}
 
 fn poll<T>(reader: &mut Reader<T>, waker: &Waker) -> Poll<Option<T>> {
     reader.poll_next(&mut Context::from_waker(waker))

@@ -3,6 +3,7 @@
 extern crate std;
 
 use super::{Budget, ReadySet, Served, Turn, chunk::SLOTS};
+use crate::testing::Wakes;
 use alloc::{
     boxed::Box, collections::VecDeque, rc::Rc, string::String, sync::Arc, task::Wake, vec, vec::Vec,
 };
@@ -14,27 +15,6 @@ use core::{
     task::{Context, Poll, Waker},
 };
 use std::panic::catch_unwind;
-
-/// Counts how often it is woken.
-#[derive(Default)]
-struct Count(AtomicUsize);
-
-impl Wake for Count {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-fn counting() -> (Arc<Count>, Waker) {
-    let count = Arc::new(Count::default());
-    (count.clone(), Waker::from(count))
-}
-
-impl Count {
-    fn taken(&self) -> usize {
-        self.0.swap(0, Ordering::Relaxed)
-    }
-}
 
 /// What a child does, seen and steered from outside.
 #[derive(Default)]
@@ -118,7 +98,7 @@ fn scripts(n: usize) -> Vec<Rc<Script>> {
 
 #[test]
 fn only_those_that_woke_are_polled() {
-    let (count, waker) = counting();
+    let (count, waker) = Wakes::new();
     let mut set = ReadySet::new();
     let scripts = scripts(1000);
     scripts.iter().for_each(|script| set.insert(child(script)));
@@ -146,7 +126,7 @@ fn only_those_that_woke_are_polled() {
 
 #[test]
 fn many_wakes_wake_the_parent_once() {
-    let (count, waker) = counting();
+    let (count, waker) = Wakes::new();
     let mut set = ReadySet::new();
     let scripts = scripts(100);
     scripts.iter().for_each(|script| set.insert(child(script)));
@@ -161,8 +141,8 @@ fn many_wakes_wake_the_parent_once() {
 
 #[test]
 fn a_changed_waker_is_the_one_woken() {
-    let (first, one) = counting();
-    let (second, two) = counting();
+    let (first, one) = Wakes::new();
+    let (second, two) = Wakes::new();
     let mut set = ReadySet::new();
     let script = Rc::<Script>::default();
     set.insert(child(&script));
@@ -203,7 +183,7 @@ fn a_waker_changed_inside_a_wake() {
     let reenter = Arc::new(Reenter {
         set: std::sync::Mutex::new(None),
     });
-    let (count, other) = counting();
+    let (count, other) = Wakes::new();
     let parts = Sendable((set.clone(), other.clone()));
     *reenter.set.lock().unwrap() = Some(Box::new(move || {
         let parts = &parts;
@@ -237,7 +217,7 @@ fn a_panicking_parent_waker_leaves_the_set_whole() {
     script.push(Some(7));
     let waker = script.waker.take().unwrap();
     assert!(catch_unwind(AssertUnwindSafe(|| waker.wake())).is_err());
-    let (count, waker) = counting();
+    let (count, waker) = Wakes::new();
     assert_eq!(poll(&mut set, &waker), Poll::Ready(7));
     assert_eq!(poll(&mut set, &waker), Poll::Pending);
     script.wake();
@@ -248,7 +228,7 @@ fn a_panicking_parent_waker_leaves_the_set_whole() {
 
 #[test]
 fn a_ready_child_is_left_after_eight_items() {
-    let (_, waker) = counting();
+    let (_, waker) = Wakes::new();
     let mut set = ReadySet::new();
     let scripts = scripts(3);
     for (k, script) in scripts.iter().enumerate() {
@@ -277,7 +257,7 @@ fn a_ready_child_is_left_after_eight_items() {
 /// With one always-ready child among a thousand, each child that wakes is served within one round.
 #[test]
 fn an_endless_child_starves_nobody() {
-    let (_, waker) = counting();
+    let (_, waker) = Wakes::new();
     let mut set = ReadySet::new();
     let scripts = scripts(1000);
     scripts.iter().for_each(|script| set.insert(child(script)));
@@ -313,7 +293,7 @@ fn an_endless_child_starves_nobody() {
 
 #[test]
 fn a_child_that_wakes_itself_yields_to_the_executor() {
-    let (count, waker) = counting();
+    let (count, waker) = Wakes::new();
     let mut set = ReadySet::new();
     let script = Rc::<Script>::default();
     script.wakes_itself.set(true);
@@ -328,7 +308,7 @@ fn a_child_that_wakes_itself_yields_to_the_executor() {
 
 #[test]
 fn a_poll_without_an_item_is_bounded() {
-    let (count, waker) = counting();
+    let (count, waker) = Wakes::new();
     let mut set = ReadySet::new();
     let scripts = scripts(1000);
     scripts.iter().for_each(|script| set.insert(child(script)));
@@ -354,7 +334,7 @@ fn a_poll_without_an_item_is_bounded() {
 
 #[test]
 fn a_panicking_child_is_gone_and_the_others_go_on() {
-    let (_, waker) = counting();
+    let (_, waker) = Wakes::new();
     let mut set = ReadySet::new();
     let scripts = scripts(3);
     scripts.iter().for_each(|script| script.push(Some(1)));
@@ -421,7 +401,7 @@ fn a_child_that_panics_in_drop_stops_no_other_drop() {
 
 #[test]
 fn wakers_outlive_children_and_set() {
-    let (count, waker) = counting();
+    let (count, waker) = Wakes::new();
     let mut set = ReadySet::new();
     let scripts = scripts(40);
     scripts.iter().for_each(|script| set.insert(child(script)));
@@ -456,7 +436,7 @@ fn wakers_outlive_children_and_set() {
 
 #[test]
 fn slots_are_reused_and_memory_is_given_back() {
-    let (_, waker) = counting();
+    let (_, waker) = Wakes::new();
     let mut set = ReadySet::new();
     let scripts = scripts(1000);
     for _ in 0..3 {
@@ -488,7 +468,7 @@ fn slots_are_reused_and_memory_is_given_back() {
 
 #[test]
 fn vacant_slots_of_every_chunk_are_reused() {
-    let (_, waker) = counting();
+    let (_, waker) = Wakes::new();
     let mut set = ReadySet::new();
     let scripts = scripts(8 * SLOTS);
     scripts.iter().for_each(|script| set.insert(child(script)));
@@ -509,7 +489,7 @@ fn vacant_slots_of_every_chunk_are_reused() {
 
 #[test]
 fn chunks_are_served_in_the_order_in_which_they_woke() {
-    let (_, waker) = counting();
+    let (_, waker) = Wakes::new();
     let mut set = ReadySet::new();
     let scripts = scripts(8 * SLOTS);
     scripts.iter().for_each(|script| set.insert(child(script)));
@@ -528,7 +508,7 @@ fn chunks_are_served_in_the_order_in_which_they_woke() {
 
 #[test]
 fn a_chunk_woken_while_it_empties_is_freed_later() {
-    let (_, waker) = counting();
+    let (_, waker) = Wakes::new();
     let mut set = ReadySet::new();
     let scripts = scripts(8);
     scripts.iter().for_each(|script| set.insert(child(script)));

@@ -1,19 +1,12 @@
 use super::*;
-use alloc::{collections::VecDeque, rc::Rc, sync::Arc, task::Wake, vec};
+use crate::testing::Wakes;
+use alloc::{collections::VecDeque, rc::Rc, sync::Arc, vec};
 use core::{
     cell::{Cell, RefCell},
     sync::atomic::{AtomicUsize, Ordering},
     task::Waker,
 };
 use io::ErrorKind::{ConnectionReset, Other, WouldBlock};
-
-#[derive(Default)]
-struct Wakes(AtomicUsize);
-impl Wake for Wakes {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-}
 
 /// A listener that follows a script: `None` waits, and `sleep` ends when the test says so.
 #[derive(Default)]
@@ -127,12 +120,12 @@ fn a_connection_that_was_lost_is_reported_without_a_pause() {
 #[test]
 fn stop_wakes_the_waiting_task_and_what_was_accepted_still_comes() {
     let (script, server, mut stream) = listening([None]);
-    let wakes = Arc::new(Wakes::default());
-    assert_eq!(poll(&mut stream, &wakes.clone().into()), Poll::Pending);
+    let (wakes, waker) = Wakes::new();
+    assert_eq!(poll(&mut stream, &waker), Poll::Pending);
     script.backlog.borrow_mut().extend([7, 8]);
     server.clone().stop();
     assert!(server.is_stopped());
-    assert_eq!(wakes.0.load(Ordering::Relaxed), 1);
+    assert_eq!(wakes.count(), 1);
     assert_eq!(poll(&mut stream, Waker::noop()), Poll::Ready(Some(Ok(7))));
     assert!(script.closed.get());
     assert!(!stream.is_terminated());

@@ -1,22 +1,23 @@
 //! `map_workers` and `map_workers_ordered`: how many are in work, in which order they come, what a panic leaves.
-#![allow(clippy::std_instead_of_core, clippy::std_instead_of_alloc)]
-mod common;
-use aiter_core::{map_workers, map_workers_ordered};
-use common::{counting, feed};
+
+extern crate std;
+
+use crate::testing::{Wakes, source};
+use crate::{map_workers, map_workers_ordered};
+use alloc::{boxed::Box, collections::VecDeque, rc::Rc, vec::Vec};
+use core::{
+    cell::{Cell, RefCell},
+    future::{Future, pending, poll_fn, ready},
+    panic::AssertUnwindSafe,
+    task::{Context, Poll, Waker},
+};
 use futures_core::{FusedStream, Stream};
 use futures_lite::{
     StreamExt,
     future::{block_on, yield_now},
     stream,
 };
-use std::{
-    cell::{Cell, RefCell},
-    collections::VecDeque,
-    future::{pending, poll_fn, ready},
-    panic::{AssertUnwindSafe, catch_unwind},
-    rc::Rc,
-    task::{Context, Poll, Waker},
-};
+use std::panic::catch_unwind;
 
 /// Futures that complete when they are told to, by number.
 #[derive(Clone, Default)]
@@ -62,42 +63,12 @@ impl Desk {
 }
 
 fn settle<S: Stream + Unpin>(stream: &mut S) -> Poll<Option<S::Item>> {
-    let (count, waker) = counting();
+    let (count, waker) = Wakes::new();
     loop {
         let polled = stream.poll_next(&mut Context::from_waker(&waker));
         if polled.is_ready() || count.taken() == 0 {
             return polled;
         }
-    }
-}
-
-#[test]
-fn no_workers_panic_at_the_caller() {
-    let at = Rc::new(Cell::new(0));
-    for ordered in [false, true] {
-        let line = std::sync::Arc::new(std::sync::Mutex::new(String::new()));
-        let seen = line.clone();
-        let hook = std::panic::take_hook();
-        std::panic::set_hook(Box::new(move |info| {
-            if let (Some(place), true) = (
-                info.location(),
-                std::thread::current()
-                    .name()
-                    .is_some_and(|n| n.contains("no_workers")),
-            ) {
-                *seen.lock().unwrap() = format!("{}:{}", place.file(), place.line());
-            }
-        }));
-        let expected = if ordered {
-            at.set(line!() + 1);
-            catch_unwind(|| drop(map_workers_ordered(0, ready::<u8>, stream::empty())))
-        } else {
-            at.set(line!() + 1);
-            catch_unwind(|| drop(map_workers(0, ready::<u8>, stream::empty())))
-        };
-        std::panic::set_hook(hook);
-        assert!(expected.is_err());
-        assert_eq!(*line.lock().unwrap(), format!("{}:{}", file!(), at.get()));
     }
 }
 
@@ -271,7 +242,7 @@ fn a_first_that_waits_holds_up_an_endless_source_only_within_the_limit() {
 
 #[test]
 fn an_unlimited_ordered_map_yields_and_polls_the_first() {
-    let (count, waker) = counting();
+    let (count, waker) = Wakes::new();
     let work = |k: u32| async move {
         if k == 0 {
             yield_now().await;
@@ -368,10 +339,10 @@ fn the_last_in_order_may_panic() {
 
 #[test]
 fn the_source_is_polled_when_it_woke_and_there_is_room() {
-    let (feeder, source) = feed();
+    let (incoming, feeder) = source([]);
     let desk = Desk::default();
     let start = desk.clone();
-    let mut map = map_workers(2, move |k| start.start(k), source);
+    let mut map = map_workers(2, move |k| start.start(k), incoming);
     assert_eq!(settle(&mut map), Poll::Pending);
     assert_eq!(feeder.polls(), 1);
     feeder.push(0);

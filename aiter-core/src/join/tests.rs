@@ -1,15 +1,18 @@
 //! `join_aiters`: every case in which streams come, wait, end and panic.
-#![allow(clippy::std_instead_of_core, clippy::std_instead_of_alloc)]
-mod common;
-use aiter_core::{JoinAiters, join_aiters};
-use common::{Feed, counting, feed};
-use futures_core::{FusedStream, Stream};
-use futures_lite::{StreamExt, future::block_on, stream};
-use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
+
+extern crate std;
+
+use crate::testing::{Source, Wakes, source};
+use crate::{JoinAiters, join_aiters};
+use alloc::{vec, vec::Vec};
+use core::{
+    panic::AssertUnwindSafe,
     pin::pin,
     task::{Context, Poll, Waker},
 };
+use futures_core::{FusedStream, Stream};
+use futures_lite::{StreamExt, future::block_on, stream};
+use std::{panic::catch_unwind, thread};
 
 fn poll<S>(join: &mut JoinAiters<S>, waker: &Waker) -> Poll<Option<<S::Item as Stream>::Item>>
 where
@@ -25,7 +28,7 @@ where
     S: Stream + Unpin,
     S::Item: Stream,
 {
-    let (count, waker) = counting();
+    let (count, waker) = Wakes::new();
     loop {
         let polled = poll(join, &waker);
         if polled.is_ready() || count.taken() == 0 {
@@ -59,11 +62,11 @@ fn all_items_come_each_stream_in_order() {
 
 #[test]
 fn streams_join_while_others_are_pending() {
-    let (streams, source) = feed::<Feed<u32>>();
-    let mut join = join_aiters(source);
-    let (count, waker) = counting();
+    let (incoming, streams) = source::<Source<u32>>([]);
+    let mut join = join_aiters(incoming);
+    let (count, waker) = Wakes::new();
     assert_eq!(poll(&mut join, &waker), Poll::Pending);
-    let (first, stream) = feed();
+    let (stream, first) = source([]);
     streams.push(stream);
     assert_eq!(count.taken(), 1);
     assert_eq!(poll(&mut join, &waker), Poll::Pending);
@@ -71,7 +74,7 @@ fn streams_join_while_others_are_pending() {
     assert_eq!(count.taken(), 1);
     assert_eq!(poll(&mut join, &waker), Poll::Ready(Some(1)));
     assert_eq!(poll(&mut join, &waker), Poll::Pending);
-    let (second, stream) = feed();
+    let (stream, second) = source([]);
     second.push(2);
     streams.push(stream);
     assert_eq!(count.taken(), 1);
@@ -89,11 +92,11 @@ fn streams_join_while_others_are_pending() {
 
 #[test]
 fn only_what_woke_is_polled_the_source_too() {
-    let (streams, source) = feed::<Feed<u32>>();
-    let mut join = join_aiters(source);
+    let (incoming, streams) = source::<Source<u32>>([]);
+    let mut join = join_aiters(incoming);
     let feeds: Vec<_> = (0..1000)
         .map(|_| {
-            let (feeder, stream) = feed();
+            let (stream, feeder) = source([]);
             streams.push(stream);
             feeder
         })
@@ -117,7 +120,7 @@ fn only_what_woke_is_polled_the_source_too() {
 
 #[test]
 fn nothing_is_taken_ahead() {
-    let (feeder, stream) = feed();
+    let (stream, feeder) = source([]);
     (0..10).for_each(|k| feeder.push(k));
     let mut join = join_aiters(stream::iter([stream]));
     for k in 0..10 {
@@ -130,13 +133,13 @@ fn nothing_is_taken_ahead() {
 
 #[test]
 fn an_endless_stream_starves_neither_streams_nor_the_source() {
-    let (streams, source) = feed::<stream::Boxed<u32>>();
-    let mut join = join_aiters(source);
+    let (incoming, streams) = source::<stream::Boxed<u32>>([]);
+    let mut join = join_aiters(incoming);
     streams.push(stream::repeat(0).boxed());
     assert_eq!(settle(&mut join), Poll::Ready(Some(0)));
     let mut feeds = Vec::new();
     for k in 1..1000 {
-        let (feeder, stream) = feed();
+        let (stream, feeder) = source([]);
         feeder.push(k);
         streams.push(stream.boxed());
         feeds.push(feeder);
@@ -163,7 +166,7 @@ fn an_endless_source_starves_no_stream() {
 
 #[test]
 fn an_endless_source_of_silent_streams_yields() {
-    let (count, waker) = counting();
+    let (count, waker) = Wakes::new();
     let mut join = join_aiters(stream::repeat(()).map(|()| stream::pending::<u8>()));
     for _ in 0..10 {
         assert_eq!(poll(&mut join, &waker), Poll::Pending);
@@ -196,7 +199,7 @@ fn a_panic_comes_once_and_the_others_go_on() {
 
 #[test]
 fn a_panicking_source_ends_the_joining_only() {
-    let (feeder, stream) = feed();
+    let (stream, feeder) = source([]);
     let mut first = Some(stream);
     let source = stream::iter(0..).map(move |_| first.take().expect("source"));
     let mut join = join_aiters(source);
@@ -210,8 +213,8 @@ fn a_panicking_source_ends_the_joining_only() {
 #[test]
 fn dropped_at_any_point_it_drops_every_stream_once() {
     for items in 0..30 {
-        let feeds: Vec<_> = (0..5).map(|_| feed()).collect();
-        let (feeders, streams): (Vec<_>, Vec<_>) = feeds.into_iter().unzip();
+        let feeds: Vec<_> = (0..5).map(|_| source([])).collect();
+        let (streams, feeders): (Vec<_>, Vec<_>) = feeds.into_iter().unzip();
         for feeder in &feeders {
             (0..5).for_each(|k| feeder.push(k));
         }
@@ -246,8 +249,8 @@ fn streams_that_are_not_unpin() {
 
 #[test]
 fn size_hint_sums_what_is_known() {
-    let (streams, source) = feed::<stream::Iter<std::ops::Range<u32>>>();
-    let mut join = join_aiters(source);
+    let (incoming, streams) = source::<stream::Iter<core::ops::Range<u32>>>([]);
+    let mut join = join_aiters(incoming);
     assert_eq!(join.size_hint(), (0, None));
     streams.push(stream::iter(0..5));
     streams.push(stream::iter(0..7));
@@ -267,14 +270,14 @@ fn size_hint_sums_what_is_known() {
 fn threads_feed_many_streams() {
     const STREAMS: usize = 100;
     const ITEMS: u32 = 200;
-    let (streams, source) = feed::<Feed<(usize, u32)>>();
-    std::thread::scope(|scope| {
+    let (incoming, streams) = source::<Source<(usize, u32)>>([]);
+    thread::scope(|scope| {
         for half in 0..2 {
             let streams = &streams;
             scope.spawn(move || {
                 let feeders: Vec<_> = (0..STREAMS)
                     .map(|_| {
-                        let (feeder, stream) = feed();
+                        let (stream, feeder) = source([]);
                         streams.push(stream);
                         feeder
                     })
@@ -287,7 +290,7 @@ fn threads_feed_many_streams() {
                 feeders.iter().for_each(|feeder| feeder.end());
             });
         }
-        let mut join = join_aiters(source);
+        let mut join = join_aiters(incoming);
         let mut next = vec![0; 2 * STREAMS];
         for _ in 0..2 * STREAMS as u32 * ITEMS {
             let (stream, k) = block_on(join.next()).unwrap();
