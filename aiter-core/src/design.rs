@@ -1,7 +1,6 @@
 //! How the parts work, and why they do: the files of `docs`, for reading only.
 //!
 //! Links from one file to another lead somewhere in the repository only; here each file is a module.
-#![allow(rustdoc::invalid_rust_codeblocks, reason = "pictures in plain text")]
 
 #[doc = include_str!("../docs/DESIGN.md")]
 pub mod overview {}

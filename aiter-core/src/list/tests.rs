@@ -379,9 +379,9 @@ fn a_look_ahead_that_found_nothing_finds_nothing_again() {
 fn statistics_count_items() {
     let (writer, mut fast) = list();
     let mut slow = fast.fork();
-    writer.push_batch(10, &mut (0..8)).unwrap();
+    assert_eq!(writer.push_batch(10, &mut (0..8)), Ok(false));
     let late = writer.subscribe();
-    writer.push_batch(2, &mut (0..2)).unwrap();
+    assert_eq!(writer.push_batch(2, &mut (0..2)), Ok(true));
     assert!(matches!(slow.next(), Look::Item(0)));
     assert_eq!(take_all(&mut fast).len(), 10);
     let now = writer.statistics();

@@ -63,17 +63,20 @@ impl<T> Writer<T> {
     /// Appends what the iterator yields in consecutive slots, `len` of them. Gives the iterator back if the list is
     /// closed.
     ///
-    /// An iterator that yields fewer, or panics, leaves slots without an item; one that yields more is left with the
-    /// rest.
+    /// An iterator that yields fewer, or panics, leaves slots without an item; the result says whether it yielded all. One
+    /// that yields more is left with the rest.
+    ///
+    /// # Panics
+    /// If positions could not tell so many items apart, which only items without a size can be.
     pub(crate) fn push_batch<I: Iterator<Item = T>>(
         &self,
         len: usize,
         items: &mut I,
-    ) -> Result<(), ()> {
+    ) -> Result<bool, ()> {
+        assert!(len <= usize::MAX >> 3, "capacity overflow");
         let position = self.reserve(len).ok_or(())?;
         // SAFETY: reserved just now.
-        unsafe { Batch::new(&self.list, position, len) }.fill(items);
-        Ok(())
+        Ok(unsafe { Batch::new(&self.list, position, len) }.fill(items))
     }
 
     /// The position of `len` slots that are the caller's to publish. `None` if the list is closed.
@@ -227,19 +230,22 @@ impl<'a, T> Batch<'a, T> {
     }
 
     #[inline(always)]
-    fn fill(mut self, items: &mut impl Iterator<Item = T>) {
+    fn fill(mut self, items: &mut impl Iterator<Item = T>) -> bool {
         while self.left != 0 {
             let len = self.in_word();
             // SAFETY: kept by the slots, which are not published.
             let block = unsafe { self.block.as_ref() };
             while self.written < len {
-                let Some(item) = items.next() else { return };
+                let Some(item) = items.next() else {
+                    return false;
+                };
                 // SAFETY: reserved, and not published.
                 unsafe { block.write(self.slot + self.written, item) };
                 self.written += 1;
             }
             self.publish(len);
         }
+        true
     }
 
     /// How many of the slots are in the first's state word.

@@ -75,3 +75,49 @@ pub fn push_aiter_with<T>(
         PushAiter::new(reader, Some(Preflight::new(preflight))),
     )
 }
+
+#[cfg(all(test, not(aiter_loom)))]
+mod tests {
+    use super::*;
+
+    /// Says `said`, then yields item after item, with an early `None` for each gap.
+    struct Liar {
+        said: usize,
+        items: alloc::vec::IntoIter<Option<u8>>,
+    }
+
+    impl Iterator for Liar {
+        type Item = u8;
+
+        fn next(&mut self) -> Option<u8> {
+            self.items.next()?
+        }
+
+        fn size_hint(&self) -> (usize, Option<usize>) {
+            (self.said, Some(self.said))
+        }
+    }
+
+    #[test]
+    fn a_batch_is_what_its_iterator_yields_whatever_it_says() {
+        let cases: [(usize, &[Option<u8>], &[u8]); 6] = [
+            (0, &[], &[]),
+            (0, &[Some(1), Some(2)], &[1, 2]),
+            (2, &[Some(1), Some(2), Some(3)], &[1, 2, 3]),
+            (3, &[Some(1)], &[1]),
+            // What ended early is not asked again.
+            (3, &[Some(1), None, Some(2)], &[1]),
+            (usize::MAX, &[Some(1), Some(2)], &[1, 2]),
+        ];
+        for (said, yields, expected) in cases {
+            let (pusher, aiter) = push_aiter();
+            let items = yields.to_vec().into_iter();
+            pusher.push_all(Liar { said, items }).unwrap();
+            assert!(aiter.available_iter().eq(expected));
+            pusher.stop();
+            let items = yields.to_vec().into_iter();
+            let refused = pusher.push_all(Liar { said, items }).err();
+            assert_eq!(refused.map_or(alloc::vec![], |stopped| stopped.0), expected);
+        }
+    }
+}

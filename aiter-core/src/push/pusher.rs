@@ -83,7 +83,7 @@ impl<T> Pusher<T> {
     ///
     /// # Errors
     /// Gives back the items that were not pushed, in order: all of them, unless the iterator said too small a length
-    /// and the list was stopped in between.
+    /// and the list was stopped in between. A batch without items is never refused.
     ///
     /// # Panics
     /// When the iterator panics.
@@ -101,11 +101,13 @@ impl<T> Pusher<T> {
         let mut items = items.into_iter();
         match items.size_hint() {
             (len, Some(most)) if len == most && len <= TRUSTED => {
-                if len != 0 && self.writer.push_batch(len, &mut items).is_err() {
-                    return Err(Stopped(items.collect()));
-                }
-                // An iterator that is longer than it said.
-                match items.next() {
+                let yielded_all = len == 0
+                    || match self.writer.push_batch(len, &mut items) {
+                        Ok(yielded_all) => yielded_all,
+                        Err(()) => return Err(Stopped(items.collect())),
+                    };
+                // An iterator that is longer than it said. One that ended before is not asked again.
+                match yielded_all.then(|| items.next()).flatten() {
                     None => Ok(()),
                     Some(item) => self.push_collected(core::iter::once(item).chain(items)),
                 }
@@ -129,6 +131,7 @@ impl<T> Pusher<T> {
                     len => self
                         .writer
                         .push_batch(len, &mut items)
+                        .map(|_| ())
                         .map_err(|()| Stopped(items.collect())),
                 }
             }
