@@ -148,11 +148,10 @@ impl<T> Reader<T> {
     fn wait(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
         loop {
             // In this order: a writer that sees the slot awaited sees the waker.
-            let seat = self.list.seats.arm(self.seat, cx.waker());
-            if !seat.is(self.seat) {
-                // It may have been that of the other reader: nobody is behind itself.
+            self.list.seats.arm(&mut self.seat, cx.waker());
+            if self.behind.is_some_and(|other| other.is(self.seat)) {
+                // The new seat was that of the other reader: nobody is behind itself.
                 self.behind = None;
-                self.seat = seat;
             }
             if self.cursor.wait() {
                 return Poll::Pending;

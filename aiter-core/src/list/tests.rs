@@ -480,3 +480,46 @@ fn a_waker_may_drop_the_reader_it_wakes() {
     }
     assert!(writer.push(1).is_err());
 }
+
+#[test]
+fn a_waker_that_panics_when_cloned_leaves_no_seat_to_two_readers() {
+    use core::{
+        cell::RefCell,
+        task::{RawWaker, RawWakerVTable},
+    };
+    const BOMB: RawWakerVTable = RawWakerVTable::new(|_| panic!("cloned"), |_| {}, |_| {}, |_| {});
+    /// Polls its reader while it is being woken, and so while its seat is busy, with a waker that cannot be cloned.
+    struct Again(RefCell<Option<Reader<u8>>>);
+    // SAFETY: for this test, which has one thread.
+    unsafe impl Send for Again {}
+    // SAFETY: as above.
+    unsafe impl Sync for Again {}
+    impl Wake for Again {
+        fn wake(self: Arc<Self>) {
+            self.wake_by_ref();
+        }
+        fn wake_by_ref(self: &Arc<Self>) {
+            // SAFETY: the table's functions take any pointer.
+            let bomb = unsafe { Waker::new(core::ptr::null(), &BOMB) };
+            let mut reader = self.0.borrow_mut();
+            let Some(reader) = reader.as_mut() else {
+                return;
+            };
+            assert_eq!(poll(reader, &bomb), Poll::Ready(Some(1)));
+            assert!(catch_unwind(AssertUnwindSafe(|| poll(reader, &bomb))).is_err());
+        }
+    }
+    let (writer, mut reader) = list();
+    let again = Arc::new(Again(RefCell::new(None)));
+    assert!(poll(&mut reader, &again.clone().into()).is_pending());
+    *again.0.borrow_mut() = Some(reader);
+    writer.push(1).unwrap();
+    let mut reader = again.0.borrow_mut().take().unwrap();
+    // Both sleep, each in a seat of its own: both are woken.
+    let mut fork = reader.fork();
+    let wakers = [Wakes::new(), Wakes::new()];
+    assert!(poll(&mut reader, &wakers[0].1).is_pending());
+    assert!(poll(&mut fork, &wakers[1].1).is_pending());
+    writer.push(2).unwrap();
+    assert_eq!(wakers.map(|(wakes, _)| wakes.count()), [1, 1]);
+}

@@ -53,7 +53,7 @@ impl Crowd {
 impl Member {
     /// The next [`Crowd::wake_all`] that comes after this wakes `waker`.
     pub(crate) fn wait(&mut self, waker: &Waker) {
-        self.at = self.crowd.0.arm(self.at, waker);
+        self.crowd.0.arm(&mut self.at, waker);
     }
 }
 

@@ -31,7 +31,7 @@
 
 use crate::sync::{AtomicPtr, AtomicUsize, Ordering::*, UnsafeCell};
 use alloc::boxed::Box;
-use core::{iter, ptr, task::Waker};
+use core::{iter, mem, ptr, task::Waker};
 
 const IDLE: usize = 0;
 const ARMED: usize = 1;
@@ -309,15 +309,17 @@ impl Seats {
         self.seat(at).skipped.load(Relaxed)
     }
 
-    /// Leaves the waker in the reader's seat; the caller then marks the slot it waits for, and looks at it again.
-    /// Returns where the reader sits from here on: in another seat if a writer was just at the old one.
-    pub(crate) fn arm(&self, mut at: SeatRef, waker: &Waker) -> SeatRef {
-        if !self.seat(at).disarm() {
-            let seat = self.seat(at);
+    /// Leaves the waker in the reader's seat; the caller then marks the slot it waits for, and looks at it again. The
+    /// reader is moved to another seat if a writer was just at the old one.
+    pub(crate) fn arm(&self, at: &mut SeatRef, waker: &Waker) {
+        if !self.seat(*at).disarm() {
+            let seat = self.seat(*at);
             let other = self.claim(seat.position.load(Relaxed), seat.skipped.load(Relaxed));
-            self.leave(at);
-            at = other;
+            // Said before anything can panic: from here on the old seat may be another reader's.
+            let old = mem::replace(at, other);
+            self.leave(old);
         }
+        let at = *at;
         let seat = self.seat(at);
         // SAFETY: the seat is idle, and an idle seat's waker is its reader's alone.
         let old = seat.waker.with_mut(|w| match unsafe { &mut *w } {
@@ -332,7 +334,6 @@ impl Seats {
             self.row(at).armed.fetch_or(1 << at.index, Release);
         }
         drop(old);
-        at
     }
 
     /// The reader leaves its seat for good.
