@@ -215,16 +215,21 @@ impl<T> Reader<T> {
         Writer::join(self.list.clone())
     }
 
-    /// Drops the items that only this reader still was to read.
+    /// Drops the items that only this reader still was to read: those before the place where the slowest other one is
+    /// now, however far that gets meanwhile. Alone it leaves them: the list is closed first, lest pushers add to them for
+    /// as long as they are dropped.
     fn discard(&mut self) {
-        loop {
-            if self.has_run() && self.cursor.moves {
-                self.cursor.discard();
+        let Ok(Some((_, limit))) = self.list.seats.slowest_but(self.seat) else {
+            return;
+        };
+        while distance(self.cursor.position(), limit) > 0 {
+            if !(self.has_run() && self.cursor.moves) {
+                match self.refill() {
+                    Found::Items(_) if self.cursor.moves => {}
+                    _ => return,
+                }
             }
-            match self.refill() {
-                Found::Items(_) if self.cursor.moves => {}
-                _ => return,
-            }
+            self.cursor.discard();
         }
     }
 

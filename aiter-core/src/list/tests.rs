@@ -4,7 +4,7 @@ extern crate std;
 
 use super::{Look, Reader, Writer, block::SLOTS, list};
 use crate::testing::Wakes;
-use alloc::{sync::Arc, task::Wake, vec::Vec};
+use alloc::{boxed::Box, sync::Arc, task::Wake, vec::Vec};
 use core::panic::AssertUnwindSafe;
 use core::{
     sync::atomic::{AtomicUsize, Ordering::Relaxed},
@@ -483,10 +483,7 @@ fn a_waker_may_drop_the_reader_it_wakes() {
 
 #[test]
 fn a_waker_that_panics_when_cloned_leaves_no_seat_to_two_readers() {
-    use core::{
-        cell::RefCell,
-        task::{RawWaker, RawWakerVTable},
-    };
+    use core::{cell::RefCell, task::RawWakerVTable};
     const BOMB: RawWakerVTable = RawWakerVTable::new(|_| panic!("cloned"), |_| {}, |_| {}, |_| {});
     /// Polls its reader while it is being woken, and so while its seat is busy, with a waker that cannot be cloned.
     struct Again(RefCell<Option<Reader<u8>>>);
@@ -522,4 +519,32 @@ fn a_waker_that_panics_when_cloned_leaves_no_seat_to_two_readers() {
     assert!(poll(&mut fork, &wakers[1].1).is_pending());
     writer.push(2).unwrap();
     assert_eq!(wakers.map(|(wakes, _)| wakes.count()), [1, 1]);
+}
+
+/// Once every reader is gone pushes are refused, so that dropping what is there comes to an end.
+#[test]
+fn a_reader_that_goes_outruns_its_pushers() {
+    use core::cell::{Cell, OnceCell};
+    /// Pushes another when it is dropped.
+    struct Echo(&'static Cell<usize>, &'static OnceCell<Writer<Echo>>);
+    // SAFETY: for this test, which has one thread.
+    unsafe impl Send for Echo {}
+    impl Drop for Echo {
+        fn drop(&mut self) {
+            self.0.set(self.0.get() + 1);
+            assert!(self.0.get() < 1000, "it never ends");
+            if let Err(refused) = self.1.get().unwrap().push(Echo(self.0, self.1)) {
+                core::mem::forget(refused);
+            }
+        }
+    }
+    let (drops, cell) = (
+        Box::leak(Box::new(Cell::new(0))),
+        Box::leak(Box::new(OnceCell::new())),
+    );
+    let (writer, reader) = list();
+    assert!(writer.push(Echo(drops, cell)).is_ok());
+    assert!(cell.set(writer).is_ok());
+    drop(reader);
+    assert_eq!(drops.get(), 1);
 }

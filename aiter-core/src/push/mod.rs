@@ -79,6 +79,7 @@ pub fn push_aiter_with<T>(
 #[cfg(all(test, not(aiter_loom)))]
 mod tests {
     use super::*;
+    use alloc::vec::Vec;
 
     /// Says `said`, then yields item after item, with an early `None` for each gap.
     struct Liar {
@@ -100,24 +101,24 @@ mod tests {
 
     #[test]
     fn a_batch_is_what_its_iterator_yields_whatever_it_says() {
-        let cases: [(usize, &[Option<u8>], &[u8]); 6] = [
-            (0, &[], &[]),
-            (0, &[Some(1), Some(2)], &[1, 2]),
-            (2, &[Some(1), Some(2), Some(3)], &[1, 2, 3]),
-            (3, &[Some(1)], &[1]),
-            // What ended early is not asked again.
-            (3, &[Some(1), None, Some(2)], &[1]),
-            (usize::MAX, &[Some(1), Some(2)], &[1, 2]),
-        ];
-        for (said, yields, expected) in cases {
+        let check = |said, yields: &[Option<u8>], expected: &[u8]| {
+            let liar = || Liar {
+                said,
+                items: Vec::from(yields).into_iter(),
+            };
             let (pusher, aiter) = push_aiter();
-            let items = yields.to_vec().into_iter();
-            pusher.push_all(Liar { said, items }).unwrap();
+            pusher.push_all(liar()).unwrap();
             assert!(aiter.available_iter().eq(expected));
             pusher.stop();
-            let items = yields.to_vec().into_iter();
-            let refused = pusher.push_all(Liar { said, items }).err();
-            assert_eq!(refused.map_or(alloc::vec![], |stopped| stopped.0), expected);
-        }
+            let refused = pusher.push_all(liar()).err();
+            assert_eq!(refused.map_or(Vec::new(), |stopped| stopped.0), expected);
+        };
+        check(0, &[], &[]);
+        check(0, &[Some(1), Some(2)], &[1, 2]);
+        check(2, &[Some(1), Some(2), Some(3)], &[1, 2, 3]);
+        check(3, &[Some(1)], &[1]);
+        // What ended early is not asked again.
+        check(3, &[Some(1), None, Some(2)], &[1]);
+        check(usize::MAX, &[Some(1), Some(2)], &[1, 2]);
     }
 }

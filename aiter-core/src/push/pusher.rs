@@ -20,7 +20,18 @@ pub struct Stopped<T>(pub T);
 
 /// The longest batch that is written while its iterator runs; a longer one is collected first. This bounds what an
 /// iterator that lies about its length can cost: so many slots without an item.
-const TRUSTED: usize = 1 << 12;
+const fn trusted<T>() -> usize {
+    let (items, bytes) = if usize::BITS == 64 {
+        (1 << 17, 1 << 20)
+    } else {
+        (1 << 8, 1 << 10)
+    };
+    match size_of::<T>() {
+        0 => items,
+        size if bytes / size < items => bytes / size,
+        _ => items,
+    }
+}
 
 impl<T> Pusher<T> {
     pub(crate) fn new(writer: Writer<T>) -> Self {
@@ -74,9 +85,10 @@ impl<T> Pusher<T> {
 
     /// Appends a batch. No other push lands inside it.
     ///
-    /// Items become visible while the iterator runs if it tells its exact length, of at most 4096; otherwise the
-    /// iterator is run to its end first, and its items are held twice for a moment. While it runs, items of other
-    /// pushers behind the batch are held back: it should not wait for their consumers.
+    /// Items become visible while the iterator runs if it tells its exact length, of at most 131072 items and a mebibyte
+    /// (256 and a kibibyte where words have 32 bits). Otherwise the iterator is run to its end first, and its items are
+    /// pushed then. While it runs, items of other pushers behind the batch are held back: it should not wait for their
+    /// consumers.
     ///
     /// If the iterator panics, what it had yielded is delivered. If it yields fewer items than it said, nobody waits for
     /// the others; if more, those come after the batch, where other pushes may land between.
@@ -100,7 +112,7 @@ impl<T> Pusher<T> {
     pub fn push_all(&self, items: impl IntoIterator<Item = T>) -> Result<(), Stopped<Vec<T>>> {
         let mut items = items.into_iter();
         match items.size_hint() {
-            (len, Some(most)) if len == most && len <= TRUSTED => {
+            (len, Some(most)) if len == most && len <= trusted::<T>() => {
                 let yielded_all = len == 0
                     || match self.writer.push_batch(len, &mut items) {
                         Ok(yielded_all) => yielded_all,
