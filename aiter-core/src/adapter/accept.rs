@@ -200,5 +200,5 @@ fn concerns_one_connection(error: &io::Error) -> bool {
     )
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(aiter_loom)))]
 mod tests;
