@@ -16,6 +16,7 @@ use futures_core::{FusedStream, Stream};
 /// The end of a [push list](super::push_aiter) that yields its items; a [`Stream`].
 ///
 /// An unforked aiter moves items out. [Forked](Self::fork) ones clone them, and the last to read an item moves it.
+/// Consumers that take one item at the same moment may each clone it; the original is then dropped with its block.
 /// Dropping the last one drops what was not read, and stops the list.
 ///
 /// # Cancel safety
