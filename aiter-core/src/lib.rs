@@ -44,7 +44,7 @@
 //!
 //! | feature | what it adds |
 //! |---|---|
-//! | `std` (default) | what the adapter crates are built on: panics carried from task to task; changes no algorithm |
+//! | `std` (default) | what the adapter crates are built on: panics carried from task to task; and a push list may look again before it sleeps |
 //! | `portable-atomic` | atomics and `Arc` of that crate, for targets without compare-and-swap (Cortex-M0, RISC-V without A) |
 //!
 //! Without default features the crate needs `core` and `alloc`, that is a global allocator. With `portable-atomic` the final

@@ -11,6 +11,7 @@ mod cursor;
 #[cfg(all(test, aiter_loom))]
 mod models;
 mod orphan;
+mod probe;
 mod reader;
 #[cfg(all(test, not(aiter_loom)))]
 mod tests;
@@ -31,6 +32,7 @@ use core::{
     ptr::{self, NonNull},
 };
 use orphan::Orphan;
+use probe::Probe;
 
 /// Flag in the tail word: no slot is reserved any more.
 const CLOSED: usize = 1;
@@ -66,6 +68,7 @@ pub(crate) struct List<T> {
     driver: Option<Alarm<Demand>>,
 
     seats: Seats,
+    probe: Probe,
     /// Blocks point to the root, also when the list is dropped: its `&mut` is not the only way there.
     _pinned: PhantomPinned,
 }
@@ -96,6 +99,7 @@ pub(crate) fn list_for<T>(driver: Option<Alarm<Demand>>) -> (Writer<T>, Reader<T
         root: Head::root(),
         driver,
         seats: Seats::new(FIRST),
+        probe: Probe::new(),
         _pinned: PhantomPinned,
     });
     list.tail_block.store(list.root().as_ptr(), Relaxed);
@@ -126,18 +130,41 @@ impl<T> List<T> {
     /// # Safety
     /// The position was reserved by the caller and is not published yet: that keeps its block, and every block the way
     /// leads over, from being freed.
+    #[inline(always)]
     unsafe fn locate(&self, position: Position) -> (NonNull<Block<T>>, usize) {
         // Ordering: Acquire pairs with the Release in `advance_tail`: the block is seen whole.
-        let mut at = self.tail_block.load(Acquire);
+        let at = self.tail_block.load(Acquire);
+        // SAFETY: reserved before `tail_block` was read, so `observed` keeps the block (see `reclaim`).
+        let head = unsafe { &*at };
+        head.lifetime.used();
+        let slot = distance(head.start, position);
+        if (0..SLOTS as isize).contains(&slot) {
+            // SAFETY: not null; and a head with a slot in reach is that of a block, as the root's are all taken.
+            return (unsafe { NonNull::new_unchecked(at) }.cast(), slot as usize);
+        }
+        // SAFETY: by the contract.
+        unsafe { self.locate_from(at, position) }
+    }
+
+    /// Walks from the tail block to that of a position.
+    ///
+    /// # Safety
+    /// As in `locate`, with the tail block read after the reservation.
+    #[cold]
+    unsafe fn locate_from(
+        &self,
+        mut at: *mut Head<T>,
+        position: Position,
+    ) -> (NonNull<Block<T>>, usize) {
         loop {
-            // SAFETY: reserved before `tail_block` was read, so `observed` keeps the block (see `reclaim`).
+            // SAFETY: `observed` keeps the tail block, and what is between it and the position (see `reclaim`).
             let head = unsafe { &*at };
             head.lifetime.used();
             let slot = distance(head.start, position);
             if slot < 0 {
                 at = head.prev.load(Relaxed);
             } else if (slot as usize) < SLOTS {
-                // SAFETY: not null; and a head with a slot in reach is that of a block, as the root's are all taken.
+                // SAFETY: as in `locate`.
                 return (unsafe { NonNull::new_unchecked(at) }.cast(), slot as usize);
             } else {
                 // SAFETY: not null, as it was just looked at.

@@ -55,6 +55,27 @@ impl<T> Reader<T> {
     /// When `T::clone` panics, the item is lost to this reader and to no other.
     #[inline]
     pub(crate) fn next(&mut self) -> Look<T> {
+        match self.take_known() {
+            Some(item) => Look::Item(item),
+            None => self.find(),
+        }
+    }
+
+    /// Moves out the next item of a run that was found: little enough code to stand wherever a reader is polled.
+    #[inline(always)]
+    fn take_known(&mut self) -> Option<T> {
+        if !self.cursor.moves || self.cursor.at == self.cursor.end {
+            return None;
+        }
+        // SAFETY: before `end`, and the cursor moves.
+        let item = unsafe { self.cursor.take() };
+        self.list.seats.step(self.seat, self.cursor.position());
+        Some(item)
+    }
+
+    /// The rest of [`next`](Self::next): an item that is cloned, or the first of a run.
+    #[inline(never)]
+    fn find(&mut self) -> Look<T> {
         if !self.has_run() {
             match self.refill() {
                 Found::Items(_) => {}
@@ -62,14 +83,15 @@ impl<T> Reader<T> {
                 Found::Empty | Found::Gone => return Look::Empty,
             }
         }
-        let item = if self.cursor.moves {
-            // SAFETY: before `end`, and the cursor moves.
-            unsafe { self.cursor.take() }
-        } else {
-            // SAFETY: before `end`. That this reader has passed the item is said below, after the clone.
-            self.list.clone_item(unsafe { self.cursor.pass() })
+        let item = match self.take_known() {
+            Some(item) => item,
+            None => {
+                // SAFETY: before `end`. That this reader has passed the item is said below, after the clone.
+                let item = self.list.clone_item(unsafe { self.cursor.pass() });
+                self.list.seats.step(self.seat, self.cursor.position());
+                item
+            }
         };
-        self.list.seats.step(self.seat, self.cursor.position());
         Look::Item(item)
     }
 
@@ -83,8 +105,8 @@ impl<T> Reader<T> {
                     .is_some_and(|other| self.list.seats.is_behind(other, self.cursor.position())))
     }
 
-    #[inline(never)]
     /// Looks for items, and settles whether they are moved out or cloned.
+    #[inline]
     fn refill(&mut self) -> Found {
         let found = self.cursor.look(&self.list);
         let position = self.cursor.position();
@@ -99,7 +121,6 @@ impl<T> Reader<T> {
         Found::Items(end)
     }
 
-    #[inline]
     /// Up to where the items are moved out, if this is the last reader to come to them; or cloned.
     ///
     /// All others are past an item that is moved. A reader that comes meanwhile is forked from one that is past it
@@ -138,7 +159,15 @@ impl<T> Reader<T> {
     /// Takes the next item, or has the task woken when there is one.
     #[inline]
     pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
-        match self.next() {
+        match self.take_known() {
+            Some(item) => Poll::Ready(Some(item)),
+            None => self.poll_find(cx),
+        }
+    }
+
+    #[inline(never)]
+    fn poll_find(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        match self.find() {
             Look::Item(item) => Poll::Ready(Some(item)),
             Look::Ended => Poll::Ready(None),
             Look::Empty => self.wait(cx),
@@ -146,15 +175,19 @@ impl<T> Reader<T> {
     }
 
     fn wait(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        let mut pays = self.list.probe.pays(|| !self.peek().at_tail());
         loop {
-            // In this order: a writer that sees the slot awaited sees the waker.
-            self.list.seats.arm(&mut self.seat, cx.waker());
-            if self.behind.is_some_and(|other| other.is(self.seat)) {
-                // The new seat was that of the other reader: nobody is behind itself.
-                self.behind = None;
-            }
-            if self.cursor.wait() {
-                return Poll::Pending;
+            // What the probe saw is taken without arming.
+            if !mem::take(&mut pays) {
+                // In this order: a writer that sees the slot awaited sees the waker.
+                self.list.seats.arm(&mut self.seat, cx.waker());
+                if self.behind.is_some_and(|other| other.is(self.seat)) {
+                    // The new seat was that of the other reader: nobody is behind itself.
+                    self.behind = None;
+                }
+                if self.cursor.wait() {
+                    return Poll::Pending;
+                }
             }
             match self.next() {
                 Look::Item(item) => return Poll::Ready(Some(item)),

@@ -47,7 +47,7 @@ impl<T> Writer<T> {
     pub(crate) fn push_mut(&mut self, item: T) -> Result<(), T> {
         // Ordering: Acquire pairs with the Release of a writer that left: its reservations are seen by the plain load.
         if self.list.writers.load(Acquire) != 1 {
-            return self.push(item);
+            return self.push_beside_others(item);
         }
         let tail = self.list.tail.load(Relaxed);
         if tail & CLOSED != 0 || self.list.readers.load(Relaxed) == 0 {
@@ -58,6 +58,11 @@ impl<T> Writer<T> {
         // SAFETY: reserved just now.
         unsafe { self.list.put(tail, item) };
         Ok(())
+    }
+
+    #[inline(never)]
+    fn push_beside_others(&self, item: T) -> Result<(), T> {
+        self.push(item)
     }
 
     /// Appends what the iterator yields in consecutive slots, `len` of them. Gives the iterator back if the list is
