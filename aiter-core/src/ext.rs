@@ -80,6 +80,15 @@ pub trait AiterExt: Stream {
         preload(n, self)
     }
 
+    /// See [`preload_with`].
+    #[track_caller]
+    fn preload_with(self, watermarks: Watermarks) -> (Preloaded<Self::Item>, Driver<Self>)
+    where
+        Self: Sized,
+    {
+        preload_with(watermarks, self)
+    }
+
     /// See [`join_aiters`].
     fn join_aiters(self) -> JoinAiters<Self>
     where

@@ -23,7 +23,7 @@
 //! | let several tasks **share** a stream, each item going to one of them | [`sharable_aiter`] |
 //! | **gate** a stream: let through as many items as there are permits | [`gated_aiter`] |
 //! | **end** a stream from outside | [`stoppable_aiter`] |
-//! | **drive** a stream while its consumer is busy elsewhere | [`active`], as fast as it yields; [`preload`], up to `n` items ahead |
+//! | **drive** a stream while its consumer is busy elsewhere | [`active`], as fast as it yields; [`preload`], up to `n` items ahead; [`preload_with`], in batches |
 //! | **join** many streams into one, or walk them side by side | [`join_aiters`], [`azip`] |
 //! | **map** items | [`map_aiter`]; [`map_async`], one future at a time; [`map_workers`] and [`map_workers_ordered`], many at once |
 //! | filter and flatten | [`map_filter_aiter`], [`flatten_aiter`] |
@@ -72,6 +72,7 @@ mod active;
 #[doc(hidden)]
 pub mod adapter;
 mod azip;
+mod demand;
 #[cfg(all(doc, not(doctest)))]
 pub mod design;
 mod driver;
@@ -103,6 +104,7 @@ mod workers;
 
 pub use active::active;
 pub use azip::{Azip, ZipStreams, azip};
+pub use demand::Watermarks;
 pub use driver::Driver;
 pub use ext::AiterExt;
 pub use flatten_aiter::{FlattenAiter, flatten_aiter};
@@ -116,7 +118,7 @@ pub use map_async::{MapAsync, map_async};
 pub use map_filter_aiter::{MapFilterAiter, map_filter_aiter};
 pub use map_workers::{MapWorkers, map_workers};
 pub use map_workers_ordered::{MapWorkersOrdered, map_workers_ordered};
-pub use preload::{Preloaded, preload};
+pub use preload::{Preloaded, preload, preload_with};
 pub use push::{
     AvailableIter, PushAiter, Pusher, Stopped, TryNextError, push_aiter, push_aiter_with,
 };

@@ -4,7 +4,7 @@
 use aiter_core::{
     AvailableIter, Azip, Driver, FlattenAiter, Fork, Gate, Gated, IterToAiter, JoinAiters,
     MapAiter, MapAsync, MapWorkers, MapWorkersOrdered, Preloaded, PushAiter, Pusher, Sharable,
-    Statistics, Stoppable, Stopped, Stopper, TryNextError,
+    Statistics, Stoppable, Stopped, Stopper, TryNextError, Watermarks,
 };
 use futures_core::Stream;
 use std::{cell::Cell, marker::PhantomData, marker::PhantomPinned, pin::Pin, rc::Rc, task};
@@ -240,6 +240,8 @@ fn drivers() {
         Preloaded<Sent> => "Send + Unpin";
         Preloaded<Local> => "Unpin";
         Preloaded<Pinned> => "Send + Sync + Unpin";
+
+        Watermarks => "Send + Sync + Unpin";
     }
 }
 
