@@ -98,6 +98,16 @@ pub trait AiterExt: Stream {
         join_aiters(self)
     }
 
+    /// See [`join_aiters_keyed`].
+    fn join_aiters_keyed<K, T>(self) -> JoinAitersKeyed<Self, K, T>
+    where
+        Self: Sized + Stream<Item = (K, T)>,
+        K: Clone,
+        T: Stream,
+    {
+        join_aiters_keyed(self)
+    }
+
     /// See [`map_workers`].
     #[track_caller]
     fn map_workers<F, Fut>(self, n: usize, f: F) -> MapWorkers<Self, F, Fut>

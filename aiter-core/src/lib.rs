@@ -24,7 +24,7 @@
 //! | **gate** a stream: let through as many items as there are permits | [`gated_aiter`] |
 //! | **end** a stream from outside | [`stoppable_aiter`] |
 //! | **drive** a stream while its consumer is busy elsewhere | [`active`], as fast as it yields; [`preload`], up to `n` items ahead; [`preload_with`], in batches |
-//! | **join** many streams into one, or walk them side by side | [`join_aiters`], [`azip`] |
+//! | **join** many streams into one, or walk them side by side | [`join_aiters`], [`join_aiters_keyed`], [`azip`] |
 //! | **map** items | [`map_aiter`]; [`map_async`], one future at a time; [`map_workers`] and [`map_workers_ordered`], many at once |
 //! | filter and flatten | [`map_filter_aiter`], [`flatten_aiter`] |
 //! | make a stream of an iterator | [`iter_to_aiter`] |
@@ -83,12 +83,14 @@ mod fuse;
 mod gate;
 mod iter_to_aiter;
 mod join;
+mod join_keyed;
 mod list;
 mod map_aiter;
 mod map_async;
 mod map_filter_aiter;
 mod map_workers;
 mod map_workers_ordered;
+mod members;
 #[cfg(all(test, aiter_loom))]
 mod modelling;
 mod preload;
@@ -112,6 +114,7 @@ pub use fork::{Fork, aiter_forker};
 pub use gate::{Gate, Gated, gated_aiter};
 pub use iter_to_aiter::{IterToAiter, iter_to_aiter};
 pub use join::{JoinAiters, join_aiters};
+pub use join_keyed::{JoinAitersKeyed, join_aiters_keyed};
 pub use list::Statistics;
 pub use map_aiter::{MapAiter, map_aiter};
 pub use map_async::{MapAsync, map_async};
