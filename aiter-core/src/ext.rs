@@ -89,6 +89,15 @@ pub trait AiterExt: Stream {
         preload_with(watermarks, self)
     }
 
+    /// See [`pump`].
+    fn pump<F, E>(self, sink: F) -> impl Future<Output = Result<(), E>>
+    where
+        Self: Sized,
+        F: AsyncFnMut(Self::Item) -> Result<(), E>,
+    {
+        pump(self, sink)
+    }
+
     /// See [`join_aiters`].
     fn join_aiters(self) -> JoinAiters<Self>
     where

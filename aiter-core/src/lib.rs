@@ -28,6 +28,7 @@
 //! | **map** items | [`map_aiter`]; [`map_async`], one future at a time; [`map_workers`] and [`map_workers_ordered`], many at once |
 //! | filter and flatten | [`map_filter_aiter`], [`flatten_aiter`] |
 //! | make a stream of an iterator | [`iter_to_aiter`] |
+//! | bring each item to a channel, a socket, any sink | [`pump`] |
 //!
 //! [`AiterExt`] has those that take a stream as methods of every stream.
 //!
@@ -94,6 +95,7 @@ mod members;
 #[cfg(all(test, aiter_loom))]
 mod modelling;
 mod preload;
+mod pump;
 mod push;
 mod set;
 mod share;
@@ -122,6 +124,7 @@ pub use map_filter_aiter::{MapFilterAiter, map_filter_aiter};
 pub use map_workers::{MapWorkers, map_workers};
 pub use map_workers_ordered::{MapWorkersOrdered, map_workers_ordered};
 pub use preload::{Preloaded, preload, preload_with};
+pub use pump::pump;
 pub use push::{
     AvailableIter, PushAiter, Pusher, Stopped, TryNextError, push_aiter, push_aiter_with,
 };
