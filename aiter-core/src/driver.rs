@@ -1,10 +1,10 @@
 //! The future that pulls a source into a push list: what [`active`](crate::active) and [`preload`](crate::preload) share.
 
 use crate::{
-    Pusher,
+    Pusher, Watermarks,
+    demand::{Demand, Supply},
     list::Reader,
-    sync::{AtomicUsize, Ordering::*},
-    wake::alarm::{Alarm, Sleeper},
+    wake::alarm::Alarm,
 };
 use core::{
     fmt,
@@ -15,33 +15,11 @@ use core::{
 use futures_core::Stream;
 use pin_project::pin_project;
 
-/// Items pulled in one poll of a driver. Then it yields to its executor, however many the source has.
-const BUDGET: usize = 64;
-
-/// Flag in `taken`: the driver waits for the consumer to take an item.
-const FULL: usize = 1;
-
-/// What the consumers tell the driver.
-#[derive(Debug)]
-pub(crate) struct Demand {
-    /// Twice the number of items taken, and [`FULL`].
-    taken: AtomicUsize,
-}
-
-impl Alarm<Demand> {
-    /// An item was taken: there is room for another.
-    pub(crate) fn take(&self) {
-        // Ordering: in one order with the driver's `fetch_or`: if that comes first, FULL is seen here; if it comes
-        // second, the driver sees the room.
-        if self.taken.fetch_add(2, AcqRel) & FULL != 0 {
-            self.taken.fetch_and(!FULL, Relaxed);
-            self.wake();
-        }
-    }
-}
+/// Items pulled in one poll of a driver or a pump. Then it yields to its executor, however many the source has.
+pub(crate) const BUDGET: usize = 64;
 
 /// A future that pulls a source into a list, for whoever has an executor to run it: a spawned task, an Embassy task, a
-/// test. Returned by [`active`](crate::active) and [`preload`](crate::preload).
+/// test. Returned by [`active`](crate::active), [`preload`](crate::preload) and [`preload_with`](crate::preload_with).
 ///
 /// It completes when the source has ended, or when no consumer of the list is left, and drops the source then. Dropping
 /// it before ends the list after the items that were pulled.
@@ -61,50 +39,28 @@ pub struct Driver<S: Stream> {
     #[pin]
     source: Option<S>,
     pusher: Option<Pusher<S::Item>>,
-    demand: Sleeper<Demand>,
-    /// How many items may wait to be taken; `None` for any number.
-    limit: Option<usize>,
-    /// Items pushed, doubled as in [`Demand`].
-    pushed: usize,
+    supply: Supply,
 }
 
 impl<S: Stream> Driver<S> {
-    /// A driver with the reader that it fills.
-    pub(crate) fn new(source: S, limit: Option<usize>) -> (Reader<S::Item>, Self) {
-        let demand = Sleeper::new(Demand {
-            taken: AtomicUsize::new(0),
-        });
-        let (writer, reader) = crate::list::list_for(Some(demand.alarm()));
+    /// A driver with the reader that it fills; without marks any number of items may wait there.
+    pub(crate) fn new(source: S, marks: Option<Watermarks>) -> (Reader<S::Item>, Self) {
+        let supply = Supply::new(marks);
+        let (writer, reader) = crate::list::list_for(Some(supply.alarm()));
         let pusher = Some(Pusher::new(writer));
         (
             reader,
             Self {
                 source: Some(source),
                 pusher,
-                demand,
-                limit,
-                pushed: 0,
+                supply,
             },
         )
     }
 
     /// For the consumer to tell what it takes.
     pub(crate) fn alarm(&self) -> Alarm<Demand> {
-        self.demand.alarm()
-    }
-}
-
-/// Whether as many items wait as may; if so, the consumer's next [`Alarm::take`] wakes the driver.
-fn is_full(demand: &Demand, pushed: usize, limit: usize) -> bool {
-    let waiting = |taken: usize| pushed.wrapping_sub(taken & !FULL) >> 1;
-    // Ordering: see `Alarm::take`.
-    waiting(demand.taken.load(Acquire)) >= limit && {
-        let taken = demand.taken.fetch_or(FULL, AcqRel);
-        let full = waiting(taken) >= limit;
-        if !full {
-            demand.taken.fetch_and(!FULL, Relaxed);
-        }
-        full
+        self.supply.alarm()
     }
 }
 
@@ -124,16 +80,13 @@ impl<S: Stream> Driver<S> {
         if pusher.is_stopped() {
             return Pull::Done;
         }
-        if this
-            .limit
-            .is_some_and(|limit| is_full(this.demand, *this.pushed, limit))
-        {
+        if !this.supply.has_room() {
             return Pull::Pending;
         }
         match source.poll_next(cx) {
             Poll::Ready(Some(item)) => match pusher.push_mut(item) {
                 Ok(()) => {
-                    *this.pushed = this.pushed.wrapping_add(2);
+                    this.supply.bring();
                     Pull::Item
                 }
                 Err(_) => Pull::Done,
@@ -149,7 +102,7 @@ impl<S: Stream> Future for Driver<S> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         // Before anything is looked at: whoever changes it afterwards wakes this task.
-        self.as_mut().project().demand.register(cx.waker());
+        self.as_mut().project().supply.register(cx.waker());
         for _ in 0..BUDGET {
             match self.as_mut().pull(cx) {
                 Pull::Item => {}
@@ -157,7 +110,7 @@ impl<S: Stream> Future for Driver<S> {
                 Pull::Done => {
                     let mut this = self.project();
                     *this.pusher = None;
-                    this.demand.clear();
+                    this.supply.clear();
                     this.source.set(None);
                     return Poll::Ready(());
                 }
@@ -172,7 +125,7 @@ impl<S: Stream> fmt::Debug for Driver<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Driver")
             .field("is_done", &self.pusher.is_none())
-            .field("limit", &self.limit)
+            .field("marks", &self.supply.marks())
             .finish_non_exhaustive()
     }
 }

@@ -80,6 +80,24 @@ pub trait AiterExt: Stream {
         preload(n, self)
     }
 
+    /// See [`preload_with`].
+    #[track_caller]
+    fn preload_with(self, watermarks: Watermarks) -> (Preloaded<Self::Item>, Driver<Self>)
+    where
+        Self: Sized,
+    {
+        preload_with(watermarks, self)
+    }
+
+    /// See [`pump`].
+    fn pump<F, E>(self, sink: F) -> impl Future<Output = Result<(), E>>
+    where
+        Self: Sized,
+        F: AsyncFnMut(Self::Item) -> Result<(), E>,
+    {
+        pump(self, sink)
+    }
+
     /// See [`join_aiters`].
     fn join_aiters(self) -> JoinAiters<Self>
     where
@@ -87,6 +105,16 @@ pub trait AiterExt: Stream {
         Self::Item: Stream,
     {
         join_aiters(self)
+    }
+
+    /// See [`join_aiters_keyed`].
+    fn join_aiters_keyed<K, T>(self) -> JoinAitersKeyed<Self, K, T>
+    where
+        Self: Sized + Stream<Item = (K, T)>,
+        K: Clone,
+        T: Stream,
+    {
+        join_aiters_keyed(self)
     }
 
     /// See [`map_workers`].

@@ -1,5 +1,5 @@
 //! Many streams as one.
-use crate::set::{Budget, ReadySet, Served, Turn};
+use crate::{members::Members, set::Turn};
 use core::{
     pin::Pin,
     task::{Context, Poll},
@@ -18,6 +18,10 @@ use pin_project::pin_project;
 /// dropped as soon as they end. The join ends when the source and every stream ended; a join of nothing ends at once.
 ///
 /// One call of `poll_next` polls at most about a hundred streams that have nothing, then it wakes its task and lets others run.
+/// A call that finds an item returns it: whoever takes items in a loop decides how many to take before it lets others run, as
+/// with any stream that is ready.
+///
+/// [`join_aiters_keyed`](crate::join_aiters_keyed) also says which stream an item came from, and which one ended.
 ///
 /// # Panics
 /// A panic of a stream reaches the consumer from that call of `poll_next`. The stream is dropped, the others go on. After a
@@ -46,8 +50,7 @@ where
     S::Item: Stream,
 {
     JoinAiters {
-        source: Some(streams),
-        set: ReadySet::new(),
+        members: Members::new(streams),
     }
 }
 
@@ -60,8 +63,7 @@ where
     S: Stream,
 {
     #[pin]
-    source: Option<S>,
-    set: ReadySet<S::Item>,
+    members: Members<S, S::Item>,
 }
 
 fn step<C: Stream>(stream: Pin<&mut C>, cx: &mut Context<'_>) -> Turn<C::Item> {
@@ -69,42 +71,6 @@ fn step<C: Stream>(stream: Pin<&mut C>, cx: &mut Context<'_>) -> Turn<C::Item> {
         Poll::Ready(Some(item)) => Turn::Item(item),
         Poll::Ready(None) => Turn::End,
         Poll::Pending => Turn::Pending,
-    }
-}
-
-impl<S> JoinAiters<S>
-where
-    S: Stream,
-    S::Item: Stream,
-{
-    /// Lets streams join, and goes round those that are ready.
-    fn go_round(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<<S::Item as Stream>::Item>> {
-        let mut this = self.project();
-        let mut budget = Budget::new();
-        loop {
-            if this.set.is_source_ready() {
-                if let Poll::Ready(Some(stream)) = this.set.poll_source(this.source.as_mut()) {
-                    this.set.insert(stream);
-                }
-            }
-            let served = this.set.serve(&mut budget, step);
-            match served {
-                Served::Out(item) => return Poll::Ready(Some(item)),
-                Served::Spent => {
-                    cx.waker().wake_by_ref();
-                    return Poll::Pending;
-                }
-                Served::Idle if this.set.is_source_ready() => {}
-                Served::Idle if this.set.is_empty() && this.source.is_none() => {
-                    return Poll::Ready(None);
-                }
-                Served::Idle if this.set.park(cx.waker()) => return Poll::Pending,
-                Served::Idle => {}
-            }
-        }
     }
 }
 
@@ -116,31 +82,12 @@ where
     type Item = <S::Item as Stream>::Item;
 
     #[inline]
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let this = self.as_mut().project();
-        if !this.set.is_source_ready() {
-            if let Some(item) = this.set.stay(&mut step) {
-                return Poll::Ready(Some(item));
-            }
-        }
-        self.go_round(cx)
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.project().members.poll(cx, |stream| stream, step)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let closed = self
-            .source
-            .as_ref()
-            .is_none_or(|source| source.size_hint().1 == Some(0));
-        let mut hint = (0_usize, closed.then_some(0_usize));
-        self.set.for_each(|stream| {
-            let (low, high) = stream.size_hint();
-            hint.0 = hint.0.saturating_add(low);
-            hint.1 = hint
-                .1
-                .zip(high)
-                .and_then(|(sum, high)| sum.checked_add(high));
-        });
-        hint
+        self.members.size_hint(Stream::size_hint)
     }
 }
 
@@ -150,7 +97,7 @@ where
     S::Item: Stream,
 {
     fn is_terminated(&self) -> bool {
-        self.source.is_none() && self.set.is_empty()
+        self.members.is_terminated()
     }
 }
 

@@ -23,11 +23,12 @@
 //! | let several tasks **share** a stream, each item going to one of them | [`sharable_aiter`] |
 //! | **gate** a stream: let through as many items as there are permits | [`gated_aiter`] |
 //! | **end** a stream from outside | [`stoppable_aiter`] |
-//! | **drive** a stream while its consumer is busy elsewhere | [`active`], as fast as it yields; [`preload`], up to `n` items ahead |
-//! | **join** many streams into one, or walk them side by side | [`join_aiters`], [`azip`] |
+//! | **drive** a stream while its consumer is busy elsewhere | [`active`], as fast as it yields; [`preload`], up to `n` items ahead; [`preload_with`], in batches |
+//! | **join** many streams into one, or walk them side by side | [`join_aiters`], [`join_aiters_keyed`], [`azip`] |
 //! | **map** items | [`map_aiter`]; [`map_async`], one future at a time; [`map_workers`] and [`map_workers_ordered`], many at once |
 //! | filter and flatten | [`map_filter_aiter`], [`flatten_aiter`] |
 //! | make a stream of an iterator | [`iter_to_aiter`] |
+//! | bring each item to a channel, a socket, any sink | [`pump`] |
 //!
 //! [`AiterExt`] has those that take a stream as methods of every stream.
 //!
@@ -72,6 +73,7 @@ mod active;
 #[doc(hidden)]
 pub mod adapter;
 mod azip;
+mod demand;
 #[cfg(all(doc, not(doctest)))]
 pub mod design;
 mod driver;
@@ -82,15 +84,18 @@ mod fuse;
 mod gate;
 mod iter_to_aiter;
 mod join;
+mod join_keyed;
 mod list;
 mod map_aiter;
 mod map_async;
 mod map_filter_aiter;
 mod map_workers;
 mod map_workers_ordered;
+mod members;
 #[cfg(all(test, aiter_loom))]
 mod modelling;
 mod preload;
+mod pump;
 mod push;
 mod set;
 mod share;
@@ -103,6 +108,7 @@ mod workers;
 
 pub use active::active;
 pub use azip::{Azip, ZipStreams, azip};
+pub use demand::Watermarks;
 pub use driver::Driver;
 pub use ext::AiterExt;
 pub use flatten_aiter::{FlattenAiter, flatten_aiter};
@@ -110,13 +116,15 @@ pub use fork::{Fork, aiter_forker};
 pub use gate::{Gate, Gated, gated_aiter};
 pub use iter_to_aiter::{IterToAiter, iter_to_aiter};
 pub use join::{JoinAiters, join_aiters};
+pub use join_keyed::{JoinAitersKeyed, join_aiters_keyed};
 pub use list::Statistics;
 pub use map_aiter::{MapAiter, map_aiter};
 pub use map_async::{MapAsync, map_async};
 pub use map_filter_aiter::{MapFilterAiter, map_filter_aiter};
 pub use map_workers::{MapWorkers, map_workers};
 pub use map_workers_ordered::{MapWorkersOrdered, map_workers_ordered};
-pub use preload::{Preloaded, preload};
+pub use preload::{Preloaded, preload, preload_with};
+pub use pump::pump;
 pub use push::{
     AvailableIter, PushAiter, Pusher, Stopped, TryNextError, push_aiter, push_aiter_with,
 };

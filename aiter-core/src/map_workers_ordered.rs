@@ -130,15 +130,18 @@ impl<T> Ring<T> {
     }
 }
 
-/// Gives up the item of a future that panics.
+/// Gives up the item of a future that panics, in its poll or when it is dropped after it.
 struct Poison<'a, T> {
     ring: &'a mut Ring<T>,
-    number: usize,
+    /// The item at work, if any.
+    number: Option<usize>,
 }
 
 impl<T> Drop for Poison<'_, T> {
     fn drop(&mut self) {
-        self.ring.put(self.number, Slot::Lost);
+        if let Some(number) = self.number {
+            self.ring.put(number, Slot::Lost);
+        }
     }
 }
 
@@ -164,22 +167,26 @@ where
                 *this.next = number.wrapping_add(1);
                 Numbered { future, number }
             };
+            let mut poison = Poison {
+                ring: this.ring,
+                number: None,
+            };
             let step = |child: Pin<&mut Numbered<Fut>>, cx: &mut Context<'_>| {
                 let child = child.project();
                 let number = *child.number;
-                let poison = Poison {
-                    ring: this.ring,
-                    number,
-                };
+                poison.number = Some(number);
                 let polled = child.future.poll(cx);
-                mem::forget(poison);
+                if polled.is_pending() {
+                    poison.number = None;
+                }
                 polled.map(|result| (number, result))
             };
-            match ready!(
-                this.workers
-                    .as_mut()
-                    .poll(cx, &mut budget, room, start, step)
-            ) {
+            let polled = this
+                .workers
+                .as_mut()
+                .poll(cx, &mut budget, room, start, step);
+            mem::forget(poison);
+            match ready!(polled) {
                 None => return Poll::Ready(None),
                 Some((number, result)) => {
                     let first = this.ring.pass(number, result);

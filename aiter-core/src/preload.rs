@@ -1,8 +1,8 @@
 //! Keeping a few items ready ahead of the consumer.
 
 use crate::{
-    Driver, TryNextError,
-    driver::Demand,
+    Driver, TryNextError, Watermarks,
+    demand::Demand,
     list::{Look, Reader},
     wake::alarm::Alarm,
 };
@@ -17,8 +17,8 @@ use futures_core::{FusedStream, Stream};
 ///
 /// Whoever has an executor runs the [`Driver`], and it pulls while the consumer is busy elsewhere; the adapter crates
 /// do so in `preload_aiter`. Never more than `n` items were pulled and not taken: each one taken lets one more be
-/// pulled. The aiter ends where the source does, or where the driver was dropped. Once the consumer is dropped the
-/// driver completes and drops the source, also if it was pending.
+/// pulled; [`preload_with`] pulls several in one go instead. The aiter ends where the source does, or where the driver was
+/// dropped. Once the consumer is dropped the driver completes and drops the source, also if it was pending.
 ///
 /// # Panics
 /// If `n` is 0. A panic of the source goes to whoever polls the driver; the aiter ends when the driver is dropped.
@@ -38,7 +38,55 @@ use futures_core::{FusedStream, Stream};
 #[track_caller]
 pub fn preload<S: Stream>(n: usize, stream: S) -> (Preloaded<S::Item>, Driver<S>) {
     assert!(n != 0, "preload: n must be at least 1");
-    let (reader, driver) = Driver::new(stream, Some(n));
+    preload_with(
+        Watermarks {
+            low: n - 1,
+            high: n,
+        },
+        stream,
+    )
+}
+
+/// Keeps items of `stream` ready ahead of the consumer, and refills in batches.
+///
+/// As [`preload`] of `watermarks.high` items, but the driver is not woken for each item taken: it pulls until `high` items
+/// wait, then it rests until no more than `low` do, and pulls again until `high` wait. A source that pauses meanwhile does
+/// not end the batch. So the driver wakes once in `high - low` items, and never more than `high` were pulled and not
+/// taken. [`preload(n, …)`](preload) is `low: n - 1, high: n`.
+///
+/// # Panics
+/// If `low` is not below `high`, hence also if `high` is 0. In all else as [`preload`].
+///
+/// # Cancel safety
+/// As [`Preloaded`] and [`Driver`]: nothing is lost.
+///
+/// # Example
+/// ```
+/// use aiter_core::{Watermarks, iter_to_aiter, preload_with};
+/// use futures_lite::{StreamExt, future::{block_on, poll_once}};
+///
+/// let marks = Watermarks { low: 1, high: 4 };
+/// let (mut items, mut driver) = preload_with(marks, iter_to_aiter(0..));
+/// let mut ready_after = |taken: usize| {
+///     (0..taken).for_each(|_| drop(items.try_next()));
+///     block_on(poll_once(&mut driver));
+///     items.len()
+/// };
+/// assert_eq!(ready_after(0), 4);
+/// assert_eq!(ready_after(2), 2); // above `low`: no more is pulled yet
+/// assert_eq!(ready_after(1), 4);
+/// ```
+#[track_caller]
+pub fn preload_with<S: Stream>(
+    watermarks: Watermarks,
+    stream: S,
+) -> (Preloaded<S::Item>, Driver<S>) {
+    let Watermarks { low, high } = watermarks;
+    assert!(
+        low < high,
+        "preload: low ({low}) must be below high ({high})"
+    );
+    let (reader, driver) = Driver::new(stream, Some(watermarks));
     (
         Preloaded {
             reader,

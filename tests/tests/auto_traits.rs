@@ -3,8 +3,8 @@
 
 use aiter_core::{
     AvailableIter, Azip, Driver, FlattenAiter, Fork, Gate, Gated, IterToAiter, JoinAiters,
-    MapAiter, MapAsync, MapWorkers, MapWorkersOrdered, Preloaded, PushAiter, Pusher, Sharable,
-    Statistics, Stoppable, Stopped, Stopper, TryNextError,
+    JoinAitersKeyed, MapAiter, MapAsync, MapWorkers, MapWorkersOrdered, Preloaded, PushAiter,
+    Pusher, Sharable, Statistics, Stoppable, Stopped, Stopper, TryNextError, Watermarks,
 };
 use futures_core::Stream;
 use std::{cell::Cell, marker::PhantomData, marker::PhantomPinned, pin::Pin, rc::Rc, task};
@@ -184,6 +184,7 @@ fn forks() {
 #[test]
 fn joins_and_workers() {
     type Join<A, B> = JoinAiters<Gives<A, Gives<B, Local>>>;
+    type Keyed<A, K, B> = JoinAitersKeyed<Gives<A, (K, Gives<B, Local>)>, K, Gives<B, Local>>;
     type Map<A, B, T> = MapWorkers<Gives<A, u8>, fn(u8) -> Gives<B, T>, Gives<B, T>>;
     type Ordered<A, B, T> = MapWorkersOrdered<Gives<A, u8>, fn(u8) -> Gives<B, T>, Gives<B, T>>;
     table! {
@@ -194,6 +195,14 @@ fn joins_and_workers() {
         Join<Sent, Shared> => "Send + Unpin";
         Join<Local, Shared> => "Unpin";
         Join<Pinned, Shared> => "Send + Sync";
+
+        Keyed<Shared, Shared, Shared> => "Send + Sync + Unpin";
+        Keyed<Sent, Shared, Shared> => "Send + Unpin";
+        Keyed<Shared, Sent, Shared> => "Send + Unpin";
+        Keyed<Shared, Shared, Local> => "Unpin";
+        Keyed<Shared, Local, Shared> => "Unpin";
+        Keyed<Shared, Pinned, Pinned> => "Send + Sync + Unpin";
+        Keyed<Pinned, Shared, Shared> => "Send + Sync";
 
         Map<Shared, Shared, Local> => "Send + Sync + Unpin";
         Map<Shared, Sent, Local> => "Send + Unpin";
@@ -240,6 +249,8 @@ fn drivers() {
         Preloaded<Sent> => "Send + Unpin";
         Preloaded<Local> => "Unpin";
         Preloaded<Pinned> => "Send + Sync + Unpin";
+
+        Watermarks => "Send + Sync + Unpin";
     }
 }
 

@@ -1,7 +1,7 @@
 //! A count of 0 panics at the line of the caller. The only test of its process, as it listens to every panic there.
 #![allow(missing_docs, reason = "a test program")]
 
-use aiter_core::{AiterExt, map_workers, map_workers_ordered, preload};
+use aiter_core::{AiterExt, Watermarks, map_workers, map_workers_ordered, preload, preload_with};
 use futures_lite::stream::{Empty, Once, empty, once};
 use std::{
     future::ready,
@@ -36,6 +36,10 @@ fn a_count_of_0_panics_at_the_callers_line() {
 
     refused!(preload(0, none()));
     refused!(none().preload(0));
+    for (low, high) in [(0, 0), (1, 1), (2, 1)] {
+        refused!(preload_with(Watermarks { low, high }, none()));
+        refused!(none().preload_with(Watermarks { low, high }));
+    }
     refused!(map_workers(0, ready::<u8>, none()));
     refused!(none().map_workers(0, ready::<u8>));
     refused!(map_workers_ordered(0, ready::<u8>, none()));

@@ -22,7 +22,7 @@ pub(crate) use reader::{Look, Reader};
 pub(crate) use writer::Writer;
 
 use crate::{
-    driver::Demand,
+    demand::Demand,
     sync::{Arc, AtomicPtr, AtomicUsize, Ordering::*},
     wake::{alarm::Alarm, seats::Seats},
 };

@@ -7,7 +7,7 @@ use super::{
     cursor::{Cursor, Place},
 };
 use crate::{
-    driver::Demand,
+    demand::Demand,
     sync::{AtomicUsize, Ordering::*, UnsafeCell},
     wake::alarm::Alarm,
 };

@@ -4,7 +4,7 @@ extern crate std;
 
 use crate::testing::{Wakes, source};
 use crate::{map_workers, map_workers_ordered};
-use alloc::{boxed::Box, collections::VecDeque, rc::Rc, vec::Vec};
+use alloc::{boxed::Box, collections::VecDeque, rc::Rc, vec, vec::Vec};
 use core::{
     cell::{Cell, RefCell},
     future::{Future, pending, poll_fn, ready},
@@ -419,4 +419,66 @@ fn a_pending_future_is_polled_again_by_its_own_wake_only() {
         assert_eq!(settle(&mut map), Poll::Pending);
     }
     assert_eq!(polls.get(), 400);
+}
+
+/// A place is refilled before the next result is handed out; and whenever the stream is pending, `n` are in work.
+#[test]
+fn a_place_is_refilled_as_soon_as_it_is_free() {
+    let desk = Desk::default();
+    let start = desk.clone();
+    let mut map = map_workers(3, move |k| start.start(k), stream::iter(0..9));
+    assert_eq!(settle(&mut map), Poll::Pending);
+    [0, 1, 2].into_iter().for_each(|k| desk.finish(k));
+    for k in 0..3 {
+        assert_eq!(settle(&mut map), Poll::Ready(Some(k)));
+        assert_eq!(desk.0.started.get(), 3 + k as usize);
+    }
+    assert_eq!(settle(&mut map), Poll::Pending);
+    let mut work = vec![5, 3, 4];
+    for fresh in 6..12 {
+        assert_eq!(desk.in_work(), work.len());
+        let k = work.remove(fresh % work.len());
+        desk.finish(k);
+        assert_eq!(settle(&mut map), Poll::Ready(Some(k)));
+        work.extend((fresh < 9).then_some(fresh as u32));
+        let expected = match work.is_empty() {
+            true => Poll::Ready(None),
+            false => Poll::Pending,
+        };
+        assert_eq!(settle(&mut map), expected);
+    }
+}
+
+#[test]
+fn a_future_that_panics_when_it_is_dropped_takes_its_item_only() {
+    struct Bomb(u32, bool);
+    impl Future for Bomb {
+        type Output = u32;
+        fn poll(mut self: core::pin::Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<u32> {
+            if core::mem::take(&mut self.1) {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            Poll::Ready(self.0)
+        }
+    }
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            assert!(self.0 % 10 != 3, "drop of {}", self.0);
+        }
+    }
+    let expected: Vec<_> = (0..100).filter(|k| k % 10 != 3).collect();
+    for pending in [false, true] {
+        let work = move |k| Bomb(k, pending);
+        for n in [1, 4, 200] {
+            let mut map = map_workers_ordered(n, work, stream::iter(0..100));
+            assert_eq!(collect(&mut map), (expected.clone(), 10));
+            assert!(map.is_terminated());
+
+            let mut map = map_workers(n, work, stream::iter(0..100));
+            let (mut seen, panics) = collect(&mut map);
+            seen.sort_unstable();
+            assert_eq!((&seen, panics), (&expected, 10));
+        }
+    }
 }
