@@ -18,7 +18,7 @@
 //!
 //! | fork | baton | source | it |
 //! |---|---|---|---|
-//! | active | held | | waits, and leaves a note: the holder wakes it unless the source is idle then |
+//! | active | held | | waits, leaves a note, and looks again: what comes later, the holder wakes it for |
 //! | active | taken, but meanwhile there is something in the list | | takes that |
 //! | active | taken | not idle | polls the source |
 //! | active | taken | idle | waits; but polls if it waits for this source's wake already, and comes without it |
@@ -261,26 +261,23 @@ impl<S: Stream> Fork<S> {
         }
     }
 
-    /// An active fork that found nothing. If it was `alone` before it looked, there is nothing still.
-    fn pull(&mut self, alone: bool, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
-        let Some(puller) = &mut self.puller else {
-            return Poll::Pending;
-        };
+    /// An active fork that found nothing. If it was `alone` before it looked, there is nothing still. `None` if it is to
+    /// look again, which is no more than that: it waits already if there is nothing.
+    fn pull(&mut self, alone: bool, cx: &mut Context<'_>) -> Option<Poll<Option<S::Item>>> {
+        let puller = self.puller.as_mut()?;
         let mut held = match self.shared.try_take() {
             Some(held) => held,
             None => {
                 puller.wait_outside(cx.waker());
-                match self.shared.leave(ARRIVED) {
-                    Some(held) => held,
-                    None => return Poll::Pending,
-                }
+                // What was pulled before the note is left may have come after the look, and is no news to who reads it.
+                self.shared.leave(ARRIVED)?
             }
         };
         // Another may have pulled since this one looked, but cannot any more.
         if alone || self.reader.peek().at_tail() {
             if !held.with(|_, pull| pull.begin(puller)) {
                 held.with(|_, pull| pull.wait(puller, cx.waker()));
-                return Poll::Pending;
+                return Some(Poll::Pending);
             }
             let baton = self.shared.baton();
             let (waker, told) = (waker_ref(baton), &mut self.told);
@@ -293,21 +290,20 @@ impl<S: Stream> Fork<S> {
                         pull.wait(puller, cx.waker());
                         pull.rest();
                     });
-                    return Poll::Pending;
+                    return Some(Poll::Pending);
                 }
                 Poll::Ready(Pulled::Item(item)) => {
                     held.with(|pulls, pull| {
                         pull.has_news(alone);
                         pulls.count_direct();
                     });
-                    return Poll::Ready(Some(item));
+                    return Some(Poll::Ready(Some(item)));
                 }
                 Poll::Ready(Pulled::InList) => held.with(|_, pull| pull.has_news(alone)),
             }
         }
         // The baton is put down before the item is cloned.
-        drop(held);
-        self.look()
+        None
     }
 
     /// A passive fork that found nothing.
@@ -346,7 +342,10 @@ impl<S: Stream> Stream for Fork<S> {
         let this = self.get_mut();
         let alone = this.reader.is_alone();
         match this.look() {
-            Poll::Pending if this.is_active() => this.pull(alone, cx),
+            Poll::Pending if this.is_active() => match this.pull(alone, cx) {
+                Some(found) => found,
+                None => this.look(),
+            },
             Poll::Pending => this.follow(cx),
             found => found,
         }

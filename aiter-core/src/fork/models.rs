@@ -181,6 +181,22 @@ fn a_fork_polled_once_and_forgotten_while_another_polls() {
 }
 
 #[test]
+fn who_finds_another_at_an_idle_source_sees_what_was_pulled_before() {
+    model(|| {
+        let remote = Remote::endless();
+        let mut one = forker(&remote);
+        let other = one.fork();
+        remote.give(1);
+        // There is no more to come, and so no wake either.
+        let theirs = thread::spawn(move || next(other));
+        let mut mine = Task::new(one);
+        assert_eq!(mine.next(), Some(1));
+        assert!(mine.poll().is_pending());
+        assert_eq!(theirs.join().unwrap(), Some(1));
+    });
+}
+
+#[test]
 fn a_waker_changed_while_the_source_wakes() {
     model(|| {
         let remote = Remote::endless();
