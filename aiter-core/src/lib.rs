@@ -106,7 +106,7 @@ pub use azip::{Azip, ZipStreams, azip};
 pub use driver::Driver;
 pub use ext::AiterExt;
 pub use flatten_aiter::{FlattenAiter, flatten_aiter};
-pub use fork::{Fork, aiter_forker};
+pub use fork::{Fork, aiter_forker, aiter_forker_with, bound};
 pub use gate::{Gate, Gated, gated_aiter};
 pub use iter_to_aiter::{IterToAiter, iter_to_aiter};
 pub use join::{JoinAiters, join_aiters};

@@ -31,19 +31,30 @@
 //! | pending | waits | idle | waits on |
 //! | a panic | ends the list, says why | dropped | is woken, and panics |
 
+pub mod bound;
+mod place;
 mod pull;
+mod room;
+mod window;
 
 use crate::{
-    list::{Look, Reader, Statistics, list},
+    list::{Statistics, list},
     wake::{baton::Guarded, waker_ref::waker_ref},
 };
+use bound::{Bound, Unbounded, Wait, Yields, unbounded, wait};
 use core::{
     fmt,
+    marker::PhantomData,
+    mem,
     pin::Pin,
     task::{Context, Poll},
 };
 use futures_core::{FusedStream, Stream};
+use place::{Found, Place, What};
 use pull::{ARRIVED, Pulled, Puller, Pulls, Source, baton};
+
+/// What a fork yields.
+type Item<S, B> = <B as Yields>::Item<<S as Stream>::Item>;
 
 /// Any stream, many readers: each [`Fork`] sees every item that the stream yields from where it was forked on.
 ///
@@ -85,12 +96,33 @@ use pull::{ARRIVED, Pulled, Puller, Pulls, Source, baton};
 /// });
 /// ```
 pub fn aiter_forker<S: Stream>(stream: S) -> Fork<S> {
+    aiter_forker_with(unbounded(), stream)
+}
+
+/// Like [`aiter_forker`], with a bound on how far forks run apart: [`wait(n)`](bound::wait) or [`skip(n)`](bound::skip).
+///
+/// As long as there is a single fork no bound has any effect. A fork starts at the place of the one it was forked off:
+/// as far behind as that is.
+///
+/// # Panics
+/// See [`aiter_forker`].
+///
+/// # Cancel safety
+/// See [`Fork`].
+///
+/// # Progress
+/// See [`Fork`] and the bound.
+///
+/// # Example
+/// See the bounds.
+pub fn aiter_forker_with<S: Stream, B: Bound>(bound: B, stream: S) -> Fork<S, B> {
     let (writer, reader) = list();
     let shared = Guarded::new(baton(), Source::new(stream, writer));
+    let place = bound.first(reader, shared.baton());
     let puller = Some(shared.baton().public().join());
     Fork {
         shared,
-        reader,
+        place,
         puller,
         told: false,
     }
@@ -144,16 +176,16 @@ pub fn aiter_forker<S: Stream>(stream: S) -> Fork<S> {
 /// });
 /// ```
 #[must_use = "streams do nothing unless polled"]
-pub struct Fork<S: Stream> {
+pub struct Fork<S: Stream, B: Bound = Unbounded> {
     shared: Guarded<Pulls, Source<S>>,
-    reader: Reader<S::Item>,
+    place: B::Place<S::Item>,
     /// There in active forks.
     puller: Option<Puller>,
     /// It has been told that the source panicked, if it has.
     told: bool,
 }
 
-impl<S: Stream> Fork<S> {
+impl<S: Stream, B: Bound> Fork<S, B> {
     /// An active fork at the place of this one, which may itself be passive.
     ///
     /// Items are cloned for all forks but the last to read them. Several may clone one item at once, each on its
@@ -198,7 +230,7 @@ impl<S: Stream> Fork<S> {
     {
         Self {
             shared: self.shared.clone(),
-            reader: self.reader.fork(),
+            place: self.place.fork(),
             puller: None,
             told: self.told,
         }
@@ -242,7 +274,7 @@ impl<S: Stream> Fork<S> {
     /// ```
     pub fn statistics(&self) -> Statistics {
         let direct = self.pulls().direct();
-        let mut statistics = self.reader.statistics();
+        let mut statistics = self.place.statistics();
         statistics.pushed = statistics.pushed.wrapping_add(direct);
         statistics.taken = statistics.taken.wrapping_add(direct);
         statistics
@@ -252,18 +284,26 @@ impl<S: Stream> Fork<S> {
         self.shared.baton().public()
     }
 
-    /// Takes what there is.
-    fn look(&mut self) -> Poll<Option<S::Item>> {
-        match self.reader.next() {
-            Look::Item(item) => Poll::Ready(Some(item)),
-            Look::Ended => Poll::Ready(self.end()),
-            Look::Empty => Poll::Pending,
+    /// Takes what there is. `None` if there is nothing.
+    #[inline]
+    fn look(&mut self, cx: &mut Context<'_>) -> Option<Poll<Option<Item<S, B>>>> {
+        let found = self.place.next(cx.waker());
+        self.found(found)
+    }
+
+    #[inline]
+    fn found(&mut self, found: Found<Item<S, B>>) -> Option<Poll<Option<Item<S, B>>>> {
+        match found {
+            Found::Item(item) => Some(Poll::Ready(Some(item))),
+            Found::Ended => Some(Poll::Ready(self.end())),
+            Found::Busy => Some(Poll::Pending),
+            Found::Nothing => None,
         }
     }
 
     /// An active fork that found nothing. If it was `alone` before it looked, there is nothing still. `None` if it is to
     /// look again, which is no more than that: it waits already if there is nothing.
-    fn pull(&mut self, alone: bool, cx: &mut Context<'_>) -> Option<Poll<Option<S::Item>>> {
+    fn pull(&mut self, alone: bool, cx: &mut Context<'_>) -> Option<Poll<Option<Item<S, B>>>> {
         let puller = self.puller.as_mut()?;
         let mut held = match self.shared.try_take() {
             Some(held) => held,
@@ -274,16 +314,25 @@ impl<S: Stream> Fork<S> {
             }
         };
         // Another may have pulled since this one looked, but cannot any more.
-        if alone || self.reader.peek().at_tail() {
+        if alone || self.place.at_tail() {
             if !held.with(|_, pull| pull.begin(puller)) {
                 held.with(|_, pull| pull.wait(puller, cx.waker()));
+                return Some(Poll::Pending);
+            }
+            if !alone && !self.place.has_room() {
+                held.with(|_, pull| {
+                    pull.wait(puller, cx.waker());
+                    pull.rest();
+                });
                 return Some(Poll::Pending);
             }
             let baton = self.shared.baton();
             let (waker, told) = (waker_ref(baton), &mut self.told);
             let cx_of_all = &mut Context::from_waker(&waker);
+            let unwind = OnUnwind(&self.place, PhantomData);
             let pulled =
                 held.with_value(|source| source.pull(baton.public(), alone, told, cx_of_all));
+            mem::forget(unwind);
             match pulled {
                 Poll::Pending => {
                     held.with(|_, pull| {
@@ -297,9 +346,12 @@ impl<S: Stream> Fork<S> {
                         pull.has_news(alone);
                         pulls.count_direct();
                     });
-                    return Some(Poll::Ready(Some(item)));
+                    return Some(Poll::Ready(Some(B::Place::direct(item))));
                 }
-                Poll::Ready(Pulled::InList) => held.with(|_, pull| pull.has_news(alone)),
+                Poll::Ready(Pulled::InList(what)) => {
+                    held.with(|_, pull| pull.has_news(alone));
+                    self.place.pulled(what);
+                }
             }
         }
         // The baton is put down before the item is cloned.
@@ -307,25 +359,23 @@ impl<S: Stream> Fork<S> {
     }
 
     /// A passive fork that found nothing.
-    fn follow(&mut self, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
+    fn follow(&mut self, cx: &mut Context<'_>) -> Poll<Option<Item<S, B>>> {
         if self.pulls().is_led() {
-            match self.reader.poll_next(cx) {
-                Poll::Ready(Some(item)) => return Poll::Ready(Some(item)),
-                Poll::Ready(None) => return Poll::Ready(self.end()),
-                Poll::Pending if self.pulls().stays_led() => return Poll::Pending,
-                Poll::Pending => {}
+            let found = self.place.next_or_wait(cx.waker());
+            if let Some(found) = self.found(found) {
+                return found;
+            }
+            if self.pulls().stays_led() {
+                return Poll::Pending;
             }
         }
         // What the last active fork pulled before it went is seen now.
-        match self.look() {
-            Poll::Pending => Poll::Ready(None),
-            found => found,
-        }
+        self.look(cx).unwrap_or(Poll::Ready(None))
     }
 
     /// The list has ended.
     #[cold]
-    fn end(&mut self) -> Option<S::Item> {
+    fn end(&mut self) -> Option<Item<S, B>> {
         if !self.told && self.pulls().has_panicked() {
             self.told = true;
             panic!("the forked stream panicked, in a poll of another fork");
@@ -334,20 +384,72 @@ impl<S: Stream> Fork<S> {
     }
 }
 
-impl<S: Stream> Stream for Fork<S> {
-    type Item = S::Item;
+impl<S: Stream> Fork<S, Wait> {
+    /// Whether the bound is reached: nothing is pulled until the slowest fork, which may be this one, takes an item or is
+    /// dropped. Looks at one word for each fork.
+    ///
+    /// # Progress
+    /// Wait-free.
+    ///
+    /// # Example
+    /// See [`wait`](bound::wait).
+    pub fn is_stalled(&self) -> bool {
+        self.place.is_full()
+    }
+
+    /// From now on forks of this stream run up to `n` items ahead of the slowest. Those that waited for room are woken if
+    /// there is some now. With a smaller `n` nothing is taken back: forks that are further ahead wait.
+    ///
+    /// # Panics
+    /// If `n` is 0.
+    ///
+    /// # Progress
+    /// Lock-free.
+    ///
+    /// # Example
+    /// ```
+    /// use aiter_core::{aiter_forker_with, bound, iter_to_aiter};
+    /// use futures_lite::{StreamExt, future::{block_on, poll_once}};
+    ///
+    /// let mut fork = aiter_forker_with(bound::wait(1), iter_to_aiter('a'..));
+    /// // It will not be heard of any more, and counts.
+    /// std::mem::forget(fork.fork());
+    /// assert_eq!(block_on(fork.next()), Some('a'));
+    /// assert_eq!(block_on(poll_once(fork.next())), None);
+    /// fork.set_wait(usize::MAX);
+    /// assert_eq!(block_on(fork.next()), Some('b'));
+    /// ```
+    #[track_caller]
+    pub fn set_wait(&self, n: usize) {
+        self.place.set_limit(wait(n).0);
+    }
+}
+
+/// Tells the place of the end that a panic of the source is.
+struct OnUnwind<'a, T, P: Place<T>>(&'a P, PhantomData<fn(T)>);
+
+impl<T, P: Place<T>> Drop for OnUnwind<'_, T, P> {
+    fn drop(&mut self) {
+        self.0.pulled(What::End);
+    }
+}
+
+impl<S: Stream, B: Bound> Stream for Fork<S, B> {
+    type Item = B::Item<S::Item>;
 
     #[inline]
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Item<S, B>>> {
         let this = self.get_mut();
-        let alone = this.reader.is_alone();
-        match this.look() {
-            Poll::Pending if this.is_active() => match this.pull(alone, cx) {
-                Some(found) => found,
-                None => this.look(),
-            },
-            Poll::Pending => this.follow(cx),
-            found => found,
+        let alone = this.place.is_alone();
+        if let Some(found) = this.look(cx) {
+            return found;
+        }
+        if !this.is_active() {
+            return this.follow(cx);
+        }
+        match this.pull(alone, cx) {
+            Some(found) => found,
+            None => this.look(cx).unwrap_or(Poll::Pending),
         }
     }
 
@@ -355,40 +457,40 @@ impl<S: Stream> Stream for Fork<S> {
     fn size_hint(&self) -> (usize, Option<usize>) {
         let held = self.shared.try_take();
         // Counted with the baton in hand: nothing is pulled between the two.
-        let pulled = self.reader.peek().count_to(usize::MAX);
+        let pulled = self.place.count();
         let Some(mut held) = held else {
             return (pulled, None);
         };
         let (least, most) = held.with_value(|source| source.as_ref().size_hint());
         let least = if self.is_active() { least } else { 0 };
         let most = most.and_then(|most| most.checked_add(pulled));
-        (pulled.saturating_add(least), most)
+        (self.place.at_least(pulled.saturating_add(least)), most)
     }
 }
 
 /// Terminated is a fork whose next poll would give `None`. For a passive fork that may change: see [`Fork`].
-impl<S: Stream> FusedStream for Fork<S> {
+impl<S: Stream, B: Bound> FusedStream for Fork<S, B> {
     fn is_terminated(&self) -> bool {
         // In this order, for what the last active fork pulled.
         let is_led = self.is_active() || self.pulls().is_led();
-        if self.reader.is_ended() {
+        if self.place.at_end() {
             return self.told || !self.pulls().has_panicked();
         }
-        !is_led && self.reader.peek().at_tail()
+        !is_led && self.place.at_tail()
     }
 }
 
-impl<S: Stream> Drop for Fork<S> {
+impl<S: Stream, B: Bound> Drop for Fork<S, B> {
     fn drop(&mut self) {
         if let Some(puller) = self.puller.take() {
             if self.pulls().leave(puller) {
-                self.reader.wake_all();
+                self.place.wake_all();
             }
         }
     }
 }
 
-impl<S: Stream> fmt::Debug for Fork<S> {
+impl<S: Stream, B: Bound> fmt::Debug for Fork<S, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Fork")
             .field("is_active", &self.is_active())

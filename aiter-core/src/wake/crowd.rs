@@ -1,4 +1,4 @@
-//! A crowd: those who wait for the same thing, and are woken together.
+//! A crowd: those who wait for the same thing, and are woken together. Each stands at a place, for who wants to know.
 //!
 //! [`Seats`] with the contracts kept by types: a member cannot be cloned, waits by `&mut`, and keeps its seats alive.
 #![allow(unsafe_code)]
@@ -37,9 +37,28 @@ impl Crowd {
 
     /// One more member. Lock-free; allocates for every few members.
     pub(crate) fn join(&self) -> Member {
+        self.join_at(0)
+    }
+
+    /// One more member at a place: an even number, and places wrap.
+    pub(crate) fn join_at(&self, place: usize) -> Member {
         let crowd = self.0.clone();
-        let at = crowd.0.claim(0, 0);
+        let at = crowd.0.claim(place, 0);
         Member { crowd, at }
+    }
+
+    /// The place of the member that is furthest behind. Lock-free: looks again when a member came.
+    pub(crate) fn slowest(&self) -> Option<usize> {
+        loop {
+            if let Ok(slowest) = self.0.0.slowest_but(None) {
+                return slowest.map(|(_, place)| place);
+            }
+        }
+    }
+
+    /// Looks at each member's place.
+    pub(crate) fn places(&self, mut look: impl FnMut(usize)) {
+        self.0.0.each(|_, place| look(place));
     }
 
     /// Wakes each member that waits, once. If a waker panics the others are woken all the same.
@@ -54,6 +73,11 @@ impl Member {
     /// The next [`Crowd::wake_all`] that comes after this wakes `waker`.
     pub(crate) fn wait(&mut self, waker: &Waker) {
         self.crowd.0.arm(&mut self.at, waker);
+    }
+
+    /// The member stands at another place.
+    pub(crate) fn step(&mut self, place: usize) {
+        self.crowd.0.step(self.at, place);
     }
 }
 
