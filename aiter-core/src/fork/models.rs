@@ -3,7 +3,12 @@
 
 extern crate std;
 
-use super::{Fork, aiter_forker};
+mod bounds;
+
+use super::{
+    Fork, aiter_forker_with,
+    bound::{Bound, unbounded},
+};
 use crate::{
     modelling::{Task, large_model, model},
     sync::{AtomicPtr, AtomicUsize, Ordering},
@@ -95,13 +100,15 @@ impl Stream for Source {
 }
 
 fn forker(remote: &Arc<Remote>) -> Fork<Source> {
-    aiter_forker(Source {
-        remote: remote.clone(),
-        next: 0,
-    })
+    bounded(unbounded(), remote)
 }
 
-fn next(fork: Fork<Source>) -> Option<usize> {
+fn bounded<B: Bound>(bound: B, remote: &Arc<Remote>) -> Fork<Source, B> {
+    let remote = remote.clone();
+    aiter_forker_with(bound, Source { remote, next: 0 })
+}
+
+fn next<B: Bound>(fork: Fork<Source, B>) -> Option<B::Item<usize>> {
     Task::new(fork).next()
 }
 

@@ -287,6 +287,13 @@ impl<T> WindowPlace<T> {
         ahead(place(self.at), pulled << 1)
     }
 
+    /// How many items there are in the ring.
+    #[cfg(all(test, aiter_loom))]
+    pub(super) fn kept(&self) -> usize {
+        let held = self.window.0.try_take();
+        held.map_or(usize::MAX, |mut held| held.with(|_, ring| ring.items.len()))
+    }
+
     fn is_closed(&self) -> bool {
         // Ordering: Acquire pairs with the Release in `pulled`: all that came before the end is counted.
         self.window.public().closed.load(Ordering::Acquire) != 0
