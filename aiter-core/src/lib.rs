@@ -19,7 +19,7 @@
 //! | to | take |
 //! |---|---|
 //! | **push** items in from anywhere, and read them as a stream | [`push_aiter`], [`push_aiter_with`] |
-//! | **fork**: let several readers see each item | [`aiter_forker`] for any stream; [`PushAiter::fork`], [`Pusher::subscribe`] |
+//! | **fork**: let several readers see each item | [`aiter_forker`] for any stream, [`aiter_forker_with`] a [`bound`] on how far they run apart; [`PushAiter::fork`], [`Pusher::subscribe`] |
 //! | let several tasks **share** a stream, each item going to one of them | [`sharable_aiter`] |
 //! | **gate** a stream: let through as many items as there are permits | [`gated_aiter`] |
 //! | **end** a stream from outside | [`stoppable_aiter`] |

@@ -64,6 +64,10 @@ pub fn unbounded() -> Unbounded {
 ///
 /// A task that takes from one fork in order to feed what reads another one may stop itself in the same way.
 ///
+/// # Progress
+/// As without a bound; a fork that takes an item looks whether another waits for that, and one that pulls looks at one
+/// word for each fork.
+///
 /// # Panics
 /// If `n` is 0.
 ///

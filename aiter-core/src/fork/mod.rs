@@ -3,9 +3,12 @@
 //! | file | what it knows |
 //! |---|---|
 //! | [`mod@pull`] | what is shared: the source, who is woken when, how many are active |
+//! | [`mod@bound`] | bounds on how far forks run apart, as users see them |
+//! | [`mod@place`] | what a bound has to say in a fork's poll |
+//! | [`mod@room`], [`mod@window`] | what it says: `wait` and `skip` |
 //! | this one | what a fork does when it is polled |
 //!
-//! A fork is a reader of one push list. An active one that comes to the list's end pulls the source: it appends one
+//! A fork is a reader of one push list (with `skip`: of a ring that the list feeds). An active one that comes to the list's end pulls the source: it appends one
 //! item and reads it like all others. The source and the list's writer belong to whoever holds a
 //! [baton](crate::wake::baton), for one poll of the source, and nobody waits for it. The source is always polled with
 //! one waker, that of the baton, whose wake wakes all active forks that wait.
@@ -20,7 +23,7 @@
 //! |---|---|---|---|
 //! | active | held | | waits, leaves a note, and looks again: what comes later, the holder wakes it for |
 //! | active | taken, but meanwhile there is something in the list | | takes that |
-//! | active | taken | not idle | polls the source |
+//! | active | taken | not idle | polls the source, if the bound has room for an item; else waits, as if it were idle |
 //! | active | taken | idle | waits; but polls if it waits for this source's wake already, and comes without it |
 //! | passive | | | sleeps in the list, or ends if there is no active fork |
 //!
@@ -128,7 +131,7 @@ pub fn aiter_forker_with<S: Stream, B: Bound>(bound: B, stream: S) -> Fork<S, B>
     }
 }
 
-/// One of the readers of a forked stream: see [`aiter_forker`].
+/// One of the readers of a forked stream: see [`aiter_forker`]. `B` is the [`bound`] on how far forks run apart.
 ///
 /// **The end** of the stream reaches every fork after what was pulled.
 ///
@@ -147,17 +150,20 @@ pub fn aiter_forker_with<S: Stream, B: Bound>(bound: B, stream: S) -> Fork<S, B>
 ///
 /// # Panics
 /// See [`aiter_forker`] for panics of the stream. When `Clone` of an item panics, the item is lost to the fork that was
-/// polled and to no other. A waker that panics does so in the poll, wake or drop that calls it; all others are woken.
+/// polled and to no other. A waker that panics does so in the poll, wake or drop that calls it; all others are woken. If
+/// that is a poll that took an item and so made room under the bound [`wait`](bound::wait), the item goes with the panic.
 ///
 /// # Cancel safety
 /// Cancel safe: an item is taken in the poll that returns it. All state is in the fork: a `next()` that is dropped
 /// loses nothing and is owed nothing. A fork that waits keeps one waker, that of its last poll; one that was made active
-/// while it waited may keep the one from before as well.
+/// while it waited may keep the one from before as well, and so may one that found another at the ring of
+/// [`skip`](bound::skip).
 ///
 /// # Progress
 /// No lock is held while the stream is pending. A poll never waits for another fork, nor does it spin: if another thread
 /// is polling the stream at that moment the fork goes to sleep, and that thread wakes it. Polls, forks and drops are
-/// lock-free, but for what the stream itself does.
+/// lock-free, but for what the stream itself does. What the bounds add stands with them: [`wait`](bound::wait),
+/// [`skip`](bound::skip).
 ///
 /// # Example
 /// An active fork pulls; a passive one that waits is woken by what comes.

@@ -148,16 +148,12 @@ impl<T> Ring<T> {
         Some(item)
     }
 
-    /// How many items at the front every fork has passed.
-    fn passed(&self, crowd: &Crowd) -> usize {
-        let slowest = crowd.slowest();
-        let passed = slowest.map_or(usize::MAX, |slowest| ahead(place(self.start), slowest));
-        passed.min(self.items.len())
-    }
-
     /// Takes those out that every fork has passed.
     fn split_passed(&mut self, crowd: &Crowd) -> VecDeque<T> {
-        let passed = self.passed(crowd);
+        let passed = match crowd.slowest() {
+            Some(slowest) => ahead(place(self.start), slowest).min(self.items.len()),
+            None => self.items.len(),
+        };
         self.start += passed as u64;
         let rest = self.items.split_off(passed);
         core::mem::replace(&mut self.items, rest)
@@ -245,7 +241,7 @@ impl<T> WindowPlace<T> {
             }
         };
         carry_all(&mut held);
-        held.with(|window, ring| {
+        held.with(|_, ring| {
             if let Some(lost @ 1..) = ring.start.checked_sub(*at) {
                 *missed = missed.saturating_add(usize::try_from(lost).unwrap_or(usize::MAX));
                 *at = ring.start;
@@ -262,9 +258,10 @@ impl<T> WindowPlace<T> {
                 return Found::Nothing;
             }
             // Said before the clone: if that panics the item is lost to this fork, and to no other.
+            let here = place(*at);
             *at += 1;
             member.step(place(*at));
-            let moved = if index == 0 && ring.passed(&window.crowd) > 0 {
+            let moved = if index == 0 && member.is_last_at(here) {
                 ring.pop()
             } else {
                 None

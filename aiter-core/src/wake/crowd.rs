@@ -14,6 +14,8 @@ pub(crate) struct Crowd(Arc<Shared>);
 pub(crate) struct Member {
     crowd: Arc<Shared>,
     at: SeatRef,
+    /// Another member, seen behind this one.
+    behind: Option<SeatRef>,
 }
 
 struct Shared(Seats);
@@ -44,7 +46,11 @@ impl Crowd {
     pub(crate) fn join_at(&self, place: usize) -> Member {
         let crowd = self.0.clone();
         let at = crowd.0.claim(place, 0);
-        Member { crowd, at }
+        Member {
+            crowd,
+            at,
+            behind: None,
+        }
     }
 
     /// The place of the member that is furthest behind. Lock-free: looks again when a member came.
@@ -73,11 +79,35 @@ impl Member {
     /// The next [`Crowd::wake_all`] that comes after this wakes `waker`.
     pub(crate) fn wait(&mut self, waker: &Waker) {
         self.crowd.0.arm(&mut self.at, waker);
+        if self.behind.is_some_and(|other| other.is(self.at)) {
+            // The new seat was that of the other: nobody is behind itself.
+            self.behind = None;
+        }
     }
 
     /// The member stands at another place.
     pub(crate) fn step(&mut self, place: usize) {
         self.crowd.0.step(self.at, place);
+    }
+
+    /// Whether no other member stands at `place` or behind it. Looks at one of them, or at all if that has gone on.
+    /// Lock-free: looks again when a member came.
+    pub(crate) fn is_last_at(&mut self, place: usize) -> bool {
+        let seats = &self.crowd.0;
+        if self
+            .behind
+            .is_some_and(|other| seats.is_behind(other, place))
+        {
+            return false;
+        }
+        self.behind = loop {
+            if let Ok(slowest) = seats.slowest_but(Some(self.at)) {
+                break slowest.map(|(other, _)| other);
+            }
+        };
+        !self
+            .behind
+            .is_some_and(|other| seats.is_behind(other, place))
     }
 }
 
