@@ -170,6 +170,14 @@ pub trait AiterExt: Stream {
     {
         aiter_forker(self)
     }
+
+    /// See [`aiter_forker_with`].
+    fn aiter_forker_with<B: bound::Bound>(self, bound: B) -> Fork<Self, B>
+    where
+        Self: Sized,
+    {
+        aiter_forker_with(bound, self)
+    }
 }
 
 impl<S: Stream + ?Sized> AiterExt for S {}

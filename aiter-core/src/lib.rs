@@ -19,7 +19,7 @@
 //! | to | take |
 //! |---|---|
 //! | **push** items in from anywhere, and read them as a stream | [`push_aiter`], [`push_aiter_with`] |
-//! | **fork**: let several readers see each item | [`aiter_forker`] for any stream; [`PushAiter::fork`], [`Pusher::subscribe`] |
+//! | **fork**: let several readers see each item | [`aiter_forker`] for any stream, [`aiter_forker_with`] a [`bound`] on how far they run apart; [`PushAiter::fork`], [`Pusher::subscribe`] |
 //! | let several tasks **share** a stream, each item going to one of them | [`sharable_aiter`] |
 //! | **gate** a stream: let through as many items as there are permits | [`gated_aiter`] |
 //! | **end** a stream from outside | [`stoppable_aiter`] |
@@ -112,7 +112,7 @@ pub use demand::Watermarks;
 pub use driver::Driver;
 pub use ext::AiterExt;
 pub use flatten_aiter::{FlattenAiter, flatten_aiter};
-pub use fork::{Fork, aiter_forker};
+pub use fork::{Fork, aiter_forker, aiter_forker_with, bound};
 pub use gate::{Gate, Gated, gated_aiter};
 pub use iter_to_aiter::{IterToAiter, iter_to_aiter};
 pub use join::{JoinAiters, join_aiters};

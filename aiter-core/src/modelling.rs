@@ -85,6 +85,10 @@ impl<S: Stream + Unpin> Task<S> {
         Pin::new(&mut self.stream).poll_next(&mut Context::from_waker(&self.waker))
     }
 
+    pub(crate) fn stream(&mut self) -> &mut S {
+        &mut self.stream
+    }
+
     pub(crate) fn next(&mut self) -> Option<S::Item> {
         match self.poll() {
             Poll::Ready(item) => item,

@@ -4,12 +4,12 @@
 #[cfg(all(not(aiter_loom), not(feature = "portable-atomic")))]
 mod imp {
     pub(crate) use alloc::sync::Arc;
-    pub(crate) use core::sync::atomic::{AtomicPtr, AtomicUsize};
+    pub(crate) use core::sync::atomic::{AtomicPtr, AtomicUsize, fence};
 }
 
 #[cfg(all(not(aiter_loom), feature = "portable-atomic"))]
 mod imp {
-    pub(crate) use portable_atomic::{AtomicPtr, AtomicUsize};
+    pub(crate) use portable_atomic::{AtomicPtr, AtomicUsize, fence};
     pub(crate) use portable_atomic_util::Arc;
 }
 
@@ -17,7 +17,7 @@ mod imp {
 mod imp {
     pub(crate) use loom::cell::UnsafeCell;
     pub(crate) use loom::sync::Arc;
-    pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicUsize};
+    pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicUsize, fence};
 }
 
 #[cfg(not(aiter_loom))]

@@ -5,6 +5,7 @@ use aiter_core::{
     AvailableIter, Azip, Driver, FlattenAiter, Fork, Gate, Gated, IterToAiter, JoinAiters,
     JoinAitersKeyed, MapAiter, MapAsync, MapWorkers, MapWorkersOrdered, Preloaded, PushAiter,
     Pusher, Sharable, Statistics, Stoppable, Stopped, Stopper, TryNextError, Watermarks,
+    bound::{Seen, Skip, Unbounded, Wait},
 };
 use futures_core::Stream;
 use std::{cell::Cell, marker::PhantomData, marker::PhantomPinned, pin::Pin, rc::Rc, task};
@@ -177,6 +178,27 @@ fn forks() {
         Fork<Gives<Sent, Shared>> => "Send + Sync + Unpin";
         Fork<Gives<Local, Shared>> => "Unpin";
         Fork<Gives<Pinned, Shared>> => "Send + Sync + Unpin";
+
+        Fork<Gives<Shared, Shared>, Wait> => "Send + Sync + Unpin";
+        Fork<Gives<Shared, Sent>, Wait> => "Send + Unpin";
+        Fork<Gives<Shared, Local>, Wait> => "Unpin";
+        Fork<Gives<Sent, Pinned>, Wait> => "Send + Sync + Unpin";
+        Fork<Gives<Local, Shared>, Wait> => "Unpin";
+
+        // Items are reached by one fork at a time.
+        Fork<Gives<Shared, Shared>, Skip> => "Send + Sync + Unpin";
+        Fork<Gives<Shared, Sent>, Skip> => "Send + Sync + Unpin";
+        Fork<Gives<Shared, Local>, Skip> => "Unpin";
+        Fork<Gives<Sent, Pinned>, Skip> => "Send + Sync + Unpin";
+        Fork<Gives<Local, Shared>, Skip> => "Unpin";
+
+        Unbounded => "Send + Sync + Unpin";
+        Wait => "Send + Sync + Unpin";
+        Skip => "Send + Sync + Unpin";
+        Seen<Shared> => "Send + Sync + Unpin";
+        Seen<Sent> => "Send + Unpin";
+        Seen<Local> => "Unpin";
+        Seen<Pinned> => "Send + Sync";
     }
 }
 

@@ -1,7 +1,10 @@
 //! A count of 0 panics at the line of the caller. The only test of its process, as it listens to every panic there.
 #![allow(missing_docs, reason = "a test program")]
 
-use aiter_core::{AiterExt, Watermarks, map_workers, map_workers_ordered, preload, preload_with};
+use aiter_core::{
+    AiterExt, Watermarks, aiter_forker_with, bound, map_workers, map_workers_ordered, preload,
+    preload_with,
+};
 use futures_lite::stream::{Empty, Once, empty, once};
 use std::{
     future::ready,
@@ -44,6 +47,11 @@ fn a_count_of_0_panics_at_the_callers_line() {
     refused!(none().map_workers(0, ready::<u8>));
     refused!(map_workers_ordered(0, ready::<u8>, none()));
     refused!(none().map_workers_ordered(0, ready::<u8>));
+
+    refused!(bound::wait(0));
+    refused!(bound::skip(0));
+    let fork = aiter_forker_with(bound::wait(1), none());
+    refused!(fork.set_wait(0));
 
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let _entered = runtime.enter();

@@ -43,4 +43,6 @@ fn every_method_is_called_with_all_four_traits_in_scope() {
     drop(gate);
     assert_eq!(items(gated), [1, 2]);
     assert_eq!(items(numbers().aiter_forker()), [1, 2, 3]);
+    let waits = numbers().aiter_forker_with(aiter_core::bound::wait(1));
+    assert_eq!(items(waits), [1, 2, 3]);
 }

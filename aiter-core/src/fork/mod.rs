@@ -3,9 +3,12 @@
 //! | file | what it knows |
 //! |---|---|
 //! | [`mod@pull`] | what is shared: the source, who is woken when, how many are active |
+//! | [`mod@bound`] | bounds on how far forks run apart, as users see them |
+//! | [`mod@place`] | what a bound has to say in a fork's poll |
+//! | [`mod@room`], [`mod@window`] | what it says: `wait` and `skip` |
 //! | this one | what a fork does when it is polled |
 //!
-//! A fork is a reader of one push list. An active one that comes to the list's end pulls the source: it appends one
+//! A fork is a reader of one push list (with `skip`: of a ring that the list feeds). An active one that comes to the list's end pulls the source: it appends one
 //! item and reads it like all others. The source and the list's writer belong to whoever holds a
 //! [baton](crate::wake::baton), for one poll of the source, and nobody waits for it. The source is always polled with
 //! one waker, that of the baton, whose wake wakes all active forks that wait.
@@ -18,9 +21,9 @@
 //!
 //! | fork | baton | source | it |
 //! |---|---|---|---|
-//! | active | held | | waits, and leaves a note: the holder wakes it unless the source is idle then |
+//! | active | held | | waits, leaves a note, and looks again: what comes later, the holder wakes it for |
 //! | active | taken, but meanwhile there is something in the list | | takes that |
-//! | active | taken | not idle | polls the source |
+//! | active | taken | not idle | polls the source, if the bound has room for an item; else waits, as if it were idle |
 //! | active | taken | idle | waits; but polls if it waits for this source's wake already, and comes without it |
 //! | passive | | | sleeps in the list, or ends if there is no active fork |
 //!
@@ -31,19 +34,30 @@
 //! | pending | waits | idle | waits on |
 //! | a panic | ends the list, says why | dropped | is woken, and panics |
 
+pub mod bound;
+mod place;
 mod pull;
+mod room;
+mod window;
 
 use crate::{
-    list::{Look, Reader, Statistics, list},
+    list::{Statistics, list},
     wake::{baton::Guarded, waker_ref::waker_ref},
 };
+use bound::{Bound, Unbounded, Wait, Yields, unbounded, wait};
 use core::{
     fmt,
+    marker::PhantomData,
+    mem,
     pin::Pin,
     task::{Context, Poll},
 };
 use futures_core::{FusedStream, Stream};
+use place::{Found, Place, What};
 use pull::{ARRIVED, Pulled, Puller, Pulls, Source, baton};
+
+/// What a fork yields.
+type Item<S, B> = <B as Yields>::Item<<S as Stream>::Item>;
 
 /// Any stream, many readers: each [`Fork`] sees every item that the stream yields from where it was forked on.
 ///
@@ -85,18 +99,39 @@ use pull::{ARRIVED, Pulled, Puller, Pulls, Source, baton};
 /// });
 /// ```
 pub fn aiter_forker<S: Stream>(stream: S) -> Fork<S> {
+    aiter_forker_with(unbounded(), stream)
+}
+
+/// Like [`aiter_forker`], with a bound on how far forks run apart: [`wait(n)`](bound::wait) or [`skip(n)`](bound::skip).
+///
+/// As long as there is a single fork no bound has any effect. A fork starts at the place of the one it was forked off:
+/// as far behind as that is.
+///
+/// # Panics
+/// See [`aiter_forker`].
+///
+/// # Cancel safety
+/// See [`Fork`].
+///
+/// # Progress
+/// See [`Fork`] and the bound.
+///
+/// # Example
+/// See the bounds.
+pub fn aiter_forker_with<S: Stream, B: Bound>(bound: B, stream: S) -> Fork<S, B> {
     let (writer, reader) = list();
     let shared = Guarded::new(baton(), Source::new(stream, writer));
+    let place = bound.first(reader, shared.baton());
     let puller = Some(shared.baton().public().join());
     Fork {
         shared,
-        reader,
+        place,
         puller,
         told: false,
     }
 }
 
-/// One of the readers of a forked stream: see [`aiter_forker`].
+/// One of the readers of a forked stream: see [`aiter_forker`]. `B` is the [`bound`] on how far forks run apart.
 ///
 /// **The end** of the stream reaches every fork after what was pulled.
 ///
@@ -115,17 +150,20 @@ pub fn aiter_forker<S: Stream>(stream: S) -> Fork<S> {
 ///
 /// # Panics
 /// See [`aiter_forker`] for panics of the stream. When `Clone` of an item panics, the item is lost to the fork that was
-/// polled and to no other. A waker that panics does so in the poll, wake or drop that calls it; all others are woken.
+/// polled and to no other. A waker that panics does so in the poll, wake or drop that calls it; all others are woken. If
+/// that is a poll that took an item and so made room under the bound [`wait`](bound::wait), the item goes with the panic.
 ///
 /// # Cancel safety
 /// Cancel safe: an item is taken in the poll that returns it. All state is in the fork: a `next()` that is dropped
 /// loses nothing and is owed nothing. A fork that waits keeps one waker, that of its last poll; one that was made active
-/// while it waited may keep the one from before as well.
+/// while it waited may keep the one from before as well, and so may one that found another at the ring of
+/// [`skip`](bound::skip).
 ///
 /// # Progress
 /// No lock is held while the stream is pending. A poll never waits for another fork, nor does it spin: if another thread
 /// is polling the stream at that moment the fork goes to sleep, and that thread wakes it. Polls, forks and drops are
-/// lock-free, but for what the stream itself does.
+/// lock-free, but for what the stream itself does. What the bounds add stands with them: [`wait`](bound::wait),
+/// [`skip`](bound::skip).
 ///
 /// # Example
 /// An active fork pulls; a passive one that waits is woken by what comes.
@@ -144,16 +182,16 @@ pub fn aiter_forker<S: Stream>(stream: S) -> Fork<S> {
 /// });
 /// ```
 #[must_use = "streams do nothing unless polled"]
-pub struct Fork<S: Stream> {
+pub struct Fork<S: Stream, B: Bound = Unbounded> {
     shared: Guarded<Pulls, Source<S>>,
-    reader: Reader<S::Item>,
+    place: B::Place<S::Item>,
     /// There in active forks.
     puller: Option<Puller>,
     /// It has been told that the source panicked, if it has.
     told: bool,
 }
 
-impl<S: Stream> Fork<S> {
+impl<S: Stream, B: Bound> Fork<S, B> {
     /// An active fork at the place of this one, which may itself be passive.
     ///
     /// Items are cloned for all forks but the last to read them. Several may clone one item at once, each on its
@@ -198,7 +236,7 @@ impl<S: Stream> Fork<S> {
     {
         Self {
             shared: self.shared.clone(),
-            reader: self.reader.fork(),
+            place: self.place.fork(),
             puller: None,
             told: self.told,
         }
@@ -242,7 +280,7 @@ impl<S: Stream> Fork<S> {
     /// ```
     pub fn statistics(&self) -> Statistics {
         let direct = self.pulls().direct();
-        let mut statistics = self.reader.statistics();
+        let mut statistics = self.place.statistics();
         statistics.pushed = statistics.pushed.wrapping_add(direct);
         statistics.taken = statistics.taken.wrapping_add(direct);
         statistics
@@ -252,84 +290,98 @@ impl<S: Stream> Fork<S> {
         self.shared.baton().public()
     }
 
-    /// Takes what there is.
-    fn look(&mut self) -> Poll<Option<S::Item>> {
-        match self.reader.next() {
-            Look::Item(item) => Poll::Ready(Some(item)),
-            Look::Ended => Poll::Ready(self.end()),
-            Look::Empty => Poll::Pending,
+    /// Takes what there is. `None` if there is nothing.
+    #[inline]
+    fn look(&mut self, cx: &mut Context<'_>) -> Option<Poll<Option<Item<S, B>>>> {
+        let found = self.place.next(cx.waker());
+        self.found(found)
+    }
+
+    #[inline]
+    fn found(&mut self, found: Found<Item<S, B>>) -> Option<Poll<Option<Item<S, B>>>> {
+        match found {
+            Found::Item(item) => Some(Poll::Ready(Some(item))),
+            Found::Ended => Some(Poll::Ready(self.end())),
+            Found::Busy => Some(Poll::Pending),
+            Found::Nothing => None,
         }
     }
 
-    /// An active fork that found nothing. If it was `alone` before it looked, there is nothing still.
-    fn pull(&mut self, alone: bool, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
-        let Some(puller) = &mut self.puller else {
-            return Poll::Pending;
-        };
+    /// An active fork that found nothing. If it was `alone` before it looked, there is nothing still. `None` if it is to
+    /// look again, which is no more than that: it waits already if there is nothing.
+    fn pull(&mut self, alone: bool, cx: &mut Context<'_>) -> Option<Poll<Option<Item<S, B>>>> {
+        let puller = self.puller.as_mut()?;
         let mut held = match self.shared.try_take() {
             Some(held) => held,
             None => {
                 puller.wait_outside(cx.waker());
-                match self.shared.leave(ARRIVED) {
-                    Some(held) => held,
-                    None => return Poll::Pending,
-                }
+                // What was pulled before the note is left may have come after the look, and is no news to who reads it.
+                self.shared.leave(ARRIVED)?
             }
         };
         // Another may have pulled since this one looked, but cannot any more.
-        if alone || self.reader.peek().at_tail() {
+        if alone || self.place.at_tail() {
             if !held.with(|_, pull| pull.begin(puller)) {
                 held.with(|_, pull| pull.wait(puller, cx.waker()));
-                return Poll::Pending;
+                return Some(Poll::Pending);
+            }
+            if !alone && !self.place.has_room() {
+                held.with(|_, pull| {
+                    pull.wait(puller, cx.waker());
+                    pull.rest();
+                });
+                return Some(Poll::Pending);
             }
             let baton = self.shared.baton();
             let (waker, told) = (waker_ref(baton), &mut self.told);
             let cx_of_all = &mut Context::from_waker(&waker);
+            let unwind = OnUnwind(&self.place, PhantomData);
             let pulled =
                 held.with_value(|source| source.pull(baton.public(), alone, told, cx_of_all));
+            mem::forget(unwind);
             match pulled {
                 Poll::Pending => {
                     held.with(|_, pull| {
                         pull.wait(puller, cx.waker());
                         pull.rest();
                     });
-                    return Poll::Pending;
+                    return Some(Poll::Pending);
                 }
                 Poll::Ready(Pulled::Item(item)) => {
                     held.with(|pulls, pull| {
                         pull.has_news(alone);
                         pulls.count_direct();
                     });
-                    return Poll::Ready(Some(item));
+                    return Some(Poll::Ready(Some(B::Place::direct(item))));
                 }
-                Poll::Ready(Pulled::InList) => held.with(|_, pull| pull.has_news(alone)),
+                Poll::Ready(Pulled::InList(what)) => {
+                    held.with(|_, pull| pull.has_news(alone));
+                    self.place.pulled(what);
+                }
             }
         }
         // The baton is put down before the item is cloned.
-        drop(held);
-        self.look()
+        None
     }
 
     /// A passive fork that found nothing.
-    fn follow(&mut self, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
+    fn follow(&mut self, cx: &mut Context<'_>) -> Poll<Option<Item<S, B>>> {
         if self.pulls().is_led() {
-            match self.reader.poll_next(cx) {
-                Poll::Ready(Some(item)) => return Poll::Ready(Some(item)),
-                Poll::Ready(None) => return Poll::Ready(self.end()),
-                Poll::Pending if self.pulls().stays_led() => return Poll::Pending,
-                Poll::Pending => {}
+            let found = self.place.next_or_wait(cx.waker());
+            if let Some(found) = self.found(found) {
+                return found;
+            }
+            if self.pulls().stays_led() {
+                return Poll::Pending;
             }
         }
         // What the last active fork pulled before it went is seen now.
-        match self.look() {
-            Poll::Pending => Poll::Ready(None),
-            found => found,
-        }
+        self.look(cx).unwrap_or(Poll::Ready(None))
     }
 
     /// The list has ended.
     #[cold]
-    fn end(&mut self) -> Option<S::Item> {
+    fn end(&mut self) -> Option<Item<S, B>> {
         if !self.told && self.pulls().has_panicked() {
             self.told = true;
             panic!("the forked stream panicked, in a poll of another fork");
@@ -338,17 +390,72 @@ impl<S: Stream> Fork<S> {
     }
 }
 
-impl<S: Stream> Stream for Fork<S> {
-    type Item = S::Item;
+impl<S: Stream> Fork<S, Wait> {
+    /// Whether the bound is reached: nothing is pulled until the slowest fork, which may be this one, takes an item or is
+    /// dropped. Looks at one word for each fork.
+    ///
+    /// # Progress
+    /// Wait-free.
+    ///
+    /// # Example
+    /// See [`wait`](bound::wait).
+    pub fn is_stalled(&self) -> bool {
+        self.place.is_full()
+    }
+
+    /// From now on forks of this stream run up to `n` items ahead of the slowest. Those that waited for room are woken if
+    /// there is some now. With a smaller `n` nothing is taken back: forks that are further ahead wait.
+    ///
+    /// # Panics
+    /// If `n` is 0.
+    ///
+    /// # Progress
+    /// Lock-free.
+    ///
+    /// # Example
+    /// ```
+    /// use aiter_core::{aiter_forker_with, bound, iter_to_aiter};
+    /// use futures_lite::{StreamExt, future::{block_on, poll_once}};
+    ///
+    /// let mut fork = aiter_forker_with(bound::wait(1), iter_to_aiter('a'..));
+    /// // It will not be heard of any more, and counts.
+    /// std::mem::forget(fork.fork());
+    /// assert_eq!(block_on(fork.next()), Some('a'));
+    /// assert_eq!(block_on(poll_once(fork.next())), None);
+    /// fork.set_wait(usize::MAX);
+    /// assert_eq!(block_on(fork.next()), Some('b'));
+    /// ```
+    #[track_caller]
+    pub fn set_wait(&self, n: usize) {
+        self.place.set_limit(wait(n).0);
+    }
+}
+
+/// Tells the place of the end that a panic of the source is.
+struct OnUnwind<'a, T, P: Place<T>>(&'a P, PhantomData<fn(T)>);
+
+impl<T, P: Place<T>> Drop for OnUnwind<'_, T, P> {
+    fn drop(&mut self) {
+        self.0.pulled(What::End);
+    }
+}
+
+impl<S: Stream, B: Bound> Stream for Fork<S, B> {
+    type Item = B::Item<S::Item>;
 
     #[inline]
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Item<S, B>>> {
         let this = self.get_mut();
-        let alone = this.reader.is_alone();
-        match this.look() {
-            Poll::Pending if this.is_active() => this.pull(alone, cx),
-            Poll::Pending => this.follow(cx),
-            found => found,
+        let alone = this.place.is_alone();
+        if let Some(found) = this.look(cx) {
+            return found;
+        }
+        if !this.is_active() {
+            return this.follow(cx);
+        }
+        match this.pull(alone, cx) {
+            Some(found) => found,
+            None => this.look(cx).unwrap_or(Poll::Pending),
         }
     }
 
@@ -356,40 +463,40 @@ impl<S: Stream> Stream for Fork<S> {
     fn size_hint(&self) -> (usize, Option<usize>) {
         let held = self.shared.try_take();
         // Counted with the baton in hand: nothing is pulled between the two.
-        let pulled = self.reader.peek().count_to(usize::MAX);
+        let pulled = self.place.count();
         let Some(mut held) = held else {
             return (pulled, None);
         };
         let (least, most) = held.with_value(|source| source.as_ref().size_hint());
         let least = if self.is_active() { least } else { 0 };
         let most = most.and_then(|most| most.checked_add(pulled));
-        (pulled.saturating_add(least), most)
+        (self.place.at_least(pulled.saturating_add(least)), most)
     }
 }
 
 /// Terminated is a fork whose next poll would give `None`. For a passive fork that may change: see [`Fork`].
-impl<S: Stream> FusedStream for Fork<S> {
+impl<S: Stream, B: Bound> FusedStream for Fork<S, B> {
     fn is_terminated(&self) -> bool {
         // In this order, for what the last active fork pulled.
         let is_led = self.is_active() || self.pulls().is_led();
-        if self.reader.is_ended() {
+        if self.place.at_end() {
             return self.told || !self.pulls().has_panicked();
         }
-        !is_led && self.reader.peek().at_tail()
+        !is_led && self.place.at_tail()
     }
 }
 
-impl<S: Stream> Drop for Fork<S> {
+impl<S: Stream, B: Bound> Drop for Fork<S, B> {
     fn drop(&mut self) {
         if let Some(puller) = self.puller.take() {
             if self.pulls().leave(puller) {
-                self.reader.wake_all();
+                self.place.wake_all();
             }
         }
     }
 }
 
-impl<S: Stream> fmt::Debug for Fork<S> {
+impl<S: Stream, B: Bound> fmt::Debug for Fork<S, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Fork")
             .field("is_active", &self.is_active())

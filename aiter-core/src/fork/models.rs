@@ -3,7 +3,12 @@
 
 extern crate std;
 
-use super::{Fork, aiter_forker};
+mod bounds;
+
+use super::{
+    Fork, aiter_forker_with,
+    bound::{Bound, unbounded},
+};
 use crate::{
     modelling::{Task, large_model, model},
     sync::{AtomicPtr, AtomicUsize, Ordering},
@@ -95,13 +100,15 @@ impl Stream for Source {
 }
 
 fn forker(remote: &Arc<Remote>) -> Fork<Source> {
-    aiter_forker(Source {
-        remote: remote.clone(),
-        next: 0,
-    })
+    bounded(unbounded(), remote)
 }
 
-fn next(fork: Fork<Source>) -> Option<usize> {
+fn bounded<B: Bound>(bound: B, remote: &Arc<Remote>) -> Fork<Source, B> {
+    let remote = remote.clone();
+    aiter_forker_with(bound, Source { remote, next: 0 })
+}
+
+fn next<B: Bound>(fork: Fork<Source, B>) -> Option<B::Item<usize>> {
     Task::new(fork).next()
 }
 
@@ -177,6 +184,22 @@ fn a_fork_polled_once_and_forgotten_while_another_polls() {
         let _ = first.poll();
         assert_eq!(theirs.join().unwrap(), Some(1));
         given.join().unwrap();
+    });
+}
+
+#[test]
+fn who_finds_another_at_an_idle_source_sees_what_was_pulled_before() {
+    model(|| {
+        let remote = Remote::endless();
+        let mut one = forker(&remote);
+        let other = one.fork();
+        remote.give(1);
+        // There is no more to come, and so no wake either.
+        let theirs = thread::spawn(move || next(other));
+        let mut mine = Task::new(one);
+        assert_eq!(mine.next(), Some(1));
+        assert!(mine.poll().is_pending());
+        assert_eq!(theirs.join().unwrap(), Some(1));
     });
 }
 

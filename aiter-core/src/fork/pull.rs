@@ -1,5 +1,6 @@
 //! Pulling the source: what all forks share, what belongs to the one that pulls, and who is woken when.
 
+use super::place::What;
 use crate::{
     fuse::Fused,
     list::Writer,
@@ -19,12 +20,12 @@ use futures_core::Stream;
 use pin_project::pin_project;
 
 /// The source has woken.
-const WOKEN: usize = NOTES[0];
+pub(super) const WOKEN: usize = NOTES[0];
 /// A fork has begun to wait.
 pub(super) const ARRIVED: usize = NOTES[1];
 
 /// What all forks share.
-pub(super) struct Pulls {
+pub(crate) struct Pulls {
     /// The active forks.
     actives: Crowd,
     /// How many there are.
@@ -36,7 +37,7 @@ pub(super) struct Pulls {
 }
 
 /// What belongs to the holder of the baton.
-pub(super) struct Pull {
+pub(crate) struct Pull {
     /// The source's last poll was pending, and it has not woken since.
     idle: bool,
     /// How often there was news: a wake of the source, or an item.
@@ -204,7 +205,7 @@ pub(super) struct Source<S: Stream> {
 /// What was pulled.
 pub(super) enum Pulled<T> {
     /// It is in the list.
-    InList,
+    InList(What),
     /// It is here: nobody else would read it there.
     Item(T),
 }
@@ -242,11 +243,11 @@ impl<S: Stream> Source<S> {
                 // It is closed at the end only, and whoever pulls reads.
                 let pushed = this.writer.push_mut(item);
                 debug_assert!(pushed.is_ok(), "the list is open");
-                Pulled::InList
+                Pulled::InList(What::Item)
             }
             None => {
                 this.writer.close();
-                Pulled::InList
+                Pulled::InList(What::End)
             }
         })
     }

@@ -1,6 +1,11 @@
 extern crate std;
 
-use super::{Fork, aiter_forker};
+mod bounds;
+
+use super::{
+    Fork, aiter_forker,
+    bound::{Bound, Unbounded},
+};
 use crate::{push_aiter, testing::*};
 use alloc::{boxed::Box, sync::Arc, vec, vec::Vec};
 use core::{
@@ -13,19 +18,19 @@ use futures_core::{FusedStream, Stream};
 use std::sync::Mutex;
 
 /// A fork and its waker.
-struct Reading<S: Stream> {
-    fork: Fork<S>,
+struct Reading<S: Stream, B: Bound = Unbounded> {
+    fork: Fork<S, B>,
     wakes: Arc<Wakes>,
     waker: Waker,
 }
 
-impl<S: Stream<Item = u32>> Reading<S> {
-    fn new(fork: Fork<S>) -> Self {
+impl<S: Stream<Item = u32>, B: Bound> Reading<S, B> {
+    fn new(fork: Fork<S, B>) -> Self {
         let (wakes, waker) = Wakes::new();
         Self { fork, wakes, waker }
     }
 
-    fn poll(&mut self) -> Poll<Option<u32>> {
+    fn poll(&mut self) -> Poll<Option<B::Item<u32>>> {
         poll(&mut self.fork, &self.waker)
     }
 

@@ -142,7 +142,7 @@ impl<T> Reader<T> {
             return (end, false);
         }
         self.behind = None;
-        match self.list.seats.slowest_but(self.seat) {
+        match self.list.seats.slowest_but(Some(self.seat)) {
             // A reader came: look again at the next item.
             Err(_) => (self.cursor.at + 1, false),
             Ok(None) => (end, true),
@@ -220,6 +220,17 @@ impl<T> Reader<T> {
         self.list.readers.load(Acquire) == 1
     }
 
+    /// How many slots the slowest other reader is behind this one's place; 0 without one. Lock-free: looks again when a
+    /// reader came.
+    pub(crate) fn lead(&self) -> usize {
+        loop {
+            if let Ok(slowest) = self.list.seats.slowest_but(Some(self.seat)) {
+                let lead = |(_, at)| distance(at, self.cursor.position()).max(0) as usize;
+                return slowest.map_or(0, lead);
+            }
+        }
+    }
+
     /// Wakes all readers that sleep.
     pub(crate) fn wake_all(&self) {
         self.list.seats.wake_all();
@@ -252,7 +263,7 @@ impl<T> Reader<T> {
     /// now, however far that gets meanwhile. Alone it leaves them: the list is closed first, lest pushers add to them for
     /// as long as they are dropped.
     fn discard(&mut self) {
-        let Ok(Some((_, limit))) = self.list.seats.slowest_but(self.seat) else {
+        let Ok(Some((_, limit))) = self.list.seats.slowest_but(Some(self.seat)) else {
             return;
         };
         while distance(self.cursor.position(), limit) > 0 {

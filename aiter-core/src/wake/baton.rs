@@ -68,7 +68,7 @@ impl<P: Settle> Baton<P> {
     }
 
     #[inline]
-    fn try_take(&self) -> Option<Held<'_, P>> {
+    pub(crate) fn try_take(&self) -> Option<Held<'_, P>> {
         // Ordering: Acquire pairs with the release of the holder before.
         self.word
             .compare_exchange(0, HELD, Ordering::Acquire, Ordering::Relaxed)

@@ -1,4 +1,4 @@
-//! A crowd: those who wait for the same thing, and are woken together.
+//! A crowd: those who wait for the same thing, and are woken together. Each stands at a place, for who wants to know.
 //!
 //! [`Seats`] with the contracts kept by types: a member cannot be cloned, waits by `&mut`, and keeps its seats alive.
 #![allow(unsafe_code)]
@@ -14,6 +14,8 @@ pub(crate) struct Crowd(Arc<Shared>);
 pub(crate) struct Member {
     crowd: Arc<Shared>,
     at: SeatRef,
+    /// Another member, seen behind this one.
+    behind: Option<SeatRef>,
 }
 
 struct Shared(Seats);
@@ -37,9 +39,32 @@ impl Crowd {
 
     /// One more member. Lock-free; allocates for every few members.
     pub(crate) fn join(&self) -> Member {
+        self.join_at(0)
+    }
+
+    /// One more member at a place: an even number, and places wrap.
+    pub(crate) fn join_at(&self, place: usize) -> Member {
         let crowd = self.0.clone();
-        let at = crowd.0.claim(0, 0);
-        Member { crowd, at }
+        let at = crowd.0.claim(place, 0);
+        Member {
+            crowd,
+            at,
+            behind: None,
+        }
+    }
+
+    /// The place of the member that is furthest behind. Lock-free: looks again when a member came.
+    pub(crate) fn slowest(&self) -> Option<usize> {
+        loop {
+            if let Ok(slowest) = self.0.0.slowest_but(None) {
+                return slowest.map(|(_, place)| place);
+            }
+        }
+    }
+
+    /// Looks at each member's place.
+    pub(crate) fn places(&self, mut look: impl FnMut(usize)) {
+        self.0.0.each(|_, place| look(place));
     }
 
     /// Wakes each member that waits, once. If a waker panics the others are woken all the same.
@@ -54,6 +79,35 @@ impl Member {
     /// The next [`Crowd::wake_all`] that comes after this wakes `waker`.
     pub(crate) fn wait(&mut self, waker: &Waker) {
         self.crowd.0.arm(&mut self.at, waker);
+        if self.behind.is_some_and(|other| other.is(self.at)) {
+            // The new seat was that of the other: nobody is behind itself.
+            self.behind = None;
+        }
+    }
+
+    /// The member stands at another place.
+    pub(crate) fn step(&mut self, place: usize) {
+        self.crowd.0.step(self.at, place);
+    }
+
+    /// Whether no other member stands at `place` or behind it. Looks at one of them, or at all if that has gone on.
+    /// Lock-free: looks again when a member came.
+    pub(crate) fn is_last_at(&mut self, place: usize) -> bool {
+        let seats = &self.crowd.0;
+        if self
+            .behind
+            .is_some_and(|other| seats.is_behind(other, place))
+        {
+            return false;
+        }
+        self.behind = loop {
+            if let Ok(slowest) = seats.slowest_but(Some(self.at)) {
+                break slowest.map(|(other, _)| other);
+            }
+        };
+        !self
+            .behind
+            .is_some_and(|other| seats.is_behind(other, place))
     }
 }
 

@@ -267,14 +267,17 @@ impl Seats {
         position.wrapping_sub(self.seat(at).position.load(Acquire)) as isize >= 0
     }
 
-    /// The slowest reader but the one at `me`, with its position; `None` without other readers. An error if a reader
+    /// The slowest reader but the one at `me`, if it is given, with its position; `None` without other readers. An error if a reader
     /// came meanwhile, who may have been missed.
-    pub(crate) fn slowest_but(&self, me: SeatRef) -> Result<Option<(SeatRef, usize)>, Changed> {
+    pub(crate) fn slowest_but(
+        &self,
+        me: Option<SeatRef>,
+    ) -> Result<Option<(SeatRef, usize)>, Changed> {
         // Ordering: the Acquires of `claims`, of the bits and of the positions keep this load first and the next last.
         let claims = self.claims.load(Acquire);
         let mut slowest: Option<(SeatRef, usize)> = None;
         self.each(|at, position| {
-            if !at.is(me)
+            if !me.is_some_and(|me| at.is(me))
                 && slowest.is_none_or(|(_, least)| (position.wrapping_sub(least) as isize) < 0)
             {
                 slowest = Some((at, position));

@@ -1,0 +1,187 @@
+//! Where a fork stands among what was pulled: what the bounds have to say in a fork's poll.
+
+use super::{
+    bound::{Skip, Unbounded, Wait, Yields},
+    pull::Pulls,
+    room::RoomPlace,
+    window::WindowPlace,
+};
+use crate::{
+    list::{Look, Reader, Statistics},
+    sync::Arc,
+    wake::baton::Baton,
+};
+use core::task::{Context, Poll, Waker};
+
+/// What a bound does: it says what the places of forks are.
+pub(crate) trait Places: Yields {
+    type Place<T>: Place<T, Item = Self::Item<T>>;
+
+    /// The place of the first fork, the only reader of a new list.
+    fn first<T>(self, reader: Reader<T>, pulls: &Arc<Baton<Pulls>>) -> Self::Place<T>;
+}
+
+/// Where a fork stands among what was pulled.
+pub(crate) trait Place<T>: Unpin {
+    /// What it finds there.
+    type Item;
+
+    /// Whether there is no other fork. If so, what others did before they left has been done.
+    fn is_alone(&mut self) -> bool;
+
+    /// Takes what is there. The waker is left only with what is [`Found::Busy`].
+    fn next(&mut self, waker: &Waker) -> Found<Self::Item>;
+
+    /// The same; if there is nothing, the waker is woken when there is.
+    fn next_or_wait(&mut self, waker: &Waker) -> Found<Self::Item>;
+
+    /// Whether there is nothing: neither an item nor the end. Exact with the baton in hand.
+    fn at_tail(&self) -> bool;
+
+    /// Whether the end is all there is.
+    fn at_end(&self) -> bool;
+
+    /// Whether an item may be pulled. If not, who makes room has the source's waker woken. Asked at the tail with the
+    /// baton in hand, and not by a fork that is alone.
+    #[inline(always)]
+    fn has_room(&mut self) -> bool {
+        true
+    }
+
+    /// An item, or the end, was put into the list. Said with the baton in hand.
+    #[inline(always)]
+    fn pulled(&self, _: What) {}
+
+    /// An item that was pulled past all this by a fork that is alone.
+    fn direct(item: T) -> Self::Item;
+
+    /// Wakes the forks that wait here.
+    fn wake_all(&self);
+
+    /// How many items there are: exact with the baton in hand, and fewer if others may cost this fork some.
+    fn count(&self) -> usize;
+
+    /// At least how many of so many more it would see.
+    fn at_least(&self, items: usize) -> usize {
+        items
+    }
+
+    fn statistics(&self) -> Statistics;
+
+    /// Another one at the same place.
+    fn fork(&mut self) -> Self
+    where
+        T: Clone + Sync;
+}
+
+/// What was put into the list.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum What {
+    Item,
+    End,
+}
+
+/// What a fork finds at its place.
+pub(crate) enum Found<I> {
+    Item(I),
+    Ended,
+    Nothing,
+    /// Another fork is at it, and wakes this one.
+    Busy,
+}
+
+impl<T> From<Look<T>> for Found<T> {
+    #[inline(always)]
+    fn from(look: Look<T>) -> Self {
+        match look {
+            Look::Item(item) => Self::Item(item),
+            Look::Ended => Self::Ended,
+            Look::Empty => Self::Nothing,
+        }
+    }
+}
+
+impl<T> From<Poll<Option<T>>> for Found<T> {
+    fn from(poll: Poll<Option<T>>) -> Self {
+        match poll {
+            Poll::Ready(Some(item)) => Self::Item(item),
+            Poll::Ready(None) => Self::Ended,
+            Poll::Pending => Self::Nothing,
+        }
+    }
+}
+
+impl Places for Unbounded {
+    type Place<T> = Reader<T>;
+
+    fn first<T>(self, reader: Reader<T>, _: &Arc<Baton<Pulls>>) -> Reader<T> {
+        reader
+    }
+}
+
+impl Places for Wait {
+    type Place<T> = RoomPlace<T>;
+
+    fn first<T>(self, reader: Reader<T>, pulls: &Arc<Baton<Pulls>>) -> RoomPlace<T> {
+        RoomPlace::new(self.0, reader, pulls.clone())
+    }
+}
+
+impl Places for Skip {
+    type Place<T> = WindowPlace<T>;
+
+    fn first<T>(self, reader: Reader<T>, _: &Arc<Baton<Pulls>>) -> WindowPlace<T> {
+        WindowPlace::new(self.0, reader)
+    }
+}
+
+/// A place in the list itself.
+impl<T> Place<T> for Reader<T> {
+    type Item = T;
+
+    #[inline(always)]
+    fn is_alone(&mut self) -> bool {
+        Self::is_alone(self)
+    }
+
+    #[inline(always)]
+    fn next(&mut self, _: &Waker) -> Found<T> {
+        Self::next(self).into()
+    }
+
+    fn next_or_wait(&mut self, waker: &Waker) -> Found<T> {
+        self.poll_next(&mut Context::from_waker(waker)).into()
+    }
+
+    fn at_tail(&self) -> bool {
+        self.peek().at_tail()
+    }
+
+    fn at_end(&self) -> bool {
+        self.is_ended()
+    }
+
+    #[inline(always)]
+    fn direct(item: T) -> T {
+        item
+    }
+
+    fn wake_all(&self) {
+        Self::wake_all(self);
+    }
+
+    fn count(&self) -> usize {
+        self.peek().count_to(usize::MAX)
+    }
+
+    fn statistics(&self) -> Statistics {
+        Self::statistics(self)
+    }
+
+    fn fork(&mut self) -> Self
+    where
+        T: Clone + Sync,
+    {
+        Self::fork(self)
+    }
+}
