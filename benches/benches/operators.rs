@@ -105,13 +105,21 @@ fn wrapped(bench: &mut Bench) {
             drain(gated);
         }),
         ours("sharable_aiter", || drain(sharable_aiter(counter(ITEMS)))),
+        ours("sharable_aiter, one of two", || {
+            let other = sharable_aiter(counter(ITEMS));
+            drain(other.clone());
+        }),
     ];
-    let extras =
-        [("gated_aiter, open", 3.0), ("sharable_aiter", 12.0)].map(|(ours, at_most)| Extra {
-            ours,
-            base: "stream",
-            at_most,
-        });
+    let extras = [
+        ("gated_aiter, open", 3.0),
+        ("sharable_aiter", 12.0),
+        ("sharable_aiter, one of two", 12.0),
+    ]
+    .map(|(ours, at_most)| Extra {
+        ours,
+        base: "stream",
+        at_most,
+    });
     bench.compare_extra(
         "around a stream that is ready, one thread",
         ITEMS as usize,
