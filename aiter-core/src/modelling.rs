@@ -32,7 +32,7 @@ fn check(bound: usize, f: impl Fn() + Send + Sync + 'static) {
 pub(crate) struct Task<S> {
     woken: Arc<Woken>,
     waker: Waker,
-    stream: S,
+    pub(crate) stream: S,
 }
 
 /// Runs a future on the thread that calls, which sleeps until it is woken.

@@ -54,6 +54,17 @@ pub struct Mark {
     pub at_most: f64,
 }
 
+/// The way `ours` is to take at most `at_most` nanoseconds more for an item than `base`, which it is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct Extra {
+    /// Name of the way that is judged.
+    pub ours: &'static str,
+    /// Name of the way it adds to.
+    pub base: &'static str,
+    /// The highest difference that passes, in nanoseconds per item.
+    pub at_most: f64,
+}
+
 /// A run of comparisons: what the command line asked for, and whether a mark was missed so far.
 #[derive(Debug)]
 pub struct Bench {
@@ -104,8 +115,21 @@ impl Bench {
         title: &str,
         items: usize,
         rounds: usize,
+        ways: Vec<Way>,
+        marks: &[Mark],
+    ) {
+        self.compare_extra(title, items, rounds, ways, marks, &[]);
+    }
+
+    /// The same, with marks for what ways add to others.
+    pub fn compare_extra(
+        &mut self,
+        title: &str,
+        items: usize,
+        rounds: usize,
         mut ways: Vec<Way>,
         marks: &[Mark],
+        extras: &[Extra],
     ) {
         if self.only.as_ref().is_some_and(|only| !title.contains(only)) {
             return;
@@ -128,14 +152,26 @@ impl Bench {
         };
         for mark in marks {
             let ratio = median_ratio(&times[index(mark.ours)], &times[index(mark.peer)]);
-            let met = ratio <= mark.at_most;
-            self.missed += usize::from(!met);
-            let verdict = if met { "met" } else { "MISSED" };
+            let verdict = self.judge(ratio <= mark.at_most);
             println!(
                 "- {}: {ratio:.2} x {}, at most {:.2}: {verdict}",
                 mark.ours, mark.peer, mark.at_most
             );
         }
+        for extra in extras {
+            let more = median_extra(&times[index(extra.ours)], &times[index(extra.base)]);
+            let more = more * 1e9 / items as f64;
+            let verdict = self.judge(more <= extra.at_most);
+            println!(
+                "- {}: {more:.1} ns more than {}, at most {:.1}: {verdict}",
+                extra.ours, extra.base, extra.at_most
+            );
+        }
+    }
+
+    fn judge(&mut self, met: bool) -> &'static str {
+        self.missed += usize::from(!met);
+        if met { "met" } else { "MISSED" }
     }
 
     /// Failure if a mark was missed, unless the marks were switched off.
@@ -178,6 +214,15 @@ fn median_ratio(ours: &[Duration], peer: &[Duration]) -> f64 {
         ours.iter()
             .zip(peer)
             .map(|(ours, peer)| ours.as_secs_f64() / peer.as_secs_f64()),
+    )
+}
+
+/// In seconds.
+fn median_extra(ours: &[Duration], base: &[Duration]) -> f64 {
+    median(
+        ours.iter()
+            .zip(base)
+            .map(|(ours, base)| ours.as_secs_f64() - base.as_secs_f64()),
     )
 }
 
@@ -245,6 +290,27 @@ mod tests {
         assert_eq!(run(&[], -1.0), ExitCode::FAILURE);
         assert_eq!(run(&["--no-marks"], -1.0), ExitCode::SUCCESS);
         assert_eq!(run(&["another title"], -1.0), ExitCode::SUCCESS);
+    }
+
+    #[test]
+    fn what_is_added_is_judged_by_the_item() {
+        let run = |at_most| {
+            let mut bench = bench(&[]).unwrap();
+            let ways = vec![ours("a", || ()), ours("b", || ())];
+            let extra = Extra {
+                ours: "a",
+                base: "b",
+                at_most,
+            };
+            bench.compare_extra("extras", 1, 3, ways, &[], &[extra]);
+            bench.finish()
+        };
+        assert_eq!(run(f64::MAX), ExitCode::SUCCESS);
+        assert_eq!(run(f64::MIN), ExitCode::FAILURE);
+        // Half as long in one round, three times as long in two.
+        let times = |millis: [u64; 3]| millis.map(Duration::from_millis);
+        let more = median_extra(&times([1, 3, 6]), &times([2, 1, 2]));
+        assert!((more - 0.002).abs() < 1e-9);
     }
 
     #[test]

@@ -6,9 +6,9 @@
 //! | this one | when a taker may poll the source, and what it does otherwise |
 //!
 //! The source and the line belong to whoever holds a [baton](crate::wake::baton). It is held for a poll of the source,
-//! never from one poll to the next, and nobody waits for it: a taker that finds it held registers its waker, drops
+//! never while the source is pending, and nobody waits for it: a taker that finds it held registers its waker, drops
 //! its alarm in the inbox of the line and leaves a note. The source is always polled with one waker, whose wake is a
-//! note as well.
+//! note as well. The only handle keeps the baton when it has got an item: there is nobody else who could want it.
 //!
 //! **The invariant**: whenever the baton lies on the table, either the source is *idle* (its last poll was pending, and
 //! it has not woken since), so that its wake is still to come and will call all who wait; or everybody in the line
@@ -122,46 +122,40 @@ impl<S: Stream> Stream for Sharable<S> {
         if this.ended {
             return Poll::Ready(None);
         }
-        let polled;
-        {
-            let mut held = match this.shared.try_take() {
-                Some(held) => held,
-                None => {
-                    this.place
-                        .queue_up(this.shared.baton().public(), cx.waker());
-                    match this.shared.leave(ARRIVED) {
-                        Some(held) => held,
-                        None => return Poll::Pending,
-                    }
-                }
-            };
-            let (place, gave_way_to) = (&mut this.place, &mut this.gave_way_to);
-            match held.with(|turns, line| line.turn(turns, place, gave_way_to)) {
-                Turn::Poll => {}
-                Turn::GiveWay => {
-                    drop(held);
-                    cx.waker().wake_by_ref();
-                    return Poll::Pending;
-                }
-                Turn::Wait => {
-                    held.with(|turns, line| line.join(turns, place, cx.waker()));
-                    return Poll::Pending;
-                }
+        let queue_up = |turns: &Turns| this.place.queue_up(turns, cx.waker());
+        let Some(mut held) = this.shared.take_or_leave(ARRIVED, queue_up) else {
+            return Poll::Pending;
+        };
+        let (place, gave_way_to) = (&mut this.place, &mut this.gave_way_to);
+        match held.with(|turns, line| line.turn(turns, place, gave_way_to)) {
+            Turn::Poll => {}
+            Turn::GiveWay => {
+                drop(held);
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
             }
-            let waker = waker_ref(this.shared.baton());
-            polled = held.with_value(|source| source.poll_next(&mut Context::from_waker(&waker)));
-            match &polled {
-                Poll::Pending => held.with(|turns, line| {
+            Turn::Wait => {
+                held.with(|turns, line| line.join(turns, place, cx.waker()));
+                return Poll::Pending;
+            }
+        }
+        let waker = waker_ref(held.baton());
+        let polled = held.with_value(|source| source.poll_next(&mut Context::from_waker(&waker)));
+        // When the baton is put down, those who were called are woken.
+        match &polled {
+            Poll::Pending => {
+                held.with(|turns, line| {
                     line.join(turns, place, cx.waker());
                     line.idle = true;
-                }),
-                Poll::Ready(item) => {
-                    *gave_way_to = None;
-                    this.ended = item.is_none();
-                    held.with(|_, line| line.leave(place));
-                }
+                });
+                drop(held);
             }
-            // The baton is put down here, then those who were called are woken.
+            Poll::Ready(item) => {
+                *gave_way_to = None;
+                this.ended = item.is_none();
+                held.with(|_, line| line.leave(place));
+                held.keep();
+            }
         }
         polled
     }

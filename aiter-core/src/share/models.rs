@@ -185,6 +185,90 @@ fn a_waker_changed_while_its_letter_is_read() {
     });
 }
 
+/// The only taker, which has got an item and kept the baton.
+fn keeper(remote: &Arc<Remote>) -> Sharable<Source> {
+    let mut one = shared(remote);
+    remote.give(1);
+    let cx = &mut Context::from_waker(Waker::noop());
+    assert_eq!(Pin::new(&mut one).poll_next(cx), Poll::Ready(Some(1)));
+    one
+}
+
+#[test]
+fn two_threads_clone_the_taker_that_keeps_the_baton() {
+    model(|| {
+        let remote = Remote::new(usize::MAX, false);
+        let one = Arc::new(keeper(&remote));
+        let same = one.clone();
+        let theirs = thread::spawn(move || Task::new(Sharable::clone(&same)).next());
+        let mut mine = Task::new(Sharable::clone(&one));
+        remote.give(2);
+        let mut both = [mine.next(), theirs.join().unwrap()];
+        both.sort();
+        assert_eq!(both, [Some(2), Some(3)]);
+    });
+}
+
+#[test]
+fn a_wake_comes_while_the_baton_is_kept() {
+    model(|| {
+        let remote = Remote::new(usize::MAX, false);
+        let mut mine = Task::new(shared(&remote));
+        assert!(mine.poll().is_pending());
+        let giver = remote.clone();
+        let given = thread::spawn(move || {
+            giver.give(1);
+            giver.give(1);
+        });
+        // It does not wait for the wake, which may come when it has its item.
+        let first = match mine.poll() {
+            Poll::Ready(item) => item,
+            Poll::Pending => mine.woken(),
+        };
+        assert_eq!(first, Some(1));
+        assert_eq!(mine.next(), Some(2));
+        given.join().unwrap();
+    });
+}
+
+#[test]
+fn a_second_taker_comes_while_a_wake_does() {
+    model(|| {
+        let remote = Remote::new(usize::MAX, false);
+        let mut one = Task::new(shared(&remote));
+        assert!(one.poll().is_pending());
+        let giver = remote.clone();
+        let given = thread::spawn(move || giver.give(1));
+        if one.poll().is_ready() {
+            // It may have kept the baton, and the wake may be a note.
+            let mut other = Task::new(one.stream.clone());
+            given.join().unwrap();
+            assert!(other.poll().is_pending());
+            remote.give(1);
+            assert_eq!(other.woken(), Some(2));
+        } else {
+            assert_eq!(one.woken(), Some(1));
+            given.join().unwrap();
+        }
+    });
+}
+
+#[test]
+fn the_first_of_two_takers_goes_while_the_second_takes() {
+    model(|| {
+        let remote = Remote::new(usize::MAX, false);
+        let mut one = Task::new(shared(&remote));
+        let mut other = Task::new(one.stream.clone());
+        assert!(one.poll().is_pending());
+        let gone = thread::spawn(move || drop(one));
+        remote.give(2);
+        // It may find itself the only one, or not.
+        assert_eq!(other.next(), Some(1));
+        assert_eq!(other.next(), Some(2));
+        gone.join().unwrap();
+    });
+}
+
 #[test]
 fn the_end_reaches_all() {
     model(|| {

@@ -62,6 +62,25 @@ fn one_taker_is_the_stream_itself() {
 }
 
 #[test]
+fn the_only_taker_keeps_the_baton_until_there_is_a_second() {
+    let ([mut a], remote) = takers([Item(1), Item(2)]);
+    assert_eq!(a.poll(), item(1));
+    let mut b = a.handle.clone();
+    let (wakes, waker) = Wakes::new();
+    assert_eq!(poll(&mut b, &waker), item(2));
+    assert_eq!(poll(&mut b, &waker), PENDING);
+    remote.add([Item(3)]);
+    assert_eq!(wakes.count(), 1);
+    drop(a);
+    assert_eq!(poll(&mut b, &waker), item(3));
+    // It is the only one now, and is woken like any other when it waits.
+    assert_eq!(poll(&mut b, &waker), PENDING);
+    remote.add([Item(4)]);
+    assert_eq!(wakes.count(), 2);
+    assert_eq!(poll(&mut b, &waker), item(4));
+}
+
+#[test]
 fn serves_in_the_order_of_coming() {
     let ([mut a, mut b, mut c], remote) = takers([]);
     for taker in [&mut a, &mut b, &mut c] {

@@ -17,10 +17,13 @@
 //!
 //! A call is one read-modify-write. A drop is one if there is nothing to settle, and else goes round once more for
 //! each time that notes have come.
+//!
+//! A handle of a [`Guarded`] value that is the only one may keep the baton in hand from one use to the next: no other can
+//! want it, and notes wait until it is put down. Before there is a second handle, it is.
 #![allow(unsafe_code)]
 
 use crate::sync::{Arc, AtomicUsize, Ordering, UnsafeCell};
-use core::pin::Pin;
+use core::{mem, pin::Pin};
 
 const HELD: usize = 1;
 
@@ -136,6 +139,8 @@ impl<P: Settle> Drop for Held<'_, P> {
 pub(crate) struct Guarded<P: Settle, V> {
     baton: Arc<Baton<P>>,
     value: Arc<Value<V>>,
+    /// Not 0 if this handle, which is the only one then, has the baton in hand.
+    kept: AtomicUsize,
 }
 
 struct Value<V>(UnsafeCell<V>);
@@ -148,47 +153,75 @@ unsafe impl<V: Send> Send for Value<V> {}
 impl<P: Settle, V> Guarded<P, V> {
     /// One value to a baton.
     pub(crate) fn new(baton: Baton<P>, value: V) -> Self {
-        Self {
-            baton: Arc::new(baton),
-            value: Arc::new(Value(UnsafeCell::new(value))),
-        }
+        Self::handle(Arc::new(baton), Arc::new(Value(UnsafeCell::new(value))))
+    }
+
+    fn handle(baton: Arc<Baton<P>>, value: Arc<Value<V>>) -> Self {
+        let kept = AtomicUsize::new(0);
+        Self { baton, value, kept }
     }
 
     pub(crate) fn baton(&self) -> &Arc<Baton<P>> {
         &self.baton
     }
 
+    /// Takes the baton; for handles that never [keep](HeldValue::keep) it.
     #[inline]
     pub(crate) fn try_take(&self) -> Option<HeldValue<'_, P, V>> {
         let held = self.baton.try_take()?;
-        let value = &self.value.0;
-        Some(HeldValue { held, value })
+        Some(HeldValue { held, handle: self })
+    }
+
+    /// The baton, kept or taken; but if another has it, prepares, and leaves notes.
+    #[inline]
+    pub(crate) fn take_or_leave(
+        &mut self,
+        notes: usize,
+        prepare: impl FnOnce(&P),
+    ) -> Option<HeldValue<'_, P, V>> {
+        // Ordering: Relaxed, the handle is borrowed for itself, and whatever it did before is ordered.
+        if self.kept.load(Ordering::Relaxed) != 0 {
+            // Ordering: Relaxed, as above.
+            self.kept.store(0, Ordering::Relaxed);
+            let held = Held(&self.baton);
+            return Some(HeldValue { held, handle: self });
+        }
+        self.try_take().or_else(|| {
+            prepare(&self.baton.public);
+            self.leave(notes)
+        })
     }
 
     /// See [`Baton::leave`].
     pub(crate) fn leave(&self, notes: usize) -> Option<HeldValue<'_, P, V>> {
         let held = self.baton.leave(notes)?;
-        let value = &self.value.0;
-        Some(HeldValue { held, value })
+        Some(HeldValue { held, handle: self })
+    }
+
+    /// Puts down what was kept.
+    fn let_go(&self) {
+        // Ordering: Relaxed, whoever borrows the handle is ordered after its last use; of several that make another
+        // handle at once, the exchange chooses the one that has the baton in hand.
+        if self.kept.load(Ordering::Relaxed) != 0 && self.kept.swap(0, Ordering::Relaxed) != 0 {
+            drop(Held(&self.baton));
+        }
     }
 }
 
 impl<P: Settle, V> Clone for Guarded<P, V> {
     fn clone(&self) -> Self {
-        Self {
-            baton: self.baton.clone(),
-            value: self.value.clone(),
-        }
+        self.let_go();
+        Self::handle(self.baton.clone(), self.value.clone())
     }
 }
 
 /// The baton in hand, and the value with it.
 pub(crate) struct HeldValue<'a, P: Settle, V> {
     held: Held<'a, P>,
-    value: &'a UnsafeCell<V>,
+    handle: &'a Guarded<P, V>,
 }
 
-impl<P: Settle, V> HeldValue<'_, P, V> {
+impl<'a, P: Settle, V> HeldValue<'a, P, V> {
     #[inline]
     pub(crate) fn with<R>(&mut self, f: impl FnOnce(&P, &mut P::State) -> R) -> R {
         self.held.with(f)
@@ -196,11 +229,29 @@ impl<P: Settle, V> HeldValue<'_, P, V> {
 
     #[inline]
     pub(crate) fn with_value<R>(&mut self, f: impl FnOnce(Pin<&mut V>) -> R) -> R {
-        self.value.with_mut(|value| {
+        self.handle.value.0.with_mut(|value| {
             // SAFETY: only the holder of the value's own baton gets here, and it is borrowed for itself.
             let value = unsafe { &mut *value };
             // SAFETY: the value lies in an `Arc` that is never taken apart, so it does not move until it is dropped.
             f(unsafe { Pin::new_unchecked(value) })
         })
+    }
+
+    /// The baton of the handle.
+    pub(crate) fn baton(&self) -> &'a Arc<Baton<P>> {
+        &self.handle.baton
+    }
+
+    /// Puts the baton down, or keeps it until the handle is used again, if that is the only handle and there is nothing to
+    /// settle but, perhaps, notes.
+    #[inline]
+    pub(crate) fn keep(mut self) {
+        // The count is not ordered with what a handle did that has gone: the word is, in which it left its notes.
+        let is_only = Arc::strong_count(&self.handle.value) == 1;
+        if is_only && self.with(|public, state| public.is_settled(state)) {
+            // Ordering: Relaxed, see `take_or_leave`.
+            self.handle.kept.store(1, Ordering::Relaxed);
+            mem::forget(self.held);
+        }
     }
 }

@@ -1,0 +1,64 @@
+//! Forks of a push list against other ways to bring each item to several readers.
+
+use aiter_benches::{
+    Bench, Mark, Push, PushMut, Way,
+    fan_out::{BATCH, Broadcast, FanOut, ForkStream, Forker, Kanals, each_wakes_all, in_batches},
+    ours, peer,
+};
+use std::process::ExitCode;
+
+const DELIVERIES: u64 = 128_000;
+const WAKES: u64 = 32_000;
+
+/// How many readers, and the highest ratio to the best peer when they drain in batches.
+const READERS: [(usize, f64); 4] = [(1, 0.85), (2, 0.5), (8, 0.25), (64, 0.2)];
+const WOKEN: f64 = 0.8;
+
+fn main() -> ExitCode {
+    let mut bench = Bench::from_args();
+    for (readers, at_most) in READERS {
+        let title = format!("{readers} read batches of {BATCH}, per delivery");
+        let ways = ways!(in_batches(readers, DELIVERIES));
+        bench.compare(&title, DELIVERIES as usize, 51, ways, &marks(at_most));
+    }
+    for (readers, _) in READERS {
+        let title = format!("each item wakes {readers}, per delivery");
+        let ways = ways!(each_wakes_all(readers, WAKES));
+        bench.compare(&title, WAKES as usize, 51, ways, &marks(WOKEN));
+    }
+    bench.finish()
+}
+
+/// To be no slower than so many times the best is to be no slower than so many times each.
+fn marks(at_most: f64) -> [Mark; 3] {
+    [ForkStream::NAME, Broadcast::NAME, Kanals::NAME].map(|peer| Mark {
+        ours: <Push as FanOut>::NAME,
+        peer,
+        at_most,
+    })
+}
+
+/// A row for each, all through the same shape of work.
+macro_rules! ways {
+    ($shape:ident($readers:expr, $deliveries:expr)) => {{
+        let readers = $readers;
+        let ways: Vec<Way> = vec![
+            ours(<Push as FanOut>::NAME, move || {
+                $shape::<Push>(readers, $deliveries)
+            }),
+            ours(<PushMut as FanOut>::NAME, move || {
+                $shape::<PushMut>(readers, $deliveries)
+            }),
+            ours(Forker::NAME, move || $shape::<Forker>(readers, $deliveries)),
+            peer(ForkStream::NAME, move || {
+                $shape::<ForkStream>(readers, $deliveries)
+            }),
+            peer(Broadcast::NAME, move || {
+                $shape::<Broadcast>(readers, $deliveries)
+            }),
+            peer(Kanals::NAME, move || $shape::<Kanals>(readers, $deliveries)),
+        ];
+        ways
+    }};
+}
+use ways;

@@ -1,0 +1,158 @@
+//! What forks, gates and takers add to the stream they are made of, and takers against other channels.
+
+use aiter_benches::{
+    Bench, Extra, Mark, Way, ours, peer,
+    takers::{AsyncChannel, Crossfire, Kanal, SharedList, Takers, across_threads},
+};
+use aiter_core::{PushAiter, aiter_forker, gated_aiter, iter_to_aiter, push_aiter, sharable_aiter};
+use futures_core::Stream;
+use std::{
+    hint::black_box,
+    iter,
+    pin::{Pin, pin},
+    process::ExitCode,
+    task::{Context, Poll, Waker},
+};
+
+const ITEMS: u64 = 100_000;
+const PULLS: u64 = 20_000;
+const ACROSS: u64 = 1_000_000;
+
+fn main() -> ExitCode {
+    let mut bench = Bench::from_args();
+    for forks in [1, 2, 8, 64] {
+        any_stream(&mut bench, forks);
+    }
+    wrapped(&mut bench);
+    takers(&mut bench);
+    bench.finish()
+}
+
+/// A stream that is always ready.
+fn counter(items: u64) -> impl Stream<Item = u64> + Unpin {
+    iter_to_aiter((0..items).map(black_box))
+}
+
+#[inline]
+fn poll<S: Stream<Item = u64> + Unpin>(stream: &mut S) -> Option<u64> {
+    match Pin::new(stream).poll_next(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(item) => item,
+        Poll::Pending => panic!("something is there"),
+    }
+}
+
+fn forks_of<S>(mut first: S, forks: usize, fork: impl Fn(&mut S) -> S) -> Vec<S> {
+    let others: Vec<S> = (1..forks).map(|_| fork(&mut first)).collect();
+    iter::once(first).chain(others).collect()
+}
+
+/// One item after the other, which each fork takes in turn: pulled by the first of them, or pushed into a list.
+fn any_stream(bench: &mut Bench, forks: usize) {
+    fn take_in_turn<S: Stream<Item = u64> + Unpin>(mut forks: Vec<S>, mut before: impl FnMut(u64)) {
+        for item in 0..PULLS {
+            before(item);
+            for fork in &mut forks {
+                assert_eq!(poll(fork), Some(item));
+            }
+        }
+    }
+    let ways = vec![
+        ours("aiter_forker", move || {
+            take_in_turn(
+                forks_of(aiter_forker(counter(PULLS)), forks, |fork| fork.fork()),
+                |_| (),
+            );
+        }),
+        ours("push", move || {
+            let (pusher, aiter) = push_aiter();
+            take_in_turn(forks_of(aiter, forks, PushAiter::fork), |item| {
+                pusher.push(black_box(item)).expect("the forks are there");
+            });
+        }),
+        ours("push_mut", move || {
+            let (mut pusher, aiter) = push_aiter();
+            take_in_turn(forks_of(aiter, forks, PushAiter::fork), |item| {
+                pusher
+                    .push_mut(black_box(item))
+                    .expect("the forks are there");
+            });
+        }),
+    ];
+    let extras = ["push", "push_mut"].map(|base| Extra {
+        ours: "aiter_forker",
+        base,
+        at_most: 6.0,
+    });
+    let title = format!("{forks} forks of any stream, per pull");
+    bench.compare_extra(&title, PULLS as usize, 101, ways, &[], &extras);
+}
+
+fn wrapped(bench: &mut Bench) {
+    fn drain(stream: impl Stream<Item = u64>) {
+        let mut stream = pin!(stream);
+        let mut taken = 0;
+        while let Some(item) = poll(&mut stream) {
+            black_box(item);
+            taken += 1;
+        }
+        assert_eq!(taken, ITEMS);
+    }
+    let ways: Vec<Way> = vec![
+        ours("stream", || drain(counter(ITEMS))),
+        ours("gated_aiter, open", || {
+            let (gated, gate) = gated_aiter(counter(ITEMS));
+            gate.open();
+            drain(gated);
+        }),
+        ours("sharable_aiter", || drain(sharable_aiter(counter(ITEMS)))),
+        ours("sharable_aiter, one of two", || {
+            let other = sharable_aiter(counter(ITEMS));
+            drain(other.clone());
+        }),
+    ];
+    let extras = [
+        ("gated_aiter, open", 3.0),
+        ("sharable_aiter", 12.0),
+        ("sharable_aiter, one of two", 12.0),
+    ]
+    .map(|(ours, at_most)| Extra {
+        ours,
+        base: "stream",
+        at_most,
+    });
+    bench.compare_extra(
+        "around a stream that is ready, one thread",
+        ITEMS as usize,
+        201,
+        ways,
+        &[],
+        &extras,
+    );
+}
+
+fn takers(bench: &mut Bench) {
+    let ways = vec![
+        ours(SharedList::NAME, || {
+            across_threads::<SharedList>(2, 2, ACROSS)
+        }),
+        peer(Kanal::NAME, || across_threads::<Kanal>(2, 2, ACROSS)),
+        peer(AsyncChannel::NAME, || {
+            across_threads::<AsyncChannel>(2, 2, ACROSS)
+        }),
+        peer(Crossfire::NAME, || {
+            across_threads::<Crossfire>(2, 2, ACROSS)
+        }),
+    ];
+    let marks = [Mark {
+        ours: SharedList::NAME,
+        peer: Kanal::NAME,
+        at_most: 1.0,
+    }];
+    bench.compare(
+        "1 000 000, 2 pushers to 2 takers",
+        ACROSS as usize,
+        11,
+        ways,
+        &marks,
+    );
+}

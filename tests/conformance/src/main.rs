@@ -1,0 +1,25 @@
+//! Puts the probes to ours and to published crates, prints the table, and fails unless ours pass all of them.
+//!
+//! `--cell SUBJECT PROBE` runs a single one in this process, and shows what it prints.
+
+mod subjects;
+
+use aiter_conformance::{Table, serve};
+use std::{process::ExitCode, time::Duration};
+
+/// For a probe; the longest of ours takes well under a second.
+const LIMIT: Duration = Duration::from_secs(10);
+
+fn main() -> ExitCode {
+    let subjects = subjects::all();
+    if serve(&subjects) {
+        return ExitCode::SUCCESS;
+    }
+    let table = Table::run(&subjects, LIMIT);
+    println!("{table}");
+    if table.ours_pass() {
+        return ExitCode::SUCCESS;
+    }
+    eprintln!("ours do not pass every probe");
+    ExitCode::FAILURE
+}

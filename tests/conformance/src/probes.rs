@@ -1,0 +1,322 @@
+//! What is asked. Each probe sets a subject up anew for each case, polls by hand, and sleeps nowhere.
+
+use crate::{
+    Answer, Build, Kind, Stage, Stop, held_bytes,
+    stage::{STEPS, Task},
+};
+use std::task::{Context, Poll, Waker};
+
+/// A question, and how it is answered.
+#[derive(Clone, Copy, Debug)]
+pub struct Probe {
+    /// How its column is headed.
+    pub name: &'static str,
+    /// What has to be true to pass.
+    pub asks: &'static str,
+    /// Asks; the answer may come with a figure.
+    pub run: fn(Kind, Build) -> Answer<String>,
+}
+
+/// All of them, in the order of the columns.
+pub const PROBES: &[Probe] = &[
+    Probe {
+        name: "dropped",
+        asks: "of three that wait any one is dropped, whichever was polled last: the others get what comes",
+        run: dropped,
+    },
+    Probe {
+        name: "cancelled",
+        asks: "one that was woken is dropped, or its future is, before it is polled: nothing is lost, and the other that waits gets it",
+        run: cancelled,
+    },
+    Probe {
+        name: "left",
+        asks: "one that waits is kept and never polled again: the other that waits gets what comes",
+        run: left,
+    },
+    Probe {
+        name: "new waker",
+        asks: "one that waits is polled by another task: that one is woken",
+        run: new_waker,
+    },
+    Probe {
+        name: "wakers",
+        asks: "100 000 pending polls of each of two, with one waker, with a new one each, and cancelled each time: at most two wakers of each are kept (its own, and one that its poll left with the source)",
+        run: wakers,
+    },
+    Probe {
+        name: "burst",
+        asks: "1 000 000 items came and were read by all: at most 64 KiB are held",
+        run: burst,
+    },
+    Probe {
+        name: "end",
+        asks: "the end reaches all that wait, and after what came before it one that lagged behind; after it, it stays so",
+        run: end,
+    },
+    Probe {
+        name: "panic",
+        asks: "a poll of the source panics: nobody waits for ever, nobody takes it for the end, every handle can be dropped",
+        run: panic,
+    },
+];
+
+const POLLS: usize = 100_000;
+const ITEMS: u64 = 1_000_000;
+const MAY_HOLD: usize = 64 * 1024;
+
+/// How a task goes that is not wanted any more.
+#[derive(Clone, Copy, Debug)]
+enum Goes {
+    Dropped,
+    Cancelled,
+}
+
+impl Task {
+    fn go(&mut self, how: Goes) {
+        match how {
+            Goes::Dropped => drop(self.handle.take()),
+            Goes::Cancelled => {
+                self.comes = false;
+                self.cancel();
+            }
+        }
+    }
+
+    fn cancel(&mut self) {
+        self.handle.as_mut().expect("it was not dropped").cancel();
+    }
+}
+
+/// Says for which case an answer is.
+fn when<T>(case: &str, answer: Answer<T>) -> Answer<T> {
+    answer.map_err(|stop| match stop {
+        Stop::Fail(reason) => Stop::Fail(format!("{case}: {reason}")),
+        skip => skip,
+    })
+}
+
+fn pass() -> Answer<String> {
+    Ok(String::new())
+}
+
+/// Sends items 1 to `last`, each when all sleep; they have to reach those who come.
+fn sends(stage: &mut Stage, last: u64) -> Answer {
+    for item in 1..=last {
+        stage.feed.send(item);
+        stage.run()?;
+        stage.delivered(item)?;
+    }
+    Ok(())
+}
+
+fn dropped(kind: Kind, build: Build) -> Answer<String> {
+    for last in 0..3 {
+        for gone in 0..3 {
+            let mut stage = Stage::waiting(kind, build, 3)?;
+            stage.poll(last)?;
+            stage.tasks[gone].go(Goes::Dropped);
+            let case = if gone == last {
+                "the last to be polled is dropped"
+            } else {
+                "another than the last to be polled is dropped"
+            };
+            when(case, sends(&mut stage, 3))?;
+        }
+    }
+    pass()
+}
+
+fn cancelled(kind: Kind, build: Build) -> Answer<String> {
+    let mut woken = 0;
+    for gone in 0..2 {
+        for (how, case) in [
+            (Goes::Dropped, "dropped when it was woken"),
+            (Goes::Cancelled, "cancelled when it was woken"),
+        ] {
+            let mut stage = Stage::waiting(kind, build, 2)?;
+            stage.feed.send(1);
+            if stage.tasks[gone].is_woken() {
+                woken += 1;
+                stage.tasks[gone].go(how);
+                when(case, stage.run().and_then(|()| stage.delivered(1)))?;
+            }
+        }
+    }
+    if woken == 0 {
+        return Stop::fail("nobody is woken");
+    }
+    // It comes back itself.
+    let mut stage = Stage::waiting(kind, build, 1)?;
+    stage.feed.send(1);
+    stage.tasks[0].cancel();
+    stage.poll(0)?;
+    when("waits again after it was cancelled", stage.delivered(1))?;
+    pass()
+}
+
+fn left(kind: Kind, build: Build) -> Answer<String> {
+    for (gone, case) in [
+        (0, "the first to wait is left"),
+        (1, "the last to wait is left"),
+    ] {
+        let mut stage = Stage::waiting(kind, build, 2)?;
+        stage.tasks[gone].comes = false;
+        when(case, sends(&mut stage, 3))?;
+    }
+    pass()
+}
+
+fn new_waker(kind: Kind, build: Build) -> Answer<String> {
+    for (moved, case) in [
+        (0, "the first to wait is moved"),
+        (1, "the last to wait is moved"),
+    ] {
+        let mut stage = Stage::waiting(kind, build, 2)?;
+        stage.tasks[moved].change_waker();
+        stage.poll(moved)?;
+        // Of takers one may be woken for each item.
+        let items = if kind == Kind::Fork { 1 } else { 2 };
+        (1..=items).for_each(|item| stage.feed.send(item));
+        when(case, stage.run().and_then(|()| stage.delivered(items)))?;
+        if stage.tasks[moved].wakes() == 0 {
+            return Stop::fail(format!("{case}: it is not woken any more"));
+        }
+    }
+    pass()
+}
+
+fn wakers(kind: Kind, build: Build) -> Answer<String> {
+    let mut most = 0;
+    let mut is_most = |case: &str, kept: usize| {
+        most = most.max(kept);
+        if kept > 4 {
+            Stop::fail(format!("{case}: {kept} wakers are kept for 2 that wait"))
+        } else {
+            Ok(())
+        }
+    };
+    let kept = |stage: &Stage| stage.tasks.iter().map(Task::wakers_kept).sum();
+
+    let mut stage = Stage::waiting(kind, build, 2)?;
+    for poll in 0..2 * POLLS {
+        stage.poll(poll % 2)?;
+    }
+    is_most("one waker", kept(&stage))?;
+
+    let mut stage = Stage::waiting(kind, build, 2)?;
+    for poll in 0..2 * POLLS {
+        stage.poll(poll % 2)?;
+        stage.tasks[poll % 2].cancel();
+    }
+    is_most("cancelled each time", kept(&stage))?;
+
+    let mut stage = Stage::waiting(kind, build, 2)?;
+    let mut live = Vec::with_capacity(2 * POLLS);
+    for poll in 0..2 * POLLS {
+        let task = &mut stage.tasks[poll % 2];
+        live.push(task.change_waker());
+        stage.poll(poll % 2)?;
+    }
+    let kept = live.iter().filter(|wakes| wakes.strong_count() > 0).count() + kept(&stage);
+    is_most("a new waker each time", kept)?;
+    Ok(format!("{most} for 2"))
+}
+
+fn burst(kind: Kind, build: Build) -> Answer<String> {
+    let before = held_bytes();
+    let (mut feed, mut handles) = build(2);
+    let mut poll = |handle: usize| handles[handle].poll(&mut Context::from_waker(Waker::noop()));
+    // There are implementations for which who has not been polled yet is not a reader yet.
+    let waits = [poll(0), poll(1)].iter().all(Poll::is_pending);
+    assert!(waits, "nothing is there");
+    for item in 1..=ITEMS {
+        feed.send(item);
+        if kind == Kind::Fork && poll(0) != Poll::Ready(Some(item)) {
+            return Stop::fail("what was sent does not come");
+        }
+    }
+    let most = held_bytes().saturating_sub(before);
+    // Takers take turns, and may keep to an order of their own.
+    let (mut taken, mut waits) = (0, 0);
+    while taken < ITEMS && waits < STEPS {
+        let handle = match kind {
+            Kind::Fork => 1,
+            Kind::Take => (taken as usize + waits) % 2,
+        };
+        match poll(handle) {
+            Poll::Ready(Some(item)) if kind == Kind::Take || item == taken + 1 => {
+                taken += 1;
+                waits = 0;
+            }
+            Poll::Pending => waits += 1,
+            _ => break,
+        }
+    }
+    if taken < ITEMS {
+        return Stop::fail(format!("{taken} of {ITEMS} items come to who lags behind"));
+    }
+    let held = held_bytes().saturating_sub(before);
+    if held > MAY_HOLD {
+        return Stop::fail(format!("{held} bytes are held, of {most}"));
+    }
+    Ok(format!("{held} B"))
+}
+
+fn end(kind: Kind, build: Build) -> Answer<String> {
+    let mut stage = Stage::waiting(kind, build, 3)?;
+    stage.tasks[2].comes = kind == Kind::Take;
+    sends(&mut stage, 1)?;
+    stage.feed.end();
+    stage.run()?;
+    stage.tasks[2].comes = true;
+    stage.run()?;
+    stage.delivered(1)?;
+    if !stage.tasks.iter().all(|task| task.ended) {
+        return Stop::fail("the end is there, and who waits is not woken");
+    }
+    for task in &mut stage.tasks {
+        task.ended = false;
+        task.poll();
+        if !task.ended {
+            return Stop::fail("polled after the end, it does not end again");
+        }
+    }
+    pass()
+}
+
+fn panic(kind: Kind, build: Build) -> Answer<String> {
+    let mut stage = Stage::waiting(kind, build, 3)?;
+    stage.may_panic = true;
+    if !stage.feed.panic() {
+        return Err(Stop::Skip("a channel, no code of others runs in it".into()));
+    }
+    stage.run()?;
+    if !stage.tasks.iter().any(|task| task.panicked) {
+        return Stop::fail("the panic reaches nobody");
+    }
+    // Those whom the panic has not reached go on with what comes after it.
+    stage.feed.send(1);
+    stage.run()?;
+    if stage.tasks.iter().any(|task| task.ended) {
+        return Stop::fail("a panic of the source reads as its end");
+    }
+    let on: Vec<&Task> = stage.tasks.iter().filter(|task| !task.panicked).collect();
+    let reached = on.iter().filter(|task| task.got == [1]).count();
+    let all = match kind {
+        Kind::Fork => on.len(),
+        Kind::Take => 1,
+    };
+    if !on.is_empty() && reached != all {
+        return Stop::fail("the others wait for ever");
+    }
+    let went_on = if on.is_empty() {
+        "reaches all"
+    } else {
+        "others go on"
+    };
+    if !stage.take_down() {
+        return Stop::fail("a handle panics when it is dropped");
+    }
+    Ok(went_on.into())
+}

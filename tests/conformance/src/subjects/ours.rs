@@ -1,0 +1,62 @@
+//! Ours.
+
+use super::channels::Sends;
+use aiter_conformance::{Build, Kind, Parts, Subject, source::source, streams};
+use aiter_core::{Fork, PushAiter, Pusher, aiter_forker, push_aiter, sharable_aiter};
+
+const fn ours(name: &'static str, kind: Kind, build: Build) -> Subject {
+    Subject {
+        name,
+        package: "aiter-core",
+        kind,
+        is_ours: true,
+        build: Some(build),
+    }
+}
+
+pub(crate) const SUBJECTS: &[Subject] = &[
+    ours("aiter_forker", Kind::Fork, forker),
+    ours("push_aiter, forked", Kind::Fork, push_list),
+    ours("sharable_aiter", Kind::Take, sharable),
+    ours(
+        "sharable_aiter of a push_aiter",
+        Kind::Take,
+        shared_push_list,
+    ),
+];
+
+fn forker(count: usize) -> Parts {
+    let (source, remote) = source();
+    (
+        Box::new(remote),
+        streams(count, aiter_forker(source), Fork::fork),
+    )
+}
+
+fn push(pusher: &Pusher<u64>, item: u64) {
+    pusher.push(item).expect("a handle is there");
+}
+
+fn push_list(count: usize) -> Parts {
+    let (pusher, aiter) = push_aiter();
+    (
+        Sends::through(pusher, push),
+        streams(count, aiter, PushAiter::fork),
+    )
+}
+
+fn sharable(count: usize) -> Parts {
+    let (source, remote) = source();
+    (
+        Box::new(remote),
+        streams(count, sharable_aiter(source), |one| one.clone()),
+    )
+}
+
+fn shared_push_list(count: usize) -> Parts {
+    let (pusher, aiter) = push_aiter();
+    (
+        Sends::through(pusher, push),
+        streams(count, sharable_aiter(aiter), |one| one.clone()),
+    )
+}
