@@ -1,20 +1,17 @@
 //! Back to plain iterators.
+use aiter_core::adapter::{self, Wait};
 use core::{
     cell::Cell,
-    fmt,
-    future::{Future, poll_fn, ready},
-    iter::FusedIterator,
+    future::Future,
     panic::AssertUnwindSafe,
-    pin::Pin,
     sync::atomic::{AtomicU64, Ordering},
-    task::{Context, Poll, Waker},
 };
-use futures_core::{FusedStream, Stream};
+use futures_core::Stream;
 use std::{
     panic::{catch_unwind, resume_unwind},
     sync::Arc,
 };
-use tokio::runtime::{Handle, Runtime};
+use tokio::runtime::{EnterGuard, Handle, Runtime};
 
 /// Turns a stream into a blocking [`Iterator`] on the current runtime: inside [`Runtime::enter`],
 /// [`spawn_blocking`](tokio::task::spawn_blocking) or `block_in_place`.
@@ -43,9 +40,11 @@ use tokio::runtime::{Handle, Runtime};
 /// ```
 #[track_caller]
 pub fn aiter_to_iter<S: Stream>(stream: S) -> BlockingIter<S> {
-    let mut iter = aiter_to_iter_on(Handle::current(), stream);
-    iter.context_of = this_thread();
-    iter
+    let wait = OnRuntime {
+        runtime: Handle::current(),
+        context_of: this_thread(),
+    };
+    BlockingIter::new(stream, wait)
 }
 
 /// Turns a stream into a blocking [`Iterator`] on the runtime given: a [`Handle`], a [`Runtime`], or a reference to one.
@@ -73,69 +72,54 @@ pub fn aiter_to_iter<S: Stream>(stream: S) -> BlockingIter<S> {
 /// ```
 #[track_caller]
 pub fn aiter_to_iter_on<R: BlockOn, S: Stream>(runtime: R, stream: S) -> BlockingIter<S, R> {
-    block_on(&runtime, ready(()));
-    BlockingIter {
-        stream: Box::pin(stream),
+    let wait = OnRuntime {
         runtime,
         context_of: 0,
-    }
+    };
+    BlockingIter::new(stream, wait)
 }
 
 /// A stream as a blocking iterator: see [`aiter_to_iter`].
-#[must_use = "iterators do nothing unless consumed"]
-pub struct BlockingIter<S, R = Handle> {
-    stream: Pin<Box<S>>,
+pub type BlockingIter<S, R = Handle> = adapter::BlockingIter<S, OnRuntime<R>>;
+
+/// Waits inside a runtime.
+#[derive(Debug)]
+pub struct OnRuntime<R> {
     runtime: R,
     /// The thread whose context is the runtime's already; 0 for none.
     context_of: u64,
 }
 
-impl<S: Stream, R: BlockOn> Iterator for BlockingIter<S, R> {
-    type Item = S::Item;
+impl<R: BlockOn> Wait for OnRuntime<R> {
+    type Context<'a>
+        = EnterGuard<'a>
+    where
+        R: 'a;
+
+    const ELSEWHERE: &'static str = "inside `tokio::task::spawn_blocking`";
 
     #[inline]
-    #[track_caller]
-    fn next(&mut self) -> Option<S::Item> {
-        let mut nobody = Context::from_waker(Waker::noop());
-        let now = if self.context_of == this_thread() {
-            self.stream.as_mut().poll_next(&mut nobody)
-        } else {
-            let _context = self.runtime.handle().enter();
-            self.stream.as_mut().poll_next(&mut nobody)
-        };
-        match now {
-            Poll::Ready(item) => item,
-            Poll::Pending => block_on(
-                &self.runtime,
-                poll_fn(|cx| self.stream.as_mut().poll_next(cx)),
-            ),
+    fn is_inside(&self) -> bool {
+        self.context_of == this_thread()
+    }
+
+    fn enter(&self) -> EnterGuard<'_> {
+        self.runtime.handle().enter()
+    }
+
+    /// Tokio panics where it must not block; a panic that comes once the future runs is the future's.
+    fn block_on<F: Future>(&self, future: F) -> Option<F::Output> {
+        let started = Cell::new(false);
+        let blocked = catch_unwind(AssertUnwindSafe(|| {
+            self.runtime.block_on(async {
+                started.set(true);
+                future.await
+            })
+        }));
+        match blocked {
+            Err(panic) if started.get() => resume_unwind(panic),
+            blocked => blocked.ok(),
         }
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        self.stream.size_hint()
-    }
-
-    /// The context is set once, for `for_each`, `sum` and all others that are built on this.
-    #[track_caller]
-    fn fold<B, F: FnMut(B, S::Item) -> B>(mut self, mut accumulated: B, mut f: F) -> B {
-        let handle = self.runtime.handle().clone();
-        let _context = handle.enter();
-        self.context_of = this_thread();
-        for item in self {
-            accumulated = f(accumulated, item);
-        }
-        accumulated
-    }
-}
-
-impl<S: FusedStream, R: BlockOn> FusedIterator for BlockingIter<S, R> {}
-
-impl<S: fmt::Debug, R> fmt::Debug for BlockingIter<S, R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("BlockingIter")
-            .field("stream", &self.stream)
-            .finish_non_exhaustive()
     }
 }
 
@@ -148,27 +132,6 @@ fn this_thread() -> u64 {
         static THIS: u64 = THREADS.fetch_add(1, Ordering::Relaxed);
     }
     THIS.with(|number| *number)
-}
-
-/// Blocks this thread on the future, or says why it must not.
-#[cold]
-#[track_caller]
-fn block_on<R: BlockOn, F: Future>(runtime: &R, future: F) -> F::Output {
-    let started = Cell::new(false);
-    let result = catch_unwind(AssertUnwindSafe(|| {
-        runtime.block_on(async {
-            started.set(true);
-            future.await
-        })
-    }));
-    match result {
-        Ok(output) => output,
-        Err(panic) if started.get() => resume_unwind(panic),
-        Err(_) => panic!(
-            "a blocking iterator was used on a thread that runs async tasks: it would wait for tasks that cannot run \
-             meanwhile. Take the items with `.next().await` there, or iterate inside `tokio::task::spawn_blocking`"
-        ),
-    }
 }
 
 /// What [`aiter_to_iter_on`] can block on: a [`Handle`], a [`Runtime`], a reference or an [`Arc`] to one.
