@@ -1,5 +1,5 @@
 //! What several tests need: runtimes of both kinds, and waits that fail loudly instead of hanging.
-#![allow(dead_code, reason = "each test uses a part of it")]
+#![allow(dead_code, unused_imports, reason = "each test uses a part of it")]
 use std::future::Future;
 use tokio::runtime::{Builder, Runtime};
 pub(crate) use waiting::{DEADLINE, in_time};
