@@ -1,20 +1,20 @@
 //! Back to plain iterators.
-use core::pin::Pin;
+use aiter_core::adapter::{self, Wait};
+use core::future::Future;
 use futures_core::Stream;
-use futures_lite::stream::{self, BlockOn};
+use futures_lite::future::block_on;
 
 /// Turns a stream into a blocking [`Iterator`].
 ///
 /// A ready item is one poll. While the source is pending the thread is parked; timers and I/O go on, as they are driven by a
-/// thread of their own. Dropping the iterator drops the stream.
+/// thread of their own. Nothing is pulled ahead of a `next()`. Dropping the iterator drops the stream.
 ///
-/// Not for async tasks: they block a thread of the executor, and wait for ever if it was the last one. Take the items with
-/// `.next().await` there, or move the loop into a thread of its own. No call of the runtime tells one thread from the
-/// other, so that this cannot be reported.
+/// Not for async tasks: take the items with `.next().await` there, or move the loop into a thread of its own.
 ///
 /// # Panics
 ///
-/// A panic of the source comes out of `next()`.
+/// At the caller's line, inside a task, which [`block_on`](async_std::task::block_on) makes as well: a loop that waits
+/// could stop the very tasks it waits for. A panic of the source comes out of `next()`.
 ///
 /// # Example
 ///
@@ -22,6 +22,34 @@ use futures_lite::stream::{self, BlockOn};
 /// # let stream = futures_lite::stream::iter(1..=3);
 /// assert!(aiter_async_std::aiter_to_iter(stream).eq(1..=3));
 /// ```
-pub fn aiter_to_iter<S: Stream>(stream: S) -> BlockOn<Pin<Box<S>>> {
-    stream::block_on(Box::pin(stream))
+#[track_caller]
+pub fn aiter_to_iter<S: Stream>(stream: S) -> BlockingIter<S> {
+    BlockingIter::new(stream, OnThread)
+}
+
+/// A stream as a blocking iterator: see [`aiter_to_iter`].
+pub type BlockingIter<S> = adapter::BlockingIter<S, OnThread>;
+
+/// Waits on a thread that runs no async tasks.
+#[derive(Clone, Copy, Debug)]
+pub struct OnThread;
+
+impl Wait for OnThread {
+    type Context<'a> = ();
+
+    const ELSEWHERE: &'static str = "in a thread of its own";
+
+    fn is_inside(&self) -> bool {
+        true
+    }
+
+    fn enter(&self) {}
+
+    fn block_on<F: Future>(&self, future: F) -> Option<F::Output> {
+        (!runs_async_tasks()).then(|| block_on(future))
+    }
+}
+
+fn runs_async_tasks() -> bool {
+    async_std::task::try_current().is_some()
 }

@@ -14,7 +14,7 @@ mod blocking;
 pub mod net;
 mod spawn;
 
-pub use blocking::aiter_to_iter;
+pub use blocking::{BlockingIter, OnThread, aiter_to_iter};
 pub use spawn::{
     ActiveAiter, JoinTasks, MapTasks, OnAsyncStd, PreloadAiter, Spawned, active_aiter, join_aiters,
     join_aiters_buffered, map_workers, preload_aiter,

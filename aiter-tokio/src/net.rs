@@ -1,20 +1,30 @@
 //! Servers whose connections are streams.
+use aiter_core::adapter::{Accept, Listen, Sleep, connections, waiting_connections};
 #[doc(inline)]
 pub use aiter_core::adapter::{Connections, Server};
-use aiter_core::adapter::{Listen, connections, waiting_connections};
+#[cfg(unix)]
+use aiter_core::adapter::{WithFile, unix_connections};
 use core::{
-    future::Future,
-    pin::Pin,
     task::{Context, Poll},
     time::Duration,
 };
+use sealed::Listener;
 use std::{io, net::SocketAddr};
 use tokio::{
     net::{TcpListener, TcpStream, ToSocketAddrs},
     runtime::Handle,
 };
 #[cfg(unix)]
-pub use unix::{Unix, unix_server};
+use {
+    std::{os::unix::net::SocketAddr as UnixAddr, path::Path},
+    tokio::net::{UnixListener, UnixStream},
+};
+
+/// Accepts TCP connections for [`Connections`].
+pub type Tcp = Acceptor<TcpListener>;
+/// Accepts connections on a Unix socket for [`Connections`].
+#[cfg(unix)]
+pub type Unix = WithFile<Acceptor<UnixListener>>;
 
 /// Listens on a TCP address; port 0 takes a free one, which [`Server::local_addr`] tells.
 ///
@@ -54,139 +64,133 @@ pub async fn tcp_server(
 ) -> io::Result<(Server<SocketAddr>, Connections<Tcp>)> {
     let listener = TcpListener::bind(addr).await?;
     let local_addr = listener.local_addr()?;
-    Ok(connections(
-        Tcp {
-            listener,
-            runtime: Handle::current(),
-        },
-        local_addr,
-    ))
+    Ok(connections(Acceptor::new(listener), local_addr))
 }
 
-/// Accepts TCP connections for [`Connections`].
+/// Listens on a Unix socket, as a new file at `path`.
+///
+/// As [`tcp_server`]. The file is removed when the listener is closed, if it still is the one made here.
+///
+/// # Errors
+///
+/// The file cannot be made. One that exists is never removed, not even a socket that a killed server left behind, as
+/// whose it is cannot be known: the error is `AddrInUse` then and says so.
+///
+/// # Panics
+///
+/// As [`tcp_server`].
+///
+/// # Example
+///
+/// ```
+/// use futures_lite::StreamExt;
+/// use tokio::net::UnixStream;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> std::io::Result<()> {
+/// # let path = std::env::temp_dir().join(format!("aiter-doc-{}.sock", std::process::id()));
+/// let (server, mut connections) = aiter_tokio::net::unix_server(&path).await?;
+/// let _client = UnixStream::connect(&path).await?;
+/// let _connection = connections.next().await.unwrap()?;
+///
+/// server.stop();
+/// assert!(connections.next().await.is_none());
+/// assert!(!path.exists());
+/// # Ok(())
+/// # }
+/// ```
+#[cfg(unix)]
+pub async fn unix_server(
+    path: impl AsRef<Path>,
+) -> io::Result<(Server<UnixAddr>, Connections<Unix>)> {
+    unix_connections(path.as_ref(), |listener| {
+        Ok(Acceptor::new(UnixListener::from_std(listener)?))
+    })
+}
+
+/// Accepts on a listener of tokio, wherever it is polled.
 #[derive(Debug)]
-pub struct Tcp {
-    listener: TcpListener,
+pub struct Acceptor<L> {
+    listener: L,
     runtime: Handle,
 }
 
-impl Listen for Tcp {
-    type Connection = TcpStream;
+impl<L> Acceptor<L> {
+    fn new(listener: L) -> Self {
+        let runtime = Handle::current();
+        Self { listener, runtime }
+    }
+}
 
-    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<TcpStream>> {
-        self.listener
-            .poll_accept(cx)
-            .map_ok(|(connection, _)| connection)
+impl<L: Listener> Listen for Acceptor<L> {
+    type Connection = L::Connection;
+
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<L::Connection>> {
+        self.listener.poll_accept(cx)
     }
 
-    fn close(self) -> Vec<TcpStream> {
+    fn close(self) -> Vec<L::Connection> {
         let _context = self.runtime.enter();
+        // Tokio may not have heard yet of who came last.
         let Ok(listener) = self.listener.into_std() else {
             return Vec::new();
         };
-        waiting_connections(|| {
-            let (connection, _) = listener.accept()?;
-            connection.set_nonblocking(true)?;
-            TcpStream::from_std(connection)
-        })
+        waiting_connections(|| L::connection(listener.accept_one()?))
     }
 
-    fn sleep(&self, time: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + Sync>> {
-        sleep(&self.runtime, time)
+    fn sleep(&self, time: Duration) -> Sleep {
+        let _context = self.runtime.enter();
+        Box::pin(tokio::time::sleep(time))
     }
 }
 
-fn sleep(runtime: &Handle, time: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + Sync>> {
-    let _context = runtime.enter();
-    Box::pin(tokio::time::sleep(time))
+mod sealed {
+    use super::{Accept, Context, Poll, io};
+
+    /// What listeners of tokio have in common.
+    pub trait Listener: Unpin {
+        type Std: Accept;
+        type Connection;
+
+        fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Self::Connection>>;
+        fn into_std(self) -> io::Result<Self::Std>;
+        fn connection(stream: <Self::Std as Accept>::Stream) -> io::Result<Self::Connection>;
+    }
+}
+
+impl Listener for TcpListener {
+    type Std = std::net::TcpListener;
+    type Connection = TcpStream;
+
+    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<TcpStream>> {
+        self.poll_accept(cx).map_ok(|(connection, _)| connection)
+    }
+
+    fn into_std(self) -> io::Result<Self::Std> {
+        self.into_std()
+    }
+
+    fn connection(stream: std::net::TcpStream) -> io::Result<TcpStream> {
+        stream.set_nonblocking(true)?;
+        TcpStream::from_std(stream)
+    }
 }
 
 #[cfg(unix)]
-mod unix {
-    use super::*;
-    use aiter_core::adapter::{SocketFile, bind_unix};
-    use std::{os::unix::net::SocketAddr, path::Path};
-    use tokio::net::{UnixListener, UnixStream};
+impl Listener for UnixListener {
+    type Std = std::os::unix::net::UnixListener;
+    type Connection = UnixStream;
 
-    /// Listens on a Unix socket, as a new file at `path`.
-    ///
-    /// As [`tcp_server`]. The file is removed when the listener is closed, if it still is the one made here.
-    ///
-    /// # Errors
-    ///
-    /// The file cannot be made. One that exists is never removed, not even a socket that a killed server left behind, as
-    /// whose it is cannot be known: the error is `AddrInUse` then and says so.
-    ///
-    /// # Panics
-    ///
-    /// As [`tcp_server`].
-    ///
-    /// # Example
-    ///
-    /// ```
-    /// use futures_lite::StreamExt;
-    /// use tokio::net::UnixStream;
-    ///
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> std::io::Result<()> {
-    /// # let path = std::env::temp_dir().join(format!("aiter-doc-{}.sock", std::process::id()));
-    /// let (server, mut connections) = aiter_tokio::net::unix_server(&path).await?;
-    /// let _client = UnixStream::connect(&path).await?;
-    /// let _connection = connections.next().await.unwrap()?;
-    ///
-    /// server.stop();
-    /// assert!(connections.next().await.is_none());
-    /// assert!(!path.exists());
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub async fn unix_server(
-        path: impl AsRef<Path>,
-    ) -> io::Result<(Server<SocketAddr>, Connections<Unix>)> {
-        let (listener, file) = bind_unix(path.as_ref())?;
-        let local_addr = listener.local_addr()?;
-        let listener = UnixListener::from_std(listener)?;
-        Ok(connections(
-            Unix {
-                listener,
-                _file: file,
-                runtime: Handle::current(),
-            },
-            local_addr,
-        ))
+    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<UnixStream>> {
+        self.poll_accept(cx).map_ok(|(connection, _)| connection)
     }
 
-    /// Accepts connections on a Unix socket for [`Connections`].
-    #[derive(Debug)]
-    pub struct Unix {
-        listener: UnixListener,
-        _file: SocketFile,
-        runtime: Handle,
+    fn into_std(self) -> io::Result<Self::Std> {
+        self.into_std()
     }
 
-    impl Listen for Unix {
-        type Connection = UnixStream;
-
-        fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<UnixStream>> {
-            self.listener
-                .poll_accept(cx)
-                .map_ok(|(connection, _)| connection)
-        }
-
-        fn close(self) -> Vec<UnixStream> {
-            let _context = self.runtime.enter();
-            let Ok(listener) = self.listener.into_std() else {
-                return Vec::new();
-            };
-            waiting_connections(|| {
-                let (connection, _) = listener.accept()?;
-                connection.set_nonblocking(true)?;
-                UnixStream::from_std(connection)
-            })
-        }
-
-        fn sleep(&self, time: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + Sync>> {
-            sleep(&self.runtime, time)
-        }
+    fn connection(stream: std::os::unix::net::UnixStream) -> io::Result<UnixStream> {
+        stream.set_nonblocking(true)?;
+        UnixStream::from_std(stream)
     }
 }

@@ -133,6 +133,45 @@ macro_rules! suite {
             }
 
             #[test]
+            fn a_blocking_iterator_pulls_nothing_ahead_and_drops_its_stream() {
+                let _entered = runtime::enter();
+                let (pulled, source) = $adapter::push_aiter();
+                let mut n = 0;
+                let mut iter = aiter_to_iter(stream::repeat_with(move || {
+                    n += 1;
+                    pulled.push(n).unwrap();
+                    n
+                }));
+                for n in 1..100 {
+                    assert_eq!(iter.next(), Some(n));
+                    assert_eq!(source.len(), n);
+                }
+                assert_eq!(iter.by_ref().take(50).fold(0, |_, n| n), 149);
+                assert!(!source.is_stopped());
+                drop(iter);
+                assert!(source.is_stopped());
+                assert_eq!(source.len(), 149);
+            }
+
+            #[test]
+            fn inside_a_task_a_blocking_iterator_says_what_is_wrong() {
+                let _entered = runtime::enter();
+                let made_there = map_workers(1, async |n| aiter_to_iter(stream::once(n)).next(), stream::once(1));
+                // Not where it is made, and not while items are ready: where it would block.
+                let carried = aiter_to_iter(stream::once(1).chain(stream::pending()));
+                let waits_there = async |mut iter: $adapter::BlockingIter<_>| {
+                    assert_eq!(iter.next(), Some(1));
+                    iter.next()
+                };
+                let carried_there = map_workers(1, waits_there, stream::once(carried));
+                for mut result in [Box::pin(made_there) as Pin<Box<dyn Stream<Item = _>>>, Box::pin(carried_there)] {
+                    let panic = block_on(AssertUnwindSafe(result.next()).catch_unwind()).unwrap_err();
+                    let message = panic.downcast_ref::<String>().unwrap();
+                    assert!(message.contains("on a thread that runs async tasks"), "{message}");
+                }
+            }
+
+            #[test]
             fn servers_serve_who_comes_and_stop() {
                 block_on(async {
                     let (server, mut connections) = tcp_server("127.0.0.1:0").await.unwrap();

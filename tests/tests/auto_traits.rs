@@ -280,10 +280,10 @@ fn drivers() {
 #[test]
 fn adapters() {
     use aiter_tokio::{
-        ActiveAiter, BlockingIter, JoinTasks, MapTasks, OnTokio, PreloadAiter, net::Connections,
+        ActiveAiter, BlockingIter, JoinTasks, MapTasks, On, PreloadAiter, net::Connections,
         net::Server, net::Tcp,
     };
-    type Join<A, B> = JoinTasks<Gives<A, Gives<Shared, B>>, OnTokio>;
+    type Join<A, B> = JoinTasks<Gives<A, Gives<Shared, B>>, On<tokio::runtime::Handle>>;
     table! {
         ActiveAiter<Shared> => "Send + Sync + Unpin";
         ActiveAiter<Sent> => "Send + Unpin";
@@ -305,6 +305,14 @@ fn adapters() {
         BlockingIter<Gives<Shared, Local>> => "Send + Sync + Unpin";
         BlockingIter<Gives<Local, Shared>> => "Unpin";
         BlockingIter<Gives<Pinned, Shared>> => "Send + Sync + Unpin";
+
+        aiter_smol::BlockingIter<Gives<Shared, Local>> => "Send + Sync + Unpin";
+        aiter_smol::BlockingIter<Gives<Local, Shared>> => "Unpin";
+        aiter_smol::BlockingIter<Gives<Pinned, Shared>> => "Send + Sync + Unpin";
+
+        On<&'static tokio::task::LocalSet> => "Unpin";
+        aiter_smol::On<&'static smol::Executor<'static>> => "Send + Sync + Unpin";
+        aiter_smol::On<&'static smol::LocalExecutor<'static>> => "Unpin";
 
         Server<std::net::SocketAddr> => "Send + Sync + Unpin";
         Connections<Tcp> => "Send + Sync + Unpin";

@@ -26,6 +26,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// More connections than a kernel queues by default, few enough that closing a flooded listener ends.
 const LONGEST_BACKLOG: usize = 4096;
 
+/// A timer of one runtime.
+pub type Sleep = Pin<Box<dyn Future<Output = ()> + Send + Sync>>;
+
 /// What a listener of one runtime can do.
 pub trait Listen: Unpin {
     /// A connection as users get it.
@@ -38,7 +41,7 @@ pub trait Listen: Unpin {
     fn close(self) -> Vec<Self::Connection>;
 
     /// A timer.
-    fn sleep(&self, time: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + Sync>>;
+    fn sleep(&self, time: Duration) -> Sleep;
 }
 
 /// Accepts until nobody waits any more; `accept` must not block.
@@ -110,7 +113,7 @@ pub struct Connections<L: Listen> {
     stopped: PushAiter<Infallible>,
     /// Lets the server outlive its handles.
     _running: Pusher<Infallible>,
-    pause: Option<Pin<Box<dyn Future<Output = ()> + Send + Sync>>>,
+    pause: Option<Sleep>,
     next_pause: Duration,
 }
 

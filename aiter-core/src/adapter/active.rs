@@ -3,7 +3,7 @@ use super::{
     Spawn,
     panics::{Caught, Panic},
 };
-use crate::{PushAiter, TryNextError, active};
+use crate::{Driver, PushAiter, TryNextError, active};
 use alloc::{boxed::Box, string::String, sync::Arc};
 use core::{
     ops::Deref,
@@ -18,10 +18,10 @@ use std::{
 };
 
 /// Spawns the driver of [`active`].
-pub fn active_aiter<S>(spawn: &impl Spawn, stream: S) -> ActiveAiter<S::Item>
+#[track_caller]
+pub fn active_aiter<S>(place: &impl Spawn<Driver<Source<S>>>, stream: S) -> ActiveAiter<S::Item>
 where
-    S: Stream + Send + 'static,
-    S::Item: Send + 'static,
+    S: Stream,
 {
     let fate = Arc::new(Fate::default());
     let source = Source {
@@ -29,7 +29,7 @@ where
         fate: fate.clone(),
     };
     let (items, driver) = active(source);
-    spawn.spawn(driver);
+    place.spawn(driver);
     ActiveAiter {
         items,
         fate: Some(fate),
@@ -145,7 +145,8 @@ impl Fate {
 
 /// A source whose panic ends it, and is left to the consumers before they can see the end.
 #[pin_project]
-struct Source<S> {
+#[derive(Debug)]
+pub struct Source<S> {
     #[pin]
     stream: Caught<S>,
     fate: Arc<Fate>,

@@ -2,25 +2,30 @@
 //! about these names from one release to the next, and each adapter re-exports what its users name.
 
 mod accept;
+mod acceptor;
 mod active;
+mod blocking;
+mod functions;
 mod panics;
 mod tasks;
 #[cfg(unix)]
 mod unix;
 
-pub use accept::{Connections, Listen, Server, connections, waiting_connections};
-pub use active::{ActiveAiter, active_aiter};
+pub use accept::{Connections, Listen, Server, Sleep, connections, waiting_connections};
+pub use acceptor::{Accept, Acceptor, Watched};
+pub use active::{ActiveAiter, Source, active_aiter};
+pub use blocking::{BlockingIter, Wait};
+pub use functions::{functions, functions_on};
 pub use panics::{Caught, CaughtFuture, Panic, Spawned};
 pub use tasks::{
-    JoinTasks, MapTasks, PreloadAiter, Tasks, join_aiters_buffered, map_workers, preload_aiter,
+    JoinTasks, MapTasks, PreloadAiter, Tasks, Worker, join_aiters_buffered, map_workers,
+    preload_aiter,
 };
 #[cfg(unix)]
-pub use unix::{SocketFile, bind_unix};
+pub use unix::{WithFile, unix_connections};
 
-use core::future::Future;
-
-/// Where tasks run.
-pub trait Spawn {
+/// Where tasks run: those that are `Send` on any thread, others on this one.
+pub trait Spawn<T> {
     /// Starts a task that nobody waits for.
-    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static);
+    fn spawn(&self, task: T);
 }

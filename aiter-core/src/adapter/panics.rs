@@ -15,7 +15,7 @@ use std::panic::{catch_unwind, resume_unwind};
 /// What a panic carries.
 pub type Panic = Box<dyn Any + Send>;
 
-fn catch<R>(f: impl FnOnce() -> R) -> Result<R, Panic> {
+pub(super) fn catch<R>(f: impl FnOnce() -> R) -> Result<R, Panic> {
     // What panicked is dropped right after, or promises to be usable.
     catch_unwind(AssertUnwindSafe(f))
 }

@@ -1,10 +1,10 @@
 //! Streams whose items are made ahead, in tasks.
 use super::{
     Spawn,
-    panics::{Caught, CaughtFuture, Panic, Spawned},
+    panics::{Caught, CaughtFuture, Panic, Spawned, catch},
 };
 use crate::{
-    IterToAiter, JoinAiters, Preloaded, iter_to_aiter, join_aiters, map_async, preload,
+    Driver, IterToAiter, JoinAiters, Preloaded, Sharable, iter_to_aiter, join_aiters, preload,
     sharable_aiter,
 };
 use alloc::{
@@ -12,13 +12,13 @@ use alloc::{
     vec::{IntoIter, Vec},
 };
 use core::{
+    fmt,
     future::Future,
     pin::Pin,
     task::{Context, Poll, ready},
 };
 use futures_core::{FusedStream, Stream};
 use pin_project::pin_project;
-use std::panic::resume_unwind;
 
 /// A stream that a task keeps ahead of its consumer.
 pub type PreloadAiter<T> = Spawned<Ahead<T>>;
@@ -32,74 +32,110 @@ type Ahead<T> = Preloaded<Result<T, Panic>>;
 
 /// Spawns the driver of [`preload`].
 #[track_caller]
-pub fn preload_aiter<S>(spawn: &impl Spawn, n: usize, stream: S) -> PreloadAiter<S::Item>
+pub fn preload_aiter<S>(
+    place: &impl Spawn<Driver<Caught<S>>>,
+    n: usize,
+    stream: S,
+) -> PreloadAiter<S::Item>
 where
-    S: Stream + Send + 'static,
-    S::Item: Send + 'static,
+    S: Stream,
 {
-    Spawned(ahead(spawn, n, Caught::new(stream)))
+    Spawned(ahead(place, n, Caught::new(stream)))
 }
 
 /// [`join_aiters`] with a task for each stream, at most `n` items ahead in each.
 #[track_caller]
-pub fn join_aiters_buffered<SS, R>(spawn: R, n: usize, streams: SS) -> JoinTasks<SS, R>
+pub fn join_aiters_buffered<SS, R>(place: R, n: usize, streams: SS) -> JoinTasks<SS, R>
 where
     SS: Stream,
-    SS::Item: Stream + Send + 'static,
-    <SS::Item as Stream>::Item: Send + 'static,
-    R: Spawn,
+    SS::Item: Stream,
+    R: Spawn<Driver<Caught<SS::Item>>>,
 {
     assert!(
         n > 0,
         "a join with a buffer of 0 items would never yield one"
     );
-    Spawned(join_aiters(Tasks { streams, n, spawn }))
+    Spawned(join_aiters(Tasks { streams, n, place }))
 }
 
 /// Joins `n` tasks, each of which takes an item of the shared source and awaits its `f(item)`.
 #[track_caller]
 pub fn map_workers<S, F, Fut>(
-    spawn: &impl Spawn,
+    place: &impl Spawn<Driver<Worker<S, F, Fut>>>,
     n: usize,
     f: F,
     stream: S,
 ) -> MapTasks<Fut::Output>
 where
-    S: Stream + Send + 'static,
-    S::Item: Send + 'static,
-    F: Fn(S::Item) -> Fut + Send + Sync + 'static,
-    Fut: Future + Send + 'static,
-    Fut::Output: Send + 'static,
+    S: Stream,
+    F: Fn(S::Item) -> Fut,
+    Fut: Future,
 {
     assert!(n > 0, "0 workers would never take an item");
     let f = Arc::new(f);
     let source = sharable_aiter(Caught::new(stream));
-    let worker = |_| {
-        let f = f.clone();
-        let work = move |item: Result<S::Item, Panic>| {
-            let f = f.clone();
-            CaughtFuture::new(async move {
-                match item {
-                    Ok(item) => f(item).await,
-                    Err(panic) => resume_unwind(panic),
-                }
-            })
+    let mut workers = Vec::with_capacity(n);
+    // A plain loop: the panic of a place that cannot spawn stands at the caller's line.
+    for _ in 0..n {
+        let worker = Worker {
+            source: source.clone(),
+            f: f.clone(),
+            working: None,
         };
-        ahead(spawn, 1, map_async(work, source.clone()))
-    };
-    let workers: Vec<_> = (0..n).map(worker).collect();
+        workers.push(ahead(place, 1, worker));
+    }
     Spawned(join_aiters(iter_to_aiter(workers)))
 }
 
 #[track_caller]
-fn ahead<S>(spawn: &impl Spawn, n: usize, stream: S) -> Preloaded<S::Item>
-where
-    S: Stream + Send + 'static,
-    S::Item: Send + 'static,
-{
+fn ahead<S: Stream>(place: &impl Spawn<Driver<S>>, n: usize, stream: S) -> Preloaded<S::Item> {
     let (items, driver) = preload(n, stream);
-    spawn.spawn(driver);
+    place.spawn(driver);
     items
+}
+
+/// Takes an item of the shared source, awaits its `f(item)`, and takes the next. A panic costs one item.
+#[pin_project]
+pub struct Worker<S: Stream, F, Fut> {
+    source: Sharable<Caught<S>>,
+    f: Arc<F>,
+    #[pin]
+    working: Option<CaughtFuture<Fut>>,
+}
+
+impl<S, F, Fut> Stream for Worker<S, F, Fut>
+where
+    S: Stream,
+    F: Fn(S::Item) -> Fut,
+    Fut: Future,
+{
+    type Item = Result<Fut::Output, Panic>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let mut this = self.project();
+        loop {
+            if let Some(working) = this.working.as_mut().as_pin_mut() {
+                let result = ready!(working.poll(cx));
+                this.working.set(None);
+                return Poll::Ready(Some(result));
+            }
+            let Some(item) = ready!(Pin::new(&mut *this.source).poll_next(cx)) else {
+                return Poll::Ready(None);
+            };
+            match item.and_then(|item| catch(|| (this.f)(item))) {
+                Ok(future) => this.working.set(Some(CaughtFuture::new(future))),
+                Err(panic) => return Poll::Ready(Some(Err(panic))),
+            }
+        }
+    }
+}
+
+impl<S: Stream, F, Fut> fmt::Debug for Worker<S, F, Fut> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Worker")
+            .field("is_working", &self.working.is_some())
+            .finish_non_exhaustive()
+    }
 }
 
 /// A stream of streams, each of which gets a task when it comes.
@@ -110,22 +146,21 @@ pub struct Tasks<SS, R> {
     #[pin]
     streams: SS,
     n: usize,
-    spawn: R,
+    place: R,
 }
 
 impl<SS, R> Stream for Tasks<SS, R>
 where
     SS: Stream,
-    SS::Item: Stream + Send + 'static,
-    <SS::Item as Stream>::Item: Send + 'static,
-    R: Spawn,
+    SS::Item: Stream,
+    R: Spawn<Driver<Caught<SS::Item>>>,
 {
     type Item = Ahead<<SS::Item as Stream>::Item>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.project();
         let stream = ready!(this.streams.poll_next(cx));
-        Poll::Ready(stream.map(|stream| ahead(this.spawn, *this.n, Caught::new(stream))))
+        Poll::Ready(stream.map(|stream| ahead(this.place, *this.n, Caught::new(stream))))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

@@ -1,14 +1,59 @@
 //! Listening Unix sockets and the files they leave.
-use alloc::{borrow::ToOwned, format};
-use core::fmt;
+use super::{Connections, Listen, Server, Sleep, connections};
+use alloc::{borrow::ToOwned, format, vec::Vec};
+use core::{
+    fmt,
+    task::{Context, Poll},
+    time::Duration,
+};
 use std::{
     fs, io,
-    os::unix::{fs::MetadataExt, net::UnixListener},
+    os::unix::{
+        fs::MetadataExt,
+        net::{SocketAddr, UnixListener},
+    },
     path::{Path, PathBuf},
 };
 
+/// A listener that removes its file when it is closed.
+#[derive(Debug)]
+pub struct WithFile<L> {
+    listener: L,
+    _file: SocketFile,
+}
+
+/// Listens on a new file, which [`bind_unix`] makes; `listen` hands its non-blocking listener to the runtime.
+pub fn unix_connections<L: Listen>(
+    path: &Path,
+    listen: impl FnOnce(UnixListener) -> io::Result<L>,
+) -> io::Result<(Server<SocketAddr>, Connections<WithFile<L>>)> {
+    let (listener, file) = bind_unix(path)?;
+    let local_addr = listener.local_addr()?;
+    let listener = WithFile {
+        listener: listen(listener)?,
+        _file: file,
+    };
+    Ok(connections(listener, local_addr))
+}
+
+impl<L: Listen> Listen for WithFile<L> {
+    type Connection = L::Connection;
+
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<L::Connection>> {
+        self.listener.poll_accept(cx)
+    }
+
+    fn close(self) -> Vec<L::Connection> {
+        self.listener.close()
+    }
+
+    fn sleep(&self, time: Duration) -> Sleep {
+        self.listener.sleep(time)
+    }
+}
+
 /// Removes the file of a listening socket when dropped, if it still is the file that was made for it.
-pub struct SocketFile {
+struct SocketFile {
     path: PathBuf,
     made: (u64, u64),
 }
@@ -19,7 +64,7 @@ pub struct SocketFile {
 ///
 /// A file that exists is never removed, not even a socket that nobody listens on any more: who made it is not known
 /// here. The error is `AddrInUse` then and names the file.
-pub fn bind_unix(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
+fn bind_unix(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
     let listener = UnixListener::bind(path).map_err(|error| match error.kind() {
         io::ErrorKind::AddrInUse => io::Error::new(
             error.kind(),

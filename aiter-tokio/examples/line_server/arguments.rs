@@ -2,11 +2,10 @@
 use lexopt::{Arg, Parser, ValueExt};
 use std::{num::NonZero, thread::available_parallelism};
 
-const USAGE: &str =
-    "usage: line_server [--listen HOST:PORT | [--connections N] [--lines N]] [--workers N]";
+const USAGE: &str = "usage: line_server [--listen HOST:PORT | [--connections N] [--lines N]] [--workers N] [--in-work N]";
 
 pub(crate) const HELP: &str = "\
-usage: line_server [--listen HOST:PORT | [--connections N] [--lines N]] [--workers N]
+usage: line_server [--listen HOST:PORT | [--connections N] [--lines N]] [--workers N] [--in-work N]
 
 A server on TCP that echoes lines. Without --listen it drives itself with clients of its own, looks at each line
 that comes back, and measures.
@@ -15,6 +14,7 @@ that comes back, and measures.
   --connections N     without --listen: clients that connect (100)
   --lines N           without --listen: lines that each client sends (1000)
   --workers N         tasks that answer lines (one a core)
+  --in-work N         lines that may be in work at once, of all connections (64)
   --help              print this
 
 What a client sends comes back, line by line, but for
@@ -26,6 +26,7 @@ A line over 64 KiB is an error, and closes the connection.";
 pub(crate) struct Arguments {
     pub(crate) mode: Mode,
     pub(crate) workers: usize,
+    pub(crate) in_work: usize,
 }
 
 pub(crate) enum Mode {
@@ -42,6 +43,7 @@ impl Arguments {
 
     fn read(mut parser: Parser) -> Result<Self, lexopt::Error> {
         let mut workers = available_parallelism().map_or(1, NonZero::get);
+        let mut in_work = 64;
         let (mut listen, mut connections, mut lines) = (None, None, None);
         while let Some(argument) = parser.next()? {
             match argument {
@@ -49,6 +51,7 @@ impl Arguments {
                     return Ok(Self {
                         mode: Mode::Help,
                         workers,
+                        in_work,
                     });
                 }
                 Arg::Long("listen") => listen = Some(parser.value()?.string()?),
@@ -57,6 +60,7 @@ impl Arguments {
                 }
                 Arg::Long("lines") => lines = Some(count("--lines", &mut parser)?),
                 Arg::Long("workers") => workers = count("--workers", &mut parser)?,
+                Arg::Long("in-work") => in_work = count("--in-work", &mut parser)?,
                 other => return Err(other.unexpected()),
             }
         }
@@ -73,7 +77,11 @@ impl Arguments {
                 lines: lines.unwrap_or(1000),
             },
         };
-        Ok(Self { mode, workers })
+        Ok(Self {
+            mode,
+            workers,
+            in_work,
+        })
     }
 }
 

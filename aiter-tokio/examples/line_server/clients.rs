@@ -1,18 +1,21 @@
 //! Clients that drive the server and look at what comes back.
-use crate::server::Tally;
+use super::{server::Control, tally::Tally};
+use crate::runtime::{
+    self,
+    aiter::{iter_to_aiter, join_aiters, map_aiter},
+    sleep,
+};
+use futures_lite::{
+    AsyncBufReadExt, AsyncWriteExt, FutureExt, StreamExt, io::BufReader, stream::once_future,
+};
 use hdrhistogram::Histogram;
 use indicatif::{HumanCount, ProgressBar, ProgressState, ProgressStyle};
 use std::{
     collections::VecDeque,
     fmt::Write,
     net::SocketAddr,
+    sync::atomic::{AtomicUsize, Ordering},
     time::{Duration, Instant},
-};
-use tokio::{
-    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
-    net::TcpStream,
-    task::JoinSet,
-    time::timeout,
 };
 
 /// How many lines a client has under way.
@@ -29,35 +32,29 @@ pub(crate) struct Measured {
 
 /// Sends the lines over as many connections at once; an error if one reply is missing, out of order or not what was sent.
 pub(crate) async fn drive(
-    server: SocketAddr,
+    control: &Control,
     connections: usize,
     lines: usize,
 ) -> Result<Measured, String> {
-    let style = ProgressStyle::with_template(
-        "{wide_bar} {human_pos}/{human_len} lines, {rate}/s, {eta} left",
-    );
-    let style = style.expect("a valid template").with_key(
-        "rate",
-        |state: &ProgressState, text: &mut dyn Write| {
-            let _ = write!(text, "{}", HumanCount(state.per_sec() as u64));
-        },
-    );
-    let progress =
-        ProgressBar::new((connections as u64).saturating_mul(lines as u64)).with_style(style);
+    let server = control.local_addr();
+    let progress = progress((connections as u64).saturating_mul(lines as u64), control);
     let start = Instant::now();
-    let mut clients = JoinSet::new();
-    for number in 0..connections {
+    let clients = {
         let progress = progress.clone();
-        clients.spawn(async move {
-            let result = client(server, number, lines, &progress).await;
-            result.map_err(|problem| format!("client {number}: {problem}"))
-        });
-    }
+        let client = move |number| {
+            let progress = progress.clone();
+            once_future(async move {
+                let result = patient_client(server, number, lines, &progress).await;
+                result.map_err(|problem| format!("client {number}: {problem}"))
+            })
+        };
+        map_aiter(client, iter_to_aiter(0..connections))
+    };
+    let mut clients = join_aiters(clients);
     let mut latency = histogram();
-    while let Some(client) = clients.join_next().await {
-        let measured = client.unwrap_or_else(|error| Err(error.to_string()));
+    while let Some(client) = clients.next().await {
         latency
-            .add(measured.inspect_err(|_| progress.abandon())?)
+            .add(client.inspect_err(|_| progress.abandon())?)
             .expect("equal histograms");
     }
     let time = start.elapsed();
@@ -70,8 +67,48 @@ pub(crate) async fn drive(
     })
 }
 
+/// A bar that tells how fast it goes, and what the server's statistics say at this moment.
+fn progress(lines: u64, control: &Control) -> ProgressBar {
+    let tally = control.tally.clone();
+    let style = ProgressStyle::with_template(
+        "{wide_bar} {human_pos}/{human_len} lines, {rate}/s, {in_work} in work, {eta} left",
+    );
+    let style = style
+        .expect("a valid template")
+        .with_key("rate", |state: &ProgressState, text: &mut dyn Write| {
+            let _ = write!(text, "{}", HumanCount(state.per_sec() as u64));
+        })
+        .with_key("in_work", move |_: &ProgressState, text: &mut dyn Write| {
+            let _ = write!(text, "{}", tally.in_work());
+        });
+    ProgressBar::new(lines).with_style(style)
+}
+
 fn histogram() -> Histogram<u64> {
     Histogram::new(3).expect("3 digits are possible")
+}
+
+/// A client, and a look now and then at whether it gets on.
+async fn patient_client(
+    server: SocketAddr,
+    number: usize,
+    lines: usize,
+    progress: &ProgressBar,
+) -> Result<Histogram<u64>, String> {
+    let received = AtomicUsize::new(0);
+    let watch = async {
+        loop {
+            // Ordering: read and written by this task alone.
+            let before = received.load(Ordering::Relaxed);
+            sleep(PATIENCE).await;
+            if received.load(Ordering::Relaxed) == before {
+                return Err(format!("no reply to line {before} in {PATIENCE:?}"));
+            }
+        }
+    };
+    client(server, number, lines, progress, &received)
+        .or(watch)
+        .await
 }
 
 async fn client(
@@ -79,14 +116,17 @@ async fn client(
     number: usize,
     lines: usize,
     progress: &ProgressBar,
+    received: &AtomicUsize,
 ) -> Result<Histogram<u64>, String> {
     let failed = |error: std::io::Error| error.to_string();
-    let mut socket = BufReader::new(TcpStream::connect(server).await.map_err(failed)?);
-    socket.get_ref().set_nodelay(true).map_err(failed)?;
+    let mut socket = BufReader::new(runtime::connect(server).await.map_err(failed)?);
+    runtime::system(socket.get_ref())
+        .set_tcp_nodelay(true)
+        .map_err(failed)?;
     let mut latency = histogram();
     let (mut sent, mut under_way) = (0, VecDeque::with_capacity(WINDOW));
     let (mut request, mut reply, mut expected) = (String::new(), Vec::new(), String::new());
-    for received in 0..lines {
+    for line in 0..lines {
         // A new window when half of the last one is through.
         if under_way.len() <= WINDOW / 2 && sent < lines {
             request.clear();
@@ -99,12 +139,9 @@ async fn client(
             socket.write_all(request.as_bytes()).await.map_err(failed)?;
         }
         reply.clear();
-        match timeout(PATIENCE, socket.read_until(b'\n', &mut reply)).await {
-            Ok(read) => read.map_err(failed)?,
-            Err(_) => return Err(format!("no reply to line {received} in {PATIENCE:?}")),
-        };
+        socket.read_until(b'\n', &mut reply).await.map_err(failed)?;
         expected.clear();
-        write_line(&mut expected, number, received);
+        write_line(&mut expected, number, line);
         if reply != expected.as_bytes() {
             let reply = String::from_utf8_lossy(&reply);
             return Err(format!("{reply:?} came where {expected:?} was expected"));
@@ -115,6 +152,7 @@ async fn client(
             .record(nanoseconds)
             .map_err(|error| error.to_string())?;
         progress.inc(1);
+        received.store(line + 1, Ordering::Relaxed);
     }
     Ok(latency)
 }

@@ -1,18 +1,21 @@
 //! A connection: the stream of its lines. It has a task of its own, which alone reads and writes the socket: a client that
 //! sends nothing, reads nothing, or waits, holds up nobody else.
-use crate::server::Tally;
-use futures_lite::stream::{self, Stream};
-use socket2::SockRef;
+use super::tally::Tally;
+use crate::runtime::{
+    Socket,
+    aiter::{PushAiter, Pusher, push_aiter},
+    sleep, system,
+};
+use futures_lite::{
+    AsyncReadExt, AsyncWriteExt, FutureExt, StreamExt,
+    stream::{self, Stream},
+};
 use std::{
+    convert::Infallible,
     io::{self, Read},
+    net::Shutdown,
     sync::Arc,
     time::Duration,
-};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-    sync::{oneshot, watch},
-    time::{sleep, timeout},
 };
 
 /// The longest line, without its end.
@@ -28,10 +31,14 @@ const GRACE: Duration = Duration::from_secs(5);
 /// replies that are still on their way.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// A line that waits for its answer.
+/// Ends when the server shuts down.
+pub(crate) type Quit = PushAiter<Infallible>;
+
+/// A line with its end, and where its answer goes. A clone is two counts: one fork of the lines answers, another looks.
+#[derive(Clone)]
 pub(crate) struct Line {
-    bytes: Vec<u8>,
-    back: oneshot::Sender<Vec<u8>>,
+    pub(crate) bytes: Arc<[u8]>,
+    back: Pusher<Arc<[u8]>>,
 }
 
 /// The answer to a line, on its way back to the connection.
@@ -39,11 +46,10 @@ pub(crate) struct Answer(Line);
 
 impl Line {
     pub(crate) fn says(&self, word: &[u8]) -> bool {
-        without_return(&self.bytes) == word
+        without_end(&self.bytes) == word
     }
 
-    pub(crate) fn echo(mut self) -> Answer {
-        self.bytes.push(b'\n');
+    pub(crate) fn echo(self) -> Answer {
         Answer(self)
     }
 }
@@ -51,28 +57,33 @@ impl Line {
 impl Answer {
     /// Gives the answer to its connection, which may be gone. Never waits.
     pub(crate) fn send(self) {
-        let _ = self.0.back.send(self.0.bytes);
+        let _ = self.0.back.push(self.0.bytes);
     }
 }
 
 /// Terminals end their lines with both.
-fn without_return(line: &[u8]) -> &[u8] {
+fn without_end(line: &[u8]) -> &[u8] {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
     line.strip_suffix(b"\r").unwrap_or(line)
 }
 
 /// The lines of a connection; the stream goes on when the last line was answered, and closes the connection at its end.
 pub(crate) fn lines(
-    socket: TcpStream,
-    quit: watch::Receiver<bool>,
+    socket: Socket,
+    quit: Quit,
     tally: Arc<Tally>,
 ) -> impl Stream<Item = Line> + Send + 'static {
+    let (back, answers) = push_aiter();
     let connection = Connection {
         socket,
+        chunk: vec![0; CHUNK].into(),
         input: Vec::new(),
         taken: 0,
         output: Vec::new(),
         replies: 0,
-        answer: None,
+        back,
+        answers,
+        is_answered: true,
         unread: None,
         quit,
         tally,
@@ -89,40 +100,45 @@ pub(crate) fn lines(
 }
 
 struct Connection {
-    socket: TcpStream,
+    socket: Socket,
+    /// Where the system puts what was read.
+    chunk: Box<[u8]>,
     /// What was read; the first `taken` bytes have been handed out.
     input: Vec<u8>,
     taken: usize,
     /// Replies to write, and their number.
     output: Vec<u8>,
     replies: u64,
-    /// The answer to the line that was handed out last.
-    answer: Option<oneshot::Receiver<Vec<u8>>>,
+    /// Where answers come back, and whether the one to the line that was handed out last has come.
+    back: Pusher<Arc<[u8]>>,
+    answers: PushAiter<Arc<[u8]>>,
+    is_answered: bool,
     /// After `quit`: what had been received before it and was not read yet.
     unread: Option<usize>,
-    quit: watch::Receiver<bool>,
+    quit: Quit,
     tally: Arc<Tally>,
 }
+
+struct TooLong;
 
 impl Connection {
     /// The next line, or `None` if the connection is to be closed.
     async fn next_line(&mut self) -> io::Result<Option<Line>> {
-        if let Some(answer) = self.answer.take() {
-            // No answer comes if the server gives up.
-            let Ok(reply) = answer.await else {
-                return Ok(None);
-            };
-            self.output.extend(reply);
+        if !self.is_answered {
+            let reply = self.answers.next().await;
+            self.output
+                .extend_from_slice(&reply.expect("a pusher is kept here"));
             self.replies += 1;
+            self.is_answered = true;
         }
         let bytes = loop {
             match self.take_line() {
-                Some(line) if line.len() > LONGEST_LINE => {
+                Some(Err(TooLong)) => {
                     self.output.extend(TOO_LONG);
                     return Ok(None);
                 }
-                Some(line) if without_return(&line).is_empty() => return Ok(None),
-                Some(line) => break line,
+                Some(Ok(line)) if without_end(&line).is_empty() => return Ok(None),
+                Some(Ok(line)) => break line,
                 None => {
                     self.flush().await?;
                     if !self.read().await? {
@@ -131,8 +147,8 @@ impl Connection {
                 }
             }
         };
-        let (back, answer) = oneshot::channel();
-        self.answer = Some(answer);
+        self.is_answered = false;
+        let back = self.back.clone();
         let line = Line { bytes, back };
         if line.says(b"wait") {
             self.flush().await?;
@@ -143,8 +159,8 @@ impl Connection {
         Ok(Some(line))
     }
 
-    /// Takes a line out of what was read: a whole one, or the start of one that is too long.
-    fn take_line(&mut self) -> Option<Vec<u8>> {
+    /// Takes a line with its end out of what was read.
+    fn take_line(&mut self) -> Option<Result<Arc<[u8]>, TooLong>> {
         let rest = &self.input[self.taken..];
         match rest
             .iter()
@@ -153,9 +169,9 @@ impl Connection {
         {
             Some(end) => {
                 self.taken += end + 1;
-                Some(rest[..end].to_vec())
+                Some(Ok(rest[..=end].into()))
             }
-            None if rest.len() > LONGEST_LINE => Some(rest.to_vec()),
+            None if rest.len() > LONGEST_LINE => Some(Err(TooLong)),
             None => None,
         }
     }
@@ -164,12 +180,15 @@ impl Connection {
     async fn read(&mut self) -> io::Result<bool> {
         self.input.drain(..self.taken);
         self.taken = 0;
-        self.input.reserve(CHUNK);
-        if !*self.quit.borrow() {
-            tokio::select! {
-                biased;
-                read = self.socket.read_buf(&mut self.input) => return Ok(read? > 0),
-                _ = self.quit.wait_for(|quit| *quit) => {}
+        if !self.quit.is_stopped() {
+            let read = async { self.socket.read(&mut self.chunk).await.map(Some) };
+            let quit = async {
+                self.quit.next().await;
+                Ok(None)
+            };
+            if let Some(read) = read.or(quit).await? {
+                self.input.extend_from_slice(&self.chunk[..read]);
+                return Ok(read > 0);
             }
         }
         self.read_received()
@@ -181,11 +200,11 @@ impl Connection {
             Some(unread) => unread,
             none => none.insert(received(&self.socket)?),
         };
-        let mut chunk = [0; CHUNK];
-        // Asks the system and not tokio, which may not have heard yet of what came last.
-        match (&*SockRef::from(&self.socket)).read(&mut chunk[..CHUNK.min(*unread)]) {
+        let chunk = &mut self.chunk[..CHUNK.min(*unread)];
+        // Asks the system and not the runtime, which may not have heard yet of what came last.
+        match (&*system(&self.socket)).read(chunk) {
             Ok(read) => {
-                self.input.extend(&chunk[..read]);
+                self.input.extend_from_slice(&chunk[..read]);
                 *unread -= read;
                 Ok(read > 0)
             }
@@ -197,14 +216,11 @@ impl Connection {
     /// Writes the replies, as fast as the client takes them.
     async fn flush(&mut self) -> io::Result<()> {
         let grace = async {
-            let _ = self.quit.wait_for(|quit| *quit).await;
+            self.quit.next().await;
             sleep(GRACE).await;
+            Err(io::ErrorKind::TimedOut.into())
         };
-        tokio::select! {
-            biased;
-            written = self.socket.write_all(&self.output) => written?,
-            () = grace => return Err(io::ErrorKind::TimedOut.into()),
-        }
+        self.socket.write_all(&self.output).or(grace).await?;
         self.tally.replies.add(self.replies);
         self.replies = 0;
         self.output.clear();
@@ -213,32 +229,31 @@ impl Connection {
     }
 
     async fn pause(&mut self) {
-        tokio::select! {
-            _ = self.quit.wait_for(|quit| *quit) => {}
-            () = sleep(PAUSE) => {}
-        }
+        let quit = async {
+            self.quit.next().await;
+        };
+        quit.or(sleep(PAUSE)).await;
     }
 
     async fn close(&mut self) {
-        if self.flush().await.is_err() || self.socket.shutdown().await.is_err() {
+        if self.flush().await.is_err() || system(&self.socket).shutdown(Shutdown::Write).is_err() {
             return;
         }
-        let mut ignored = [0; 1024];
-        let rest = async { while matches!(self.socket.read(&mut ignored).await, Ok(1..)) {} };
-        let _ = timeout(LINGER, rest).await;
+        let rest = async { while matches!(self.socket.read(&mut self.chunk).await, Ok(1..)) {} };
+        rest.or(sleep(LINGER)).await;
     }
 }
 
 /// How much the system has received that nobody has read.
 #[cfg(unix)]
-fn received(socket: &TcpStream) -> io::Result<usize> {
-    Ok(rustix::io::ioctl_fionread(socket)?
+fn received(socket: &Socket) -> io::Result<usize> {
+    Ok(rustix::io::ioctl_fionread(&*system(socket))?
         .try_into()
         .unwrap_or(usize::MAX))
 }
 
 /// At most so much can have been received that nobody has read.
 #[cfg(not(unix))]
-fn received(socket: &TcpStream) -> io::Result<usize> {
-    SockRef::from(socket).recv_buffer_size()
+fn received(socket: &Socket) -> io::Result<usize> {
+    system(socket).recv_buffer_size()
 }

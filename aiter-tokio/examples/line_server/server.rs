@@ -1,31 +1,46 @@
 //! The server: connections, their lines, the workers that answer, the answers on their way back.
 //!
+//! ```text
+//! tcp_server → map_filter_aiter → join_aiters → gated_aiter → aiter_forker → map_workers → back to the connection
+//!                                                   ↑              ↓ passive                       │
+//!                                                   │          statistics                          │
+//!                                                   └────── a permit for each line answered ───────┘
+//! ```
+//!
+//! The fork that is passive sees each line and asks for none, so that the statistics keep nothing waiting and pull nothing
+//! that the workers did not.
+//!
 //! A line that is being answered is the only one of its connection in here: the connection hands out its next line after it
 //! has the answer to the last. So the lines of a connection are worked on in order, those of different connections in
 //! parallel, and there are never more of them than connections. Nobody in here waits for a socket or a timer: what is
 //! slow about a connection is its own task's business, see `connection`.
-use crate::connection::{self, Answer, Line};
-use aiter_tokio::{
-    join_aiters, map_filter_aiter, map_workers,
-    net::{Server, tcp_server},
+use super::{
+    connection::{self, Line},
+    tally::Tally,
+};
+use crate::runtime::{
+    self,
+    aiter::{
+        Pusher, aiter_forker, gated_aiter, join_aiters, map_aiter, map_filter_aiter, map_workers,
+        net::{Server, tcp_server},
+        push_aiter,
+    },
 };
 use futures_lite::StreamExt;
 use std::{
-    fmt,
+    convert::Infallible,
+    future::{Future, ready},
     io::ErrorKind,
     net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::Arc,
+    task::{Context, Poll, Waker},
 };
-use tokio::sync::watch;
 
 /// What shuts the server down, and tells how much went through it.
 #[derive(Clone)]
 pub(crate) struct Control {
     server: Server<SocketAddr>,
-    quit: watch::Sender<bool>,
+    quit: Pusher<Infallible>,
     pub(crate) tally: Arc<Tally>,
 }
 
@@ -36,15 +51,19 @@ impl Control {
 
     /// No connection is accepted any more, no line is read but those that had been received.
     pub(crate) fn quit(&self) {
-        self.quit.send_replace(true);
+        self.quit.stop();
         self.server.stop();
     }
 }
+
+/// After how many answers the statistics are brought up to date: they cause no turn of a task, and few looks at the list.
+const GLANCE: u64 = 64;
 
 /// Binds the address. The future serves it until [`Control::quit`], or a line that says so.
 pub(crate) async fn start(
     address: &str,
     workers: usize,
+    in_work: usize,
 ) -> Result<(Control, impl Future<Output = ()> + Send), String> {
     let bound = tcp_server(address).await;
     let (server, connections) = bound.map_err(|error| {
@@ -54,86 +73,60 @@ pub(crate) async fn start(
         };
         format!("cannot listen on `{address}`: {error}{hint}")
     })?;
-    let (quit, quitting) = watch::channel(false);
-    let tally = Arc::new(Tally::default());
+    let (quit, mut quitting) = push_aiter();
+    let tally = Arc::new(Tally::new(in_work));
     let control = Control {
         server,
         quit,
         tally: tally.clone(),
     };
 
+    let opened = tally.clone();
     let open = move |accepted| match accepted {
-        Ok(socket) => {
-            tally.connections.one();
-            Some(connection::lines(socket, quitting.clone(), tally.clone()))
+        Ok(connection) => {
+            opened.connections.add(1);
+            let socket = runtime::socket(connection);
+            Some(connection::lines(socket, quitting.fork(), opened.clone()))
         }
         Err(error) => {
             eprintln!("line_server: cannot accept a connection now: {error}");
             None
         }
     };
-    let answer = {
-        let control = control.clone();
-        move |line| answer(line, control.clone())
+    let (lines, gate) = gated_aiter(join_aiters(map_filter_aiter(open, connections)));
+    gate.push(in_work);
+    let begun = tally.clone();
+    let begin = move |line| {
+        begun.begin();
+        line
     };
-    let lines = map_filter_aiter(open, connections);
-    let mut answers = map_workers(workers, answer, join_aiters(lines));
-    let served = control.clone();
-    let serving = async move {
-        while let Some(answer) = answers.next().await {
-            served.tally.answers.one();
-            answer.send();
+    let mut lines = aiter_forker(map_aiter(begin, lines));
+    let mut statistics = lines.fork_passive();
+    let quitter = control.clone();
+    let answer = move |line: Line| {
+        if line.says(b"quit") {
+            quitter.quit();
         }
+        ready(line.echo())
+    };
+    let mut answers = map_workers(workers, answer, lines);
+
+    let serving = async move {
+        let mut served = 0;
+        while let Some(answer) = answers.next().await {
+            tally.answers.add(1);
+            answer.send();
+            gate.push(1);
+            served += 1;
+            if served % GLANCE == 0 {
+                // With a waker that wakes nobody: another answer comes, or the end.
+                let mut nobody = Context::from_waker(Waker::noop());
+                while let Poll::Ready(Some(line)) = statistics.poll_next(&mut nobody) {
+                    tally.see(&line);
+                }
+            }
+        }
+        statistics.for_each(|line| tally.see(&line)).await;
     };
     Ok((control, serving))
-}
-
-async fn answer(line: Line, control: Control) -> Answer {
-    control.tally.lines.one();
-    if line.says(b"quit") {
-        control.quit();
-    }
-    line.echo()
-}
-
-/// How many items went through each stage.
-#[derive(Default)]
-pub(crate) struct Tally {
-    pub(crate) connections: Count,
-    pub(crate) lines: Count,
-    pub(crate) answers: Count,
-    pub(crate) replies: Count,
-}
-
-#[derive(Default)]
-pub(crate) struct Count(AtomicU64);
-
-impl Count {
-    pub(crate) fn one(&self) {
-        self.add(1);
-    }
-
-    pub(crate) fn add(&self, n: u64) {
-        // Ordering: counts are read when all that counts has been awaited.
-        self.0.fetch_add(n, Ordering::Relaxed);
-    }
-
-    pub(crate) fn get(&self) -> u64 {
-        // Ordering: see `add`.
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
-impl fmt::Display for Tally {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "stage                          items")?;
-        writeln!(
-            f,
-            "tcp_server   connections  {:>10}",
-            self.connections.get()
-        )?;
-        writeln!(f, "join_aiters  lines        {:>10}", self.lines.get())?;
-        writeln!(f, "map_workers  answers      {:>10}", self.answers.get())?;
-        write!(f, "connection   replies      {:>10}", self.replies.get())
-    }
 }

@@ -33,7 +33,7 @@ impl Listen for Scripted {
         self.0.closed.set(true);
         self.0.backlog.take()
     }
-    fn sleep(&self, time: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + Sync>> {
+    fn sleep(&self, time: Duration) -> Sleep {
         self.0
             .pauses
             .borrow_mut()

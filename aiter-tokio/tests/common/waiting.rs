@@ -1,0 +1,19 @@
+//! Waits that fail loudly instead of hanging.
+use std::{panic::AssertUnwindSafe, time::Duration};
+
+/// No wait of a test takes this long unless it would take for ever.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Runs `f` on a thread of its own, so that a wait that never ends fails the test instead of hanging it.
+#[track_caller]
+pub(crate) fn in_time<R: Send + 'static>(f: impl FnOnce() -> R + Send + 'static) -> R {
+    let (done, result) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let _ = done.send(std::panic::catch_unwind(AssertUnwindSafe(f)));
+    });
+    match result.recv_timeout(DEADLINE) {
+        Ok(Ok(value)) => value,
+        Ok(Err(panic)) => std::panic::resume_unwind(panic),
+        Err(_) => panic!("nothing happened in time"),
+    }
+}

@@ -1,0 +1,684 @@
+//! What the line server does on any runtime: a process, and sockets. The program is called `super::PROGRAM`.
+#[path = "../common/waiting.rs"]
+mod waiting;
+
+use super::PROGRAM;
+use socket2::SockRef;
+use std::{
+    io::{BufRead, BufReader, ErrorKind, Read, Write},
+    net::{Shutdown, SocketAddr, TcpStream},
+    path::PathBuf,
+    process::{Child, Command, ExitStatus, Output, Stdio},
+    sync::{Barrier, mpsc},
+    thread,
+    time::{Duration, Instant},
+};
+use waiting::DEADLINE;
+
+fn program() -> Command {
+    let test = std::env::current_exe().unwrap();
+    let program: PathBuf = test
+        .parent()
+        .unwrap()
+        .parent()
+        .unwrap()
+        .join("examples")
+        .join(PROGRAM);
+    assert!(
+        program.exists(),
+        "{program:?} is not there: `cargo test` builds it, `cargo test --test` does not; `cargo build --examples` does"
+    );
+    Command::new(program)
+}
+
+/// Runs to the end, which must come.
+fn run(mut command: Command) -> Output {
+    let child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    waiting::in_time(move || child.wait_with_output().unwrap())
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+/// A server process, killed when dropped.
+struct Server {
+    child: Child,
+    address: SocketAddr,
+    stdout: mpsc::Receiver<String>,
+    stderr: mpsc::Receiver<String>,
+}
+
+fn lines_of(output: impl Read + Send + 'static) -> mpsc::Receiver<String> {
+    let (line, lines) = mpsc::channel();
+    thread::spawn(move || {
+        BufReader::new(output)
+            .lines()
+            .map_while(Result::ok)
+            .try_for_each(|text| line.send(text))
+    });
+    lines
+}
+
+impl Server {
+    fn start() -> Self {
+        Self::with_workers(2)
+    }
+
+    fn with_workers(workers: usize) -> Self {
+        let mut command = program();
+        command.args(["--listen", "127.0.0.1:0", "--workers", &workers.to_string()]);
+        Self::run(command)
+    }
+
+    fn run(mut command: Command) -> Self {
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stdout = lines_of(child.stdout.take().unwrap());
+        let stderr = lines_of(child.stderr.take().unwrap());
+        let first = stdout
+            .recv_timeout(DEADLINE)
+            .expect("it says where it listens");
+        let address = first
+            .strip_prefix("listening on ")
+            .unwrap()
+            .parse()
+            .unwrap();
+        Self {
+            child,
+            address,
+            stdout,
+            stderr,
+        }
+    }
+
+    fn connect(&self) -> Client {
+        Client::connect(self.address)
+    }
+
+    /// Tells the server to quit and waits until it has.
+    fn quit(self) -> Tally {
+        let mut client = self.connect();
+        client.send(b"quit\n");
+        client.receive(b"quit\n");
+        self.exited()
+    }
+
+    /// Waits until the server has quit by itself.
+    fn exited(mut self) -> Tally {
+        let mut stages = Vec::new();
+        loop {
+            match self.stdout.recv_timeout(DEADLINE) {
+                Ok(line) => stages.extend(line.split_whitespace().last().unwrap().parse::<u64>()),
+                Err(mpsc::RecvTimeoutError::Disconnected) => break,
+                Err(mpsc::RecvTimeoutError::Timeout) => panic!("the server does not end"),
+            }
+        }
+        let status: ExitStatus = self.child.wait().unwrap();
+        assert_eq!(
+            status.code(),
+            Some(0),
+            "{:?}",
+            self.stderr.iter().collect::<Vec<_>>()
+        );
+        let [
+            connections,
+            lines,
+            allowed,
+            in_work,
+            seen,
+            bytes,
+            longest,
+            answers,
+            replies,
+        ] = stages[..]
+        else {
+            panic!("{stages:?}")
+        };
+        assert_eq!((lines, lines), (seen, answers), "{stages:?}");
+        assert!((1..=allowed).contains(&in_work), "{stages:?}");
+        assert!(longest <= bytes && bytes <= longest * lines, "{stages:?}");
+        Tally {
+            connections,
+            lines,
+            replies,
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What the server says it did.
+#[derive(Debug, PartialEq)]
+struct Tally {
+    connections: u64,
+    lines: u64,
+    replies: u64,
+}
+
+/// A client whose waits end loudly.
+struct Client(BufReader<TcpStream>);
+
+impl Client {
+    fn connect(address: SocketAddr) -> Self {
+        let socket = TcpStream::connect_timeout(&address, DEADLINE).unwrap();
+        socket.set_read_timeout(Some(DEADLINE)).unwrap();
+        socket.set_write_timeout(Some(DEADLINE)).unwrap();
+        socket.set_nodelay(true).unwrap();
+        Self(BufReader::new(socket))
+    }
+
+    fn send(&mut self, bytes: &[u8]) {
+        self.0.get_mut().write_all(bytes).unwrap();
+    }
+
+    #[track_caller]
+    fn receive(&mut self, expected: &[u8]) {
+        let mut bytes = vec![0; expected.len()];
+        self.0.read_exact(&mut bytes).unwrap();
+        assert_eq!(
+            bytes.escape_ascii().to_string(),
+            expected.escape_ascii().to_string()
+        );
+    }
+
+    #[track_caller]
+    fn receive_end(&mut self) {
+        assert_eq!(self.0.read(&mut [0]).unwrap(), 0);
+    }
+
+    fn echoes(&mut self, line: &[u8]) {
+        self.send(line);
+        self.receive(line);
+    }
+
+    /// Closes at once with a reset.
+    fn reset(self) {
+        SockRef::from(self.0.get_ref())
+            .set_linger(Some(Duration::ZERO))
+            .unwrap();
+    }
+}
+
+#[test]
+fn it_drives_itself_and_measures() {
+    let mut command = program();
+    command.args(["--connections", "20", "--lines", "50", "--workers", "3"]);
+    let output = run(command);
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{stderr}");
+    assert_eq!(stderr, "", "no progress where nobody watches");
+    assert!(stdout.starts_with(
+        "1000 lines came back intact and in order (connections: 20, lines of each: 50, workers: 3)\n"
+    ));
+    for (row, items) in [
+        ("lines per second", None),
+        ("p50", None),
+        ("p99", None),
+        ("max", None),
+    ]
+    .into_iter()
+    .chain([
+        ("connections ", Some("20")),
+        ("join_aiters", Some("1000")),
+        ("allowed in work", Some("64")),
+        ("seen by passive", Some("1000")),
+        // "client 7 says its line 8", each number of one or two digits.
+        ("their bytes", Some("26300")),
+        ("longest", Some("27")),
+        ("map_workers", Some("1000")),
+        ("replies", Some("1000")),
+    ]) {
+        let row = stdout
+            .lines()
+            .skip(1)
+            .find(|line| line.contains(row))
+            .unwrap_or_else(|| panic!("{row}: {stdout}"));
+        assert!(
+            items.is_none_or(|items| row.ends_with(&format!(" {items}"))),
+            "{stdout}"
+        );
+    }
+}
+
+#[test]
+fn a_gate_limits_the_lines_in_work() {
+    for in_work in ["1", "2"] {
+        let mut command = program();
+        command.args(["--connections", "20", "--lines", "20", "--workers", "8"]);
+        let output = run({
+            command.args(["--in-work", in_work]);
+            command
+        });
+        let stdout = text(&output.stdout);
+        let most = stdout.lines().find(|line| line.contains("most in work"));
+        let most: usize = most
+            .and_then(|line| line.split_whitespace().last()?.parse().ok())
+            .expect(stdout);
+        assert!((1..=in_work.parse().unwrap()).contains(&most), "{stdout}");
+        assert!(
+            stdout.starts_with("400 lines came back intact and in order"),
+            "{stdout}"
+        );
+    }
+}
+
+#[test]
+fn lines_come_back_unchanged_and_in_order() {
+    let server = Server::start();
+    let mut client = server.connect();
+    let lines: Vec<u8> = (0..5000)
+        .flat_map(|n| format!("line {n}\n").into_bytes())
+        .collect();
+    client.echoes(&lines);
+    client.echoes(b"not UTF-8: \xff\xfe\x00\x80\n");
+    client.echoes(b"a terminal's\r\n");
+    client.send(b"in two ");
+    client.send(b"parts\n");
+    client.receive(b"in two parts\n");
+    drop(client);
+    assert_eq!(
+        server.quit(),
+        Tally {
+            connections: 2,
+            lines: 5004,
+            replies: 5004
+        }
+    );
+}
+
+#[test]
+fn a_client_that_has_sent_all_gets_all_its_answers() {
+    let server = Server::start();
+    let mut client = server.connect();
+    client.send(b"one\ntwo\nnot a line");
+    client.0.get_ref().shutdown(Shutdown::Write).unwrap();
+    client.receive(b"one\ntwo\n");
+    client.receive_end();
+}
+
+#[test]
+fn an_empty_line_closes_its_connection_alone() {
+    let server = Server::start();
+    let mut other = server.connect();
+    for empty in [&b"\n"[..], b"\r\n"] {
+        let mut client = server.connect();
+        client.send(&[b"before\n", empty, b"after\n"].concat());
+        client.receive(b"before\n");
+        client.receive_end();
+        other.echoes(b"still here\n");
+    }
+}
+
+#[test]
+fn what_was_answered_arrives_though_more_was_sent() {
+    let server = Server::start();
+    let line = [&[b'x'; 60_000][..], b"\n"].concat();
+    let mut other = server.connect();
+    let (lines, more) = (line.repeat(10), line.repeat(5));
+    for _ in 0..5 {
+        let mut client = server.connect();
+        // What comes after the empty line is not taken: closing at once would reset the connection, and lose replies.
+        client.send(&[&lines[..], b"\n", &more].concat());
+        // The server closes while the replies are on their way.
+        for _ in 0..200 {
+            other.echoes(b"meanwhile\n");
+        }
+        client.receive(&lines);
+        client.receive_end();
+    }
+}
+
+#[test]
+fn waiting_clients_hold_up_nobody() {
+    let server = Server::with_workers(1);
+    let start = Instant::now();
+    let mut waiting: Vec<_> = (0..100).map(|_| server.connect()).collect();
+    for client in &mut waiting {
+        client.send(b"before\nwait\nafter\n");
+    }
+    for client in &mut waiting {
+        client.receive(b"before\n");
+    }
+    server.connect().echoes(b"at once\n");
+    assert!(
+        start.elapsed() < Duration::from_secs(5),
+        "somebody had to wait for those who wait"
+    );
+    for client in &mut waiting {
+        client.receive(b"wait\nafter\n");
+        assert!(start.elapsed() >= Duration::from_secs(5));
+    }
+}
+
+#[test]
+fn quit_answers_those_who_wait() {
+    let server = Server::start();
+    let mut waiting = server.connect();
+    waiting.send(b"before\nwait\nbehind\n");
+    let start = Instant::now();
+    waiting.receive(b"before\n");
+    // It reads nothing now, so that this is still with the system.
+    waiting.send(b"wait\nwait\nlast\nno line");
+    let mut idle = server.connect();
+    idle.echoes(b"idle\n");
+    assert_eq!(
+        server.quit(),
+        Tally {
+            connections: 3,
+            lines: 8,
+            replies: 8
+        }
+    );
+    waiting.receive(b"wait\nbehind\nwait\nwait\nlast\n");
+    waiting.receive_end();
+    assert!(
+        start.elapsed() < Duration::from_secs(10),
+        "three pauses would have taken 15 seconds"
+    );
+    idle.receive_end();
+}
+
+#[test]
+fn a_line_of_64_kib_is_the_longest() {
+    let server = Server::start();
+    let mut other = server.connect();
+    let mut line = vec![b'x'; 65536];
+    line.push(b'\n');
+    server.connect().echoes(&line);
+    for length in [65537, 65600, 2_000_000] {
+        let mut client = server.connect();
+        client.echoes(b"before\n");
+        client.send(&vec![b'x'; length]);
+        client.receive(b"error: a line over 65536 bytes\n");
+        client.receive_end();
+        other.echoes(b"still here\n");
+    }
+}
+
+#[test]
+fn clients_that_vanish_disturb_nobody() {
+    let server = Server::start();
+    let mut other = server.connect();
+    for n in 0..50 {
+        let mut client = server.connect();
+        client.send(b"a line\nhalf a li");
+        match n % 3 {
+            0 => drop(client),
+            1 => client.reset(),
+            _ => {
+                client.receive(b"a line\n");
+                client.reset();
+            }
+        }
+        other.echoes(b"still here\n");
+    }
+    server.quit();
+}
+
+#[test]
+fn a_client_that_reads_nothing_holds_up_nobody() {
+    let server = Server::start();
+    let mut deaf = server.connect();
+    deaf.0.get_ref().set_nonblocking(true).unwrap();
+    let line = [&[b'x'; 1023][..], b"\n"].concat();
+    let mut other = server.connect();
+    let mut silent = 0;
+    // Until nothing is taken from it any more, however often another client is answered.
+    while silent < 2000 {
+        match deaf.0.get_mut().write(&line) {
+            Ok(written) => {
+                assert!(written > 0);
+                silent = 0;
+            }
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::WouldBlock);
+                silent += 1;
+                other.echoes(b"hello\n");
+            }
+        }
+    }
+    server.connect().echoes(&line.repeat(100));
+    // It had its chance to read.
+    server.quit();
+}
+
+#[test]
+fn five_hundred_connections_at_once_some_of_which_are_reset() {
+    let server = Server::start();
+    let mut clients: Vec<_> = (0..500).map(|_| server.connect()).collect();
+    let said = |n: usize| {
+        (0..20)
+            .map(|line| format!("{line} of {n}\n"))
+            .collect::<String>()
+            .into_bytes()
+    };
+    for (n, client) in clients.iter_mut().enumerate() {
+        client.send(&said(n));
+    }
+    let mut answered = 0;
+    for (n, mut client) in clients.into_iter().enumerate() {
+        if n % 5 == 0 {
+            client.reset();
+        } else {
+            client.receive(&said(n));
+            answered += 20;
+            client.0.get_ref().shutdown(Shutdown::Write).unwrap();
+            client.receive_end();
+        }
+    }
+    let tally = server.quit();
+    assert_eq!(tally.connections, 501);
+    assert!(
+        (answered + 1..=10_001).contains(&tally.replies),
+        "{tally:?}"
+    );
+    assert!((answered + 1..=10_001).contains(&tally.lines), "{tally:?}");
+}
+
+#[test]
+fn quit_under_load_answers_each_line_it_received_once() {
+    const CLIENTS: usize = 20;
+    const BEFORE: usize = 200;
+    let server = Server::start();
+    let clients: Vec<_> = (0..CLIENTS).map(|_| server.connect()).collect();
+    let (all_have_sent, quit_was_sent) = (Barrier::new(CLIENTS + 1), Barrier::new(CLIENTS + 1));
+    let (all_have_sent, quit_was_sent) = (&all_have_sent, &quit_was_sent);
+    let address = server.address;
+    let answered: usize = thread::scope(|scope| {
+        let answers: Vec<_> = clients
+            .into_iter()
+            .enumerate()
+            .map(|(client, socket)| {
+                let line = move |n: usize| format!("line {n} of {client}\n");
+                let mut writer = socket.0.get_ref().try_clone().unwrap();
+                scope.spawn(move || {
+                    let before: String = (0..BEFORE).map(line).collect();
+                    writer.write_all(before.as_bytes()).unwrap();
+                    all_have_sent.wait();
+                    quit_was_sent.wait();
+                    // Then goes on until the server hears no more of it.
+                    (BEFORE..).find(|n| writer.write_all(line(*n).as_bytes()).is_err());
+                });
+                scope.spawn(move || {
+                    let replies = socket.0.lines().map_while(Result::ok).enumerate();
+                    let answered = replies
+                        .inspect(|(n, reply)| assert_eq!(*reply, line(*n).trim_end()))
+                        .count();
+                    assert!(
+                        answered >= BEFORE,
+                        "of {BEFORE} received lines only {answered} were answered"
+                    );
+                    answered
+                })
+            })
+            .collect();
+        all_have_sent.wait();
+        let mut quitting = Client::connect(address);
+        quitting.send(b"quit\n");
+        quit_was_sent.wait();
+        quitting.receive(b"quit\n");
+        quitting.receive_end();
+        answers
+            .into_iter()
+            .map(|answered| answered.join().unwrap())
+            .sum()
+    });
+    let answered = answered as u64 + 1;
+    assert_eq!(
+        server.exited(),
+        Tally {
+            connections: CLIENTS as u64 + 1,
+            lines: answered,
+            replies: answered
+        }
+    );
+}
+
+#[test]
+fn without_file_descriptors_it_reports_and_lives_on() {
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", "ulimit -n 40; exec \"$0\" --listen 127.0.0.1:0"])
+        .arg(program().get_program());
+    let server = Server::run(command);
+    let mut clients: Vec<_> = (0..60).map(|_| server.connect()).collect();
+    for client in &mut clients {
+        client.send(b"hello\n");
+    }
+    let report = server.stderr.recv_timeout(DEADLINE).unwrap();
+    assert!(
+        report.contains("cannot accept a connection now"),
+        "{report}"
+    );
+    for mut client in clients {
+        client.receive(b"hello\n");
+    }
+    assert_eq!(server.quit().lines, 61);
+}
+
+#[track_caller]
+fn fails(arguments: &[&str], expected: &[&str]) {
+    let mut command = program();
+    command.args(arguments);
+    run_fails(command, expected);
+}
+
+/// It failed with one line on stderr, and nothing else.
+#[track_caller]
+fn run_fails(command: Command, expected: &[&str]) {
+    let arguments = format!("{command:?}");
+    let output = run(command);
+    let stderr = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{arguments}: {stderr}");
+    assert_eq!(
+        (text(&output.stdout), stderr.lines().count()),
+        ("", 1),
+        "{arguments}: {stderr}"
+    );
+    for part in expected {
+        assert!(stderr.contains(part), "{arguments}: {stderr}");
+    }
+}
+
+#[test]
+fn an_address_in_use_or_malformed_is_one_clear_line() {
+    let server = Server::start();
+    let address = server.address.to_string();
+    fails(
+        &["--listen", &address],
+        &[&address, "cannot listen", "in use"],
+    );
+    for malformed in ["nonsense", "127.0.0.1", ""] {
+        let quoted = format!("cannot listen on `{malformed}`: ");
+        fails(
+            &["--listen", malformed],
+            &[&quoted, "an address is HOST:PORT"],
+        );
+    }
+    fails(
+        &["--listen", "127.0.0.1:65536"],
+        &["127.0.0.1:65536", "cannot listen"],
+    );
+    server.connect().echoes(b"the first one goes on\n");
+}
+
+#[test]
+fn bad_arguments_are_one_clear_line() {
+    for arguments in [
+        &["--nonsense"][..],
+        &["nonsense"],
+        &["--listen"],
+        &["--lines"],
+        &["--lines", "0"],
+        &["--lines", "-1"],
+        &["--workers", "many"],
+        &["--in-work", "0"],
+        &["--connections", "18446744073709551616"],
+        &["--listen", "127.0.0.1:0", "--lines", "5"],
+    ] {
+        fails(arguments, &["usage: line_server"]);
+    }
+    let mut command = program();
+    command.arg("--help");
+    let output = run(command);
+    assert!(output.status.success() && text(&output.stdout).starts_with("usage: line_server"));
+}
+
+#[test]
+fn more_connections_than_files_may_be_open_are_one_clear_line() {
+    let limited = |connections| {
+        let mut command = Command::new("sh");
+        command
+            .args([
+                "-c",
+                "ulimit -n 200; exec \"$0\" --lines 5 --connections $1",
+            ])
+            .arg(program().get_program())
+            .arg(connections);
+        command
+    };
+    for many in ["85", "500", "18446744073709551615"] {
+        run_fails(
+            limited(many),
+            &[many, "200", "room for 84", "`--connections`"],
+        );
+    }
+    let output = run(limited("84"));
+    assert!(output.status.success(), "{}", text(&output.stderr));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn results_that_cannot_be_written_are_an_error_unless_nobody_reads_them() {
+    let mut command = program();
+    command.args(["--connections", "2", "--lines", "2"]);
+    let full = std::fs::File::options()
+        .write(true)
+        .open("/dev/full")
+        .unwrap();
+    let output = command.stdout(full).stderr(Stdio::piped()).output();
+    let output = output.unwrap();
+    let stderr = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("cannot write to stdout"), "{stderr}");
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    assert!(command.stdout(writer).status().unwrap().success());
+}
