@@ -9,6 +9,7 @@ if ! { command -v rustup >/dev/null && { rustup run nightly rustc -V || rustup t
 fi
 host=$(rustc +nightly -vV | sed -n 's/^host: //p')
 export RUSTFLAGS="${RUSTFLAGS:-} -Zsanitizer=address"
+export LSAN_OPTIONS="suppressions=$PWD/ci/lsan.suppressions ${LSAN_OPTIONS:-}"
 # A target that is named keeps the sanitizer out of build scripts and macros.
 test=(cargo +nightly test --target "$host" --target-dir "$target_dir/asan")
 
@@ -22,9 +23,12 @@ for bug in use_after_free:heap-use-after-free leak:LeakSanitizer; do
     echo "planted ${bug%:*}: reported"
 done
 
+profile=()
 if [[ ${AITER_LONG:-} ]]; then
-    step "${test[@]}" --release --no-fail-fast --workspace --exclude aiter-benches --lib --examples --tests
+    profile=(--release)
 else
     export PROPTEST_CASES=${PROPTEST_CASES:-64} AITER_DROP_ITEMS=${AITER_DROP_ITEMS:-300000}
-    step "${test[@]}" --no-fail-fast --workspace --exclude aiter-benches --lib --examples --tests
 fi
+# The program that tests of the line server run.
+step "${test[@]/#test/build}" "${profile[@]}" -p aiter-tokio --examples
+step "${test[@]}" "${profile[@]}" --no-fail-fast --workspace --exclude aiter-benches --lib --tests

@@ -25,11 +25,22 @@ for bug in race race_of_clones; do
     echo "planted $bug: reported"
 done
 
+# All tests, but in the short form those that have one thread.
+profile=() left_out=()
 if [[ ${AITER_LONG:-} ]]; then
-    step "${test[@]}" --release --no-fail-fast --workspace --exclude aiter-benches --lib --examples --tests
+    profile=(--release)
 else
-    # Of the tests that stand outside the crates, those that have threads.
-    export PROPTEST_CASES=${PROPTEST_CASES:-32}
-    step "${test[@]}" --no-fail-fast "${published[@]/#/-p}" -p aiter-tests --lib --examples \
-        --test 'adapters' --test 'blocking' --test 'file_limit' --test 'l*' --test 'net' --test 'push_stress' --test 'spawn'
+    left_out=(auto_traits callers_line ext memory push_model)
 fi
+if [[ ${test[0]} == cargo ]]; then
+    # The program that tests of the line server run.
+    step "${test[@]/#test/build}" "${profile[@]}" -p aiter-tokio --examples
+else
+    left_out+=(line_server)
+fi
+tests=()
+for file in {aiter-*,tests}/tests/*.rs; do
+    name=$(basename "$file" .rs)
+    [[ " ${left_out[*]} " == *" $name "* ]] || tests+=(--test "$name")
+done
+step "${test[@]}" "${profile[@]}" --no-fail-fast "${published[@]/#/-p}" -p aiter-tests --lib "${tests[@]}"
