@@ -262,9 +262,10 @@ fn statistics_stay_within_what_was_pushed() {
             scope.spawn(move || {
                 while !done.load(Relaxed) {
                     let now = other.statistics();
-                    assert!((100..=402).contains(&now.pushed), "{now:?}");
+                    // 400 items. A look that is interrupted may count the slots of those who subscribe meanwhile, 100.
+                    assert!((100..=502).contains(&now.pushed), "{now:?}");
                     assert!(
-                        now.taken <= 402 && now.waiting <= 402 && now.lag <= 402,
+                        now.taken <= 502 && now.waiting <= 502 && now.lag <= 502,
                         "{now:?}"
                     );
                 }

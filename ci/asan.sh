@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# AddressSanitizer, and with it LeakSanitizer, over core and all adapters. First a planted use after free and a planted leak
+# have to be reported. AITER_LONG=1 runs the whole suite in full and in release.
+. "$(dirname "$0")/common"
+next='the report says where the memory came from and where it went'
+if ! { command -v rustup >/dev/null && { rustup run nightly rustc -V || rustup toolchain install nightly --profile minimal; }; }; then
+    next='install the nightly compiler: rustup toolchain install nightly --profile minimal'
+    exit 1
+fi
+host=$(rustc +nightly -vV | sed -n 's/^host: //p')
+export RUSTFLAGS="${RUSTFLAGS:-} -Zsanitizer=address"
+export LSAN_OPTIONS="suppressions=$PWD/ci/lsan.suppressions ${LSAN_OPTIONS:-}"
+# A target that is named keeps the sanitizer out of build scripts and macros.
+test=(cargo +nightly test --target "$host" --target-dir "$target_dir/asan")
+
+planted=("${test[@]}" -p aiter-tests --test planted)
+for bug in use_after_free:heap-use-after-free leak:LeakSanitizer; do
+    if output=$(step "${planted[@]}" -- --ignored --exact "${bug%:*}" 2>&1) || ! grep -q "ERROR: .*${bug#*:}" <<<"$output"; then
+        echo "$output"
+        next="the planted bug \`${bug%:*}\` (tests/tests/planted.rs) went unreported: the sanitizer does not work"
+        exit 1
+    fi
+    echo "planted ${bug%:*}: reported"
+done
+
+profile=()
+if [[ ${AITER_LONG:-} ]]; then
+    profile=(--release)
+else
+    export PROPTEST_CASES=${PROPTEST_CASES:-64} AITER_DROP_ITEMS=${AITER_DROP_ITEMS:-300000}
+fi
+# The program that tests of the line server run.
+step "${test[@]/#test/build}" "${profile[@]}" -p aiter-tokio --examples
+step "${test[@]}" "${profile[@]}" --no-fail-fast --workspace --exclude aiter-benches --lib --tests

@@ -1,0 +1,430 @@
+//! What goes on: each shift is a handful of tasks around one part of the library, some of which come late, leave early, or
+//! are cancelled while they wait. It gives the number of items that it accounted for, or panics.
+
+use aiter_core::{
+    AiterExt, Fork, PushAiter, Pusher, Sharable, active, aiter_forker, gated_aiter, join_aiters,
+    map_workers, preload, push_aiter, sharable_aiter, stoppable_aiter,
+};
+use fastrand::Rng;
+use futures_core::Stream;
+use futures_lite::{StreamExt, future::poll_once};
+use std::{
+    pin::{Pin, pin},
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+    task::{Context, Poll},
+};
+use tokio::task::{JoinHandle, yield_now};
+
+type Shift = Pin<Box<dyn Future<Output = u64> + Send>>;
+
+type Kind = (&'static str, fn(Rng) -> Shift);
+
+pub(crate) const KINDS: [Kind; 6] = [
+    ("push list", |rng| Box::pin(push_list(rng))),
+    ("fork", |rng| Box::pin(fork(rng))),
+    ("share", |rng| Box::pin(share(rng))),
+    ("gate", |rng| Box::pin(gate(rng))),
+    ("join", |rng| Box::pin(join(rng))),
+    ("drive", |rng| Box::pin(drive(rng))),
+];
+
+static LIVE: AtomicUsize = AtomicUsize::new(0);
+
+/// Items that have been made and not dropped.
+pub(crate) fn live() -> usize {
+    LIVE.load(Relaxed)
+}
+
+/// An item on the heap that is counted.
+#[derive(Debug)]
+struct Item(Box<(usize, u64)>);
+
+impl Item {
+    fn new(from: usize, n: u64) -> Self {
+        LIVE.fetch_add(1, Relaxed);
+        Self(Box::new((from, n)))
+    }
+}
+
+impl Clone for Item {
+    fn clone(&self) -> Self {
+        Self::new(self.0.0, self.0.1)
+    }
+}
+
+impl Drop for Item {
+    fn drop(&mut self) {
+        LIVE.fetch_sub(1, Relaxed);
+    }
+}
+
+/// The numbers from 0, of several senders: each in its order, none left out from where one began to look.
+struct Check {
+    next: Vec<Option<u64>>,
+    seen: u64,
+}
+
+impl Check {
+    fn from_any(senders: usize) -> Self {
+        Self {
+            next: vec![None; senders],
+            seen: 0,
+        }
+    }
+
+    fn from_zero(senders: usize) -> Self {
+        Self {
+            next: vec![Some(0); senders],
+            seen: 0,
+        }
+    }
+
+    fn see(&mut self, item: &Item) {
+        let (from, n) = *item.0;
+        if let Some(next) = self.next[from] {
+            assert_eq!(n, next, "of sender {from}");
+        }
+        self.next[from] = Some(n + 1);
+        self.seen += 1;
+    }
+}
+
+async fn breathe(rng: &mut Rng) {
+    if rng.u8(..16) == 0 {
+        yield_now().await;
+    }
+}
+
+/// The next item, now and then after a few `next()` that were cancelled while they waited.
+async fn next<S: Stream + Unpin>(stream: &mut S, rng: &mut Rng) -> Option<S::Item> {
+    while rng.u8(..8) == 0 {
+        if let Some(item) = poll_once(stream.next()).await {
+            return item;
+        }
+        yield_now().await;
+    }
+    stream.next().await
+}
+
+/// Reads up to some number of items, then leaves.
+fn visitor<S>(mut stream: S, senders: usize, most: usize, mut rng: Rng) -> JoinHandle<()>
+where
+    S: Stream<Item = Item> + Unpin + Send + 'static,
+{
+    tokio::spawn(async move {
+        let mut check = Check::from_any(senders);
+        for _ in 0..most {
+            match next(&mut stream, &mut rng).await {
+                Some(item) => check.see(&item),
+                None => break,
+            }
+            breathe(&mut rng).await;
+        }
+    })
+}
+
+async fn all(tasks: Vec<JoinHandle<()>>) {
+    for task in tasks {
+        task.await.expect("a task failed");
+    }
+}
+
+/// Pushes from one sender until there are enough or the list is stopped; tells how many were accepted.
+async fn push_some(mut pusher: Pusher<Item>, from: usize, items: u64, mut rng: Rng) -> u64 {
+    let mut n = 0;
+    while n < items {
+        let accepted = match rng.u8(..4) {
+            0 => {
+                let len = rng.u64(1..100);
+                let batch = (n..n + len).map(|n| Item::new(from, n));
+                pusher.push_all(batch).map(|()| len).map_err(drop)
+            }
+            1 => pusher
+                .push_mut(Item::new(from, n))
+                .map(|()| 1)
+                .map_err(drop),
+            _ => pusher.push(Item::new(from, n)).map(|()| 1).map_err(drop),
+        };
+        match accepted {
+            Ok(more) => n += more,
+            Err(()) => break,
+        }
+        breathe(&mut rng).await;
+    }
+    n
+}
+
+async fn push_list(mut rng: Rng) -> u64 {
+    let (pusher, mut aiter): (Pusher<Item>, PushAiter<Item>) = push_aiter();
+    let senders = rng.usize(1..5);
+    let pushing: Vec<_> = (0..senders)
+        .map(|from| {
+            let items = rng.u64(..3000);
+            tokio::spawn(push_some(pusher.clone(), from, items, rng.fork()))
+        })
+        .collect();
+    let stops_early = rng.bool();
+    let stop_at = rng.u64(..3000);
+    let mut pusher = Some(pusher);
+    if !stops_early {
+        pusher = None;
+    }
+    let mut visitors = Vec::new();
+    let mut check = Check::from_zero(senders);
+    while let Some(item) = next(&mut aiter, &mut rng).await {
+        check.see(&item);
+        match rng.u16(..400) {
+            0 => visitors.push(visitor(
+                aiter.fork(),
+                senders,
+                rng.usize(..2000),
+                rng.fork(),
+            )),
+            1 => visitors.extend(
+                pusher
+                    .as_ref()
+                    .map(|p| visitor(p.subscribe(), senders, rng.usize(..2000), rng.fork())),
+            ),
+            _ => {}
+        }
+        if check.seen >= stop_at
+            && let Some(pusher) = pusher.take()
+        {
+            pusher.stop();
+        }
+        breathe(&mut rng).await;
+        // Who stops early may never get there.
+        if pushing.iter().all(JoinHandle::is_finished) {
+            pusher = None;
+        }
+    }
+    let mut accepted = 0;
+    for task in pushing {
+        accepted += task.await.expect("a pusher failed");
+    }
+    assert_eq!(check.seen, accepted, "accepted and delivered");
+    all(visitors).await;
+    accepted
+}
+
+/// Counted items, now and then not at once.
+fn source(items: u64, mut rng: Rng) -> impl Stream<Item = Item> + Send + Unpin {
+    Source {
+        items: 0..items,
+        pauses: move || rng.u8(..8) == 0,
+    }
+}
+
+struct Source<P> {
+    items: std::ops::Range<u64>,
+    pauses: P,
+}
+
+impl<P: FnMut() -> bool + Unpin> Stream for Source<P> {
+    type Item = Item;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Item>> {
+        let this = self.get_mut();
+        if (this.pauses)() {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(this.items.next().map(|n| Item::new(0, n)))
+    }
+}
+
+async fn fork(mut rng: Rng) -> u64 {
+    let items = rng.u64(..5000);
+    let mut first = aiter_forker(source(items, rng.fork()));
+    let mut visitors = Vec::new();
+    let mut check = Check::from_zero(1);
+    // Whoever reads the last item has seen all: the first reader hands its place on now and then.
+    loop {
+        let Some(item) = next(&mut first, &mut rng).await else {
+            break;
+        };
+        check.see(&item);
+        match rng.u16(..300) {
+            0 => visitors.push(visitor(first.fork(), 1, rng.usize(..4000), rng.fork())),
+            1 => visitors.push(visitor(
+                first.fork_passive(),
+                1,
+                rng.usize(..4000),
+                rng.fork(),
+            )),
+            2 => {
+                let mut successor = first.fork_passive();
+                drop(first);
+                successor.activate();
+                first = successor;
+            }
+            3 => {
+                // It is forgotten while it waits for the source; the others go on.
+                let mut forgotten: Fork<_> = first.fork();
+                poll_once(forgotten.next()).await;
+                drop(forgotten);
+            }
+            _ => {}
+        }
+        breathe(&mut rng).await;
+    }
+    assert_eq!(check.seen, items);
+    drop(first);
+    all(visitors).await;
+    items
+}
+
+async fn share(mut rng: Rng) -> u64 {
+    let items = rng.u64(..5000);
+    let shared = sharable_aiter(source(items, rng.fork()));
+    let takers: Vec<_> = (0..rng.usize(1..6))
+        .map(|_| tokio::spawn(take(shared.clone(), usize::MAX, rng.fork())))
+        .collect();
+    // These leave early, some while they wait.
+    let guests: Vec<_> = (0..rng.usize(..6))
+        .map(|_| tokio::spawn(take(shared.clone(), rng.usize(..1000), rng.fork())))
+        .collect();
+    drop(shared);
+    let mut taken = vec![];
+    for task in takers.into_iter().chain(guests) {
+        taken.extend(task.await.expect("a taker failed"));
+    }
+    taken.sort_unstable();
+    assert!(taken.into_iter().eq(0..items), "each item to one taker");
+    items
+}
+
+async fn take<S>(mut taker: Sharable<S>, most: usize, mut rng: Rng) -> Vec<u64>
+where
+    S: Stream<Item = Item>,
+{
+    let mut taken = Vec::new();
+    while taken.len() < most {
+        match next(&mut taker, &mut rng).await {
+            Some(item) => taken.push(item.0.1),
+            None => break,
+        }
+        breathe(&mut rng).await;
+    }
+    assert!(taken.is_sorted());
+    if let Some(Some(item)) = poll_once(taker.next()).await {
+        taken.push(item.0.1);
+    }
+    taken
+}
+
+async fn gate(mut rng: Rng) -> u64 {
+    let permits = rng.usize(..3000);
+    let (mut gated, gate) = gated_aiter(source(u64::MAX, rng.fork()));
+    let hands: Vec<_> = (0..3)
+        .map(|hand| {
+            let (gate, mut rng) = (gate.clone(), rng.fork());
+            tokio::spawn(async move {
+                let mut left = permits;
+                while left > 0 {
+                    let n = rng.usize(1..=left);
+                    gate.push(n);
+                    left -= n;
+                    if hand == 0 {
+                        // A valve that nothing passes, and that wakes nobody for nothing.
+                        gate.close();
+                    }
+                    yield_now().await;
+                }
+            })
+        })
+        .collect();
+    let stopping = tokio::spawn(async move {
+        all(hands).await;
+        gate.stop();
+    });
+    let mut check = Check::from_zero(1);
+    while let Some(item) = next(&mut gated, &mut rng).await {
+        check.see(&item);
+        breathe(&mut rng).await;
+    }
+    stopping.await.unwrap();
+    assert_eq!(check.seen, 3 * permits as u64, "an item for each permit");
+    check.seen
+}
+
+async fn join(mut rng: Rng) -> u64 {
+    let streams = rng.usize(..60);
+    let (pusher, coming) = push_aiter();
+    let mut expected = 0;
+    let sizes: Vec<_> = (0..streams).map(|_| rng.u64(..100)).collect();
+    expected += sizes.iter().sum::<u64>();
+    let mut sender_rng = rng.fork();
+    let sending = tokio::spawn(async move {
+        for (from, items) in sizes.into_iter().enumerate() {
+            let (numbers, stream) = push_aiter();
+            pusher.push(stream).unwrap();
+            tokio::spawn(push_some_exactly(numbers, from, items, sender_rng.fork()));
+            breathe(&mut sender_rng).await;
+        }
+    });
+    let mut joined = pin!(join_aiters(coming));
+    let mut check = Check::from_zero(streams);
+    while let Some(item) = next(&mut joined, &mut rng).await {
+        check.see(&item);
+        breathe(&mut rng).await;
+    }
+    sending.await.unwrap();
+    assert_eq!(check.seen, expected);
+    expected
+}
+
+async fn push_some_exactly(pusher: Pusher<Item>, from: usize, items: u64, mut rng: Rng) {
+    for n in 0..items {
+        pusher.push(Item::new(from, n)).unwrap();
+        breathe(&mut rng).await;
+    }
+}
+
+/// A driver on a task of its own, workers on what it pulls, and a consumer that may leave before the end.
+async fn drive(mut rng: Rng) -> u64 {
+    let items = rng.u64(..3000);
+    let (stoppable, stopper) = stoppable_aiter(source(items, rng.fork()));
+    let workers = rng.usize(1..8);
+    let (mut numbers, driving): (Pin<Box<dyn Stream<Item = u64> + Send>>, _) = if rng.bool() {
+        let (ready, driver) = preload(rng.usize(1..50), stoppable);
+        let mapped = map_workers(workers, |item: Item| async move { item.0.1 }, ready);
+        (Box::pin(mapped), tokio::spawn(driver))
+    } else {
+        let (pulled, driver) = active(stoppable);
+        let mapped = pulled.map_workers_ordered(workers, |item: Item| async move { item.0.1 });
+        (Box::pin(mapped), tokio::spawn(driver))
+    };
+    let leaves_at = if rng.bool() {
+        rng.u64(..3000)
+    } else {
+        u64::MAX
+    };
+    let stops_at = if rng.bool() {
+        rng.u64(..3000)
+    } else {
+        u64::MAX
+    };
+    let mut seen = Vec::new();
+    while (seen.len() as u64) < leaves_at {
+        match next(&mut numbers, &mut rng).await {
+            Some(n) => seen.push(n),
+            None => break,
+        }
+        if seen.len() as u64 == stops_at {
+            stopper.stop();
+        }
+        breathe(&mut rng).await;
+    }
+    let taken = seen.len() as u64;
+    if leaves_at > items && stops_at > items {
+        assert_eq!(taken, items);
+    }
+    seen.sort_unstable();
+    seen.dedup();
+    assert_eq!(seen.len() as u64, taken, "no item twice");
+    drop(numbers);
+    // It ends once nobody reads.
+    driving.await.expect("the driver failed");
+    taken
+}

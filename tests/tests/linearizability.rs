@@ -1,0 +1,77 @@
+//! Short concurrent histories of the push list, of forks and of shared streams, recorded on real threads, each checked
+//! against a sequential model. `AITER_LINEARIZABILITY_SECONDS` says how long each test goes on (0.5).
+//!
+//! | file | what it knows |
+//! |---|---|
+//! | `checker.rs` | whether a history is one of a model |
+//! | `race.rs` | threads that begin together, and the clock |
+//! | `list.rs` | the push list: model, random work, planted bugs |
+//! | `fork.rs`, `share.rs` | the same of `aiter_forker` and `sharable_aiter` |
+#![allow(
+    missing_docs,
+    missing_debug_implementations,
+    unreachable_pub,
+    reason = "a test program"
+)]
+
+#[path = "linearizability/checker.rs"]
+mod checker;
+#[path = "linearizability/fork.rs"]
+mod fork;
+#[path = "linearizability/list.rs"]
+mod list;
+#[path = "linearizability/race.rs"]
+mod race;
+#[path = "linearizability/share.rs"]
+mod share;
+
+use futures_core::Stream;
+use std::{
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::*},
+    },
+    task::{Context, Poll, Wake, Waker},
+};
+
+#[derive(Debug, Default)]
+struct Wakes(AtomicUsize);
+
+impl Wake for Wakes {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Release);
+    }
+}
+
+/// Polls a stream, and knows whether it was woken since it was pending last.
+#[derive(Debug, Default)]
+pub struct Sleeper {
+    wakes: Arc<Wakes>,
+    pending_since: Option<usize>,
+    /// A planted bug: its wakes get lost.
+    pub is_deaf: bool,
+}
+
+impl Sleeper {
+    pub fn poll<S: Stream + Unpin>(&mut self, stream: &mut S) -> Poll<Option<S::Item>> {
+        let before = self.wakes.0.load(Acquire);
+        let waker = match self.is_deaf {
+            false => Waker::from(self.wakes.clone()),
+            true => Waker::noop().clone(),
+        };
+        let polled = Pin::new(stream).poll_next(&mut Context::from_waker(&waker));
+        self.pending_since = polled.is_pending().then_some(before);
+        polled
+    }
+
+    /// It was given something in another way, and waits no more.
+    pub fn is_served(&mut self) {
+        self.pending_since = None;
+    }
+
+    /// Its last poll was pending, and nobody has woken it.
+    pub fn sleeps(&self) -> bool {
+        self.pending_since == Some(self.wakes.0.load(Acquire))
+    }
+}

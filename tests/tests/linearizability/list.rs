@@ -1,0 +1,489 @@
+//! The push list.
+//!
+//! Push and stop have one order, and each item one place in it. What a consumer *sees* follows a little later: an item is
+//! seen once it and all before it are published, and a pusher that is under way holds back those behind it. So a push is
+//! two steps, reserve and publish, a batch a reservation and a publication of each item, a stop two steps likewise, and a
+//! subscription takes a place that is never an item. All else is one step.
+
+use crate::{
+    Sleeper,
+    checker::{Event, Model, linearize},
+    race::{Clock, Work, race, time},
+};
+use aiter_core::{PushAiter, Pusher, TryNextError, push_aiter};
+use fastrand::Rng;
+use std::{
+    cell::RefCell,
+    sync::{Arc, Mutex},
+    task::Poll,
+    thread,
+    time::Duration,
+};
+
+/// Consumers are numbered, and so are calls.
+type Id = usize;
+
+#[derive(Clone, Debug)]
+pub enum Step {
+    Reserve(Vec<u16>),
+    Publish(u16),
+    Refused,
+    Close(Id),
+    End(Id),
+    PusherGone(Id),
+    Next(Id, Result<u16, TryNextError>),
+    Len(Id, usize),
+    IsStopped(bool),
+    Fork(Id, Id),
+    Subscribe(Id),
+    Subscribed(Id),
+    Gone(Id),
+}
+
+#[derive(Clone, Copy, Eq, Hash, PartialEq)]
+enum Slot {
+    Item(u16),
+    Subscriber(Id),
+}
+
+#[derive(Clone, Copy, Eq, Hash, PartialEq)]
+enum Place {
+    At(usize),
+    Ended,
+    Gone,
+}
+
+#[derive(Clone, Eq, Hash, PartialEq)]
+struct List {
+    slots: Vec<(Slot, bool)>,
+    closed_by: Option<Id>,
+    ended: bool,
+    pushers: usize,
+    consumers: Vec<(Id, Place)>,
+}
+
+/// Who closes by leaving has no more to do.
+const NOBODY: Id = Id::MAX;
+
+impl List {
+    fn new(pushers: usize, consumers: impl Iterator<Item = Id>) -> Self {
+        Self {
+            slots: Vec::new(),
+            closed_by: None,
+            ended: false,
+            pushers,
+            consumers: consumers.map(|id| (id, Place::At(0))).collect(),
+        }
+    }
+
+    fn place(&mut self, id: Id) -> &mut Place {
+        &mut self.consumers.iter_mut().find(|(i, _)| *i == id).unwrap().1
+    }
+
+    fn publish(&mut self, slot: Slot) -> bool {
+        let slot = self.slots.iter_mut().find(|(s, _)| *s == slot).unwrap();
+        slot.1 = true;
+        true
+    }
+
+    fn close(&mut self, by: Id) -> bool {
+        self.closed_by.get_or_insert(by);
+        true
+    }
+
+    /// The published slots from here on, up to the first that is not.
+    fn seen(&self, place: Place) -> impl Iterator<Item = (usize, Slot)> {
+        let at = match place {
+            Place::At(at) => at,
+            _ => self.slots.len(),
+        };
+        let published = self.slots.iter().enumerate().skip(at);
+        published
+            .take_while(|(_, (_, published))| *published)
+            .map(|(i, (slot, _))| (i, *slot))
+    }
+}
+
+impl Model for List {
+    type Step = Step;
+
+    fn apply(&mut self, step: &Step) -> bool {
+        match *step {
+            Step::Reserve(ref items) => {
+                self.slots
+                    .extend(items.iter().map(|n| (Slot::Item(*n), false)));
+                self.closed_by.is_none()
+            }
+            Step::Publish(n) => self.publish(Slot::Item(n)),
+            Step::Refused => self.closed_by.is_some(),
+            Step::Close(call) => self.close(call),
+            Step::End(call) => {
+                self.ended |= self.closed_by == Some(call);
+                true
+            }
+            Step::PusherGone(call) => {
+                self.pushers -= 1;
+                self.pushers > 0 || self.close(call)
+            }
+            Step::Next(id, result) => {
+                let place = *self.place(id);
+                let next = self.seen(place).find_map(|(i, slot)| match slot {
+                    Slot::Item(n) => Some((i, n)),
+                    Slot::Subscriber(_) => None,
+                });
+                let all_seen = match place {
+                    Place::At(at) => at + self.seen(place).count() == self.slots.len(),
+                    _ => true,
+                };
+                match next {
+                    Some((i, n)) => {
+                        *self.place(id) = Place::At(i + 1);
+                        result == Ok(n)
+                    }
+                    None if place == Place::Ended || self.ended && all_seen => {
+                        result == Err(TryNextError::Ended)
+                    }
+                    None => result == Err(TryNextError::Empty),
+                }
+            }
+            Step::Len(id, len) => {
+                let place = *self.place(id);
+                let items = |slot| matches!(slot, Slot::Item(_));
+                self.seen(place).filter(|(_, slot)| items(*slot)).count() == len
+            }
+            Step::IsStopped(is) => self.closed_by.is_some() == is,
+            Step::Fork(id, new) => {
+                let place = *self.place(id);
+                self.consumers.push((new, place));
+                true
+            }
+            Step::Subscribe(id) => {
+                let place = if self.closed_by.is_some() {
+                    Place::Ended
+                } else {
+                    self.slots.push((Slot::Subscriber(id), false));
+                    Place::At(self.slots.len())
+                };
+                self.consumers.push((id, place));
+                true
+            }
+            Step::Subscribed(id) => {
+                *self.place(id) == Place::Ended || self.publish(Slot::Subscriber(id))
+            }
+            Step::Gone(id) => {
+                *self.place(id) = Place::Gone;
+                // A late subscriber is no reader of the list.
+                let stays = |place| matches!(place, Place::At(_));
+                self.consumers.iter().any(|(_, place)| stays(*place)) || self.close(NOBODY)
+            }
+        }
+    }
+}
+
+/// A bug planted between a thread and the list.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Flaw {
+    None,
+    /// Every other item is kept back, to be pushed after the next one.
+    SwapsItems,
+    /// A push that has seen the list open is accepted, though the list may have been stopped since.
+    LosesItems,
+    /// A batch is pushed item by item.
+    SplitsBatches,
+    /// Wakes get lost.
+    Deaf,
+}
+
+/// What the planted bugs keep between calls.
+#[derive(Default)]
+struct Plant {
+    kept: Mutex<Option<u16>>,
+}
+
+struct Consumer {
+    aiter: PushAiter<u16>,
+    id: Id,
+    sleeper: Sleeper,
+}
+
+/// One thread's handles, and what it has recorded.
+struct Actor {
+    flaw: Flaw,
+    plant: Arc<Plant>,
+    pusher: Option<Pusher<u16>>,
+    consumers: Vec<Consumer>,
+    next_id: Id,
+    next_item: u16,
+    calls: Vec<(Vec<Step>, u64, u64)>,
+}
+
+impl Actor {
+    fn push(&self, n: u16) -> bool {
+        let pusher = self.pusher.as_ref().unwrap();
+        match self.flaw {
+            Flaw::SwapsItems => {
+                let mut kept = self.plant.kept.lock().unwrap();
+                match kept.take() {
+                    None => {
+                        *kept = Some(n);
+                        true
+                    }
+                    Some(kept) => pusher.push_all([n, kept]).is_ok(),
+                }
+            }
+            Flaw::LosesItems => {
+                let is_stopped = pusher.is_stopped();
+                thread::yield_now();
+                if !is_stopped {
+                    let _lost = pusher.push(n);
+                }
+                !is_stopped
+            }
+            _ => pusher.push(n).is_ok(),
+        }
+    }
+
+    /// One random call, with what it gave.
+    fn act(&mut self, rng: &mut Rng, clock: &Clock) {
+        let id = self.next_id;
+        let call = id * 100 + self.calls.len();
+        let chosen = rng.usize(..self.consumers.len().max(1));
+        let has_consumer = !self.consumers.is_empty();
+        let has_pusher = self.pusher.is_some();
+        // Some calls are cheap and some rare.
+        let kind = loop {
+            let kind = rng.u8(..24);
+            if matches!(kind, 0..9 | 20 | 21) && has_pusher
+                || matches!(kind, 9..20 | 22) && has_consumer
+            {
+                break kind;
+            }
+            if !has_consumer && !has_pusher {
+                return;
+            }
+        };
+        let begin = clock.now();
+        let steps = match kind {
+            0..4 => {
+                let n = self.item();
+                if self.push(n) {
+                    vec![Step::Reserve(vec![n]), Step::Publish(n)]
+                } else {
+                    vec![Step::Refused]
+                }
+            }
+            4..6 => {
+                let items: Vec<_> = (0..rng.u16(2..4)).map(|_| self.item()).collect();
+                let pusher = self.pusher.as_ref().unwrap();
+                let accepted = if self.flaw == Flaw::SplitsBatches {
+                    items.iter().filter(|n| self.push(**n)).count() > 0
+                } else {
+                    pusher.push_all(items.iter().copied()).is_ok()
+                };
+                if accepted {
+                    let published = items.iter().map(|n| Step::Publish(*n)).collect::<Vec<_>>();
+                    [vec![Step::Reserve(items)], published].concat()
+                } else {
+                    vec![Step::Refused]
+                }
+            }
+            6 => {
+                let pusher = self.pusher.as_ref().unwrap();
+                pusher.stop();
+                vec![Step::Close(call), Step::End(call)]
+            }
+            7 => vec![Step::IsStopped(self.pusher.as_ref().unwrap().is_stopped())],
+            8 => {
+                drop(self.pusher.take());
+                vec![Step::PusherGone(call), Step::End(call)]
+            }
+            9..13 => {
+                let consumer = &mut self.consumers[chosen];
+                let taken = consumer.aiter.try_next();
+                if taken.is_ok() {
+                    consumer.sleeper.is_served();
+                }
+                vec![Step::Next(consumer.id, taken)]
+            }
+            13..16 => {
+                let consumer = &mut self.consumers[chosen];
+                let polled = consumer.sleeper.poll(&mut consumer.aiter);
+                let result = match polled {
+                    Poll::Ready(Some(n)) => Ok(n),
+                    Poll::Ready(None) => Err(TryNextError::Ended),
+                    Poll::Pending => Err(TryNextError::Empty),
+                };
+                vec![Step::Next(consumer.id, result)]
+            }
+            16 => {
+                let consumer = &self.consumers[chosen];
+                vec![Step::Len(consumer.id, consumer.aiter.len())]
+            }
+            17 => {
+                let consumer = &self.consumers[chosen];
+                vec![Step::IsStopped(consumer.aiter.is_stopped())]
+            }
+            18 | 19 => {
+                let parent = &mut self.consumers[chosen];
+                let (aiter, parent) = (parent.aiter.fork(), parent.id);
+                self.adopt(aiter);
+                vec![Step::Fork(parent, id)]
+            }
+            20 | 21 => {
+                let aiter = self.pusher.as_ref().unwrap().subscribe();
+                self.adopt(aiter);
+                vec![Step::Subscribe(id), Step::Subscribed(id)]
+            }
+            _ => {
+                let gone = self.consumers.swap_remove(chosen);
+                drop(gone.aiter);
+                vec![Step::Gone(gone.id)]
+            }
+        };
+        self.calls.push((steps, begin, clock.now()));
+    }
+
+    fn item(&mut self) -> u16 {
+        self.next_item += 1;
+        self.next_item
+    }
+
+    fn adopt(&mut self, aiter: PushAiter<u16>) {
+        self.consumers.push(Consumer {
+            aiter,
+            id: self.next_id,
+            sleeper: Sleeper {
+                is_deaf: self.flaw == Flaw::Deaf,
+                ..Sleeper::default()
+            },
+        });
+        self.next_id += 1;
+    }
+}
+
+fn history(actors: &[Actor]) -> Vec<Event<Step>> {
+    let mut events: Vec<Event<Step>> = Vec::new();
+    for (steps, begin, end) in actors.iter().flat_map(|actor| &actor.calls) {
+        for (i, step) in steps.iter().enumerate() {
+            events.push(Event {
+                step: step.clone(),
+                during: (*begin, *end),
+                after: (i > 0).then(|| events.len() - 1),
+            });
+        }
+    }
+    events
+}
+
+/// Random work for some threads on a list that has had `offset` items: near the end of a state word, and of a block.
+fn actors(rng: &mut Rng, flaw: Flaw, threads: usize) -> Vec<Actor> {
+    let offset = [0, 28, 30, 31, 59, 61, 62][rng.usize(..7)];
+    let (pusher, mut first) = push_aiter();
+    pusher.push_all(0..offset).unwrap();
+    for n in 0..offset {
+        assert_eq!(first.try_next(), Ok(n));
+    }
+    let plant = Arc::<Plant>::default();
+    let mut actors: Vec<_> = (0..threads)
+        .map(|t| Actor {
+            flaw,
+            plant: plant.clone(),
+            pusher: Some(pusher.clone()),
+            consumers: Vec::new(),
+            next_id: t * 10,
+            next_item: 1000 * (t as u16 + 1),
+            calls: Vec::new(),
+        })
+        .collect();
+    let forks = rng.usize(..threads);
+    for actor in &mut actors[..forks] {
+        actor.adopt(first.fork());
+    }
+    actors[threads - 1].adopt(first);
+    actors
+}
+
+/// How many rounds it took to find a history that the model does not have; none within that time, if `None`.
+fn search(flaw: Flaw, threads: usize, seed: u64, longest: Duration) -> (u64, Option<String>) {
+    let mut found = None;
+    let initial = RefCell::new(None);
+    let mut rng = Rng::with_seed(seed);
+    let rounds = race(
+        threads,
+        longest,
+        |_| {
+            let actors = actors(&mut rng, flaw, threads);
+            let ids = actors.iter().flat_map(|a| a.consumers.iter().map(|c| c.id));
+            *initial.borrow_mut() = Some(List::new(threads, ids));
+            let calls = if threads == 2 { 5 } else { 4 };
+            actors
+                .into_iter()
+                .map(|mut actor| {
+                    let mut rng = rng.fork();
+                    Box::new(move |clock: &Clock| {
+                        for _ in 0..calls {
+                            actor.act(&mut rng, clock);
+                        }
+                        actor
+                    }) as Work<Actor>
+                })
+                .collect()
+        },
+        |round, mut actors| {
+            let events = history(&actors);
+            let initial = initial.borrow_mut().take().unwrap();
+            if linearize(initial, &events).is_none() {
+                found = Some(format!("round {round} of seed {seed}: {events:#?}"));
+            }
+            for consumer in actors.iter_mut().flat_map(|actor| &mut actor.consumers) {
+                if consumer.sleeper.sleeps()
+                    && consumer.aiter.try_next() != Err(TryNextError::Empty)
+                {
+                    found = Some(format!(
+                        "round {round} of seed {seed}: consumer {} was not woken: {events:#?}",
+                        consumer.id
+                    ));
+                }
+            }
+            found.is_none()
+        },
+    );
+    (rounds, found)
+}
+
+#[test]
+fn two_threads() {
+    let (rounds, found) = search(Flaw::None, 2, rng_seed(), time());
+    assert!(found.is_none(), "{}", found.unwrap());
+    println!("{rounds} histories of two threads");
+}
+
+#[test]
+fn three_threads() {
+    let (rounds, found) = search(Flaw::None, 3, rng_seed(), time());
+    assert!(found.is_none(), "{}", found.unwrap());
+    println!("{rounds} histories of three threads");
+}
+
+/// Another each time; a failure tells it.
+fn rng_seed() -> u64 {
+    fastrand::u64(..)
+}
+
+/// Each of these is found, or the test above is worth nothing.
+#[test]
+fn planted_bugs_are_found() {
+    for flaw in [
+        Flaw::SwapsItems,
+        Flaw::LosesItems,
+        Flaw::SplitsBatches,
+        Flaw::Deaf,
+    ] {
+        let (rounds, found) = search(flaw, 2, 1, Duration::from_secs(60));
+        assert!(
+            found.is_some(),
+            "{flaw:?} went unnoticed in {rounds} rounds"
+        );
+        println!("{flaw:?}: found in round {rounds}");
+    }
+}

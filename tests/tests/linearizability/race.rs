@@ -1,0 +1,114 @@
+//! Threads that begin at once, many times over, and a clock that orders what they do.
+
+use std::{
+    hint, panic,
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, AtomicUsize, Ordering::*},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+/// Counts calls and returns. A call after a return also happens after it: what the clock calls earlier the memory model
+/// does too.
+#[derive(Debug, Default)]
+pub struct Clock(AtomicU64);
+
+impl Clock {
+    pub fn now(&self) -> u64 {
+        self.0.fetch_add(1, AcqRel)
+    }
+}
+
+/// What one thread does in one round.
+pub type Work<R> = Box<dyn FnOnce(&Clock) -> R + Send>;
+
+/// A thread's work of this round, then what it gave.
+type Desk<R> = Mutex<(Option<Work<R>>, Option<R>)>;
+
+/// How long each of these tests goes on: half a second, or `AITER_LINEARIZABILITY_SECONDS`.
+pub fn time() -> Duration {
+    std::env::var("AITER_LINEARIZABILITY_SECONDS").map_or(Duration::from_millis(500), |seconds| {
+        Duration::from_secs_f64(
+            seconds
+                .parse()
+                .expect("AITER_LINEARIZABILITY_SECONDS is a number"),
+        )
+    })
+}
+
+/// Rounds of work for `threads` threads that begin together, until the time is over or `check` says `false`. Gives the
+/// number of rounds.
+pub fn race<R: Send>(
+    threads: usize,
+    time: Duration,
+    mut work: impl FnMut(u64) -> Vec<Work<R>>,
+    mut check: impl FnMut(u64, Vec<R>) -> bool,
+) -> u64 {
+    let begin = Instant::now();
+    let clock = Clock::default();
+    let slots: Vec<Desk<R>> = (0..threads).map(|_| Mutex::default()).collect();
+    // Both count over all rounds: those that are ready to go, and those that are back.
+    let (ready, back) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let reach = |counter: &AtomicUsize, count: usize| {
+        let mut turns = 0;
+        while counter.load(Acquire) < count {
+            turns += 1;
+            match turns {
+                ..200 => hint::spin_loop(),
+                _ => thread::yield_now(),
+            }
+        }
+    };
+    let started = AtomicUsize::new(0);
+    let mut rounds = 0;
+    thread::scope(|scope| {
+        let (started, slots, ready, back, clock) = (&started, &slots, &ready, &back, &clock);
+        for slot in slots {
+            scope.spawn(move || {
+                for round in 1.. {
+                    reach(started, round);
+                    let Some(work) = slot.lock().unwrap().0.take() else {
+                        return;
+                    };
+                    ready.fetch_add(1, AcqRel);
+                    reach(ready, round * threads);
+                    // A panic is that of the round, and leaves nobody waiting.
+                    let done = panic::catch_unwind(panic::AssertUnwindSafe(|| work(clock)));
+                    slot.lock().unwrap().1 = done.ok();
+                    back.fetch_add(1, AcqRel);
+                }
+            });
+        }
+        let over = Over(started);
+        while begin.elapsed() < time {
+            let work = work(rounds);
+            assert_eq!(work.len(), threads);
+            for (slot, work) in slots.iter().zip(work) {
+                slot.lock().unwrap().0 = Some(work);
+            }
+            rounds += 1;
+            started.store(rounds as usize, Release);
+            reach(back, rounds as usize * threads);
+            let done = slots
+                .iter()
+                .map(|slot| slot.lock().unwrap().1.take().expect("a thread panicked"))
+                .collect();
+            if !check(rounds - 1, done) {
+                break;
+            }
+        }
+        drop(over);
+    });
+    rounds
+}
+
+/// Lets the threads of a race go, also on a panic: they find no work.
+struct Over<'a>(&'a AtomicUsize);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(usize::MAX, Release);
+    }
+}
