@@ -34,7 +34,8 @@
 mod pull;
 
 use crate::{
-    list::{Look, Reader, Statistics, list},
+    Statistics,
+    list::{Look, Reader, list},
     wake::{baton::Guarded, waker_ref::waker_ref},
 };
 use core::{
