@@ -7,4 +7,4 @@ mod report;
 mod sample;
 
 pub use report::{finish, prepare, say};
-pub use sample::{Order, SAMPLES, Sample, Sensor, Tick};
+pub use sample::{Order, SAMPLES, Sample, Sensor};

@@ -23,13 +23,6 @@ impl Sample {
     }
 }
 
-/// What a sensor has at a tick of the timer.
-pub enum Tick {
-    One(Sample),
-    Burst([Sample; BURST as usize]),
-    Over,
-}
-
 /// A sensor, which a timer interrupt reads.
 pub struct Sensor {
     ticks: AtomicU32,
@@ -44,26 +37,22 @@ impl Sensor {
         }
     }
 
-    /// To be called by one interrupt.
-    pub fn tick(&self) -> Tick {
+    /// What it has at a tick of the timer: mostly one sample, at times a burst of them, nothing more once all were read. To be
+    /// called by one interrupt.
+    pub fn tick(&self) -> Option<impl Iterator<Item = Sample> + use<>> {
         let tick = self.ticks.load(Relaxed);
         self.ticks.store(tick + 1, Relaxed);
-        let first = self.next.load(Relaxed);
+        let mut first = self.next.load(Relaxed);
         if cfg!(feature = "lose-sample") && first == SAMPLES / 2 {
-            self.next.store(first + 1, Relaxed);
-            return self.tick();
+            first += 1;
         }
         let count = match SAMPLES - first {
-            0 => return Tick::Over,
-            left if tick % BURST_EVERY == BURST_EVERY - 1 && left >= BURST => BURST,
+            0 => return None,
+            left if tick % BURST_EVERY == BURST_EVERY - 1 => left.min(BURST),
             _ => 1,
         };
         self.next.store(first + count, Relaxed);
-        if count == 1 {
-            Tick::One(Sample::new(first))
-        } else {
-            Tick::Burst(core::array::from_fn(|i| Sample::new(first + i as u32)))
-        }
+        Some((first..first + count).map(Sample::new))
     }
 }
 

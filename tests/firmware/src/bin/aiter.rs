@@ -1,33 +1,36 @@
-//! Samples from a timer interrupt, seen by five readers: behind a gate, with some kept ready, and two joined. Its twin on
-//! the channels of `embassy-sync` is `embassy.rs`.
+//! Samples from a timer interrupt, seen by five readers: behind a gate, with some kept ready, and two joined. The interrupt
+//! pushes into a list that needs no allocator; what the tasks make of it uses one. Its twin on the channels of `embassy-sync` is
+//! `embassy.rs`.
 #![no_std]
 #![no_main]
 
 use aiter_core::{
-    Driver, Gate, Gated, MapAiter, Preloaded, PushAiter, Pusher, gated_aiter, iter_to_aiter,
-    join_aiters, map_aiter, preload, push_aiter,
+    Driver, Gate, Gated, MapAiter, Preloaded, Pusher,
+    fixed::{PushAiter, PushList},
+    gated_aiter, iter_to_aiter, join_aiters, map_aiter, preload, push_aiter,
 };
-use aiter_firmware::{Order, Sample, Sensor, Tick, finish, machine, prepare, say};
+use aiter_firmware::{Order, Sample, Sensor, finish, machine, prepare, say};
 use embassy_executor::Spawner;
 use embassy_futures::yield_now;
-use embassy_sync::once_lock::OnceLock;
 use futures_lite::StreamExt;
 
-static SENSOR: Sensor = Sensor::new();
-static PUSHER: OnceLock<Pusher<Sample>> = OnceLock::new();
+const CAPACITY: usize = 32;
+const READERS: usize = 5;
 
+static SENSOR: Sensor = Sensor::new();
+static LIST: PushList<Sample, CAPACITY, READERS> = PushList::new();
+
+type Samples = PushAiter<'static, Sample, CAPACITY, READERS>;
 /// Who saw how many samples.
 type Report = (&'static str, u32);
 
 #[unsafe(no_mangle)]
 fn on_timer() {
-    let Some(pusher) = PUSHER.try_get() else {
-        return;
-    };
     match SENSOR.tick() {
-        Tick::One(sample) => pusher.push(sample).expect("readers are there"),
-        Tick::Burst(samples) => pusher.push_all(samples).expect("readers are there"),
-        Tick::Over => pusher.stop(),
+        Some(samples) => {
+            samples.for_each(|sample| LIST.push(sample).expect("the list is not full"))
+        }
+        None => LIST.stop(),
     }
 }
 
@@ -37,16 +40,16 @@ fn on_soft() {}
 #[embassy_executor::main]
 async fn main(spawner: Spawner) {
     prepare();
-    let (pusher, mut samples) = push_aiter();
+    let mut samples = LIST.aiter().expect("this is the first reader");
+    let mut fork = || samples.fork().expect("there is a seat");
     let (reports, mut reported) = push_aiter();
-    let (gated, gate) = gated_aiter(samples.fork());
-    let (ready, driver) = preload(4, samples.fork());
+    let (gated, gate) = gated_aiter(fork());
+    let (ready, driver) = preload(4, fork());
     spawner.spawn(read_gated(gated, reports.clone()).unwrap());
-    spawner.spawn(permit(samples.fork(), gate).unwrap());
+    spawner.spawn(permit(fork(), gate).unwrap());
     spawner.spawn(fill(driver).unwrap());
     spawner.spawn(read_ready(ready, reports.clone()).unwrap());
     spawner.spawn(read_joined(samples, reports).unwrap());
-    assert!(PUSHER.init(pusher).is_ok());
     machine::start_timer(10_000);
     // The reports end when the last task that makes one does.
     while let Some((who, seen)) = reported.next().await {
@@ -58,7 +61,7 @@ async fn main(spawner: Spawner) {
 
 /// Samples pass as they are permitted.
 #[embassy_executor::task]
-async fn read_gated(mut samples: Gated<PushAiter<Sample>>, reports: Pusher<Report>) {
+async fn read_gated(mut samples: Gated<Samples>, reports: Pusher<Report>) {
     let mut order = Order::new("gated");
     while let Some(sample) = samples.next().await {
         order.check(sample);
@@ -68,7 +71,7 @@ async fn read_gated(mut samples: Gated<PushAiter<Sample>>, reports: Pusher<Repor
 
 /// Permits eight samples whenever eight more have come, and at the end all.
 #[embassy_executor::task]
-async fn permit(mut samples: PushAiter<Sample>, gate: Gate) {
+async fn permit(mut samples: Samples, gate: Gate) {
     while let Some(sample) = samples.next().await {
         if sample.number % 8 == 7 {
             gate.push(8);
@@ -78,7 +81,7 @@ async fn permit(mut samples: PushAiter<Sample>, gate: Gate) {
 }
 
 #[embassy_executor::task]
-async fn fill(driver: Driver<PushAiter<Sample>>) {
+async fn fill(driver: Driver<Samples>) {
     driver.await;
 }
 
@@ -95,9 +98,12 @@ async fn read_ready(mut samples: Preloaded<Sample>, reports: Pusher<Report>) {
 
 /// Two readers as one stream.
 #[embassy_executor::task]
-async fn read_joined(mut samples: PushAiter<Sample>, reports: Pusher<Report>) {
-    type Tagged = MapAiter<PushAiter<Sample>, fn(Sample) -> (usize, Sample)>;
-    let left: Tagged = map_aiter(|sample| (0, sample), samples.fork());
+async fn read_joined(mut samples: Samples, reports: Pusher<Report>) {
+    type Tagged = MapAiter<Samples, fn(Sample) -> (usize, Sample)>;
+    let left: Tagged = map_aiter(
+        |sample| (0, sample),
+        samples.fork().expect("there is a seat"),
+    );
     let right: Tagged = map_aiter(|sample| (1, sample), samples);
     let mut joined = join_aiters(iter_to_aiter([left, right]));
     let mut orders = [Order::new("left"), Order::new("right")];

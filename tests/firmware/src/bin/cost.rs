@@ -3,13 +3,14 @@
 #![no_std]
 #![no_main]
 
-use aiter_core::{PushAiter, Pusher, push_aiter};
+use aiter_core::{PushAiter, Pusher, fixed, push_aiter};
 use aiter_firmware::{Sample, finish, machine, prepare, say};
 use core::{
-    cell::Cell,
+    cell::{Cell, RefCell},
+    future::poll_fn,
     pin::Pin,
     sync::atomic::{AtomicU32, Ordering::Relaxed},
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
 };
 use critical_section::Mutex;
 use embassy_executor::Spawner;
@@ -20,7 +21,7 @@ use embassy_sync::{
     once_lock::OnceLock,
     pubsub::{PubSubChannel, Subscriber},
 };
-use futures_lite::{Stream, future::poll_fn};
+use futures_lite::Stream;
 
 const CAPACITY: usize = 32;
 const FORKS: usize = 4;
@@ -31,9 +32,14 @@ type Samples = Subscriber<'static, Raw, Sample, CAPACITY, FORKS, 0>;
 static CHANNEL: Channel<Raw, Sample, CAPACITY> = Channel::new();
 static PUBSUB: PubSubChannel<Raw, Sample, CAPACITY, FORKS, 0> = PubSubChannel::new();
 static LIST: OnceLock<Pusher<Sample>> = OnceLock::new();
+static FIXED: fixed::PushList<Sample, CAPACITY> = fixed::PushList::new();
+static FORKED: fixed::PushList<Sample, CAPACITY, FORKS> = fixed::PushList::new();
 /// What the interrupt does: push, and say how many instructions that took.
 static PUSH: Mutex<Cell<fn() -> u32>> = Mutex::new(Cell::new(|| 0));
 static TOOK: AtomicU32 = AtomicU32::new(0);
+/// The wakers of as many tasks: each reader wakes one.
+static WAKERS: Mutex<RefCell<[Option<Waker>; FORKS]>> =
+    Mutex::new(RefCell::new([const { None }; FORKS]));
 
 #[unsafe(no_mangle)]
 fn on_timer() {
@@ -58,6 +64,14 @@ fn into_pubsub() -> u32 {
 fn into_list() -> u32 {
     let pusher = LIST.try_get().expect("set first");
     machine::instructions(|| pusher.push(SAMPLE).expect("readers are there"))
+}
+
+fn into_fixed() -> u32 {
+    machine::instructions(|| FIXED.push(SAMPLE).expect("there is room"))
+}
+
+fn into_forked() -> u32 {
+    machine::instructions(|| FORKED.push(SAMPLE).expect("there is room"))
 }
 
 /// A reader: takes an item, or leaves a waker.
@@ -90,6 +104,16 @@ impl Reader for Samples {
 }
 
 impl Reader for PushAiter<Sample> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        Pin::new(self).poll_next(cx).map(drop)
+    }
+
+    fn take(&mut self) -> bool {
+        self.try_next().is_ok()
+    }
+}
+
+impl<const R: usize> Reader for fixed::PushAiter<'_, Sample, CAPACITY, R> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         Pin::new(self).poll_next(cx).map(drop)
     }
@@ -136,6 +160,10 @@ impl Costs {
 }
 
 async fn measure(what: &str, push: fn() -> u32, readers: &mut [impl Reader]) {
+    let wakers: [Waker; FORKS] = critical_section::with(|cs| {
+        let wakers = WAKERS.borrow_ref(cs);
+        core::array::from_fn(|i| wakers[i].clone().expect("the tasks have run"))
+    });
     critical_section::with(|cs| PUSH.borrow(cs).set(push));
     let mut costs = Costs::new();
     for _ in 0..ROUNDS {
@@ -145,26 +173,40 @@ async fn measure(what: &str, push: fn() -> u32, readers: &mut [impl Reader]) {
     costs.say(what, readers.len(), "awake");
     let mut costs = Costs::new();
     for _ in 0..ROUNDS {
-        poll_fn(|cx| {
-            assert!(
-                readers
-                    .iter_mut()
-                    .all(|reader| reader.poll(cx).is_pending())
-            );
-            Poll::Ready(())
-        })
-        .await;
+        for (reader, waker) in readers.iter_mut().zip(&wakers) {
+            assert!(reader.poll(&mut Context::from_waker(waker)).is_pending());
+        }
         costs.fire();
         assert!(readers.iter_mut().all(Reader::take));
-        // The task is in the executor's queue now: woken again it would cost less.
-        yield_now().await;
+        // The tasks are in the executor's queue now: woken again they would cost less.
+        let_others_run().await;
     }
     costs.say(what, readers.len(), "asleep");
 }
 
+/// Does nothing but be woken.
+#[embassy_executor::task(pool_size = FORKS)]
+async fn sleep(reader: usize) {
+    poll_fn(|cx| {
+        critical_section::with(|cs| WAKERS.borrow_ref_mut(cs)[reader] = Some(cx.waker().clone()));
+        Poll::Pending
+    })
+    .await
+}
+
+/// The executor takes its queue as a whole, and may come to this task first: then the others have run before it next does.
+async fn let_others_run() {
+    yield_now().await;
+    yield_now().await;
+}
+
 #[embassy_executor::main]
-async fn main(_spawner: Spawner) {
+async fn main(spawner: Spawner) {
     prepare();
+    for reader in 0..FORKS {
+        spawner.spawn(sleep(reader).unwrap());
+    }
+    let_others_run().await;
     measure("Channel::try_send", into_channel, &mut [FromChannel]).await;
 
     let subscriber = || PUBSUB.subscriber().unwrap();
@@ -188,5 +230,14 @@ async fn main(_spawner: Spawner) {
     let mut forks: [PushAiter<Sample>; FORKS] = core::array::from_fn(|_| samples.fork());
     drop(samples);
     measure("Pusher::push", into_list, &mut forks).await;
+
+    measure(
+        "fixed::PushList::push",
+        into_fixed,
+        &mut [FIXED.aiter().unwrap()],
+    )
+    .await;
+    let mut forks: [_; FORKS] = core::array::from_fn(|_| FORKED.subscribe().unwrap());
+    measure("fixed::PushList::push", into_forked, &mut forks).await;
     finish()
 }

@@ -2,7 +2,7 @@
 #![no_std]
 #![no_main]
 
-use aiter_firmware::{Order, SAMPLES, Sample, Sensor, Tick, finish, machine, prepare, say};
+use aiter_firmware::{Order, SAMPLES, Sample, Sensor, finish, machine, prepare, say};
 use embassy_executor::Spawner;
 use embassy_futures::{
     select::{Either, select},
@@ -36,11 +36,7 @@ fn on_timer() {
             .try_publish(sample)
             .expect("the channel is not full")
     };
-    match SENSOR.tick() {
-        Tick::One(sample) => publish(sample),
-        Tick::Burst(samples) => samples.into_iter().for_each(publish),
-        Tick::Over => {}
-    }
+    SENSOR.tick().into_iter().flatten().for_each(publish);
 }
 
 #[unsafe(no_mangle)]
