@@ -1,5 +1,8 @@
 #!/usr/bin/env bash
 # Every Rust file stands as `cargo fmt` writes it.
 . "$(dirname "$0")/common"
-next='run `cargo fmt --all` and commit what it changed'
+next='run the failing command without --check and commit what it changed'
 step cargo fmt --all --check
+for package in firmware wasm; do
+    step cargo fmt --manifest-path "tests/$package/Cargo.toml" --check
+done

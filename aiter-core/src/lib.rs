@@ -19,6 +19,7 @@
 //! | to | take |
 //! |---|---|
 //! | **push** items in from anywhere, and read them as a stream | [`push_aiter`], [`push_aiter_with`] |
+//! | the same without an allocator: from interrupts, through a `static` | [`fixed::PushList`] |
 //! | **fork**: let several readers see each item | [`aiter_forker`] for any stream, [`aiter_forker_with`] a [`bound`] on how far they run apart; [`PushAiter::fork`], [`Pusher::subscribe`] |
 //! | let several tasks **share** a stream, each item going to one of them | [`sharable_aiter`] |
 //! | **gate** a stream: let through as many items as there are permits | [`gated_aiter`] |
@@ -46,9 +47,11 @@
 //! | feature | what it adds |
 //! |---|---|
 //! | `std` (default) | what the adapter crates are built on: panics carried from task to task; and a push list may look again before it sleeps |
+//! | `alloc` (with `std`) | everything but [`fixed`] |
 //! | `portable-atomic` | atomics and `Arc` of that crate, for targets without compare-and-swap (Cortex-M0, RISC-V without A) |
 //!
-//! Without default features the crate needs `core` and `alloc`, that is a global allocator. With `portable-atomic` the final
+//! Without `std` the crate needs `core` and `alloc`, that is a global allocator; without `alloc` it needs `core` alone, and is
+//! [`fixed`] alone. With `portable-atomic` the final
 //! binary has to say how to do without compare-and-swap: it depends on `portable-atomic` itself, with the feature `critical-section` and
 //! an implementation of that, or is built with `--cfg portable_atomic_unsafe_assume_single_core`. This crate chooses neither.
 //!
@@ -66,67 +69,100 @@
     clippy::std_instead_of_core
 )]
 
+#[cfg(any(feature = "alloc", test))]
 extern crate alloc;
 
+#[cfg(feature = "alloc")]
 mod active;
 #[cfg(feature = "std")]
 #[doc(hidden)]
 pub mod adapter;
+#[cfg(feature = "alloc")]
 mod azip;
+#[cfg(feature = "alloc")]
 mod demand;
 #[cfg(all(doc, not(doctest)))]
 pub mod design;
+#[cfg(feature = "alloc")]
 mod driver;
+#[cfg(feature = "alloc")]
 mod ext;
+pub mod fixed;
+#[cfg(feature = "alloc")]
 mod flatten_aiter;
+#[cfg(feature = "alloc")]
 mod fork;
+#[cfg(feature = "alloc")]
 mod fuse;
+#[cfg(feature = "alloc")]
 mod gate;
+#[cfg(feature = "alloc")]
 mod iter_to_aiter;
+#[cfg(feature = "alloc")]
 mod join;
+#[cfg(feature = "alloc")]
 mod join_keyed;
+#[cfg(feature = "alloc")]
 mod list;
+#[cfg(feature = "alloc")]
 mod map_aiter;
+#[cfg(feature = "alloc")]
 mod map_async;
+#[cfg(feature = "alloc")]
 mod map_filter_aiter;
+#[cfg(feature = "alloc")]
 mod map_workers;
+#[cfg(feature = "alloc")]
 mod map_workers_ordered;
+#[cfg(feature = "alloc")]
 mod members;
 #[cfg(all(test, aiter_loom))]
 mod modelling;
+#[cfg(feature = "alloc")]
 mod preload;
+#[cfg(feature = "alloc")]
 mod pump;
+#[cfg(feature = "alloc")]
 mod push;
+#[cfg(feature = "alloc")]
 mod set;
+#[cfg(feature = "alloc")]
 mod share;
+mod statistics;
+#[cfg(feature = "alloc")]
 mod stoppable_aiter;
 mod sync;
 #[cfg(all(test, not(aiter_loom)))]
 mod testing;
+mod try_next_error;
 mod wake;
+#[cfg(feature = "alloc")]
 mod workers;
 
-pub use active::active;
-pub use azip::{Azip, ZipStreams, azip};
-pub use demand::Watermarks;
-pub use driver::Driver;
-pub use ext::AiterExt;
-pub use flatten_aiter::{FlattenAiter, flatten_aiter};
-pub use fork::{Fork, aiter_forker, aiter_forker_with, bound};
-pub use gate::{Gate, Gated, gated_aiter};
-pub use iter_to_aiter::{IterToAiter, iter_to_aiter};
-pub use join::{JoinAiters, join_aiters};
-pub use join_keyed::{JoinAitersKeyed, join_aiters_keyed};
-pub use list::Statistics;
-pub use map_aiter::{MapAiter, map_aiter};
-pub use map_async::{MapAsync, map_async};
-pub use map_filter_aiter::{MapFilterAiter, map_filter_aiter};
-pub use map_workers::{MapWorkers, map_workers};
-pub use map_workers_ordered::{MapWorkersOrdered, map_workers_ordered};
-pub use preload::{Preloaded, preload, preload_with};
-pub use pump::pump;
-pub use push::{
-    AvailableIter, PushAiter, Pusher, Stopped, TryNextError, push_aiter, push_aiter_with,
+pub use statistics::Statistics;
+pub use try_next_error::TryNextError;
+
+#[cfg(feature = "alloc")]
+pub use crate::{
+    active::active,
+    azip::{Azip, ZipStreams, azip},
+    demand::Watermarks,
+    driver::Driver,
+    ext::AiterExt,
+    flatten_aiter::{FlattenAiter, flatten_aiter},
+    fork::{Fork, aiter_forker, aiter_forker_with, bound},
+    gate::{Gate, Gated, gated_aiter},
+    iter_to_aiter::{IterToAiter, iter_to_aiter},
+    join::{JoinAiters, join_aiters},
+    join_keyed::{JoinAitersKeyed, join_aiters_keyed},
+    map_aiter::{MapAiter, map_aiter},
+    map_async::{MapAsync, map_async},
+    map_filter_aiter::{MapFilterAiter, map_filter_aiter},
+    map_workers::{MapWorkers, map_workers},
+    map_workers_ordered::{MapWorkersOrdered, map_workers_ordered},
+    preload::{Preloaded, preload, preload_with},
+    pump::pump,
+    push::{AvailableIter, PushAiter, Pusher, Stopped, push_aiter, push_aiter_with},
+    share::{Sharable, sharable_aiter},
+    stoppable_aiter::{Stoppable, Stopper, stoppable_aiter},
 };
-pub use share::{Sharable, sharable_aiter};
-pub use stoppable_aiter::{Stoppable, Stopper, stoppable_aiter};

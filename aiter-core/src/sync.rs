@@ -3,6 +3,7 @@
 
 #[cfg(all(not(aiter_loom), not(feature = "portable-atomic")))]
 mod imp {
+    #[cfg(feature = "alloc")]
     pub(crate) use alloc::sync::Arc;
     pub(crate) use core::sync::atomic::{AtomicPtr, AtomicUsize, fence};
 }
@@ -10,6 +11,7 @@ mod imp {
 #[cfg(all(not(aiter_loom), feature = "portable-atomic"))]
 mod imp {
     pub(crate) use portable_atomic::{AtomicPtr, AtomicUsize, fence};
+    #[cfg(feature = "alloc")]
     pub(crate) use portable_atomic_util::Arc;
 }
 
@@ -48,10 +50,33 @@ mod cell {
     }
 }
 
+/// A constructor that is `const`, but for the models: loom has to count what it makes.
+macro_rules! const_new {
+    ($(#[$attr:meta])* $vis:vis fn new() -> Self $body:block) => {
+        #[cfg(not(aiter_loom))]
+        $(#[$attr])* $vis const fn new() -> Self $body
+        #[cfg(aiter_loom)]
+        $(#[$attr])* $vis fn new() -> Self $body
+    };
+}
+
+/// An array of what such a constructor makes.
+macro_rules! array_of {
+    ($new:expr; $len:expr) => {{
+        #[cfg(not(aiter_loom))]
+        let array = [const { $new }; $len];
+        #[cfg(aiter_loom)]
+        let array = core::array::from_fn(|_| $new);
+        array
+    }};
+}
+
 /// Tells loom when memory that is freed by hand is used, and when it is given back: it reports a use that does not happen
 /// before. Outside models it is nothing.
+#[cfg(feature = "alloc")]
 pub(crate) struct Lifetime(#[cfg(aiter_loom)] UnsafeCell<()>);
 
+#[cfg(feature = "alloc")]
 impl Lifetime {
     pub(crate) fn new() -> Self {
         Self(
@@ -77,3 +102,4 @@ impl Lifetime {
 pub(crate) use cell::UnsafeCell;
 pub(crate) use core::sync::atomic::Ordering;
 pub(crate) use imp::*;
+pub(crate) use {array_of, const_new};

@@ -41,7 +41,8 @@ mod room;
 mod window;
 
 use crate::{
-    list::{Statistics, list},
+    Statistics,
+    list::list,
     wake::{baton::Guarded, waker_ref::waker_ref},
 };
 use bound::{Bound, Unbounded, Wait, Yields, unbounded, wait};

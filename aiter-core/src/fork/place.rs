@@ -7,7 +7,8 @@ use super::{
     window::WindowPlace,
 };
 use crate::{
-    list::{Look, Reader, Statistics},
+    Statistics,
+    list::{Look, Reader},
     sync::Arc,
     wake::baton::Baton,
 };

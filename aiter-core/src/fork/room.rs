@@ -13,7 +13,8 @@ use super::{
     pull::{Pulls, WOKEN},
 };
 use crate::{
-    list::{Reader, Statistics},
+    Statistics,
+    list::Reader,
     sync::{Arc, AtomicUsize, Ordering, fence},
     wake::baton::Baton,
 };

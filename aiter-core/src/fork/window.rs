@@ -26,7 +26,8 @@ use super::{
     place::{Found, Place, What},
 };
 use crate::{
-    list::{Look, Reader, Statistics},
+    Statistics,
+    list::{Look, Reader},
     sync::{Arc, AtomicUsize, Ordering},
     wake::{
         baton::{Baton, Held, NOTES, Settle},

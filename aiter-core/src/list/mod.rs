@@ -22,6 +22,7 @@ pub(crate) use reader::{Look, Reader};
 pub(crate) use writer::Writer;
 
 use crate::{
+    Statistics,
     demand::Demand,
     sync::{Arc, AtomicPtr, AtomicUsize, Ordering::*},
     wake::{alarm::Alarm, seats::Seats},
@@ -104,20 +105,6 @@ pub(crate) fn list_for<T>(driver: Option<Alarm<Demand>>) -> (Writer<T>, Reader<T
     });
     list.tail_block.store(list.root().as_ptr(), Relaxed);
     (Writer::new(list.clone()), Reader::first(list))
-}
-
-/// How a list stands, in items. Taken while others push and take, the figures may be a few items apart.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Statistics {
-    /// Items pushed since the list was made. It wraps with the list's positions: after `usize::MAX / 2` items.
-    pub pushed: usize,
-    /// Items taken by the consumer that is furthest ahead.
-    pub taken: usize,
-    /// Items that no consumer has taken yet.
-    pub waiting: usize,
-    /// Items that the slowest consumer has still to take.
-    pub lag: usize,
 }
 
 impl<T> List<T> {

@@ -2,12 +2,13 @@
 
 use super::Pusher;
 use crate::{
-    list::{Look, Peek, Reader, Statistics},
+    Statistics, TryNextError,
+    list::{Look, Peek, Reader},
     sync::Arc,
 };
 use alloc::boxed::Box;
 use core::{
-    error, fmt,
+    fmt,
     pin::Pin,
     task::{Context, Poll, ready},
 };
@@ -43,15 +44,6 @@ use futures_core::{FusedStream, Stream};
 pub struct PushAiter<T> {
     reader: Reader<T>,
     preflight: Option<Preflight<T>>,
-}
-
-/// Why [`PushAiter::try_next`] has no item.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum TryNextError {
-    /// Nothing is there now; more may come.
-    Empty,
-    /// Nothing will come any more.
-    Ended,
 }
 
 impl<T> PushAiter<T> {
@@ -236,17 +228,6 @@ impl<T> fmt::Debug for PushAiter<T> {
             .finish()
     }
 }
-
-impl fmt::Display for TryNextError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Empty => "no item is there now",
-            Self::Ended => "the aiter has ended",
-        })
-    }
-}
-
-impl error::Error for TryNextError {}
 
 /// Looks at the items that are there: see [`PushAiter::available_iter`].
 pub struct AvailableIter<'a, T> {

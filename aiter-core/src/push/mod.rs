@@ -3,7 +3,7 @@
 mod aiter;
 mod pusher;
 
-pub use aiter::{AvailableIter, PushAiter, TryNextError};
+pub use aiter::{AvailableIter, PushAiter};
 pub use pusher::{Pusher, Stopped};
 
 use crate::list;

@@ -1,7 +1,7 @@
 //! The end that appends.
 
 use super::PushAiter;
-use crate::list::{Statistics, Writer};
+use crate::{Statistics, list::Writer};
 use alloc::vec::Vec;
 use core::{error, fmt};
 

@@ -6,23 +6,27 @@
 //!
 //! | bit | set by | cleared by | while it is set |
 //! |---|---|---|---|
-//! | `ARMED[i]` | registrar | registrar, or a waker that turns it into `BUSY[i]` | slot `i` holds the waker to wake |
-//! | `BUSY[i]` | a waker | that waker | that waker reads slot `i`, nobody writes to it |
-//! | `AGAIN` | a waker that finds `ARMED` and `BUSY` | the busy waker, which then serves it; registrar | a wake is owed |
+//! | `ARMED[i]` | registrar | registrar, or a waker that turns it into busy | slot `i` holds the waker to wake |
+//! | `BUSY`, a count | wakers, one each | those wakers | so many wakers read slot `OTHER`, nobody writes to it |
+//! | `OTHER` | the first to be busy | | which of the slots that is |
+//! | `AGAIN` | a waker that finds the one slot armed and the other busy | the last busy waker, which then serves it; registrar | a wake is owed |
 //!
-//! At most one `ARMED`, at most one `BUSY`, and `AGAIN` only beside both. Only the registrar arms, so without `ARMED`
-//! nothing but the end of `BUSY` can happen, and every slot that is not busy is the registrar's.
+//! At most one `ARMED`, at most one slot busy, and `AGAIN` only beside both, and they differ. Only the registrar arms, so
+//! without `ARMED` nothing but the end of `BUSY` can happen, and every slot that is not busy is the registrar's.
 //!
 //! | call | state before | state after | and |
 //! |---|---|---|---|
 //! | register | `ARMED[i]` with the same waker | the same | whoever takes it wakes that waker: nothing to do |
-//! | | `ARMED[i]` with another one, or nothing | `BUSY` stays, `ARMED[j]` | `j` is not busy, or already holds this waker |
-//! | clear | any | `BUSY` stays | the wakers in slots that are not busy are dropped |
+//! | | `ARMED[i]` with another one, or nothing | busy stays, `ARMED[j]` | `j` is not busy, or already holds this waker |
+//! | clear | any | busy stays | the wakers in slots that are not busy are dropped |
 //! | wake | no `ARMED` | the same | a write all the same, for the registrar to synchronise with |
-//! | | `ARMED[i]` | `BUSY[i]` | wake slot `i`, then finish |
-//! | | `ARMED`, `BUSY` | `AGAIN` added | |
-//! | finish | `AGAIN`, `ARMED[i]` | `BUSY[i]` | wake slot `i`, then finish |
-//! | | otherwise | `BUSY` cleared | |
+//! | | `ARMED[i]`, `i` busy or none | `i` busy, one more | wake slot `i`, then finish |
+//! | | `ARMED[i]`, the other busy | `AGAIN` added | |
+//! | finish | the last one, `AGAIN`, `ARMED[i]` | `i` busy | wake slot `i`, then finish |
+//! | | otherwise | busy, one less | |
+//!
+//! So a wake leaves its work to another one only if the registrar has changed its waker while that one was under way: a waiter
+//! that keeps its waker is woken by whoever comes first, however many others were interrupted in the middle of a wake.
 //!
 //! **No wake is lost** if the waiter looks at its condition after `register`, and the waker changes it before `wake`:
 //! both write the one word. If the wake comes second it finds `ARMED`, or `ARMED` is what the registrar found and
@@ -30,12 +34,14 @@
 //! That also allows the registrar to forget an `AGAIN`.
 #![allow(unsafe_code)]
 
-use crate::sync::{AtomicUsize, Ordering, UnsafeCell};
+use crate::sync::{AtomicUsize, Ordering, UnsafeCell, const_new};
 use core::{fmt, mem, task::Waker};
 
 const ARMED: [usize; 2] = [1, 2];
-const BUSY: [usize; 2] = [4, 8];
-const AGAIN: usize = 16;
+const AGAIN: usize = 4;
+const OTHER: usize = 8;
+/// One waker that is busy: the count is all bits from here on.
+const BUSY: usize = 16;
 
 pub(crate) struct WakeCell {
     state: AtomicUsize,
@@ -47,17 +53,34 @@ unsafe impl Sync for WakeCell {}
 // SAFETY: as above; a cell that moves is not shared.
 unsafe impl Send for WakeCell {}
 
-/// The slot whose bit is set.
-fn slot_in(state: usize, bits: [usize; 2]) -> Option<usize> {
-    bits.iter().position(|bit| state & bit != 0)
+fn armed(state: usize) -> Option<usize> {
+    ARMED.iter().position(|bit| state & bit != 0)
+}
+
+fn busy(state: usize) -> Option<usize> {
+    (state >= BUSY).then_some(usize::from(state & OTHER != 0))
+}
+
+/// One waker is busy, with this slot.
+fn busy_with(slot: usize) -> usize {
+    BUSY | if slot == 0 { 0 } else { OTHER }
 }
 
 impl WakeCell {
-    pub(crate) fn new() -> Self {
-        Self {
-            state: AtomicUsize::new(0),
-            slots: [UnsafeCell::new(None), UnsafeCell::new(None)],
+    const_new! {
+        pub(crate) fn new() -> Self {
+            Self {
+                state: AtomicUsize::new(0),
+                slots: [UnsafeCell::new(None), UnsafeCell::new(None)],
+            }
         }
+    }
+
+    /// Whether a wake would find somebody. Who asks before it wakes has to order that by itself: with a fence after the
+    /// change of the condition, and one between `register` and the look at it.
+    #[inline(always)]
+    pub(crate) fn is_armed(&self) -> bool {
+        self.state.load(Ordering::Relaxed) & (ARMED[0] | ARMED[1]) != 0
     }
 
     /// Sees to it that the next `wake` wakes `waker`, once. Wait-free; clones only a waker it does not hold yet.
@@ -69,7 +92,7 @@ impl WakeCell {
     pub(crate) unsafe fn register(&self, waker: &Waker) {
         // Ordering: Acquire pairs with the release in `finish`: a slot no longer busy is no longer read.
         let mut state = self.state.load(Ordering::Acquire);
-        if let Some(slot) = slot_in(state, ARMED) {
+        if let Some(slot) = armed(state) {
             if self.holds(slot, waker) {
                 return;
             }
@@ -78,7 +101,7 @@ impl WakeCell {
                 .state
                 .fetch_and(!(ARMED[0] | ARMED[1] | AGAIN), Ordering::Acquire);
         }
-        let busy = slot_in(state, BUSY);
+        let busy = busy(state);
         let (slot, _replaced) = match (0..2).find(|&slot| self.holds(slot, waker)) {
             Some(slot) => (slot, None),
             None => {
@@ -106,9 +129,9 @@ impl WakeCell {
         let state = self
             .state
             .fetch_and(!(ARMED[0] | ARMED[1] | AGAIN), Ordering::Acquire);
-        let _wakers = [0, 1].map(|slot| match state & BUSY[slot] {
-            0 => self.put(slot, None),
-            _ => None,
+        let _wakers = [0, 1].map(|slot| match busy(state) {
+            Some(busy) if busy == slot => None,
+            _ => self.put(slot, None),
         });
     }
 
@@ -126,20 +149,22 @@ impl WakeCell {
             };
             busy.wake();
             mem::forget(busy);
-            slot = self.finish(taken);
+            slot = self.finish();
         }
     }
 
-    /// From `ARMED` to `BUSY`, if nobody else is.
+    /// From `ARMED` to busy, if no other slot is.
     fn take(&self) -> Option<usize> {
         // Ordering: Relaxed, the exchange below validates it.
         let mut state = self.state.load(Ordering::Relaxed);
         loop {
-            let armed = slot_in(state, ARMED);
-            let (next, taken) = match (armed, slot_in(state, BUSY)) {
+            let (next, taken) = match (armed(state), busy(state)) {
                 (None, _) => (state, None),
+                (Some(slot), None) => (busy_with(slot), Some(slot)),
+                (Some(slot), Some(same)) if slot == same => {
+                    ((state & !ARMED[slot]) + BUSY, Some(slot))
+                }
                 (Some(_), Some(_)) => (state | AGAIN, None),
-                (Some(slot), None) => (BUSY[slot], armed),
             };
             // Ordering: Acquire pairs with the release in `register` that filled the slot; Release publishes the
             // caller's condition to the next `register`, or to the busy waker and whom it wakes.
@@ -153,19 +178,17 @@ impl WakeCell {
         }
     }
 
-    /// Ends `BUSY`, or moves it to the slot of a wake that is owed.
-    fn finish(&self, slot: usize) -> Option<usize> {
+    /// Ends being busy, or goes on with the slot of a wake that is owed.
+    fn finish(&self) -> Option<usize> {
         // Ordering: Relaxed, the exchange below validates it.
         let mut state = self.state.load(Ordering::Relaxed);
         loop {
-            let owed = match state & AGAIN {
-                0 => None,
-                _ => slot_in(state, ARMED),
+            let left = state - BUSY;
+            let owed = match busy(left) {
+                None if state & AGAIN != 0 => armed(state),
+                _ => None,
             };
-            let next = match owed {
-                Some(owed) => BUSY[owed],
-                None => state & !BUSY[slot],
-            };
+            let next = owed.map_or(left, busy_with);
             // Ordering: Release pairs with the acquires in `register` and `clear`, which write to the slot next;
             // Acquire pairs with the `register` that filled the slot now taken and with the wake that asked for it.
             match self
@@ -216,7 +239,7 @@ impl Busy<'_> {
 
 impl Drop for Busy<'_> {
     fn drop(&mut self) {
-        if let Some(slot) = self.cell.finish(self.slot) {
+        if let Some(slot) = self.cell.finish() {
             let owed = Busy {
                 cell: self.cell,
                 slot,

@@ -1,10 +1,17 @@
 //! Waiting and waking: the lowest layer but for `sync`. Unsafe code is at home here, behind safe interfaces.
 
+#[cfg(feature = "alloc")]
 pub(crate) mod alarm;
+#[cfg(feature = "alloc")]
 pub(crate) mod batch;
+#[cfg(feature = "alloc")]
 pub(crate) mod baton;
 pub(crate) mod cell;
+#[cfg(feature = "alloc")]
 pub(crate) mod crowd;
+#[cfg(feature = "alloc")]
 pub(crate) mod inbox;
+#[cfg(feature = "alloc")]
 pub(crate) mod seats;
+#[cfg(feature = "alloc")]
 pub(crate) mod waker_ref;

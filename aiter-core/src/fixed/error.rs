@@ -1,0 +1,42 @@
+//! What is said of an item that was not pushed.
+
+use core::{error, fmt};
+
+/// The list did not take the item; here it is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PushError<T> {
+    /// No slot is free: the slowest reader has as many items to read as there are slots.
+    Full(T),
+    /// The list was [stopped](super::PushList::stop).
+    Stopped(T),
+}
+
+impl<T> PushError<T> {
+    /// The item.
+    pub fn into_inner(self) -> T {
+        match self {
+            Self::Full(item) | Self::Stopped(item) => item,
+        }
+    }
+}
+
+impl<T> fmt::Debug for PushError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = match self {
+            Self::Full(_) => "Full",
+            Self::Stopped(_) => "Stopped",
+        };
+        f.debug_tuple(name).finish_non_exhaustive()
+    }
+}
+
+impl<T> fmt::Display for PushError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full(_) => "the list is full",
+            Self::Stopped(_) => "the list is stopped",
+        })
+    }
+}
+
+impl<T> error::Error for PushError<T> {}

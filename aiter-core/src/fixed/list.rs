@@ -1,0 +1,378 @@
+//! The list, which is also the end that appends.
+
+use super::{
+    PushAiter, PushError,
+    position::{CLOSED, Laps, Position},
+    seats::{NOBODY, Seats},
+    slot::Slot,
+};
+use crate::{
+    Statistics,
+    sync::{AtomicPtr, AtomicUsize, Ordering::*, array_of, const_new, fence},
+};
+use core::{fmt, ptr};
+
+/// A list of at most `N` items for at most `R` readers, without an allocator: see the [module](super).
+///
+/// A reference to it is the end that items are pushed into.
+pub struct PushList<T, const N: usize, const R: usize = 1> {
+    /// The next position to be given out, and [`CLOSED`].
+    tail: AtomicUsize,
+    /// `T::clone`, once there may be two readers.
+    clone: AtomicPtr<()>,
+    pub(super) seats: Seats<R>,
+    slots: [Slot<T>; N],
+}
+
+// SAFETY: items move from who pushes to who takes them (`T: Send`). They are read by several threads at once only when there
+// are several readers, or a reader is shared; both ask for `T: Sync` themselves.
+unsafe impl<T: Send, const N: usize, const R: usize> Sync for PushList<T, N, R> {}
+// SAFETY: as above.
+unsafe impl<T: Send, const N: usize, const R: usize> Send for PushList<T, N, R> {}
+
+/// Why no position was given out.
+pub(super) enum Refused {
+    Full,
+    Stopped,
+}
+
+impl<T, const N: usize, const R: usize> PushList<T, N, R> {
+    const_new! {
+        /// An empty list. Use it in a `static`, or wherever it outlives its readers.
+        ///
+        /// # Panics
+        /// At compile time, if `N` or `R` is 0, or `R` is more than the bits of a word.
+        ///
+        /// # Example
+        /// ```
+        /// use aiter_core::fixed::PushList;
+        ///
+        /// static BYTES: PushList<u8, 64> = PushList::new();
+        /// BYTES.push(1).unwrap();
+        /// ```
+        pub fn new() -> Self {
+            const { assert!(Laps::<N>::LAP > 0) };
+            Self {
+                tail: AtomicUsize::new(0),
+                clone: AtomicPtr::new(ptr::null_mut()),
+                seats: Seats::new(),
+                slots: array_of!(Slot::new(); N),
+            }
+        }
+    }
+
+    /// Appends an item, and wakes the readers that wait for it.
+    ///
+    /// While there is no reader, items are kept for the next one.
+    ///
+    /// # Errors
+    /// Gives the item back if the list is full, or [stopped](Self::stop). An item that was accepted is delivered to each
+    /// reader that stays. The list is full if `N` items wait for the slowest reader; a slot counts as taken until its reader
+    /// has returned from taking the item.
+    ///
+    /// # Progress
+    /// Lock-free. It never waits for anybody: it looks again only if another push came between its two looks at the tail, and
+    /// took the slot. On one core that is at most once for each push that interrupted this one there; a push that nobody
+    /// interrupts, as that of the highest priority, runs straight through. One read-modify-write, two more for each reader that
+    /// it wakes. A push that is interrupted half-way holds back the items behind its own, and nothing else: others
+    /// push and read meanwhile, and readers that come to the gap sleep until it goes on. Wakers run in here.
+    ///
+    /// # Example
+    /// ```
+    /// use aiter_core::fixed::{PushError, PushList};
+    ///
+    /// let list = PushList::<_, 2>::new();
+    /// list.push('a').unwrap();
+    /// list.push('b').unwrap();
+    /// assert_eq!(list.push('c'), Err(PushError::Full('c')));
+    /// ```
+    #[inline]
+    pub fn push(&self, item: T) -> Result<(), PushError<T>> {
+        match self.reserve() {
+            Ok(at) => {
+                // SAFETY: just reserved.
+                unsafe { self.publish(at, item) };
+                Ok(())
+            }
+            Err(Refused::Full) => Err(PushError::Full(item)),
+            Err(Refused::Stopped) => Err(PushError::Stopped(item)),
+        }
+    }
+
+    /// Gets a position, which is then to be published: until that no reader passes it.
+    #[inline(always)]
+    pub(super) fn reserve(&self) -> Result<Position, Refused> {
+        let mut tail = self.tail.load(Relaxed);
+        loop {
+            if tail & CLOSED != 0 {
+                return Err(Refused::Stopped);
+            }
+            if !self.slot(tail).is_free(Laps::<N>::lap(tail)) {
+                // Either that is so because the tail has moved on; or all slots were in use at the look at this one,
+                // which was its turn before and after.
+                match self.tail.load(Relaxed) {
+                    now if now == tail => return Err(Refused::Full),
+                    now => tail = now,
+                }
+                continue;
+            }
+            // Ordering: AcqRel pairs with the read-modify-write in `subscribe`. If that comes first, whoever reads this
+            // slot sees the subscriber; if it comes second, the subscriber sees the slot as it is now, or later.
+            let order = if R == 1 { Relaxed } else { AcqRel };
+            match self
+                .tail
+                .compare_exchange_weak(tail, Laps::<N>::next(tail), order, Relaxed)
+            {
+                Ok(_) => return Ok(tail),
+                Err(now) => tail = now,
+            }
+        }
+    }
+
+    /// # Safety
+    /// The caller has reserved the position, and publishes it once.
+    #[inline(always)]
+    pub(super) unsafe fn publish(&self, at: Position, item: T) {
+        // SAFETY: passed on to the caller.
+        unsafe { self.slot(at).publish(Laps::<N>::lap(at), item) };
+        self.seats.wake(at);
+    }
+
+    /// Ends the list for good: what was pushed is still delivered, then the end. Waiting readers wake at once.
+    ///
+    /// Linearizable against pushes: each push is either accepted, before the stop, or gives its item back. Stopping again
+    /// does nothing.
+    ///
+    /// # Progress
+    /// Wait-free, as far as the target's read-modify-writes are.
+    ///
+    /// # Example
+    /// ```
+    /// use aiter_core::{TryNextError, fixed::PushList};
+    ///
+    /// let list = PushList::<_, 4>::new();
+    /// let mut aiter = list.aiter().unwrap();
+    /// list.push(1).unwrap();
+    /// list.stop();
+    /// assert_eq!(aiter.try_next(), Ok(1));
+    /// assert_eq!(aiter.try_next(), Err(TryNextError::Ended));
+    /// ```
+    pub fn stop(&self) {
+        // Ordering: AcqRel as in `reserve`; Release pairs with the Acquire of who finds the list stopped.
+        let tail = self.tail.fetch_or(CLOSED, AcqRel);
+        if tail & CLOSED == 0 {
+            self.seats.wake(tail);
+        }
+    }
+
+    /// Whether pushes are refused for good.
+    ///
+    /// # Progress
+    /// Wait-free.
+    pub fn is_stopped(&self) -> bool {
+        self.tail().1
+    }
+
+    /// The reader of a list that has none: it takes up where the last one left, or at the very start.
+    ///
+    /// `None` while there is a reader; see [`subscribe`](Self::subscribe) and [`PushAiter::fork`] for another one. Items need
+    /// not be `Clone` here.
+    ///
+    /// # Progress
+    /// Lock-free: tries again only if another reader came or left meanwhile.
+    ///
+    /// # Example
+    /// ```
+    /// use aiter_core::fixed::PushList;
+    ///
+    /// let list = PushList::<_, 4>::new();
+    /// list.push(1).unwrap();
+    /// list.push(2).unwrap();
+    /// let mut aiter = list.aiter().unwrap();
+    /// assert!(list.aiter().is_none());
+    /// assert_eq!(aiter.try_next(), Ok(1));
+    /// drop(aiter);
+    /// assert_eq!(list.aiter().unwrap().try_next(), Ok(2));
+    /// ```
+    pub fn aiter(&self) -> Option<PushAiter<'_, T, N, R>> {
+        let (seat, at) = self.seats.take_over()?;
+        Some(PushAiter::new(self, seat, at, None))
+    }
+
+    /// Another reader, which sees what is pushed from here on; the first one, if there is none, sees what was
+    /// [kept](Self::aiter) too. `None` if there are `R` readers.
+    ///
+    /// Items are cloned for all readers but the last to read them, and several may clone one item at once: hence the bounds.
+    ///
+    /// # Progress
+    /// Lock-free: tries again only if another reader came or left meanwhile. The slots used at this moment stay in use until
+    /// this returns; where one of them is reserved and not published, until this reader was polled after its publication.
+    ///
+    /// # Example
+    /// ```
+    /// use aiter_core::fixed::PushList;
+    ///
+    /// let list = PushList::<_, 4, 2>::new();
+    /// let first = list.subscribe().unwrap();
+    /// list.push(1).unwrap();
+    /// let second = list.subscribe().unwrap();
+    /// list.push(2).unwrap();
+    /// assert!(first.available_iter().eq(&[1, 2]));
+    /// assert!(second.available_iter().eq(&[2]));
+    /// assert!(list.subscribe().is_none());
+    /// ```
+    pub fn subscribe(&self) -> Option<PushAiter<'_, T, N, R>>
+    where
+        T: Clone + Sync,
+    {
+        loop {
+            if let Some(aiter) = self.aiter() {
+                return Some(aiter);
+            }
+            let seat = self.seats.claim()?;
+            self.allow_clones();
+            if self.seats.join() {
+                return Some(self.subscribe_at(seat));
+            }
+            // The last reader has left just now: take over its seat.
+            self.seats.give_back(seat);
+        }
+    }
+
+    /// Items published behind the tail are nobody else's business if all readers leave: this one has to pass them. So it
+    /// stands a lap behind first, where every slot in use is before it, and walks up to the tail.
+    fn subscribe_at(&self, seat: usize) -> PushAiter<'_, T, N, R> {
+        let lap_before = |tail: usize| (tail & !CLOSED).wrapping_sub(Laps::<N>::LAP);
+        self.seats.stand(seat, lap_before(self.tail.load(Relaxed)));
+        // Ordering: AcqRel pairs with that in `reserve`: who reserves after this, and whoever reads that slot, sees this
+        // reader stand; who has reserved before has seen the slot free, as this reader does.
+        let tail = self.tail.fetch_or(0, AcqRel);
+        let at = lap_before(tail);
+        self.seats.stand(seat, at);
+        let mut aiter = PushAiter::new(self, seat, at, Some(tail & !CLOSED));
+        aiter.walk_up();
+        aiter
+    }
+
+    /// How the list stands. Looks at one word for each reader.
+    ///
+    /// # Progress
+    /// Wait-free.
+    ///
+    /// # Example
+    /// ```
+    /// use aiter_core::fixed::PushList;
+    ///
+    /// let list = PushList::<_, 4, 2>::new();
+    /// let mut aiter = list.aiter().unwrap();
+    /// let _slow = aiter.fork().unwrap();
+    /// list.push('a').unwrap();
+    /// list.push('b').unwrap();
+    /// aiter.try_next().unwrap();
+    /// let now = list.statistics();
+    /// assert_eq!((now.pushed, now.taken, now.waiting, now.lag), (2, 1, 1, 2));
+    /// ```
+    pub fn statistics(&self) -> Statistics {
+        let (tail, _) = self.tail();
+        let behind = |at| Laps::<N>::between(at, tail);
+        let lags = || self.seats.places().map(behind).filter(|lag| *lag <= N);
+        let waiting = lags().min().unwrap_or(0);
+        let pushed = Laps::<N>::count(tail);
+        Statistics {
+            pushed,
+            taken: pushed.wrapping_sub(waiting),
+            waiting,
+            lag: lags().max().unwrap_or(0),
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn slot(&self, at: Position) -> &Slot<T> {
+        &self.slots[Laps::<N>::index(at)]
+    }
+
+    /// The tail, and whether the list is stopped.
+    pub(super) fn tail(&self) -> (Position, bool) {
+        // Ordering: Acquire pairs with the Release in `stop`.
+        let tail = self.tail.load(Acquire);
+        (tail & !CLOSED, tail & CLOSED != 0)
+    }
+
+    /// Drops the item of a position if all readers have passed it, and nobody else does.
+    ///
+    /// A reader that passes does this after it has said so, and a fence. Of those who pass one item the last to fence sees all
+    /// others past it; so somebody drops it.
+    pub(super) fn drop_passed(&self, at: Position) {
+        if self.seats.is_passed(at, NOBODY) {
+            let lap = Laps::<N>::lap(at);
+            // SAFETY: all have passed, as seen by an Acquire of their Release, and nobody comes to it any more.
+            drop(unsafe {
+                self.slot(at)
+                    .try_take(lap, lap.wrapping_add(Laps::<N>::LAP))
+            });
+        }
+    }
+
+    /// Drops all items that nobody is to read any more, after a reader has left.
+    pub(super) fn sweep(&self) {
+        /// Goes on when the drop of an item panics.
+        struct Sweep<'a, T, const N: usize, const R: usize>(&'a PushList<T, N, R>, usize);
+        impl<T, const N: usize, const R: usize> Sweep<'_, T, N, R> {
+            fn run(&mut self) {
+                while let Some(slot) = self.0.slots.get(self.1) {
+                    let index = self.1;
+                    self.1 += 1;
+                    if let Some(lap) = slot.full_lap() {
+                        self.0.drop_passed(Laps::<N>::at(lap, index));
+                    }
+                }
+            }
+        }
+        impl<T, const N: usize, const R: usize> Drop for Sweep<'_, T, N, R> {
+            fn drop(&mut self) {
+                self.run();
+            }
+        }
+        // Ordering: pairs with the fence of a reader that passes: see `drop_passed`.
+        fence(SeqCst);
+        Sweep(self, 0).run();
+    }
+
+    /// From here on there may be several readers.
+    pub(super) fn allow_clones(&self)
+    where
+        T: Clone,
+    {
+        let clone: fn(&T) -> T = T::clone;
+        // Ordering: Release, so that who sees the new reader stand sees this.
+        self.clone.store(clone as *mut (), Release);
+    }
+
+    /// Clones an item for a reader that is not the last to read it.
+    pub(super) fn clone_item(&self, item: &T) -> T {
+        // Ordering: any, see `allow_clones`.
+        let clone = self.clone.load(Acquire);
+        debug_assert!(
+            !clone.is_null(),
+            "a second reader was made by `allow_clones`"
+        );
+        // SAFETY: there is another reader, so the pointer was stored, from a function of this type.
+        let clone = unsafe { core::mem::transmute::<*mut (), fn(&T) -> T>(clone) };
+        clone(item)
+    }
+}
+
+impl<T, const N: usize, const R: usize> Default for PushList<T, N, R> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T, const N: usize, const R: usize> fmt::Debug for PushList<T, N, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PushList")
+            .field("is_stopped", &self.is_stopped())
+            .field("statistics", &self.statistics())
+            .finish()
+    }
+}

@@ -1,0 +1,257 @@
+//! Who reads a list: a place and a waker for each of at most `R` readers.
+//!
+//! # Words
+//! | word | says | moved on by |
+//! |---|---|---|
+//! | `used`, a bit a seat | the seat is a reader's, also while that one comes or goes | who claims, who leaves: compare-exchange, xor |
+//! | `readers` | how many read; at zero, which seat is *kept* | who comes, who leaves: compare-exchange |
+//! | `claims` | how often a seat was taken at the place of another reader | a fork, before its parent moves on: `fetch_add` |
+//! | `place`, of a seat | where its reader stands, or that nobody does | its reader: store |
+//!
+//! The last reader that leaves lets its seat stand where it is, and the next one takes it over. So items that no reader
+//! has taken are kept, and there is never a published item without a seat that stands at it or before it. A new list has
+//! its first seat kept at position 0, and all words are zero then: `used` and `place` have the bit of that seat flipped.
+
+use super::position::{Position, is_after};
+use crate::{
+    sync::{AtomicUsize, Ordering::*, array_of, const_new, fence},
+    wake::cell::WakeCell,
+};
+use core::slice;
+
+/// Flag of a place: a reader stands there.
+const STANDS: usize = 1;
+/// A seat that is kept, in `readers`: its index times this. Below is the count.
+const KEPT: usize = 1 << 8;
+
+/// No seat.
+pub(super) const NOBODY: usize = usize::MAX;
+
+struct Seat {
+    place: AtomicUsize,
+    waker: WakeCell,
+}
+
+impl Seat {
+    const_new! {
+        fn new() -> Self {
+            Self {
+                place: AtomicUsize::new(0),
+                waker: WakeCell::new(),
+            }
+        }
+    }
+}
+
+pub(super) struct Seats<const R: usize> {
+    used: AtomicUsize,
+    readers: AtomicUsize,
+    claims: AtomicUsize,
+    seats: [Seat; R],
+}
+
+/// What the words of a seat are flipped by.
+#[inline(always)]
+fn flip(seat: usize) -> usize {
+    usize::from(seat == 0)
+}
+
+impl<const R: usize> Seats<R> {
+    const_new! {
+        pub(super) fn new() -> Self {
+            const {
+                assert!(R > 0, "a push list needs a reader");
+                assert!(R <= usize::BITS as usize, "there is a bit of a word for each reader");
+            }
+            Self {
+                used: AtomicUsize::new(0),
+                readers: AtomicUsize::new(0),
+                claims: AtomicUsize::new(0),
+                seats: array_of!(Seat::new(); R),
+            }
+        }
+    }
+
+    /// Takes over the seat that the last reader left, if there is no reader now. Says where it stands.
+    pub(super) fn take_over(&self) -> Option<(usize, Position)> {
+        let mut readers = self.readers.load(Relaxed);
+        while readers % KEPT == 0 {
+            // Ordering: Acquire pairs with the Release in `leave`: the seat is seen as it was left.
+            match self
+                .readers
+                .compare_exchange_weak(readers, 1, Acquire, Relaxed)
+            {
+                Ok(_) => {
+                    let seat = readers / KEPT;
+                    return Some((seat, self.place(seat)));
+                }
+                Err(now) => readers = now,
+            }
+        }
+        None
+    }
+
+    /// Takes a seat where nobody stands, if there is one.
+    pub(super) fn claim(&self) -> Option<usize> {
+        let mut used = self.used.load(Relaxed);
+        loop {
+            let seat = (used ^ flip(0)).trailing_ones() as usize;
+            if seat >= R {
+                return None;
+            }
+            // Ordering: Acquire pairs with the Release in `give_back`: who had the seat before is done with it.
+            match self
+                .used
+                .compare_exchange_weak(used, used ^ 1 << seat, Acquire, Relaxed)
+            {
+                Ok(_) => return Some(seat),
+                Err(now) => used = now,
+            }
+        }
+    }
+
+    /// Gives a claimed seat back in which nobody stands.
+    pub(super) fn give_back(&self, seat: usize) {
+        // Ordering: Release pairs with the Acquire in `claim`.
+        self.used.fetch_xor(1 << seat, Release);
+    }
+
+    /// Counts another reader, if there is one.
+    pub(super) fn join(&self) -> bool {
+        let mut readers = self.readers.load(Relaxed);
+        while readers % KEPT != 0 {
+            match self
+                .readers
+                .compare_exchange_weak(readers, readers + 1, Relaxed, Relaxed)
+            {
+                Ok(_) => return true,
+                Err(now) => readers = now,
+            }
+        }
+        false
+    }
+
+    /// The reader of a seat says where it stands: everything before was read.
+    #[inline(always)]
+    pub(super) fn stand(&self, seat: usize, at: Position) {
+        // Ordering: Release pairs with the Acquire in `is_passed`: what it read before, it has read; and whom it forked, it
+        // has forked.
+        self.seats[seat]
+            .place
+            .store((at | STANDS) ^ flip(seat), Release);
+    }
+
+    /// A seat was taken where another reader stands, which has not moved on yet.
+    pub(super) fn forked(&self) {
+        // Ordering: Release pairs with the Acquire of the place in `is_passed`: who sees the other reader further on sees
+        // this count.
+        self.claims.fetch_add(1, Release);
+    }
+
+    /// The reader leaves. False if it was the last: then the seat is kept as it stands; else nobody stands there now.
+    pub(super) fn leave(&self, seat: usize) -> bool {
+        let mut readers = self.readers.load(Relaxed);
+        loop {
+            let last = readers == 1;
+            let left = if last { seat * KEPT } else { readers - 1 };
+            // Ordering: Release pairs with the Acquire in `take_over`.
+            match self
+                .readers
+                .compare_exchange_weak(readers, left, Release, Relaxed)
+            {
+                Ok(_) if last => return false,
+                Ok(_) => break,
+                Err(now) => readers = now,
+            }
+        }
+        // Ordering: as in `stand`.
+        self.seats[seat].place.store(flip(seat), Release);
+        self.give_back(seat);
+        true
+    }
+
+    #[inline(always)]
+    fn standing(place: usize, seat: usize) -> Option<Position> {
+        let place = place ^ flip(seat);
+        (place & STANDS != 0).then_some(place & !STANDS)
+    }
+
+    /// The place of a seat in which a reader is known to stand.
+    fn place(&self, seat: usize) -> Position {
+        (self.seats[seat].place.load(Relaxed) ^ flip(seat)) & !STANDS
+    }
+
+    /// The places where readers stand.
+    pub(super) fn places(&self) -> impl Iterator<Item = Position> {
+        let places = self.seats.iter().enumerate();
+        // Ordering: Acquire pairs with the Release in `stand` and `leave`.
+        places.filter_map(|(seat, it)| Self::standing(it.place.load(Acquire), seat))
+    }
+
+    /// Whether every reader `but` that of one seat has passed a position. That is settled then: no other comes to it.
+    ///
+    /// The look at the seats is not one instant. A fork that is made meanwhile stands where its parent stood: either it, or the
+    /// parent at its old place, or a higher count is seen, and then all are looked at again.
+    pub(super) fn is_passed(&self, at: Position, but: usize) -> bool {
+        // Ordering: this Acquire and those of the places keep the second look at the count last.
+        let mut claims = self.claims.load(Acquire);
+        loop {
+            for (seat, it) in self.seats.iter().enumerate() {
+                // Ordering: as in `places`.
+                let place = Self::standing(it.place.load(Acquire), seat);
+                if seat != but && place.is_some_and(|place| !is_after(place, at)) {
+                    return false;
+                }
+            }
+            match self.claims.load(Acquire) {
+                now if now == claims => return true,
+                now => claims = now,
+            }
+        }
+    }
+
+    /// The waker of the reader of a seat.
+    pub(super) fn waker(&self, seat: usize) -> &WakeCell {
+        &self.seats[seat].waker
+    }
+
+    /// Wakes the readers that sleep at a position, which the caller has just filled, or ended.
+    #[inline(always)]
+    pub(super) fn wake(&self, at: Position) {
+        // Ordering: pairs with the fence in `PushAiter::wait`. Of the two that look at what the other has written before
+        // its fence, at least one sees it: the reader the slot, or this one the reader asleep, at its place.
+        fence(SeqCst);
+        let mut sleepers = Sleepers {
+            seats: self.seats.iter(),
+            first: flip(0),
+            at: at | STANDS,
+        };
+        sleepers.wake();
+        core::mem::forget(sleepers);
+    }
+}
+
+/// Those who have yet to be woken. Goes on with the others if a waker panics.
+struct Sleepers<'a> {
+    seats: slice::Iter<'a, Seat>,
+    first: usize,
+    at: Position,
+}
+
+impl Sleepers<'_> {
+    #[inline(always)]
+    fn wake(&mut self) {
+        for seat in &mut self.seats {
+            let flip = core::mem::take(&mut self.first);
+            if seat.waker.is_armed() && seat.place.load(Relaxed) ^ flip == self.at {
+                seat.waker.wake();
+            }
+        }
+    }
+}
+
+impl Drop for Sleepers<'_> {
+    fn drop(&mut self) {
+        self.wake();
+    }
+}

@@ -1,0 +1,133 @@
+//! One slot: an item, and a word that says whose it is.
+//!
+//! | word, less its lap | the slot is | moved on by |
+//! |---|---|---|
+//! | 0 | free for the writer that gets its position, or being written | that writer → `FULL` |
+//! | `FULL` | published: readers that stand at or before it may look at the item | the last reader → 0, a lap on; who finds that all have passed → `FULL`, `TAKEN` |
+//! | `FULL`, `TAKEN` | being emptied | the one that took it → 0, a lap on |
+//!
+//! A word of zeros is free for the first lap, so a new list is all zeros.
+
+use super::position::{FULL, TAKEN};
+use crate::sync::{AtomicUsize, Ordering::*, UnsafeCell, const_new};
+use core::mem::MaybeUninit;
+
+pub(super) struct Slot<T> {
+    word: AtomicUsize,
+    item: UnsafeCell<MaybeUninit<T>>,
+}
+
+/// What a reader finds in the slot of a position.
+pub(super) enum Found {
+    /// Nothing is published there.
+    Nothing,
+    Item,
+    /// Every reader has passed it.
+    Passed,
+}
+
+impl<T> Slot<T> {
+    const_new! {
+        pub(super) fn new() -> Self {
+            Self {
+                word: AtomicUsize::new(0),
+                item: UnsafeCell::new(MaybeUninit::uninit()),
+            }
+        }
+    }
+
+    /// Whether the slot is free for a position in this lap.
+    #[inline(always)]
+    pub(super) fn is_free(&self, lap: usize) -> bool {
+        // Ordering: Acquire pairs with the Release in `free`: who had the slot before is done with it.
+        self.word.load(Acquire) == lap
+    }
+
+    /// Whether the item of this lap is published, and nobody is emptying the slot.
+    #[inline(always)]
+    pub(super) fn is_full(&self, lap: usize) -> bool {
+        // Ordering: Acquire pairs with the Release in `publish`: the item is seen whole.
+        self.word.load(Acquire) == lap | FULL
+    }
+
+    pub(super) fn find(&self, lap: usize) -> Found {
+        const ITEM: isize = FULL as isize;
+        // Ordering: as in `is_full`.
+        match self.word.load(Acquire).wrapping_sub(lap) as isize {
+            ITEM => Found::Item,
+            // Free, or the item of an earlier lap is still there.
+            ..=0 => Found::Nothing,
+            _ => Found::Passed,
+        }
+    }
+
+    /// The lap whose item is published here, if one is.
+    pub(super) fn full_lap(&self) -> Option<usize> {
+        // Ordering: as in `is_full`.
+        let word = self.word.load(Acquire);
+        (word & (FULL | TAKEN) == FULL).then_some(word & !FULL)
+    }
+
+    /// Writes the item and shows it to readers.
+    ///
+    /// # Safety
+    /// The caller has reserved the position in this lap, and publishes it once.
+    #[inline(always)]
+    pub(super) unsafe fn publish(&self, lap: usize, item: T) {
+        self.item.with_mut(|slot| {
+            // SAFETY: the slot was free, and is its writer's alone until it is published.
+            unsafe { slot.cast::<T>().write(item) };
+        });
+        // Ordering: Release pairs with the Acquire of readers.
+        self.word.store(lap | FULL, Release);
+    }
+
+    /// # Safety
+    /// The item is published, and stays for as long as the reference is used: a reader stands at or before it.
+    #[inline(always)]
+    pub(super) unsafe fn item<'a>(&self) -> &'a T {
+        self.item.with(|slot| {
+            // SAFETY: by the contract.
+            unsafe { &*slot.cast::<T>() }
+        })
+    }
+
+    /// Moves the item out, and gives the slot to the writer of the next lap.
+    ///
+    /// # Safety
+    /// The item is published, and the caller is the only one who comes to it.
+    #[inline(always)]
+    pub(super) unsafe fn take(&self, next_lap: usize) -> T {
+        let item = self.item.with(|slot| {
+            // SAFETY: by the contract; the word says from here on that it is gone.
+            unsafe { slot.cast::<T>().read() }
+        });
+        // Ordering: Release pairs with the Acquire in `is_free`, and with that of `try_take`.
+        self.word.store(next_lap, Release);
+        item
+    }
+
+    /// Moves out the item that all readers have passed, unless somebody else does.
+    ///
+    /// # Safety
+    /// No reader comes to the item of this lap any more, and what they did with it happens before.
+    pub(super) unsafe fn try_take(&self, lap: usize, next_lap: usize) -> Option<T> {
+        // Ordering: Acquire pairs with the Release in `publish`.
+        self.word
+            .compare_exchange(lap | FULL, lap | FULL | TAKEN, Acquire, Relaxed)
+            .ok()?;
+        // SAFETY: of those who may take it this one won.
+        Some(unsafe { self.take(next_lap) })
+    }
+}
+
+impl<T> Drop for Slot<T> {
+    fn drop(&mut self) {
+        if self.full_lap().is_some() {
+            self.item.with_mut(|slot| {
+                // SAFETY: it is published, nobody took it, and nobody else is left.
+                unsafe { slot.cast::<T>().drop_in_place() }
+            });
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! What is particular to the fixed list, on one thread, stepped by hand. What it has in common with the push list is tested on
+//! both by one suite, in the package `tests`.
+
+extern crate std;
+
+use super::{PushAiter, PushError, PushList};
+use crate::{TryNextError, testing::*};
+use alloc::{sync::Arc, task::Wake, vec::Vec};
+use core::task::Poll;
+use std::sync::Mutex;
+
+fn rest<T, const N: usize, const R: usize>(aiter: &mut PushAiter<'_, T, N, R>) -> Vec<T> {
+    core::iter::from_fn(|| aiter.try_next().ok()).collect()
+}
+
+impl<T, const N: usize, const R: usize> PushList<T, N, R> {
+    /// Fills the slot of a push that was interrupted.
+    fn fill(&self, at: usize, item: T) {
+        // SAFETY: each test reserves what it fills, once.
+        unsafe { self.publish(at, item) }
+    }
+}
+
+#[test]
+fn a_full_list_gives_items_back_at_every_slot() {
+    fn check<const N: usize>() {
+        let list = PushList::<_, N>::new();
+        let mut aiter = list.aiter().unwrap();
+        for lap in 0..5 {
+            (0..N).for_each(|n| list.push((lap, n)).unwrap());
+            assert_eq!(list.push((lap, N)), Err(PushError::Full((lap, N))));
+            assert_eq!(aiter.len(), N);
+            for n in 0..N {
+                assert_eq!(aiter.try_next(), Ok((lap, n)));
+                // As many as were taken, and no more.
+                list.push((lap, n)).unwrap();
+                list.push((lap, n)).unwrap_err();
+            }
+            assert!(rest(&mut aiter).into_iter().eq((0..N).map(|n| (lap, n))));
+            // Starts the next lap at another slot.
+            list.push((lap, 0)).unwrap();
+            assert_eq!(aiter.try_next(), Ok((lap, 0)));
+        }
+    }
+    check::<1>();
+    check::<2>();
+    check::<3>();
+    check::<8>();
+    check::<13>();
+}
+
+#[test]
+fn a_push_interrupted_half_way_holds_back_what_is_behind_it_and_nothing_else() {
+    let list = PushList::<_, 3, 2>::new();
+    let mut high = list.aiter().unwrap();
+    let mut low = high.fork().unwrap();
+    let (wakes, waker) = Wakes::new();
+    let Ok(at) = list.reserve() else { panic!() };
+    // The interrupt pushes, polls, sleeps on the gap, changes its mind, and finds the list full in the end.
+    list.push(2).unwrap();
+    assert!(poll(&mut high, &waker).is_pending());
+    assert!(poll(&mut low, &waker).is_pending());
+    assert_eq!((high.len(), low.len()), (0, 0));
+    list.push(3).unwrap();
+    assert_eq!(wakes.count(), 0, "items behind a gap wake nobody");
+    assert_eq!(list.push(4), Err(PushError::Full(4)));
+    assert_eq!(high.try_next(), Err(TryNextError::Empty));
+    list.fill(at, 1);
+    assert_eq!(wakes.count(), 2);
+    assert_eq!(rest(&mut high), [1, 2, 3]);
+    assert_eq!(rest(&mut low), [1, 2, 3]);
+}
+
+#[test]
+fn a_stop_beside_a_gap_ends_behind_it() {
+    let list = PushList::<_, 2>::new();
+    let mut aiter = list.aiter().unwrap();
+    let Ok(at) = list.reserve() else { panic!() };
+    list.stop();
+    let (wakes, waker) = Wakes::new();
+    assert!(poll(&mut aiter, &waker).is_pending());
+    list.fill(at, 1);
+    assert_eq!(wakes.count(), 1);
+    assert_eq!(rest(&mut aiter), [1]);
+    assert_eq!(poll(&mut aiter, &waker), Poll::Ready(None));
+}
+
+#[test]
+fn a_subscriber_passes_what_was_reserved_before_it() {
+    let list = PushList::<_, 4, 2>::new();
+    let first = list.aiter().unwrap();
+    list.push(0).unwrap();
+    let Ok(at) = list.reserve() else { panic!() };
+    list.push(2).unwrap();
+    let mut late = list.subscribe().unwrap();
+    drop(first);
+    list.push(3).unwrap();
+    let (wakes, waker) = Wakes::new();
+    assert!(poll(&mut late, &waker).is_pending());
+    assert_eq!(late.available_iter().next(), None);
+    list.fill(at, 1);
+    assert_eq!(wakes.count(), 1);
+    assert!(late.available_iter().eq(&[3]));
+    assert_eq!(poll(&mut late, &waker), Poll::Ready(Some(3)));
+    // Nothing keeps a slot: what was reserved before it came and published after the others had left is gone.
+    (0..4).for_each(|n| list.push(n).unwrap());
+    assert_eq!(rest(&mut late), [0, 1, 2, 3]);
+}
+
+#[test]
+fn readers_are_bounded_and_their_places_used_again() {
+    let list = PushList::<_, 4, 3>::new();
+    for _ in 0..5 {
+        let mut first = list.aiter().unwrap();
+        assert!(list.aiter().is_none());
+        let second = first.fork().unwrap();
+        let third = list.subscribe().unwrap();
+        assert!(first.fork().is_none());
+        assert!(list.subscribe().is_none());
+        drop(second);
+        drop(first);
+        assert!(list.aiter().is_none());
+        list.push(1).unwrap();
+        drop(third);
+        assert_eq!(rest(&mut list.aiter().unwrap()), [1]);
+    }
+}
+
+#[test]
+fn items_wait_for_the_next_reader_or_for_the_end_of_the_list() {
+    let item = Arc::new(());
+    let list = PushList::<_, 4, 2>::new();
+    (0..3).for_each(|_| list.push(item.clone()).unwrap());
+    let mut first = list.subscribe().unwrap();
+    let mut second = list.subscribe().unwrap();
+    assert!(second.try_next().is_err());
+    assert!(first.try_next().is_ok());
+    assert_eq!(Arc::strong_count(&item), 3);
+    // Only the first still was to read them.
+    drop(first);
+    assert_eq!(Arc::strong_count(&item), 1);
+    list.push(item.clone()).unwrap();
+    drop(second);
+    assert_eq!(Arc::strong_count(&item), 2);
+    drop(list);
+    assert_eq!(Arc::strong_count(&item), 1);
+}
+
+#[test]
+fn a_push_that_interrupts_a_wake_wakes_by_itself() {
+    static LIST: PushList<u8, 4> = PushList::new();
+    /// Runs its reader at once, as an executor of a higher priority does; then a push of a still higher one comes.
+    #[derive(Default)]
+    struct Nested {
+        reader: Mutex<Option<PushAiter<'static, u8, 4>>>,
+        taken: Mutex<Vec<u8>>,
+    }
+    impl Wake for Nested {
+        fn wake(self: Arc<Self>) {
+            let mut reader = self.reader.lock().unwrap().take().unwrap();
+            let waker = self.clone().into();
+            while let Poll::Ready(Some(item)) = poll(&mut reader, &waker) {
+                self.taken.lock().unwrap().push(item);
+            }
+            *self.reader.lock().unwrap() = Some(reader);
+            if self.taken.lock().unwrap().len() < 3 {
+                let before = self.taken.lock().unwrap().len();
+                LIST.push(9).unwrap();
+                let after = self.taken.lock().unwrap().len();
+                assert!(after > before, "left to the wake that it interrupted");
+            }
+        }
+    }
+    let nested = Arc::new(Nested::default());
+    let mut reader = LIST.aiter().unwrap();
+    assert!(poll(&mut reader, &nested.clone().into()).is_pending());
+    *nested.reader.lock().unwrap() = Some(reader);
+    LIST.push(1).unwrap();
+    assert_eq!(*nested.taken.lock().unwrap(), [1, 9, 9]);
+    nested.reader.lock().unwrap().take();
+}

@@ -1,0 +1,87 @@
+#!/usr/bin/env bash
+# Core as firmware: the programs in tests/firmware run in QEMU on four processors, each under a time limit. Prints what they
+# need and what a push in an interrupt costs, beside the same on embassy-sync. First it sees a lost sample fail.
+. "$(dirname "$0")/common"
+machines=(thumbv7m-none-eabi thumbv7em-none-eabihf thumbv6m-none-eabi riscv32imac-unknown-none-elf)
+bare_metal=("${machines[@]}")
+programs=(aiter embassy fixed pubsub interrupted cost)
+limit=60 # seconds for a run; each takes about one
+prefix=${EMBEDDED_PREFIX:-$HOME/.cache/aiter-toolchains}
+export PATH=$PATH:$prefix/bin CARGO_TARGET_DIR
+CARGO_TARGET_DIR=$(realpath -m "$target_dir/firmware")
+
+have_qemu() {
+    command -v qemu-system-arm >/dev/null && command -v qemu-system-riscv32 >/dev/null
+}
+
+# From the packages of Debian or Ubuntu. Where apt would have to remove others for them, the two programs alone are unpacked
+# to where the local toolchain is too.
+install_qemu() {
+    have_qemu && return
+    next='install qemu-system-arm and qemu-system-riscv32'
+    local apt=(apt-get -qq -o Dpkg::Use-Pty=0) install=(install -y --no-install-recommends --no-remove)
+    ((UID == 0)) || apt=(sudo "${apt[@]}")
+    step "${apt[@]}" update
+    local packages=(qemu-system-arm qemu-system-riscv) package libraries
+    [[ $(apt-cache policy "${packages[1]}") == *'Candidate: '[0-9]* ]] || packages[1]=qemu-system-misc
+    step "${apt[@]}" "${install[@]}" "${packages[@]}" >/dev/null && return
+    mkdir -p "$prefix/bin"
+    cd "$(mktemp -d)" || return
+    step apt-get -qq download "${packages[@]}"
+    for package in *.deb; do
+        libraries=$(dpkg-deb -f "$package" Depends | tr ',' '\n' | sed -E 's/^ *//; s/[ (].*//' | grep -v '^qemu-')
+        # shellcheck disable=SC2086
+        step "${apt[@]}" "${install[@]}" $libraries >/dev/null
+        dpkg-deb --fsys-tarfile "$package" |
+            tar -x -C "$prefix/bin" --strip-components=3 --wildcards './usr/bin/qemu-system-[ar]*'
+    done
+    rm -r "$PWD"
+    cd "$OLDPWD" || return
+    have_qemu
+}
+
+# Runs a program that was built, in QEMU: `run target program [option of cargo]...`. Cargo knows the machine from
+# tests/firmware/.cargo.
+run() {
+    timeout "$limit" cargo run -q --locked --release --target "$1" --bin "${@:2}" 2>&1
+}
+
+add_targets
+install_qemu
+cd tests/firmware
+
+next='a sample was lost and no program noticed: see src/sample.rs'
+echo '+ a firmware that loses a sample has to fail'
+lossy=("${machines[0]}" aiter --features lose-sample)
+step cargo build -q --locked --release --target "${lossy[0]}" --bin "${lossy[@]:1}"
+verdict=0
+lost=$(run "${lossy[@]}") || verdict=$?
+if ((verdict != 101)) || [[ $lost != *'came, and not number'* ]]; then
+    echo "exit $verdict: $lost"
+    exit 1
+fi
+
+next='run the program alone, as shown above, in tests/firmware'
+failed=0
+programs_table='target program code flash ram heap-peak verdict'
+pushes_table='target push readers awake asleep'
+for target in "${machines[@]}"; do
+    step cargo build -q --locked --release --target "$target" --bins
+    for program in "${programs[@]}"; do
+        verdict=ok
+        echo "+ cargo run --release --target $target --bin $program"
+        output=$(run "$target" "$program") || verdict="FAILED($?)"
+        [[ $verdict != ok || $output == *$'\nok' ]] || verdict='FAILED(no-verdict)'
+        [[ $verdict == ok ]] || { failed=1 && echo "$output"; }
+        figure() { awk -v name="$1" '$1 == name { value = $2 } END { print value == "" ? "-" : value }' <<<"$output"; }
+        programs_table+=$'\n'"$target $program $(figure code) $(figure flash) $(figure ram) $(figure heap-peak) $verdict"
+        [[ $program != cost ]] || pushes_table+=$(awk -v target="$target" '
+            $1 == "push" && $4 == "awake" { awake = $5 }
+            $1 == "push" && $4 == "asleep" { print "\n" target, $2, $3, awake, $5 }' ORS= <<<"$output")
+    done
+done
+printf '\nBytes of code, of flash in all, of RAM (static, stack and heap at their peaks) and of the heap alone:\n'
+column -t <<<"$programs_table"
+printf '\nInstructions of a push in an interrupt, the mean of 300, while no reader waits and while each sleeps in a task:\n'
+column -t <<<"$pushes_table"
+exit "$failed"

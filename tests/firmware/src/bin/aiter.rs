@@ -1,0 +1,115 @@
+//! Samples from a timer interrupt, seen by five readers: behind a gate, with some kept ready, and two joined. The interrupt
+//! pushes into a list that needs no allocator; what the tasks make of it uses one. Its twin on the channels of `embassy-sync` is
+//! `embassy.rs`.
+#![no_std]
+#![no_main]
+
+use aiter_core::{
+    Driver, Gate, Gated, MapAiter, Preloaded, Pusher,
+    fixed::{PushAiter, PushList},
+    gated_aiter, iter_to_aiter, join_aiters, map_aiter, preload, push_aiter,
+};
+use aiter_firmware::{Order, Sample, Sensor, finish, machine, prepare, say};
+use embassy_executor::Spawner;
+use embassy_futures::yield_now;
+use futures_lite::StreamExt;
+
+const CAPACITY: usize = 32;
+const READERS: usize = 5;
+
+static SENSOR: Sensor = Sensor::new();
+static LIST: PushList<Sample, CAPACITY, READERS> = PushList::new();
+
+type Samples = PushAiter<'static, Sample, CAPACITY, READERS>;
+/// Who saw how many samples.
+type Report = (&'static str, u32);
+
+#[unsafe(no_mangle)]
+fn on_timer() {
+    match SENSOR.tick() {
+        Some(samples) => {
+            samples.for_each(|sample| LIST.push(sample).expect("the list is not full"))
+        }
+        None => LIST.stop(),
+    }
+}
+
+#[unsafe(no_mangle)]
+fn on_soft() {}
+
+#[embassy_executor::main]
+async fn main(spawner: Spawner) {
+    prepare();
+    let mut samples = LIST.aiter().expect("this is the first reader");
+    let mut fork = || samples.fork().expect("there is a seat");
+    let (reports, mut reported) = push_aiter();
+    let (gated, gate) = gated_aiter(fork());
+    let (ready, driver) = preload(4, fork());
+    spawner.spawn(read_gated(gated, reports.clone()).unwrap());
+    spawner.spawn(permit(fork(), gate).unwrap());
+    spawner.spawn(fill(driver).unwrap());
+    spawner.spawn(read_ready(ready, reports.clone()).unwrap());
+    spawner.spawn(read_joined(samples, reports).unwrap());
+    machine::start_timer(10_000);
+    // The reports end when the last task that makes one does.
+    while let Some((who, seen)) = reported.next().await {
+        say!("{who} {seen}");
+    }
+    machine::stop_timer();
+    finish()
+}
+
+/// Samples pass as they are permitted.
+#[embassy_executor::task]
+async fn read_gated(mut samples: Gated<Samples>, reports: Pusher<Report>) {
+    let mut order = Order::new("gated");
+    while let Some(sample) = samples.next().await {
+        order.check(sample);
+    }
+    reports.push(("gated", order.finish())).unwrap();
+}
+
+/// Permits eight samples whenever eight more have come, and at the end all.
+#[embassy_executor::task]
+async fn permit(mut samples: Samples, gate: Gate) {
+    while let Some(sample) = samples.next().await {
+        if sample.number % 8 == 7 {
+            gate.push(8);
+        }
+    }
+    gate.open();
+}
+
+#[embassy_executor::task]
+async fn fill(driver: Driver<Samples>) {
+    driver.await;
+}
+
+/// Finds samples ready, though it is slow.
+#[embassy_executor::task]
+async fn read_ready(mut samples: Preloaded<Sample>, reports: Pusher<Report>) {
+    let mut order = Order::new("ready");
+    while let Some(sample) = samples.next().await {
+        order.check(sample);
+        yield_now().await;
+    }
+    reports.push(("ready", order.finish())).unwrap();
+}
+
+/// Two readers as one stream.
+#[embassy_executor::task]
+async fn read_joined(mut samples: Samples, reports: Pusher<Report>) {
+    type Tagged = MapAiter<Samples, fn(Sample) -> (usize, Sample)>;
+    let left: Tagged = map_aiter(
+        |sample| (0, sample),
+        samples.fork().expect("there is a seat"),
+    );
+    let right: Tagged = map_aiter(|sample| (1, sample), samples);
+    let mut joined = join_aiters(iter_to_aiter([left, right]));
+    let mut orders = [Order::new("left"), Order::new("right")];
+    while let Some((side, sample)) = joined.next().await {
+        orders[side].check(sample);
+    }
+    let seen = orders.map(Order::finish).into_iter().sum();
+    reports.push(("joined", seen)).unwrap();
+}

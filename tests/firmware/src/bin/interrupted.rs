@@ -1,0 +1,236 @@
+//! Interrupts at the worst moments: a writer between reserving its place and publishing it, a reader in the middle of taking
+//! an item, a reader about to sleep. Whoever interrupts has to get on, and so has who was interrupted, afterwards.
+//!
+//! Three priorities: the task, the software interrupt above it, the timer interrupt above both. The code that fires an interrupt
+//! is the user's, called by the list at that moment: an iterator, `Clone` of an item, `Clone` of a waker.
+#![no_std]
+#![no_main]
+
+use aiter_core::{PushAiter, Pusher, TryNextError, push_aiter};
+use aiter_firmware::{finish, machine, prepare, say};
+use core::{
+    cell::Cell,
+    iter::once,
+    pin::Pin,
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+    task::{Context, Poll, RawWaker, RawWakerVTable, Waker},
+};
+use critical_section::Mutex;
+use embassy_executor::Spawner;
+use embassy_sync::once_lock::OnceLock;
+use futures_lite::Stream;
+
+static PUSHER: OnceLock<Pusher<Item>> = OnceLock::new();
+static SOFT: Handler = Handler::new();
+static TIMER: Handler = Handler::new();
+/// What `Clone` of an item does, and `Clone` of a waker.
+static ON_CLONE: Hook = Hook::new();
+static ON_WAKER: Hook = Hook::new();
+static WAKES: AtomicUsize = AtomicUsize::new(0);
+
+/// An item whose clone may fire an interrupt.
+#[derive(Debug, PartialEq)]
+struct Item(u32);
+
+impl Clone for Item {
+    fn clone(&self) -> Self {
+        ON_CLONE.run();
+        Self(self.0)
+    }
+}
+
+/// Something to run once.
+struct Hook(Mutex<Cell<Option<fn()>>>);
+
+impl Hook {
+    const fn new() -> Self {
+        Self(Mutex::new(Cell::new(None)))
+    }
+
+    fn set(&self, run: fn()) {
+        critical_section::with(|cs| self.0.borrow(cs).set(Some(run)));
+    }
+
+    fn run(&self) {
+        if let Some(run) = critical_section::with(|cs| self.0.borrow(cs).take()) {
+            run();
+        }
+    }
+}
+
+/// What an interrupt does the next time, with a reader of its own.
+struct Handler {
+    reader: Mutex<Cell<Option<PushAiter<Item>>>>,
+    act: Mutex<Cell<Option<fn(&mut PushAiter<Item>)>>>,
+}
+
+impl Handler {
+    const fn new() -> Self {
+        Self {
+            reader: Mutex::new(Cell::new(None)),
+            act: Mutex::new(Cell::new(None)),
+        }
+    }
+
+    fn has(&self, reader: PushAiter<Item>) {
+        critical_section::with(|cs| self.reader.borrow(cs).set(Some(reader)));
+    }
+
+    fn does(&self, act: fn(&mut PushAiter<Item>)) {
+        critical_section::with(|cs| self.act.borrow(cs).set(Some(act)));
+    }
+
+    fn run(&self) {
+        let taken = critical_section::with(|cs| {
+            Some((self.act.borrow(cs).take()?, self.reader.borrow(cs).take()?))
+        });
+        // Interrupts may come while it acts.
+        if let Some((act, mut reader)) = taken {
+            act(&mut reader);
+            self.has(reader);
+        }
+    }
+
+    /// Whether it has acted.
+    #[track_caller]
+    fn acted(&self) {
+        assert!(critical_section::with(|cs| self.act.borrow(cs).take()).is_none());
+    }
+}
+
+#[unsafe(no_mangle)]
+fn on_timer() {
+    TIMER.run();
+}
+
+#[unsafe(no_mangle)]
+fn on_soft() {
+    SOFT.run();
+}
+
+fn push(number: u32) {
+    let pusher = PUSHER.try_get().expect("set first");
+    pusher.push(Item(number)).expect("readers are there");
+}
+
+#[track_caller]
+fn takes(reader: &mut PushAiter<Item>, numbers: impl IntoIterator<Item = u32>) {
+    for number in numbers {
+        assert_eq!(reader.try_next(), Ok(Item(number)));
+    }
+    assert_eq!(reader.try_next(), Err(TryNextError::Empty));
+}
+
+fn poll(reader: &mut PushAiter<Item>) -> Poll<Option<Item>> {
+    Pin::new(reader).poll_next(&mut Context::from_waker(&waker()))
+}
+
+/// Counts its wakes.
+fn waker() -> Waker {
+    const WAKER: RawWaker = RawWaker::new(core::ptr::null(), &VTABLE);
+    static VTABLE: RawWakerVTable = RawWakerVTable::new(
+        |_| {
+            ON_WAKER.run();
+            WAKER
+        },
+        |_| wake(),
+        |_| wake(),
+        |_| {},
+    );
+    fn wake() {
+        WAKES.store(WAKES.load(Relaxed) + 1, Relaxed);
+    }
+    // SAFETY: there is no data; all functions keep to the contract.
+    unsafe { Waker::from_raw(WAKER) }
+}
+
+#[embassy_executor::main]
+async fn main(_spawner: Spawner) {
+    prepare();
+    let (pusher, mut reader) = push_aiter();
+    SOFT.has(reader.fork());
+    TIMER.has(reader.fork());
+    assert!(PUSHER.init(pusher).is_ok());
+    writer_between_reserving_and_publishing(&mut reader);
+    reader_while_it_takes(&mut reader);
+    reader_about_to_sleep(&mut reader);
+    finish()
+}
+
+/// A push of the task has its place and has not published it. The interrupt reads and finds nothing, pushes, sleeps on the
+/// place, and returns. Even the timer, on top of it, gets its item in.
+fn writer_between_reserving_and_publishing(reader: &mut PushAiter<Item>) {
+    SOFT.does(|reader| {
+        assert_eq!(reader.try_next(), Err(TryNextError::Empty));
+        push(1);
+        assert_eq!(
+            reader.try_next(),
+            Err(TryNextError::Empty),
+            "it stands behind the gap"
+        );
+        TIMER.does(|_| push(2));
+        machine::fire_timer();
+        TIMER.acted();
+        assert_eq!(poll(reader), Poll::Pending);
+        assert_eq!(WAKES.load(Relaxed), 0, "items behind a gap wake nobody");
+    });
+    let item = || {
+        machine::fire_soft();
+        SOFT.acted();
+        Item(0)
+    };
+    let pusher = PUSHER.try_get().expect("set first");
+    pusher
+        .push_all(once(()).map(|()| item()))
+        .expect("readers are there");
+    assert_eq!(WAKES.load(Relaxed), 1, "who slept on the gap is woken");
+    WAKES.store(0, Relaxed);
+    takes(reader, 0..3);
+    SOFT.does(|reader| takes(reader, 0..3));
+    machine::fire_soft();
+    SOFT.acted();
+    say!("writer-interrupted ok");
+}
+
+/// The software interrupt, in the middle of taking an item, is interrupted itself: the timer takes the same item, and pushes.
+fn reader_while_it_takes(reader: &mut PushAiter<Item>) {
+    TIMER.does(|reader| takes(reader, 0..3));
+    machine::fire_timer();
+    TIMER.acted();
+    push(3);
+    SOFT.does(|reader| {
+        TIMER.does(|reader| {
+            takes(reader, [3]);
+            push(4);
+        });
+        ON_CLONE.set(|| {
+            machine::fire_timer();
+            TIMER.acted();
+        });
+        takes(reader, [3, 4]);
+    });
+    machine::fire_soft();
+    SOFT.acted();
+    takes(reader, [3, 4]);
+    say!("reader-interrupted ok");
+}
+
+/// The task found nothing and leaves its waker. Before it has, the interrupt pushes: the task has to see the item, or to be
+/// woken.
+fn reader_about_to_sleep(reader: &mut PushAiter<Item>) {
+    SOFT.does(|_| push(5));
+    ON_WAKER.set(|| {
+        machine::fire_soft();
+        SOFT.acted();
+    });
+    let polled = match poll(reader) {
+        Poll::Pending => {
+            assert_eq!(WAKES.load(Relaxed), 1, "it sleeps, and nobody has woken it");
+            poll(reader)
+        }
+        ready => ready,
+    };
+    assert_eq!(polled, Poll::Ready(Some(Item(5))));
+    SOFT.acted();
+    say!("sleeper-interrupted ok");
+}
