@@ -206,7 +206,7 @@ mod tests {
     #[test]
     fn a_pump_of_what_is_send_is_send() {
         fn check(_: impl Future + Send + 'static) {}
-        let mut written = vec![0; 3];
+        let mut written = [0; 3];
         check(pump(iter_to_aiter(0..3), async move |n: usize| {
             written[n] = n;
             ready(()).await;
