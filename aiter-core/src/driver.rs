@@ -4,6 +4,7 @@ use crate::{
     Pusher, Watermarks,
     demand::{Demand, Supply},
     list::Reader,
+    pump::BUDGET,
     wake::alarm::Alarm,
 };
 use core::{
@@ -14,9 +15,6 @@ use core::{
 };
 use futures_core::Stream;
 use pin_project::pin_project;
-
-/// Items pulled in one poll of a driver or a pump. Then it yields to its executor, however many the source has.
-pub(crate) const BUDGET: usize = 64;
 
 /// A future that pulls a source into a list, for whoever has an executor to run it: a spawned task, an Embassy task, a
 /// test. Returned by [`active`](crate::active), [`preload`](crate::preload) and [`preload_with`](crate::preload_with).

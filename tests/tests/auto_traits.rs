@@ -280,8 +280,8 @@ fn drivers() {
 #[test]
 fn adapters() {
     use aiter_tokio::{
-        ActiveAiter, BlockingIter, JoinTasks, MapTasks, On, PreloadAiter, net::Connections,
-        net::Server, net::Tcp,
+        ActiveAiter, BlockingIter, Budget, Cooperative, JoinTasks, MapTasks, On, PreloadAiter,
+        net::Connections, net::Server, net::Tcp,
     };
     type Join<A, B> = JoinTasks<Gives<A, Gives<Shared, B>>, On<tokio::runtime::Handle>>;
     table! {
@@ -301,6 +301,13 @@ fn adapters() {
         Join<Shared, Sent> => "Send + Unpin";
         Join<Local, Shared> => "Unpin";
         Join<Pinned, Shared> => "Send";
+
+        Cooperative<Gives<Shared, Local>> => "Send + Sync + Unpin";
+        Cooperative<Gives<Local, Shared>> => "Unpin";
+        Cooperative<Gives<Pinned, Shared>> => "Send + Sync";
+        Budget => "Send + Sync + Unpin";
+
+        aiter_smol::PreloadAiter<Shared> => "Send + Unpin";
 
         BlockingIter<Gives<Shared, Local>> => "Send + Sync + Unpin";
         BlockingIter<Gives<Local, Shared>> => "Unpin";

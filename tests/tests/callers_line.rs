@@ -58,14 +58,26 @@ fn a_count_of_0_panics_at_the_callers_line() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let _entered = runtime.enter();
     refused!(aiter_tokio::preload_aiter(0, none()));
+    refused!(aiter_tokio::preload_aiter_with(
+        Watermarks { low: 1, high: 1 },
+        none()
+    ));
     refused!(aiter_tokio::join_aiters_buffered(0, nothing()));
     refused!(aiter_tokio::map_workers(0, ready::<u8>, none()));
 
     refused!(aiter_smol::preload_aiter(0, none()));
+    refused!(aiter_smol::preload_aiter_with(
+        Watermarks { low: 1, high: 1 },
+        none()
+    ));
     refused!(aiter_smol::join_aiters_buffered(0, nothing()));
     refused!(aiter_smol::map_workers(0, ready::<u8>, none()));
 
     refused!(aiter_async_std::preload_aiter(0, none()));
+    refused!(aiter_async_std::preload_aiter_with(
+        Watermarks { low: 1, high: 1 },
+        none()
+    ));
     refused!(aiter_async_std::join_aiters_buffered(0, nothing()));
     refused!(aiter_async_std::map_workers(0, ready::<u8>, none()));
 }
