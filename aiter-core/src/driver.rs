@@ -82,13 +82,14 @@ impl<S: Stream> Driver<S> {
             return Pull::Pending;
         }
         match source.poll_next(cx) {
-            Poll::Ready(Some(item)) => match pusher.push_mut(item) {
-                Ok(()) => {
-                    this.supply.bring();
-                    Pull::Item
+            Poll::Ready(Some(item)) => {
+                // Before the push, which may end in a panic of the consumer's waker.
+                this.supply.bring();
+                match pusher.push_mut(item) {
+                    Ok(()) => Pull::Item,
+                    Err(_) => Pull::Done,
                 }
-                Err(_) => Pull::Done,
-            },
+            }
             Poll::Ready(None) => Pull::Done,
             Poll::Pending => Pull::Pending,
         }
@@ -219,6 +220,18 @@ mod tests {
         assert_eq!(items.try_next(), Err(crate::TryNextError::Empty));
         drop(driver);
         assert_eq!(items.try_next(), Err(crate::TryNextError::Ended));
+    }
+
+    #[test]
+    fn an_item_whose_consumers_waker_panics_is_counted() {
+        let (mut items, driver) = preload(1, iter_to_aiter(0..));
+        let mut driver = alloc::boxed::Box::pin(driver);
+        assert_eq!(poll(&mut items, &panicking_waker()), Poll::Pending);
+        assert_eq!(panic_of(|| drive(driver.as_mut(), Waker::noop())), "waker");
+        for n in 0..3 {
+            assert!(drive(driver.as_mut(), Waker::noop()).is_pending());
+            assert_eq!((items.len(), items.try_next()), (1, Ok(n)));
+        }
     }
 
     #[test]

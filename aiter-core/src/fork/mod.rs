@@ -489,10 +489,10 @@ impl<S: Stream, B: Bound> FusedStream for Fork<S, B> {
 
 impl<S: Stream, B: Bound> Drop for Fork<S, B> {
     fn drop(&mut self) {
-        if let Some(puller) = self.puller.take() {
-            if self.pulls().leave(puller) {
-                self.place.wake_all();
-            }
+        // Dropped last, for it has a waker, whose drop may panic.
+        let puller = self.puller.take();
+        if puller.is_some() && self.pulls().leave() {
+            self.place.wake_all();
         }
     }
 }

@@ -109,8 +109,7 @@ impl Pulls {
     }
 
     /// One less. True if it was the last: then those who sleep as followers have to be woken.
-    pub(super) fn leave(&self, puller: Puller) -> bool {
-        drop(puller);
+    pub(super) fn leave(&self) -> bool {
         // Ordering: Release, for what this fork pulled, pairs with `is_led`. Acquire pairs with the Release in
         // `stays_led`: who went to sleep before this is seen by who wakes it after.
         self.active.fetch_sub(1, Ordering::AcqRel) == 1

@@ -248,7 +248,9 @@ impl<'a, T> Batch<'a, T> {
                 unsafe { block.write(self.slot + self.written, item) };
                 self.written += 1;
             }
-            self.publish(len);
+            if self.publish(len) {
+                self.list.wake();
+            }
         }
         true
     }
@@ -259,8 +261,8 @@ impl<'a, T> Batch<'a, T> {
         self.left.min(word_end - self.slot)
     }
 
-    /// Publishes `len` slots, all in one state word.
-    fn publish(&mut self, len: usize) {
+    /// Publishes `len` slots, all in one state word. True if one of them is awaited.
+    fn publish(&mut self, len: usize) -> bool {
         // SAFETY: kept by the slots, which are not published.
         let block = unsafe { self.block.as_ref() };
         let (word, bit) = place(self.slot);
@@ -272,14 +274,13 @@ impl<'a, T> Batch<'a, T> {
             // SAFETY: reserved, and not published.
             (self.block, self.slot) = unsafe { self.list.locate(next) };
         }
-        if block.publish(word, ((1 << len) - 1) << bit) {
-            self.list.wake();
-        }
+        block.publish(word, ((1 << len) - 1) << bit)
     }
 }
 
 impl<T> Drop for Batch<'_, T> {
     fn drop(&mut self) {
+        let mut awaited = false;
         while self.left != 0 {
             let len = self.in_word();
             let empty = len - self.written;
@@ -288,7 +289,11 @@ impl<T> Drop for Batch<'_, T> {
             // SAFETY: kept by the slots, which are not published.
             let block = unsafe { self.block.as_ref() };
             block.mark_gone(((1 << empty) - 1) << (self.slot + self.written));
-            self.publish(len);
+            awaited |= self.publish(len);
+        }
+        // When all are published: a waker may panic.
+        if awaited {
+            self.list.wake();
         }
     }
 }
