@@ -50,10 +50,10 @@ fn a_count_of_0_panics_at_the_callers_line() {
     refused!(map_workers_ordered(0, ready::<u8>, none()));
     refused!(none().map_workers_ordered(0, ready::<u8>));
 
-    refused!(bound::wait(0));
-    refused!(bound::skip(0));
+    refused!(aiter_forker_with(bound::wait(0), none()));
+    refused!(aiter_forker_with(bound::skip(0), none()));
     let fork = aiter_forker_with(bound::wait(1), none());
-    refused!(fork.set_wait(0));
+    refused!((fork.set_wait(0), none()));
 
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let _entered = runtime.enter();
