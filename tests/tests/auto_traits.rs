@@ -105,6 +105,32 @@ fn push_list() {
     }
 }
 
+#[test]
+fn fixed_list() {
+    use aiter_core::fixed::{AvailableIter, PushAiter, PushError, PushList};
+    table! {
+        PushList<Shared, 4> => "Send + Sync + Unpin";
+        PushList<Sent, 4> => "Send + Sync + Unpin";
+        PushList<Local, 4> => "Unpin";
+        PushList<Pinned, 4> => "Send + Sync";
+
+        PushAiter<'static, Shared, 4> => "Send + Sync + Unpin";
+        PushAiter<'static, Sent, 4> => "Send + Unpin";
+        PushAiter<'static, Local, 4> => "Unpin";
+        PushAiter<'static, Pinned, 4> => "Send + Sync + Unpin";
+
+        AvailableIter<'static, Shared, 4> => "Send + Sync + Unpin";
+        AvailableIter<'static, Sent, 4> => "Unpin";
+        AvailableIter<'static, Local, 4> => "Unpin";
+        AvailableIter<'static, Pinned, 4> => "Send + Sync + Unpin";
+
+        PushError<Shared> => "Send + Sync + Unpin";
+        PushError<Sent> => "Send + Unpin";
+        PushError<Local> => "Unpin";
+        PushError<Pinned> => "Send + Sync";
+    }
+}
+
 /// As its parts; an iterator or a collection under way is never pinned, a stream or a future is.
 #[test]
 fn operators() {
