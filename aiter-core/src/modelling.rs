@@ -96,6 +96,10 @@ impl<S: Stream + Unpin> Task<S> {
         }
     }
 
+    pub(crate) fn into_stream(self) -> S {
+        self.stream
+    }
+
     /// The next item, after a poll that was pending.
     pub(crate) fn woken(&mut self) -> Option<S::Item> {
         self.woken.wait();

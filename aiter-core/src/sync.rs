@@ -10,7 +10,12 @@ mod imp {
 
 #[cfg(all(not(aiter_loom), feature = "portable-atomic"))]
 mod imp {
-    pub(crate) use portable_atomic::{AtomicPtr, AtomicUsize, fence};
+    #[cfg(not(all(
+        not(target_has_atomic = "ptr"),
+        any(target_arch = "arm", target_arch = "riscv32")
+    )))]
+    pub(crate) use portable_atomic::AtomicUsize;
+    pub(crate) use portable_atomic::{AtomicPtr, fence};
     #[cfg(feature = "alloc")]
     pub(crate) use portable_atomic_util::Arc;
 }
@@ -48,6 +53,84 @@ mod cell {
             f(self.0.get())
         }
     }
+}
+
+/// These processors cannot exchange a word, but load and store one, and need no critical section for that. `portable-atomic`
+/// makes one of either, where the final binary chose critical sections: of a load it is not needed, as a word is written
+/// whole also in there; of a store it is only where others exchange the word meanwhile.
+#[cfg(all(
+    not(aiter_loom),
+    feature = "portable-atomic",
+    not(target_has_atomic = "ptr"),
+    any(target_arch = "arm", target_arch = "riscv32")
+))]
+mod word {
+    #![allow(unsafe_code)]
+
+    use core::{ops::Deref, sync::atomic};
+
+    #[derive(Debug)]
+    #[repr(transparent)]
+    pub(crate) struct AtomicUsize(portable_atomic::AtomicUsize);
+
+    impl AtomicUsize {
+        pub(crate) const fn new(value: usize) -> Self {
+            Self(portable_atomic::AtomicUsize::new(value))
+        }
+
+        #[inline(always)]
+        pub(crate) fn load(&self, order: atomic::Ordering) -> usize {
+            self.word().load(order)
+        }
+
+        #[inline(always)]
+        pub(super) fn word(&self) -> &atomic::AtomicUsize {
+            // SAFETY: a word that lives as long, is as aligned, and is accessed whole by instructions.
+            unsafe { atomic::AtomicUsize::from_ptr(self.0.as_ptr()) }
+        }
+    }
+
+    impl Deref for AtomicUsize {
+        type Target = portable_atomic::AtomicUsize;
+
+        #[inline(always)]
+        fn deref(&self) -> &Self::Target {
+            &self.0
+        }
+    }
+
+    impl super::StoreAlone for AtomicUsize {
+        #[inline(always)]
+        fn store_alone(&self, value: usize, order: atomic::Ordering) {
+            self.word().store(value, order);
+        }
+    }
+}
+
+#[cfg(all(
+    not(aiter_loom),
+    feature = "portable-atomic",
+    not(target_has_atomic = "ptr"),
+    any(target_arch = "arm", target_arch = "riscv32")
+))]
+pub(crate) use word::AtomicUsize;
+
+#[cfg(not(all(
+    not(aiter_loom),
+    feature = "portable-atomic",
+    not(target_has_atomic = "ptr"),
+    any(target_arch = "arm", target_arch = "riscv32")
+)))]
+impl StoreAlone for AtomicUsize {
+    #[inline(always)]
+    fn store_alone(&self, value: usize, order: Ordering) {
+        self.store(value, order);
+    }
+}
+
+/// A store to a word that nobody else writes at this time: all others load it, or try exchanges that have to fail.
+pub(crate) trait StoreAlone {
+    fn store_alone(&self, value: usize, order: Ordering);
 }
 
 /// A constructor that is `const`, but for the models: loom has to count what it makes.

@@ -2,7 +2,7 @@
 
 use super::{
     PushList,
-    position::{Laps, Position, is_after},
+    position::{Laps, NAPS, Position, is_after},
     slot::Found,
 };
 use crate::{
@@ -13,7 +13,7 @@ use core::{
     fmt,
     marker::PhantomData,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
 };
 use futures_core::{FusedStream, Stream};
 
@@ -27,7 +27,8 @@ use futures_core::{FusedStream, Stream};
 ///
 /// # Cancel safety
 /// All state is in the aiter and the list: dropping a future that waits for its next item loses nothing. The waker of the
-/// last poll is kept until the aiter is polled with another one, or dropped.
+/// last poll is kept until the aiter is polled with another one, or dropped; if it drops the aiter itself while it is called,
+/// until its place is another reader's.
 ///
 /// # Progress
 /// Polling is wait-free for the only reader, but that registering a waker may have to try again when a push wakes at that
@@ -188,8 +189,60 @@ impl<'a, T, const N: usize, const R: usize> PushAiter<'a, T, N, R> {
         }
     }
 
+    /// Sleeps at the tail: see [`Nap`](super::nap::Nap). False if the tail is further on, or the last waker is still in use.
+    fn nap(&mut self, waker: &Waker) -> bool {
+        let PushList { tail, nap, .. } = self.list;
+        let (awake, asleep) = (self.at, self.at | NAPS);
+        if tail.load(Relaxed) == asleep {
+            // SAFETY: this is the only reader, and it was this one who went asleep.
+            if unsafe { nap.holds(waker) } {
+                return true;
+            }
+            if !self.get_up() {
+                return false;
+            }
+        }
+        if !nap.is_free() {
+            return false;
+        }
+        let waker = waker.clone();
+        // SAFETY: it is free, and this is the only reader.
+        unsafe { nap.put(waker) };
+        // Ordering: Release pairs with the Acquire in `PushList::reserve` and `PushList::stop`.
+        if tail
+            .compare_exchange(awake, asleep, Release, Relaxed)
+            .is_ok()
+        {
+            let other = self.list.seats.waker(self.seat);
+            if other.is_armed() {
+                // It slept the long way last, and got its item before it was woken.
+                // SAFETY: as in `wait`.
+                unsafe { other.clear() };
+            }
+            return true;
+        }
+        // SAFETY: it is this reader's still.
+        drop(unsafe { nap.take() });
+        false
+    }
+
+    /// Takes its waker back if nobody else has taken it.
+    fn get_up(&self) -> bool {
+        let PushList { tail, nap, .. } = self.list;
+        // Ordering: Relaxed, the waker is from this reader.
+        let up = tail.compare_exchange(self.at | NAPS, self.at, Relaxed, Relaxed);
+        if up.is_ok() {
+            // SAFETY: it was this reader who cleared the flag.
+            drop(unsafe { nap.take() });
+        }
+        up.is_ok()
+    }
+
     #[cold]
     fn wait(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        if R == 1 && self.nap(cx.waker()) {
+            return Poll::Pending;
+        }
         // SAFETY: the seat is this reader's, which is borrowed for itself; seats are handed on by an Acquire of a Release.
         unsafe { self.list.seats.waker(self.seat).register(cx.waker()) };
         // Ordering: pairs with the fence in `Seats::wake`.
@@ -311,6 +364,9 @@ impl<T, const N: usize, const R: usize> Drop for PushAiter<'_, T, N, R> {
             }
         }
         let leave = Leave(self);
+        if R == 1 {
+            leave.0.get_up();
+        }
         // SAFETY: as in `wait`; this reader is still there.
         unsafe { leave.0.list.seats.waker(leave.0.seat).clear() };
     }

@@ -2,7 +2,8 @@
 
 use super::{
     PushAiter, PushError,
-    position::{CLOSED, Laps, Position},
+    nap::Nap,
+    position::{CLOSED, Laps, NAPS, Position},
     seats::{NOBODY, Seats},
     slot::Slot,
 };
@@ -15,12 +16,15 @@ use core::{fmt, ptr};
 /// A list of at most `N` items for at most `R` readers, without an allocator: see the [module](super).
 ///
 /// A reference to it is the end that items are pushed into.
+// In this order: what a push looks at is near the beginning, where short instructions reach.
+#[repr(C)]
 pub struct PushList<T, const N: usize, const R: usize = 1> {
-    /// The next position to be given out, and [`CLOSED`].
-    tail: AtomicUsize,
+    /// The next position to be given out, [`CLOSED`] and [`NAPS`].
+    pub(super) tail: AtomicUsize,
+    pub(super) nap: Nap,
+    pub(super) seats: Seats<R>,
     /// `T::clone`, once there may be two readers.
     clone: AtomicPtr<()>,
-    pub(super) seats: Seats<R>,
     slots: [Slot<T>; N],
 }
 
@@ -29,6 +33,14 @@ pub struct PushList<T, const N: usize, const R: usize = 1> {
 unsafe impl<T: Send, const N: usize, const R: usize> Sync for PushList<T, N, R> {}
 // SAFETY: as above.
 unsafe impl<T: Send, const N: usize, const R: usize> Send for PushList<T, N, R> {}
+
+/// A position that is the caller's, to be published.
+#[must_use = "readers wait for it"]
+pub(super) struct Reserved<'a, T> {
+    /// What the tail was, with the flag of a sleeper.
+    tail: usize,
+    slot: &'a Slot<T>,
+}
 
 /// Why no position was given out.
 pub(super) enum Refused {
@@ -54,8 +66,9 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
             const { assert!(Laps::<N>::LAP > 0) };
             Self {
                 tail: AtomicUsize::new(0),
-                clone: AtomicPtr::new(ptr::null_mut()),
+                nap: Nap::new(),
                 seats: Seats::new(),
+                clone: AtomicPtr::new(ptr::null_mut()),
                 slots: array_of!(Slot::new(); N),
             }
         }
@@ -89,9 +102,8 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
     #[inline]
     pub fn push(&self, item: T) -> Result<(), PushError<T>> {
         match self.reserve() {
-            Ok(at) => {
-                // SAFETY: just reserved.
-                unsafe { self.publish(at, item) };
+            Ok(reserved) => {
+                self.publish(reserved, item);
                 Ok(())
             }
             Err(Refused::Full) => Err(PushError::Full(item)),
@@ -99,43 +111,70 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
         }
     }
 
-    /// Gets a position, which is then to be published: until that no reader passes it.
+    /// Gets a position, which is then to be published: until that no reader passes it. With the flag of a sleeper at it.
     #[inline(always)]
-    pub(super) fn reserve(&self) -> Result<Position, Refused> {
+    pub(super) fn reserve(&self) -> Result<Reserved<'_, T>, Refused> {
+        let reserved = match self.try_reserve(self.tail.load(Relaxed)) {
+            Some(reserved) => reserved,
+            None => self.reserve_again()?,
+        };
+        // Ordering: Acquire pairs with the Release of the slot in `Slot::take`: who had it before is done with it. It also
+        // pairs with that of NAPS in `PushAiter::nap`, and of the subscriber's place in `subscribe_at`.
+        fence(Acquire);
+        Ok(reserved)
+    }
+
+    #[inline(always)]
+    fn try_reserve(&self, tail: usize) -> Option<Reserved<'_, T>> {
+        let slot = self.slot(tail);
+        if !slot.is_free(Laps::<N>::free(tail)) {
+            return None;
+        }
+        // Ordering: with several readers Release pairs with the Acquire in `subscribe_at`: a subscriber that comes second
+        // sees the slot free, as it is here, or as it is later.
+        let order = if R == 1 { Relaxed } else { Release };
+        let next = Laps::<N>::next(tail);
+        self.tail
+            .compare_exchange(tail, next, order, Relaxed)
+            .is_ok()
+            .then_some(Reserved { tail, slot })
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn reserve_again(&self) -> Result<Reserved<'_, T>, Refused> {
         let mut tail = self.tail.load(Relaxed);
         loop {
             if tail & CLOSED != 0 {
                 return Err(Refused::Stopped);
             }
-            if !self.slot(tail).is_free(Laps::<N>::lap(tail)) {
-                // Either that is so because the tail has moved on; or all slots were in use at the look at this one,
-                // which was its turn before and after.
-                match self.tail.load(Relaxed) {
-                    now if now == tail => return Err(Refused::Full),
-                    now => tail = now,
-                }
-                continue;
+            if let Some(reserved) = self.try_reserve(tail) {
+                return Ok(reserved);
             }
-            // Ordering: AcqRel pairs with the read-modify-write in `subscribe`. If that comes first, whoever reads this
-            // slot sees the subscriber; if it comes second, the subscriber sees the slot as it is now, or later.
-            let order = if R == 1 { Relaxed } else { AcqRel };
-            match self
-                .tail
-                .compare_exchange_weak(tail, Laps::<N>::next(tail), order, Relaxed)
-            {
-                Ok(_) => return Ok(tail),
-                Err(now) => tail = now,
+            let in_use = self.slot(tail).is_in_use(Laps::<N>::lap(tail));
+            match self.tail.load(Relaxed) {
+                // The slot was in use while it was its turn: all are.
+                now if now == tail && in_use => return Err(Refused::Full),
+                now => tail = now,
             }
         }
     }
 
-    /// # Safety
-    /// The caller has reserved the position, and publishes it once.
     #[inline(always)]
-    pub(super) unsafe fn publish(&self, at: Position, item: T) {
-        // SAFETY: passed on to the caller.
-        unsafe { self.slot(at).publish(Laps::<N>::lap(at), item) };
-        self.seats.wake(at);
+    pub(super) fn publish(&self, Reserved { tail, slot }: Reserved<'_, T>, item: T) {
+        // SAFETY: the position was reserved, and is used up.
+        unsafe { slot.publish(Laps::<N>::free(tail), item) };
+        self.wake(tail);
+    }
+
+    /// Wakes who sleeps at the position that the tail had before the caller moved or closed it.
+    #[inline(always)]
+    fn wake(&self, tail: usize) {
+        self.seats.wake(Laps::<N>::position(tail));
+        if R == 1 && tail & NAPS != 0 {
+            // SAFETY: of all who move or close the tail, the caller did when the flag was set.
+            unsafe { self.nap.take() }.wake();
+        }
     }
 
     /// Ends the list for good: what was pushed is still delivered, then the end. Waiting readers wake at once.
@@ -161,7 +200,7 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
         // Ordering: AcqRel as in `reserve`; Release pairs with the Acquire of who finds the list stopped.
         let tail = self.tail.fetch_or(CLOSED, AcqRel);
         if tail & CLOSED == 0 {
-            self.seats.wake(tail);
+            self.wake(tail);
         }
     }
 
@@ -242,14 +281,14 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
     /// Items published behind the tail are nobody else's business if all readers leave: this one has to pass them. So it
     /// stands a lap behind first, where every slot in use is before it, and walks up to the tail.
     fn subscribe_at(&self, seat: usize) -> PushAiter<'_, T, N, R> {
-        let lap_before = |tail: usize| (tail & !CLOSED).wrapping_sub(Laps::<N>::LAP);
+        let lap_before = |tail: usize| Laps::<N>::position(tail).wrapping_sub(Laps::<N>::LAP);
         self.seats.stand(seat, lap_before(self.tail.load(Relaxed)));
         // Ordering: AcqRel pairs with that in `reserve`: who reserves after this, and whoever reads that slot, sees this
         // reader stand; who has reserved before has seen the slot free, as this reader does.
         let tail = self.tail.fetch_or(0, AcqRel);
         let at = lap_before(tail);
         self.seats.stand(seat, at);
-        let mut aiter = PushAiter::new(self, seat, at, Some(tail & !CLOSED));
+        let mut aiter = PushAiter::new(self, seat, at, Some(Laps::<N>::position(tail)));
         aiter.walk_up();
         aiter
     }
@@ -295,7 +334,7 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
     pub(super) fn tail(&self) -> (Position, bool) {
         // Ordering: Acquire pairs with the Release in `stop`.
         let tail = self.tail.load(Acquire);
-        (tail & !CLOSED, tail & CLOSED != 0)
+        (Laps::<N>::position(tail), tail & CLOSED != 0)
     }
 
     /// Drops the item of a position if all readers have passed it, and nobody else does.

@@ -63,6 +63,7 @@ mod error;
 mod list;
 #[cfg(all(test, aiter_loom))]
 mod models;
+mod nap;
 mod position;
 mod seats;
 mod slot;

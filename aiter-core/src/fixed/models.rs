@@ -180,19 +180,18 @@ fn loom_reader_sleeps_while_pushes_publish() {
 fn loom_who_fills_the_gap_wakes_who_sleeps_on_it() {
     model(|| {
         let list = Shared::<4, 1>::new();
-        let mut reader = Task::new(list.aiter());
+        let reader = list.aiter();
         let Ok(gap) = list.reserve() else { panic!() };
         let other = list.clone();
         let behind = thread::spawn(move || assert!(other.push(item(2)).is_ok()));
-        let other = list.clone();
-        let filling = thread::spawn(move || {
-            // SAFETY: reserved above.
-            unsafe { other.publish(gap, item(1)) }
+        let reading = thread::spawn(move || {
+            let mut reader = Task::new(reader);
+            assert_eq!(next(&mut reader), Some(1));
+            assert_eq!(next(&mut reader), Some(2));
         });
-        assert_eq!(next(&mut reader), Some(1));
-        assert_eq!(next(&mut reader), Some(2));
+        list.publish(gap, item(1));
         behind.join().unwrap();
-        filling.join().unwrap();
+        reading.join().unwrap();
     });
 }
 
@@ -216,6 +215,30 @@ fn loom_a_waker_that_changes_while_it_is_called() {
         pushing.join().unwrap();
         second.join().unwrap();
     });
+}
+
+#[test]
+fn loom_a_sleeper_that_leaves_or_changes_its_waker_while_a_push_takes_it() {
+    for leaves in [true, false] {
+        model(move || {
+            let list = Shared::<2, 1>::new();
+            let mut reader = Task::new(list.aiter());
+            assert!(reader.poll().is_pending());
+            let pushing = {
+                let list = list.clone();
+                thread::spawn(move || list.push_all([1]))
+            };
+            let reader = reader.into_stream();
+            let mut second = if leaves {
+                drop(reader);
+                Task::new(list.aiter())
+            } else {
+                Task::new(reader)
+            };
+            assert_eq!(next(&mut second), Some(1));
+            pushing.join().unwrap();
+        });
+    }
 }
 
 #[test]

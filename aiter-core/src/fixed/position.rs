@@ -1,7 +1,7 @@
 //! Places in a list of `N` slots: a *lap* and the slot in it, in one word that only grows, and wraps.
 //!
 //! ```text
-//! | lap … | slot, as many bits as the length of a lap takes | TAKEN | FULL, or CLOSED |
+//! | lap … | slot, as many bits as the length of a lap takes | TAKEN, or CLOSED | FULL, or NAPS |
 //! ```
 //! A position has the flags clear. Two are compared by their wrapping difference.
 
@@ -11,8 +11,10 @@ pub(super) type Position = usize;
 pub(super) const FULL: usize = 1;
 /// A flag of a slot's word, beside [`FULL`]: the item is being dropped.
 pub(super) const TAKEN: usize = 2;
-/// A flag of the tail: no slot is given out any more.
-pub(super) const CLOSED: usize = 1;
+/// A flag of the tail: the only reader sleeps at this very position.
+pub(super) const NAPS: usize = 1;
+/// A flag of the tail: no slot is given out any more. No slot's word has this flag alone: none looks free then.
+pub(super) const CLOSED: usize = 2;
 
 /// From a slot to the next.
 const STEP: usize = 4;
@@ -43,17 +45,31 @@ impl<const N: usize> Laps<N> {
         at & !(Self::LAP - 1)
     }
 
+    /// What the word of a slot says that is free for the position at the tail; nothing that it may say if the tail is
+    /// closed.
+    #[inline(always)]
+    pub(super) fn free(tail: usize) -> usize {
+        tail & !((Self::LAP - 1) ^ CLOSED)
+    }
+
     pub(super) fn at(lap: usize, index: usize) -> Position {
         lap | (index * STEP)
     }
 
+    /// The position after that of a word with flags.
     #[inline(always)]
-    pub(super) fn next(at: Position) -> Position {
+    pub(super) fn next(at: usize) -> Position {
         if N.is_power_of_two() || Self::index(at) + 1 < N {
-            at.wrapping_add(STEP)
+            (at | (STEP - 1)).wrapping_add(1)
         } else {
             Self::lap(at).wrapping_add(Self::LAP)
         }
+    }
+
+    /// The position of a word with flags.
+    #[inline(always)]
+    pub(super) fn position(word: usize) -> Position {
+        word & !(STEP - 1)
     }
 
     /// How many slots come before a position, since the list was new.

@@ -14,7 +14,7 @@
 
 use super::position::{Position, is_after};
 use crate::{
-    sync::{AtomicUsize, Ordering::*, array_of, const_new, fence},
+    sync::{AtomicUsize, Ordering::*, StoreAlone, array_of, const_new, fence},
     wake::cell::WakeCell,
 };
 use core::slice;
@@ -138,7 +138,7 @@ impl<const R: usize> Seats<R> {
         // has forked.
         self.seats[seat]
             .place
-            .store((at | STANDS) ^ flip(seat), Release);
+            .store_alone((at | STANDS) ^ flip(seat), Release);
     }
 
     /// A seat was taken where another reader stands, which has not moved on yet.
@@ -165,7 +165,7 @@ impl<const R: usize> Seats<R> {
             }
         }
         // Ordering: as in `stand`.
-        self.seats[seat].place.store(flip(seat), Release);
+        self.seats[seat].place.store_alone(flip(seat), Release);
         self.give_back(seat);
         true
     }

@@ -9,7 +9,7 @@
 //! A word of zeros is free for the first lap, so a new list is all zeros.
 
 use super::position::{FULL, TAKEN};
-use crate::sync::{AtomicUsize, Ordering::*, UnsafeCell, const_new};
+use crate::sync::{AtomicUsize, Ordering::*, StoreAlone, UnsafeCell, const_new};
 use core::mem::MaybeUninit;
 
 pub(super) struct Slot<T> {
@@ -36,11 +36,17 @@ impl<T> Slot<T> {
         }
     }
 
-    /// Whether the slot is free for a position in this lap.
+    /// Whether the slot is free for a position in this lap. Who then gets that has to fence before it writes.
     #[inline(always)]
     pub(super) fn is_free(&self, lap: usize) -> bool {
-        // Ordering: Acquire pairs with the Release in `free`: who had the slot before is done with it.
-        self.word.load(Acquire) == lap
+        // Ordering: Relaxed, see `PushList::reserve`.
+        self.word.load(Relaxed) == lap
+    }
+
+    /// Whether an item of an earlier lap is in the slot still. What the caller loads next, it loads after this.
+    pub(super) fn is_in_use(&self, lap: usize) -> bool {
+        // Ordering: Acquire keeps later loads later.
+        (self.word.load(Acquire).wrapping_sub(lap) as isize) < 0
     }
 
     /// Whether the item of this lap is published, and nobody is emptying the slot.
@@ -79,7 +85,7 @@ impl<T> Slot<T> {
             unsafe { slot.cast::<T>().write(item) };
         });
         // Ordering: Release pairs with the Acquire of readers.
-        self.word.store(lap | FULL, Release);
+        self.word.store_alone(lap | FULL, Release);
     }
 
     /// # Safety
@@ -102,7 +108,7 @@ impl<T> Slot<T> {
             // SAFETY: by the contract; the word says from here on that it is gone.
             unsafe { slot.cast::<T>().read() }
         });
-        // Ordering: Release pairs with the Acquire in `is_free`, and with that of `try_take`.
+        // Ordering: Release pairs with the fence in `PushList::reserve`: the item is gone before the next one comes.
         self.word.store(next_lap, Release);
         item
     }
