@@ -22,11 +22,13 @@ const READERS: usize = 3;
 
 static HEAP: OnceLock<Pusher<u32>> = OnceLock::new();
 static FIXED: fixed::PushList<u32, CAPACITY, READERS> = fixed::PushList::new();
+/// Its only reader is below or above.
+static SINGLE: fixed::PushList<u32, CAPACITY> = fixed::PushList::new();
 /// What the interrupt works with, unless it is at work.
 static ABOVE: Mutex<Cell<Option<Above>>> = Mutex::new(Cell::new(None));
 
 /// The first reader of each, unless it is in use.
-static FIRST: Mutex<Cell<Option<[Reader; 2]>>> = Mutex::new(Cell::new(None));
+static FIRST: Mutex<Cell<Option<[Reader; 3]>>> = Mutex::new(Cell::new(None));
 
 /// What the task pushes, and what the interrupt does.
 const BELOW: u32 = 1;
@@ -36,6 +38,8 @@ const FROM_ABOVE: u32 = 2;
 enum List {
     Heap,
     Fixed,
+    SingleBelow,
+    SingleAbove,
 }
 
 impl List {
@@ -47,6 +51,7 @@ impl List {
                 .push(item)
                 .expect("readers are there"),
             Self::Fixed => FIXED.push(item).expect("there is room"),
+            Self::SingleBelow | Self::SingleAbove => SINGLE.push(item).expect("there is room"),
         }
     }
 }
@@ -54,6 +59,9 @@ impl List {
 enum Reader {
     Heap(aiter_core::PushAiter<u32>),
     Fixed(fixed::PushAiter<'static, u32, CAPACITY, READERS>),
+    Single(fixed::PushAiter<'static, u32, CAPACITY>),
+    /// The list's only reader is on the other side.
+    None,
 }
 
 impl Reader {
@@ -61,6 +69,7 @@ impl Reader {
         match self {
             Self::Heap(aiter) => Self::Heap(aiter.fork()),
             Self::Fixed(aiter) => Self::Fixed(aiter.fork().expect("there is a seat")),
+            Self::Single(_) | Self::None => Self::None,
         }
     }
 
@@ -68,6 +77,8 @@ impl Reader {
         match self {
             Self::Heap(aiter) => aiter.try_next().ok(),
             Self::Fixed(aiter) => aiter.try_next().ok(),
+            Self::Single(aiter) => aiter.try_next().ok(),
+            Self::None => None,
         }
     }
 
@@ -76,6 +87,8 @@ impl Reader {
         match self {
             Self::Heap(aiter) => pin!(aiter).poll_next(cx),
             Self::Fixed(aiter) => pin!(aiter).poll_next(cx),
+            Self::Single(aiter) => pin!(aiter).poll_next(cx),
+            Self::None => Poll::Pending,
         }
     }
 }
@@ -88,6 +101,10 @@ struct Seer {
 }
 
 impl Seer {
+    fn is_there(&self) -> bool {
+        !matches!(self.reader, Reader::None)
+    }
+
     fn new(reader: Reader) -> Self {
         Self {
             reader,
@@ -161,7 +178,7 @@ impl Above {
         self.list.push(FROM_ABOVE);
         self.seer.see_all();
         self.acted = true;
-        if !self.seer.seen.contains(&FROM_ABOVE) {
+        if self.seer.is_there() && !self.seer.seen.contains(&FROM_ABOVE) {
             self.sleeps = true;
             assert_eq!(self.seer.reader.poll(&WAKES_ABOVE.waker()), Poll::Pending);
         }
@@ -235,12 +252,11 @@ fn run(list: List, below: &mut Seer, operation: Operation, after: u32) -> Option
     }
     below.see_all();
     above.seer.see_all();
-    let seen = below.take();
-    assert_eq!(
-        seen,
-        above.seer.take(),
-        "both see the same in the same order"
-    );
+    let (seen, also) = (below.take(), above.seer.take());
+    if below.is_there() && above.seer.is_there() {
+        assert_eq!(seen, also, "both see the same in the same order");
+    }
+    let seen = if below.is_there() { seen } else { also };
     assert_eq!(seen.contains(&BELOW), operation != Sleep);
     assert_eq!(seen.contains(&FROM_ABOVE), acted);
     assert_eq!(seen[2..], [0, 0]);
@@ -251,7 +267,10 @@ fn run(list: List, below: &mut Seer, operation: Operation, after: u32) -> Option
 /// Interrupts each operation everywhere.
 fn everywhere(level: &str, list: List, reader: Reader) -> Reader {
     let mut below = Seer::new(reader);
-    let seer = Seer::new(below.reader.fork());
+    let mut seer = Seer::new(below.reader.fork());
+    if let List::SingleAbove = list {
+        core::mem::swap(&mut below, &mut seer);
+    }
     let above = Above {
         list,
         seer,
@@ -260,29 +279,42 @@ fn everywhere(level: &str, list: List, reader: Reader) -> Reader {
     };
     critical_section::with(|cs| ABOVE.borrow(cs).set(Some(above)));
     use Operation::*;
-    for operation in [Push, PushAwaited, Take, Sleep, ForkAndDrop] {
+    let operations: &[_] = match list {
+        List::Heap | List::Fixed => &[Push, PushAwaited, Take, Sleep, ForkAndDrop],
+        List::SingleBelow => &[Push, PushAwaited, Take, Sleep],
+        List::SingleAbove => &[Push],
+    };
+    for &operation in operations {
         let (mut points, mut gaps) = (0, 0);
         while let Some(gap) = run(list, &mut below, operation, points) {
             points += 1;
             gaps += u32::from(gap);
         }
         let is_push = matches!(operation, Push | PushAwaited);
+        let reads_above = !matches!(list, List::SingleBelow);
         assert_eq!(
             gaps != 0,
-            is_push,
-            "a push is interrupted between its place and its publication"
+            is_push && reads_above,
+            "a push is interrupted with its place, before it publishes"
         );
         say!("interrupted {level} {list:?} {operation:?} {points} {gaps}");
     }
-    drop(self::above());
-    below.reader
+    let above = self::above().expect("the interrupt is over");
+    if below.is_there() {
+        below.reader
+    } else {
+        above.seer.reader
+    }
 }
 
 fn both(level: &str) {
-    let [heap, fixed] = critical_section::with(|cs| FIRST.borrow(cs).take()).expect("put there");
+    let [heap, fixed, single] =
+        critical_section::with(|cs| FIRST.borrow(cs).take()).expect("put there");
     let heap = everywhere(level, List::Heap, heap);
     let fixed = everywhere(level, List::Fixed, fixed);
-    critical_section::with(|cs| FIRST.borrow(cs).set(Some([heap, fixed])));
+    let single = everywhere(level, List::SingleBelow, single);
+    let single = everywhere(level, List::SingleAbove, single);
+    critical_section::with(|cs| FIRST.borrow(cs).set(Some([heap, fixed, single])));
 }
 
 #[unsafe(no_mangle)]
@@ -296,7 +328,12 @@ async fn main(_spawner: Spawner) {
     let (pusher, heap) = push_aiter();
     assert!(HEAP.init(pusher).is_ok());
     let fixed = FIXED.aiter().expect("this is the first reader");
-    let first = [Reader::Heap(heap), Reader::Fixed(fixed)];
+    let single = SINGLE.aiter().expect("this is the only reader");
+    let first = [
+        Reader::Heap(heap),
+        Reader::Fixed(fixed),
+        Reader::Single(single),
+    ];
     critical_section::with(|cs| FIRST.borrow(cs).set(Some(first)));
     both("task");
     machine::fire_soft();
