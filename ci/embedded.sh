@@ -4,7 +4,7 @@
 . "$(dirname "$0")/common"
 machines=(thumbv7m-none-eabi thumbv7em-none-eabihf thumbv6m-none-eabi riscv32imac-unknown-none-elf)
 bare_metal=("${machines[@]}")
-programs=(aiter embassy fixed pubsub interrupted cost)
+programs=(aiter embassy fixed pubsub interrupted everywhere cost)
 limit=60 # seconds for a run; each takes about one
 prefix=${EMBEDDED_PREFIX:-$HOME/.cache/aiter-toolchains}
 export PATH=$PATH:$prefix/bin CARGO_TARGET_DIR
@@ -64,6 +64,7 @@ fi
 next='run the program alone, as shown above, in tests/firmware'
 failed=0
 programs_table='target program code flash ram heap-peak verdict'
+interrupts_table='target list points of-these-in-a-gap'
 pushes_table='target push readers awake asleep'
 for target in "${machines[@]}"; do
     step cargo build -q --locked --release --target "$target" --bins
@@ -75,13 +76,21 @@ for target in "${machines[@]}"; do
         [[ $verdict == ok ]] || { failed=1 && echo "$output"; }
         figure() { awk -v name="$1" '$1 == name { value = $2 } END { print value == "" ? "-" : value }' <<<"$output"; }
         programs_table+=$'\n'"$target $program $(figure code) $(figure flash) $(figure ram) $(figure heap-peak) $verdict"
-        [[ $program != cost ]] || pushes_table+=$(awk -v target="$target" '
-            $1 == "push" && $4 == "awake" { awake = $5 }
-            $1 == "push" && $4 == "asleep" { print "\n" target, $2, $3, awake, $5 }' ORS= <<<"$output")
+        case $program in
+            everywhere) interrupts_table+=$(awk -v target="$target" '
+                $1 == "interrupted" { points[$3] += $5; gaps[$3] += $6 }
+                END { for (list in points) print "\n" target, list, points[list], gaps[list] }' ORS= <<<"$output") ;;
+            cost) pushes_table+=$(awk -v target="$target" '
+                $1 == "push" && $4 == "awake" { awake = $5 }
+                $1 == "push" && $4 == "asleep" { print "\n" target, $2, $3, awake, $5 }' ORS= <<<"$output") ;;
+        esac
     done
 done
-printf '\nBytes of code, of flash in all, of RAM (static, stack and heap at their peaks) and of the heap alone:\n'
-column -t <<<"$programs_table"
-printf '\nInstructions of a push in an interrupt, the mean of 300, while no reader waits and while each sleeps in a task:\n'
-column -t <<<"$pushes_table"
+show() {
+    printf '\n%s:\n' "$1"
+    column -t <<<"$2"
+}
+show 'Bytes of code, of flash in all, of RAM (static, stack and heap at their peaks) and of the heap alone' "$programs_table"
+show 'Points at which an operation was interrupted, and those between reserving and publishing' "$interrupts_table"
+show 'Instructions of a push in an interrupt, mean of 300, while no reader waits and while each sleeps in a task' "$pushes_table"
 exit "$failed"

@@ -35,10 +35,15 @@ pub(crate) fn init() {
 /// Bytes in use, the most there were in use, and how many allocations there have been.
 pub(crate) fn statistics() -> (usize, usize, usize) {
     (
-        HEAP.heap.used(),
+        heap_in_use(),
         HEAP.peak.load(Relaxed),
         HEAP.allocations.load(Relaxed),
     )
+}
+
+/// Bytes in use.
+pub fn heap_in_use() -> usize {
+    HEAP.heap.used()
 }
 
 // SAFETY: memory comes from the heap inside, as it is.

@@ -6,5 +6,6 @@ pub mod machine;
 mod report;
 mod sample;
 
+pub use heap::heap_in_use;
 pub use report::{finish, prepare, say};
 pub use sample::{Order, SAMPLES, Sample, Sensor};

@@ -5,11 +5,11 @@
 #![no_main]
 
 use aiter_core::{
-    Driver, Gate, Gated, MapAiter, Preloaded, Pusher,
+    Driver, Gate, Gated, MapAiter, Preloaded,
     fixed::{PushAiter, PushList},
-    gated_aiter, iter_to_aiter, join_aiters, map_aiter, preload, push_aiter,
+    gated_aiter, iter_to_aiter, join_aiters, map_aiter, preload,
 };
-use aiter_firmware::{Order, Sample, Sensor, finish, machine, prepare, say};
+use aiter_firmware::{Order, Sample, Sensor, finish, heap_in_use, machine, prepare, say};
 use embassy_executor::Spawner;
 use embassy_futures::yield_now;
 use futures_lite::StreamExt;
@@ -22,7 +22,7 @@ static LIST: PushList<Sample, CAPACITY, READERS> = PushList::new();
 
 type Samples = PushAiter<'static, Sample, CAPACITY, READERS>;
 /// Who saw how many samples.
-type Report = (&'static str, u32);
+static REPORTS: PushList<(&str, u32), 3> = PushList::new();
 
 #[unsafe(no_mangle)]
 fn on_timer() {
@@ -42,31 +42,31 @@ async fn main(spawner: Spawner) {
     prepare();
     let mut samples = LIST.aiter().expect("this is the first reader");
     let mut fork = || samples.fork().expect("there is a seat");
-    let (reports, mut reported) = push_aiter();
     let (gated, gate) = gated_aiter(fork());
     let (ready, driver) = preload(4, fork());
-    spawner.spawn(read_gated(gated, reports.clone()).unwrap());
+    spawner.spawn(read_gated(gated).unwrap());
     spawner.spawn(permit(fork(), gate).unwrap());
     spawner.spawn(fill(driver).unwrap());
-    spawner.spawn(read_ready(ready, reports.clone()).unwrap());
-    spawner.spawn(read_joined(samples, reports).unwrap());
+    spawner.spawn(read_ready(ready).unwrap());
+    spawner.spawn(read_joined(samples).unwrap());
     machine::start_timer(10_000);
-    // The reports end when the last task that makes one does.
-    while let Some((who, seen)) = reported.next().await {
+    let mut reports = REPORTS.aiter().expect("this is the only reader").take(3);
+    while let Some((who, seen)) = reports.next().await {
         say!("{who} {seen}");
     }
     machine::stop_timer();
+    assert_eq!(heap_in_use(), 0, "the parts have given everything back");
     finish()
 }
 
 /// Samples pass as they are permitted.
 #[embassy_executor::task]
-async fn read_gated(mut samples: Gated<Samples>, reports: Pusher<Report>) {
+async fn read_gated(mut samples: Gated<Samples>) {
     let mut order = Order::new("gated");
     while let Some(sample) = samples.next().await {
         order.check(sample);
     }
-    reports.push(("gated", order.finish())).unwrap();
+    REPORTS.push(("gated", order.finish())).unwrap();
 }
 
 /// Permits eight samples whenever eight more have come, and at the end all.
@@ -87,18 +87,18 @@ async fn fill(driver: Driver<Samples>) {
 
 /// Finds samples ready, though it is slow.
 #[embassy_executor::task]
-async fn read_ready(mut samples: Preloaded<Sample>, reports: Pusher<Report>) {
+async fn read_ready(mut samples: Preloaded<Sample>) {
     let mut order = Order::new("ready");
     while let Some(sample) = samples.next().await {
         order.check(sample);
         yield_now().await;
     }
-    reports.push(("ready", order.finish())).unwrap();
+    REPORTS.push(("ready", order.finish())).unwrap();
 }
 
 /// Two readers as one stream.
 #[embassy_executor::task]
-async fn read_joined(mut samples: Samples, reports: Pusher<Report>) {
+async fn read_joined(mut samples: Samples) {
     type Tagged = MapAiter<Samples, fn(Sample) -> (usize, Sample)>;
     let left: Tagged = map_aiter(
         |sample| (0, sample),
@@ -111,5 +111,5 @@ async fn read_joined(mut samples: Samples, reports: Pusher<Report>) {
         orders[side].check(sample);
     }
     let seen = orders.map(Order::finish).into_iter().sum();
-    reports.push(("joined", seen)).unwrap();
+    REPORTS.push(("joined", seen)).unwrap();
 }

@@ -31,7 +31,7 @@ fn count(timer: &mut SYST, reload: u32) {
 }
 
 fn timer() -> SYST {
-    // SAFETY: `init` took the peripherals and keeps none; this is used in tasks only.
+    // SAFETY: `init` took the peripherals and keeps none; the tasks leave the timer alone while its interrupt runs.
     unsafe { Peripherals::steal() }.SYST
 }
 
@@ -46,6 +46,7 @@ pub(super) fn stop_timer() {
     let mut timer = timer();
     timer.disable_interrupt();
     count(&mut timer, RELOAD);
+    SCB::clear_pendst();
 }
 
 pub(super) fn fire_timer() {

@@ -38,7 +38,12 @@ pub fn start_timer(instructions: u32) {
     imp::start_timer((u64::from(instructions) * u64::from(TICKS.load(Relaxed)) / 1000) as u32);
 }
 
-/// Runs it no more.
+/// Lets its interrupt run so many half instructions from now, and again in as many, unless it is stopped then.
+pub fn start_timer_soon(half_instructions: u32) {
+    imp::start_timer((half_instructions * TICKS.load(Relaxed) / 2000).max(2));
+}
+
+/// Runs it no more. The timer's interrupt may call this too.
 pub fn stop_timer() {
     imp::stop_timer();
 }
