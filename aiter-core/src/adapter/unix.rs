@@ -22,7 +22,7 @@ pub struct WithFile<L> {
     _file: SocketFile,
 }
 
-/// Listens on a new file, which [`bind_unix`] makes; `listen` hands its non-blocking listener to the runtime.
+/// Listens on a new file, which `bind_unix` makes; `listen` hands its non-blocking listener to the runtime.
 pub fn unix_connections<L: Listen>(
     path: &Path,
     listen: impl FnOnce(UnixListener) -> io::Result<L>,
