@@ -1,4 +1,6 @@
 //! What the line server does on any runtime: a process, and sockets. The program is called `super::PROGRAM`.
+#[path = "../common/example.rs"]
+mod example;
 #[path = "../common/waiting.rs"]
 mod waiting;
 
@@ -7,7 +9,6 @@ use socket2::SockRef;
 use std::{
     io::{BufRead, BufReader, ErrorKind, Read, Write},
     net::{Shutdown, SocketAddr, TcpStream},
-    path::PathBuf,
     process::{Child, Command, ExitStatus, Output, Stdio},
     sync::{Barrier, mpsc},
     thread,
@@ -16,19 +17,7 @@ use std::{
 use waiting::DEADLINE;
 
 fn program() -> Command {
-    let test = std::env::current_exe().unwrap();
-    let program: PathBuf = test
-        .parent()
-        .unwrap()
-        .parent()
-        .unwrap()
-        .join("examples")
-        .join(PROGRAM);
-    assert!(
-        program.exists(),
-        "{program:?} is not there: `cargo test` builds it, `cargo test --test` does not; `cargo build --examples` does"
-    );
-    Command::new(program)
+    example::example(PROGRAM)
 }
 
 /// Runs to the end, which must come.
