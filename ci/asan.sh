@@ -10,6 +10,7 @@ fi
 host=$(rustc +nightly -vV | sed -n 's/^host: //p')
 export RUSTFLAGS="${RUSTFLAGS:-} -Zsanitizer=address"
 export LSAN_OPTIONS="suppressions=$PWD/ci/lsan.suppressions ${LSAN_OPTIONS:-}"
+export RUST_BACKTRACE=0
 # A target that is named keeps the sanitizer out of build scripts and macros.
 test=(cargo +nightly test --target "$host" --target-dir "$target_dir/asan")
 
