@@ -4,7 +4,7 @@
 . "$(dirname "$0")/common"
 machines=(thumbv7m-none-eabi thumbv7em-none-eabihf thumbv6m-none-eabi riscv32imac-unknown-none-elf)
 bare_metal=("${machines[@]}")
-programs=(aiter embassy fixed pubsub interrupted everywhere cost)
+programs=(aiter embassy fixed pubsub one channel interrupted everywhere cost)
 limit=60 # seconds for a run; each takes about one
 prefix=${EMBEDDED_PREFIX:-$HOME/.cache/aiter-toolchains}
 export PATH=$PATH:$prefix/bin CARGO_TARGET_DIR
