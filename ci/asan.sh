@@ -10,6 +10,7 @@ fi
 host=$(rustc +nightly -vV | sed -n 's/^host: //p')
 export RUSTFLAGS="${RUSTFLAGS:-} -Zsanitizer=address"
 export LSAN_OPTIONS="suppressions=$PWD/ci/lsan.suppressions ${LSAN_OPTIONS:-}"
+export RUST_BACKTRACE=0
 # A target that is named keeps the sanitizer out of build scripts and macros.
 test=(cargo +nightly test --target "$host" --target-dir "$target_dir/asan")
 
@@ -26,9 +27,12 @@ done
 profile=()
 if [[ ${AITER_LONG:-} ]]; then
     profile=(--release)
+    tests_but
+    # The program that tests of the line server run.
+    step "${test[@]/#test/build}" "${profile[@]}" -p aiter-tokio --examples
 else
+    # The line server is a process of its own, whose tests have deadlines.
     export PROPTEST_CASES=${PROPTEST_CASES:-64} AITER_DROP_ITEMS=${AITER_DROP_ITEMS:-300000}
+    tests_but line_server
 fi
-# The program that tests of the line server run.
-step "${test[@]/#test/build}" "${profile[@]}" -p aiter-tokio --examples
-step "${test[@]}" "${profile[@]}" --no-fail-fast --workspace --exclude aiter-benches --lib --tests
+step "${test[@]}" "${profile[@]}" --no-fail-fast "${tests[@]}"

@@ -16,6 +16,6 @@ mod spawn;
 
 pub use blocking::{BlockingIter, OnThread, aiter_to_iter};
 pub use spawn::{
-    ActiveAiter, JoinTasks, MapTasks, OnAsyncStd, PreloadAiter, Spawned, active_aiter, join_aiters,
-    join_aiters_buffered, map_workers, preload_aiter,
+    ActiveAiter, Global, JoinTasks, MapTasks, On, PreloadAiter, Spawned, active_aiter, join_aiters,
+    join_aiters_buffered, map_workers, preload_aiter, preload_aiter_with,
 };

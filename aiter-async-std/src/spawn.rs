@@ -5,17 +5,21 @@ use aiter_core::adapter::{Spawn, functions};
 use core::future::Future;
 use futures_core::Stream;
 
-/// Starts tasks on the executor of async-std.
+/// Starts tasks in a place. There is one here, the [`Global`] executor.
 #[derive(Clone, Copy, Debug)]
-pub struct OnAsyncStd;
+pub struct On<R>(R);
 
-impl<T: Future<Output = ()> + Send + 'static> Spawn<T> for OnAsyncStd {
+/// The executor behind [`async_std::task::spawn`].
+#[derive(Clone, Copy, Debug)]
+pub struct Global;
+
+impl<T: Future<Output = ()> + Send + 'static> Spawn<T> for On<Global> {
     fn spawn(&self, task: T) {
         async_std::task::spawn(task);
     }
 }
 
 functions! {
-    place: OnAsyncStd = OnAsyncStd,
+    place: On<Global> = On(Global),
     example: "aiter_async_std", "async_std::task::block_on(async {", "});",
 }

@@ -4,6 +4,7 @@ use crate::{
     Pusher, Watermarks,
     demand::{Demand, Supply},
     list::Reader,
+    pump::BUDGET,
     wake::alarm::Alarm,
 };
 use core::{
@@ -14,9 +15,6 @@ use core::{
 };
 use futures_core::Stream;
 use pin_project::pin_project;
-
-/// Items pulled in one poll of a driver or a pump. Then it yields to its executor, however many the source has.
-pub(crate) const BUDGET: usize = 64;
 
 /// A future that pulls a source into a list, for whoever has an executor to run it: a spawned task, an Embassy task, a
 /// test. Returned by [`active`](crate::active), [`preload`](crate::preload) and [`preload_with`](crate::preload_with).
@@ -84,13 +82,14 @@ impl<S: Stream> Driver<S> {
             return Pull::Pending;
         }
         match source.poll_next(cx) {
-            Poll::Ready(Some(item)) => match pusher.push_mut(item) {
-                Ok(()) => {
-                    this.supply.bring();
-                    Pull::Item
+            Poll::Ready(Some(item)) => {
+                // Before the push, which may end in a panic of the consumer's waker.
+                this.supply.bring();
+                match pusher.push_mut(item) {
+                    Ok(()) => Pull::Item,
+                    Err(_) => Pull::Done,
                 }
-                Err(_) => Pull::Done,
-            },
+            }
             Poll::Ready(None) => Pull::Done,
             Poll::Pending => Pull::Pending,
         }
@@ -221,6 +220,18 @@ mod tests {
         assert_eq!(items.try_next(), Err(crate::TryNextError::Empty));
         drop(driver);
         assert_eq!(items.try_next(), Err(crate::TryNextError::Ended));
+    }
+
+    #[test]
+    fn an_item_whose_consumers_waker_panics_is_counted() {
+        let (mut items, driver) = preload(1, iter_to_aiter(0..));
+        let mut driver = alloc::boxed::Box::pin(driver);
+        assert_eq!(poll(&mut items, &panicking_waker()), Poll::Pending);
+        assert_eq!(panic_of(|| drive(driver.as_mut(), Waker::noop())), "waker");
+        for n in 0..3 {
+            assert!(drive(driver.as_mut(), Waker::noop()).is_pending());
+            assert_eq!((items.len(), items.try_next()), (1, Ok(n)));
+        }
     }
 
     #[test]

@@ -47,11 +47,11 @@
 //! | feature | what it adds |
 //! |---|---|
 //! | `std` (default) | what the adapter crates are built on: panics carried from task to task; and a push list may look again before it sleeps |
-//! | `alloc` (with `std`) | everything but [`fixed`] |
+//! | `alloc` (with `std`) | everything but [`fixed`] and [`pump`] |
 //! | `portable-atomic` | atomics and `Arc` of that crate, for targets without compare-and-swap (Cortex-M0, RISC-V without A) |
 //!
 //! Without `std` the crate needs `core` and `alloc`, that is a global allocator; without `alloc` it needs `core` alone, and is
-//! [`fixed`] alone. With `portable-atomic` the final
+//! [`fixed`] and [`pump`] alone. With `portable-atomic` the final
 //! binary has to say how to do without compare-and-swap: it depends on `portable-atomic` itself, with the feature `critical-section` and
 //! an implementation of that, or is built with `--cfg portable_atomic_unsafe_assume_single_core`. This crate chooses neither.
 //!
@@ -120,7 +120,6 @@ mod members;
 mod modelling;
 #[cfg(feature = "alloc")]
 mod preload;
-#[cfg(feature = "alloc")]
 mod pump;
 #[cfg(feature = "alloc")]
 mod push;
@@ -139,6 +138,7 @@ mod wake;
 #[cfg(feature = "alloc")]
 mod workers;
 
+pub use pump::pump;
 pub use statistics::Statistics;
 pub use try_next_error::TryNextError;
 
@@ -161,7 +161,6 @@ pub use crate::{
     map_workers::{MapWorkers, map_workers},
     map_workers_ordered::{MapWorkersOrdered, map_workers_ordered},
     preload::{Preloaded, preload, preload_with},
-    pump::pump,
     push::{AvailableIter, PushAiter, Pusher, Stopped, push_aiter, push_aiter_with},
     share::{Sharable, sharable_aiter},
     stoppable_aiter::{Stoppable, Stopper, stoppable_aiter},

@@ -1,7 +1,9 @@
 //! Bringing the items of a stream to whoever takes them one by one.
-use crate::driver::BUDGET;
 use core::{future::poll_fn, pin::pin, task::Poll};
 use futures_core::Stream;
+
+/// Items pulled in one poll of a pump or a driver. Then it yields to its executor, however many the source has.
+pub(crate) const BUDGET: usize = 64;
 
 /// Hands each item of `stream` to `sink`, and waits until `sink` is done with it before it pulls the next.
 ///
@@ -60,7 +62,7 @@ where
     }
 }
 
-#[cfg(all(test, not(aiter_loom)))]
+#[cfg(all(test, feature = "alloc", not(aiter_loom)))]
 mod tests {
     use super::*;
     use crate::{iter_to_aiter, testing::*};
@@ -206,7 +208,7 @@ mod tests {
     #[test]
     fn a_pump_of_what_is_send_is_send() {
         fn check(_: impl Future + Send + 'static) {}
-        let mut written = vec![0; 3];
+        let mut written = [0; 3];
         check(pump(iter_to_aiter(0..3), async move |n: usize| {
             written[n] = n;
             ready(()).await;

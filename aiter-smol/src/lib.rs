@@ -15,5 +15,6 @@ pub use blocking::{BlockingIter, OnThread, aiter_to_iter};
 pub use spawn::{
     ActiveAiter, Global, JoinTasks, MapTasks, On, PreloadAiter, Spawned, active_aiter,
     active_aiter_on, join_aiters, join_aiters_buffered, join_aiters_buffered_on, join_aiters_on,
-    map_workers, map_workers_on, preload_aiter, preload_aiter_on,
+    map_workers, map_workers_on, preload_aiter, preload_aiter_on, preload_aiter_with,
+    preload_aiter_with_on,
 };

@@ -1,7 +1,7 @@
 //! Drivers, joins and maps in tasks.
-use crate::BlockOn;
+use crate::{BlockOn, Budget};
 #[doc(inline)]
-pub use aiter_core::adapter::{ActiveAiter, JoinTasks, MapTasks, PreloadAiter, Spawned};
+pub use aiter_core::adapter::Spawned;
 use aiter_core::{
     Driver,
     adapter::{self, Spawn, functions, functions_on},
@@ -13,6 +13,15 @@ use tokio::{
     runtime::Handle,
     task::{LocalSet, spawn_local},
 };
+
+/// The list that a task fills: see [`active_aiter`].
+pub type ActiveAiter<T> = adapter::ActiveAiter<T, Budget>;
+/// A stream that a task keeps ahead of its consumer: see [`preload_aiter`].
+pub type PreloadAiter<T> = adapter::PreloadAiter<T, Budget>;
+/// Streams joined, with a task each: see [`join_aiters`].
+pub type JoinTasks<SS, R> = adapter::JoinTasks<SS, R, Budget>;
+/// What workers made of a stream, in the order in which it was ready: see [`map_workers`].
+pub type MapTasks<T> = adapter::MapTasks<T, Budget>;
 
 /// Starts tasks in a place: on the current runtime, or in the place given to [`active_aiter_on`] and its like.
 ///

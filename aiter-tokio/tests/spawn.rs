@@ -1,8 +1,8 @@
 //! Streams whose items are made in tasks.
 mod common;
 use aiter_tokio::{
-    TryNextError, active_aiter, join_aiters, join_aiters_buffered, map_workers, preload_aiter,
-    push_aiter,
+    TryNextError, Watermarks, active_aiter, join_aiters, join_aiters_buffered, map_workers,
+    preload_aiter, preload_aiter_with, push_aiter,
 };
 use common::{both, current_thread, in_time, message, multi_thread, within};
 use futures_lite::{
@@ -549,4 +549,22 @@ fn results_can_be_sent_to_other_threads() {
     check(&preload_aiter(1, items()));
     check(&map_workers(1, |n| async move { n }, items()));
     check(&join_aiters(stream::iter([items()])));
+}
+
+#[test]
+fn a_preload_with_watermarks_refills_in_batches() {
+    current_thread().block_on(within(async {
+        let pulled = Arc::new(AtomicUsize::new(0));
+        let count = pulled.clone();
+        let source = stream::repeat_with(move || count.fetch_add(1, Ordering::SeqCst));
+        let mut items = preload_aiter_with(Watermarks { low: 2, high: 10 }, source);
+        for taken in 1..100 {
+            items.next().await.unwrap();
+            for _ in 0..10 {
+                tokio::task::yield_now().await;
+            }
+            // The task sleeps until 8 of a batch were taken.
+            assert_eq!(pulled.load(Ordering::SeqCst), 10 + taken / 8 * 8);
+        }
+    }));
 }

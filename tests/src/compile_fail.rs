@@ -119,3 +119,58 @@ struct LookAndTake;
 /// }
 /// ```
 struct Variance;
+
+/// The same holds for a list in a `static`: items that stay on their thread do not make one (RUSTSEC-2020-0126).
+/// ```
+/// use aiter_core::fixed::PushList;
+/// static LIST: PushList<Box<u8>, 4> = PushList::new();
+/// ```
+/// ```compile_fail,E0277
+/// use aiter_core::fixed::PushList;
+/// static LIST: PushList<std::rc::Rc<u8>, 4> = PushList::new();
+/// ```
+struct StaticItemsThatStay;
+
+/// A second reader clones beside the first: `Send` is not enough (RUSTSEC-2025-0023).
+/// ```
+/// let list = aiter_core::fixed::PushList::<u8, 4, 2>::new();
+/// let mut aiter = list.aiter().unwrap();
+/// let others = (aiter.fork(), list.subscribe());
+/// ```
+/// ```compile_fail,E0277
+/// let list = aiter_core::fixed::PushList::<std::cell::Cell<u8>, 4, 2>::new();
+/// let mut aiter = list.aiter().unwrap();
+/// let fork = aiter.fork();
+/// ```
+/// ```compile_fail,E0277
+/// let list = aiter_core::fixed::PushList::<std::cell::Cell<u8>, 4, 2>::new();
+/// let other = list.subscribe();
+/// ```
+struct ForkedStaticItems;
+
+/// A reader does not outlive a list that is no `static`.
+/// ```
+/// let list = aiter_core::fixed::PushList::<u8, 4>::new();
+/// let aiter = list.aiter();
+/// drop(aiter);
+/// drop(list);
+/// ```
+/// ```compile_fail,E0505
+/// let list = aiter_core::fixed::PushList::<u8, 4>::new();
+/// let aiter = list.aiter();
+/// drop(list);
+/// drop(aiter);
+/// ```
+struct ReadersThatStay;
+
+/// A list without a slot, or without a reader, does not compile.
+/// ```
+/// let list = aiter_core::fixed::PushList::<u8, 1, 1>::new();
+/// ```
+/// ```compile_fail,E0080
+/// let list = aiter_core::fixed::PushList::<u8, 0, 1>::new();
+/// ```
+/// ```compile_fail,E0080
+/// let list = aiter_core::fixed::PushList::<u8, 1, 0>::new();
+/// ```
+struct EmptyLists;

@@ -1,6 +1,9 @@
 //! Tests that stand outside the crates they test: what users can and cannot do with the public interface.
 //!
-//! The programs are under `tests/`; here are the cases that must not compile, and the examples of the top-level README.
+//! The programs are under `tests/`; here are the interpreters that the property tests and the fuzz targets share, the
+//! cases that must not compile, and the examples of the top-level README.
+
+pub mod properties;
 
 #[cfg(doctest)]
 mod compile_fail;

@@ -58,12 +58,14 @@ macro_rules! suite {
             use super::{$runtime as runtime, *};
             use $adapter::{
                 active_aiter, aiter_to_iter, join_aiters, join_aiters_buffered, map_workers, net::tcp_server, preload_aiter,
+                preload_aiter_with, Watermarks,
             };
 
             /// All that take a stream and yield its items in tasks.
-            const ADAPTERS: [fn(Items) -> Items; 5] = [
+            const ADAPTERS: [fn(Items) -> Items; 6] = [
                 |s| Box::pin(active_aiter(s)),
                 |s| Box::pin(preload_aiter(5, s)),
+                |s| Box::pin(preload_aiter_with(Watermarks { low: 1, high: 5 }, s)),
                 |s| Box::pin(join_aiters(stream::once(s))),
                 |s| Box::pin(join_aiters_buffered(5, stream::once(s))),
                 |s| Box::pin(map_workers(1, |item| async move { item }, s)),

@@ -105,6 +105,32 @@ fn push_list() {
     }
 }
 
+#[test]
+fn fixed_list() {
+    use aiter_core::fixed::{AvailableIter, PushAiter, PushError, PushList};
+    table! {
+        PushList<Shared, 4> => "Send + Sync + Unpin";
+        PushList<Sent, 4> => "Send + Sync + Unpin";
+        PushList<Local, 4> => "Unpin";
+        PushList<Pinned, 4> => "Send + Sync";
+
+        PushAiter<'static, Shared, 4> => "Send + Sync + Unpin";
+        PushAiter<'static, Sent, 4> => "Send + Unpin";
+        PushAiter<'static, Local, 4> => "Unpin";
+        PushAiter<'static, Pinned, 4> => "Send + Sync + Unpin";
+
+        AvailableIter<'static, Shared, 4> => "Send + Sync + Unpin";
+        AvailableIter<'static, Sent, 4> => "Unpin";
+        AvailableIter<'static, Local, 4> => "Unpin";
+        AvailableIter<'static, Pinned, 4> => "Send + Sync + Unpin";
+
+        PushError<Shared> => "Send + Sync + Unpin";
+        PushError<Sent> => "Send + Unpin";
+        PushError<Local> => "Unpin";
+        PushError<Pinned> => "Send + Sync";
+    }
+}
+
 /// As its parts; an iterator or a collection under way is never pinned, a stream or a future is.
 #[test]
 fn operators() {
@@ -280,8 +306,8 @@ fn drivers() {
 #[test]
 fn adapters() {
     use aiter_tokio::{
-        ActiveAiter, BlockingIter, JoinTasks, MapTasks, On, PreloadAiter, net::Connections,
-        net::Server, net::Tcp,
+        ActiveAiter, BlockingIter, Budget, Cooperative, JoinTasks, MapTasks, On, PreloadAiter,
+        net::Connections, net::Server, net::Tcp,
     };
     type Join<A, B> = JoinTasks<Gives<A, Gives<Shared, B>>, On<tokio::runtime::Handle>>;
     table! {
@@ -301,6 +327,13 @@ fn adapters() {
         Join<Shared, Sent> => "Send + Unpin";
         Join<Local, Shared> => "Unpin";
         Join<Pinned, Shared> => "Send";
+
+        Cooperative<Gives<Shared, Local>> => "Send + Sync + Unpin";
+        Cooperative<Gives<Local, Shared>> => "Unpin";
+        Cooperative<Gives<Pinned, Shared>> => "Send + Sync";
+        Budget => "Send + Sync + Unpin";
+
+        aiter_smol::PreloadAiter<Shared> => "Send + Unpin";
 
         BlockingIter<Gives<Shared, Local>> => "Send + Sync + Unpin";
         BlockingIter<Gives<Local, Shared>> => "Unpin";

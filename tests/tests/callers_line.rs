@@ -50,22 +50,34 @@ fn a_count_of_0_panics_at_the_callers_line() {
     refused!(map_workers_ordered(0, ready::<u8>, none()));
     refused!(none().map_workers_ordered(0, ready::<u8>));
 
-    refused!(bound::wait(0));
-    refused!(bound::skip(0));
+    refused!(aiter_forker_with(bound::wait(0), none()));
+    refused!(aiter_forker_with(bound::skip(0), none()));
     let fork = aiter_forker_with(bound::wait(1), none());
-    refused!(fork.set_wait(0));
+    refused!((fork.set_wait(0), none()));
 
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let _entered = runtime.enter();
     refused!(aiter_tokio::preload_aiter(0, none()));
+    refused!(aiter_tokio::preload_aiter_with(
+        Watermarks { low: 1, high: 1 },
+        none()
+    ));
     refused!(aiter_tokio::join_aiters_buffered(0, nothing()));
     refused!(aiter_tokio::map_workers(0, ready::<u8>, none()));
 
     refused!(aiter_smol::preload_aiter(0, none()));
+    refused!(aiter_smol::preload_aiter_with(
+        Watermarks { low: 1, high: 1 },
+        none()
+    ));
     refused!(aiter_smol::join_aiters_buffered(0, nothing()));
     refused!(aiter_smol::map_workers(0, ready::<u8>, none()));
 
     refused!(aiter_async_std::preload_aiter(0, none()));
+    refused!(aiter_async_std::preload_aiter_with(
+        Watermarks { low: 1, high: 1 },
+        none()
+    ));
     refused!(aiter_async_std::join_aiters_buffered(0, nothing()));
     refused!(aiter_async_std::map_workers(0, ready::<u8>, none()));
 }

@@ -27,6 +27,7 @@ mod share;
 
 use futures_core::Stream;
 use std::{
+    ops::Range,
     pin::Pin,
     sync::{
         Arc,
@@ -74,4 +75,27 @@ impl Sleeper {
     pub fn sleeps(&self) -> bool {
         self.pending_since == Some(self.wakes.0.load(Acquire))
     }
+}
+
+/// A source that is always ready; a slow one takes its time, while others come.
+#[derive(Debug)]
+pub struct Source {
+    items: Range<u8>,
+    is_slow: bool,
+}
+
+impl Stream for Source {
+    type Item = u8;
+
+    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<u8>> {
+        if self.is_slow {
+            let_others_run();
+        }
+        Poll::Ready(self.items.next())
+    }
+}
+
+/// Widens a window, so that something happens in it on a busy machine as well.
+fn let_others_run() {
+    std::thread::sleep(std::time::Duration::from_micros(1));
 }

@@ -1,11 +1,13 @@
 //! The eager stream, in a task.
 use super::{
     Spawn,
+    pace::{Free, Pace, paced},
     panics::{Caught, Panic},
 };
 use crate::{Driver, PushAiter, TryNextError, active};
 use alloc::{boxed::Box, string::String, sync::Arc};
 use core::{
+    marker::PhantomData,
     ops::Deref,
     pin::Pin,
     task::{Context, Poll, ready},
@@ -19,7 +21,10 @@ use std::{
 
 /// Spawns the driver of [`active`].
 #[track_caller]
-pub fn active_aiter<S>(place: &impl Spawn<Driver<Source<S>>>, stream: S) -> ActiveAiter<S::Item>
+pub fn active_aiter<S, P>(
+    place: &impl Spawn<Driver<Source<S>>>,
+    stream: S,
+) -> ActiveAiter<S::Item, P>
 where
     S: Stream,
 {
@@ -33,6 +38,7 @@ where
     ActiveAiter {
         items,
         fate: Some(fate),
+        pace: PhantomData,
     }
 }
 
@@ -48,13 +54,14 @@ where
 /// Nothing is lost when a `next()` is dropped.
 #[derive(Debug)]
 #[must_use = "the task stops when its list is dropped"]
-pub struct ActiveAiter<T> {
+pub struct ActiveAiter<T, P = Free> {
     items: PushAiter<T>,
     /// Until this consumer met it.
     fate: Option<Arc<Fate>>,
+    pace: PhantomData<fn() -> P>,
 }
 
-impl<T> ActiveAiter<T> {
+impl<T, P> ActiveAiter<T, P> {
     /// Takes what is there now, as [`PushAiter::try_next`].
     ///
     /// # Panics
@@ -76,6 +83,7 @@ impl<T> ActiveAiter<T> {
         Self {
             items: self.items.fork(),
             fate: self.fate.clone(),
+            pace: PhantomData,
         }
     }
 
@@ -86,7 +94,7 @@ impl<T> ActiveAiter<T> {
     }
 }
 
-impl<T> Deref for ActiveAiter<T> {
+impl<T, P> Deref for ActiveAiter<T, P> {
     type Target = PushAiter<T>;
 
     fn deref(&self) -> &PushAiter<T> {
@@ -94,11 +102,11 @@ impl<T> Deref for ActiveAiter<T> {
     }
 }
 
-impl<T> Stream for ActiveAiter<T> {
+impl<T, P: Pace> Stream for ActiveAiter<T, P> {
     type Item = T;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
-        let item = ready!(Pin::new(&mut self.items).poll_next(cx));
+        let item = ready!(paced::<P, _>(cx, |cx| Pin::new(&mut self.items).poll_next(cx)));
         if item.is_none() {
             self.end();
         }
@@ -110,7 +118,7 @@ impl<T> Stream for ActiveAiter<T> {
     }
 }
 
-impl<T> FusedStream for ActiveAiter<T> {
+impl<T, P: Pace> FusedStream for ActiveAiter<T, P> {
     fn is_terminated(&self) -> bool {
         self.items.is_terminated() && self.fate.is_none()
     }

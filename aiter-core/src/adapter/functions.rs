@@ -74,6 +74,35 @@ macro_rules! __functions {
             $crate::adapter::preload_aiter(&$place, n, stream)
         }
 
+        /// Keeps items of the stream ready as [`preload_aiter`] does, and refills in batches: the task pulls until `high`
+        /// items wait, then it sleeps until no more than `low` do.
+        ///
+        /// # Panics
+        ///
+        #[doc = concat!("At the caller's line, if `low` is not below `high`", $(", or ", $outside,)? ".")]
+        ///
+        /// # Example
+        ///
+        /// ```
+        /// use futures_lite::{StreamExt, stream};
+        ///
+        #[doc = concat!("use ", $krate, "::{Watermarks, preload_aiter_with};")]
+        ///
+        #[doc = concat!("# ", $before)]
+        /// let marks = Watermarks { low: 10, high: 100 };
+        /// let items = preload_aiter_with(marks, stream::iter(0..1000));
+        /// assert_eq!(items.count().await, 1000);
+        #[doc = concat!("# ", $after)]
+        /// ```
+        #[track_caller]
+        pub fn preload_aiter_with<S>(watermarks: $crate::Watermarks, stream: S) -> PreloadAiter<S::Item>
+        where
+            S: Stream + Send + 'static,
+            S::Item: Send + 'static,
+        {
+            $crate::adapter::preload_aiter_with(&$place, watermarks, stream)
+        }
+
         /// Joins a stream of streams into one, with a task for each stream: they run on every thread that runs tasks, at
         /// most one item ahead each.
         ///
@@ -227,6 +256,34 @@ macro_rules! __functions_on {
             On<R>: Spawn<Driver<adapter::Caught<S>>>,
         {
             adapter::preload_aiter(&On(place), n, stream)
+        }
+
+        /// [`preload_aiter_with`] with its task in the place given: see [`On`].
+        ///
+        /// # Panics
+        ///
+        /// At the caller's line, if `low` is not below `high` or no task can be started there.
+        ///
+        /// # Example
+        ///
+        /// ```
+        #[doc = concat!("use ", $krate, "::{Watermarks, preload_aiter_with_on};")]
+        /// use futures_lite::{StreamExt, stream};
+        /// use std::rc::Rc;
+        ///
+        #[doc = concat!("# ", $before)]
+        /// let marks = Watermarks { low: 5, high: 10 };
+        #[doc = concat!("let items = preload_aiter_with_on(", $place, ", marks, stream::repeat(Rc::new(1)));")]
+        /// assert_eq!(items.take(20).count().await, 20);
+        #[doc = concat!("# ", $after)]
+        /// ```
+        #[track_caller]
+        pub fn preload_aiter_with_on<R, S>(place: R, watermarks: $crate::Watermarks, stream: S) -> PreloadAiter<S::Item>
+        where
+            S: Stream,
+            On<R>: Spawn<Driver<adapter::Caught<S>>>,
+        {
+            adapter::preload_aiter_with(&On(place), watermarks, stream)
         }
 
         /// [`join_aiters`] with its tasks in the place given: see [`On`].

@@ -6,6 +6,7 @@ mod acceptor;
 mod active;
 mod blocking;
 mod functions;
+mod pace;
 mod panics;
 mod tasks;
 #[cfg(unix)]
@@ -16,10 +17,11 @@ pub use acceptor::{Accept, Acceptor, Watched};
 pub use active::{ActiveAiter, Source, active_aiter};
 pub use blocking::{BlockingIter, Wait};
 pub use functions::{functions, functions_on};
+pub use pace::{Free, Pace, paced};
 pub use panics::{Caught, CaughtFuture, Panic, Spawned};
 pub use tasks::{
     JoinTasks, MapTasks, PreloadAiter, Tasks, Worker, join_aiters_buffered, map_workers,
-    preload_aiter,
+    preload_aiter, preload_aiter_with,
 };
 #[cfg(unix)]
 pub use unix::{WithFile, unix_connections};

@@ -1,9 +1,11 @@
 //! A panic travels through a task as an item: what came before it is delivered first, then it is raised where the items
 //! are taken.
+use super::pace::{Free, Pace, paced};
 use alloc::boxed::Box;
 use core::{
     any::Any,
     future::Future,
+    marker::PhantomData,
     panic::AssertUnwindSafe,
     pin::Pin,
     task::{Context, Poll, ready},
@@ -106,16 +108,23 @@ impl<F: Future> Future for CaughtFuture<F> {
 #[pin_project]
 #[derive(Debug)]
 #[must_use = "the tasks stop when their stream is dropped"]
-pub struct Spawned<S>(#[pin] pub(super) S);
+pub struct Spawned<S, P = Free>(#[pin] S, PhantomData<fn() -> P>);
 
-impl<S, T> Stream for Spawned<S>
+impl<S, P> Spawned<S, P> {
+    pub(super) fn new(items: S) -> Self {
+        Self(items, PhantomData)
+    }
+}
+
+impl<S, T, P> Stream for Spawned<S, P>
 where
     S: Stream<Item = Result<T, Panic>>,
+    P: Pace,
 {
     type Item = T;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
-        match ready!(self.project().0.poll_next(cx)) {
+        match ready!(paced::<P, _>(cx, |cx| self.project().0.poll_next(cx))) {
             Some(Ok(item)) => Poll::Ready(Some(item)),
             Some(Err(panic)) => resume_unwind(panic),
             None => Poll::Ready(None),
@@ -127,9 +136,10 @@ where
     }
 }
 
-impl<S, T> FusedStream for Spawned<S>
+impl<S, T, P> FusedStream for Spawned<S, P>
 where
     S: FusedStream<Item = Result<T, Panic>>,
+    P: Pace,
 {
     fn is_terminated(&self) -> bool {
         self.0.is_terminated()

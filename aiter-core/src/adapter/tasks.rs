@@ -1,11 +1,12 @@
 //! Streams whose items are made ahead, in tasks.
 use super::{
     Spawn,
+    pace::Free,
     panics::{Caught, CaughtFuture, Panic, Spawned, catch},
 };
 use crate::{
-    Driver, IterToAiter, JoinAiters, Preloaded, Sharable, iter_to_aiter, join_aiters, preload,
-    sharable_aiter,
+    Driver, IterToAiter, JoinAiters, Preloaded, Sharable, Watermarks, iter_to_aiter, join_aiters,
+    preload, preload_with, sharable_aiter,
 };
 use alloc::{
     sync::Arc,
@@ -21,31 +22,44 @@ use futures_core::{FusedStream, Stream};
 use pin_project::pin_project;
 
 /// A stream that a task keeps ahead of its consumer.
-pub type PreloadAiter<T> = Spawned<Ahead<T>>;
+pub type PreloadAiter<T, P = Free> = Spawned<Ahead<T>, P>;
 /// Streams joined, with a task each.
-pub type JoinTasks<SS, R> = Spawned<JoinAiters<Tasks<SS, R>>>;
+pub type JoinTasks<SS, R, P = Free> = Spawned<JoinAiters<Tasks<SS, R>>, P>;
 /// What workers made of a stream, in the order in which it was ready.
-pub type MapTasks<T> = Spawned<JoinAiters<IterToAiter<IntoIter<Ahead<T>>>>>;
+pub type MapTasks<T, P = Free> = Spawned<JoinAiters<IterToAiter<IntoIter<Ahead<T>>>>, P>;
 
 /// The items of one task.
 type Ahead<T> = Preloaded<Result<T, Panic>>;
 
 /// Spawns the driver of [`preload`].
 #[track_caller]
-pub fn preload_aiter<S>(
+pub fn preload_aiter<S, P>(
     place: &impl Spawn<Driver<Caught<S>>>,
     n: usize,
     stream: S,
-) -> PreloadAiter<S::Item>
+) -> PreloadAiter<S::Item, P>
 where
     S: Stream,
 {
-    Spawned(ahead(place, n, Caught::new(stream)))
+    Spawned::new(ahead(place, preload(n, Caught::new(stream))))
+}
+
+/// Spawns the driver of [`preload_with`].
+#[track_caller]
+pub fn preload_aiter_with<S, P>(
+    place: &impl Spawn<Driver<Caught<S>>>,
+    watermarks: Watermarks,
+    stream: S,
+) -> PreloadAiter<S::Item, P>
+where
+    S: Stream,
+{
+    Spawned::new(ahead(place, preload_with(watermarks, Caught::new(stream))))
 }
 
 /// [`join_aiters`] with a task for each stream, at most `n` items ahead in each.
 #[track_caller]
-pub fn join_aiters_buffered<SS, R>(place: R, n: usize, streams: SS) -> JoinTasks<SS, R>
+pub fn join_aiters_buffered<SS, R, P>(place: R, n: usize, streams: SS) -> JoinTasks<SS, R, P>
 where
     SS: Stream,
     SS::Item: Stream,
@@ -55,17 +69,17 @@ where
         n > 0,
         "a join with a buffer of 0 items would never yield one"
     );
-    Spawned(join_aiters(Tasks { streams, n, place }))
+    Spawned::new(join_aiters(Tasks { streams, n, place }))
 }
 
 /// Joins `n` tasks, each of which takes an item of the shared source and awaits its `f(item)`.
 #[track_caller]
-pub fn map_workers<S, F, Fut>(
+pub fn map_workers<S, F, Fut, P>(
     place: &impl Spawn<Driver<Worker<S, F, Fut>>>,
     n: usize,
     f: F,
     stream: S,
-) -> MapTasks<Fut::Output>
+) -> MapTasks<Fut::Output, P>
 where
     S: Stream,
     F: Fn(S::Item) -> Fut,
@@ -82,14 +96,16 @@ where
             f: f.clone(),
             working: None,
         };
-        workers.push(ahead(place, 1, worker));
+        workers.push(ahead(place, preload(1, worker)));
     }
-    Spawned(join_aiters(iter_to_aiter(workers)))
+    Spawned::new(join_aiters(iter_to_aiter(workers)))
 }
 
 #[track_caller]
-fn ahead<S: Stream>(place: &impl Spawn<Driver<S>>, n: usize, stream: S) -> Preloaded<S::Item> {
-    let (items, driver) = preload(n, stream);
+fn ahead<S: Stream>(
+    place: &impl Spawn<Driver<S>>,
+    (items, driver): (Preloaded<S::Item>, Driver<S>),
+) -> Preloaded<S::Item> {
     place.spawn(driver);
     items
 }
@@ -160,7 +176,7 @@ where
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.project();
         let stream = ready!(this.streams.poll_next(cx));
-        Poll::Ready(stream.map(|stream| ahead(this.place, *this.n, Caught::new(stream))))
+        Poll::Ready(stream.map(|stream| ahead(this.place, preload(*this.n, Caught::new(stream)))))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

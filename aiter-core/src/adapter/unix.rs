@@ -22,7 +22,12 @@ pub struct WithFile<L> {
     _file: SocketFile,
 }
 
-/// Listens on a new file, which [`bind_unix`] makes; `listen` hands its non-blocking listener to the runtime.
+/// Listens on a new file; `listen` hands its non-blocking listener to the runtime.
+///
+/// # Errors
+///
+/// A file that exists is never removed, not even a socket that nobody listens on any more: who made it is not known
+/// here. The error is `AddrInUse` then and names the file.
 pub fn unix_connections<L: Listen>(
     path: &Path,
     listen: impl FnOnce(UnixListener) -> io::Result<L>,
@@ -59,11 +64,6 @@ struct SocketFile {
 }
 
 /// Binds a non-blocking listener to a new file.
-///
-/// # Errors
-///
-/// A file that exists is never removed, not even a socket that nobody listens on any more: who made it is not known
-/// here. The error is `AddrInUse` then and names the file.
 fn bind_unix(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
     let listener = UnixListener::bind(path).map_err(|error| match error.kind() {
         io::ErrorKind::AddrInUse => io::Error::new(

@@ -25,11 +25,11 @@
 //! | active | taken, but meanwhile there is something in the list | | takes that |
 //! | active | taken | not idle | polls the source, if the bound has room for an item; else waits, as if it were idle |
 //! | active | taken | idle | waits; but polls if it waits for this source's wake already, and comes without it |
-//! | passive | | | sleeps in the list, or ends if there is no active fork |
+//! | passive | | | waits, leaves a note, and looks again; or ends if there is no active fork |
 //!
 //! | the poll of the source | the puller | the source is | whoever waits |
 //! |---|---|---|---|
-//! | an item | appends it; keeps it if it is the only fork | not idle | is woken, in the list and at the baton |
+//! | an item | appends it; keeps it if it is the only fork | not idle | is woken |
 //! | the end | ends the list | dropped | the same |
 //! | pending | waits | idle | waits on |
 //! | a panic | ends the list, says why | dropped | is woken, and panics |
@@ -43,7 +43,7 @@ mod window;
 use crate::{
     Statistics,
     list::list,
-    wake::{baton::Guarded, waker_ref::waker_ref},
+    wake::{baton::Guarded, crowd::Member, waker_ref::waker_ref},
 };
 use bound::{Bound, Unbounded, Wait, Yields, unbounded, wait};
 use core::{
@@ -55,7 +55,7 @@ use core::{
 };
 use futures_core::{FusedStream, Stream};
 use place::{Found, Place, What};
-use pull::{ARRIVED, Pulled, Puller, Pulls, Source, baton};
+use pull::{ARRIVED, Pulled, Puller, Pulls, Source, baton, follow};
 
 /// What a fork yields.
 type Item<S, B> = <B as Yields>::Item<<S as Stream>::Item>;
@@ -128,6 +128,7 @@ pub fn aiter_forker_with<S: Stream, B: Bound>(bound: B, stream: S) -> Fork<S, B>
         shared,
         place,
         puller,
+        follower: None,
         told: false,
     }
 }
@@ -188,6 +189,8 @@ pub struct Fork<S: Stream, B: Bound = Unbounded> {
     place: B::Place<S::Item>,
     /// There in active forks.
     puller: Option<Puller>,
+    /// There in those that have waited as passive ones.
+    follower: Option<Member>,
     /// It has been told that the source panicked, if it has.
     told: bool,
 }
@@ -239,6 +242,7 @@ impl<S: Stream, B: Bound> Fork<S, B> {
             shared: self.shared.clone(),
             place: self.place.fork(),
             puller: None,
+            follower: None,
             told: self.told,
         }
     }
@@ -294,13 +298,7 @@ impl<S: Stream, B: Bound> Fork<S, B> {
     /// Takes what there is. `None` if there is nothing.
     #[inline]
     fn look(&mut self, cx: &mut Context<'_>) -> Option<Poll<Option<Item<S, B>>>> {
-        let found = self.place.next(cx.waker());
-        self.found(found)
-    }
-
-    #[inline]
-    fn found(&mut self, found: Found<Item<S, B>>) -> Option<Poll<Option<Item<S, B>>>> {
-        match found {
+        match self.place.next(cx.waker()) {
             Found::Item(item) => Some(Poll::Ready(Some(item))),
             Found::Ended => Some(Poll::Ready(self.end())),
             Found::Busy => Some(Poll::Pending),
@@ -368,8 +366,12 @@ impl<S: Stream, B: Bound> Fork<S, B> {
     /// A passive fork that found nothing.
     fn follow(&mut self, cx: &mut Context<'_>) -> Poll<Option<Item<S, B>>> {
         if self.pulls().is_led() {
-            let found = self.place.next_or_wait(cx.waker());
-            if let Some(found) = self.found(found) {
+            let baton = self.shared.baton();
+            let follower = self
+                .follower
+                .get_or_insert_with(|| baton.public().follower());
+            follow(baton, follower, cx.waker());
+            if let Some(found) = self.look(cx) {
                 return found;
             }
             if self.pulls().stays_led() {
@@ -490,9 +492,7 @@ impl<S: Stream, B: Bound> FusedStream for Fork<S, B> {
 impl<S: Stream, B: Bound> Drop for Fork<S, B> {
     fn drop(&mut self) {
         if let Some(puller) = self.puller.take() {
-            if self.pulls().leave(puller) {
-                self.place.wake_all();
-            }
+            self.pulls().leave(puller);
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::{
     sync::Arc,
     wake::baton::Baton,
 };
-use core::task::{Context, Poll, Waker};
+use core::task::Waker;
 
 /// What a bound does: it says what the places of forks are.
 pub(crate) trait Places: Yields {
@@ -33,9 +33,6 @@ pub(crate) trait Place<T>: Unpin {
     /// Takes what is there. The waker is left only with what is [`Found::Busy`].
     fn next(&mut self, waker: &Waker) -> Found<Self::Item>;
 
-    /// The same; if there is nothing, the waker is woken when there is.
-    fn next_or_wait(&mut self, waker: &Waker) -> Found<Self::Item>;
-
     /// Whether there is nothing: neither an item nor the end. Exact with the baton in hand.
     fn at_tail(&self) -> bool;
 
@@ -55,9 +52,6 @@ pub(crate) trait Place<T>: Unpin {
 
     /// An item that was pulled past all this by a fork that is alone.
     fn direct(item: T) -> Self::Item;
-
-    /// Wakes the forks that wait here.
-    fn wake_all(&self);
 
     /// How many items there are: exact with the baton in hand, and fewer if others may cost this fork some.
     fn count(&self) -> usize;
@@ -102,16 +96,6 @@ impl<T> From<Look<T>> for Found<T> {
     }
 }
 
-impl<T> From<Poll<Option<T>>> for Found<T> {
-    fn from(poll: Poll<Option<T>>) -> Self {
-        match poll {
-            Poll::Ready(Some(item)) => Self::Item(item),
-            Poll::Ready(None) => Self::Ended,
-            Poll::Pending => Self::Nothing,
-        }
-    }
-}
-
 impl Places for Unbounded {
     type Place<T> = Reader<T>;
 
@@ -150,10 +134,6 @@ impl<T> Place<T> for Reader<T> {
         Self::next(self).into()
     }
 
-    fn next_or_wait(&mut self, waker: &Waker) -> Found<T> {
-        self.poll_next(&mut Context::from_waker(waker)).into()
-    }
-
     fn at_tail(&self) -> bool {
         self.peek().at_tail()
     }
@@ -165,10 +145,6 @@ impl<T> Place<T> for Reader<T> {
     #[inline(always)]
     fn direct(item: T) -> T {
         item
-    }
-
-    fn wake_all(&self) {
-        Self::wake_all(self);
     }
 
     fn count(&self) -> usize {

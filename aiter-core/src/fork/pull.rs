@@ -21,13 +21,17 @@ use pin_project::pin_project;
 
 /// The source has woken.
 pub(super) const WOKEN: usize = NOTES[0];
-/// A fork has begun to wait.
+/// An active fork has begun to wait.
 pub(super) const ARRIVED: usize = NOTES[1];
+/// A passive fork has.
+const FOLLOWS: usize = NOTES[2];
 
 /// What all forks share.
 pub(crate) struct Pulls {
     /// The active forks.
     actives: Crowd,
+    /// The passive ones that have waited.
+    followers: Crowd,
     /// How many there are.
     active: AtomicUsize,
     /// Items that went to the only fork without the list. Written with the baton in hand.
@@ -42,13 +46,18 @@ pub(crate) struct Pull {
     idle: bool,
     /// How often there was news: a wake of the source, or an item.
     news: usize,
-    /// A fork began to wait, and has not been woken.
+    /// An active fork began to wait, and has not been woken.
     awaited: bool,
+    /// A passive one did.
+    followed: bool,
+    /// The last poll of the source gave something, or a panic.
+    given: bool,
 }
 
 pub(super) fn baton() -> Baton<Pulls> {
     let pulls = Pulls {
         actives: Crowd::new(),
+        followers: Crowd::new(),
         active: AtomicUsize::new(0),
         direct: AtomicUsize::new(0),
         panicked: AtomicUsize::new(0),
@@ -57,37 +66,56 @@ pub(super) fn baton() -> Baton<Pulls> {
         idle: false,
         news: 1,
         awaited: false,
+        followed: false,
+        given: false,
     };
     Baton::new(pulls, pull)
 }
 
 impl Settle for Pulls {
     type State = Pull;
-    /// Whether the active forks are to be woken.
-    type After = bool;
+    type After = Wake;
 
     #[inline]
     fn is_settled(&self, pull: &Pull) -> bool {
-        pull.idle || !pull.awaited
+        (pull.idle || !pull.awaited) && !(pull.given && pull.followed)
     }
 
-    fn settle(&self, pull: &mut Pull, notes: usize, wake: &mut bool) {
+    fn settle(&self, pull: &mut Pull, notes: usize, wake: &mut Wake) {
         if notes & WOKEN != 0 {
             pull.idle = false;
             pull.news = pull.news.wrapping_add(1);
         }
         pull.awaited |= notes & ARRIVED != 0;
-        if !self.is_settled(pull) {
-            pull.awaited = false;
-            *wake = true;
+        pull.followed |= notes & FOLLOWS != 0;
+        if !pull.idle {
+            wake.actives |= mem::take(&mut pull.awaited);
+        }
+        if pull.given {
+            wake.followers |= mem::take(&mut pull.followed);
         }
     }
 
-    fn follow_up(&self, wake: bool) {
-        if wake {
+    fn follow_up(&self, wake: Wake) {
+        /// Wakes them in the end, also if a waker panics before.
+        struct Followers<'a>(&'a Crowd);
+        impl Drop for Followers<'_> {
+            fn drop(&mut self) {
+                self.0.wake_all();
+            }
+        }
+        let _followers = wake.followers.then(|| Followers(&self.followers));
+        if wake.actives {
             self.actives.wake_all();
         }
     }
+}
+
+/// Who is to be woken.
+#[derive(Default)]
+pub(crate) struct Wake {
+    actives: bool,
+    followers: bool,
 }
 
 impl WakeUp for Baton<Pulls> {
@@ -108,12 +136,20 @@ impl Pulls {
         }
     }
 
-    /// One less. True if it was the last: then those who sleep as followers have to be woken.
-    pub(super) fn leave(&self, puller: Puller) -> bool {
-        drop(puller);
+    /// One less. If it was the last, the passive ones that wait are woken: nothing comes for now.
+    pub(super) fn leave(&self, puller: Puller) {
         // Ordering: Release, for what this fork pulled, pairs with `is_led`. Acquire pairs with the Release in
         // `stays_led`: who went to sleep before this is seen by who wakes it after.
-        self.active.fetch_sub(1, Ordering::AcqRel) == 1
+        if self.active.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.followers.wake_all();
+        }
+        // Last, for it has a waker, whose drop may panic.
+        drop(puller);
+    }
+
+    /// A passive fork's part, for when it has to wait.
+    pub(super) fn follower(&self) -> Member {
+        self.followers.join()
     }
 
     /// Whether there is an active fork. If not, what the last one pulled is seen from here on.
@@ -155,6 +191,15 @@ pub(super) struct Puller {
     heard: usize,
 }
 
+/// A passive fork waits, and looks again after this.
+pub(super) fn follow(baton: &Baton<Pulls>, follower: &mut Member, waker: &Waker) {
+    follower.wait(waker);
+    if let Some(mut held) = baton.leave(FOLLOWS) {
+        // Nothing since it has looked; else it sees that when it looks again.
+        held.with(|_, pull| pull.given = false);
+    }
+}
+
 impl Puller {
     /// Waits by a note, which has to follow.
     pub(super) fn wait_outside(&mut self, waker: &Waker) {
@@ -170,7 +215,7 @@ impl Pull {
             return false;
         }
         // What holds unless the poll to come is pending, and if it panics.
-        self.idle = false;
+        (self.idle, self.given) = (false, true);
         true
     }
 
@@ -183,7 +228,7 @@ impl Pull {
 
     /// The source's poll was pending.
     pub(super) fn rest(&mut self) {
-        self.idle = true;
+        (self.idle, self.given) = (true, false);
     }
 
     /// The fork waits.
@@ -241,7 +286,7 @@ impl<S: Stream> Source<S> {
             Some(item) if alone => Pulled::Item(item),
             Some(item) => {
                 // It is closed at the end only, and whoever pulls reads.
-                let pushed = this.writer.push_mut(item);
+                let pushed = this.writer.push_unawaited(item);
                 debug_assert!(pushed.is_ok(), "the list is open");
                 Pulled::InList(What::Item)
             }

@@ -85,15 +85,6 @@ impl<T> RoomPlace<T> {
     pub(super) fn is_full(&self) -> bool {
         self.reader.statistics().lag >= self.room.limit()
     }
-
-    /// The fork may be further on now.
-    #[inline]
-    fn went_on<I>(&mut self, found: Found<I>) -> Found<I> {
-        if !self.reader.is_alone() {
-            self.room.made(|| !self.is_full());
-        }
-        found
-    }
 }
 
 impl<T> Place<T> for RoomPlace<T> {
@@ -106,12 +97,11 @@ impl<T> Place<T> for RoomPlace<T> {
     #[inline]
     fn next(&mut self, waker: &Waker) -> Found<T> {
         let found = Place::next(&mut self.reader, waker);
-        self.went_on(found)
-    }
-
-    fn next_or_wait(&mut self, waker: &Waker) -> Found<T> {
-        let found = self.reader.next_or_wait(waker);
-        self.went_on(found)
+        // It may be further on, also without an item: one that was lost to a panic of its clone.
+        if !self.reader.is_alone() {
+            self.room.made(|| !self.is_full());
+        }
+        found
     }
 
     fn at_tail(&self) -> bool {
@@ -139,10 +129,6 @@ impl<T> Place<T> for RoomPlace<T> {
 
     fn direct(item: T) -> T {
         item
-    }
-
-    fn wake_all(&self) {
-        self.reader.wake_all();
     }
 
     fn count(&self) -> usize {

@@ -7,7 +7,7 @@ use super::{
     bound::{Bound, Unbounded},
 };
 use crate::{push_aiter, testing::*};
-use alloc::{boxed::Box, sync::Arc, vec, vec::Vec};
+use alloc::{boxed::Box, sync::Arc, task::Wake, vec, vec::Vec};
 use core::{
     cell::Cell,
     pin::Pin,
@@ -622,6 +622,28 @@ fn the_last_active_fork_may_be_dropped_by_a_panic_of_a_wake() {
     assert_eq!((one.poll(), other.poll()), (PENDING, PENDING));
     assert_eq!(panic_of(|| drop(a)), "waker");
     assert_eq!((other.wakes(), other.poll(), one.poll()), (1, END, END));
+}
+
+#[test]
+fn a_waker_that_panics_in_its_drop_strands_no_passive_fork() {
+    struct Bomb;
+    impl Wake for Bomb {
+        fn wake(self: Arc<Self>) {}
+    }
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("waker dropped");
+        }
+    }
+    let (mut a, _remote) = forker([]);
+    let mut passive = a.fork_passive();
+    assert_eq!(passive.poll(), PENDING);
+    a.waker = Waker::from(Arc::new(Bomb));
+    assert_eq!(a.poll(), PENDING);
+    // The one that is left is the fork's.
+    a.waker = Waker::noop().clone();
+    assert_eq!(panic_of(|| drop(a)), "waker dropped");
+    assert_eq!((passive.wakes(), passive.poll()), (1, END));
 }
 
 #[test]

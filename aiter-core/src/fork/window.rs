@@ -15,11 +15,9 @@
 //! |---|---|
 //! | `items`, `start` | the ring, and the count of its first item |
 //! | `ended` | the list's end was carried over |
-//! | `followed` | a passive fork found nothing, and is to be woken when something comes |
-//! | `news` | something came since one did: forks are woken when the baton is down |
 //!
 //! A baton of its own, not that of the source: a source that takes long in its poll, or is polled again at once, keeps no
-//! fork from the items that are there. Whoever holds the source's may take this one as well, never the other way round.
+//! fork from the items that are there.
 
 use super::{
     bound::Seen,
@@ -73,8 +71,6 @@ pub(crate) struct Ring<T> {
     items: VecDeque<T>,
     start: u64,
     ended: bool,
-    followed: bool,
-    news: bool,
 }
 
 /// What is left to do when the baton is down.
@@ -96,8 +92,8 @@ impl<T> Settle for Window<T> {
     type State = Ring<T>;
     type After = After<T>;
 
-    fn is_settled(&self, ring: &Ring<T>) -> bool {
-        !ring.news
+    fn is_settled(&self, _: &Ring<T>) -> bool {
+        true
     }
 
     fn settle(&self, ring: &mut Ring<T>, notes: usize, after: &mut After<T>) {
@@ -107,9 +103,8 @@ impl<T> Settle for Window<T> {
         if notes & KNOCKED != 0 {
             let mut passed = ring.split_passed(&self.crowd);
             after.lost.append(&mut passed);
+            after.wake = true;
         }
-        after.wake |= ring.news || notes & KNOCKED != 0;
-        ring.news = false;
     }
 
     fn follow_up(&self, after: After<T>) {
@@ -132,8 +127,6 @@ impl<T> Ring<T> {
             }
             Look::Item(item) => Some(item),
         };
-        self.news |= self.followed;
-        self.followed = false;
         let is_full = came.is_some() && self.items.len() == limit;
         let lost = if is_full { self.pop() } else { None };
         self.items.extend(came);
@@ -210,8 +203,6 @@ impl<T> WindowPlace<T> {
             items: VecDeque::new(),
             start: 0,
             ended: false,
-            followed: false,
-            news: false,
         };
         Self {
             member,
@@ -222,8 +213,7 @@ impl<T> WindowPlace<T> {
         }
     }
 
-    /// Takes an item, if the baton is to be had. `waits` is for who finds nothing.
-    fn take(&mut self, waker: &Waker, waits: bool) -> Found<Seen<T>> {
+    fn take(&mut self, waker: &Waker) -> Found<Seen<T>> {
         let Self {
             member,
             window,
@@ -249,14 +239,10 @@ impl<T> WindowPlace<T> {
             }
             let index = (*at - ring.start) as usize;
             if index == ring.items.len() {
-                if ring.ended {
-                    return Found::Ended;
-                }
-                if waits {
-                    member.wait(waker);
-                    ring.followed = true;
-                }
-                return Found::Nothing;
+                return match ring.ended {
+                    true => Found::Ended,
+                    false => Found::Nothing,
+                };
             }
             // Said before the clone: if that panics the item is lost to this fork, and to no other.
             let here = place(*at);
@@ -314,11 +300,7 @@ impl<T> Place<T> for WindowPlace<T> {
     }
 
     fn next(&mut self, waker: &Waker) -> Found<Seen<T>> {
-        self.take(waker, false)
-    }
-
-    fn next_or_wait(&mut self, waker: &Waker) -> Found<Seen<T>> {
-        self.take(waker, true)
+        self.take(waker)
     }
 
     fn at_tail(&self) -> bool {
@@ -342,19 +324,10 @@ impl<T> Place<T> for WindowPlace<T> {
             // Ordering: see `is_closed`.
             What::End => window.closed.store(1, Ordering::Release),
         }
-        // The ring takes it over now, and so wakes passive forks: this one's next look may not come.
-        match self.window.0.try_take() {
-            Some(mut held) => carry_all(&mut held),
-            None => drop(self.window.0.leave(KNOCKED)),
-        }
     }
 
     fn direct(item: T) -> Seen<T> {
         Seen { missed: 0, item }
-    }
-
-    fn wake_all(&self) {
-        self.window.public().crowd.wake_all();
     }
 
     fn count(&self) -> usize {

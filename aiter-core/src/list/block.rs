@@ -307,6 +307,14 @@ impl<T> Block<T> {
         old >> READY & mask != 0
     }
 
+    /// Publishes a slot of a list in which nobody sleeps, and that has one writer: nobody else writes the word.
+    #[inline(always)]
+    pub(super) fn publish_unawaited(&self, word: usize, mask: usize) {
+        let word = &self.words.state[word];
+        // Ordering: Release as in `publish`.
+        word.store(word.load(Relaxed) | mask, Release);
+    }
+
     /// Says that the slots of a mask hold no item. A writer does so before it publishes them.
     pub(super) fn mark_gone(&self, mask: usize) {
         // Ordering: readers acquire the publication; who drops what is left acquires the block's `refs`, which those

@@ -231,11 +231,6 @@ impl<T> Reader<T> {
         }
     }
 
-    /// Wakes all readers that sleep.
-    pub(crate) fn wake_all(&self) {
-        self.list.seats.wake_all();
-    }
-
     /// The items that are there.
     pub(crate) fn peek(&self) -> Peek<'_, T> {
         self.cursor.peek()

@@ -3,7 +3,7 @@
 extern crate std;
 
 use super::{Look, Reader, Writer, block::SLOTS, list};
-use crate::testing::Wakes;
+use crate::testing::{Wakes, panicking_waker};
 use alloc::{boxed::Box, sync::Arc, task::Wake, vec::Vec};
 use core::panic::AssertUnwindSafe;
 use core::{
@@ -279,6 +279,18 @@ fn a_batch_that_is_cut_short_leaves_no_gap() {
                 (before + 2 * yielded + 1, before + 2 * yielded + 1, 0)
             );
         }
+    }
+}
+
+#[test]
+fn a_waker_that_panics_within_a_batch_leaves_no_gap() {
+    for (said, yielded) in [(SLOTS, 0), (SLOTS, SLOTS), (3 * SLOTS, 1)] {
+        let (writer, mut reader) = list();
+        assert!(poll(&mut reader, &panicking_waker()).is_pending());
+        let batch = || writer.push_batch(said, &mut (0..yielded));
+        assert!(catch_unwind(AssertUnwindSafe(batch)).is_err());
+        writer.push(99).unwrap();
+        assert_eq!(take_all(&mut reader).last(), Some(&99));
     }
 }
 

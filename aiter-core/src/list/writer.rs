@@ -49,15 +49,40 @@ impl<T> Writer<T> {
         if self.list.writers.load(Acquire) != 1 {
             return self.push_beside_others(item);
         }
+        let Some(position) = self.reserve_alone() else {
+            return Err(item);
+        };
+        // SAFETY: reserved just now.
+        unsafe { self.list.put(position, item) };
+        Ok(())
+    }
+
+    /// The same without a read-modify-write at all, for a list with one writer, used by who has a reader too, and with
+    /// readers that never sleep in it: one that does is not woken.
+    #[inline]
+    pub(crate) fn push_unawaited(&mut self, item: T) -> Result<(), T> {
+        debug_assert_eq!(self.list.writers.load(Relaxed), 1, "there is one writer");
+        let Some(position) = self.reserve_alone() else {
+            return Err(item);
+        };
+        // SAFETY: reserved just now.
+        let (block, slot) = unsafe { self.list.write(position, item) };
+        let (word, bit) = place(slot);
+        // SAFETY: kept by the unpublished slot.
+        unsafe { block.as_ref() }.publish_unawaited(word, 1 << bit);
+        Ok(())
+    }
+
+    /// The position of a slot, for the only writer. `None` if the list is closed.
+    #[inline(always)]
+    fn reserve_alone(&mut self) -> Option<Position> {
         let tail = self.list.tail.load(Relaxed);
         if tail & CLOSED != 0 || self.list.readers.load(Relaxed) == 0 {
-            return Err(item);
+            return None;
         }
         // No other thread writes the tail: writers are made, and the list is closed, by writers alone.
         self.list.tail.store(ahead(tail, 1), Release);
-        // SAFETY: reserved just now.
-        unsafe { self.list.put(tail, item) };
-        Ok(())
+        Some(tail)
     }
 
     #[inline(never)]
@@ -177,15 +202,27 @@ impl<T> List<T> {
     #[inline(always)]
     unsafe fn put(&self, position: Position, item: T) {
         // SAFETY: by the contract.
-        let (block, slot) = unsafe { self.locate(position) };
-        // SAFETY: kept by the unpublished slot.
-        let block = unsafe { block.as_ref() };
-        // SAFETY: by the contract.
-        unsafe { block.write(slot, item) };
+        let (block, slot) = unsafe { self.write(position, item) };
         let (word, bit) = place(slot);
-        if block.publish(word, 1 << bit) {
+        // SAFETY: kept by the unpublished slot.
+        if unsafe { block.as_ref() }.publish(word, 1 << bit) {
             self.wake();
         }
+    }
+
+    /// Writes an item, and gives its block and slot.
+    ///
+    /// # Safety
+    /// As in [`List::put`].
+    #[inline(always)]
+    unsafe fn write(&self, position: Position, item: T) -> (NonNull<Block<T>>, usize) {
+        // SAFETY: by the contract.
+        let (block, slot) = unsafe { self.locate(position) };
+        // SAFETY: kept by the unpublished slot.
+        let at = unsafe { block.as_ref() };
+        // SAFETY: by the contract.
+        unsafe { at.write(slot, item) };
+        (block, slot)
     }
 
     /// Publishes a slot without an item.
@@ -248,7 +285,9 @@ impl<'a, T> Batch<'a, T> {
                 unsafe { block.write(self.slot + self.written, item) };
                 self.written += 1;
             }
-            self.publish(len);
+            if self.publish(len) {
+                self.list.wake();
+            }
         }
         true
     }
@@ -259,8 +298,8 @@ impl<'a, T> Batch<'a, T> {
         self.left.min(word_end - self.slot)
     }
 
-    /// Publishes `len` slots, all in one state word.
-    fn publish(&mut self, len: usize) {
+    /// Publishes `len` slots, all in one state word. True if one of them is awaited.
+    fn publish(&mut self, len: usize) -> bool {
         // SAFETY: kept by the slots, which are not published.
         let block = unsafe { self.block.as_ref() };
         let (word, bit) = place(self.slot);
@@ -272,14 +311,13 @@ impl<'a, T> Batch<'a, T> {
             // SAFETY: reserved, and not published.
             (self.block, self.slot) = unsafe { self.list.locate(next) };
         }
-        if block.publish(word, ((1 << len) - 1) << bit) {
-            self.list.wake();
-        }
+        block.publish(word, ((1 << len) - 1) << bit)
     }
 }
 
 impl<T> Drop for Batch<'_, T> {
     fn drop(&mut self) {
+        let mut awaited = false;
         while self.left != 0 {
             let len = self.in_word();
             let empty = len - self.written;
@@ -288,7 +326,11 @@ impl<T> Drop for Batch<'_, T> {
             // SAFETY: kept by the slots, which are not published.
             let block = unsafe { self.block.as_ref() };
             block.mark_gone(((1 << empty) - 1) << (self.slot + self.written));
-            self.publish(len);
+            awaited |= self.publish(len);
+        }
+        // When all are published: a waker may panic.
+        if awaited {
+            self.list.wake();
         }
     }
 }

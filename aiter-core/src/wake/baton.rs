@@ -28,7 +28,7 @@ use core::{mem, pin::Pin};
 const HELD: usize = 1;
 
 /// A bit for a note. There is room for others when they are needed.
-pub(crate) const NOTES: [usize; 2] = [2, 4];
+pub(crate) const NOTES: [usize; 3] = [2, 4, 8];
 
 /// What is shared by all, beside the state that belongs to the holder.
 pub(crate) trait Settle {

@@ -100,14 +100,15 @@ impl Member {
         {
             return false;
         }
-        self.behind = loop {
+        let slowest = loop {
             if let Ok(slowest) = seats.slowest_but(Some(self.at)) {
-                break slowest.map(|(other, _)| other);
+                break slowest;
             }
         };
-        !self
-            .behind
-            .is_some_and(|other| seats.is_behind(other, place))
+        // By the place that was seen: the member may be at another seat by now.
+        let behind = slowest.filter(|(_, least)| place.wrapping_sub(*least) as isize >= 0);
+        self.behind = behind.map(|(other, _)| other);
+        behind.is_none()
     }
 }
 

@@ -163,40 +163,34 @@ async fn push_list(mut rng: Rng) -> u64 {
             tokio::spawn(push_some(pusher.clone(), from, items, rng.fork()))
         })
         .collect();
-    let stops_early = rng.bool();
-    let stop_at = rng.u64(..3000);
-    let mut pusher = Some(pusher);
-    if !stops_early {
-        pusher = None;
-    }
-    let mut visitors = Vec::new();
+    // One who subscribes now and then, and may stop the list before all is pushed. The reader itself keeps no pusher: it
+    // would wait for itself.
+    let mut host_rng = rng.fork();
+    let host = tokio::spawn(async move {
+        let mut subscribers = Vec::new();
+        for _ in 0..host_rng.usize(..200) {
+            if host_rng.u8(..64) == 0 {
+                let most = host_rng.usize(..2000);
+                let subscriber = pusher.subscribe();
+                subscribers.push(visitor(subscriber, senders, most, host_rng.fork()));
+            }
+            yield_now().await;
+        }
+        if host_rng.bool() {
+            pusher.stop();
+        }
+        drop(pusher);
+        all(subscribers).await;
+    });
+    let mut visitors = vec![host];
     let mut check = Check::from_zero(senders);
     while let Some(item) = next(&mut aiter, &mut rng).await {
         check.see(&item);
-        match rng.u16(..400) {
-            0 => visitors.push(visitor(
-                aiter.fork(),
-                senders,
-                rng.usize(..2000),
-                rng.fork(),
-            )),
-            1 => visitors.extend(
-                pusher
-                    .as_ref()
-                    .map(|p| visitor(p.subscribe(), senders, rng.usize(..2000), rng.fork())),
-            ),
-            _ => {}
-        }
-        if check.seen >= stop_at
-            && let Some(pusher) = pusher.take()
-        {
-            pusher.stop();
+        if rng.u16(..400) == 0 {
+            let most = rng.usize(..2000);
+            visitors.push(visitor(aiter.fork(), senders, most, rng.fork()));
         }
         breathe(&mut rng).await;
-        // Who stops early may never get there.
-        if pushing.iter().all(JoinHandle::is_finished) {
-            pusher = None;
-        }
     }
     let mut accepted = 0;
     for task in pushing {

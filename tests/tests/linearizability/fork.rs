@@ -2,13 +2,13 @@
 //! a passive one while nothing new was pulled; whoever waited for what has come is woken.
 
 use crate::{
-    Sleeper,
+    Sleeper, Source,
     checker::{Event, Model, linearize},
     race::{Clock, Work, race, time},
 };
-use aiter_core::{Fork, IterToAiter, aiter_forker, iter_to_aiter};
+use aiter_core::{Fork, aiter_forker};
 use fastrand::Rng;
-use std::{cell::RefCell, ops::Range, task::Poll, time::Duration};
+use std::{cell::RefCell, task::Poll, time::Duration};
 
 type Id = usize;
 
@@ -30,20 +30,20 @@ struct Place {
 }
 
 #[derive(Clone, Eq, Hash, PartialEq)]
-struct Source {
+struct Pulled {
     end: u8,
     pulled: u8,
     end_is_known: bool,
     forks: Vec<(Id, Place)>,
 }
 
-impl Source {
+impl Pulled {
     fn fork(&mut self, id: Id) -> &mut Place {
         &mut self.forks.iter_mut().find(|(i, _)| *i == id).unwrap().1
     }
 }
 
-impl Model for Source {
+impl Model for Pulled {
     type Step = Step;
 
     fn apply(&mut self, step: &Step) -> bool {
@@ -97,7 +97,7 @@ enum Flaw {
 }
 
 struct Held {
-    fork: Fork<IterToAiter<Range<u8>>>,
+    fork: Fork<Source>,
     id: Id,
     sleeper: Sleeper,
 }
@@ -162,7 +162,7 @@ impl Actor {
         });
     }
 
-    fn adopt(&mut self, fork: Fork<IterToAiter<Range<u8>>>) {
+    fn adopt(&mut self, fork: Fork<Source>) {
         self.forks.push(Held {
             fork,
             id: self.next_id,
@@ -191,13 +191,16 @@ fn search(flaw: Flaw, threads: usize, longest: Duration) -> (u64, Option<String>
         longest,
         |_| {
             let end = rng.u8(1..12);
-            let mut model = Source {
+            let mut model = Pulled {
                 end,
                 pulled: 0,
                 end_is_known: false,
                 forks: Vec::new(),
             };
-            let mut first = Some(aiter_forker(iter_to_aiter(0..end)));
+            let mut first = Some(aiter_forker(Source {
+                items: 0..end,
+                is_slow: rng.u8(..8) == 0,
+            }));
             let mut work = Vec::new();
             for t in (0..threads).rev() {
                 let is_active = t == 0 || rng.bool();

@@ -8,6 +8,7 @@
 use crate::{
     Sleeper,
     checker::{Event, Model, linearize},
+    let_others_run,
     race::{Clock, Work, race, time},
 };
 use aiter_core::{PushAiter, Pusher, TryNextError, push_aiter};
@@ -16,7 +17,6 @@ use std::{
     cell::RefCell,
     sync::{Arc, Mutex},
     task::Poll,
-    thread,
     time::Duration,
 };
 
@@ -233,7 +233,7 @@ impl Actor {
             }
             Flaw::LosesItems => {
                 let is_stopped = pusher.is_stopped();
-                thread::yield_now();
+                let_others_run();
                 if !is_stopped {
                     let _lost = pusher.push(n);
                 }
@@ -241,6 +241,11 @@ impl Actor {
             }
             _ => pusher.push(n).is_ok(),
         }
+    }
+
+    fn push_late(&self, n: u16) -> bool {
+        let_others_run();
+        self.push(n)
     }
 
     /// One random call, with what it gave.
@@ -276,7 +281,7 @@ impl Actor {
                 let items: Vec<_> = (0..rng.u16(2..4)).map(|_| self.item()).collect();
                 let pusher = self.pusher.as_ref().unwrap();
                 let accepted = if self.flaw == Flaw::SplitsBatches {
-                    items.iter().filter(|n| self.push(**n)).count() > 0
+                    items.iter().filter(|n| self.push_late(**n)).count() > 0
                 } else {
                     pusher.push_all(items.iter().copied()).is_ok()
                 };

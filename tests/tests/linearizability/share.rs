@@ -2,11 +2,12 @@
 //! one polls the source, or is before it in the line) but then it is woken.
 
 use crate::{
-    Sleeper,
+    Sleeper, Source,
     checker::{Event, Model, linearize},
+    let_others_run,
     race::{Clock, Work, race, time},
 };
-use aiter_core::{IterToAiter, Sharable, iter_to_aiter, sharable_aiter};
+use aiter_core::{Sharable, sharable_aiter};
 use fastrand::Rng;
 use futures_core::Stream;
 use std::{
@@ -18,7 +19,6 @@ use std::{
         atomic::{AtomicU8, Ordering::*},
     },
     task::{Context, Poll},
-    thread,
     time::Duration,
 };
 
@@ -27,9 +27,9 @@ type Taken = Poll<Option<u8>>;
 
 /// How many items are left.
 #[derive(Clone, Eq, Hash, PartialEq)]
-struct Source(Range<u8>);
+struct Left(Range<u8>);
 
-impl Model for Source {
+impl Model for Left {
     type Step = Taken;
 
     fn apply(&mut self, taken: &Taken) -> bool {
@@ -41,7 +41,7 @@ impl Model for Source {
 }
 
 enum Taker {
-    Real(Sharable<IterToAiter<Range<u8>>>),
+    Real(Sharable<Source>),
     /// A planted bug: looks at the next item, and takes it a little later.
     Racy(Arc<AtomicU8>, u8),
 }
@@ -54,7 +54,7 @@ impl Stream for Taker {
             Self::Real(taker) => Pin::new(taker).poll_next(cx),
             Self::Racy(next, end) => {
                 let item = next.load(Acquire);
-                thread::yield_now();
+                let_others_run();
                 next.store(item.saturating_add(1).min(*end), Release);
                 Poll::Ready((item < *end).then_some(item))
             }
@@ -85,7 +85,10 @@ fn search(
         |_| {
             let end = rng.u8(1..12);
             source_end.set(end);
-            let shared = sharable_aiter(iter_to_aiter(0..end));
+            let shared = sharable_aiter(Source {
+                items: 0..end,
+                is_slow: is_deaf || rng.u8(..8) == 0,
+            });
             let next = Arc::new(AtomicU8::new(0));
             (0..threads)
                 .map(|_| {
@@ -123,7 +126,7 @@ fn search(
                     "round {round}: taker {sleeps} sleeps on: {events:#?}"
                 ));
             }
-            if linearize(Source(0..source_end.get()), &events).is_none() {
+            if linearize(Left(0..source_end.get()), &events).is_none() {
                 found = Some(format!("round {round}: {events:#?}"));
             }
             found.is_none()

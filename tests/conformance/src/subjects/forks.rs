@@ -17,10 +17,6 @@ pub(crate) const SUBJECTS: &[Subject] = &[
     rival!("async-broadcast", "async-broadcast", Fork, async_broadcast),
 ];
 
-/// For those that are bounded: room for the largest burst, and two more.
-#[cfg(any(feature = "stream-broadcast", feature = "async-broadcast"))]
-const ROOM: usize = 1_000_002;
-
 #[cfg(feature = "fork_stream")]
 fn fork_stream(count: usize) -> Parts {
     let (source, remote) = source();
@@ -31,7 +27,7 @@ fn fork_stream(count: usize) -> Parts {
 #[cfg(feature = "stream-broadcast")]
 fn stream_broadcast(count: usize) -> Parts {
     let (source, remote) = source();
-    let fork = stream_broadcast::StreamBroadcastExt::broadcast_lossless(source, ROOM);
+    let fork = stream_broadcast::StreamBroadcastExt::broadcast_lossless(source, super::ROOM);
     (Box::new(remote), streams(count, fork, |one| one.clone()))
 }
 
@@ -51,7 +47,7 @@ fn clone_stream(count: usize) -> Parts {
 
 #[cfg(feature = "async-broadcast")]
 fn async_broadcast(count: usize) -> Parts {
-    let (sender, receiver) = async_broadcast::broadcast(ROOM);
+    let (sender, receiver) = async_broadcast::broadcast(super::ROOM);
     let feed = super::channels::Sends::through(sender, |sender, item| {
         sender.try_broadcast(item).expect("there is room");
     });

@@ -6,6 +6,9 @@ mod ours;
 
 use aiter_conformance::Subject;
 
+/// For those that are bounded: room for the largest burst.
+const ROOM: usize = 1_000_000;
+
 pub(crate) fn all() -> Vec<Subject> {
     [ours::SUBJECTS, forks::SUBJECTS, channels::SUBJECTS].concat()
 }

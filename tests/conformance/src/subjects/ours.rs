@@ -1,8 +1,10 @@
 //! Ours.
 
-use super::channels::Sends;
+use super::{ROOM, channels::Sends};
 use aiter_conformance::{Build, Kind, Parts, Subject, source::source, streams};
-use aiter_core::{Fork, PushAiter, Pusher, aiter_forker, push_aiter, sharable_aiter};
+use aiter_core::{
+    Fork, PushAiter, Pusher, aiter_forker, aiter_forker_with, bound, push_aiter, sharable_aiter,
+};
 
 const fn ours(name: &'static str, kind: Kind, build: Build) -> Subject {
     Subject {
@@ -16,6 +18,7 @@ const fn ours(name: &'static str, kind: Kind, build: Build) -> Subject {
 
 pub(crate) const SUBJECTS: &[Subject] = &[
     ours("aiter_forker", Kind::Fork, forker),
+    ours("aiter_forker, wait", Kind::Fork, waiting_forker),
     ours("push_aiter, forked", Kind::Fork, push_list),
     ours("sharable_aiter", Kind::Take, sharable),
     ours(
@@ -31,6 +34,12 @@ fn forker(count: usize) -> Parts {
         Box::new(remote),
         streams(count, aiter_forker(source), Fork::fork),
     )
+}
+
+fn waiting_forker(count: usize) -> Parts {
+    let (source, remote) = source();
+    let first = aiter_forker_with(bound::wait(ROOM), source);
+    (Box::new(remote), streams(count, first, Fork::fork))
 }
 
 fn push(pusher: &Pusher<u64>, item: u64) {

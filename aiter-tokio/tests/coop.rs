@@ -1,0 +1,141 @@
+//! Streams take part in tokio's budget: other tasks have their turn while one takes items that are always ready.
+mod common;
+use aiter_tokio::{
+    AiterExt, Watermarks, active_aiter, cooperative, iter_to_aiter, join_aiters_buffered,
+    map_workers, preload_aiter, preload_aiter_with,
+};
+use common::{current_thread, within};
+use futures_lite::{
+    future::{self, poll_once},
+    stream::{self, Stream, StreamExt},
+};
+use std::{
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+use tokio::task::{coop, spawn, yield_now};
+
+/// What tokio gives a task each time it runs it.
+const BUDGET: usize = 128;
+const AHEAD: usize = 10_000;
+
+type Items = Pin<Box<dyn Stream<Item = usize> + Send>>;
+
+/// Items taken until a task that was just spawned has run.
+async fn taken_before_another_runs(mut items: impl Stream + Unpin) -> usize {
+    // With a budget of its own from here on.
+    yield_now().await;
+    let other = spawn(async {});
+    let mut taken = 0;
+    while !other.is_finished() {
+        assert!(items.next().await.is_some());
+        taken += 1;
+        assert!(taken <= 2 * BUDGET, "nobody else has run");
+    }
+    taken
+}
+
+#[test]
+fn another_task_runs_while_items_that_are_there_are_taken() {
+    let adapters: [fn(Items) -> Items; 4] = [
+        |s| Box::pin(active_aiter(s)),
+        |s| Box::pin(preload_aiter(AHEAD, s)),
+        |s| {
+            let watermarks = Watermarks {
+                low: 1,
+                high: AHEAD,
+            };
+            Box::pin(preload_aiter_with(watermarks, s))
+        },
+        |s| Box::pin(join_aiters_buffered(AHEAD, stream::once(s))),
+    ];
+    for adapter in adapters {
+        current_thread().block_on(within(async {
+            let pulled = Arc::new(AtomicUsize::new(0));
+            let count = pulled.clone();
+            let source = stream::repeat_with(move || count.fetch_add(1, Ordering::Relaxed));
+            let mut items = adapter(Box::pin(source));
+            // A join starts its task when it is polled.
+            assert_eq!(items.next().await, Some(0));
+            while pulled.load(Ordering::Relaxed) < AHEAD {
+                yield_now().await;
+            }
+            let taken = taken_before_another_runs(items).await;
+            assert_eq!(taken, BUDGET + 1);
+        }));
+    }
+}
+
+#[test]
+fn a_join_in_one_task_takes_part_when_it_is_asked_to() {
+    current_thread().block_on(within(async {
+        let streams = iter_to_aiter((0..10).map(|_| stream::repeat(0)));
+        let items = cooperative(streams.join_aiters());
+        assert_eq!(taken_before_another_runs(items).await, BUDGET + 1);
+    }));
+}
+
+#[test]
+fn who_is_unconstrained_takes_all_there_is() {
+    current_thread().block_on(within(coop::unconstrained(async {
+        let other = spawn(async {});
+        let items = cooperative(iter_to_aiter(0..10 * BUDGET));
+        assert_eq!(items.count().await, 10 * BUDGET);
+        assert!(!other.is_finished());
+    })));
+}
+
+#[test]
+fn a_look_at_a_stream_that_waits_costs_nothing() {
+    current_thread().block_on(within(async {
+        yield_now().await;
+        let mut items = cooperative(stream::pending::<u8>());
+        for _ in 0..10 * BUDGET {
+            assert_eq!(poll_once(items.next()).await, None);
+        }
+        assert!(coop::has_budget_remaining());
+        let mut items = join_aiters_buffered(1, stream::once(stream::pending::<u8>()));
+        for _ in 0..10 * BUDGET {
+            assert_eq!(poll_once(items.next()).await, None);
+        }
+        assert!(coop::has_budget_remaining());
+    }));
+}
+
+#[test]
+fn outside_tokio_nothing_is_counted() {
+    let items = cooperative(iter_to_aiter(0..10 * BUDGET));
+    assert_eq!(future::block_on(items.count()), 10 * BUDGET);
+    let runtime = current_thread();
+    let entered = runtime.enter();
+    let results = map_workers(2, future::ready, stream::iter(0..10 * BUDGET));
+    drop(entered);
+    assert_eq!(runtime.block_on(results.count()), 10 * BUDGET);
+}
+
+#[test]
+fn nothing_is_lost_where_the_budget_ends() {
+    current_thread().block_on(within(async {
+        let streams = iter_to_aiter([iter_to_aiter(0..10 * BUDGET)]);
+        let mut items = cooperative(streams.join_aiters());
+        let (mut seen, mut waits) = (0, 0);
+        loop {
+            match poll_once(items.next()).await {
+                Some(Some(item)) => {
+                    assert_eq!(item, seen);
+                    seen += 1;
+                }
+                Some(None) => break,
+                None => {
+                    waits += 1;
+                    yield_now().await;
+                }
+            }
+        }
+        assert_eq!(seen, 10 * BUDGET);
+        assert!((9..=11).contains(&waits), "{waits} times");
+    }));
+}

@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# The published crates build with the oldest versions of their dependencies that their Cargo.toml admits (of the direct ones;
+# those of dependencies are the dependencies' business). Works on a copy, so that Cargo.lock stays.
+. "$(dirname "$0")/common"
+next='a dependency lacks something in its oldest version: raise that in Cargo.toml to the version that has it'
+if ! { command -v rustup >/dev/null && { rustup run nightly rustc -V || rustup toolchain install nightly --profile minimal; }; }; then
+    next='install the nightly compiler, which alone can choose such versions: rustup toolchain install nightly --profile minimal'
+    exit 1
+fi
+copy=$target_dir/minimal_versions/workspace
+rm -rf "$copy"
+mkdir -p "$copy"
+cp -r Cargo.toml README.md docs "${published[@]}" "$copy"
+cd "$copy"
+sed -i "s/^members = .*/members = [$(printf '"%s", ' "${published[@]}")]/" Cargo.toml
+step cargo +nightly update -Zdirect-minimal-versions
+step cargo +nightly tree --depth 1 --edges normal "${published[@]/#/-p}"
+step cargo +nightly check --all-features --target-dir "$target_dir/minimal_versions" "${published[@]/#/-p}"

@@ -1,0 +1,351 @@
+//! `aiter_forker`: each fork sees the log of what the source yielded, from its place on.
+
+use super::{
+    Pair,
+    handle::{Handle, Handles, Waits},
+    script::{Items, Source, SourceOp},
+    world::{self, Caught, Site, Trap},
+};
+use aiter_core::{Fork, aiter_forker};
+use arbitrary::{Arbitrary, Unstructured};
+use futures_core::{FusedStream, Stream};
+use std::{
+    cell::{Cell, RefCell},
+    pin::Pin,
+    rc::Rc,
+    task::Poll,
+};
+
+/// What can be done to forks. A number names a handle, counted round.
+#[derive(Debug)]
+pub(super) enum Op {
+    Poll {
+        fork: u8,
+        fresh: bool,
+    },
+    PollAll,
+    Fork(u8),
+    ForkPassive(u8),
+    Activate(u8),
+    Drop(u8),
+    /// It is neither polled nor dropped any more.
+    Forget(u8),
+    Source(SourceOp),
+    Trap(Trap),
+}
+
+impl<'a> Arbitrary<'a> for Op {
+    fn arbitrary(u: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
+        let kind: u8 = u.int_in_range(0..=31)?;
+        Ok(match kind {
+            0..=9 => Op::Poll {
+                fork: u.arbitrary()?,
+                fresh: u.int_in_range(0..=3)? == 3,
+            },
+            10..=11 => Op::PollAll,
+            12..=13 => Op::Fork(u.arbitrary()?),
+            14..=15 => Op::ForkPassive(u.arbitrary()?),
+            16 => Op::Activate(u.arbitrary()?),
+            17..=18 => Op::Drop(u.arbitrary()?),
+            19 => Op::Forget(u.arbitrary()?),
+            20..=28 => Op::Source(u.arbitrary()?),
+            _ => Op::Trap(u.arbitrary()?),
+        })
+    }
+}
+
+#[derive(Debug)]
+struct Reader {
+    fork: Fork<Items>,
+    /// How much of the log it has passed.
+    at: usize,
+    active: bool,
+    /// It was told that the source had panicked.
+    told: bool,
+    /// The news there had been when it was left pending with an idle source.
+    heard: Option<usize>,
+    waits: Waits,
+}
+
+impl Handle for Reader {
+    fn waits(&self) -> &Waits {
+        &self.waits
+    }
+    fn has_ended(&self) -> bool {
+        self.fork.is_terminated()
+    }
+}
+
+/// Forks of one source.
+#[derive(Debug)]
+pub(super) struct Forks {
+    source: Rc<Source>,
+    readers: Handles<Reader>,
+    forgotten: RefCell<Vec<Reader>>,
+    /// How many active ones there are, with those that are being polled.
+    active: Cell<usize>,
+    /// Whether the source's panic ended it.
+    panicked: Cell<bool>,
+}
+
+impl Forks {
+    fn is_over(&self) -> bool {
+        self.source.ended.get() || self.panicked.get()
+    }
+
+    /// What `next` of a reader is to be; `None` while it is to wait.
+    fn expected(&self, reader: &Reader) -> Option<Expected> {
+        match self.source.log.borrow().get(reader.at) {
+            Some(item) => Some(Expected::Item(*item)),
+            None if self.panicked.get() && !reader.told => Some(Expected::Panic),
+            None if self.is_over() => Some(Expected::End),
+            None if !reader.active && self.active.get() == 0 => Some(Expected::End),
+            None => None,
+        }
+    }
+
+    /// Whether all other readers have passed what this one is to read.
+    fn is_last(&self, reader: &Reader) -> bool {
+        let mut last = self
+            .forgotten
+            .borrow()
+            .iter()
+            .all(|other| other.at > reader.at);
+        self.readers.each(|other| last &= other.at > reader.at);
+        last
+    }
+
+    fn poll_with(&self, at: usize, fresh: bool) {
+        let Some(mut reader) = self.readers.take(at) else {
+            return;
+        };
+        let source = &self.source;
+        let (idle, polls, news) = (source.idle.get(), source.polls.get(), source.news.get());
+        let (sprung, clones, last) = (world::sprung(), world::clones(), self.is_last(&reader));
+        let waited = reader.active && reader.at == source.yielded() && reader.heard == Some(news);
+        let polled = reader
+            .waits
+            .poll(fresh, |cx| Pin::new(&mut reader.fork).poll_next(cx));
+        let undisturbed = sprung == world::sprung() && !world::is_nested();
+        if idle && world::is_plain() {
+            // An idle source is polled by who has waited for this wake of it already, and comes again.
+            assert_eq!(
+                source.polls.get() != polls,
+                waited,
+                "who polls an idle source"
+            );
+        }
+        // The end of the source was its panic, if its drop was one.
+        let source_panicked = matches!(
+            polled,
+            Err(Caught::Planned(Site::Source | Site::SourceDrop))
+        );
+        if source_panicked {
+            self.panicked.set(true);
+        }
+        let expected = self.expected(&reader);
+        reader.heard = None;
+        let mut item = None;
+        match polled {
+            Ok(Poll::Ready(Some(found))) => {
+                assert_eq!(expected, Some(Expected::Item(found.id())));
+                if world::is_plain() {
+                    assert_eq!(world::clones() == clones, last, "the last reader moves");
+                }
+                reader.at += 1;
+                item = Some(found);
+            }
+            Ok(Poll::Ready(None)) => assert_eq!(expected, Some(Expected::End)),
+            Ok(Poll::Pending) => {
+                reader.heard = source.idle.get().then(|| source.news.get());
+                if undisturbed {
+                    assert_eq!(expected, None, "pending");
+                }
+            }
+            Err(Caught::Told) => {
+                assert_eq!(expected, Some(Expected::Panic));
+                reader.told = true;
+            }
+            Err(Caught::Planned(_)) if source_panicked => reader.told = true,
+            Err(Caught::Planned(Site::Clone)) => {
+                assert!(matches!(expected, Some(Expected::Item(_))));
+                reader.at += 1;
+            }
+            Err(Caught::Planned(_)) => {}
+        }
+        self.readers.put(at, reader);
+        world::let_go(item);
+    }
+
+    fn fork(&self, n: u8, active: bool) {
+        let Some((at, mut reader)) = self.readers.pick_out(n) else {
+            return;
+        };
+        self.readers.add(|waits| {
+            if active {
+                self.active.set(self.active.get() + 1);
+            }
+            Reader {
+                fork: if active {
+                    reader.fork.fork()
+                } else {
+                    reader.fork.fork_passive()
+                },
+                at: reader.at,
+                active,
+                told: reader.told,
+                heard: None,
+                waits,
+            }
+        });
+        self.readers.put(at, reader);
+    }
+
+    fn activate(&self, n: u8) {
+        if let Some((at, mut reader)) = self.readers.pick_out(n) {
+            reader.fork.activate();
+            if !reader.active {
+                self.active.set(self.active.get() + 1);
+                reader.active = true;
+                reader.heard = None;
+                // It slept as a passive one does. Whoever makes it active is to poll it.
+                reader.waits.stir();
+            }
+            self.readers.put(at, reader);
+        }
+    }
+
+    fn let_go(&self, reader: Reader) {
+        self.active
+            .set(self.active.get() - usize::from(reader.active));
+        world::let_go(reader);
+    }
+}
+
+#[derive(Debug, PartialEq)]
+enum Expected {
+    Item(usize),
+    End,
+    Panic,
+}
+
+impl Pair for Forks {
+    type Op = Op;
+
+    fn new() -> Self {
+        let source = Source::new();
+        let readers = Handles::new();
+        readers.add(|waits| Reader {
+            fork: aiter_forker(Items::items(&source, |_| {})),
+            at: 0,
+            active: true,
+            told: false,
+            heard: None,
+            waits,
+        });
+        Self {
+            source,
+            readers,
+            forgotten: RefCell::default(),
+            active: Cell::new(1),
+            panicked: Cell::new(false),
+        }
+    }
+
+    fn op(&self, op: Op) {
+        let pick = |n| self.readers.pick(n);
+        match op {
+            Op::Poll { fork, fresh } => {
+                if let Some(at) = pick(fork) {
+                    self.poll_with(at, fresh);
+                }
+            }
+            Op::PollAll => self
+                .readers
+                .numbers()
+                .into_iter()
+                .for_each(|at| self.poll_one(at)),
+            Op::Fork(n) => self.fork(n, true),
+            Op::ForkPassive(n) => self.fork(n, false),
+            Op::Activate(n) => self.activate(n),
+            Op::Drop(n) => {
+                if let Some(at) = pick(n) {
+                    self.drop_one(at);
+                }
+            }
+            Op::Forget(n) => {
+                let reader = pick(n).and_then(|at| self.readers.take(at));
+                self.forgotten.borrow_mut().extend(reader);
+            }
+            Op::Source(op) => self.source.op(op),
+            Op::Trap(trap) => world::set(trap),
+        }
+    }
+
+    fn poll_one(&self, handle: usize) {
+        self.poll_with(handle, false);
+    }
+
+    fn drop_one(&self, handle: usize) {
+        if let Some(reader) = self.readers.take(handle) {
+            self.let_go(reader);
+        }
+    }
+
+    fn check(&self) {
+        let (log, source) = (self.source.log.borrow(), &self.source);
+        let (mut least, mut most, mut count) = (usize::MAX, 0, 0);
+        let mut look = |reader: &Reader| {
+            (least, most) = (
+                least.min(log.len() - reader.at),
+                most.max(log.len() - reader.at),
+            );
+            count += 1;
+        };
+        self.readers.each(&mut look);
+        self.forgotten.borrow().iter().for_each(&mut look);
+        if count > 0 {
+            // Each item that somebody is to read is there once.
+            assert!(
+                log[log.len() - most..]
+                    .iter()
+                    .all(|item| world::alive(*item) > 0),
+                "an item is lost"
+            );
+            if world::is_plain() {
+                assert_eq!(world::all_alive(), most, "items alive");
+            }
+        }
+        self.readers.each(|reader| {
+            let expected = self.expected(reader);
+            if reader.waits.sleeps() {
+                assert_eq!(expected, None, "stranded");
+                assert!(
+                    !reader.active || source.idle.get(),
+                    "stranded, while the source is not idle"
+                );
+            }
+            assert_eq!(reader.fork.is_terminated(), expected == Some(Expected::End));
+            assert_eq!(reader.fork.is_active(), reader.active);
+            if world::is_plain() {
+                let now = reader.fork.statistics();
+                let expected = (log.len(), log.len() - least, least, most);
+                assert_eq!((now.pushed, now.taken, now.waiting, now.lag), expected);
+            }
+            assert_eq!(reader.fork.size_hint().0, log.len() - reader.at);
+        });
+        assert_eq!(
+            source.dropped.get(),
+            self.is_over() || count == 0,
+            "the source lives as long as it is needed"
+        );
+        if world::is_plain() {
+            assert!(world::live_wakers() <= 2 * count, "wakers are kept");
+        }
+    }
+
+    fn wind_up(&self) {
+        self.source.end();
+        self.readers.run(|at| self.poll_one(at));
+    }
+}

@@ -1,0 +1,493 @@
+//! The push list: a plain queue for each consumer.
+
+mod op;
+
+use super::{
+    Pair,
+    handle::{Handle, Handles, Waits},
+    world::{self, Caught, Item, Site, catch},
+};
+use aiter_core::{PushAiter, Pusher, Stopped, TryNextError, push_aiter};
+use futures_core::{FusedStream, Stream};
+use op::{Batch, BatchIter, Op, Says};
+use std::{
+    cell::{Cell, RefCell},
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    pin::Pin,
+    task::Poll,
+};
+
+#[derive(Debug)]
+struct Consumer {
+    aiter: PushAiter<Item>,
+    waits: Waits,
+}
+
+impl Handle for Consumer {
+    fn waits(&self) -> &Waits {
+        &self.waits
+    }
+    fn has_ended(&self) -> bool {
+        self.aiter.is_terminated()
+    }
+}
+
+/// What a consumer is to yield. It has the consumer's number.
+#[derive(Clone, Debug, Default)]
+struct Queue {
+    items: VecDeque<usize>,
+    /// Something was published since it began to wait.
+    woken: bool,
+    /// It subscribed after the end, and stands for no reader of the list.
+    late: bool,
+}
+
+/// A push list.
+#[derive(Debug)]
+pub(super) struct List {
+    pushers: Handles<Pusher<Item>>,
+    /// How many there are, with those in use.
+    open: Cell<usize>,
+    consumers: Handles<Consumer>,
+    queues: RefCell<BTreeMap<usize, Queue>>,
+    stopped: Cell<bool>,
+    pushed: Cell<usize>,
+    clones: Cell<usize>,
+}
+
+impl List {
+    fn is_closed(&self) -> bool {
+        self.stopped.get() || self.queues.borrow().values().all(|queue| queue.late)
+    }
+
+    fn is_ended(&self, at: usize) -> bool {
+        let queue = &self.queues.borrow()[&at];
+        queue.items.is_empty() && (self.stopped.get() || queue.late)
+    }
+
+    /// Something is about to be published: who sleeps will be woken, once.
+    fn publish(&self) {
+        let mut queues = self.queues.borrow_mut();
+        queues.values_mut().for_each(|queue| queue.woken = true);
+    }
+
+    fn publish_items(&self, items: &[usize]) {
+        self.pushed.set(self.pushed.get() + items.len());
+        for queue in self
+            .queues
+            .borrow_mut()
+            .values_mut()
+            .filter(|queue| !queue.late)
+        {
+            queue.items.extend(items);
+        }
+        if !items.is_empty() {
+            self.publish();
+        }
+    }
+
+    fn with_pusher(&self, n: u8, f: impl FnOnce(&mut Pusher<Item>)) {
+        if let Some((at, mut pusher)) = self.pushers.pick_out(n) {
+            f(&mut pusher);
+            self.pushers.put(at, pusher);
+        }
+    }
+
+    fn push(&self, times: usize, mut push: impl FnMut(Item) -> Result<(), Stopped<Item>>) {
+        for _ in 0..times {
+            let item = Item::new();
+            let (id, closed) = (item.id(), self.is_closed());
+            if !closed {
+                self.publish_items(&[id]);
+            }
+            // A waker may panic; the item is in the list.
+            match catch(|| push(item)) {
+                // Within the drop of the last consumer the list may not be closed yet.
+                Ok(Ok(())) => assert!(!closed || world::is_nested(), "a closed list took an item"),
+                Ok(Err(Stopped(item))) => {
+                    assert!(closed && item.id() == id, "an open list took no item");
+                    world::let_go(item);
+                }
+                Err(_) => {}
+            }
+        }
+    }
+
+    fn push_all(&self, pusher: &Pusher<Item>, batch: Batch) {
+        let items: Vec<_> = (0..batch.yields).map(|_| Item::new()).collect();
+        let all: Vec<_> = items.iter().map(Item::id).collect();
+        let items = BatchIter {
+            batch,
+            items: items.into_iter(),
+        };
+        let closed = self.is_closed();
+        if !closed {
+            // Slots that were promised wake their sleepers also when no item comes.
+            if matches!(batch.says, Says::Exactly(1..)) {
+                self.publish();
+            }
+            self.publish_items(&all);
+        }
+        match catch(|| pusher.push_all(items)) {
+            Ok(result) => {
+                assert!(!batch.panics, "the panic of the iterator was swallowed");
+                let left = result.err().map_or(Vec::new(), |Stopped(items)| items);
+                if !world::is_nested() && world::is_plain() {
+                    let ids = left.iter().map(Item::id);
+                    assert!(ids.eq(all.into_iter().filter(|_| closed)), "given back");
+                }
+                left.into_iter().for_each(world::let_go);
+            }
+            Err(Caught::Planned(site)) => {
+                assert!(site != Site::Source || batch.panics);
+                if site != Site::Source {
+                    self.lose(&all);
+                }
+            }
+            Err(Caught::Told) => panic!("not a fork"),
+        }
+    }
+
+    /// A waker that panics in the midst of a batch takes the rest of it away.
+    fn lose(&self, batch: &[usize]) {
+        for queue in self.queues.borrow_mut().values_mut() {
+            queue
+                .items
+                .retain(|item| !batch.contains(item) || world::alive(*item) > 0);
+        }
+    }
+
+    /// Takes the next item of a consumer, in one of the ways there are.
+    fn take(
+        &self,
+        at: usize,
+        take: impl FnOnce(&mut Consumer) -> Result<Poll<Option<Item>>, Caught>,
+    ) {
+        let Some(mut consumer) = self.consumers.take(at) else {
+            return;
+        };
+        let sprung = world::sprung();
+        if let Some(queue) = self.queues.borrow_mut().get_mut(&at) {
+            queue.woken = false;
+        }
+        let found = take(&mut consumer);
+        let undisturbed = sprung == world::sprung() && !world::is_nested();
+        let front = self.queues.borrow()[&at].items.front().copied();
+        let mut item = None;
+        match found {
+            Ok(Poll::Ready(Some(found))) => {
+                assert_eq!(front, Some(found.id()));
+                self.taken(at);
+                item = Some(found);
+            }
+            Ok(Poll::Ready(None)) => assert!(self.is_ended(at), "ended too early"),
+            Ok(Poll::Pending) => {
+                assert!(
+                    !undisturbed || front.is_none() && !self.is_ended(at),
+                    "pending"
+                );
+            }
+            Err(Caught::Planned(Site::Clone)) => self.taken(at),
+            Err(Caught::Planned(Site::Drop)) => {
+                if consumer.aiter.len() < self.queues.borrow()[&at].items.len() {
+                    self.taken(at);
+                }
+            }
+            Err(_) => {}
+        }
+        self.consumers.put(at, consumer);
+        world::let_go(item);
+    }
+
+    /// The consumer took an item, or lost it to a panic.
+    fn taken(&self, at: usize) {
+        let mut queues = self.queues.borrow_mut();
+        let item = queues
+            .get_mut(&at)
+            .and_then(|queue| queue.items.pop_front());
+        let behind = |queue: &Queue| {
+            !queue.late && queue.items.front().is_some_and(|next| Some(*next) <= item)
+        };
+        // Others will read it.
+        if queues.values().any(behind) {
+            self.clones.set(self.clones.get() + 1);
+        }
+    }
+
+    fn poll_with(&self, at: usize, fresh: bool) {
+        self.take(at, |consumer| {
+            let aiter = &mut consumer.aiter;
+            consumer
+                .waits
+                .poll(fresh, |cx| Pin::new(aiter).poll_next(cx))
+        });
+    }
+
+    fn try_next(&self, at: usize) {
+        self.take(at, |consumer| {
+            consumer.waits.stir();
+            catch(|| match consumer.aiter.try_next() {
+                Ok(item) => Poll::Ready(Some(item)),
+                Err(TryNextError::Ended) => Poll::Ready(None),
+                Err(TryNextError::Empty) => Poll::Pending,
+            })
+        });
+    }
+
+    fn peek(&self, at: usize, n: usize) {
+        let Some(consumer) = self.consumers.take(at) else {
+            return;
+        };
+        let (aiter, queue) = (&consumer.aiter, &self.queues.borrow()[&at].items);
+        if !world::is_nested() {
+            assert!(
+                aiter
+                    .available_iter()
+                    .map(Item::id)
+                    .eq(queue.iter().copied())
+            );
+            assert_eq!(aiter.len(), queue.len());
+            assert_eq!(aiter.is_empty(), queue.is_empty());
+            assert_eq!(aiter.is_item_available(), !queue.is_empty());
+            for n in [n, queue.len(), queue.len() + 1] {
+                assert_eq!(aiter.is_len_at_least(n), queue.len() >= n);
+            }
+            let mut rest = aiter.available_iter();
+            let passed = rest.by_ref().take(n).count();
+            assert_eq!(rest.count(), queue.len() - passed);
+            assert_eq!(aiter.size_hint().0, queue.len());
+        }
+        self.consumers.put(at, consumer);
+    }
+
+    fn fork(&self, n: u8, fork: impl FnOnce(&mut PushAiter<Item>) -> PushAiter<Item>) {
+        if let Some((at, mut parent)) = self.consumers.pick_out(n) {
+            self.consumers.add(|waits| {
+                let queue = self.queues.borrow()[&at].clone();
+                self.queues.borrow_mut().insert(waits.owner(), queue);
+                Consumer {
+                    aiter: fork(&mut parent.aiter),
+                    waits,
+                }
+            });
+            self.consumers.put(at, parent);
+        }
+    }
+
+    fn subscribe(&self, pusher: &Pusher<Item>) {
+        let late = self.is_closed();
+        if !late {
+            // It takes a slot, which whoever sleeps on it has to pass.
+            self.publish();
+        }
+        let queue = Queue {
+            late,
+            ..Queue::default()
+        };
+        self.consumers.try_add(|waits| {
+            let at = waits.owner();
+            self.queues.borrow_mut().insert(at, queue);
+            let aiter = catch(|| pusher.subscribe());
+            if aiter.is_err() {
+                self.queues.borrow_mut().remove(&at);
+            }
+            aiter.ok().map(|aiter| Consumer { aiter, waits })
+        });
+    }
+
+    fn drop_pusher(&self, pusher: Pusher<Item>) {
+        self.open.set(self.open.get() - 1);
+        if self.open.get() == 0 {
+            self.stop();
+        }
+        world::let_go(pusher);
+    }
+
+    fn stop(&self) {
+        if !self.stopped.replace(true) {
+            self.publish();
+        }
+    }
+}
+
+impl Pair for List {
+    type Op = Op;
+
+    fn new() -> Self {
+        let (pusher, aiter) = push_aiter();
+        let (pushers, consumers) = (Handles::new(), Handles::new());
+        pushers.add(|_| pusher);
+        consumers.add(|waits| Consumer { aiter, waits });
+        Self {
+            pushers,
+            open: Cell::new(1),
+            consumers,
+            queues: RefCell::new(BTreeMap::from([(0, Queue::default())])),
+            stopped: Cell::new(false),
+            pushed: Cell::new(0),
+            clones: Cell::new(0),
+        }
+    }
+
+    fn op(&self, op: Op) {
+        let consumer = |n| self.consumers.pick(n);
+        match op {
+            Op::Push { pusher, times } => {
+                self.with_pusher(pusher, |pusher| self.push(times, |item| pusher.push(item)));
+            }
+            Op::PushMut { pusher, times } => {
+                self.with_pusher(pusher, |pusher| {
+                    self.push(times, |item| pusher.push_mut(item))
+                });
+            }
+            Op::Extend { pusher, times } => self.with_pusher(pusher, |pusher| {
+                let items: Vec<_> = (0..times).map(|_| Item::new()).collect();
+                let ids: Vec<_> = items.iter().map(Item::id).collect();
+                if !self.is_closed() {
+                    self.publish_items(&ids);
+                }
+                if catch(|| pusher.extend(items)).is_err() {
+                    self.lose(&ids);
+                }
+            }),
+            Op::PushAll(pusher, batch) => {
+                self.with_pusher(pusher, |pusher| self.push_all(pusher, batch))
+            }
+            Op::Fork(n) => self.fork(n, PushAiter::fork),
+            Op::ForkPassive(n) => self.fork(n, PushAiter::fork_passive),
+            Op::Subscribe(n) => self.with_pusher(n, |pusher| self.subscribe(pusher)),
+            Op::TryNext { consumer: n, times } => {
+                if let Some(at) = consumer(n) {
+                    (0..times).for_each(|_| self.try_next(at));
+                }
+            }
+            Op::Poll { consumer: n, fresh } => {
+                if let Some(at) = consumer(n) {
+                    self.poll_with(at, fresh);
+                }
+            }
+            Op::PollAll => self
+                .consumers
+                .numbers()
+                .into_iter()
+                .for_each(|at| self.poll_one(at)),
+            Op::Peek { consumer: c, n } => {
+                if let Some(at) = consumer(c) {
+                    self.peek(at, n.into());
+                }
+            }
+            Op::ClonePusher(n) => self.with_pusher(n, |pusher| {
+                self.pushers.add(|_| {
+                    self.open.set(self.open.get() + 1);
+                    pusher.clone()
+                });
+            }),
+            Op::DropPusher(n) => {
+                if let Some((_, pusher)) = self.pushers.pick_out(n) {
+                    self.drop_pusher(pusher);
+                }
+            }
+            Op::DropConsumer(n) => {
+                if let Some(at) = consumer(n) {
+                    self.drop_one(at);
+                }
+            }
+            Op::Stop(n) => self.with_pusher(n, |pusher| {
+                self.stop();
+                catch(|| pusher.stop()).ok();
+            }),
+            Op::Trap(trap) => world::set(trap),
+        }
+    }
+
+    fn poll_one(&self, handle: usize) {
+        self.poll_with(handle, false);
+    }
+
+    fn drop_one(&self, handle: usize) {
+        if let Some(consumer) = self.consumers.take(handle) {
+            self.queues.borrow_mut().remove(&handle);
+            world::let_go(consumer);
+        }
+    }
+
+    fn check(&self) {
+        let queues = self.queues.borrow();
+        let readers = || queues.values().filter(|queue| !queue.late);
+        let waiting: BTreeSet<_> = readers().flat_map(|queue| &queue.items).collect();
+        assert!(
+            waiting.iter().all(|item| world::alive(**item) > 0),
+            "an item is lost"
+        );
+        if readers().next().is_none() {
+            assert_eq!(world::all_alive(), 0, "items outlive the last consumer");
+        }
+        if world::is_plain() {
+            self.check_exactly(&queues, waiting.len());
+        }
+        self.pushers
+            .each(|pusher| assert_eq!(pusher.is_stopped(), self.is_closed()));
+        for at in self.consumers.numbers() {
+            let ended = self.is_ended(at);
+            let queue = &queues[&at];
+            self.consumers.look(at, |consumer| {
+                if consumer.waits.sleeps() {
+                    assert!(queue.items.is_empty() && !ended, "stranded");
+                }
+                assert_eq!(consumer.aiter.len(), queue.items.len());
+                assert_eq!(consumer.aiter.is_terminated(), ended);
+                assert_eq!(
+                    consumer.aiter.is_stopped(),
+                    self.stopped.get() || queue.late
+                );
+            });
+        }
+    }
+
+    fn wind_up(&self) {
+        self.consumers
+            .numbers()
+            .into_iter()
+            .for_each(|at| self.peek(at, 1));
+        while let Some((_, pusher)) = self.pushers.pick_out(0) {
+            self.drop_pusher(pusher);
+        }
+        self.consumers.run(|at| self.poll_one(at));
+    }
+}
+
+impl List {
+    /// What holds when no trap was sprung.
+    fn check_exactly(&self, queues: &BTreeMap<usize, Queue>, waiting: usize) {
+        assert_eq!(world::all_alive(), waiting, "items alive");
+        assert_eq!(world::clones(), self.clones.get(), "clones made");
+        let lags = || {
+            queues
+                .values()
+                .filter(|queue| !queue.late)
+                .map(|queue| queue.items.len())
+        };
+        let (least, most) = (lags().min().unwrap_or(0), lags().max().unwrap_or(0));
+        let expected = (self.pushed.get(), self.pushed.get() - least, least, most);
+        let check = |now: aiter_core::Statistics| {
+            assert_eq!(
+                (now.pushed, now.taken, now.waiting, now.lag),
+                expected,
+                "statistics"
+            );
+        };
+        self.pushers.each(|pusher| check(pusher.statistics()));
+        for at in self.consumers.numbers() {
+            let queue = &queues[&at];
+            self.consumers.look(at, |consumer| {
+                if !queue.late {
+                    check(consumer.aiter.statistics());
+                }
+                if let Some(wakes) = consumer.waits.wakes() {
+                    assert_eq!(wakes, usize::from(queue.woken), "wakes");
+                }
+            });
+        }
+        assert!(world::live_wakers() <= 2 * queues.len(), "wakers are kept");
+    }
+}

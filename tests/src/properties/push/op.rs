@@ -1,0 +1,139 @@
+//! What can be done to a push list, and how that reads from a step's bytes.
+
+use super::super::world::{self, Item, Site, Trap};
+use arbitrary::{Arbitrary, Unstructured};
+
+/// What an iterator says about its length.
+#[derive(Clone, Copy, Debug)]
+pub(in super::super) enum Says {
+    Nothing,
+    AtMost(usize),
+    Exactly(usize),
+}
+
+/// A batch's iterator: yields so many, then ends or panics.
+#[derive(Clone, Copy, Debug)]
+pub(in super::super) struct Batch {
+    pub(super) yields: usize,
+    pub(super) says: Says,
+    pub(super) panics: bool,
+}
+
+/// Mostly few; some go past the ends of words and blocks, whose length depends on the target.
+fn burst(u: &mut Unstructured<'_>) -> arbitrary::Result<usize> {
+    Ok(match u.arbitrary()? {
+        n @ 0..=191_u8 => usize::from(n % 5),
+        n => 5 + 2 * usize::from(n - 192),
+    })
+}
+
+impl<'a> Arbitrary<'a> for Batch {
+    fn arbitrary(u: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
+        let yields = burst(u)?;
+        let kind: u8 = u.int_in_range(0..=14)?;
+        Ok(Self {
+            yields,
+            says: match kind % 5 {
+                0 => Says::Nothing,
+                1 => Says::AtMost(yields + 1),
+                2 => Says::Exactly(yields / 2),
+                3 => Says::Exactly(2 * yields + 1),
+                _ => Says::Exactly(yields),
+            },
+            panics: kind >= 10,
+        })
+    }
+}
+
+pub(super) struct BatchIter {
+    pub(super) batch: Batch,
+    pub(super) items: std::vec::IntoIter<Item>,
+}
+
+impl Iterator for BatchIter {
+    type Item = Item;
+
+    fn next(&mut self) -> Option<Item> {
+        let item = self.items.next();
+        if item.is_none() && self.batch.panics {
+            world::panic_at(Site::Source);
+        }
+        item
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        match self.batch.says {
+            Says::Nothing => (0, None),
+            Says::AtMost(most) => (0, Some(most)),
+            Says::Exactly(len) => (len, Some(len)),
+        }
+    }
+}
+
+/// What can be done to a push list. A number names a handle, counted round.
+#[derive(Debug)]
+pub(in super::super) enum Op {
+    Push { pusher: u8, times: usize },
+    PushMut { pusher: u8, times: usize },
+    Extend { pusher: u8, times: usize },
+    PushAll(u8, Batch),
+    Fork(u8),
+    ForkPassive(u8),
+    Subscribe(u8),
+    TryNext { consumer: u8, times: usize },
+    Poll { consumer: u8, fresh: bool },
+    PollAll,
+    Peek { consumer: u8, n: u8 },
+    ClonePusher(u8),
+    DropPusher(u8),
+    DropConsumer(u8),
+    Stop(u8),
+    Trap(Trap),
+}
+
+impl<'a> Arbitrary<'a> for Op {
+    fn arbitrary(u: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
+        let kind: u8 = u.int_in_range(0..=63)?;
+        if kind >= 58 {
+            return Ok(Self::Trap(u.arbitrary()?));
+        }
+        let n = u.arbitrary()?;
+        let times = |u: &mut _| burst(u).map(|times| times.max(1));
+        Ok(match kind {
+            0..=6 => Self::Push {
+                pusher: n,
+                times: times(u)?,
+            },
+            7..=10 => Self::PushMut {
+                pusher: n,
+                times: times(u)?,
+            },
+            11 => Self::Extend {
+                pusher: n,
+                times: times(u)?,
+            },
+            12..=18 => Self::PushAll(n, u.arbitrary()?),
+            19..=22 => Self::Fork(n),
+            23 => Self::ForkPassive(n),
+            24..=26 => Self::Subscribe(n),
+            27..=33 => Self::TryNext {
+                consumer: n,
+                times: times(u)?,
+            },
+            34..=43 => Self::Poll {
+                consumer: n,
+                fresh: u.int_in_range(0..=3)? == 3,
+            },
+            44..=48 => Self::PollAll,
+            49..=50 => Self::Peek {
+                consumer: n,
+                n: u.arbitrary()?,
+            },
+            51 => Self::ClonePusher(n),
+            52 => Self::DropPusher(n),
+            53..=56 => Self::DropConsumer(n),
+            _ if n < 64 => Self::Stop(n),
+            _ => Self::PollAll,
+        })
+    }
+}

@@ -1,0 +1,231 @@
+//! Each future that waits is dropped after its k-th poll, for every k until it completes, for every public stream and
+//! driver: nothing is lost, nothing comes twice, nobody is stranded, nothing is kept.
+//!
+//! | file | what it knows |
+//! |---|---|
+//! | `bench.rs` | tasks that are polled when they were woken and not otherwise, cancelled futures, counted items |
+//! | `subjects.rs` | everything that waits, each with a source, peers, and what is to come out |
+#![allow(
+    missing_docs,
+    missing_debug_implementations,
+    unreachable_pub,
+    reason = "a test program"
+)]
+
+#[path = "cancellation/bench.rs"]
+mod bench;
+#[path = "cancellation/subjects.rs"]
+mod subjects;
+
+use bench::{Bench, at_most, live, next, pause};
+use std::{cell::RefCell, rc::Rc};
+use subjects::{SUBJECTS, Short, World};
+
+/// What becomes of the one whose future was dropped.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Then {
+    /// It asks again.
+    GoesOn,
+    /// It is dropped.
+    Goes,
+    /// It is kept, and never polled again.
+    Stays,
+}
+
+/// Runs one world: the first stream is cancelled after its `k`-th poll, and then as said; all others read to the end. Whether
+/// there was a `k`-th poll.
+fn sweep_stream(name: &str, world: fn() -> World, k: usize, then: Then) -> bool {
+    let before = live();
+    let mut bench = Bench::default();
+    let World {
+        streams,
+        drivers,
+        gets,
+    } = world();
+    let count = streams.len();
+    let mut kept = Vec::new();
+    let cancelled = Rc::new(RefCell::new(false));
+    let seen: Vec<_> = (0..count)
+        .map(|_| Rc::new(RefCell::new(Vec::new())))
+        .collect();
+    for (i, mut stream) in streams.into_iter().enumerate() {
+        let (seen, cancelled) = (seen[i].clone(), cancelled.clone());
+        let (put_by, taken_back) = (Rc::new(RefCell::new(None)), i == 0);
+        kept.push(put_by.clone());
+        bench.task(async move {
+            if taken_back {
+                // So many polls in all, of one `next()` after the other.
+                let mut left = k;
+                loop {
+                    match at_most(&mut left, next(&mut stream)).await {
+                        Some(Some(item)) => seen.borrow_mut().push(item.number()),
+                        Some(None) => return,
+                        None => break,
+                    }
+                }
+                *cancelled.borrow_mut() = true;
+                match then {
+                    // What woke the one that was dropped is used up.
+                    Then::GoesOn => pause().await,
+                    Then::Goes => return,
+                    Then::Stays => {
+                        *put_by.borrow_mut() = Some(stream);
+                        return;
+                    }
+                }
+            }
+            while let Some(item) = next(&mut stream).await {
+                seen.borrow_mut().push(item.number());
+            }
+        });
+    }
+    for driver in drivers {
+        bench.task(driver);
+    }
+    let unfinished = bench.run();
+    let cancelled = *cancelled.borrow();
+    let at = format!("{name}, {then:?} after {k} polls");
+    // Who drives for one that is kept has nothing to do any more, and cannot know.
+    if !(cancelled && then == Then::Stays) {
+        assert_eq!(unfinished, 0, "{at}: somebody was stranded");
+    }
+    let seen: Vec<Vec<u32>> = seen.iter().map(|seen| seen.borrow().clone()).collect();
+    let short = match cancelled && then != Then::GoesOn {
+        true => Short::First,
+        false => Short::Nobody,
+    };
+    gets.check(&seen, short, &at);
+    drop((kept, bench));
+    assert_eq!(live(), before, "{at}: items were kept");
+    cancelled
+}
+
+#[test]
+fn streams() {
+    for &(name, world) in SUBJECTS {
+        for then in [Then::GoesOn, Then::Goes, Then::Stays] {
+            let mut k = 0;
+            while sweep_stream(name, world, k, then) {
+                k += 1;
+                assert!(k < 1000, "{name}: there is no end of polls");
+            }
+            assert!(k > 1, "{name} never waits");
+        }
+    }
+}
+
+/// Drivers and sources of pushes are dropped after their k-th poll: consumers get what was there, then the end.
+#[test]
+fn drivers() {
+    for &(name, world) in SUBJECTS {
+        let mut k = 0;
+        loop {
+            let before = live();
+            let mut bench = Bench::default();
+            let world = world();
+            if world.drivers.is_empty() {
+                break;
+            }
+            let cancelled = Rc::new(RefCell::new(0));
+            for driver in world.drivers {
+                let cancelled = cancelled.clone();
+                bench.task(async move {
+                    if at_most(&mut { k }, driver).await.is_none() {
+                        *cancelled.borrow_mut() += 1;
+                    }
+                });
+            }
+            let mut seen = Vec::new();
+            for mut stream in world.streams {
+                let items = Rc::new(RefCell::new(Vec::new()));
+                seen.push(items.clone());
+                bench.task(async move {
+                    while let Some(item) = next(&mut stream).await {
+                        items.borrow_mut().push(item.number());
+                    }
+                });
+            }
+            let at = format!("{name}, its driver after {k} polls");
+            assert_eq!(bench.run(), 0, "{at}: somebody was stranded");
+            let seen: Vec<Vec<u32>> = seen.iter().map(|seen| seen.borrow().clone()).collect();
+            let short = match *cancelled.borrow() {
+                0 => Short::Nobody,
+                _ => Short::All,
+            };
+            world.gets.check(&seen, short, &at);
+            drop(bench);
+            assert_eq!(live(), before, "{at}: items were kept");
+            if *cancelled.borrow() == 0 {
+                break;
+            }
+            k += 1;
+            assert!(k < 1000, "{name}: there is no end of polls");
+        }
+    }
+}
+
+/// What the sweep is worth: streams that lose an item, or a wake, when they are cancelled.
+mod planted {
+    use super::*;
+    use bench::{Item, Source};
+    use futures_core::Stream;
+    use std::{
+        panic::catch_unwind,
+        pin::Pin,
+        task::{Context, Poll, Waker, ready},
+    };
+
+    /// Owes an item to one future, as a stream does that keeps it in there: another does not get it.
+    struct Forgetful(Source, Option<(Item, Waker)>);
+
+    impl Stream for Forgetful {
+        type Item = Item;
+        fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Item>> {
+            if let Some((item, waker)) = self.1.take() {
+                if waker.will_wake(cx.waker()) {
+                    return Poll::Ready(Some(item));
+                }
+            }
+            let item = ready!(Pin::new(&mut self.0).poll_next(cx));
+            self.1 = item.map(|item| (item, cx.waker().clone()));
+            match self.1 {
+                None => Poll::Ready(None),
+                Some(_) => {
+                    cx.waker().wake_by_ref();
+                    Poll::Pending
+                }
+            }
+        }
+    }
+
+    /// Wakes whoever polled it first for an item.
+    struct KeepsFirstWaker(Source, Option<Waker>);
+
+    impl Stream for KeepsFirstWaker {
+        type Item = Item;
+        fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Item>> {
+            let this = &mut *self;
+            let waker = this.1.get_or_insert_with(|| cx.waker().clone());
+            let item = ready!(Pin::new(&mut this.0).poll_next(&mut Context::from_waker(waker)));
+            this.1 = None;
+            Poll::Ready(item)
+        }
+    }
+
+    /// Both are fine as long as nothing is cancelled; one of the first cancellations shows them.
+    fn is_found(world: fn() -> World) {
+        let sweep = move |k| sweep_stream("planted", world, k, Then::GoesOn);
+        assert!(!sweep(1000));
+        assert!((0..20).any(|k| catch_unwind(|| sweep(k)).is_err()));
+    }
+
+    #[test]
+    fn a_lost_item_is_found() {
+        is_found(|| World::one(Forgetful(Source::new(), None)));
+    }
+
+    #[test]
+    fn a_kept_waker_is_found() {
+        is_found(|| World::one(KeepsFirstWaker(Source::new(), None)));
+    }
+}

@@ -1,0 +1,256 @@
+//! Everything that waits.
+
+use crate::bench::{ITEMS, Item, Source, pause};
+use aiter_core::{
+    AiterExt, active, aiter_forker, azip, flatten_aiter, gated_aiter, iter_to_aiter, join_aiters,
+    map_aiter, map_async, map_filter_aiter, map_workers, map_workers_ordered, preload, push_aiter,
+    push_aiter_with, sharable_aiter, stoppable_aiter,
+};
+use futures_core::Stream;
+use std::{future::Future, pin::Pin};
+
+type Items = Pin<Box<dyn Stream<Item = Item>>>;
+type Driving = Pin<Box<dyn Future<Output = ()>>>;
+
+/// Which items come out of the streams of a world.
+#[derive(Clone, Copy, Debug)]
+pub enum Gets {
+    /// Each stream has all, in order.
+    All,
+    /// Each has all, in some order.
+    AnyOrder,
+    /// Each item goes to one, in order.
+    Shared,
+    /// Each row has two items, then as `All`: each comes twice in a row.
+    Twice,
+}
+
+/// Who may have a part of the items only, from the first on.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Short {
+    Nobody,
+    /// The first stream, which was left alone.
+    First,
+    /// Everybody: the source went.
+    All,
+}
+
+impl Gets {
+    pub fn check(self, seen: &[Vec<u32>], short: Short, at: &str) {
+        let all: Vec<u32> = match self {
+            Self::Twice => ITEMS.flat_map(|n| [n, n]).collect(),
+            _ => ITEMS.collect(),
+        };
+        if matches!(self, Self::Shared) {
+            let mut union = seen.concat();
+            union.sort_unstable();
+            assert!(seen.iter().all(|seen| seen.is_sorted()), "{at}: {seen:?}");
+            assert_eq!(union, all, "{at}: {seen:?}");
+            return;
+        }
+        for (i, seen) in seen.iter().enumerate() {
+            let mut sorted = seen.clone();
+            let is_part = if matches!(self, Self::AnyOrder) {
+                sorted.sort_unstable();
+                sorted.windows(2).all(|two| two[0] < two[1])
+            } else {
+                all.starts_with(seen)
+            };
+            let may_be_short = short == Short::All || short == Short::First && i == 0;
+            assert!(
+                sorted == all || may_be_short && is_part,
+                "{at}: stream {i} has {seen:?}"
+            );
+        }
+    }
+}
+
+pub struct World {
+    /// The first is the one that is cancelled.
+    pub streams: Vec<Items>,
+    pub drivers: Vec<Driving>,
+    pub gets: Gets,
+}
+
+impl World {
+    pub fn one(stream: impl Stream<Item = Item> + 'static) -> Self {
+        Self::of(Gets::All, [Box::pin(stream) as Items], [])
+    }
+
+    fn any_order(stream: impl Stream<Item = Item> + 'static) -> Self {
+        Self::of(Gets::AnyOrder, [Box::pin(stream) as Items], [])
+    }
+
+    fn of(
+        gets: Gets,
+        streams: impl IntoIterator<Item = Items>,
+        drivers: impl IntoIterator<Item = Driving>,
+    ) -> Self {
+        Self {
+            streams: streams.into_iter().collect(),
+            drivers: drivers.into_iter().collect(),
+            gets,
+        }
+    }
+}
+
+/// A future that is pending once or twice.
+async fn slowly(item: Item) -> Item {
+    for _ in 0..=item.number() % 2 {
+        pause().await;
+    }
+    item
+}
+
+pub const SUBJECTS: &[(&str, fn() -> World)] = &[
+    ("push_aiter", || {
+        let (pusher, mut aiter) = push_aiter();
+        let streams = [
+            Box::pin(aiter.fork()) as Items,
+            Box::pin(pusher.subscribe()),
+            Box::pin(aiter),
+        ];
+        let pushing = async move {
+            for n in ITEMS {
+                if n % 3 == 1 {
+                    pause().await;
+                }
+                if pusher.push(Item::new(n)).is_err() {
+                    return;
+                }
+            }
+        };
+        World::of(Gets::All, streams, [Box::pin(pushing) as Driving])
+    }),
+    ("push_aiter_with", || {
+        let numbers = std::sync::Mutex::new(ITEMS);
+        let (pusher, aiter) = push_aiter_with(move |pusher| match numbers.lock().unwrap().next() {
+            Some(n) => drop(pusher.push(Item::new(n))),
+            None => pusher.stop(),
+        });
+        // The list is kept open long after its end.
+        let ending = async move {
+            for _ in 0..100 {
+                pause().await;
+            }
+            drop(pusher);
+        };
+        World::of(
+            Gets::All,
+            [Box::pin(aiter.then_pause()) as Items],
+            [Box::pin(ending) as Driving],
+        )
+    }),
+    ("aiter_forker, active", || {
+        let mut first = aiter_forker(Source::new());
+        let streams = [
+            Box::pin(first.fork()) as Items,
+            Box::pin(first.fork()),
+            Box::pin(first.fork_passive()),
+            Box::pin(first),
+        ];
+        World::of(Gets::All, streams, [])
+    }),
+    ("aiter_forker, passive", || {
+        let mut first = aiter_forker(Source::new());
+        let streams = [Box::pin(first.fork_passive()) as Items, Box::pin(first)];
+        World::of(Gets::All, streams, [])
+    }),
+    ("aiter_forker, alone", || {
+        World::one(aiter_forker(Source::new()))
+    }),
+    ("sharable_aiter", || {
+        let taker = sharable_aiter(Source::new());
+        let streams = [(); 3].map(|()| Box::pin(taker.clone()) as Items);
+        World::of(Gets::Shared, streams, [])
+    }),
+    ("gated_aiter", || {
+        let (gated, gate) = gated_aiter(Source::new());
+        let pushing = async move {
+            for _ in 0..3 {
+                gate.push(2);
+                pause().await;
+            }
+            gate.stop();
+        };
+        World::of(
+            Gets::All,
+            [Box::pin(gated) as Items],
+            [Box::pin(pushing) as Driving],
+        )
+    }),
+    ("stoppable_aiter", || {
+        let (stoppable, stopper) = stoppable_aiter(Source::new());
+        let mut world = World::one(stoppable);
+        world.drivers.push(Box::pin(async move {
+            // Long after the end.
+            for _ in 0..100 {
+                pause().await;
+            }
+            stopper.stop();
+        }));
+        world
+    }),
+    ("active", || {
+        let (pulled, driver) = active(Source::new());
+        World::of(
+            Gets::All,
+            [Box::pin(pulled) as Items],
+            [Box::pin(driver) as Driving],
+        )
+    }),
+    ("preload", || {
+        let (ready, driver) = preload(2, Source::new());
+        World::of(
+            Gets::All,
+            [Box::pin(ready) as Items],
+            [Box::pin(driver) as Driving],
+        )
+    }),
+    ("join_aiters", || {
+        let streams = (0..3).map(|part| {
+            map_filter_aiter(
+                move |item: Item| (item.number() % 3 == part).then_some(item),
+                Source::new(),
+            )
+        });
+        World::any_order(join_aiters(iter_to_aiter(streams)))
+    }),
+    ("map_aiter", || {
+        World::one(map_aiter(|item| item, Source::new()))
+    }),
+    ("map_async", || World::one(map_async(slowly, Source::new()))),
+    ("map_workers", || {
+        World::any_order(map_workers(3, slowly, Source::new()))
+    }),
+    ("map_workers_ordered", || {
+        World::one(map_workers_ordered(3, slowly, Source::new()))
+    }),
+    ("map_filter_aiter", || {
+        World::one(map_filter_aiter(Some, Source::new()))
+    }),
+    ("flatten_aiter", || {
+        let pairs = Source::new().map_aiter(|item| [item.clone(), item]);
+        World::of(Gets::Twice, [Box::pin(flatten_aiter(pairs)) as Items], [])
+    }),
+    ("azip", || {
+        let rows = azip((Source::new(), map_async(slowly, Source::new())));
+        let pairs = rows.map_aiter(|(one, other)| [one, other]);
+        World::of(Gets::Twice, [Box::pin(flatten_aiter(pairs)) as Items], [])
+    }),
+];
+
+/// A stream of what is there already waits once before each item.
+trait ThenPause: Stream<Item = Item> + Sized + 'static {
+    fn then_pause(self) -> impl Stream<Item = Item> + 'static {
+        map_async(
+            |item| async move {
+                pause().await;
+                item
+            },
+            self,
+        )
+    }
+}
+
+impl<S: Stream<Item = Item> + 'static> ThenPause for S {}

@@ -1,0 +1,318 @@
+//! The fixed list, interrupted after each single instruction: the processor's trap flag makes every instruction of an operation
+//! end in a signal, and at one of them, each in turn, its handler does what an interrupt of a higher priority would: push, poll,
+//! fork, leave. What it does has to return there and then, since what it interrupted cannot go on.
+#![allow(missing_docs, reason = "a test program")]
+#![cfg(all(target_os = "linux", target_arch = "x86_64"))]
+
+use aiter_core::fixed::{PushAiter, PushList};
+use futures_core::Stream;
+use std::{
+    arch::asm,
+    cell::{Cell, RefCell},
+    pin::Pin,
+    ptr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    task::{Context, Poll, Wake, Waker},
+};
+
+thread_local! {
+    /// Instructions left until the interrupt.
+    static LEFT: Cell<usize> = const { Cell::new(0) };
+    static INTERRUPT: Cell<Option<*mut dyn FnMut()>> = const { Cell::new(None) };
+}
+
+const TRAP: i64 = 0x100;
+
+extern "C" fn on_trap(_: libc::c_int, _: *mut libc::siginfo_t, context: *mut libc::c_void) {
+    let left = LEFT.get();
+    LEFT.set(left.wrapping_sub(1));
+    if left != 0 {
+        return;
+    }
+    // SAFETY: the kernel hands a handler its context, which is this handler's.
+    let context = unsafe { &mut *context.cast::<libc::ucontext_t>() };
+    context.uc_mcontext.gregs[libc::REG_EFL as usize] &= !TRAP;
+    if let Some(interrupt) = INTERRUPT.take() {
+        // SAFETY: `interrupted` borrows it for as long as it is set.
+        unsafe { (*interrupt)() };
+    }
+}
+
+/// Runs an operation, and an interrupt after so many of its instructions. False if there are not that many.
+fn interrupted(after: usize, operation: impl FnOnce(), mut interrupt: impl FnMut()) -> bool {
+    // SAFETY: all zeros is a valid value.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    action.sa_sigaction = on_trap as *const () as usize;
+    action.sa_flags = libc::SA_SIGINFO;
+    // SAFETY: a handler that touches nothing but what this test owns.
+    assert_eq!(0, unsafe {
+        libc::sigaction(libc::SIGTRAP, &action, ptr::null_mut())
+    });
+    let interrupt: &mut dyn FnMut() = &mut interrupt;
+    LEFT.set(after);
+    // SAFETY: only the lifetime changes; it is taken back below.
+    let interrupt = unsafe {
+        std::mem::transmute::<*mut (dyn FnMut() + '_), *mut (dyn FnMut() + 'static)>(interrupt)
+    };
+    INTERRUPT.set(Some(interrupt));
+    // SAFETY: sets the trap flag; the stack is as before.
+    unsafe { asm!("pushfq", "or qword ptr [rsp], 0x100", "popfq") };
+    operation();
+    // SAFETY: clears it.
+    unsafe { asm!("pushfq", "and qword ptr [rsp], -257", "popfq") };
+    INTERRUPT.take().is_none()
+}
+
+/// Runs a case with an interrupt after each number of instructions that the operation has. Code that is not optimized has so
+/// many more that a sample has to do: run this with `--release` for all.
+fn at_each_instruction(case: impl Fn(usize) -> bool) {
+    let mut after = 0;
+    while case(after) {
+        after += if cfg!(debug_assertions) {
+            1 + after / 3
+        } else {
+            1
+        };
+    }
+    assert!(after > 10, "it was interrupted {after} times only");
+}
+
+#[derive(Default)]
+struct Wakes(AtomicUsize);
+
+impl Wake for Wakes {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.0.fetch_add(1, Relaxed);
+    }
+}
+
+/// A task that reads: polls only if it has been woken, or has yet to sleep. Two wakers, to change between.
+struct Task<'a, const N: usize, const R: usize> {
+    aiter: PushAiter<'a, u32, N, R>,
+    wakes: Arc<Wakes>,
+    wakers: [Waker; 2],
+    polls: usize,
+    changes: bool,
+    asleep: Option<usize>,
+    seen: [u32; 8],
+    len: usize,
+}
+
+impl<'a, const N: usize, const R: usize> Task<'a, N, R> {
+    fn new(aiter: PushAiter<'a, u32, N, R>) -> Self {
+        let wakes = Arc::new(Wakes::default());
+        Self {
+            aiter,
+            wakers: [wakes.clone().into(), Arc::new(Other(wakes.clone())).into()],
+            wakes,
+            polls: 0,
+            changes: false,
+            asleep: None,
+            seen: [0; 8],
+            len: 0,
+        }
+    }
+
+    fn changing(mut self) -> Self {
+        self.changes = true;
+        self
+    }
+
+    /// Polls, woken or not, until it sleeps.
+    fn poll(&mut self) {
+        loop {
+            let wakes = self.wakes.0.load(Relaxed);
+            self.polls += 1;
+            let waker = &self.wakers[if self.changes { self.polls % 2 } else { 0 }];
+            match Pin::new(&mut self.aiter).poll_next(&mut Context::from_waker(waker)) {
+                Poll::Ready(Some(item)) => {
+                    self.seen[self.len] = item;
+                    self.len += 1;
+                }
+                Poll::Ready(None) => return,
+                Poll::Pending => {
+                    self.asleep = Some(wakes);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// As an executor does: polls if it was woken.
+    fn run(&mut self) {
+        let woken = |wakes| self.wakes.0.load(Relaxed) > wakes;
+        if self.asleep.is_none_or(woken) {
+            self.poll();
+        }
+    }
+
+    fn seen(&self) -> &[u32] {
+        &self.seen[..self.len]
+    }
+}
+
+/// Another waker of the same task.
+struct Other(Arc<Wakes>);
+
+impl Wake for Other {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.0.wake_by_ref();
+    }
+}
+
+/// Pushes 1, which a push of 2 and a poll of the reader interrupt.
+fn push_interrupted<const N: usize, const R: usize>(sleeps: bool, changes: bool) {
+    at_each_instruction(|after| {
+        let list = PushList::<u32, N, R>::new();
+        let mut task = Task::new(list.aiter().unwrap());
+        if changes {
+            task = task.changing();
+        }
+        if sleeps {
+            task.poll();
+        }
+        let task = RefCell::new(task);
+        let pushed = [const { Cell::new(false) }; 2];
+        let push = |n: u32| pushed[n as usize - 1].set(list.push(n).is_ok());
+        let fired = interrupted(
+            after,
+            || push(1),
+            || {
+                task.borrow_mut().poll();
+                push(2);
+                task.borrow_mut().run();
+                task.borrow_mut().poll();
+            },
+        );
+        let mut task = task.into_inner();
+        task.run();
+        let mut seen = task.seen().to_vec();
+        seen.sort_unstable();
+        let pushed = pushed.map(|pushed| pushed.get());
+        let expected = (1..3).filter(|n| pushed[*n as usize - 1]);
+        assert!(seen.into_iter().eq(expected), "after {after}: {pushed:?}");
+        // With two slots neither push has cause to be refused.
+        assert!(!fired || N == 1 || pushed == [true; 2]);
+        // All slots are free again.
+        (0..N).for_each(|_| list.push(9).unwrap());
+        list.push(9).unwrap_err();
+        fired
+    });
+}
+
+#[test]
+fn a_push_interrupted_by_a_push_and_the_reader() {
+    push_interrupted::<2, 1>(false, false);
+    push_interrupted::<2, 1>(true, false);
+    push_interrupted::<1, 1>(true, false);
+    push_interrupted::<3, 1>(true, true);
+}
+
+#[test]
+fn a_push_interrupted_by_a_push_and_one_of_several_readers() {
+    push_interrupted::<2, 2>(true, false);
+    push_interrupted::<3, 2>(true, true);
+}
+
+/// Polls a reader, which pushes interrupt.
+fn poll_interrupted<const N: usize, const R: usize>(before: u32, changes: bool) {
+    at_each_instruction(|after| {
+        let list = PushList::<u32, N, R>::new();
+        let mut task = Task::new(list.aiter().unwrap());
+        task.changes = changes;
+        if changes {
+            task.poll();
+        }
+        (0..before).for_each(|n| list.push(n).unwrap());
+        let mut pushed = 0;
+        let fired = interrupted(
+            after,
+            || task.poll(),
+            || {
+                for n in before..before + 2 {
+                    pushed += u32::from(list.push(n).is_ok());
+                }
+            },
+        );
+        task.run();
+        assert!(
+            task.seen().iter().copied().eq(0..before + pushed),
+            "after {after}"
+        );
+        assert!(!fired || N < 3 || pushed == 2);
+        fired
+    });
+}
+
+#[test]
+fn a_reader_interrupted_by_pushes() {
+    poll_interrupted::<4, 1>(0, false);
+    poll_interrupted::<4, 1>(1, false);
+    poll_interrupted::<1, 1>(1, false);
+    poll_interrupted::<4, 1>(0, true);
+    poll_interrupted::<4, 2>(1, true);
+}
+
+/// A reader that takes, forks or leaves, interrupted by another one and a push.
+fn reader_interrupted(operation: impl Fn(&PushList<u32, 4, 4>, PushAiter<'_, u32, 4, 4>)) {
+    at_each_instruction(|after| {
+        let list = PushList::<u32, 4, 4>::new();
+        let mut high = list.aiter().unwrap();
+        let low = high.fork().unwrap();
+        list.push(1).unwrap();
+        list.push(2).unwrap();
+        let mut seen = [0; 4];
+        let mut len = 0;
+        let mut read = |high: &mut PushAiter<'_, u32, 4, 4>| {
+            while let Ok(item) = high.try_next() {
+                seen[len] = item;
+                len += 1;
+            }
+        };
+        let fired = interrupted(
+            after,
+            || operation(&list, low),
+            || {
+                read(&mut high);
+                list.push(3).unwrap();
+                read(&mut high);
+            },
+        );
+        read(&mut high);
+        assert_eq!(seen, if fired { [1, 2, 3, 0] } else { [1, 2, 0, 0] });
+        // Nobody holds a slot any more.
+        (0..4).for_each(|_| list.push(9).unwrap());
+        list.push(9).unwrap_err();
+        fired
+    });
+}
+
+#[test]
+fn a_reader_interrupted_by_another() {
+    reader_interrupted(|_, mut low| {
+        let first = [low.try_next(), low.try_next()];
+        assert_eq!(first, [Ok(1), Ok(2)]);
+    });
+    reader_interrupted(|_, low| drop(low));
+    reader_interrupted(|_, mut low| {
+        let mut fork = low.fork().unwrap();
+        drop(low);
+        assert_eq!(fork.try_next(), Ok(1));
+    });
+    reader_interrupted(|list, low| {
+        drop(low);
+        let mut late = list.subscribe().unwrap();
+        assert!([Ok(3), Err(aiter_core::TryNextError::Empty)].contains(&late.try_next()));
+    });
+}

@@ -1,0 +1,66 @@
+//! Random sequences of steps, each taken by a system and by its model: see `aiter_tests::properties`.
+
+use aiter_tests::properties::{
+    Planted, STEP, Steps,
+    System::{self, *},
+};
+use proptest::{
+    prelude::*,
+    test_runner::{TestError, TestRunner},
+};
+
+/// Step by step, so that a failure shrinks to the steps it needs.
+fn steps(system: System) -> impl Strategy<Value = Steps> {
+    let step = any::<[u8; STEP]>();
+    prop::collection::vec(step, 1..80).prop_map(move |steps| Steps::new(system, steps.concat()))
+}
+
+fn check(system: System, planted: Planted, times: u32) -> Result<(), TestError<Steps>> {
+    let config = ProptestConfig {
+        cases: times * ProptestConfig::default().cases,
+        failure_persistence: None,
+        max_shrink_iters: if planted == Planted::Nothing {
+            50_000
+        } else {
+            0
+        },
+        ..ProptestConfig::default()
+    };
+    TestRunner::new(config).run(&steps(system), |steps| {
+        steps.run(planted);
+        Ok(())
+    })
+}
+
+macro_rules! does_as_its_model {
+    ($($name:ident: $system:expr, $times:expr;)*) => {$(
+        #[test]
+        fn $name() {
+            if let Err(error) = check($system, Planted::Nothing, $times) {
+                panic!("{error}");
+            }
+        }
+    )*};
+}
+
+does_as_its_model! {
+    a_push_list: Push, 2;
+    forks: Fork, 16;
+    takers: Share, 16;
+    a_gate: Gate, 16;
+    a_stoppable: Stop, 8;
+    a_join: Join, 8;
+    a_driver: Active, 8;
+    a_driver_one_ahead: PreloadOne, 8;
+    a_driver_some_ahead: Preload, 8;
+}
+
+/// The models see a wake that is lost.
+#[test]
+fn a_lost_wake_is_found() {
+    for system in [
+        Push, Fork, Share, Gate, Stop, Join, Active, PreloadOne, Preload,
+    ] {
+        assert!(check(system, Planted::LostWake, 8).is_err(), "{system:?}");
+    }
+}

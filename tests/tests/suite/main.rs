@@ -1,0 +1,64 @@
+//! One suite for every executor: cases written once in `cases.rs`, a module of them for each runtime, and `items.rs`,
+//! which fails when a public item has no case.
+#![allow(missing_docs, reason = "a test program")]
+
+mod cases;
+mod items;
+mod runtime;
+
+/// A module for each runtime, with a test for each case.
+macro_rules! suite {
+    ($($name:ident: $runtime:ident,)* => $cases:tt) => {
+        $(suite!(@module $name $runtime $cases);)*
+        /// The names of the cases.
+        const CASES: &[&str] = suite!(@names $cases);
+    };
+    (@module $name:ident $runtime:ident [$($case:ident)*]) => {
+        mod $name {
+            use crate::{cases, runtime::{$runtime, run}};
+            $(
+                #[test]
+                fn $case() {
+                    run::<$runtime>(cases::$case::<$runtime>());
+                }
+            )*
+        }
+    };
+    (@names [$($case:ident)*]) => { &[$(stringify!($case)),*] };
+}
+
+suite! {
+    tokio_multi_thread: TokioThreads,
+    tokio_current_thread: TokioThread,
+    smol: Smol,
+    async_std: AsyncStd,
+    no_runtime: Threads,
+    => [
+        each_pusher_keeps_its_order
+        a_batch_stays_together_and_the_only_pusher_may_push_mut
+        stop_wakes_who_waits_and_refuses_who_comes
+        a_subscriber_sees_what_is_pushed_from_there_on
+        what_is_there_is_seen_without_waiting
+        a_preflight_runs_for_each_item_asked_for
+        forks_of_a_list_see_the_same
+        forks_of_any_stream_see_the_same
+        a_fork_that_is_dropped_while_it_polls_strands_nobody
+        a_passive_fork_ends_without_an_active_one_and_can_become_one
+        every_fork_learns_of_a_panic
+        forks_wait_for_the_slowest
+        a_fork_that_lags_loses_the_oldest_and_sees_how_many
+        takers_share_each_item_once
+        a_taker_that_gives_up_strands_nobody
+        a_gate_lets_through_what_is_permitted
+        a_stopper_ends_a_stream_that_waits
+        a_driver_pulls_and_ends_with_its_consumer
+        a_preload_holds_no_more_than_it_may
+        streams_join_at_any_time
+        no_stream_of_a_join_starves_the_others
+        a_keyed_join_says_whose_and_when_it_ended
+        maps_filters_and_zips
+        workers_are_as_many_as_may_be
+        a_pump_brings_each_item_and_ends_with_the_first_error
+        a_list_without_an_allocator_serves_tasks
+    ]
+}

@@ -1,0 +1,157 @@
+//! What a case asks of a runtime, and those it runs on.
+
+use futures_lite::FutureExt;
+use std::{future::Future, panic::resume_unwind, pin::Pin, sync::LazyLock, time::Duration};
+use tokio::runtime::{Builder, Runtime as Tokio};
+
+/// No case takes this long unless it would take for ever.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+pub(crate) type Joined<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+pub(crate) trait Runtime {
+    fn block_on<F: Future>(future: F) -> F::Output;
+    /// Runs a future as a task. The result is its output; its panic is a panic of whoever awaits the result, and a case awaits
+    /// every one.
+    fn spawn<F>(future: F) -> Joined<F::Output>
+    where
+        F: Future<Output: Send> + Send + 'static;
+    fn sleep(time: Duration) -> impl Future<Output = ()> + Send;
+}
+
+/// Runs a case, and fails the test if it takes as long as only one can that never ends.
+pub(crate) fn run<R: Runtime>(case: impl Future<Output = ()>) {
+    R::block_on(case.or(async {
+        R::sleep(DEADLINE).await;
+        panic!("nothing happened in time")
+    }));
+}
+
+static THREADS: LazyLock<Tokio> =
+    LazyLock::new(|| Builder::new_multi_thread().enable_time().build().unwrap());
+
+thread_local! {
+    static ONE_THREAD: Tokio = Builder::new_current_thread().enable_time().build().unwrap();
+}
+
+fn tokio_spawn<F>(future: F) -> Joined<F::Output>
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    let task = tokio::spawn(future);
+    Box::pin(async {
+        task.await
+            .unwrap_or_else(|error| resume_unwind(error.into_panic()))
+    })
+}
+
+pub(crate) struct TokioThreads;
+
+impl Runtime for TokioThreads {
+    fn block_on<F: Future>(future: F) -> F::Output {
+        THREADS.block_on(future)
+    }
+
+    fn spawn<F>(future: F) -> Joined<F::Output>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        tokio_spawn(future)
+    }
+
+    fn sleep(time: Duration) -> impl Future<Output = ()> + Send {
+        tokio::time::sleep(time)
+    }
+}
+
+pub(crate) struct TokioThread;
+
+impl Runtime for TokioThread {
+    fn block_on<F: Future>(future: F) -> F::Output {
+        ONE_THREAD.with(|runtime| runtime.block_on(future))
+    }
+
+    fn spawn<F>(future: F) -> Joined<F::Output>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        tokio_spawn(future)
+    }
+
+    fn sleep(time: Duration) -> impl Future<Output = ()> + Send {
+        tokio::time::sleep(time)
+    }
+}
+
+pub(crate) struct Smol;
+
+impl Runtime for Smol {
+    fn block_on<F: Future>(future: F) -> F::Output {
+        smol::block_on(future)
+    }
+
+    fn spawn<F>(future: F) -> Joined<F::Output>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        Box::pin(smol::spawn(future))
+    }
+
+    async fn sleep(time: Duration) {
+        smol::Timer::after(time).await;
+    }
+}
+
+pub(crate) struct AsyncStd;
+
+impl Runtime for AsyncStd {
+    fn block_on<F: Future>(future: F) -> F::Output {
+        async_std::task::block_on(future)
+    }
+
+    fn spawn<F>(future: F) -> Joined<F::Output>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        Box::pin(async_std::task::spawn(future))
+    }
+
+    fn sleep(time: Duration) -> impl Future<Output = ()> + Send {
+        async_std::task::sleep(time)
+    }
+}
+
+/// No runtime: threads that park.
+pub(crate) struct Threads;
+
+impl Runtime for Threads {
+    fn block_on<F: Future>(future: F) -> F::Output {
+        futures_lite::future::block_on(future)
+    }
+
+    fn spawn<F>(future: F) -> Joined<F::Output>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        let (pusher, mut result) = aiter_core::push_aiter();
+        let thread = std::thread::spawn(move || {
+            let _ = pusher.push(Self::block_on(future));
+        });
+        Box::pin(async move {
+            match futures_lite::StreamExt::next(&mut result).await {
+                Some(output) => output,
+                None => resume_unwind(thread.join().unwrap_err()),
+            }
+        })
+    }
+
+    async fn sleep(time: Duration) {
+        // The one timer there is without a runtime: a thread that sleeps for the deadline.
+        let (pusher, mut aiter) = aiter_core::push_aiter::<()>();
+        std::thread::spawn(move || {
+            std::thread::sleep(time);
+            drop(pusher);
+        });
+        futures_lite::StreamExt::next(&mut aiter).await;
+    }
+}
