@@ -5,14 +5,12 @@
 #![no_main]
 
 use aiter_core::{Pusher, fixed, push_aiter};
-use aiter_firmware::{finish, machine, prepare, say};
+use aiter_firmware::{Place, finish, machine, prepare, say};
 use core::{
-    cell::Cell,
     pin::pin,
     sync::atomic::{AtomicU32, Ordering::Relaxed},
     task::{Context, Poll, RawWaker, RawWakerVTable, Waker},
 };
-use critical_section::Mutex;
 use embassy_executor::Spawner;
 use embassy_sync::once_lock::OnceLock;
 use futures_lite::Stream;
@@ -25,10 +23,10 @@ static FIXED: fixed::PushList<u32, CAPACITY, READERS> = fixed::PushList::new();
 /// Its only reader is below or above.
 static SINGLE: fixed::PushList<u32, CAPACITY> = fixed::PushList::new();
 /// What the interrupt works with, unless it is at work.
-static ABOVE: Mutex<Cell<Option<Above>>> = Mutex::new(Cell::new(None));
+static ABOVE: Place<Above> = Place::new();
 
 /// The first reader of each, unless it is in use.
-static FIRST: Mutex<Cell<Option<[Reader; 3]>>> = Mutex::new(Cell::new(None));
+static FIRST: Place<[Reader; 3]> = Place::new();
 
 /// What the task pushes, and what the interrupt does.
 const BELOW: u32 = 1;
@@ -188,14 +186,10 @@ impl Above {
 #[unsafe(no_mangle)]
 fn on_timer() {
     machine::stop_timer();
-    if let Some(mut above) = above() {
+    if let Some(mut above) = ABOVE.take() {
         above.interrupt();
-        critical_section::with(|cs| ABOVE.borrow(cs).set(Some(above)));
+        ABOVE.put(above);
     }
-}
-
-fn above() -> Option<Above> {
-    critical_section::with(|cs| ABOVE.borrow(cs).take())
 }
 
 /// What is interrupted.
@@ -233,7 +227,7 @@ fn run(list: List, below: &mut Seer, operation: Operation, after: u32) -> Option
         ForkAndDrop => drop(below.reader.fork()),
     }
     machine::stop_timer();
-    let mut above = above().expect("the interrupt is over");
+    let mut above = ABOVE.take().expect("the interrupt is over");
     let acted = core::mem::take(&mut above.acted);
     let sleeps = core::mem::take(&mut above.sleeps);
     let wakes = WAKES_BELOW.take();
@@ -260,7 +254,7 @@ fn run(list: List, below: &mut Seer, operation: Operation, after: u32) -> Option
     assert_eq!(seen.contains(&BELOW), operation != Sleep);
     assert_eq!(seen.contains(&FROM_ABOVE), acted);
     assert_eq!(seen[2..], [0, 0]);
-    critical_section::with(|cs| ABOVE.borrow(cs).set(Some(above)));
+    ABOVE.put(above);
     acted.then_some(sleeps)
 }
 
@@ -277,7 +271,7 @@ fn everywhere(level: &str, list: List, reader: Reader) -> Reader {
         acted: false,
         sleeps: false,
     };
-    critical_section::with(|cs| ABOVE.borrow(cs).set(Some(above)));
+    ABOVE.put(above);
     use Operation::*;
     let operations: &[_] = match list {
         List::Heap | List::Fixed => &[Push, PushAwaited, Take, Sleep, ForkAndDrop],
@@ -299,7 +293,7 @@ fn everywhere(level: &str, list: List, reader: Reader) -> Reader {
         );
         say!("interrupted {level} {list:?} {operation:?} {points} {gaps}");
     }
-    let above = self::above().expect("the interrupt is over");
+    let above = ABOVE.take().expect("the interrupt is over");
     if below.is_there() {
         below.reader
     } else {
@@ -308,13 +302,12 @@ fn everywhere(level: &str, list: List, reader: Reader) -> Reader {
 }
 
 fn both(level: &str) {
-    let [heap, fixed, single] =
-        critical_section::with(|cs| FIRST.borrow(cs).take()).expect("put there");
+    let [heap, fixed, single] = FIRST.take().expect("put there");
     let heap = everywhere(level, List::Heap, heap);
     let fixed = everywhere(level, List::Fixed, fixed);
     let single = everywhere(level, List::SingleBelow, single);
     let single = everywhere(level, List::SingleAbove, single);
-    critical_section::with(|cs| FIRST.borrow(cs).set(Some([heap, fixed, single])));
+    FIRST.put([heap, fixed, single]);
 }
 
 #[unsafe(no_mangle)]
@@ -334,7 +327,7 @@ async fn main(_spawner: Spawner) {
         Reader::Fixed(fixed),
         Reader::Single(single),
     ];
-    critical_section::with(|cs| FIRST.borrow(cs).set(Some(first)));
+    FIRST.put(first);
     both("task");
     machine::fire_soft();
     finish()

@@ -7,15 +7,13 @@
 #![no_main]
 
 use aiter_core::{PushAiter, Pusher, TryNextError, push_aiter};
-use aiter_firmware::{finish, machine, prepare, say};
+use aiter_firmware::{Place, finish, machine, prepare, say};
 use core::{
-    cell::Cell,
     iter::once,
     pin::Pin,
     sync::atomic::{AtomicUsize, Ordering::Relaxed},
     task::{Context, Poll, RawWaker, RawWakerVTable, Waker},
 };
-use critical_section::Mutex;
 use embassy_executor::Spawner;
 use embassy_sync::once_lock::OnceLock;
 use futures_lite::Stream;
@@ -24,8 +22,8 @@ static PUSHER: OnceLock<Pusher<Item>> = OnceLock::new();
 static SOFT: Handler = Handler::new();
 static TIMER: Handler = Handler::new();
 /// What `Clone` of an item does, and `Clone` of a waker.
-static ON_CLONE: Hook = Hook::new();
-static ON_WAKER: Hook = Hook::new();
+static ON_CLONE: Place<fn()> = Place::new();
+static ON_WAKER: Place<fn()> = Place::new();
 static WAKES: AtomicUsize = AtomicUsize::new(0);
 
 /// An item whose clone may fire an interrupt.
@@ -34,58 +32,37 @@ struct Item(u32);
 
 impl Clone for Item {
     fn clone(&self) -> Self {
-        ON_CLONE.run();
+        run(&ON_CLONE);
         Self(self.0)
-    }
-}
-
-/// Something to run once.
-struct Hook(Mutex<Cell<Option<fn()>>>);
-
-impl Hook {
-    const fn new() -> Self {
-        Self(Mutex::new(Cell::new(None)))
-    }
-
-    fn set(&self, run: fn()) {
-        critical_section::with(|cs| self.0.borrow(cs).set(Some(run)));
-    }
-
-    fn run(&self) {
-        if let Some(run) = critical_section::with(|cs| self.0.borrow(cs).take()) {
-            run();
-        }
     }
 }
 
 /// What an interrupt does the next time, with a reader of its own.
 struct Handler {
-    reader: Mutex<Cell<Option<PushAiter<Item>>>>,
-    act: Mutex<Cell<Option<fn(&mut PushAiter<Item>)>>>,
+    reader: Place<PushAiter<Item>>,
+    act: Place<fn(&mut PushAiter<Item>)>,
 }
 
 impl Handler {
     const fn new() -> Self {
         Self {
-            reader: Mutex::new(Cell::new(None)),
-            act: Mutex::new(Cell::new(None)),
+            reader: Place::new(),
+            act: Place::new(),
         }
     }
 
     fn has(&self, reader: PushAiter<Item>) {
-        critical_section::with(|cs| self.reader.borrow(cs).set(Some(reader)));
+        self.reader.put(reader);
     }
 
     fn does(&self, act: fn(&mut PushAiter<Item>)) {
-        critical_section::with(|cs| self.act.borrow(cs).set(Some(act)));
+        self.act.put(act);
     }
 
     fn run(&self) {
-        let taken = critical_section::with(|cs| {
-            Some((self.act.borrow(cs).take()?, self.reader.borrow(cs).take()?))
-        });
         // Interrupts may come while it acts.
-        if let Some((act, mut reader)) = taken {
+        if let Some(act) = self.act.take() {
+            let mut reader = self.reader.take().expect("put there first");
             act(&mut reader);
             self.has(reader);
         }
@@ -94,7 +71,13 @@ impl Handler {
     /// Whether it has acted.
     #[track_caller]
     fn acted(&self) {
-        assert!(critical_section::with(|cs| self.act.borrow(cs).take()).is_none());
+        assert!(self.act.take().is_none());
+    }
+}
+
+fn run(hook: &Place<fn()>) {
+    if let Some(hook) = hook.take() {
+        hook();
     }
 }
 
@@ -130,7 +113,7 @@ fn waker() -> Waker {
     const WAKER: RawWaker = RawWaker::new(core::ptr::null(), &VTABLE);
     static VTABLE: RawWakerVTable = RawWakerVTable::new(
         |_| {
-            ON_WAKER.run();
+            run(&ON_WAKER);
             WAKER
         },
         |_| wake(),
@@ -203,7 +186,7 @@ fn reader_while_it_takes(reader: &mut PushAiter<Item>) {
             takes(reader, [3]);
             push(4);
         });
-        ON_CLONE.set(|| {
+        ON_CLONE.put(|| {
             machine::fire_timer();
             TIMER.acted();
         });
@@ -219,7 +202,7 @@ fn reader_while_it_takes(reader: &mut PushAiter<Item>) {
 /// woken.
 fn reader_about_to_sleep(reader: &mut PushAiter<Item>) {
     SOFT.does(|_| push(5));
-    ON_WAKER.set(|| {
+    ON_WAKER.put(|| {
         machine::fire_soft();
         SOFT.acted();
     });

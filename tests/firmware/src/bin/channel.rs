@@ -1,0 +1,46 @@
+//! The same program as `one.rs` on the channels of `embassy-sync`: what to compare its size and its memory with.
+#![no_std]
+#![no_main]
+
+use aiter_firmware::{Order, SAMPLES, Sample, Sensor, finish, machine, prepare, say};
+use embassy_executor::Spawner;
+use embassy_sync::{blocking_mutex::raw::CriticalSectionRawMutex as Raw, channel::Channel};
+
+const CAPACITY: usize = 32;
+
+static SENSOR: Sensor = Sensor::new();
+static CHANNEL: Channel<Raw, Sample, CAPACITY> = Channel::new();
+/// How many samples each reader saw.
+static REPORTS: Channel<Raw, u32, 1> = Channel::new();
+
+#[unsafe(no_mangle)]
+fn on_timer() {
+    let publish = |sample| CHANNEL.try_send(sample).expect("the channel is not full");
+    SENSOR.tick().into_iter().flatten().for_each(publish);
+}
+
+#[unsafe(no_mangle)]
+fn on_soft() {}
+
+#[embassy_executor::main]
+async fn main(spawner: Spawner) {
+    prepare();
+    spawner.spawn(read().unwrap());
+    machine::start_timer(10_000);
+    let seen = REPORTS.receive().await;
+    say!("reader {seen}");
+    machine::stop_timer();
+    finish()
+}
+
+#[embassy_executor::task]
+async fn read() {
+    let mut order = Order::new("reader");
+    // The channel has no end.
+    for _ in 0..SAMPLES {
+        order.check(CHANNEL.receive().await);
+    }
+    REPORTS
+        .try_send(order.finish())
+        .expect("there is room for all");
+}

@@ -1,0 +1,26 @@
+//! A place for one value, which tasks and interrupts hand to each other.
+
+use core::cell::Cell;
+use critical_section::Mutex;
+
+pub struct Place<T>(Mutex<Cell<Option<T>>>);
+
+impl<T> Place<T> {
+    pub const fn new() -> Self {
+        Self(Mutex::new(Cell::new(None)))
+    }
+
+    pub fn put(&self, value: T) {
+        critical_section::with(|cs| self.0.borrow(cs).set(Some(value)));
+    }
+
+    pub fn take(&self) -> Option<T> {
+        critical_section::with(|cs| self.0.borrow(cs).take())
+    }
+}
+
+impl<T> Default for Place<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
