@@ -3,17 +3,26 @@
 use super::*;
 use crate::fork::bound::{Seen, Skip, skip, wait};
 
+/// An active fork that has taken the first of the items given, and a passive one behind it.
+fn apart<B: Bound>(
+    bound: B,
+    remote: &Arc<Remote>,
+    given: usize,
+) -> (Task<Fork<Source, B>>, Fork<Source, B>) {
+    let mut one = bounded(bound, remote);
+    let slow = one.fork_passive();
+    remote.give(given);
+    let mut mine = Task::new(one);
+    assert!(mine.next().is_some());
+    (mine, slow)
+}
+
 // ---- wait
 
 #[test]
 fn room_made_while_a_fork_goes_to_sleep() {
     model(|| {
-        let remote = Remote::endless();
-        let mut one = bounded(wait(1), &remote);
-        let slow = one.fork_passive();
-        remote.give(2);
-        let mut mine = Task::new(one);
-        assert_eq!(mine.next(), Some(1));
+        let (mut mine, slow) = apart(wait(1), &Remote::endless(), 2);
         let theirs = thread::spawn(move || {
             let mut slow = Task::new(slow);
             assert_eq!(slow.next(), Some(1));
@@ -88,12 +97,7 @@ fn two_that_wait_for_room_both_go_on() {
 #[test]
 fn a_slow_fork_made_active_pulls_for_who_waits_for_room() {
     large_model(|| {
-        let remote = Remote::endless();
-        let mut one = bounded(wait(1), &remote);
-        let mut slow = one.fork_passive();
-        remote.give(2);
-        let mut mine = Task::new(one);
-        assert_eq!(mine.next(), Some(1));
+        let (mut mine, mut slow) = apart(wait(1), &Remote::endless(), 2);
         let theirs = thread::spawn(move || {
             slow.activate();
             let mut slow = Task::new(slow);
@@ -107,12 +111,7 @@ fn a_slow_fork_made_active_pulls_for_who_waits_for_room() {
 #[test]
 fn a_fork_made_while_room_is_looked_for_is_waited_for() {
     model(|| {
-        let remote = Remote::endless();
-        let mut one = bounded(wait(1), &remote);
-        let mut slow = one.fork_passive();
-        remote.give(2);
-        let mut mine = Task::new(one);
-        assert_eq!(mine.next(), Some(1));
+        let (mut mine, mut slow) = apart(wait(1), &Remote::endless(), 2);
         let theirs = thread::spawn(move || {
             let late = slow.fork_passive();
             assert_eq!(Task::new(slow).next(), Some(1));
@@ -127,12 +126,7 @@ fn a_fork_made_while_room_is_looked_for_is_waited_for() {
 #[test]
 fn a_wider_bound_racing_who_finds_no_room() {
     model(|| {
-        let remote = Remote::endless();
-        let mut one = bounded(wait(1), &remote);
-        let slow = one.fork_passive();
-        remote.give(2);
-        let mut mine = Task::new(one);
-        assert_eq!(mine.next(), Some(1));
+        let (mut mine, slow) = apart(wait(1), &Remote::endless(), 2);
         let theirs = thread::spawn(move || {
             slow.set_wait(2);
             slow
@@ -146,11 +140,7 @@ fn a_wider_bound_racing_who_finds_no_room() {
 fn room_made_while_the_source_wakes() {
     model(|| {
         let remote = Remote::endless();
-        let mut one = bounded(wait(1), &remote);
-        let slow = one.fork_passive();
-        remote.give(1);
-        let mut mine = Task::new(one);
-        assert_eq!(mine.next(), Some(1));
+        let (mut mine, slow) = apart(wait(1), &remote, 1);
         let giver = remote.clone();
         let given = thread::spawn(move || giver.give(1));
         let theirs = thread::spawn(move || {
@@ -193,12 +183,7 @@ fn up_to(last: usize, fork: Fork<Source, Skip>) -> usize {
 #[test]
 fn an_item_is_lost_while_it_is_read() {
     model(|| {
-        let remote = Remote::endless();
-        let mut one = bounded(skip(1), &remote);
-        let slow = one.fork_passive();
-        remote.give(2);
-        let mut mine = Task::new(one);
-        assert_eq!(mine.next(), seen(1));
+        let (mut mine, slow) = apart(skip(1), &Remote::endless(), 2);
         let theirs = thread::spawn(move || {
             let mut slow = Task::new(slow);
             match slow.next() {
