@@ -4,7 +4,8 @@
 . "$(dirname "$0")/common"
 next='the report names both accesses: an ordering is missing between them. Excuse nothing of ours in ci/tsan.suppressions'
 host=$(rustc -vV | sed -n 's/^host: //p')
-if command -v rustup >/dev/null && rustup run nightly rustc -V && step rustup component add rust-src --toolchain nightly; then
+if command -v rustup >/dev/null && { rustup run nightly rustc -V || rustup toolchain install nightly --profile minimal; } &&
+    step rustup component add rust-src --toolchain nightly; then
     export RUSTFLAGS="${RUSTFLAGS:-} -Zsanitizer=thread"
     test=(cargo +nightly test -Zbuild-std --target "$host" --target-dir "$target_dir/tsan")
 elif [[ -f ../shared/toolchains/tsan.sh ]]; then

@@ -90,9 +90,10 @@ fn sweep_stream(name: &str, world: fn() -> World, k: usize, then: Then) -> bool 
         assert_eq!(unfinished, 0, "{at}: somebody was stranded");
     }
     let seen: Vec<Vec<u32>> = seen.iter().map(|seen| seen.borrow().clone()).collect();
-    let short = match cancelled && then != Then::GoesOn {
-        true => Short::First,
-        false => Short::Nobody,
+    let short = match then {
+        Then::Goes if cancelled => Short::First,
+        Then::Stays if cancelled => Short::Kept,
+        _ => Short::Nobody,
     };
     gets.check(&seen, short, &at);
     drop((kept, bench));
@@ -181,10 +182,10 @@ mod planted {
     impl Stream for Forgetful {
         type Item = Item;
         fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Item>> {
-            if let Some((item, waker)) = self.1.take() {
-                if waker.will_wake(cx.waker()) {
-                    return Poll::Ready(Some(item));
-                }
+            if let Some((item, waker)) = self.1.take()
+                && waker.will_wake(cx.waker())
+            {
+                return Poll::Ready(Some(item));
             }
             let item = ready!(Pin::new(&mut self.0).poll_next(cx));
             self.1 = item.map(|item| (item, cx.waker().clone()));

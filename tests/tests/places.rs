@@ -53,12 +53,14 @@ macro_rules! suite {
             use super::{*, $kind::{Item, Items}};
             use $adapter::{
                 active_aiter_on, join_aiters_buffered_on, join_aiters_on, map_workers_on, preload_aiter_on,
+                preload_aiter_with_on, Watermarks,
             };
 
             /// All that take a stream and yield its items in tasks.
-            const ADAPTERS: [fn($Place, Items) -> Items; 5] = [
+            const ADAPTERS: [fn($Place, Items) -> Items; 6] = [
                 |place, s| Box::pin(active_aiter_on(place, s)),
                 |place, s| Box::pin(preload_aiter_on(place, 5, s)),
+                |place, s| Box::pin(preload_aiter_with_on(place, Watermarks { low: 1, high: 5 }, s)),
                 |place, s| Box::pin(join_aiters_on(place, stream::once(s))),
                 |place, s| Box::pin(join_aiters_buffered_on(place, 5, stream::once(s))),
                 |place, s| Box::pin(map_workers_on(place, 1, async |item| item, s)),

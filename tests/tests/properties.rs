@@ -44,8 +44,9 @@ macro_rules! does_as_its_model {
 }
 
 does_as_its_model! {
-    a_push_list: Push, 2;
+    a_push_list: Push, 4;
     forks: Fork, 16;
+    bounded_forks: BoundedFork, 8;
     takers: Share, 16;
     a_gate: Gate, 16;
     a_stoppable: Stop, 8;
@@ -59,7 +60,16 @@ does_as_its_model! {
 #[test]
 fn a_lost_wake_is_found() {
     for system in [
-        Push, Fork, Share, Gate, Stop, Join, Active, PreloadOne, Preload,
+        Push,
+        Fork,
+        BoundedFork,
+        Share,
+        Gate,
+        Stop,
+        Join,
+        Active,
+        PreloadOne,
+        Preload,
     ] {
         assert!(check(system, Planted::LostWake, 8).is_err(), "{system:?}");
     }

@@ -86,8 +86,8 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
     /// # Progress
     /// Lock-free. It never waits for anybody: it looks again only if another push came between its two looks at the tail, and
     /// took the slot. On one core that is at most once for each push that interrupted this one there; a push that nobody
-    /// interrupts, as that of the highest priority, runs straight through. One read-modify-write, two more for each reader that
-    /// it wakes. A push that is interrupted half-way holds back the items behind its own, and nothing else: others
+    /// interrupts, as that of the highest priority, runs straight through. One read-modify-write, with several readers two more
+    /// for each that it wakes. A push that is interrupted half-way holds back the items behind its own, and nothing else: others
     /// push and read meanwhile, and readers that come to the gap sleep until it goes on. Wakers run in here.
     ///
     /// # Example

@@ -140,11 +140,11 @@ fn items_wait_for_the_next_reader_or_for_the_end_of_the_list() {
 
 #[test]
 fn a_push_that_interrupts_a_wake_wakes_by_itself() {
-    static LIST: PushList<u8, 4> = PushList::new();
+    static LIST: PushList<u8, 4, 2> = PushList::new();
     /// Runs its reader at once, as an executor of a higher priority does; then a push of a still higher one comes.
     #[derive(Default)]
     struct Nested {
-        reader: Mutex<Option<PushAiter<'static, u8, 4>>>,
+        reader: Mutex<Option<PushAiter<'static, u8, 4, 2>>>,
         taken: Mutex<Vec<u8>>,
     }
     impl Wake for Nested {

@@ -118,7 +118,21 @@ pub fn aiter_forker<S: Stream>(stream: S) -> Fork<S> {
 /// See [`Fork`] and the bound.
 ///
 /// # Example
-/// See the bounds.
+/// ```
+/// use aiter_core::{Fork, aiter_forker_with, bound, iter_to_aiter};
+/// use futures_lite::{StreamExt, future::block_on};
+///
+/// // A bound is part of a fork's type.
+/// type Bounded<S> = Fork<S, bound::Skip>;
+///
+/// let mut fast: Bounded<_> = aiter_forker_with(bound::skip(100), iter_to_aiter(0..1000));
+/// let slow = fast.fork();
+/// block_on(async {
+///     assert_eq!(fast.count().await, 1000);
+///     let (missed, seen) = slow.fold((0, 0), |(m, n), seen| (m + seen.missed, n + 1)).await;
+///     assert_eq!((missed, seen), (900, 100));
+/// });
+/// ```
 pub fn aiter_forker_with<S: Stream, B: Bound>(bound: B, stream: S) -> Fork<S, B> {
     let (writer, reader) = list();
     let shared = Guarded::new(baton(), Source::new(stream, writer));

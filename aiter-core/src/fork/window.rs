@@ -271,11 +271,13 @@ impl<T> WindowPlace<T> {
         ahead(place(self.at), pulled << 1)
     }
 
-    /// How many items there are in the ring.
+    /// How many items there are, in the ring or on their way.
     #[cfg(all(test, aiter_loom))]
     pub(super) fn kept(&self) -> usize {
         let held = self.window.0.try_take();
-        held.map_or(usize::MAX, |mut held| held.with(|_, ring| ring.items.len()))
+        held.map_or(usize::MAX, |mut held| {
+            held.with(|_, ring| ring.items.len() + ring.reader.peek().count_to(usize::MAX))
+        })
     }
 
     fn is_closed(&self) -> bool {

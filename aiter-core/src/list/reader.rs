@@ -55,13 +55,19 @@ impl<T> Reader<T> {
     /// When `T::clone` panics, the item is lost to this reader and to no other.
     #[inline]
     pub(crate) fn next(&mut self) -> Look<T> {
-        match self.take_known() {
+        match self.next_known() {
             Some(item) => Look::Item(item),
             None => self.find(),
         }
     }
 
-    /// Moves out the next item of a run that was found: little enough code to stand wherever a reader is polled.
+    /// The next item of a run that was found.
+    #[inline(always)]
+    fn next_known(&mut self) -> Option<T> {
+        self.take_known().or_else(|| self.clone_known())
+    }
+
+    /// Moves it out: little enough code to stand wherever a reader is polled.
     #[inline(always)]
     fn take_known(&mut self) -> Option<T> {
         if !self.cursor.moves || self.cursor.at == self.cursor.end {
@@ -73,24 +79,38 @@ impl<T> Reader<T> {
         Some(item)
     }
 
-    /// The rest of [`next`](Self::next): an item that is cloned, or the first of a run.
+    /// Clones it, if the other reader is still behind.
+    #[inline(never)]
+    fn clone_known(&mut self) -> Option<T> {
+        if self.cursor.moves || !self.has_run() {
+            return None;
+        }
+        // SAFETY: it has a run.
+        Some(unsafe { self.clone_next() })
+    }
+
+    /// # Safety
+    /// The cursor is before the end of a run.
+    #[inline(always)]
+    unsafe fn clone_next(&mut self) -> T {
+        // SAFETY: by the contract. That this reader has passed the item is said below, after the clone.
+        let item = self.list.clone_item(unsafe { self.cursor.pass() });
+        self.list.seats.step(self.seat, self.cursor.position());
+        item
+    }
+
+    /// The rest of [`next`](Self::next): the first item of a run.
     #[inline(never)]
     fn find(&mut self) -> Look<T> {
-        if !self.has_run() {
-            match self.refill() {
-                Found::Items(_) => {}
-                Found::Ended => return Look::Ended,
-                Found::Empty | Found::Gone => return Look::Empty,
-            }
+        match self.refill() {
+            Found::Items(_) => {}
+            Found::Ended => return Look::Ended,
+            Found::Empty | Found::Gone => return Look::Empty,
         }
         let item = match self.take_known() {
             Some(item) => item,
-            None => {
-                // SAFETY: before `end`. That this reader has passed the item is said below, after the clone.
-                let item = self.list.clone_item(unsafe { self.cursor.pass() });
-                self.list.seats.step(self.seat, self.cursor.position());
-                item
-            }
+            // SAFETY: the run has an item.
+            None => unsafe { self.clone_next() },
         };
         Look::Item(item)
     }
@@ -159,7 +179,7 @@ impl<T> Reader<T> {
     /// Takes the next item, or has the task woken when there is one.
     #[inline]
     pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
-        match self.take_known() {
+        match self.next_known() {
             Some(item) => Poll::Ready(Some(item)),
             None => self.poll_find(cx),
         }

@@ -4,9 +4,12 @@ use super::{
     Pair,
     handle::{Handle, Handles, Waits},
     script::{Items, Source, SourceOp},
-    world::{self, Caught, Site, Trap},
+    world::{self, Caught, Item, Site, Trap},
 };
-use aiter_core::{Fork, aiter_forker};
+use aiter_core::{
+    Fork, aiter_forker_with,
+    bound::{self, Bound, Unbounded, Wait, Yields},
+};
 use arbitrary::{Arbitrary, Unstructured};
 use futures_core::{FusedStream, Stream};
 use std::{
@@ -54,9 +57,29 @@ impl<'a> Arbitrary<'a> for Op {
     }
 }
 
-#[derive(Debug)]
-struct Reader {
-    fork: Fork<Items>,
+/// A bound under which forks yield items as they are.
+pub(super) trait Bounded: Bound + Yields<Item<Item> = Item> + 'static {
+    /// How far they may be apart.
+    const MOST: usize;
+    fn new() -> Self;
+}
+
+impl Bounded for Unbounded {
+    const MOST: usize = usize::MAX;
+    fn new() -> Self {
+        bound::unbounded()
+    }
+}
+
+impl Bounded for Wait {
+    const MOST: usize = 2;
+    fn new() -> Self {
+        bound::wait(Self::MOST)
+    }
+}
+
+struct Reader<B: Bound> {
+    fork: Fork<Items, B>,
     /// How much of the log it has passed.
     at: usize,
     active: bool,
@@ -67,7 +90,7 @@ struct Reader {
     waits: Waits,
 }
 
-impl Handle for Reader {
+impl<B: Bounded> Handle for Reader<B> {
     fn waits(&self) -> &Waits {
         &self.waits
     }
@@ -77,24 +100,23 @@ impl Handle for Reader {
 }
 
 /// Forks of one source.
-#[derive(Debug)]
-pub(super) struct Forks {
+pub(super) struct Forks<B: Bound> {
     source: Rc<Source>,
-    readers: Handles<Reader>,
-    forgotten: RefCell<Vec<Reader>>,
+    readers: Handles<Reader<B>>,
+    forgotten: RefCell<Vec<Reader<B>>>,
     /// How many active ones there are, with those that are being polled.
     active: Cell<usize>,
     /// Whether the source's panic ended it.
     panicked: Cell<bool>,
 }
 
-impl Forks {
+impl<B: Bounded> Forks<B> {
     fn is_over(&self) -> bool {
         self.source.ended.get() || self.panicked.get()
     }
 
     /// What `next` of a reader is to be; `None` while it is to wait.
-    fn expected(&self, reader: &Reader) -> Option<Expected> {
+    fn expected(&self, reader: &Reader<B>) -> Option<Expected> {
         match self.source.log.borrow().get(reader.at) {
             Some(item) => Some(Expected::Item(*item)),
             None if self.panicked.get() && !reader.told => Some(Expected::Panic),
@@ -105,7 +127,7 @@ impl Forks {
     }
 
     /// Whether all other readers have passed what this one is to read.
-    fn is_last(&self, reader: &Reader) -> bool {
+    fn is_last(&self, reader: &Reader<B>) -> bool {
         let mut last = self
             .forgotten
             .borrow()
@@ -127,7 +149,7 @@ impl Forks {
             .waits
             .poll(fresh, |cx| Pin::new(&mut reader.fork).poll_next(cx));
         let undisturbed = sprung == world::sprung() && !world::is_nested();
-        if idle && world::is_plain() {
+        if idle && world::is_plain() && B::MOST == usize::MAX {
             // An idle source is polled by who has waited for this wake of it already, and comes again.
             assert_eq!(
                 source.polls.get() != polls,
@@ -170,6 +192,10 @@ impl Forks {
             Err(Caught::Planned(Site::Clone)) => {
                 assert!(matches!(expected, Some(Expected::Item(_))));
                 reader.at += 1;
+            }
+            // Under a bound, who takes an item wakes those who wait for room. The item goes with a panic of a waker there.
+            Err(Caught::Planned(_)) if B::MOST != usize::MAX => {
+                reader.at = source.yielded() - reader.fork.size_hint().0;
             }
             Err(Caught::Planned(_)) => {}
         }
@@ -215,7 +241,7 @@ impl Forks {
         }
     }
 
-    fn let_go(&self, reader: Reader) {
+    fn let_go(&self, reader: Reader<B>) {
         self.active
             .set(self.active.get() - usize::from(reader.active));
         world::let_go(reader);
@@ -229,14 +255,14 @@ enum Expected {
     Panic,
 }
 
-impl Pair for Forks {
+impl<B: Bounded> Pair for Forks<B> {
     type Op = Op;
 
     fn new() -> Self {
         let source = Source::new();
         let readers = Handles::new();
         readers.add(|waits| Reader {
-            fork: aiter_forker(Items::items(&source, |_| {})),
+            fork: aiter_forker_with(B::new(), Items::items(&source, |_| {})),
             at: 0,
             active: true,
             told: false,
@@ -295,7 +321,7 @@ impl Pair for Forks {
     fn check(&self) {
         let (log, source) = (self.source.log.borrow(), &self.source);
         let (mut least, mut most, mut count) = (usize::MAX, 0, 0);
-        let mut look = |reader: &Reader| {
+        let mut look = |reader: &Reader<B>| {
             (least, most) = (
                 least.min(log.len() - reader.at),
                 most.max(log.len() - reader.at),
@@ -304,6 +330,7 @@ impl Pair for Forks {
         };
         self.readers.each(&mut look);
         self.forgotten.borrow().iter().for_each(&mut look);
+        assert!(most <= B::MOST, "too far apart");
         if count > 0 {
             // Each item that somebody is to read is there once.
             assert!(
@@ -320,8 +347,10 @@ impl Pair for Forks {
             let expected = self.expected(reader);
             if reader.waits.sleeps() {
                 assert_eq!(expected, None, "stranded");
+                // Who has no room waits for the slowest. One whose clone panicked has not gone on before it is polled.
+                let may_wait = source.idle.get() || reader.fork.statistics().lag >= B::MOST;
                 assert!(
-                    !reader.active || source.idle.get(),
+                    !reader.active || may_wait,
                     "stranded, while the source is not idle"
                 );
             }

@@ -33,6 +33,7 @@ mod world;
 
 pub use world::Planted;
 
+use aiter_core::bound;
 use arbitrary::{Arbitrary, Unstructured};
 use std::{
     cell::Cell,
@@ -52,6 +53,8 @@ pub enum System {
     Push,
     /// Forks of a source.
     Fork,
+    /// Forks of a source that are at most two items apart.
+    BoundedFork,
     /// Takers of a source.
     Share,
     /// A source behind a gate.
@@ -98,7 +101,8 @@ macro_rules! with_pair {
     ($system:expr, $f:ident($($arg:expr),*)) => {
         match $system {
             System::Push => $f::<push::List>($($arg),*),
-            System::Fork => $f::<fork::Forks>($($arg),*),
+            System::Fork => $f::<fork::Forks<bound::Unbounded>>($($arg),*),
+            System::BoundedFork => $f::<fork::Forks<bound::Wait>>($($arg),*),
             System::Share => $f::<share::Takers>($($arg),*),
             System::Gate => $f::<gate::Gates>($($arg),*),
             System::Stop => $f::<stop::Stopping>($($arg),*),

@@ -1,10 +1,12 @@
 //! Everything that waits.
 
 use crate::bench::{ITEMS, Item, Source, pause};
+use aiter_core::bound::wait;
 use aiter_core::{
-    AiterExt, active, aiter_forker, azip, flatten_aiter, gated_aiter, iter_to_aiter, join_aiters,
-    map_aiter, map_async, map_filter_aiter, map_workers, map_workers_ordered, preload, push_aiter,
-    push_aiter_with, sharable_aiter, stoppable_aiter,
+    AiterExt, Watermarks, active, aiter_forker, aiter_forker_with, azip, flatten_aiter,
+    gated_aiter, iter_to_aiter, join_aiters, map_aiter, map_async, map_filter_aiter, map_workers,
+    map_workers_ordered, preload, preload_with, pump, push_aiter, push_aiter_with, sharable_aiter,
+    stoppable_aiter,
 };
 use futures_core::Stream;
 use std::{future::Future, pin::Pin};
@@ -17,6 +19,8 @@ type Driving = Pin<Box<dyn Future<Output = ()>>>;
 pub enum Gets {
     /// Each stream has all, in order.
     All,
+    /// The same, but nobody runs ahead of one that is kept.
+    Together,
     /// Each has all, in some order.
     AnyOrder,
     /// Each item goes to one, in order.
@@ -29,8 +33,10 @@ pub enum Gets {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Short {
     Nobody,
-    /// The first stream, which was left alone.
+    /// The first stream, which went.
     First,
+    /// The first stream, which is kept and not polled.
+    Kept,
     /// Everybody: the source went.
     All,
 }
@@ -56,7 +62,12 @@ impl Gets {
             } else {
                 all.starts_with(seen)
             };
-            let may_be_short = short == Short::All || short == Short::First && i == 0;
+            let may_be_short = match short {
+                Short::Nobody => false,
+                Short::Kept if matches!(self, Self::Together) => true,
+                Short::First | Short::Kept => i == 0,
+                Short::All => true,
+            };
             assert!(
                 sorted == all || may_be_short && is_part,
                 "{at}: stream {i} has {seen:?}"
@@ -102,7 +113,9 @@ async fn slowly(item: Item) -> Item {
     item
 }
 
-pub const SUBJECTS: &[(&str, fn() -> World)] = &[
+pub type Subject = (&'static str, fn() -> World);
+
+pub const SUBJECTS: &[Subject] = &[
     ("push_aiter", || {
         let (pusher, mut aiter) = push_aiter();
         let streams = [
@@ -159,6 +172,15 @@ pub const SUBJECTS: &[(&str, fn() -> World)] = &[
     ("aiter_forker, alone", || {
         World::one(aiter_forker(Source::new()))
     }),
+    ("aiter_forker_with wait", || {
+        let mut first = aiter_forker_with(wait(2), Source::new());
+        let streams = [
+            Box::pin(first.fork()) as Items,
+            Box::pin(first.fork_passive()),
+            Box::pin(first),
+        ];
+        World::of(Gets::Together, streams, [])
+    }),
     ("sharable_aiter", || {
         let taker = sharable_aiter(Source::new());
         let streams = [(); 3].map(|()| Box::pin(taker.clone()) as Items);
@@ -205,6 +227,30 @@ pub const SUBJECTS: &[(&str, fn() -> World)] = &[
             Gets::All,
             [Box::pin(ready) as Items],
             [Box::pin(driver) as Driving],
+        )
+    }),
+    ("preload_with", || {
+        let (ready, driver) = preload_with(Watermarks { low: 1, high: 3 }, Source::new());
+        World::of(
+            Gets::All,
+            [Box::pin(ready) as Items],
+            [Box::pin(driver) as Driving],
+        )
+    }),
+    ("pump", || {
+        let (pusher, aiter) = push_aiter();
+        let pumping = async move {
+            let pumped = pump(Source::new(), async |item| {
+                pause().await;
+                pusher.push(item).map_err(drop)
+            });
+            // Refused once nobody reads.
+            let _ = pumped.await;
+        };
+        World::of(
+            Gets::All,
+            [Box::pin(aiter) as Items],
+            [Box::pin(pumping) as Driving],
         )
     }),
     ("join_aiters", || {

@@ -40,7 +40,9 @@ fn later() -> (PushAiter<u8>, impl FnMut() + Clone + 'static) {
     (aiter, move || pusher.push(7).map_err(drop).unwrap_or(()))
 }
 
-const SCENES: &[(&str, fn() -> Scene)] = &[
+type Case = (&'static str, fn() -> Scene);
+
+const SCENES: &[Case] = &[
     ("push_aiter", || {
         let (mut aiter, push) = later();
         scene([Box::pin(aiter.fork()) as Numbers, Box::pin(aiter)], push)

@@ -351,7 +351,7 @@ pub(crate) async fn streams_join_at_any_time<R: Runtime>() {
 }
 
 pub(crate) async fn no_stream_of_a_join_starves_the_others<R: Runtime>() {
-    let streams = (0..100).map(|k| stream::repeat(k));
+    let streams = (0..100).map(stream::repeat);
     let joined = join_aiters(iter_to_aiter(streams));
     // Each stream is stayed on for a bounded batch, so within two rounds all were served.
     let items = collect::<R, _>(joined.take(100 * 16)).await;

@@ -64,6 +64,8 @@ const ADAPTER_ITEMS: &[(&str, &[&str])] = &[
     ("ActiveAiter", &["an_active_list_is_filled_while_nobody_reads", "dropping_one_fork_of_an_active_list_leaves_the_others"]),
     ("preload_aiter", &["items_come_in_order_then_the_end", "no_more_is_pulled_ahead_than_was_asked_for", "nothing_ahead_is_a_mistake"]),
     ("preload_aiter_on", &["when_an_executor_is_dropped_its_streams_end"]),
+    ("preload_aiter_with", &["a_preload_with_watermarks_refills_in_batches"]),
+    ("preload_aiter_with_on", &["items_come_in_order_then_the_end"]),
     ("PreloadAiter", &["no_more_is_pulled_ahead_than_was_asked_for"]),
     ("join_aiters", &["joined_streams_run_at_the_same_time", "after_a_panic_of_one_joined_stream_the_others_go_on"]),
     ("join_aiters_on", &["when_an_executor_is_dropped_its_streams_end"]),
@@ -77,7 +79,9 @@ const ADAPTER_ITEMS: &[(&str, &[&str])] = &[
     ("On", &["when_an_executor_is_dropped_its_streams_end"]),
     ("Local", &["when_a_local_set_is_dropped_its_streams_end"]),
     ("Global", &["items_come_in_order_then_the_end"]),
-    ("OnAsyncStd", &["items_come_in_order_then_the_end"]),
+    ("cooperative", &["a_join_in_one_task_takes_part_when_it_is_asked_to", "who_is_unconstrained_takes_all_there_is", "nothing_is_lost_where_the_budget_ends"]),
+    ("Cooperative", &["a_look_at_a_stream_that_waits_costs_nothing", "outside_tokio_nothing_is_counted"]),
+    ("Budget", &["another_task_runs_while_items_that_are_there_are_taken"]),
     ("aiter_to_iter", &["timers_work_in_a_blocking_iterator", "inside_a_task_a_blocking_iterator_says_what_is_wrong"]),
     ("aiter_to_iter_on", &["timers_work_from_a_thread_without_a_context", "a_runtime_given_is_driven_even_if_it_has_one_thread"]),
     ("BlockingIter", &["a_blocking_iterator_pulls_nothing_ahead_and_drops_its_stream"]),
@@ -94,11 +98,12 @@ const ADAPTERS: [&str; 3] = [
     include_str!("../../../aiter-smol/src/lib.rs"),
     include_str!("../../../aiter-async-std/src/lib.rs"),
 ];
-const ADAPTER_CASES: [&str; 6] = [
+const ADAPTER_CASES: [&str; 7] = [
     include_str!("../adapters.rs"),
     include_str!("../places.rs"),
     include_str!("../../../aiter-tokio/tests/spawn.rs"),
     include_str!("../../../aiter-tokio/tests/blocking.rs"),
+    include_str!("../../../aiter-tokio/tests/coop.rs"),
     include_str!("../../../aiter-tokio/tests/net.rs"),
     include_str!("../../../aiter-tokio/tests/file_limit.rs"),
 ];

@@ -212,6 +212,27 @@ fn an_item_is_lost_while_it_is_read() {
 }
 
 #[test]
+fn no_more_is_kept_than_the_ring_holds_whoever_was_at_it() {
+    model(|| {
+        let remote = Remote::endless();
+        let mut one = bounded(skip(1), &remote);
+        let mut slow = one.fork_passive();
+        let never = one.fork_passive();
+        remote.give(2);
+        let mut mine = Task::new(one);
+        assert_eq!(mine.next(), seen(1));
+        let theirs = thread::spawn(move || {
+            let cx = &mut Context::from_waker(Waker::noop());
+            let _ = Pin::new(&mut slow).poll_next(cx);
+        });
+        // Whatever it meets, it does not look again.
+        let _ = mine.poll();
+        theirs.join().unwrap();
+        assert_eq!(never.place.kept(), 1);
+    });
+}
+
+#[test]
 fn two_forks_with_a_ring_take_every_item_or_miss_it() {
     model(|| {
         let remote = Remote::endless();
