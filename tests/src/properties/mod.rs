@@ -3,9 +3,9 @@
 //!
 //! | file | what it knows |
 //! |---|---|
-//! | [`mod@world`] | items and wakers that are counted, and the traps that make them panic or run more steps |
-//! | [`mod@script`] | the source: it does what the steps told it, and knows whether its wake is still to come |
-//! | [`mod@handle`] | handles with the waker they were last polled with |
+//! | `world` | items and wakers that are counted, and the traps that make them panic or run more steps |
+//! | `script` | the source: it does what the steps told it, and knows whether its wake is still to come |
+//! | `handle` | handles with the waker they were last polled with |
 //! | `push`, `fork`, `share`, `gate`, `stop`, `join`, `drive` | a system beside its model |
 //!
 //! A sequence is made of bytes, four to a step: what is not decoded is ignored, and what is missing reads as 0, so every
