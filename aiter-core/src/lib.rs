@@ -62,6 +62,8 @@
 //!
 //! [`Stream`]: futures_core::Stream
 #![cfg_attr(not(feature = "std"), no_std)]
+// The page of this crate tells of all that it has.
+#![cfg_attr(not(feature = "alloc"), allow(rustdoc::broken_intra_doc_links))]
 #![deny(unsafe_code)]
 #![warn(
     clippy::alloc_instead_of_core,
