@@ -100,6 +100,8 @@ impl Takers {
         self.now.set(self.now.get() + 1);
         if polled_source && world::is_plain() {
             let (passed, before) = self.pass(&taker);
+            // A wake that came before the source was idle may be heard of after.
+            let idle = idle && !source.woke_early.get();
             assert!(before.is_none() && !(idle && passed), "out of turn");
         }
         let mut item = None;
@@ -132,10 +134,10 @@ impl Takers {
                 taker.came.get_or_insert(self.now.get());
                 taker.passed.set(false);
                 if !polled_source && world::is_plain() {
-                    let (passed, before) = self.pass(&taker);
-                    assert!(before.is_some() && !(idle && passed), "waits for nobody");
-                    if !idle {
-                        taker.gave_way_to = before;
+                    assert!(!self.before(&taker).is_empty(), "waits for nobody");
+                    // It has woken itself if it is to come again.
+                    if !taker.waits.sleeps() {
+                        (_, taker.gave_way_to) = self.pass(&taker);
                     }
                 }
             }
@@ -157,9 +159,8 @@ impl Takers {
         world::let_go(item);
     }
 
-    /// Passes the first of those that came before, if the taker has given way to that one. Says whether it did, and the
-    /// visit of the next, to whom it has to give way.
-    fn pass(&self, taker: &Taker) -> (bool, Option<usize>) {
+    /// The visits of those that came before, and whom nobody has passed since.
+    fn before(&self, taker: &Taker) -> Vec<usize> {
         let mut before = Vec::new();
         self.each(|other| match other.came {
             Some(came) if !other.passed.get() && taker.came.is_none_or(|this| came < this) => {
@@ -168,7 +169,14 @@ impl Takers {
             _ => {}
         });
         before.sort_unstable();
-        let mut visits = before.iter().map(|(_, visit)| *visit).peekable();
+        before.into_iter().map(|(_, visit)| visit).collect()
+    }
+
+    /// Passes the first of those that came before, if the taker has given way to that one. Says whether it did, and the
+    /// visit of the next, to whom it has to give way.
+    fn pass(&self, taker: &Taker) -> (bool, Option<usize>) {
+        let before = self.before(taker);
+        let mut visits = before.into_iter().peekable();
         let passed = visits.next_if(|visit| taker.gave_way_to == Some(*visit));
         self.each(|other| {
             if other.came.is_some() && passed == Some(other.visit) {

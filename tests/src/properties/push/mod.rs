@@ -53,6 +53,8 @@ pub(super) struct List {
     stopped: Cell<bool>,
     pushed: Cell<usize>,
     clones: Cell<usize>,
+    /// A batch is being pushed.
+    in_batch: Cell<bool>,
 }
 
 impl List {
@@ -86,7 +88,12 @@ impl List {
         }
     }
 
+    /// In the midst of a batch nothing is done with pushers: where that lands between items that the batch's iterator did
+    /// not announce is nobody's to know.
     fn with_pusher(&self, n: u8, f: impl FnOnce(&mut Pusher<Item>)) {
+        if self.in_batch.get() {
+            return;
+        }
         if let Some((at, mut pusher)) = self.pushers.pick_out(n) {
             f(&mut pusher);
             self.pushers.put(at, pusher);
@@ -128,7 +135,10 @@ impl List {
             }
             self.publish_items(&all);
         }
-        match catch(|| pusher.push_all(items)) {
+        self.in_batch.set(true);
+        let pushed = catch(|| pusher.push_all(items));
+        self.in_batch.set(false);
+        match pushed {
             Ok(result) => {
                 assert!(!batch.panics, "the panic of the iterator was swallowed");
                 let left = result.err().map_or(Vec::new(), |Stopped(items)| items);
@@ -275,6 +285,10 @@ impl List {
     }
 
     fn subscribe(&self, pusher: &Pusher<Item>) {
+        if world::is_nested() {
+            // It may be in the midst of a batch, of which some was pushed.
+            return;
+        }
         let late = self.is_closed();
         if !late {
             // It takes a slot, which whoever sleeps on it has to pass.
@@ -326,6 +340,7 @@ impl Pair for List {
             stopped: Cell::new(false),
             pushed: Cell::new(0),
             clones: Cell::new(0),
+            in_batch: Cell::new(false),
         }
     }
 
@@ -341,14 +356,14 @@ impl Pair for List {
                 });
             }
             Op::Extend { pusher, times } => self.with_pusher(pusher, |pusher| {
-                let items: Vec<_> = (0..times).map(|_| Item::new()).collect();
-                let ids: Vec<_> = items.iter().map(Item::id).collect();
-                if !self.is_closed() {
-                    self.publish_items(&ids);
-                }
-                if catch(|| pusher.extend(items)).is_err() {
-                    self.lose(&ids);
-                }
+                let items = (0..times).map(|_| {
+                    let item = Item::new();
+                    if !self.is_closed() {
+                        self.publish_items(&[item.id()]);
+                    }
+                    item
+                });
+                catch(|| pusher.extend(items)).ok();
             }),
             Op::PushAll(pusher, batch) => {
                 self.with_pusher(pusher, |pusher| self.push_all(pusher, batch))
