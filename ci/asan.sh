@@ -24,15 +24,16 @@ for bug in use_after_free:heap-use-after-free leak:LeakSanitizer; do
     echo "planted ${bug%:*}: reported"
 done
 
-profile=()
+# `fixed_interrupts` steps through single instructions, those of a sanitizer too.
+profile=() stepping=fixed_interrupts
 if [[ ${AITER_LONG:-} ]]; then
     profile=(--release)
-    tests_but
+    tests_but $stepping
     # The program that tests of the line server run.
     step "${test[@]/#test/build}" "${profile[@]}" -p aiter-tokio --examples
 else
     # The line server is a process of its own, whose tests have deadlines.
     export PROPTEST_CASES=${PROPTEST_CASES:-64} AITER_DROP_ITEMS=${AITER_DROP_ITEMS:-300000}
-    tests_but line_server
+    tests_but $stepping line_server
 fi
 step "${test[@]}" "${profile[@]}" --no-fail-fast "${tests[@]}"

@@ -2,7 +2,7 @@
 # ThreadSanitizer over core and all adapters, the standard library instrumented as well. First two planted races have to be
 # reported, and a correct hand-over not. AITER_LONG=1 runs the whole suite in full and in release.
 . "$(dirname "$0")/common"
-next='the report names both accesses: an ordering is missing between them. Excuse nothing of ours in ci/tsan.suppressions'
+next='the report names both accesses: an ordering is missing between them. ci/tsan.suppressions is for what it cannot know'
 host=$(rustc -vV | sed -n 's/^host: //p')
 if command -v rustup >/dev/null && { rustup run nightly rustc -V || rustup toolchain install nightly --profile minimal; } &&
     step rustup component add rust-src --toolchain nightly; then
@@ -28,17 +28,18 @@ for bug in race race_of_clones; do
     echo "planted $bug: reported"
 done
 
-profile=()
+# `fixed_interrupts` steps through single instructions, those of a sanitizer too.
+profile=() stepping=fixed_interrupts
 if [[ ! ${AITER_LONG:-} ]]; then
     # Where there is one thread there is no race; the line server is a process of its own, whose tests have deadlines.
-    tests_but auto_traits callers_line cancellation ext failures line_server memory push_model
+    tests_but $stepping auto_traits callers_line cancellation ext failures line_server memory properties seed
 elif [[ ${test[0]} == cargo ]]; then
     profile=(--release)
-    tests_but
+    tests_but $stepping
     # The program that tests of the line server run.
     step "${test[@]/#test/build}" "${profile[@]}" -p aiter-tokio --examples
 else
     profile=(--release)
-    tests_but line_server
+    tests_but $stepping line_server
 fi
 step "${test[@]}" "${profile[@]}" --no-fail-fast "${tests[@]}"
