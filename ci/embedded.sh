@@ -43,7 +43,7 @@ install_qemu() {
 # Runs a program that was built, in QEMU: `run target program [option of cargo]...`. Cargo knows the machine from
 # tests/firmware/.cargo.
 run() {
-    timeout "$limit" cargo run -q --locked --release --target "$1" --bin "${@:2}" 2>&1
+    timeout "$limit" cargo run -q --release --target "$1" --bin "${@:2}" 2>&1
 }
 
 add_targets
@@ -53,7 +53,7 @@ cd tests/firmware || exit
 next='a sample was lost and no program noticed: see src/sample.rs'
 echo '+ a firmware that loses a sample has to fail'
 lossy=("${machines[0]}" aiter --features lose-sample)
-step cargo build -q --locked --release --target "${lossy[0]}" --bin "${lossy[@]:1}"
+step cargo build -q --release --target "${lossy[0]}" --bin "${lossy[@]:1}"
 verdict=0
 lost=$(run "${lossy[@]}") || verdict=$?
 if ((verdict != 101)) || [[ $lost != *'came, and not number'* ]]; then
@@ -64,7 +64,7 @@ fi
 next='mend the first warning above'
 # Clippy belongs to the toolchain of rustup.
 [[ -n ${RUSTC:-} ]] || for target in "${machines[@]:2}"; do
-    step cargo clippy -q --locked --release --target "$target" --bins -- -D warnings
+    step cargo clippy -q --release --target "$target" --bins -- -D warnings
 done
 
 next='run the program alone, as shown above, in tests/firmware'
@@ -73,7 +73,7 @@ programs_table='target program code flash ram heap-peak verdict'
 interrupts_table='target list points of-these-in-a-gap'
 pushes_table='target push readers awake asleep'
 for target in "${machines[@]}"; do
-    step cargo build -q --locked --release --target "$target" --bins
+    step cargo build -q --release --target "$target" --bins
     for program in "${programs[@]}"; do
         verdict=ok
         echo "+ cargo run --release --target $target --bin $program"

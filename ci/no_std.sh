@@ -19,7 +19,7 @@ for target in "${bare_metal[@]}"; do
 done
 if command -v node >/dev/null; then
     next='see tests/wasm: src/lib.rs is what runs, run.mjs what runs it'
-    step cargo build --locked --release --target-dir "$target_dir/no_std" --manifest-path tests/wasm/Cargo.toml \
+    step cargo build --release --target-dir "$target_dir/no_std" --manifest-path tests/wasm/Cargo.toml \
         --target wasm32-unknown-unknown
     step timeout 60 node tests/wasm/run.mjs "$target_dir/no_std/wasm32-unknown-unknown/release/aiter_wasm.wasm"
 else
