@@ -18,7 +18,7 @@ use crate::{
     sync::{Arc, AtomicUsize, Ordering, fence},
     wake::baton::Baton,
 };
-use core::task::Waker;
+use core::{mem, task::Waker};
 
 /// A place in the list, with room kept in mind.
 pub(crate) struct RoomPlace<T> {
@@ -96,8 +96,16 @@ impl<T> Place<T> for RoomPlace<T> {
 
     #[inline]
     fn next(&mut self, waker: &Waker) -> Found<T> {
+        /// Tells of the room that an item makes which is lost to a panic of its clone.
+        struct OnUnwind<'a>(&'a Room);
+        impl Drop for OnUnwind<'_> {
+            fn drop(&mut self) {
+                self.0.made(|| true);
+            }
+        }
+        let unwind = OnUnwind(&self.room);
         let found = Place::next(&mut self.reader, waker);
-        // It may be further on, also without an item: one that was lost to a panic of its clone.
+        mem::forget(unwind);
         if !self.reader.is_alone() {
             self.room.made(|| !self.is_full());
         }

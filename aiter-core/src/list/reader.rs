@@ -93,10 +93,17 @@ impl<T> Reader<T> {
     /// The cursor is before the end of a run.
     #[inline(always)]
     unsafe fn clone_next(&mut self) -> T {
-        // SAFETY: by the contract. That this reader has passed the item is said below, after the clone.
-        let item = self.list.clone_item(unsafe { self.cursor.pass() });
-        self.list.seats.step(self.seat, self.cursor.position());
-        item
+        /// Says that the reader has passed the item, after the clone, also when that panics.
+        struct Pass<'a>(&'a Seats, SeatRef, usize);
+        impl Drop for Pass<'_> {
+            fn drop(&mut self) {
+                self.0.step(self.1, self.2);
+            }
+        }
+        // SAFETY: by the contract.
+        let item = unsafe { self.cursor.pass() };
+        let _pass = Pass(&self.list.seats, self.seat, self.cursor.position());
+        self.list.clone_item(item)
     }
 
     /// The rest of [`next`](Self::next): the first item of a run.

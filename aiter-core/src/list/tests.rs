@@ -426,6 +426,9 @@ fn a_panicking_clone_costs_one_reader_one_item() {
     (0..3).for_each(|n| assert!(writer.push(Bomb(n)).is_ok()));
     assert!(matches!(fork.next(), Look::Item(Bomb(0))));
     assert!(catch_unwind(AssertUnwindSafe(|| fork.next())).is_err());
+    // The item is passed at once, not when the reader goes on.
+    let now = reader.statistics();
+    assert_eq!((now.taken, now.waiting, now.lag), (2, 1, 3));
     assert!(matches!(fork.next(), Look::Item(Bomb(2))));
     for n in 0..3 {
         assert!(matches!(reader.next(), Look::Item(Bomb(m)) if m == n));
