@@ -30,11 +30,11 @@ profile=() left_out=(fixed_interrupts properties)
 if [[ ${AITER_LONG:-} ]]; then
     profile=(--release)
     tests_but "${left_out[@]}"
-    # The program that tests of the line server run.
+    # The programs that tests run.
     step "${test[@]/#test/build}" "${profile[@]}" -p aiter-tokio --examples
 else
-    # The line server is a process of its own, whose tests have deadlines.
+    # Some tests run an example as a process, with deadlines.
     export PROPTEST_CASES=${PROPTEST_CASES:-64} AITER_DROP_ITEMS=${AITER_DROP_ITEMS:-300000}
-    tests_but "${left_out[@]}" line_server
+    tests_but "${left_out[@]}" event_bus line_server
 fi
 step "${test[@]}" "${profile[@]}" --no-fail-fast "${tests[@]}"

@@ -31,15 +31,15 @@ done
 # `fixed_interrupts` steps through single instructions, those of a sanitizer too.
 profile=() stepping=fixed_interrupts
 if [[ ! ${AITER_LONG:-} ]]; then
-    # Where there is one thread there is no race; the line server is a process of its own, whose tests have deadlines.
-    tests_but $stepping auto_traits callers_line cancellation ext failures line_server memory properties seed
+    # Where there is one thread there is no race; some tests run an example as a process, with deadlines.
+    tests_but $stepping auto_traits callers_line cancellation ext failures event_bus line_server memory properties seed
 elif [[ ${test[0]} == cargo ]]; then
     profile=(--release)
     tests_but $stepping
-    # The program that tests of the line server run.
+    # The programs that tests run.
     step "${test[@]/#test/build}" "${profile[@]}" -p aiter-tokio --examples
 else
     profile=(--release)
-    tests_but $stepping line_server
+    tests_but $stepping event_bus line_server
 fi
 step "${test[@]}" "${profile[@]}" --no-fail-fast "${tests[@]}"

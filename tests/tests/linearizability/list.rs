@@ -3,7 +3,7 @@
 //! Push and stop have one order, and each item one place in it. What a consumer *sees* follows a little later: an item is
 //! seen once it and all before it are published, and a pusher that is under way holds back those behind it. So a push is
 //! two steps, reserve and publish, a batch a reservation and a publication of each item, a stop two steps likewise, and a
-//! subscription takes a place that is never an item. All else is one step.
+//! subscription takes a place that is never an item, and then becomes a reader if any is left. All else is one step.
 
 use crate::{
     Sleeper,
@@ -36,6 +36,7 @@ pub enum Step {
     IsStopped(bool),
     Fork(Id, Id),
     Subscribe(Id),
+    Join(Id),
     Subscribed(Id),
     Gone(Id),
 }
@@ -49,6 +50,8 @@ enum Slot {
 #[derive(Clone, Copy, Eq, Hash, PartialEq)]
 enum Place {
     At(usize),
+    /// It has its place, but is no reader yet.
+    Joining(usize),
     Ended,
     Gone,
 }
@@ -162,13 +165,25 @@ impl Model for List {
                     Place::Ended
                 } else {
                     self.slots.push((Slot::Subscriber(id), false));
-                    Place::At(self.slots.len())
+                    Place::Joining(self.slots.len())
                 };
                 self.consumers.push((id, place));
                 true
             }
+            Step::Join(id) => {
+                // A list whose last reader has gone meanwhile does not come back to life.
+                let stays = self
+                    .consumers
+                    .iter()
+                    .any(|(_, place)| matches!(place, Place::At(_)));
+                if let Place::Joining(at) = *self.place(id) {
+                    *self.place(id) = if stays { Place::At(at) } else { Place::Ended };
+                }
+                true
+            }
             Step::Subscribed(id) => {
-                *self.place(id) == Place::Ended || self.publish(Slot::Subscriber(id))
+                let slot = Slot::Subscriber(id);
+                !self.slots.iter().any(|(s, _)| *s == slot) || self.publish(slot)
             }
             Step::Gone(id) => {
                 *self.place(id) = Place::Gone;
@@ -337,7 +352,7 @@ impl Actor {
             20 | 21 => {
                 let aiter = self.pusher.as_ref().unwrap().subscribe();
                 self.adopt(aiter);
-                vec![Step::Subscribe(id), Step::Subscribed(id)]
+                vec![Step::Subscribe(id), Step::Join(id), Step::Subscribed(id)]
             }
             _ => {
                 let gone = self.consumers.swap_remove(chosen);
