@@ -64,29 +64,34 @@ impl<T> Reader<T> {
     /// The next item of a run that was found.
     #[inline(always)]
     fn next_known(&mut self) -> Option<T> {
-        self.take_known().or_else(|| self.clone_known())
+        let is_known = self.cursor.at != self.cursor.end;
+        if self.cursor.moves {
+            // SAFETY: before `end`, and the cursor moves.
+            is_known.then(|| unsafe { self.move_next() })
+        } else if is_known {
+            self.clone_known()
+        } else {
+            None
+        }
     }
 
-    /// Moves it out: little enough code to stand wherever a reader is polled.
+    /// Moves the next item out: little enough code to stand wherever a reader is polled.
+    ///
+    /// # Safety
+    /// The cursor is before the end of a run, and moves.
     #[inline(always)]
-    fn take_known(&mut self) -> Option<T> {
-        if !self.cursor.moves || self.cursor.at == self.cursor.end {
-            return None;
-        }
-        // SAFETY: before `end`, and the cursor moves.
+    unsafe fn move_next(&mut self) -> T {
+        // SAFETY: by the contract.
         let item = unsafe { self.cursor.take() };
         self.list.seats.step(self.seat, self.cursor.position());
-        Some(item)
+        item
     }
 
     /// Clones it, if the other reader is still behind.
     #[inline(never)]
     fn clone_known(&mut self) -> Option<T> {
-        if self.cursor.moves || !self.has_run() {
-            return None;
-        }
         // SAFETY: it has a run.
-        Some(unsafe { self.clone_next() })
+        self.has_run().then(|| unsafe { self.clone_next() })
     }
 
     /// # Safety
@@ -114,12 +119,13 @@ impl<T> Reader<T> {
             Found::Ended => return Look::Ended,
             Found::Empty | Found::Gone => return Look::Empty,
         }
-        let item = match self.take_known() {
-            Some(item) => item,
+        Look::Item(if self.cursor.moves {
+            // SAFETY: the run has an item, and the cursor moves.
+            unsafe { self.move_next() }
+        } else {
             // SAFETY: the run has an item.
-            None => unsafe { self.clone_next() },
-        };
-        Look::Item(item)
+            unsafe { self.clone_next() }
+        })
     }
 
     /// Whether what is to be done with the item at the cursor is settled.
