@@ -229,12 +229,18 @@ impl Header {
         if word.fetch_sub(ONE, Ordering::AcqRel) / ONE != 1 {
             return;
         }
+        /// Gives the memory back, also if the last waker of the set panics in its drop.
+        struct Free(*mut u8, Layout);
+        impl Drop for Free {
+            fn drop(&mut self) {
+                // SAFETY: allocated in `Chunk::new` with this layout, and the header is at its beginning.
+                unsafe { dealloc(self.0, self.1) }
+            }
+        }
         // SAFETY: the last reference is gone, nobody else looks.
-        let layout = unsafe { (*this.cast::<Chunk>()).layout };
+        let _free = Free(this.cast(), unsafe { (*this.cast::<Chunk>()).layout });
         // SAFETY: as above; the children are gone, only the header needs dropping.
         unsafe { this.drop_in_place() };
-        // SAFETY: allocated in `Chunk::new` with this layout, and the header is at its beginning.
-        unsafe { dealloc(this.cast(), layout) }
     }
 
     /// Marks `slot` ready; the first mark queues the chunk.

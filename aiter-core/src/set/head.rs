@@ -100,14 +100,26 @@ impl Drop for Claim<'_> {
 impl Drop for Head {
     fn drop(&mut self) {
         // SAFETY: nobody else is left.
-        let mut record = self.records.with(|first| unsafe { *first });
-        while !record.is_null() {
+        Records(self.records.with(|first| unsafe { *first })).free();
+    }
+}
+
+/// Records that are nobody else's any more. Goes on with the others when the drop of a waker panics.
+struct Records(*mut Record);
+
+impl Records {
+    fn free(&mut self) {
+        while !self.0.is_null() {
             // SAFETY: made by `Box::into_raw`, and in no other list.
-            let last = unsafe { Box::from_raw(record) };
-            // SAFETY: nobody else is left.
-            drop(last.waker.with_mut(|waker| unsafe { (*waker).take() }));
-            record = last.next;
+            let record = unsafe { Box::from_raw(self.0) };
+            self.0 = record.next;
         }
+    }
+}
+
+impl Drop for Records {
+    fn drop(&mut self) {
+        self.free();
     }
 }
 
