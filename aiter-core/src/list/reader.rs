@@ -69,7 +69,8 @@ impl<T> Reader<T> {
             // SAFETY: before `end`, and the cursor moves.
             is_known.then(|| unsafe { self.move_next() })
         } else if is_known {
-            self.clone_known()
+            // SAFETY: before `end`.
+            unsafe { self.clone_known() }
         } else {
             None
         }
@@ -88,10 +89,16 @@ impl<T> Reader<T> {
     }
 
     /// Clones it, if the other reader is still behind.
+    ///
+    /// # Safety
+    /// The cursor is before the end of a run.
     #[inline(never)]
-    fn clone_known(&mut self) -> Option<T> {
-        // SAFETY: it has a run.
-        self.has_run().then(|| unsafe { self.clone_next() })
+    unsafe fn clone_known(&mut self) -> Option<T> {
+        if !self.is_followed() {
+            return None;
+        }
+        // SAFETY: the caller's.
+        Some(unsafe { self.clone_next() })
     }
 
     /// # Safety
@@ -99,16 +106,18 @@ impl<T> Reader<T> {
     #[inline(always)]
     unsafe fn clone_next(&mut self) -> T {
         /// Says that the reader has passed the item, after the clone, also when that panics.
-        struct Pass<'a>(&'a Seats, SeatRef, usize);
-        impl Drop for Pass<'_> {
+        struct Pass<'a, T>(&'a mut Reader<T>);
+        impl<T> Drop for Pass<'_, T> {
+            #[inline(always)]
             fn drop(&mut self) {
-                self.0.step(self.1, self.2);
+                let position = self.0.cursor.position();
+                self.0.list.seats.step(self.0.seat, position);
             }
         }
+        let pass = Pass(self);
         // SAFETY: by the contract.
-        let item = unsafe { self.cursor.pass() };
-        let _pass = Pass(&self.list.seats, self.seat, self.cursor.position());
-        self.list.clone_item(item)
+        let item = unsafe { pass.0.cursor.pass() };
+        pass.0.list.clone_item(item)
     }
 
     /// The rest of [`next`](Self::next): the first item of a run.
@@ -131,11 +140,14 @@ impl<T> Reader<T> {
     /// Whether what is to be done with the item at the cursor is settled.
     #[inline(always)]
     fn has_run(&self) -> bool {
-        self.cursor.at < self.cursor.end
-            && (self.cursor.moves
-                || self
-                    .behind
-                    .is_some_and(|other| self.list.seats.is_behind(other, self.cursor.position())))
+        self.cursor.at < self.cursor.end && (self.cursor.moves || self.is_followed())
+    }
+
+    /// Whether the other reader, once seen behind, still is.
+    #[inline(always)]
+    fn is_followed(&self) -> bool {
+        self.behind
+            .is_some_and(|other| self.list.seats.is_behind(other, self.cursor.position()))
     }
 
     /// Looks for items, and settles whether they are moved out or cloned.
