@@ -137,12 +137,6 @@ impl<T> Reader<T> {
         })
     }
 
-    /// Whether what is to be done with the item at the cursor is settled.
-    #[inline(always)]
-    fn has_run(&self) -> bool {
-        self.cursor.at < self.cursor.end && (self.cursor.moves || self.is_followed())
-    }
-
     /// Whether the other reader, once seen behind, still is.
     #[inline(always)]
     fn is_followed(&self) -> bool {
@@ -180,10 +174,7 @@ impl<T> Reader<T> {
     }
 
     fn settle_among_others(&mut self, position: usize, end: usize) -> (usize, bool) {
-        if self
-            .behind
-            .is_some_and(|other| self.list.seats.is_behind(other, position))
-        {
+        if self.is_followed() {
             return (end, false);
         }
         self.behind = None;
@@ -307,7 +298,7 @@ impl<T> Reader<T> {
             return;
         };
         while distance(self.cursor.position(), limit) > 0 {
-            if !(self.has_run() && self.cursor.moves) {
+            if !(self.cursor.moves && self.cursor.at < self.cursor.end) {
                 match self.refill() {
                     Found::Items(_) if self.cursor.moves => {}
                     _ => return,
