@@ -272,10 +272,20 @@ impl<T> Block<T> {
     }
 
     /// # Safety
+    /// `slot` is below `SLOTS`.
+    #[inline(always)]
+    unsafe fn slot(&self, slot: usize) -> &UnsafeCell<MaybeUninit<T>> {
+        debug_assert!(slot < SLOTS);
+        // SAFETY: by the contract.
+        unsafe { self.slots.get_unchecked(slot) }
+    }
+
+    /// # Safety
     /// The slot was seen published, holds an item, and is nobody else's to read or move from here on.
     #[inline(always)]
     pub(super) unsafe fn take(&self, slot: usize) -> T {
-        self.slots[slot].with_mut(|cell| {
+        // SAFETY: a slot that was seen is one of the block's.
+        unsafe { self.slot(slot) }.with_mut(|cell| {
             // SAFETY: by the contract nobody else is at the slot.
             let cell = unsafe { &*cell };
             // SAFETY: by the contract it holds an item, which is read this once.
@@ -287,7 +297,8 @@ impl<T> Block<T> {
     /// The slot was seen published, holds an item, and is moved out by nobody as long as the item is borrowed.
     #[inline(always)]
     pub(super) unsafe fn item<'a>(&self, slot: usize) -> &'a T {
-        self.slots[slot].with(|cell| {
+        // SAFETY: a slot that was seen is one of the block's.
+        unsafe { self.slot(slot) }.with(|cell| {
             // SAFETY: by the contract nobody writes to the slot.
             let cell = unsafe { &*cell };
             // SAFETY: by the contract it holds an item.

@@ -43,6 +43,10 @@ const OPEN: usize = 1 << (usize::BITS - 1);
 /// `end` of a list that has none yet. No position is odd.
 const UNKNOWN: Position = 1;
 
+/// How a reader takes an item that it clones. What forks are asked for, `T: Clone`, is not known where they are polled: so
+/// they find the function here, with the clone compiled into it.
+type CloneNext<T> = unsafe fn(&mut Reader<T>) -> T;
+
 /// What all handles of a list share. Fields that writers change stand apart from those that readers change.
 #[repr(C)]
 pub(crate) struct List<T> {
@@ -61,7 +65,7 @@ pub(crate) struct List<T> {
     writers: AtomicUsize,
     /// Live readers. At zero the list takes no items any more.
     readers: AtomicUsize,
-    /// `T::clone`, from the first fork on.
+    /// A [`CloneNext`], from the first fork on.
     clone: AtomicPtr<()>,
     orphan: Orphan<T>,
     root: Head<T>,
@@ -337,14 +341,14 @@ impl<T> List<T> {
     where
         T: Clone,
     {
-        let clone: fn(&T) -> T = T::clone;
+        let clone: CloneNext<T> = Reader::pass_next;
         // Ordering: any. A reader learns that it is not alone from a seat claimed after this, or from `readers`.
         self.clone.store(clone as *mut (), Release);
     }
 
-    /// Clones an item for a reader that is not the last to read it.
+    /// How a reader that is not alone takes an item that it is not the last to read.
     #[inline(always)]
-    fn clone_item(&self, item: &T) -> T {
+    fn clone_next(&self) -> CloneNext<T> {
         // Ordering: Acquire pairs with the Release in `allow_clones`.
         let clone = self.clone.load(Acquire);
         debug_assert!(
@@ -352,8 +356,7 @@ impl<T> List<T> {
             "a second reader was made by `allow_clones`"
         );
         // SAFETY: there is another reader, so the pointer was stored, from a function of this type.
-        let clone = unsafe { core::mem::transmute::<*mut (), fn(&T) -> T>(clone) };
-        clone(item)
+        unsafe { core::mem::transmute::<*mut (), CloneNext<T>>(clone) }
     }
 
     /// No item is taken any more: the list was stopped, or has no reader left.

@@ -68,11 +68,9 @@ impl<T> Reader<T> {
         if self.cursor.moves {
             // SAFETY: before `end`, and the cursor moves.
             is_known.then(|| unsafe { self.move_next() })
-        } else if is_known {
-            // SAFETY: before `end`.
-            unsafe { self.clone_known() }
         } else {
-            None
+            // SAFETY: before `end`.
+            (is_known && self.is_followed()).then(|| unsafe { self.clone_next() })
         }
     }
 
@@ -88,23 +86,24 @@ impl<T> Reader<T> {
         item
     }
 
-    /// Clones it, if the other reader is still behind.
+    /// Clones it, by way of the list, which knows how.
+    ///
+    /// # Safety
+    /// The cursor is before the end of a run, and there is another reader.
+    #[inline(always)]
+    unsafe fn clone_next(&mut self) -> T {
+        // SAFETY: by the contract.
+        unsafe { self.list.clone_next()(self) }
+    }
+
+    /// What the list knows: all that is done for an item that is cloned, in one function.
     ///
     /// # Safety
     /// The cursor is before the end of a run.
-    #[inline(never)]
-    unsafe fn clone_known(&mut self) -> Option<T> {
-        if !self.is_followed() {
-            return None;
-        }
-        // SAFETY: the caller's.
-        Some(unsafe { self.clone_next() })
-    }
-
-    /// # Safety
-    /// The cursor is before the end of a run.
-    #[inline(always)]
-    unsafe fn clone_next(&mut self) -> T {
+    pub(super) unsafe fn pass_next(&mut self) -> T
+    where
+        T: Clone,
+    {
         /// Says that the reader has passed the item, after the clone, also when that panics.
         struct Pass<'a, T>(&'a mut Reader<T>);
         impl<T> Drop for Pass<'_, T> {
@@ -117,7 +116,7 @@ impl<T> Reader<T> {
         let pass = Pass(self);
         // SAFETY: by the contract.
         let item = unsafe { pass.0.cursor.pass() };
-        pass.0.list.clone_item(item)
+        item.clone()
     }
 
     /// The rest of [`next`](Self::next): the first item of a run.
