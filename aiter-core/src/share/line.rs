@@ -49,7 +49,7 @@ pub(super) struct Line {
     /// To be rung, or only dropped, when the baton is down.
     calls: Vec<Alarm<Letter<Ticket>>>,
     /// The source's last poll was pending, and it has not woken since.
-    pub(super) idle: bool,
+    idle: bool,
 }
 
 #[derive(Debug)]
@@ -149,32 +149,19 @@ impl Line {
         }
     }
 
-    /// Decides what the taker may do.
+    /// Whether nobody else is there: then it is the turn of whoever comes, who goes on to poll the source.
     #[inline]
-    pub(super) fn turn(
-        &mut self,
-        turns: &Turns,
-        place: &mut Place,
-        gave_way_to: &mut Option<usize>,
-    ) -> Turn {
-        if !(turns.inbox.is_empty() && self.entries.is_empty()) {
-            let turn = self.turn_among_others(turns, place, gave_way_to);
-            if !matches!(turn, Turn::Poll) {
-                return turn;
-            }
-        }
+    pub(super) fn begins_empty(&mut self, turns: &Turns) -> bool {
+        let is_empty = turns.inbox.is_empty() && self.entries.is_empty();
         // What holds unless the poll to come is pending, and if it panics.
-        self.idle = false;
-        Turn::Poll
+        if is_empty && self.idle {
+            self.idle = false;
+        }
+        is_empty
     }
 
-    #[inline(never)]
-    fn turn_among_others(
-        &mut self,
-        turns: &Turns,
-        place: &mut Place,
-        gave_way_to: &mut Option<usize>,
-    ) -> Turn {
+    /// Decides what the taker may do.
+    pub(super) fn turn(&mut self, turns: &Turns, place: &mut Place) -> Turn {
         self.collect(turns);
         while let Some(front) = self.entries.front() {
             if place.ticket.is_some_and(|mine| !before(front.ticket, mine)) {
@@ -183,14 +170,16 @@ impl Line {
             if self.idle {
                 return Turn::Wait;
             }
-            if *gave_way_to != Some(front.visit) {
-                *gave_way_to = Some(front.visit);
+            if place.gave_way_to != Some(front.visit) {
+                place.gave_way_to = Some(front.visit);
                 self.come(place.ticket(turns), None);
                 return Turn::GiveWay;
             }
             let alarm = self.strike(front.ticket);
             self.calls.extend(alarm);
         }
+        // As in `begins_empty`.
+        self.idle = false;
         Turn::Poll
     }
 
@@ -201,9 +190,17 @@ impl Line {
         self.come(ticket, Some(alarm));
     }
 
+    /// The source has nothing for the taker.
+    #[inline(never)]
+    pub(super) fn rest(&mut self, turns: &Turns, place: &mut Place, waker: &Waker) {
+        self.join(turns, place, waker);
+        self.idle = true;
+    }
+
     /// The taker has got what it came for.
-    #[inline]
+    #[cold]
     pub(super) fn leave(&mut self, place: &mut Place) {
+        place.gave_way_to = None;
         if let Some(ticket) = place.ticket.take() {
             self.strike(ticket);
         }
@@ -257,6 +254,8 @@ impl Line {
 #[derive(Debug)]
 pub(super) struct Place {
     ticket: Option<usize>,
+    /// The visit of the taker that this one gave way to last.
+    gave_way_to: Option<usize>,
     sleeper: Option<Sleeper<Letter<Ticket>>>,
 }
 
@@ -264,6 +263,7 @@ impl Place {
     pub(super) fn new() -> Self {
         Self {
             ticket: None,
+            gave_way_to: None,
             sleeper: None,
         }
     }

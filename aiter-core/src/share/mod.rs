@@ -37,12 +37,15 @@ mod line;
 
 use crate::{
     fuse::Fused,
-    wake::{baton::Guarded, waker_ref::waker_ref},
+    wake::{
+        baton::{Baton, Guarded, Held},
+        waker_ref::waker_ref,
+    },
 };
 use core::{
     fmt,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
 };
 use futures_core::{FusedStream, Stream};
 use line::{ARRIVED, Place, Turn, Turns, baton};
@@ -97,8 +100,6 @@ pub fn sharable_aiter<S: Stream>(stream: S) -> Sharable<S> {
 pub struct Sharable<S> {
     shared: Guarded<Turns, Fused<S>>,
     place: Place,
-    /// The visit of the taker that this one gave way to last.
-    gave_way_to: Option<usize>,
     ended: bool,
 }
 
@@ -107,10 +108,38 @@ impl<S> Sharable<S> {
         Self {
             shared,
             place: Place::new(),
-            gave_way_to: None,
             ended,
         }
     }
+}
+
+/// The baton is held: has its holder know who waits. Unless it is put down meanwhile.
+#[inline(never)]
+fn come_by_letter<'a>(
+    baton: &'a Baton<Turns>,
+    place: &mut Place,
+    waker: &Waker,
+) -> Option<Held<'a, Turns>> {
+    place.queue_up(baton.public(), waker);
+    baton.leave(ARRIVED)
+}
+
+/// The baton, if it is the taker's turn; else puts it down.
+#[inline(never)]
+fn come_in_turn<'a>(
+    mut held: Held<'a, Turns>,
+    place: &mut Place,
+    waker: &Waker,
+) -> Option<Held<'a, Turns>> {
+    match held.with(|turns, line| line.turn(turns, place)) {
+        Turn::Poll => return Some(held),
+        Turn::GiveWay => {
+            drop(held);
+            waker.wake_by_ref();
+        }
+        Turn::Wait => held.with(|turns, line| line.join(turns, place, waker)),
+    }
+    None
 }
 
 impl<S: Stream> Stream for Sharable<S> {
@@ -122,38 +151,31 @@ impl<S: Stream> Stream for Sharable<S> {
         if this.ended {
             return Poll::Ready(None);
         }
-        let queue_up = |turns: &Turns| this.place.queue_up(turns, cx.waker());
-        let Some(mut held) = this.shared.take_or_leave(ARRIVED, queue_up) else {
+        let (shared, place) = (&mut this.shared, &mut this.place);
+        // What there is to do beside the poll of the source stands apart, and nothing is written here that need not be: an
+        // exchange waits for all that was.
+        let Some(mut held) = shared.take_or(|baton| come_by_letter(baton, place, cx.waker()))
+        else {
             return Poll::Pending;
         };
-        let (place, gave_way_to) = (&mut this.place, &mut this.gave_way_to);
-        match held.with(|turns, line| line.turn(turns, place, gave_way_to)) {
-            Turn::Poll => {}
-            Turn::GiveWay => {
-                drop(held);
-                cx.waker().wake_by_ref();
-                return Poll::Pending;
-            }
-            Turn::Wait => {
-                held.with(|turns, line| line.join(turns, place, cx.waker()));
-                return Poll::Pending;
+        if !held.with(|turns, line| line.begins_empty(turns)) {
+            match held.and_then(|held| come_in_turn(held, place, cx.waker())) {
+                Some(in_turn) => held = in_turn,
+                None => return Poll::Pending,
             }
         }
         let waker = waker_ref(held.baton());
         let polled = held.with_value(|source| source.poll_next(&mut Context::from_waker(&waker)));
         // When the baton is put down, those who were called are woken.
         match &polled {
-            Poll::Pending => {
-                held.with(|turns, line| {
-                    line.join(turns, place, cx.waker());
-                    line.idle = true;
-                });
-                drop(held);
-            }
+            Poll::Pending => held.with(|turns, line| line.rest(turns, place, cx.waker())),
             Poll::Ready(item) => {
-                *gave_way_to = None;
-                this.ended = item.is_none();
-                held.with(|_, line| line.leave(place));
+                if place.is_taken() {
+                    held.with(|_, line| line.leave(place));
+                }
+                if item.is_none() {
+                    this.ended = true;
+                }
                 held.keep();
             }
         }

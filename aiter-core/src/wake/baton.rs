@@ -7,23 +7,27 @@
 //! |---|---|
 //! | 0 | on the table |
 //! | `HELD` | held, no notes |
-//! | `HELD` and notes | held, and its holder may not put it down before it has read them |
+//! | notes, with `HELD` or without | held, and its holder may not put it down before it has read them |
 //!
-//! | call | 0 | `HELD` (and notes) |
+//! | call | 0 | else |
 //! |---|---|---|
 //! | `try_take` | `HELD`: taken | the same: not taken |
 //! | `leave(notes)` | `HELD` and notes: taken | notes added: not taken |
-//! | drop of [`Held`] | | `HELD` → 0 if all is settled; else read the notes (→ `HELD`), settle, and try again |
+//! | drop of [`Held`] | | less `HELD`: put down, if that was all; else, or to settle what is due, read the notes (→ `HELD`), settle, and try again |
 //!
 //! A call is one read-modify-write. A drop is one if there is nothing to settle, and else goes round once more for
-//! each time that notes have come.
+//! each time that notes have come. It subtracts, which costs less than to compare and exchange: where notes have come the
+//! word is not 0 after it, so the baton is still its holder's.
 //!
 //! A handle of a [`Guarded`] value that is the only one may keep the baton in hand from one use to the next: no other can
 //! want it, and notes wait until it is put down. Before there is a second handle, it is.
 #![allow(unsafe_code)]
 
 use crate::sync::{Arc, AtomicUsize, Ordering, UnsafeCell};
-use core::{mem, pin::Pin};
+use core::{
+    mem::{self, ManuallyDrop},
+    pin::Pin,
+};
 
 const HELD: usize = 1;
 
@@ -79,6 +83,13 @@ impl<P: Settle> Baton<P> {
             .map(|_| Held(self))
     }
 
+    /// The holder puts it down, if there are no notes.
+    #[inline]
+    fn is_put_down(&self) -> bool {
+        // Ordering: Release pairs with the acquire of the next holder.
+        self.word.fetch_sub(HELD, Ordering::Release) == HELD
+    }
+
     /// Leaves notes for the holder. If there is none it is the caller, who need only drop what it is given.
     pub(crate) fn leave(&self, notes: usize) -> Option<Held<'_, P>> {
         // Ordering: Release pairs with the acquire of the holder that reads the notes; Acquire as in `try_take`.
@@ -92,7 +103,7 @@ impl<P: Settle> Baton<P> {
 /// The baton in hand. Dropping it, by a panic too, settles and puts it down.
 pub(crate) struct Held<'a, P: Settle>(&'a Baton<P>);
 
-impl<P: Settle> Held<'_, P> {
+impl<'a, P: Settle> Held<'a, P> {
     #[inline]
     pub(crate) fn with<R>(&mut self, f: impl FnOnce(&P, &mut P::State) -> R) -> R {
         self.0.state.with_mut(|state| {
@@ -102,23 +113,30 @@ impl<P: Settle> Held<'_, P> {
     }
 
     #[inline]
-    fn put_down(&self) -> bool {
-        // Ordering: Release pairs with the acquire of the next holder.
-        self.0
-            .word
-            .compare_exchange(HELD, 0, Ordering::Release, Ordering::Relaxed)
-            .is_ok()
+    fn is_settled(&mut self) -> bool {
+        self.with(|public, state| public.is_settled(state))
     }
 
+    /// Puts it down, when nothing is due but what notes may ask for.
+    #[inline]
+    fn put_down(self) {
+        let baton = ManuallyDrop::new(self).0;
+        if !baton.is_put_down() {
+            Self::settle(baton);
+        }
+    }
+
+    /// Reads notes and does what they ask for, and what is due, until the baton is down.
     #[cold]
-    fn settle(&mut self) {
+    fn settle(baton: &'a Baton<P>) {
+        let mut held = ManuallyDrop::new(Self(baton));
         let mut after = P::After::default();
         loop {
             // Ordering: Acquire pairs with the release of whoever left the notes.
-            let notes = self.0.word.swap(HELD, Ordering::Acquire) & !HELD;
-            self.with(|public, state| public.settle(state, notes, &mut after));
-            if self.put_down() {
-                return self.0.public.follow_up(after);
+            let notes = baton.word.swap(HELD, Ordering::Acquire);
+            held.with(|public, state| public.settle(state, notes, &mut after));
+            if baton.is_put_down() {
+                return baton.public.follow_up(after);
             }
         }
     }
@@ -127,9 +145,10 @@ impl<P: Settle> Held<'_, P> {
 impl<P: Settle> Drop for Held<'_, P> {
     #[inline]
     fn drop(&mut self) {
-        let settled = self.with(|public, state| public.is_settled(state));
-        if !(settled && self.put_down()) {
-            self.settle();
+        if self.is_settled() {
+            Held(self.0).put_down();
+        } else {
+            Self::settle(self.0);
         }
     }
 }
@@ -172,24 +191,21 @@ impl<P: Settle, V> Guarded<P, V> {
         Some(HeldValue { held, handle: self })
     }
 
-    /// The baton, kept or taken; but if another has it, prepares, and leaves notes.
+    /// The baton, kept or taken; but if another has it, what comes of that.
     #[inline]
-    pub(crate) fn take_or_leave(
-        &mut self,
-        notes: usize,
-        prepare: impl FnOnce(&P),
-    ) -> Option<HeldValue<'_, P, V>> {
+    pub(crate) fn take_or<'a>(
+        &'a mut self,
+        is_held: impl FnOnce(&'a Baton<P>) -> Option<Held<'a, P>>,
+    ) -> Option<HeldValue<'a, P, V>> {
         // Ordering: Relaxed, the handle is borrowed for itself, and whatever it did before is ordered.
-        if self.kept.load(Ordering::Relaxed) != 0 {
+        let held = if self.kept.load(Ordering::Relaxed) == 0 {
+            self.baton.try_take().or_else(|| is_held(&self.baton))?
+        } else {
             // Ordering: Relaxed, as above.
             self.kept.store(0, Ordering::Relaxed);
-            let held = Held(&self.baton);
-            return Some(HeldValue { held, handle: self });
-        }
-        self.try_take().or_else(|| {
-            prepare(&self.baton.public);
-            self.leave(notes)
-        })
+            Held(&self.baton)
+        };
+        Some(HeldValue { held, handle: self })
     }
 
     /// See [`Baton::leave`].
@@ -237,6 +253,16 @@ impl<'a, P: Settle, V> HeldValue<'a, P, V> {
         })
     }
 
+    /// Goes on without the value, and with it again if the baton is still in hand.
+    #[inline]
+    pub(crate) fn and_then(
+        self,
+        f: impl FnOnce(Held<'a, P>) -> Option<Held<'a, P>>,
+    ) -> Option<Self> {
+        let held = f(self.held)?;
+        Some(Self { held, ..self })
+    }
+
     /// The baton of the handle.
     pub(crate) fn baton(&self) -> &'a Arc<Baton<P>> {
         &self.handle.baton
@@ -245,13 +271,18 @@ impl<'a, P: Settle, V> HeldValue<'a, P, V> {
     /// Puts the baton down, or keeps it until the handle is used again, if that is the only handle and there is nothing to
     /// settle but, perhaps, notes.
     #[inline]
-    pub(crate) fn keep(mut self) {
+    pub(crate) fn keep(self) {
+        let Self { mut held, handle } = self;
+        if !held.is_settled() {
+            return;
+        }
         // The count is not ordered with what a handle did that has gone: the word is, in which it left its notes.
-        let is_only = Arc::strong_count(&self.handle.value) == 1;
-        if is_only && self.with(|public, state| public.is_settled(state)) {
-            // Ordering: Relaxed, see `take_or_leave`.
-            self.handle.kept.store(1, Ordering::Relaxed);
-            mem::forget(self.held);
+        if Arc::strong_count(&handle.value) == 1 {
+            // Ordering: Relaxed, see `take_or`.
+            handle.kept.store(1, Ordering::Relaxed);
+            mem::forget(held);
+        } else {
+            held.put_down();
         }
     }
 }
