@@ -1,0 +1,112 @@
+//! What happens within the clone or the drop of an item, or the poll of the source.
+
+use super::*;
+
+/// Does something when it is cloned, or dropped.
+struct Acts(u32, fn(u32), fn(u32));
+
+impl Clone for Acts {
+    fn clone(&self) -> Self {
+        self.1(self.0);
+        Self(self.0, |_| {}, |_| {})
+    }
+}
+
+impl Drop for Acts {
+    fn drop(&mut self) {
+        self.2(self.0);
+    }
+}
+
+#[test]
+fn the_drop_of_a_lost_item_may_panic() {
+    fn bad(n: u32) {
+        assert!(n != 1, "drop");
+    }
+    let (source, _remote) = source((0..5).map(|n| Item(Acts(n, |_| {}, bad))));
+    let mut a = aiter_forker_with(bound::skip(1), source);
+    let mut slow = a.fork();
+    let (wakes, waker) = Wakes::new();
+    let mut passive = a.fork_passive();
+    for _ in 0..2 {
+        assert!(poll_noop(&mut a).is_ready() && poll(&mut passive, &waker).is_ready());
+    }
+    assert!(poll(&mut passive, &waker).is_pending());
+    assert_eq!(panic_of(|| poll_noop(&mut a)), "drop");
+    let number = |found: Poll<Option<Seen<Acts>>>| match found {
+        Poll::Ready(Some(seen)) => (seen.missed, seen.item.0),
+        _ => panic!("an item"),
+    };
+    assert_eq!(wakes.count(), 1);
+    assert_eq!(number(poll(&mut passive, &waker)), (0, 2));
+    assert_eq!(
+        (number(poll_noop(&mut a)), number(poll_noop(&mut slow))),
+        ((0, 2), (2, 2))
+    );
+    assert_eq!(
+        (number(poll_noop(&mut slow)), number(poll_noop(&mut a))),
+        ((0, 3), (0, 3))
+    );
+}
+
+std::thread_local! {
+    static INSIDE: core::cell::RefCell<Vec<Inside>> = const { core::cell::RefCell::new(Vec::new()) };
+}
+struct Inside {
+    fork: Fork<Source<Acts>, Skip>,
+    wakes: Arc<Wakes>,
+    waker: Waker,
+}
+
+#[test]
+fn forks_polled_while_an_item_is_cloned_are_woken_after() {
+    fn poll_inside(_: u32) {
+        INSIDE.with_borrow_mut(|all| {
+            for one in all {
+                assert!(poll(&mut one.fork, &one.waker).is_pending());
+            }
+        });
+    }
+    let (source, remote) = source([Item(Acts(0, poll_inside, |_| {}))]);
+    let mut a = aiter_forker_with(bound::skip(1), source);
+    let mut readings: Vec<_> = (0..2)
+        .map(|n| {
+            let (wakes, waker) = Wakes::new();
+            let fork = if n == 0 { a.fork() } else { a.fork_passive() };
+            Inside { fork, wakes, waker }
+        })
+        .collect();
+    // An idle source first: what is there for them is no news to it.
+    let mut last = a.fork();
+    INSIDE.set(core::mem::take(&mut readings));
+    assert!(poll_noop(&mut a).is_ready());
+    assert_eq!(remote.polls(), 1);
+    for mut one in INSIDE.take() {
+        assert_eq!(one.wakes.count(), 1);
+        assert!(poll(&mut one.fork, &one.waker).is_ready());
+    }
+    assert!(poll_noop(&mut last).is_ready());
+}
+
+#[test]
+fn what_is_there_can_be_taken_while_the_source_is_polled() {
+    struct Nested(Arc<Mutex<Option<Fork<Nested, Skip>>>>, u32);
+    impl Stream for Nested {
+        type Item = u32;
+        fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<u32>> {
+            if let Some(mut fork) = self.0.lock().unwrap().take() {
+                assert_eq!(poll_noop(&mut fork), after(1, 1));
+                assert_eq!(poll_noop(&mut fork), seen(2));
+                assert_eq!(poll_noop(&mut fork), NOTHING);
+            }
+            self.1 += 1;
+            item(self.1 - 1)
+        }
+    }
+    let inside = Arc::new(Mutex::new(None));
+    let mut a = aiter_forker_with(bound::skip(2), Nested(inside.clone(), 0));
+    let slow = a.fork();
+    assert!((0..3).all(|n| poll_noop(&mut a) == seen(n)));
+    *inside.lock().unwrap() = Some(slow);
+    assert_eq!(poll_noop(&mut a), seen(3));
+}

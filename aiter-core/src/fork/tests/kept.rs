@@ -1,0 +1,67 @@
+//! What is kept, of items and of wakers, and for how long.
+
+use super::*;
+
+#[test]
+fn the_last_to_read_an_item_moves_it() {
+    let flag = Arc::new(AtomicBool::new(true));
+    let (source, _remote) = source([
+        Item(Fragile(1, flag.clone())),
+        Item(Fragile(2, flag.clone())),
+    ]);
+    let mut a = aiter_forker(source);
+    assert!(poll_noop(&mut a).is_ready(), "never forked");
+    let mut b = a.fork();
+    flag.store(false, Relaxed);
+    assert!(poll_noop(&mut a).is_ready());
+    flag.store(true, Relaxed);
+    assert!(poll_noop(&mut b).is_ready());
+    assert_eq!(Arc::strong_count(&flag), 1, "nothing is kept");
+}
+
+#[test]
+fn items_go_when_the_slowest_fork_has_passed_them_or_is_gone() {
+    let live = Arc::new(());
+    let items = live.clone();
+    let mut a = aiter_forker(crate::iter_to_aiter(core::iter::repeat_with(move || {
+        items.clone()
+    })));
+    let mut slow = a.fork_passive();
+    for _ in 0..1000 {
+        drop(poll_noop(&mut a));
+    }
+    assert_eq!(Arc::strong_count(&live), 1002);
+    for _ in 0..900 {
+        drop(poll_noop(&mut slow));
+    }
+    assert!(Arc::strong_count(&live) <= 102);
+    let now = a.statistics();
+    assert_eq!(
+        (now.pushed, now.taken, now.waiting, now.lag),
+        (1000, 1000, 0, 100)
+    );
+    drop(slow);
+    assert_eq!(Arc::strong_count(&live), 2);
+}
+
+#[test]
+fn the_last_waker_counts_and_none_is_kept_twice() {
+    for passive in [false, true] {
+        let (mut a, remote) = forker([]);
+        let mut b = if passive { a.fork_passive() } else { a.fork() };
+        let (old, waker) = Wakes::new();
+        for _ in 0..100_000 {
+            assert_eq!(poll(&mut b.fork, &waker), PENDING);
+        }
+        assert_eq!(Arc::strong_count(&old), 3);
+        assert_eq!(b.poll(), PENDING);
+        drop(waker);
+        assert_eq!(Arc::strong_count(&old), 1);
+        remote.add([Item(1)]);
+        assert_eq!(a.poll(), item(1));
+        assert_eq!((old.count(), b.wakes()), (0, 1));
+        let wakes = Arc::downgrade(&b.wakes);
+        drop(b);
+        assert!(wakes.upgrade().is_none(), "the waker goes with the fork");
+    }
+}
