@@ -4,7 +4,7 @@
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Statistics {
-    /// Items pushed since the list was made. It wraps with the list's positions: after `usize::MAX / 2` items.
+    /// Items pushed since the list was made. It wraps with the list's positions: after `usize::MAX / 4` items.
     pub pushed: usize,
     /// Items taken by the consumer that is furthest ahead.
     pub taken: usize,

@@ -1,15 +1,22 @@
 //! The one file that knows where atomics, `Arc` and `UnsafeCell` come from: `core` and `alloc`, `portable-atomic` on
 //! targets without compare-and-swap, or `loom` when a model checks the code. Everything else imports from here.
 
+#[cfg(feature = "alloc")]
+pub(crate) mod barrier;
+
 #[cfg(all(not(aiter_loom), not(feature = "portable-atomic")))]
 mod imp {
     #[cfg(feature = "alloc")]
     pub(crate) use alloc::sync::Arc;
+    #[cfg(feature = "alloc")]
+    pub(crate) use core::sync::atomic::AtomicU8;
     pub(crate) use core::sync::atomic::{AtomicPtr, AtomicUsize, fence};
 }
 
 #[cfg(all(not(aiter_loom), feature = "portable-atomic"))]
 mod imp {
+    #[cfg(feature = "alloc")]
+    pub(crate) use portable_atomic::AtomicU8;
     #[cfg(not(all(
         not(target_has_atomic = "ptr"),
         any(target_arch = "arm", target_arch = "riscv32")
@@ -24,7 +31,7 @@ mod imp {
 mod imp {
     pub(crate) use loom::cell::UnsafeCell;
     pub(crate) use loom::sync::Arc;
-    pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicUsize, fence};
+    pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicU8, AtomicUsize, fence};
 }
 
 #[cfg(not(aiter_loom))]

@@ -1,52 +1,69 @@
-//! Blocks: where items stand, and the words that say which of them are there.
+//! Blocks: where items stand, and the bytes that say which of them are there.
 //!
-//! # A state word
-//! Bit `k` is *ready*: slot `k` of the word was published. Bit `READY + k` is *awaited*: somebody may sleep on slot `k`.
-//! The bit above those is *end*: the list was stopped, and the word's highest ready slot is the end, not an item.
-//!
-//! Bits are only ever set. Each ready bit is set by one writer, which learns from the same read-modify-write whether the
-//! slot was awaited; each awaited bit by readers, which learn likewise whether the slot was ready. Of the two, one comes
-//! first, so either the writer knows of the sleeper or the sleeper of the item.
+//! Each slot has a *mark*: `EMPTY` until the slot's one writer, or the list's one closer, has published it. Nobody else does,
+//! so publishing is a plain store. A writer that publishes several slots at once writes into each mark how many of them are
+//! left from there on, and the first one's mark last: until then nobody looks at the others. A reader that found a longer run
+//! may write its length there for others.
 
-use crate::sync::{AtomicPtr, AtomicUsize, Lifetime, Ordering::*, UnsafeCell};
+use crate::sync::{AtomicPtr, AtomicU8, AtomicUsize, Lifetime, Ordering::*, UnsafeCell, array_of};
 use alloc::boxed::Box;
 use core::{
     mem::MaybeUninit,
+    ops::Range,
     ptr::{self, NonNull},
 };
 
-/// Twice the number of a slot, counted from the list's first. The low bit is free for a flag beside it in the tail
+/// Four times the number of a slot, counted from the list's first. The low bits are free for flags beside it in the tail
 /// word, and positions wrap with the machine word: compare them by [`distance`] alone.
 pub(super) type Position = usize;
 
-/// How many slots `to` is ahead of `from`; negative if it is behind.
+const UNIT: u32 = 2;
+
+/// How many slots `to` is ahead of `from`; negative if it is behind. Flags beside `to` make no difference.
 #[inline(always)]
 pub(super) fn distance(from: Position, to: Position) -> isize {
-    (to.wrapping_sub(from) as isize) >> 1
+    (to.wrapping_sub(from) as isize) >> UNIT
+}
+
+/// How many slots a difference of positions is that is known not to be negative.
+pub(super) fn slots(difference: Position) -> usize {
+    difference >> UNIT
 }
 
 /// The position `slots` further on.
 #[inline(always)]
 pub(super) fn ahead(from: Position, slots: usize) -> Position {
-    from.wrapping_add(slots << 1)
+    from.wrapping_add(slots << UNIT)
 }
 
-/// Slots under one state word. Models run on blocks of two.
-pub(super) const READY: usize = if cfg!(aiter_loom) {
-    1
-} else {
-    (usize::BITS as usize - 2) / 2
-};
-const WORDS: usize = 2;
-/// Slots of a block: 62 where words have 64 bits, 30 where they have 32.
-pub(super) const SLOTS: usize = READY * WORDS;
+/// The bits of a word that a position leaves free.
+pub(super) const FLAGS: usize = (1 << UNIT) - 1;
 
-const READY_MASK: usize = (1 << READY) - 1;
-const END: usize = 1 << (2 * READY);
+/// Slots of a block: 64 where words have 64 bits, 32 where they have 32. Models run on blocks of two.
+pub(super) const SLOTS: usize = if cfg!(aiter_loom) {
+    2
+} else {
+    usize::BITS as usize
+};
+
+/// Marks of a slot that is not published, and of the end of the list. Any other is the length of a run of published slots.
+const EMPTY: u8 = 0;
+const END: u8 = u8::MAX;
+
+/// Marks of a run as long as a block, and so, at its end, those of any shorter one.
+static RUNS: [u8; SLOTS] = {
+    let mut runs = [0; SLOTS];
+    let mut slot = 0;
+    while slot < SLOTS {
+        runs[slot] = (SLOTS - slot) as u8;
+        slot += 1;
+    }
+    runs
+};
 
 /// The first slot of a list. Tests begin a little before positions wrap.
 pub(super) const FIRST: Position = if cfg!(test) {
-    0usize.wrapping_sub(2 * (SLOTS + 1))
+    0usize.wrapping_sub((SLOTS + 1) << UNIT)
 } else {
     0
 };
@@ -54,9 +71,8 @@ pub(super) const FIRST: Position = if cfg!(test) {
 /// `observed` of a block that the tail has not left yet. No position is odd.
 pub(super) const UNOBSERVED: usize = 1;
 
-/// Tags of `next` while there is no next block: somebody waits for its first slot, or there will never be one.
-const AWAITED: usize = 1;
-const ENDED: usize = 2;
+/// Tag of `next` where there will never be a next block.
+const ENDED: usize = 1;
 
 /// What follows a block.
 pub(super) enum Next<T> {
@@ -87,14 +103,14 @@ pub(super) struct Head<T> {
 #[repr(C)]
 pub(super) struct Block<T> {
     head: Head<T>,
-    words: Words,
+    state: State,
     slots: [UnsafeCell<MaybeUninit<T>>; SLOTS],
 }
 
-struct Words {
-    state: [AtomicUsize; WORDS],
+struct State {
     /// Published slots that hold no item: it was moved out, or there never was one.
     gone: AtomicUsize,
+    marks: [AtomicU8; SLOTS],
 }
 
 /// What a reader finds at a slot.
@@ -137,71 +153,38 @@ impl<T> Head<T> {
 
     fn untag(next: *mut Block<T>) -> Next<T> {
         match next.addr() {
-            0 | AWAITED => Next::None,
+            0 => Next::None,
             ENDED => Next::Ended,
-            // SAFETY: neither null nor a tag.
+            // SAFETY: not null.
             _ => Next::Block(unsafe { NonNull::new_unchecked(next) }),
-        }
-    }
-
-    /// Waits for the next block's first slot. False if the next block is there, or never will be.
-    pub(super) fn await_next(&self) -> bool {
-        let awaited = ptr::without_provenance_mut(AWAITED);
-        // Ordering: Release hands the armed seat to the writer that links the next block, and so, by that block's first
-        // state word, to the writer of its first slot.
-        match self
-            .next
-            .compare_exchange(ptr::null_mut(), awaited, AcqRel, Acquire)
-        {
-            Ok(_) => true,
-            // Another read-modify-write, so that the writer sees this reader's seat and not only the first one's.
-            Err(now) if now.addr() == AWAITED => self
-                .next
-                .compare_exchange(awaited, awaited, AcqRel, Acquire)
-                .is_ok(),
-            Err(_) => false,
         }
     }
 
     /// Links `fresh`, unless another block is there already, which then comes back.
     pub(super) fn link(&self, fresh: NonNull<Block<T>>) -> Result<(), NonNull<Block<T>>> {
-        let mut now = self.next.load(Acquire);
-        loop {
-            if let Next::Block(other) = Self::untag(now) {
-                return Err(other);
-            }
-            // SAFETY: `fresh` is not linked yet: the caller's alone.
-            let first = unsafe { &fresh.as_ref().words.state[0] };
-            first.store(if now.addr() == AWAITED { 1 << READY } else { 0 }, Relaxed);
-            // Ordering: Release publishes the block; Acquire takes over the seats of those who wait for it.
-            match self
-                .next
-                .compare_exchange(now, fresh.as_ptr(), AcqRel, Acquire)
-            {
-                Ok(_) => return Ok(()),
-                Err(other) => now = other,
-            }
+        match self.set_next(fresh.as_ptr()) {
+            Next::Block(other) => Err(other),
+            _ => Ok(()),
         }
     }
 
-    /// Marks the end, in place of a block that would hold nothing else. `Err` if there is a next block; otherwise
-    /// whether somebody waits.
-    pub(super) fn end_here(&self) -> Result<bool, NonNull<Block<T>>> {
-        let mut now = self.next.load(Acquire);
-        loop {
-            if let Next::Block(block) = Self::untag(now) {
-                return Err(block);
-            }
-            // Ordering: as in `link`.
-            match self.next.compare_exchange(
-                now,
-                ptr::without_provenance_mut(ENDED),
-                AcqRel,
-                Acquire,
-            ) {
-                Ok(_) => return Ok(now.addr() == AWAITED),
-                Err(other) => now = other,
-            }
+    /// Marks the end, in place of a block that would hold nothing else. `Err` if there is a next block.
+    pub(super) fn end_here(&self) -> Result<(), NonNull<Block<T>>> {
+        match self.set_next(ptr::without_provenance_mut(ENDED)) {
+            Next::Block(other) => Err(other),
+            _ => Ok(()),
+        }
+    }
+
+    /// Sets what follows, once; gives what did before. The end is not followed: it has the last slot.
+    fn set_next(&self, next: *mut Block<T>) -> Next<T> {
+        // Ordering: Release publishes the block; Acquire shows one that is there.
+        match self
+            .next
+            .compare_exchange(ptr::null_mut(), next, AcqRel, Acquire)
+        {
+            Ok(_) => Next::None,
+            Err(now) => Self::untag(now),
         }
     }
 }
@@ -243,13 +226,12 @@ impl<T> Block<T> {
                 .write(Head::new(start, prev.as_ptr()))
         };
         // SAFETY: as above.
-        let words = unsafe { &raw mut (*block).words };
-        let zero = || AtomicUsize::new(0);
+        let state = unsafe { &raw mut (*block).state };
         // SAFETY: as above.
         unsafe {
-            words.write(Words {
-                state: [zero(), zero()],
-                gone: zero(),
+            state.write(State {
+                gone: AtomicUsize::new(0),
+                marks: array_of![AtomicU8::new(EMPTY); SLOTS],
             })
         };
     }
@@ -306,106 +288,123 @@ impl<T> Block<T> {
         })
     }
 
-    /// Publishes the slots of a mask, all under the word of its lowest bit. True if any of them is awaited.
-    ///
-    /// This is `fetch_add`, not `fetch_or`: the bits are known to be clear, and on x86 only an addition gives the old
-    /// value without a loop.
+    /// Publishes `len` slots that are the caller's. Who then looks for sleepers calls [`light`](crate::sync::barrier::light) first.
     #[inline(always)]
-    pub(super) fn publish(&self, word: usize, mask: usize) -> bool {
-        // Ordering: Release publishes the items to the Acquire in `run` and `await_slot`; Acquire takes over the armed
-        // seats of those who await them.
-        let old = self.words.state[word].fetch_add(mask, AcqRel);
-        old >> READY & mask != 0
+    pub(super) fn publish(&self, slot: usize, len: usize) {
+        let marks = &self.state.marks[slot..slot + len];
+        // SAFETY: the slots are the caller's, and nobody looks at marks behind one that is EMPTY.
+        unsafe { write_unshared(&marks[1..], &RUNS[SLOTS + 1 - len..]) };
+        // Ordering: Release publishes items and marks to the Acquire in `mark`.
+        marks[0].store(len as u8, Release);
     }
 
-    /// Publishes a slot of a list in which nobody sleeps, and that has one writer: nobody else writes the word.
-    #[inline(always)]
-    pub(super) fn publish_unawaited(&self, word: usize, mask: usize) {
-        let word = &self.words.state[word];
-        // Ordering: Release as in `publish`.
-        word.store(word.load(Relaxed) | mask, Release);
+    /// Publishes `len` slots without items.
+    pub(super) fn skip(&self, slot: usize, len: usize) {
+        self.mark_gone(ones(slot..slot + len));
+        self.publish(slot, len);
     }
 
     /// Says that the slots of a mask hold no item. A writer does so before it publishes them.
     pub(super) fn mark_gone(&self, mask: usize) {
         // Ordering: readers acquire the publication; who drops what is left acquires the block's `refs`, which those
         // who moved items out have released since.
-        self.words.gone.fetch_or(mask, Relaxed);
+        self.state.gone.fetch_or(mask, Relaxed);
     }
 
     /// A bit for each slot that was marked so.
     pub(super) fn gone(&self) -> usize {
-        self.words.gone.load(Relaxed)
+        self.state.gone.load(Relaxed)
     }
 
-    /// Publishes a slot as the end of the list. True if it is awaited.
-    pub(super) fn publish_end(&self, slot: usize) -> bool {
-        let (word, bit) = place(slot);
-        // Ordering: as in `publish`.
-        let old = self.words.state[word].fetch_add(1 << bit | END, AcqRel);
-        old >> READY & 1 << bit != 0
+    /// Publishes a slot as the end of the list.
+    pub(super) fn publish_end(&self, slot: usize) {
+        // Ordering: Release: items of other writers before it were published by themselves; this is for the end's own.
+        self.state.marks[slot].store(END, Release);
     }
 
-    /// What stands at `slot`, and after it in the same word.
+    #[inline(always)]
+    fn mark(&self, slot: usize) -> u8 {
+        // Ordering: Acquire pairs with the Release in `publish`.
+        self.state.marks[slot].load(Acquire)
+    }
+
+    /// Whether the slot is not published.
+    pub(super) fn is_vacant(&self, slot: usize) -> bool {
+        self.mark(slot) == EMPTY
+    }
+
+    /// Notes that a run of published slots was found, for other readers.
+    #[inline(always)]
+    pub(super) fn note_run(&self, slots: Range<usize>) {
+        let mark = &self.state.marks[slots.start];
+        if mark.load(Relaxed) < slots.len() as u8 {
+            // Ordering: Release passes on what was acquired from those who published the run.
+            mark.store(slots.len() as u8, Release);
+        }
+    }
+
+    /// What stands at `slot`, and after it.
     #[inline(always)]
     pub(super) fn find(&self, slot: usize) -> Found {
-        let (word, bit) = place(slot);
-        // Ordering: Acquire pairs with the Release in `publish`.
-        let word = self.words.state[word].load(Acquire);
-        let mut run = published_run(word, bit);
-        if run == 0 {
-            return Found::Empty;
-        }
-        if word & END != 0 {
-            // The end was the word's last slot to be given out; those before it may be published later.
-            let end = (word & READY_MASK).ilog2() as usize;
-            if end == bit {
-                return Found::Ended;
+        let mut end = match self.mark(slot) {
+            EMPTY => return Found::Empty,
+            END => return Found::Ended,
+            run => slot + run as usize,
+        };
+        loop {
+            // Apart from longer runs: which slot to look at next does not wait for what this one says.
+            while end < SLOTS && self.mark(end) == 1 {
+                end += 1;
             }
-            run = run.min(end - bit);
+            if end == SLOTS {
+                break;
+            }
+            match self.mark(end) {
+                EMPTY | END => break,
+                run => end += run as usize,
+            }
         }
         // Ordering: a slot that never held an item was marked before it was published.
-        let gone = self.gone() >> slot;
-        match gone.trailing_zeros() as usize {
+        match (self.gone() >> slot).trailing_zeros() as usize {
             0 => Found::Gone,
-            held => Found::Items(slot + run.min(held)),
+            held => Found::Items(end.min(slot + held)),
         }
-    }
-
-    /// Marks the slot as awaited. False if it is published.
-    pub(super) fn await_slot(&self, slot: usize) -> bool {
-        let (word, bit) = place(slot);
-        // Ordering: Release hands the reader's armed seat to the publisher; Acquire pairs with `publish`.
-        let old = self.words.state[word].fetch_or(1 << (READY + bit), AcqRel);
-        published_run(old, bit) == 0
     }
 
     /// A bit for each slot that holds an item. For when no writer is left.
     pub(super) fn held(&self) -> usize {
-        let mut held = 0;
-        for (n, word) in self.words.state.iter().enumerate() {
-            let word = word.load(Relaxed);
-            let ready = word & READY_MASK;
-            held |= ready << (n * READY);
-            if word & END != 0 {
-                held &= !(1 << (n * READY + ready.ilog2() as usize));
-            }
-        }
-        held & !self.gone()
+        let ready = (0..SLOTS).filter(|&slot| !matches!(self.mark(slot), EMPTY | END));
+        ready.fold(0, |held, slot| held | 1 << slot) & !self.gone()
     }
 }
 
-/// The state word of a slot, and its bit there.
-#[inline(always)]
-pub(super) fn place(slot: usize) -> (usize, usize) {
-    if slot < READY {
-        (0, slot)
+/// A bit for each slot of a block.
+pub(super) const ALL: usize = usize::MAX >> (usize::BITS as usize - SLOTS);
+
+/// A bit for each slot of a range.
+pub(super) fn ones(slots: Range<usize>) -> usize {
+    if slots.is_empty() {
+        0
     } else {
-        (1, slot - READY)
+        (ALL >> (SLOTS - slots.len())) << slots.start
     }
 }
 
+/// Writes bytes that no other thread looks at yet, all at once where that is faster.
+///
+/// # Safety
+/// Nobody else accesses them meanwhile. There are as many of both.
 #[inline(always)]
-fn published_run(word: usize, bit: usize) -> usize {
-    ((word & READY_MASK) >> bit).trailing_ones() as usize
+unsafe fn write_unshared(bytes: &[AtomicU8], values: &[u8]) {
+    debug_assert_eq!(bytes.len(), values.len());
+    #[cfg(not(aiter_loom))]
+    // SAFETY: by the contract; an `AtomicU8` is laid out as a `u8`.
+    unsafe {
+        let to = bytes.as_ptr().cast_mut().cast::<u8>();
+        ptr::copy_nonoverlapping(values.as_ptr(), to, bytes.len());
+    }
+    #[cfg(aiter_loom)]
+    for (byte, value) in bytes.iter().zip(values) {
+        byte.store(*value, Relaxed);
+    }
 }

@@ -2,21 +2,10 @@
 
 use super::{
     List,
-    block::{Block, Found, Head, Next, Position, SLOTS, ahead},
+    block::{ALL, Block, Found, Head, Next, Position, SLOTS, ahead, ones},
 };
 use crate::sync::Ordering::*;
 use core::{marker::PhantomData, mem, ptr::NonNull};
-
-/// A bit for each slot of a block.
-const ALL: usize = usize::MAX >> (usize::BITS as usize - SLOTS);
-
-fn mask(slots: core::ops::Range<usize>) -> usize {
-    if slots.is_empty() {
-        0
-    } else {
-        (ALL >> (SLOTS - (slots.end - slots.start))) << slots.start
-    }
-}
 
 /// A cursor at rest, which keeps its block.
 pub(super) struct Place<T> {
@@ -107,6 +96,8 @@ impl<T> Cursor<T> {
             }
         } else {
             self.flush();
+            // Those behind need not look for it slot by slot.
+            self.block().note_run(self.at..end);
         }
         self.moves = moves;
         self.end = end;
@@ -122,7 +113,7 @@ impl<T> Cursor<T> {
     /// Writes down which items were moved out.
     fn flush(&mut self) {
         if self.moves && self.moved < self.at {
-            self.block().mark_gone(mask(self.moved..self.at));
+            self.block().mark_gone(ones(self.moved..self.at));
         }
         self.moved = self.at;
     }
@@ -151,12 +142,16 @@ impl<T> Cursor<T> {
         unsafe { self.block().item(slot) }
     }
 
-    /// Marks the slot at `at` as awaited. False if it was published meanwhile.
-    pub(super) fn wait(&self) -> bool {
-        if self.at == SLOTS {
-            self.head().await_next()
-        } else {
-            self.block().await_slot(self.at)
+    /// Whether the slot at `at` is not published.
+    pub(super) fn is_at_gap(&self) -> bool {
+        if self.at < SLOTS {
+            return self.block().is_vacant(self.at);
+        }
+        match self.head().next() {
+            Next::None => true,
+            Next::Ended => false,
+            // SAFETY: kept by the block before it.
+            Next::Block(next) => unsafe { next.as_ref() }.is_vacant(0),
         }
     }
 
@@ -170,7 +165,7 @@ impl<T> Cursor<T> {
         if self.head().refs.load(Acquire) == 1 {
             // Alone, and nobody can come from behind: the link's count becomes this cursor's.
             let moved = if self.moves {
-                mask(self.moved..SLOTS)
+                ones(self.moved..SLOTS)
             } else {
                 0
             };
@@ -219,7 +214,7 @@ impl<T> Cursor<T> {
             return;
         }
         let block = self.block();
-        let slots = mask(0..self.at) & !block.gone();
+        let slots = ones(0..self.at) & !block.gone();
         block.mark_gone(slots);
         Leftovers { block, slots }.drop_all();
     }

@@ -24,10 +24,10 @@ pub(crate) use writer::Writer;
 use crate::{
     Statistics,
     demand::Demand,
-    sync::{Arc, AtomicPtr, AtomicUsize, Ordering::*},
+    sync::{Arc, AtomicPtr, AtomicUsize, Ordering::*, barrier},
     wake::{alarm::Alarm, seats::Seats},
 };
-use block::{Block, FIRST, Head, Next, Position, SLOTS, UNOBSERVED, ahead, distance};
+use block::{Block, FIRST, FLAGS, Head, Next, Position, SLOTS, UNOBSERVED, ahead, distance, slots};
 use core::{
     marker::PhantomPinned,
     ptr::{self, NonNull},
@@ -37,8 +37,8 @@ use probe::Probe;
 
 /// Flag in the tail word: no slot is reserved any more.
 const CLOSED: usize = 1;
-/// Flag in the count of writers: `Reader::writer` may make one at any time.
-const OPEN: usize = 1 << (usize::BITS - 1);
+/// Flag in the tail word: readers may sleep that found nothing reserved.
+const ASLEEP: usize = 2;
 
 /// `end` of a list that has none yet. No position is odd.
 const UNKNOWN: Position = 1;
@@ -50,7 +50,7 @@ type CloneNext<T> = unsafe fn(&mut Reader<T>) -> T;
 /// What all handles of a list share. Fields that writers change stand apart from those that readers change.
 #[repr(C)]
 pub(crate) struct List<T> {
-    /// The position of the next slot to be reserved, and [`CLOSED`].
+    /// The position of the next slot to be reserved, [`CLOSED`] and [`ASLEEP`].
     tail: AtomicUsize,
     /// A block near the tail: where writers start to look for theirs.
     tail_block: AtomicPtr<Head<T>>,
@@ -61,9 +61,9 @@ pub(crate) struct List<T> {
     /// Where the list ended, soon after `CLOSED`, and [`UNKNOWN`] before; see [`List::statistics`].
     end: AtomicUsize,
 
-    /// Live writers, and [`OPEN`].
+    /// Live writers. The last one closes the list.
     writers: AtomicUsize,
-    /// Live readers. At zero the list takes no items any more.
+    /// Live readers. The last one closes the list.
     readers: AtomicUsize,
     /// A [`CloneNext`], from the first fork on.
     clone: AtomicPtr<()>,
@@ -91,6 +91,7 @@ pub(crate) fn list<T>() -> (Writer<T>, Reader<T>) {
 
 /// A list that sounds the alarm when its last reader is gone.
 pub(crate) fn list_for<T>(driver: Option<Alarm<Demand>>) -> (Writer<T>, Reader<T>) {
+    barrier::prepare();
     let list = Arc::new(List {
         tail: AtomicUsize::new(FIRST),
         tail_block: AtomicPtr::new(ptr::null_mut()),
@@ -207,7 +208,7 @@ impl<T> List<T> {
             // synchronizes with it, and then finds the tail block moved on. So whoever finds `head` as the tail block
             // holds a slot before `observed`. Release is for `reclaim`.
             let tail = self.tail.fetch_add(0, AcqRel);
-            head.observed.store(tail & !CLOSED, Release);
+            head.observed.store(tail & !FLAGS, Release);
         }
     }
 
@@ -295,45 +296,68 @@ impl<T> List<T> {
 
     /// Closes the list at the tail. Items reserved before are still delivered, then the end. True for who does it.
     fn close(&self) -> bool {
-        // Ordering: in one order with the reservations: who reserves before is delivered, who comes after is refused.
-        let tail = self.tail.fetch_or(CLOSED, AcqRel);
-        if tail & CLOSED != 0 {
+        let Some(tail) = self.close_tail() else {
             return false;
-        }
-        self.end.store(tail, Relaxed);
+        };
+        let end = tail & !FLAGS;
         // SAFETY: the slot at the tail is the closer's: whoever else was given it was refused.
-        if unsafe { self.publish_end(tail) } {
-            self.wake();
-        }
+        unsafe { self.publish_end(end) };
+        self.wake_after(tail);
         true
     }
 
-    /// Publishes the end at `position`; true if somebody awaits it.
+    /// Has all that come later refused. The tail, with its flags, for who does it.
+    fn close_tail(&self) -> Option<usize> {
+        // Ordering: in one order with the reservations: who reserves before is delivered, who comes after is refused.
+        let tail = self.tail.fetch_or(CLOSED, AcqRel);
+        if tail & CLOSED != 0 {
+            return None;
+        }
+        self.end.store(tail & !FLAGS, Relaxed);
+        Some(tail)
+    }
+
+    /// Publishes the end at `position`.
     ///
     /// # Safety
     /// As in [`List::locate`].
-    unsafe fn publish_end(&self, position: Position) -> bool {
+    unsafe fn publish_end(&self, position: Position) {
         // Ordering: as in `locate`.
         let tail_block = self.tail_block.load(Acquire);
         // SAFETY: reserved before `tail_block` was read, so `observed` keeps the block.
         let head = unsafe { &*tail_block };
-        if distance(head.start, position) == SLOTS as isize {
-            // No block for the end alone: it may well be the end of a list that never held an item.
-            if let Ok(awaited) = head.end_here() {
-                return awaited;
-            }
+        // No block for the end alone: it may well be the end of a list that never held an item.
+        if distance(head.start, position) == SLOTS as isize && head.end_here().is_ok() {
+            return;
         }
         // SAFETY: the caller's position.
         let (block, slot) = unsafe { self.locate(position) };
         // SAFETY: kept by the unpublished slot.
-        unsafe { block.as_ref() }.publish_end(slot)
+        unsafe { block.as_ref() }.publish_end(slot);
     }
 
-    /// Wakes whoever sleeps, after an awaited slot was published.
-    #[cold]
-    fn wake(&self) {
+    /// Wakes those who wait for slots that were just published: `reserved` is the tail word they were reserved with.
+    #[inline(always)]
+    fn wake_after(&self, reserved: usize) {
+        // Ordering: between the publication and the look at who sleeps at a gap; pairs with the `heavy` in
+        // `Reader::sleep` and `Run::drain`: either they see what was published, or they are seen here.
+        barrier::light();
+        if reserved & ASLEEP != 0 || self.seats.any_at_gap() {
+            self.wake(reserved);
+        }
+    }
+
+    #[inline(never)]
+    fn wake(&self, reserved: usize) {
         self.drain_orphan();
-        self.seats.wake_all();
+        let position = reserved & !FLAGS;
+        if !self.seats.wake_from(position) && reserved & ASLEEP != 0 {
+            // Nobody sleeps, as the last ones woken have yet to: only now the flag goes.
+            // Ordering: Acquire takes over the seats of those who set the flag before, and whom those who reserve from
+            // here on may not know of: all from this slot on are woken.
+            self.tail.fetch_and(!ASLEEP, AcqRel);
+            self.seats.wake_from(position);
+        }
     }
 
     /// From here on there may be several readers.
@@ -361,10 +385,6 @@ impl<T> List<T> {
 
     /// No item is taken any more: the list was stopped, or has no reader left.
     pub(crate) fn is_closed(&self) -> bool {
-        self.readers.load(Relaxed) == 0 || self.is_stopped()
-    }
-
-    pub(crate) fn is_stopped(&self) -> bool {
         self.tail.load(Acquire) & CLOSED != 0
     }
 
@@ -373,7 +393,7 @@ impl<T> List<T> {
         let skipped = self.skipped.load(Acquire);
         let tail = match (self.tail.load(Acquire), self.end.load(Relaxed)) {
             // Still open; or closed just now, and then pushes that were refused may count for a moment.
-            (tail, UNKNOWN) => tail & !CLOSED,
+            (tail, UNKNOWN) => tail & !FLAGS,
             (_, end) => end,
         };
         let mut lags = None;
@@ -386,7 +406,7 @@ impl<T> List<T> {
             lags = Some((lag.min(least), lag.max(most)));
         });
         let (waiting, lag) = lags.unwrap_or_default();
-        let pushed = (tail.wrapping_sub(FIRST) >> 1).wrapping_sub(skipped);
+        let pushed = slots(tail.wrapping_sub(FIRST)).wrapping_sub(skipped);
         Statistics {
             pushed,
             taken: pushed.saturating_sub(waiting),

@@ -8,13 +8,14 @@ use super::{
 };
 use crate::{
     demand::Demand,
-    sync::{AtomicUsize, Ordering::*, UnsafeCell},
+    sync::{AtomicUsize, Ordering::*, UnsafeCell, barrier::heavy},
     wake::alarm::Alarm,
 };
+use core::mem;
 
 /// There is a reader.
 const NONE: usize = 0;
-/// Nobody is at the place; its slot is awaited.
+/// Nobody is at the place.
 const PARKED: usize = 1;
 /// Somebody drops items.
 const RUNNING: usize = 2;
@@ -22,7 +23,7 @@ const RUNNING: usize = 2;
 const AGAIN: usize = 3;
 
 /// `NONE` → `RUNNING` by the last reader; `RUNNING` → `PARKED` by who runs, unless it has become `AGAIN`; `PARKED` →
-/// `RUNNING` and `RUNNING` → `AGAIN` by writers that published an awaited slot.
+/// `RUNNING` and `RUNNING` → `AGAIN` by writers that had a slot when the list was closed, and published it.
 pub(super) struct Orphan<T> {
     state: AtomicUsize,
     /// Belongs to who moved the state to `RUNNING`; set while it is `PARKED`.
@@ -60,11 +61,13 @@ impl<T> List<T> {
             }
         }
         let _tell = Tell(self.driver.as_ref());
-        // Ordering: any: writers learn of it from the slots that are awaited below.
+        self.close_tail();
+        // Ordering: any: writers learn of it from the count that `drain` adds to.
         self.orphan.state.store(RUNNING, Release);
         let run = Run {
             list: self,
             cursor: Cursor::resume(place),
+            is_announced: false,
         };
         // SAFETY: this was the last reader, and each says what it moved out before it leaves.
         unsafe { run.cursor.discard_passed(self) };
@@ -96,6 +99,7 @@ impl<T> List<T> {
             Run {
                 list: self,
                 cursor: Cursor::resume(place),
+                is_announced: true,
             }
             .run();
         }
@@ -106,24 +110,38 @@ impl<T> List<T> {
 struct Run<'a, T> {
     list: &'a List<T>,
     cursor: Cursor<T>,
+    /// Whether writers that still have a slot know of the place.
+    is_announced: bool,
 }
 
 impl<T> Run<'_, T> {
     fn run(mut self) {
         self.drain();
-        core::mem::forget(self);
+        mem::forget(self);
     }
 
     fn drain(&mut self) {
-        let Self { list, cursor } = self;
+        let Self {
+            list,
+            cursor,
+            is_announced,
+        } = self;
         loop {
             match cursor.look(list) {
                 Found::Items(end) => {
                     cursor.claim(list, end, true);
                     cursor.discard();
                 }
-                // A writer that publishes once the slot is awaited moves the state to AGAIN, or finds it PARKED.
-                found if matches!(found, Found::Ended) || cursor.wait() => {
+                Found::Empty if !mem::replace(is_announced, true) => {
+                    if list.end.load(Relaxed) != cursor.position() {
+                        // Writers have slots from here on: they look at the place from now on, or are done by the next look.
+                        // If the kernel refuses the fence, the item may stay until the list goes.
+                        list.seats.keep_gap();
+                        let _ = heavy();
+                    }
+                }
+                // A writer that publishes from here on moves the state to AGAIN, or finds it PARKED.
+                _ => {
                     let place = cursor.park();
                     // SAFETY: the cell belongs to who runs.
                     list.orphan
@@ -140,7 +158,6 @@ impl<T> Run<'_, T> {
                     }
                     list.orphan.state.store(RUNNING, Relaxed);
                 }
-                _ => {}
             }
         }
     }

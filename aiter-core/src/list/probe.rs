@@ -58,17 +58,24 @@ mod learnt {
         }
 
         /// Looks again, a few times, if that has paid lately. True as soon as a look is.
+        #[inline]
         pub(in crate::list) fn pays(&self, look: impl FnMut() -> bool) -> bool {
-            is_parallel() && self.tries(look)
+            self.tries(is_parallel, look)
         }
 
-        fn tries(&self, mut look: impl FnMut() -> bool) -> bool {
+        #[inline]
+        fn tries(&self, may: impl FnOnce() -> bool, look: impl FnMut() -> bool) -> bool {
             let word = self.rest.load(Relaxed);
             let (rest, left) = (word >> HALF, word & ((1 << HALF) - 1));
             if left != 0 {
                 self.rest.store(word - 1, Relaxed);
                 return false;
             }
+            may() && self.looks(rest, look)
+        }
+
+        #[cold]
+        fn looks(&self, rest: usize, mut look: impl FnMut() -> bool) -> bool {
             let looks = if rest == 0 { LOOKS } else { 1 };
             let found = (0..looks).any(|_| {
                 (0..PAUSES).for_each(|_| hint::spin_loop());
@@ -97,10 +104,13 @@ mod learnt {
             (0..waits)
                 .map(|_| {
                     let mut looks = 0;
-                    let pays = probe.tries(|| {
-                        looks += 1;
-                        found
-                    });
+                    let pays = probe.tries(
+                        || true,
+                        || {
+                            looks += 1;
+                            found
+                        },
+                    );
                     assert_eq!(pays, found && looks != 0);
                     looks
                 })

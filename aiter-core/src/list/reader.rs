@@ -1,13 +1,15 @@
 //! The reading handle: a cursor with a seat.
 
-use super::{List, Peek, SLOTS, Statistics, Writer, block::Found, cursor::Cursor, distance};
+use super::{
+    ASLEEP, List, Peek, SLOTS, Statistics, Writer, block::Found, cursor::Cursor, distance,
+};
 use crate::{
-    sync::{Arc, Ordering::*},
-    wake::seats::{SeatRef, Seats},
+    sync::{Arc, Ordering::*, barrier::heavy},
+    wake::seats::{SeatRef, Seats, Sleep},
 };
 use core::{
     mem,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
 };
 
 /// One reader of a list.
@@ -213,16 +215,8 @@ impl<T> Reader<T> {
         let mut pays = self.list.probe.pays(|| !self.peek().at_tail());
         loop {
             // What the probe saw is taken without arming.
-            if !mem::take(&mut pays) {
-                // In this order: a writer that sees the slot awaited sees the waker.
-                self.list.seats.arm(&mut self.seat, cx.waker());
-                if self.behind.is_some_and(|other| other.is(self.seat)) {
-                    // The new seat was that of the other reader: nobody is behind itself.
-                    self.behind = None;
-                }
-                if self.cursor.wait() {
-                    return Poll::Pending;
-                }
+            if !mem::take(&mut pays) && self.sleep(cx.waker()) {
+                return Poll::Pending;
             }
             match self.next() {
                 Look::Item(item) => return Poll::Ready(Some(item)),
@@ -230,6 +224,41 @@ impl<T> Reader<T> {
                 // It was a slot without an item.
                 Look::Empty => {}
             }
+        }
+    }
+
+    /// Has the task woken when there is something at the cursor. False if there may be by now.
+    fn sleep(&mut self, waker: &Waker) -> bool {
+        let tail = self.list.tail.load(Relaxed);
+        // First the seat, then the word: a writer that knows of a sleeper sees the waker.
+        let sleeps = if tail & !ASLEEP == self.cursor.position() {
+            self.arm(waker, Sleep::AtTail);
+            // Ordering: Release hands the armed seat to the writer that reserves the slot, or to one that takes the flag away
+            // and then wakes all that are further on than itself.
+            self.list
+                .tail
+                .compare_exchange(tail, tail | ASLEEP, AcqRel, Relaxed)
+                .is_ok()
+        } else {
+            self.arm(waker, Sleep::AtGap);
+            // Ordering: between the seat and the look at the slot; pairs with the `light` in `List::wake_after`.
+            if !heavy() {
+                // Without it the writer may miss the seat.
+                waker.wake_by_ref();
+            }
+            self.cursor.is_at_gap()
+        };
+        if !sleeps {
+            self.list.seats.disarm(self.seat);
+        }
+        sleeps
+    }
+
+    fn arm(&mut self, waker: &Waker, sleep: Sleep) {
+        self.list.seats.arm(&mut self.seat, waker, sleep);
+        if self.behind.is_some_and(|other| other.is(self.seat)) {
+            // The new seat was that of the other reader: nobody is behind itself.
+            self.behind = None;
         }
     }
 
@@ -277,14 +306,14 @@ impl<T> Reader<T> {
     }
 
     pub(crate) fn is_stopped(&self) -> bool {
-        self.list.is_stopped()
+        self.list.is_closed()
     }
 
     pub(crate) fn statistics(&self) -> Statistics {
         self.list.statistics()
     }
 
-    /// A writer, for lists that were opened for it.
+    /// One more writer.
     pub(crate) fn writer(&self) -> Writer<T> {
         Writer::join(self.list.clone())
     }

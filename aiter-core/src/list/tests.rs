@@ -77,13 +77,9 @@ fn numbers(items: &[Counted<'_>]) -> Vec<usize> {
 #[test]
 fn items_come_in_order_over_many_blocks() {
     for len in [0, 1, SLOTS - 1, SLOTS, SLOTS + 1, 5 * SLOTS] {
-        let (mut writer, mut reader) = list();
+        let (writer, mut reader) = list();
         for n in 0..len {
-            if n % 2 == 0 {
-                writer.push(n).unwrap()
-            } else {
-                writer.push_mut(n).unwrap()
-            }
+            writer.push(n).unwrap();
         }
         assert_eq!(reader.peek().count(), len);
         assert!(reader.peek().copied().eq(0..len));

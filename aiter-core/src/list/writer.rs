@@ -1,8 +1,8 @@
 //! The writing handle: reserve a slot, write the item, publish it.
 
 use super::{
-    CLOSED, List, OPEN, Reader, SLOTS, Statistics, ahead,
-    block::{Block, Position, READY, place},
+    CLOSED, List, Reader, SLOTS, Statistics, ahead,
+    block::{Block, FLAGS, Position},
     cursor::Cursor,
     list,
 };
@@ -26,38 +26,21 @@ impl<T> Writer<T> {
         Self { list }
     }
 
-    /// Lets readers make writers.
-    pub(crate) fn open(&self) {
-        self.list.writers.fetch_or(OPEN, Relaxed);
-    }
-
     /// Appends an item; gives it back if the list is closed.
     #[inline]
     pub(crate) fn push(&self, item: T) -> Result<(), T> {
-        let Some(position) = self.reserve(1) else {
+        let Some(reserved) = self.reserve(1) else {
             return Err(item);
         };
         // SAFETY: reserved just now.
-        unsafe { self.list.put(position, item) };
+        let (block, slot) = unsafe { self.list.write(reserved, item) };
+        // SAFETY: kept by the unpublished slot.
+        unsafe { block.as_ref() }.publish(slot, 1);
+        self.list.wake_after(reserved);
         Ok(())
     }
 
-    /// The same without a read-modify-write for the reservation, if this is the only writer.
-    #[inline]
-    pub(crate) fn push_mut(&mut self, item: T) -> Result<(), T> {
-        // Ordering: Acquire pairs with the Release of a writer that left: its reservations are seen by the plain load.
-        if self.list.writers.load(Acquire) != 1 {
-            return self.push_beside_others(item);
-        }
-        let Some(position) = self.reserve_alone() else {
-            return Err(item);
-        };
-        // SAFETY: reserved just now.
-        unsafe { self.list.put(position, item) };
-        Ok(())
-    }
-
-    /// The same without a read-modify-write at all, for a list with one writer, used by who has a reader too, and with
+    /// The same without a read-modify-write, for a list with one writer, used by who has a reader too, and with
     /// readers that never sleep in it: one that does is not woken.
     #[inline]
     pub(crate) fn push_unawaited(&mut self, item: T) -> Result<(), T> {
@@ -67,9 +50,8 @@ impl<T> Writer<T> {
         };
         // SAFETY: reserved just now.
         let (block, slot) = unsafe { self.list.write(position, item) };
-        let (word, bit) = place(slot);
         // SAFETY: kept by the unpublished slot.
-        unsafe { block.as_ref() }.publish_unawaited(word, 1 << bit);
+        unsafe { block.as_ref() }.publish(slot, 1);
         Ok(())
     }
 
@@ -77,17 +59,12 @@ impl<T> Writer<T> {
     #[inline(always)]
     fn reserve_alone(&mut self) -> Option<Position> {
         let tail = self.list.tail.load(Relaxed);
-        if tail & CLOSED != 0 || self.list.readers.load(Relaxed) == 0 {
+        if tail & CLOSED != 0 {
             return None;
         }
-        // No other thread writes the tail: writers are made, and the list is closed, by writers alone.
+        // No other thread writes the tail: this is the only writer, and readers neither sleep nor leave last meanwhile.
         self.list.tail.store(ahead(tail, 1), Release);
         Some(tail)
-    }
-
-    #[inline(never)]
-    fn push_beside_others(&self, item: T) -> Result<(), T> {
-        self.push(item)
     }
 
     /// Appends what the iterator yields in consecutive slots, `len` of them. Gives the iterator back if the list is
@@ -103,21 +80,19 @@ impl<T> Writer<T> {
         len: usize,
         items: &mut I,
     ) -> Result<bool, ()> {
-        assert!(len <= usize::MAX >> 3, "capacity overflow");
-        let position = self.reserve(len).ok_or(())?;
+        assert!(len <= usize::MAX >> 4, "capacity overflow");
+        let reserved = self.reserve(len).ok_or(())?;
         // SAFETY: reserved just now.
-        Ok(unsafe { Batch::new(&self.list, position, len) }.fill(items))
+        Ok(unsafe { Batch::new(&self.list, reserved, len) }.fill(items))
     }
 
-    /// The position of `len` slots that are the caller's to publish. `None` if the list is closed.
+    /// The position of `len` slots that are the caller's to publish, and [`ASLEEP`](super::ASLEEP) if somebody may sleep on the
+    /// first. `None` if the list is closed.
     #[inline(always)]
-    fn reserve(&self, len: usize) -> Option<Position> {
-        if self.list.readers.load(Relaxed) == 0 {
-            return None;
-        }
-        // Ordering: Acquire and Release put reservations in one order with `close` and with the looks at the tail in
-        // `advance_tail`.
-        let tail = self.list.tail.fetch_add(len << 1, AcqRel);
+    fn reserve(&self, len: usize) -> Option<usize> {
+        // Ordering: Acquire and Release put reservations in one order with `close`, with the looks at the tail in
+        // `advance_tail`, and with the readers that go to sleep.
+        let tail = self.list.tail.fetch_add(ahead(0, len), AcqRel);
         (tail & CLOSED == 0).then_some(tail)
     }
 
@@ -141,21 +116,21 @@ impl<T> Writer<T> {
     {
         self.list.allow_clones();
         self.reserve(1)
-            .and_then(|position| self.read_from(position))
+            .and_then(|reserved| self.read_from(reserved))
             .unwrap_or_else(|| list().1)
     }
 
-    /// A reader that starts after the slot at `position`, which keeps the place until the reader is counted there.
-    fn read_from(&self, position: Position) -> Option<Reader<T>> {
+    /// A reader that starts after a slot that was reserved, which keeps the place until the reader is counted there.
+    fn read_from(&self, reserved: usize) -> Option<Reader<T>> {
         let list = &*self.list;
         // SAFETY: reserved by the caller, and published below.
-        let (block, slot) = unsafe { list.locate(position) };
+        let (block, slot) = unsafe { list.locate(reserved) };
         // SAFETY: kept by the unpublished slot.
         let refs = unsafe { &block.cast::<super::Head<T>>().as_ref().refs };
         refs.fetch_add(1, Relaxed);
         // Ordering: Release, after the reservation; and below: see `List::statistics`.
         let skipped = list.skipped.fetch_add(1, Release) + 1;
-        let seat = list.seats.claim(ahead(position, 1), skipped);
+        let seat = list.seats.claim(ahead(reserved & !FLAGS, 1), skipped);
         // Ordering: Release, with the publication below: who reads past the slot sees this reader.
         let counted = list.readers.fetch_update(Release, Relaxed, |readers| {
             (readers != 0).then_some(readers + 1)
@@ -167,14 +142,17 @@ impl<T> Writer<T> {
                 seat,
             )),
             Err(_) => {
+                // What is pushed after this returns is refused.
+                list.close_tail();
                 list.seats.leave(seat);
                 // Never the last: the orphaned cursor, at this block or before it, keeps the chain.
                 refs.fetch_sub(1, Release);
                 None
             }
         };
-        // SAFETY: the caller's slot.
-        unsafe { list.skip(block, slot) };
+        // SAFETY: kept by the unpublished slot.
+        unsafe { block.as_ref() }.skip(slot, 1);
+        list.wake_after(reserved);
         reader
     }
 }
@@ -187,33 +165,18 @@ impl<T> Clone for Writer<T> {
 
 impl<T> Drop for Writer<T> {
     fn drop(&mut self) {
-        // Ordering: Release pairs with the Acquire in `push_mut`; Acquire for the close.
-        if self.list.writers.fetch_sub(1, AcqRel) & !OPEN == 1 {
+        // Ordering: the close comes after the pushes of all.
+        if self.list.writers.fetch_sub(1, AcqRel) == 1 {
             self.list.close();
         }
     }
 }
 
 impl<T> List<T> {
-    /// Writes and publishes an item.
-    ///
-    /// # Safety
-    /// The position was reserved by the caller, and not published yet.
-    #[inline(always)]
-    unsafe fn put(&self, position: Position, item: T) {
-        // SAFETY: by the contract.
-        let (block, slot) = unsafe { self.write(position, item) };
-        let (word, bit) = place(slot);
-        // SAFETY: kept by the unpublished slot.
-        if unsafe { block.as_ref() }.publish(word, 1 << bit) {
-            self.wake();
-        }
-    }
-
     /// Writes an item, and gives its block and slot.
     ///
     /// # Safety
-    /// As in [`List::put`].
+    /// As in [`List::locate`].
     #[inline(always)]
     unsafe fn write(&self, position: Position, item: T) -> (NonNull<Block<T>>, usize) {
         // SAFETY: by the contract.
@@ -224,57 +187,46 @@ impl<T> List<T> {
         unsafe { at.write(slot, item) };
         (block, slot)
     }
-
-    /// Publishes a slot without an item.
-    ///
-    /// # Safety
-    /// As in [`List::put`], of which this is the block and slot.
-    unsafe fn skip(&self, block: NonNull<Block<T>>, slot: usize) {
-        // SAFETY: kept by the unpublished slot.
-        let block = unsafe { block.as_ref() };
-        block.mark_gone(1 << slot);
-        let (word, bit) = place(slot);
-        if block.publish(word, 1 << bit) {
-            self.wake();
-        }
-    }
 }
 
-/// Consecutive slots that are being written, published a state word at a time. On drop, those that were not written are
+/// Consecutive slots that are being written, published a block at a time. On drop, those that were not written are
 /// published without an item, so that nobody waits for them.
 struct Batch<'a, T> {
     list: &'a List<T>,
-    /// The first slot that is not published, and its block.
+    /// The tail word that the slots were reserved with. The flag goes once the sleepers were woken.
+    reserved: usize,
+    /// The position after the last slot.
+    end: Position,
+    /// The first slot that is not published, and its block, unless that is past its end.
     block: NonNull<Block<T>>,
     slot: usize,
     /// How many slots are not published.
     left: usize,
-    /// How many of those, all in the first's state word, have been written.
+    /// How many of those, all in the block, have been written.
     written: usize,
-    /// The position after the last slot.
-    end: Position,
 }
 
 impl<'a, T> Batch<'a, T> {
     /// # Safety
-    /// `len` positions from `position` on were reserved by the caller and are not published. There is at least one.
-    unsafe fn new(list: &'a List<T>, position: Position, len: usize) -> Self {
+    /// `len` positions from `reserved` on were reserved by the caller and are not published. There is at least one.
+    unsafe fn new(list: &'a List<T>, reserved: usize, len: usize) -> Self {
         // SAFETY: by the contract.
-        let (block, slot) = unsafe { list.locate(position) };
+        let (block, slot) = unsafe { list.locate(reserved) };
         Self {
             list,
+            reserved,
+            end: ahead(reserved & !FLAGS, len),
             block,
             slot,
             left: len,
             written: 0,
-            end: ahead(position, len),
         }
     }
 
     #[inline(always)]
     fn fill(mut self, items: &mut impl Iterator<Item = T>) -> bool {
         while self.left != 0 {
-            let len = self.in_word();
+            let len = self.in_block();
             // SAFETY: kept by the slots, which are not published.
             let block = unsafe { self.block.as_ref() };
             while self.written < len {
@@ -285,52 +237,61 @@ impl<'a, T> Batch<'a, T> {
                 unsafe { block.write(self.slot + self.written, item) };
                 self.written += 1;
             }
-            if self.publish(len) {
-                self.list.wake();
-            }
+            self.publish();
+            self.wake();
         }
         true
     }
 
-    /// How many of the slots are in the first's state word.
-    fn in_word(&self) -> usize {
-        let word_end = if self.slot < READY { READY } else { SLOTS };
-        self.left.min(word_end - self.slot)
-    }
-
-    /// Publishes `len` slots, all in one state word. True if one of them is awaited.
-    fn publish(&mut self, len: usize) -> bool {
-        // SAFETY: kept by the slots, which are not published.
-        let block = unsafe { self.block.as_ref() };
-        let (word, bit) = place(self.slot);
-        self.written = 0;
-        self.left -= len;
-        self.slot += len;
-        let next = ahead(self.end, self.left.wrapping_neg());
-        if self.left != 0 && self.slot == SLOTS {
+    /// How many of the slots are in one block: that of the first one.
+    fn in_block(&mut self) -> usize {
+        if self.slot == SLOTS {
+            let next = ahead(self.end, self.left.wrapping_neg());
             // SAFETY: reserved, and not published.
             (self.block, self.slot) = unsafe { self.list.locate(next) };
         }
-        block.publish(word, ((1 << len) - 1) << bit)
+        self.left.min(SLOTS - self.slot)
+    }
+
+    /// Publishes what was written.
+    #[inline(always)]
+    fn publish(&mut self) {
+        if self.written != 0 {
+            // SAFETY: kept by the slots, which are not published.
+            unsafe { self.block.as_ref() }.publish(self.slot, self.written);
+            self.pass(self.written);
+        }
+    }
+
+    fn pass(&mut self, slots: usize) {
+        self.slot += slots;
+        self.left -= slots;
+        self.written = 0;
+    }
+
+    #[inline(always)]
+    fn wake(&mut self) {
+        let reserved = self.reserved;
+        self.reserved &= !FLAGS;
+        self.list.wake_after(reserved);
     }
 }
 
 impl<T> Drop for Batch<'_, T> {
     fn drop(&mut self) {
-        let mut awaited = false;
+        if self.left == 0 {
+            return;
+        }
+        self.publish();
+        // Ordering: as in `read_from`.
+        self.list.skipped.fetch_add(self.left, Release);
         while self.left != 0 {
-            let len = self.in_word();
-            let empty = len - self.written;
-            // Ordering: as in `read_from`.
-            self.list.skipped.fetch_add(empty, Release);
+            let len = self.in_block();
             // SAFETY: kept by the slots, which are not published.
-            let block = unsafe { self.block.as_ref() };
-            block.mark_gone(((1 << empty) - 1) << (self.slot + self.written));
-            awaited |= self.publish(len);
+            unsafe { self.block.as_ref() }.skip(self.slot, len);
+            self.pass(len);
         }
         // When all are published: a waker may panic.
-        if awaited {
-            self.list.wake();
-        }
+        self.wake();
     }
 }

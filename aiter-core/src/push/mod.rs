@@ -69,7 +69,6 @@ pub fn push_aiter_with<T>(
     preflight: impl Fn(&Pusher<T>) + Send + Sync + 'static,
 ) -> (Pusher<T>, PushAiter<T>) {
     let (writer, reader) = list::list();
-    writer.open();
     (
         Pusher::new(writer),
         PushAiter::new(reader, Some(Preflight::new(preflight))),

@@ -62,7 +62,7 @@ impl<T> Pusher<T> {
         self.writer.push(item).map_err(Stopped)
     }
 
-    /// Like [`push`](Self::push), and cheaper while this is the only pusher.
+    /// The same as [`push`](Self::push), for code that has the pusher to itself. Both cost one atomic read-modify-write.
     ///
     /// # Errors
     /// As [`push`](Self::push).
@@ -80,7 +80,7 @@ impl<T> Pusher<T> {
     /// ```
     #[inline]
     pub fn push_mut(&mut self, item: T) -> Result<(), Stopped<T>> {
-        self.writer.push_mut(item).map_err(Stopped)
+        self.push(item)
     }
 
     /// Appends a batch. No other push lands inside it.

@@ -3,7 +3,7 @@
 //! [`Seats`] with the contracts kept by types: a member cannot be cloned, waits by `&mut`, and keeps its seats alive.
 #![allow(unsafe_code)]
 
-use super::seats::{SeatRef, Seats};
+use super::seats::{SeatRef, Seats, Sleep};
 use crate::sync::Arc;
 use core::task::Waker;
 
@@ -78,7 +78,7 @@ impl Crowd {
 impl Member {
     /// The next [`Crowd::wake_all`] that comes after this wakes `waker`.
     pub(crate) fn wait(&mut self, waker: &Waker) {
-        self.crowd.0.arm(&mut self.at, waker);
+        self.crowd.0.arm(&mut self.at, waker, Sleep::AtTail);
         if self.behind.is_some_and(|other| other.is(self.at)) {
             // The new seat was that of the other: nobody is behind itself.
             self.behind = None;

@@ -10,6 +10,7 @@
 //! |---|---|---|
 //! | `IDLE` | its reader | its reader → `ARMED` |
 //! | `ARMED` | whoever moves it on | its reader → `IDLE`, to change the waker or to leave; any writer → `WAKING` |
+//! | `AT_GAP` | the same | the same; and whoever does counts one less `at_gap` |
 //! | `WAKING` | that writer, which calls it | that writer → `IDLE` |
 //!
 //! The waker is called where it is and stays there between waits: a task that waits again and again clones it once.
@@ -21,7 +22,8 @@
 //! |---|---|---|---|
 //! | `used` | a new reader | who vacates the seat | the seat is a reader's, or `left` |
 //! | `left` | a reader that leaves a seat that is `WAKING` | whoever finds the seat idle, and vacates it | no reader is there, but maybe a writer |
-//! | `armed` | a reader that sleeps | a writer that looks for sleepers | a hint: the seat may be `ARMED` |
+//!
+//! The states of a row's seats lie side by side, so that a writer looks at one cache line for up to 64 readers.
 //!
 //! The writer ends `WAKING` with a plain store, and may miss a `left` bit that is set at that moment. Then the seat
 //! stays, with its waker, until the next reader looks for one: that costs a seat for a while, and a read-modify-write
@@ -29,13 +31,24 @@
 
 #![allow(unsafe_code)]
 
-use crate::sync::{AtomicPtr, AtomicUsize, Ordering::*, UnsafeCell};
+use crate::sync::{AtomicPtr, AtomicU8, AtomicUsize, Ordering::*, UnsafeCell};
 use alloc::boxed::Box;
 use core::{iter, mem, ptr, task::Waker};
 
-const IDLE: usize = 0;
-const ARMED: usize = 1;
-const WAKING: usize = 2;
+const IDLE: u8 = 0;
+const ARMED: u8 = 1;
+const WAKING: u8 = 2;
+/// Armed by a reader of whom the writer that it waits for does not know otherwise.
+const AT_GAP: u8 = 3;
+
+/// What a reader found that goes to sleep.
+#[derive(Clone, Copy)]
+pub(crate) enum Sleep {
+    /// Nobody has its slot yet: the tail word tells whoever gets it.
+    AtTail,
+    /// Somebody has its slot, and has yet to publish it.
+    AtGap,
+}
 
 /// Further away than any two readers can be: a vacant seat stands this far ahead, and is behind nobody. No further than
 /// half of what a comparison tells apart, as it is counted from a reader that may have been ahead itself. It is odd, as no
@@ -44,7 +57,6 @@ const FAR: usize = (isize::MAX as usize / 2) | 1;
 
 /// One reader's place: its waker while it sleeps, and how far it has read.
 struct Seat {
-    state: AtomicUsize,
     waker: UnsafeCell<Option<Waker>>,
     /// The reader's position; everything before it has been read.
     position: AtomicUsize,
@@ -55,23 +67,9 @@ struct Seat {
 impl Seat {
     fn new(position: usize) -> Self {
         Self {
-            state: AtomicUsize::new(IDLE),
             waker: UnsafeCell::new(None),
             position: AtomicUsize::new(position),
             skipped: AtomicUsize::new(0),
-        }
-    }
-
-    /// The reader takes its seat back, to write the waker or to leave. False while a writer is at it.
-    fn disarm(&self) -> bool {
-        // Ordering: Acquire pairs with the Release of IDLE in `Seats::wake`: the writer is done with the waker.
-        match self.state.load(Acquire) {
-            IDLE => true,
-            ARMED => match self.state.compare_exchange(ARMED, IDLE, Acquire, Acquire) {
-                Ok(_) => true,
-                Err(state) => state == IDLE,
-            },
-            _ => false,
         }
     }
 }
@@ -80,13 +78,12 @@ impl Seat {
 struct Row {
     used: AtomicUsize,
     left: AtomicUsize,
-    /// Not kept for the first row, whose one seat is looked at always.
-    armed: AtomicUsize,
     next: AtomicPtr<HeapRow>,
 }
 
 struct HeapRow {
     row: Row,
+    states: Box<[AtomicU8]>,
     seats: Box<[Seat]>,
 }
 
@@ -94,6 +91,7 @@ impl HeapRow {
     fn new(len: usize) -> Box<Self> {
         Box::new(Self {
             row: Row::new(0),
+            states: (0..len).map(|_| AtomicU8::new(IDLE)).collect(),
             seats: (0..len).map(|_| Seat::new(FAR)).collect(),
         })
     }
@@ -104,7 +102,6 @@ impl Row {
         Self {
             used: AtomicUsize::new(used),
             left: AtomicUsize::new(0),
-            armed: AtomicUsize::new(0),
             next: AtomicPtr::new(ptr::null_mut()),
         }
     }
@@ -138,7 +135,10 @@ impl Row {
 /// All seats of a list.
 pub(crate) struct Seats {
     first: Row,
+    state: [AtomicU8; 1],
     seat: [Seat; 1],
+    /// Readers that sleep at a gap.
+    at_gap: AtomicUsize,
     /// How often a seat was claimed. A look at all seats that saw this change may have missed a reader.
     claims: AtomicUsize,
 }
@@ -147,8 +147,28 @@ pub(crate) struct Seats {
 #[derive(Clone, Copy)]
 pub(crate) struct SeatRef {
     row: *const Row,
+    state: *const AtomicU8,
     seat: *const Seat,
     index: usize,
+}
+
+/// A row with its seats.
+#[derive(Clone, Copy)]
+struct Seating<'a> {
+    row: &'a Row,
+    states: &'a [AtomicU8],
+    seats: &'a [Seat],
+}
+
+impl Seating<'_> {
+    fn at(self, index: usize) -> SeatRef {
+        SeatRef {
+            row: self.row,
+            state: &self.states[index],
+            seat: &self.seats[index],
+            index,
+        }
+    }
 }
 
 impl SeatRef {
@@ -162,34 +182,49 @@ impl Seats {
     pub(crate) fn new(position: usize) -> Self {
         Self {
             first: Row::new(1),
+            state: [AtomicU8::new(IDLE)],
             seat: [Seat::new(position)],
+            at_gap: AtomicUsize::new(0),
             claims: AtomicUsize::new(0),
         }
     }
 
     pub(crate) fn first(&self) -> SeatRef {
-        SeatRef {
+        self.first_row().at(0)
+    }
+
+    fn first_row(&self) -> Seating<'_> {
+        Seating {
             row: &self.first,
-            seat: &self.seat[0],
-            index: 0,
+            states: &self.state,
+            seats: &self.seat,
         }
     }
 
-    fn rows(&self) -> impl Iterator<Item = (&Row, &[Seat])> {
+    fn rows(&self) -> impl Iterator<Item = Seating<'_>> {
         let mut next = &self.first.next;
-        iter::once((&self.first, &self.seat[..])).chain(iter::from_fn(move || {
+        iter::once(self.first_row()).chain(iter::from_fn(move || {
             // Ordering: Acquire pairs with the Release that linked the row in `claim`.
             let row = next.load(Acquire);
             // SAFETY: a linked row is freed only with `self`, and is never borrowed mutably before.
             let row = unsafe { row.as_ref()? };
             next = &row.row.next;
-            Some((&row.row, &row.seats[..]))
+            Some(Seating {
+                row: &row.row,
+                states: &row.states,
+                seats: &row.seats,
+            })
         }))
     }
 
     fn seat(&self, at: SeatRef) -> &Seat {
         // SAFETY: seats live as long as `self`, from which the reference was taken.
         unsafe { &*at.seat }
+    }
+
+    fn state(&self, at: SeatRef) -> &AtomicU8 {
+        // SAFETY: as in `seat`.
+        unsafe { &*at.state }
     }
 
     fn row(&self, at: SeatRef) -> &Row {
@@ -210,31 +245,23 @@ impl Seats {
     fn claim_vacant(&self) -> SeatRef {
         let mut fresh: Option<Box<HeapRow>> = None;
         loop {
-            let mut last = (&self.first, 1);
-            for (row, seats) in self.rows() {
-                for index in bits(row.left.load(Relaxed)) {
-                    self.vacate_left(SeatRef {
-                        row,
-                        seat: &seats[index],
-                        index,
-                    });
+            let mut last = self.first_row();
+            for seating in self.rows() {
+                for index in bits(seating.row.left.load(Relaxed)) {
+                    self.vacate_left(seating.at(index));
                 }
-                if let Some(index) = row.claim(seats.len()) {
-                    return SeatRef {
-                        row,
-                        seat: &seats[index],
-                        index,
-                    };
+                if let Some(index) = seating.row.claim(seating.seats.len()) {
+                    return seating.at(index);
                 }
-                last = (row, seats.len());
+                last = seating;
             }
             let row = fresh
                 .take()
-                .unwrap_or_else(|| HeapRow::new((last.1 * 4).min(usize::BITS as usize)));
+                .unwrap_or_else(|| HeapRow::new((last.seats.len() * 4).min(usize::BITS as usize)));
             let row = Box::into_raw(row);
             // Ordering: Release publishes the row to the Acquire in `rows`.
             if last
-                .0
+                .row
                 .next
                 .compare_exchange(ptr::null_mut(), row, Release, Relaxed)
                 .is_err()
@@ -292,16 +319,16 @@ impl Seats {
 
     /// Looks at each reader's seat and position.
     pub(crate) fn each(&self, mut look: impl FnMut(SeatRef, usize)) {
-        for (row, seats) in self.rows() {
+        for seating in self.rows() {
+            let row = seating.row;
             // Ordering: Acquire pairs with the Release in `vacate`: who misses a reader that changed its seat sees the
             // claim of the new one.
             for index in bits(row.used.load(Acquire) & !row.left.load(Acquire)) {
-                let seat = &seats[index];
                 // Ordering: Acquire pairs with the Release in `step`.
-                let position = seat.position.load(Acquire);
+                let position = seating.seats[index].position.load(Acquire);
                 // Else its reader has left, or has yet to say where it stands.
                 if position & 1 == 0 {
-                    look(SeatRef { row, seat, index }, position);
+                    look(seating.at(index), position);
                 }
             }
         }
@@ -312,10 +339,9 @@ impl Seats {
         self.seat(at).skipped.load(Relaxed)
     }
 
-    /// Leaves the waker in the reader's seat; the caller then marks the slot it waits for, and looks at it again. The
-    /// reader is moved to another seat if a writer was just at the old one.
-    pub(crate) fn arm(&self, at: &mut SeatRef, waker: &Waker) {
-        if !self.seat(*at).disarm() {
+    /// Leaves the waker in the reader's seat; the caller then lets writers know, and looks again. The reader is moved to another seat if a writer was just at the old one.
+    pub(crate) fn arm(&self, at: &mut SeatRef, waker: &Waker, sleep: Sleep) {
+        if !self.disarm(*at) {
             let seat = self.seat(*at);
             let other = self.claim(seat.position.load(Relaxed), seat.skipped.load(Relaxed));
             // Said before anything can panic: from here on the old seat may be another reader's.
@@ -329,14 +355,25 @@ impl Seats {
             Some(old) if old.will_wake(waker) => None,
             slot => slot.replace(waker.clone()),
         });
-        // Ordering: Release pairs with the Acquire in `wake`. That a writer sees this at all is due to the
-        // read-modify-writes on the awaited slot, of which one comes first (see `Reader::wait`).
-        seat.state.store(ARMED, Release);
-        if !ptr::eq(at.row, &self.first) {
-            // Ordering: Release, so that who takes the bit sees ARMED.
-            self.row(at).armed.fetch_or(1 << at.index, Release);
-        }
+        // Ordering: Release pairs with the Acquire in `wake`. That a writer sees this at all is due to what the reader does
+        // next (see `Reader::sleep`).
+        self.state(at).store(
+            match sleep {
+                Sleep::AtTail => ARMED,
+                Sleep::AtGap => {
+                    self.at_gap.fetch_add(1, Relaxed);
+                    AT_GAP
+                }
+            },
+            Release,
+        );
         drop(old);
+    }
+
+    /// The reader takes its seat back, to write the waker or to leave. False while a writer is at it.
+    pub(crate) fn disarm(&self, at: SeatRef) -> bool {
+        // Ordering: Acquire pairs with the Release of IDLE in `wake`: the writer is done with the waker.
+        self.take(at, None, IDLE) || self.state(at).load(Acquire) == IDLE
     }
 
     /// The reader leaves its seat for good.
@@ -345,7 +382,7 @@ impl Seats {
         let far = seat.position.load(Relaxed).wrapping_add(FAR);
         // Ordering: as in `step`.
         seat.position.store(far, Release);
-        if seat.disarm() {
+        if self.disarm(at) {
             // SAFETY: the seat is idle and was this reader's.
             unsafe { self.vacate(at) };
         } else {
@@ -358,7 +395,7 @@ impl Seats {
     /// Vacates a seat that a reader has left while it was being woken, if that is over.
     fn vacate_left(&self, at: SeatRef) {
         // Ordering: Acquire pairs with the Release of IDLE in `wake`.
-        if self.seat(at).state.load(Acquire) != IDLE {
+        if self.state(at).load(Acquire) != IDLE {
             return;
         }
         // Ordering: Acquire pairs with the Release in `leave`. Of several who are here, one finds the bit.
@@ -377,76 +414,108 @@ impl Seats {
         drop(waker);
     }
 
-    /// Wakes every sleeper. The caller holds nothing that a waker could want: it may run any code.
-    pub(crate) fn wake_all(&self) {
-        // Ordering: whoever is to be woken is seen here: see `Reader::wait`. The same holds for the bits below.
-        if self.first.next.load(Acquire).is_null() {
-            return self.wake(self.first());
-        }
-        let sleepers = self.rows().flat_map(|(row, seats)| {
-            // Ordering: Acquire pairs with the Release in `arm`.
-            let armed = match row.armed.load(Relaxed) {
-                _ if ptr::eq(row, &self.first) => 1,
-                0 => 0,
-                _ => row.armed.swap(0, Acquire),
-            };
-            bits(armed).map(move |index| SeatRef {
-                row,
-                seat: &seats[index],
-                index,
-            })
-        });
-        WakeRest {
-            seats: self,
-            sleepers,
-        }
-        .run();
+    /// Whether a reader may sleep at a gap. Ordering: see `List::wake_after`.
+    #[inline(always)]
+    pub(crate) fn any_at_gap(&self) -> bool {
+        self.at_gap.load(Relaxed) != 0
     }
 
-    #[inline]
-    fn wake(&self, at: SeatRef) {
+    /// Has [`any_at_gap`](Self::any_at_gap) say so for good.
+    pub(crate) fn keep_gap(&self) {
+        self.at_gap.fetch_add(1, Relaxed);
+    }
+
+    /// Wakes every sleeper. The caller holds nothing that a waker could want: it may run any code.
+    pub(crate) fn wake_all(&self) {
+        self.wake_those(None);
+    }
+
+    /// Wakes every sleeper that waits for `position` or what comes after it; else as [`wake_all`](Self::wake_all). False if there
+    /// was none.
+    pub(crate) fn wake_from(&self, position: usize) -> bool {
+        self.wake_those(Some(position))
+    }
+
+    fn wake_those(&self, position: Option<usize>) -> bool {
+        // Ordering: whoever is to be woken is seen here: see `Reader::sleep`. The same holds for the rest.
+        if self.first.next.load(Acquire).is_null() {
+            return self.wake(self.first(), position);
+        }
+        let seats = self.rows().flat_map(|seating| {
+            bits(seating.row.used.load(Relaxed)).map(move |index| seating.at(index))
+        });
+        let mut rest = WakeRest {
+            seats: self,
+            position,
+            rest: seats,
+            any: false,
+        };
+        rest.run();
+        rest.any
+    }
+
+    /// False if nobody sleeps there.
+    #[inline(always)]
+    fn wake(&self, at: SeatRef, position: Option<usize>) -> bool {
         /// Ends the wake, also when the waker panics.
         struct Done<'a>(&'a Seats, SeatRef);
         impl Drop for Done<'_> {
             fn drop(&mut self) {
                 let Self(seats, at) = *self;
                 // Ordering: Release lets the reader have the waker back.
-                seats.seat(at).state.store(IDLE, Release);
+                seats.state(at).store(IDLE, Release);
                 if seats.row(at).left.load(Relaxed) & 1 << at.index != 0 {
                     seats.vacate_left(at);
                 }
             }
         }
-        let seat = self.seat(at);
-        // Ordering: Acquire pairs with the Release of ARMED in `arm`: the waker is seen whole.
-        if seat.state.load(Relaxed) != ARMED
-            || seat
-                .state
-                .compare_exchange(ARMED, WAKING, Acquire, Relaxed)
-                .is_err()
-        {
-            return;
+        if !self.take(at, position, WAKING) {
+            return false;
         }
         let _done = Done(self, at);
-        seat.waker.with(|waker| {
+        self.seat(at).waker.with(|waker| {
             // SAFETY: nobody writes the waker of a seat that is WAKING.
             if let Some(waker) = unsafe { &*waker } {
                 waker.wake_by_ref();
             }
         });
+        true
+    }
+
+    /// Moves an armed seat on, if its reader waits for `position` or what comes after it.
+    #[inline]
+    fn take(&self, at: SeatRef, position: Option<usize>, to: u8) -> bool {
+        let state = self.state(at);
+        loop {
+            // Ordering: those who are to be woken, and their positions, are seen (see `Reader::sleep`); of others anything.
+            let armed = state.load(Relaxed);
+            let is_from = |p| self.seat(at).position.load(Relaxed).wrapping_sub(p) as isize >= 0;
+            if !matches!(armed, ARMED | AT_GAP) || !position.is_none_or(is_from) {
+                return false;
+            }
+            // Ordering: Acquire pairs with the Release in `arm`: the waker is seen whole.
+            if state.compare_exchange(armed, to, Acquire, Relaxed).is_ok() {
+                if armed == AT_GAP {
+                    self.at_gap.fetch_sub(1, Relaxed);
+                }
+                return true;
+            }
+        }
     }
 }
 
 /// Sleepers still to be woken; goes on with the others when a waker panics.
 struct WakeRest<'a, I: Iterator<Item = SeatRef>> {
     seats: &'a Seats,
-    sleepers: I,
+    position: Option<usize>,
+    rest: I,
+    any: bool,
 }
 
 impl<I: Iterator<Item = SeatRef>> WakeRest<'_, I> {
     fn run(&mut self) {
-        for at in &mut self.sleepers {
-            self.seats.wake(at);
+        for at in &mut self.rest {
+            self.any |= self.seats.wake(at, self.position);
         }
     }
 }
