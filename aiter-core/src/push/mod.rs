@@ -16,10 +16,15 @@ use aiter::Preflight;
 /// them. The aiter ends after [`Pusher::stop`], or when the last [`Pusher`] is dropped.
 ///
 /// The list itself takes under 256 bytes and allocates nothing more before the first push; then items stand in blocks
-/// of 62 (30 where words have 32 bits), which are used again or freed as the slowest consumer leaves them.
+/// of 64 (32 where words have 32 bits), which are used again or freed as the slowest consumer leaves them.
 ///
 /// # Progress
-/// Lock-free: no operation waits or spins for another thread. See each one's docs.
+/// Lock-free: no operation waits or spins for another thread. See each one's docs. But with the feature `std`, on Linux, the
+/// first list of a process announces to the kernel that fences of the process will be asked for ([membarrier(2)]), so that a
+/// push needs none. That takes microseconds while the process has a single thread, and some milliseconds once it has several;
+/// who makes a list meanwhile waits for it.
+///
+/// [membarrier(2)]: https://man7.org/linux/man-pages/man2/membarrier.2.html
 ///
 /// # Example
 /// ```
