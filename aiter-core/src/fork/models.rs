@@ -9,103 +9,21 @@ use super::{
     Fork, aiter_forker_with,
     bound::{Bound, unbounded},
 };
-use crate::{
-    modelling::{Task, large_model, model},
-    sync::{AtomicPtr, AtomicUsize, Ordering},
-};
+use crate::modelling::{Last::*, Remote, Source, Task, large_model, model};
 use alloc::boxed::Box;
 use core::{
     pin::Pin,
-    ptr,
     task::{Context, Poll, Waker},
 };
 use futures_core::Stream;
 use loom::{sync::Arc, thread};
-
-/// Yields 1, 2, … as far as it has been given; ends, or panics, when told to.
-struct Source {
-    remote: Arc<Remote>,
-    next: usize,
-}
-
-struct Remote {
-    given: AtomicUsize,
-    /// What is to be done in place of this item.
-    last: (usize, Last),
-    /// A waker that was left, as a leaked box.
-    waker: AtomicPtr<Waker>,
-}
-
-#[derive(Clone, Copy)]
-enum Last {
-    End,
-    Panic,
-}
-use Last::*;
-
-impl Remote {
-    fn new(at: usize, last: Last) -> Arc<Self> {
-        Arc::new(Self {
-            given: AtomicUsize::new(0),
-            last: (at, last),
-            waker: AtomicPtr::new(ptr::null_mut()),
-        })
-    }
-
-    fn endless() -> Arc<Self> {
-        Self::new(usize::MAX, End)
-    }
-
-    #[allow(unsafe_code)]
-    fn swap(&self, waker: *mut Waker) -> Option<Box<Waker>> {
-        let old = self.waker.swap(waker, Ordering::AcqRel);
-        // SAFETY: it comes from `Box::into_raw` below, and the swap gives it to one thread.
-        (!old.is_null()).then(|| unsafe { Box::from_raw(old) })
-    }
-
-    fn give(&self, items: usize) {
-        self.given.fetch_add(items, Ordering::Relaxed);
-        if let Some(waker) = self.swap(ptr::null_mut()) {
-            waker.wake();
-        }
-    }
-}
-
-impl Drop for Remote {
-    fn drop(&mut self) {
-        drop(self.swap(ptr::null_mut()));
-    }
-}
-
-impl Stream for Source {
-    type Item = usize;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<usize>> {
-        for looks in 0..2 {
-            if self.remote.given.load(Ordering::Relaxed) > self.next {
-                self.next += 1;
-                return match self.remote.last {
-                    (at, End) if at == self.next => Poll::Ready(None),
-                    (at, Panic) if at == self.next => panic!("source"),
-                    _ => Poll::Ready(Some(self.next)),
-                };
-            }
-            if looks == 0 {
-                let waker = Box::into_raw(Box::new(cx.waker().clone()));
-                drop(self.remote.swap(waker));
-            }
-        }
-        Poll::Pending
-    }
-}
 
 fn forker(remote: &Arc<Remote>) -> Fork<Source> {
     bounded(unbounded(), remote)
 }
 
 fn bounded<B: Bound>(bound: B, remote: &Arc<Remote>) -> Fork<Source, B> {
-    let remote = remote.clone();
-    aiter_forker_with(bound, Source { remote, next: 0 })
+    aiter_forker_with(bound, Source::new(remote))
 }
 
 fn next<B: Bound>(fork: Fork<Source, B>) -> Option<B::Item<usize>> {
@@ -247,7 +165,7 @@ fn an_item_that_came_without_a_wake_reaches_who_waits() {
         let mut mine = Task::new(one);
         assert!(theirs.poll().is_pending() && mine.poll().is_pending());
         // Without a wake; but both come back. One of them pulls.
-        remote.given.fetch_add(1, Ordering::Relaxed);
+        remote.give_without_a_wake(1);
         let theirs = thread::spawn(move || theirs.next());
         assert_eq!(mine.next(), Some(1));
         assert_eq!(theirs.join().unwrap(), Some(1));

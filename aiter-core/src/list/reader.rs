@@ -17,7 +17,8 @@ pub(crate) struct Reader<T> {
     list: Arc<List<T>>,
     cursor: Cursor<T>,
     seat: SeatRef,
-    /// Another reader, seen at or behind this one's place. As long as it is there, items are cloned, not moved.
+    /// Another reader, seen at or behind this one's place. As long as it is there, items are cloned, not moved. While any are
+    /// known that are to be cloned, it is not empty: but for one of them, which is cloned when it is found.
     behind: Option<SeatRef>,
 }
 
@@ -71,8 +72,10 @@ impl<T> Reader<T> {
             // SAFETY: before `end`, and the cursor moves.
             is_known.then(|| unsafe { self.move_next() })
         } else {
+            // SAFETY: an item is known, and is to be cloned.
+            let is_cloned = is_known && unsafe { self.is_still_followed() };
             // SAFETY: before `end`.
-            (is_known && self.is_followed()).then(|| unsafe { self.clone_next() })
+            is_cloned.then(|| unsafe { self.clone_next() })
         }
     }
 
@@ -136,6 +139,18 @@ impl<T> Reader<T> {
             // SAFETY: the run has an item.
             unsafe { self.clone_next() }
         })
+    }
+
+    /// The same as [`is_followed`](Self::is_followed), for who knows that another was seen.
+    ///
+    /// # Safety
+    /// `behind` is not empty.
+    #[inline(always)]
+    unsafe fn is_still_followed(&self) -> bool {
+        debug_assert!(self.behind.is_some());
+        // SAFETY: by the contract.
+        let other = unsafe { self.behind.unwrap_unchecked() };
+        self.list.seats.is_behind(other, self.cursor.position())
     }
 
     /// Whether the other reader, once seen behind, still is.

@@ -4,92 +4,19 @@
 extern crate std;
 
 use super::*;
-use crate::{
-    modelling::{Task, model},
-    sync::{AtomicPtr, AtomicUsize, Ordering},
-};
+use crate::modelling::{Last::*, Remote, Source, Task, model};
 use alloc::boxed::Box;
-use core::{ptr, task::Waker};
+use core::task::Waker;
 use loom::{sync::Arc, thread};
 
-/// Yields 1, 2, … as far as it has been given; ends, or panics once, when told to.
-struct Source {
-    remote: Arc<Remote>,
-    next: usize,
-}
-
-struct Remote {
-    given: AtomicUsize,
-    ends: usize,
-    panics: bool,
-    /// A waker that was left, as a leaked box.
-    waker: AtomicPtr<Waker>,
-}
-
-impl Remote {
-    fn new(ends: usize, panics: bool) -> Arc<Self> {
-        Arc::new(Self {
-            given: AtomicUsize::new(0),
-            ends,
-            panics,
-            waker: AtomicPtr::new(ptr::null_mut()),
-        })
-    }
-
-    #[allow(unsafe_code)]
-    fn swap(&self, waker: *mut Waker) -> Option<Box<Waker>> {
-        let old = self.waker.swap(waker, Ordering::AcqRel);
-        // SAFETY: it comes from `Box::into_raw` below, and the swap gives it to one thread.
-        (!old.is_null()).then(|| unsafe { Box::from_raw(old) })
-    }
-
-    fn give(&self, items: usize) {
-        self.given.fetch_add(items, Ordering::Relaxed);
-        if let Some(waker) = self.swap(ptr::null_mut()) {
-            waker.wake();
-        }
-    }
-}
-
-impl Drop for Remote {
-    fn drop(&mut self) {
-        drop(self.swap(ptr::null_mut()));
-    }
-}
-
-impl Stream for Source {
-    type Item = usize;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<usize>> {
-        for looks in 0..2 {
-            if self.remote.given.load(Ordering::Relaxed) > self.next {
-                self.next += 1;
-                if self.remote.panics && self.next == 1 {
-                    panic!("source");
-                }
-                let item = (self.next != self.remote.ends).then_some(self.next);
-                return Poll::Ready(item);
-            }
-            if looks == 0 {
-                let waker = Box::into_raw(Box::new(cx.waker().clone()));
-                drop(self.remote.swap(waker));
-            }
-        }
-        Poll::Pending
-    }
-}
-
 fn shared(remote: &Arc<Remote>) -> Sharable<Source> {
-    sharable_aiter(Source {
-        remote: remote.clone(),
-        next: 0,
-    })
+    sharable_aiter(Source::new(remote))
 }
 
 #[test]
 fn two_takers_get_an_item_each() {
     model(|| {
-        let remote = Remote::new(usize::MAX, false);
+        let remote = Remote::endless();
         let one = shared(&remote);
         let other = one.clone();
         let theirs = thread::spawn(move || Task::new(other).next());
@@ -104,7 +31,7 @@ fn two_takers_get_an_item_each() {
 #[test]
 fn a_wake_racing_the_polls_of_two_takers() {
     model(|| {
-        let remote = Remote::new(usize::MAX, false);
+        let remote = Remote::endless();
         let one = shared(&remote);
         let other = one.clone();
         let giver = remote.clone();
@@ -119,7 +46,7 @@ fn a_wake_racing_the_polls_of_two_takers() {
 #[test]
 fn a_taker_dropped_while_waiting_or_woken() {
     model(|| {
-        let remote = Remote::new(usize::MAX, false);
+        let remote = Remote::endless();
         let one = shared(&remote);
         let mut first = Task::new(one.clone());
         assert!(first.poll().is_pending());
@@ -136,7 +63,7 @@ fn a_taker_dropped_while_waiting_or_woken() {
 #[test]
 fn a_taker_forgotten_at_the_front() {
     model(|| {
-        let remote = Remote::new(usize::MAX, false);
+        let remote = Remote::endless();
         let one = shared(&remote);
         let mut first = Task::new(one.clone());
         assert!(first.poll().is_pending());
@@ -149,7 +76,7 @@ fn a_taker_forgotten_at_the_front() {
 #[test]
 fn a_taker_polled_once_and_forgotten_while_another_polls() {
     model(|| {
-        let remote = Remote::new(usize::MAX, false);
+        let remote = Remote::endless();
         let one = shared(&remote);
         let mut first = Task::new(one.clone());
         let theirs = thread::spawn(move || Task::new(one).next());
@@ -170,7 +97,7 @@ fn a_taker_polled_once_and_forgotten_while_another_polls() {
 #[test]
 fn a_waker_changed_while_its_letter_is_read() {
     model(|| {
-        let remote = Remote::new(usize::MAX, false);
+        let remote = Remote::endless();
         let mut one = shared(&remote);
         let other = one.clone();
         remote.give(2);
@@ -197,7 +124,7 @@ fn keeper(remote: &Arc<Remote>) -> Sharable<Source> {
 #[test]
 fn two_threads_clone_the_taker_that_keeps_the_baton() {
     model(|| {
-        let remote = Remote::new(usize::MAX, false);
+        let remote = Remote::endless();
         let one = Arc::new(keeper(&remote));
         let same = one.clone();
         let theirs = thread::spawn(move || Task::new(Sharable::clone(&same)).next());
@@ -212,7 +139,7 @@ fn two_threads_clone_the_taker_that_keeps_the_baton() {
 #[test]
 fn a_wake_comes_while_the_baton_is_kept() {
     model(|| {
-        let remote = Remote::new(usize::MAX, false);
+        let remote = Remote::endless();
         let mut mine = Task::new(shared(&remote));
         assert!(mine.poll().is_pending());
         let giver = remote.clone();
@@ -234,7 +161,7 @@ fn a_wake_comes_while_the_baton_is_kept() {
 #[test]
 fn a_second_taker_comes_while_a_wake_does() {
     model(|| {
-        let remote = Remote::new(usize::MAX, false);
+        let remote = Remote::endless();
         let mut one = Task::new(shared(&remote));
         assert!(one.poll().is_pending());
         let giver = remote.clone();
@@ -256,7 +183,7 @@ fn a_second_taker_comes_while_a_wake_does() {
 #[test]
 fn the_first_of_two_takers_goes_while_the_second_takes() {
     model(|| {
-        let remote = Remote::new(usize::MAX, false);
+        let remote = Remote::endless();
         let mut one = Task::new(shared(&remote));
         let mut other = Task::new(one.stream.clone());
         assert!(one.poll().is_pending());
@@ -272,7 +199,7 @@ fn the_first_of_two_takers_goes_while_the_second_takes() {
 #[test]
 fn the_end_reaches_all() {
     model(|| {
-        let remote = Remote::new(1, false);
+        let remote = Remote::new(1, End);
         let one = shared(&remote);
         let other = one.clone();
         let theirs = thread::spawn(move || Task::new(other).next());
@@ -298,7 +225,7 @@ fn a_panic_of_the_source_strands_nobody() {
     }
     std::panic::set_hook(Box::new(|_| {}));
     model(|| {
-        let remote = Remote::new(usize::MAX, true);
+        let remote = Remote::new(1, Panic);
         let one = shared(&remote);
         let other = one.clone();
         let theirs = thread::spawn(move || next(other));
