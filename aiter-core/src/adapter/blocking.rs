@@ -41,8 +41,8 @@ pub trait Wait {
 /// panics, as that does.
 #[must_use = "iterators do nothing unless consumed"]
 pub struct BlockingIter<S, W> {
-    stream: Pin<Box<S>>,
-    wait: W,
+    pub(super) stream: Pin<Box<S>>,
+    pub(super) wait: W,
 }
 
 impl<S: Stream, W: Wait> BlockingIter<S, W> {
@@ -104,7 +104,7 @@ fn next<S: Stream>(stream: &mut Pin<Box<S>>, wait: &impl Wait, inside: bool) -> 
 /// Blocks this thread on the future, or says why it must not.
 #[cold]
 #[track_caller]
-fn block_on<W: Wait, F: Future>(wait: &W, future: F) -> F::Output {
+pub(super) fn block_on<W: Wait, F: Future>(wait: &W, future: F) -> F::Output {
     match wait.block_on(future) {
         Some(output) => output,
         None => panic!(

@@ -8,6 +8,7 @@ mod blocking;
 mod functions;
 mod pace;
 mod panics;
+mod read_ahead;
 mod tasks;
 #[cfg(unix)]
 mod unix;
@@ -19,6 +20,7 @@ pub use blocking::{BlockingIter, Wait};
 pub use functions::{functions, functions_on};
 pub use pace::{Free, Pace, paced};
 pub use panics::{Caught, CaughtFuture, Panic, Spawned};
+pub use read_ahead::ReadAhead;
 pub use tasks::{
     JoinTasks, MapTasks, PreloadAiter, Tasks, Worker, join_aiters_buffered, map_workers,
     preload_aiter, preload_aiter_with,

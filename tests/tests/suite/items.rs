@@ -85,6 +85,7 @@ const ADAPTER_ITEMS: &[(&str, &[&str])] = &[
     ("aiter_to_iter", &["timers_work_in_a_blocking_iterator", "inside_a_task_a_blocking_iterator_says_what_is_wrong"]),
     ("aiter_to_iter_on", &["timers_work_from_a_thread_without_a_context", "a_runtime_given_is_driven_even_if_it_has_one_thread"]),
     ("BlockingIter", &["a_blocking_iterator_pulls_nothing_ahead_and_drops_its_stream"]),
+    ("ReadAhead", &["reading_ahead_gives_the_same_and_no_more_is_pulled_than_was_allowed", "a_panic_comes_out_behind_the_items_before_it"]),
     ("BlockOn", &["an_iterator_moved_to_another_thread_keeps_its_runtime"]),
     ("OnRuntime", &["an_iterator_moved_to_another_thread_keeps_its_runtime"]),
     ("OnThread", &["a_blocking_iterator_pulls_nothing_ahead_and_drops_its_stream"]),
