@@ -10,10 +10,10 @@ use aiter_core::{
     push_aiter, push_aiter_with, sharable_aiter, stoppable_aiter,
 };
 use futures_core::Stream;
-use std::{future::Future, pin::Pin, sync::Arc};
+use std::{future::Future, iter, pin::Pin, sync::Arc};
 
-type Items = Pin<Box<dyn Stream<Item = Item> + Send>>;
-type Driving = Pin<Box<dyn Future<Output = ()> + Send>>;
+pub type Items = Pin<Box<dyn Stream<Item = Item> + Send>>;
+pub type Driving = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Which items come out of the streams of a world.
 #[derive(Clone, Copy, Debug)]
@@ -94,6 +94,27 @@ impl World {
         Self::of(Gets::AnyOrder, [Box::pin(stream) as Items], [])
     }
 
+    /// A stream, and a driver that holds what is to be kept until the stream is gone.
+    fn outlived_by(
+        kept: impl Send + 'static,
+        stream: impl Stream<Item = Item> + Send + 'static,
+    ) -> Self {
+        let (held, mut gone) = push_aiter::<()>();
+        let stream = stream.map_aiter(move |item| {
+            let _dropped_behind_the_stream = &held;
+            item
+        });
+        let keeping = async move {
+            next(&mut gone).await;
+            drop(kept);
+        };
+        Self::of(
+            Gets::All,
+            [Box::pin(stream) as Items],
+            [Box::pin(keeping) as Driving],
+        )
+    }
+
     fn of(
         gets: Gets,
         streams: impl IntoIterator<Item = Items>,
@@ -152,18 +173,11 @@ pub const SUBJECTS: &[Subject] = &[
             Some(item) => drop(pusher.push(item)),
             None => pusher.stop(),
         });
-        // The list is kept open long after its end.
-        let ending = async move {
-            for _ in 0..100 {
-                pause().await;
-            }
-            drop(pusher);
-        };
-        World::of(
-            Gets::All,
-            [Box::pin(aiter.then_pause()) as Items],
-            [Box::pin(ending) as Driving],
-        )
+        World::outlived_by(pusher, aiter.then_pause())
+    }),
+    ("iter_to_aiter", || {
+        let mut source = Source::new();
+        World::one(iter_to_aiter(iter::from_fn(move || source.now())).then_pause())
     }),
     ("aiter_forker, active", || {
         let mut first = aiter_forker(Source::new());
@@ -238,15 +252,7 @@ pub const SUBJECTS: &[Subject] = &[
     }),
     ("stoppable_aiter", || {
         let (stoppable, stopper) = stoppable_aiter(Source::new());
-        let mut world = World::one(stoppable);
-        world.drivers.push(Box::pin(async move {
-            // Long after the end.
-            for _ in 0..100 {
-                pause().await;
-            }
-            stopper.stop();
-        }));
-        world
+        World::outlived_by(stopper, stoppable)
     }),
     ("active", || {
         let (pulled, driver) = active(Source::new());

@@ -8,7 +8,7 @@ use aiter_core::{
 };
 use futures_lite::{
     FutureExt, Stream, StreamExt,
-    future::{poll_once, yield_now},
+    future::{poll_once, yield_now, zip},
     stream,
 };
 use std::{
@@ -39,6 +39,18 @@ fn push_numbers<R: Runtime>(pusher: Pusher<usize>, numbers: std::ops::Range<usiz
             }
         }
     })
+}
+
+/// Waits until the count is in the range; it must not be above.
+async fn comes_to(count: &AtomicUsize, range: std::ops::RangeInclusive<usize>) {
+    loop {
+        let now = count.load(SeqCst);
+        assert!(now <= *range.end(), "{now}, not {range:?}");
+        if range.contains(&now) {
+            return;
+        }
+        yield_now().await;
+    }
 }
 
 fn is_sorted(items: &[usize]) -> bool {
@@ -196,8 +208,10 @@ pub(crate) async fn forks_wait_for_the_slowest<R: Runtime>() {
     let mut slow = aiter_forker_with(bound::wait(3), source);
     let fast = collect::<R, _>(slow.fork());
     for n in 0..ITEMS {
+        // As far as it may, and no further: `n` were taken.
+        let ahead = ITEMS.min(n + 3);
+        comes_to(&pulled, ahead..=ahead).await;
         assert_eq!(slow.next().await, Some(n));
-        assert!(pulled.load(SeqCst) <= n + 1 + 3);
     }
     assert_eq!(fast.await, Vec::from_iter(0..ITEMS));
 }
@@ -233,6 +247,22 @@ pub(crate) async fn takers_share_each_item_once<R: Runtime>() {
     }
     all.sort_unstable();
     assert_eq!(all, Vec::from_iter(0..ITEMS));
+}
+
+pub(crate) async fn first_come_is_first_served<R: Runtime>() {
+    let (pusher, aiter) = push_aiter();
+    let [mut a, mut b, mut c, mut d] = {
+        let shared = sharable_aiter(aiter);
+        [(); 4].map(|()| shared.clone())
+    };
+    for taker in [&mut a, &mut b, &mut c, &mut d] {
+        assert!(poll_once(taker.next()).await.is_none());
+    }
+    let pushing = push_numbers::<R>(pusher, 0..4);
+    // Polled in another order than that in which they came.
+    let taken = zip(zip(d.next(), b.next()), zip(c.next(), a.next())).await;
+    assert_eq!(taken, ((Some(3), Some(1)), (Some(2), Some(0))));
+    pushing.await;
 }
 
 pub(crate) async fn a_taker_that_gives_up_strands_nobody<R: Runtime>() {
@@ -314,8 +344,10 @@ pub(crate) async fn a_preload_holds_no_more_than_it_may<R: Runtime>() {
         let (mut preloaded, driver) = preload_with(watermarks, source);
         let driver = R::spawn(driver);
         for n in 0..ITEMS {
-            // Counted before the item is asked for: `n` were taken.
-            assert!(pulled.load(SeqCst) <= n + watermarks.high);
+            // Counted before the item is asked for: `n` were taken, and it is pulled again when `low` are left.
+            let [least, most] =
+                [watermarks.low + 1, watermarks.high].map(|held| ITEMS.min(n + held));
+            comes_to(&pulled, least..=most).await;
             assert_eq!(preloaded.next().await, Some(n));
         }
         assert_eq!(preloaded.next().await, None);
@@ -351,12 +383,129 @@ pub(crate) async fn streams_join_at_any_time<R: Runtime>() {
 }
 
 pub(crate) async fn no_stream_of_a_join_starves_the_others<R: Runtime>() {
-    let streams = (0..100).map(stream::repeat);
-    let joined = join_aiters(iter_to_aiter(streams));
-    // Each stream is stayed on for a bounded batch, so within two rounds all were served.
-    let items = collect::<R, _>(joined.take(100 * 16)).await;
-    for k in 0..100 {
-        assert!(items.contains(&k), "stream {k} was not served");
+    // Each stream is stayed on for eight items, and has one turn a round.
+    let is_fair = |items: Vec<usize>| {
+        for round in items.chunks(1000 * 8) {
+            let mut turns: Vec<_> = round.chunks(8).collect();
+            turns.sort_unstable();
+            assert!(turns.into_iter().eq((0..1000).map(|k| [k; 8])));
+        }
+    };
+    let streams = || iter_to_aiter((0..1000).map(stream::repeat));
+    // All have joined before the first round is over, those that came last too.
+    let joined = join_aiters(streams()).skip(1000 * 8);
+    is_fair(collect::<R, _>(joined.take(3 * 1000 * 8)).await);
+    let keyed = join_aiters_keyed(streams().map_aiter(|stream| ((), stream)))
+        .map_filter_aiter(|((), item)| item)
+        .skip(1000 * 8);
+    is_fair(collect::<R, _>(keyed.take(3 * 1000 * 8)).await);
+}
+
+pub(crate) async fn who_wakes_is_served_in_the_next_round<R: Runtime>() {
+    // One stream is always ready, the others have one item each that a task pushes.
+    let (pushers, aiters): (Vec<_>, Vec<_>) = (1..1000).map(|_| push_aiter()).unzip();
+    let always = stream::repeat(0);
+    let streams = aiters.into_iter().map(Some).chain([None]);
+    let mut joined = join_aiters(iter_to_aiter(streams.map(move |aiter| match aiter {
+        Some(aiter) => aiter.boxed(),
+        None => always.clone().boxed(),
+    })));
+    assert_eq!(joined.next().await, Some(0));
+    R::spawn(async move {
+        for (k, pusher) in (1..).zip(pushers) {
+            pusher.push(k).unwrap();
+        }
+    })
+    .await;
+    // The rest of the turn that was begun, one more at most, and all that woke.
+    let mut items: Vec<_> = joined.take(999 + 7 + 8).collect().await;
+    items.retain(|k| *k > 0);
+    items.sort_unstable();
+    assert!(items.into_iter().eq(1..1000));
+}
+
+pub(crate) async fn nothing_is_taken_ahead_of_who_asks<R: Runtime>() {
+    let pulled = Arc::new(AtomicUsize::new(0));
+    let count = &pulled;
+    let source = move || {
+        let count = count.clone();
+        iter_to_aiter(0..ITEMS).map_aiter(move |n| {
+            count.fetch_add(1, SeqCst);
+            n
+        })
+    };
+    let mut passive = aiter_forker(source());
+    let fork = passive.fork();
+    passive = passive.fork_passive();
+    let streams = [
+        fork.boxed(),
+        sharable_aiter(source()).boxed(),
+        map_async(async |n| n, source()).boxed(),
+        map_filter_aiter(Some, source()).boxed(),
+        flatten_aiter(source().map_aiter(|n| [n])).boxed(),
+        azip((source(),)).map_aiter(|(n,)| n).boxed(),
+        join_aiters(iter_to_aiter([source()])).boxed(),
+        join_aiters_keyed(iter_to_aiter([((), source())]))
+            .map_filter_aiter(|((), item)| item)
+            .boxed(),
+    ];
+    for mut stream in streams {
+        pulled.store(0, SeqCst);
+        pulled.store(
+            R::spawn({
+                let pulled = pulled.clone();
+                async move {
+                    for n in 0..ITEMS {
+                        assert_eq!(pulled.load(SeqCst), n);
+                        assert_eq!(stream.next().await, Some(n));
+                    }
+                    pulled.load(SeqCst)
+                }
+            })
+            .await,
+            SeqCst,
+        );
+        assert_eq!(pulled.load(SeqCst), ITEMS);
+    }
+    assert_eq!(passive.collect::<Vec<_>>().await, Vec::from_iter(0..ITEMS));
+    // A pump has one item in hand.
+    pulled.store(0, SeqCst);
+    let count = pulled.clone();
+    let pumped = R::spawn(pump(source(), async move |n| {
+        yield_now().await;
+        assert_eq!(count.load(SeqCst), n + 1);
+        Ok::<_, ()>(())
+    }));
+    assert_eq!(pumped.await, Ok(()));
+}
+
+pub(crate) async fn one_poll_of_who_pulls_for_others_is_bounded<R: Runtime>() {
+    let pulled = Arc::new(AtomicUsize::new(0));
+    let count = pulled.clone();
+    let endless = move || {
+        let count = count.clone();
+        count.store(0, SeqCst);
+        iter_to_aiter(0..).map_aiter(move |n: usize| {
+            count.fetch_add(1, SeqCst);
+            n
+        })
+    };
+    let (_aiter, driver) = active(endless());
+    let (_preloaded, preloading) = preload(usize::MAX, endless());
+    let pumped = pump(endless(), async |_| Ok::<_, ()>(()));
+    let pumping = async { pumped.await.unwrap() };
+    let drivers: [std::pin::Pin<Box<dyn Future<Output = ()> + Send>>; 3] =
+        [Box::pin(driver), Box::pin(preloading), Box::pin(pumping)];
+    for mut driver in drivers {
+        let pulled = pulled.clone();
+        R::spawn(async move {
+            for polls in 1..5 {
+                pulled.store(0, SeqCst);
+                assert!(poll_once(&mut driver).await.is_none());
+                assert_eq!(pulled.load(SeqCst), 64, "in poll {polls}");
+            }
+        })
+        .await;
     }
 }
 
@@ -432,6 +581,22 @@ pub(crate) async fn workers_are_as_many_as_may_be<R: Runtime>() {
     assert_eq!(most.load(SeqCst), 4);
 }
 
+pub(crate) async fn who_wakes_is_served_among_fresh_futures<R: Runtime>() {
+    let mapped = map_workers(
+        2,
+        async |n| {
+            if n == 0 {
+                yield_now().await;
+            }
+            n
+        },
+        iter_to_aiter(0..),
+    );
+    // Thirty-two fresh ones in a row, of which it was the first; then those that woke.
+    let items: Vec<usize> = collect::<R, _>(mapped.take(40)).await;
+    assert_eq!(items.iter().position(|n| *n == 0), Some(31));
+}
+
 pub(crate) async fn a_pump_brings_each_item_and_ends_with_the_first_error<R: Runtime>() {
     let (pusher, aiter) = push_aiter();
     let taker = collect::<R, _>(aiter);
@@ -467,4 +632,21 @@ pub(crate) async fn a_list_without_an_allocator_serves_tasks<R: Runtime>() {
         assert_eq!(taker.await, Vec::from_iter(0..ITEMS));
     }
     assert!(matches!(list.push(1), Err(fixed::PushError::Stopped(1))));
+}
+
+pub(crate) async fn a_list_without_an_allocator_has_as_many_items_as_slots<R: Runtime>() {
+    let list: &'static fixed::PushList<usize, 8, 2> = Box::leak(Box::new(fixed::PushList::new()));
+    let mut slow = list.aiter().unwrap();
+    let mut fast = list.subscribe().unwrap();
+    for n in 0..ITEMS {
+        list.push(n).unwrap();
+        assert_eq!(fast.next().await, Some(n));
+        if n >= 7 {
+            assert!(matches!(list.push(n), Err(fixed::PushError::Full(_))));
+            assert_eq!(slow.next().await, Some(n - 7));
+        }
+    }
+    list.stop();
+    assert_eq!(collect::<R, _>(slow).await.len(), 7);
+    assert_eq!(fast.next().await, None);
 }
