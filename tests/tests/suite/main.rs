@@ -4,13 +4,18 @@
 //! | file | what it knows |
 //! |---|---|
 //! | `runtime.rs` | what a case asks of an executor |
-//! | `cases.rs` | what one item does, and what its limits are |
+//! | `lists.rs`, `readers.rs`, `joins.rs`, `pulls.rs` | what one item does, and what its limits are |
+//! | `common.rs` | what those four share |
 //! | `sweeps.rs` | what all that waits does: items, the end, a panic, dropped at each await point |
 //! | `items.rs` | public items, and their cases by kind |
 #![allow(missing_docs, reason = "a test program")]
 
-mod cases;
+mod common;
 mod items;
+mod joins;
+mod lists;
+mod pulls;
+mod readers;
 mod runtime;
 mod sweeps;
 
@@ -42,7 +47,7 @@ suite! {
     async_std: AsyncStd,
     no_runtime: Threads,
     => {
-        cases:
+        lists:
         each_pusher_keeps_its_order
         a_batch_stays_together_and_the_only_pusher_may_push_mut
         stop_wakes_who_waits_and_refuses_who_comes
@@ -50,6 +55,9 @@ suite! {
         what_is_there_is_seen_without_waiting
         a_preflight_runs_for_each_item_asked_for
         forks_of_a_list_see_the_same
+        a_list_without_an_allocator_serves_tasks
+        a_list_without_an_allocator_has_as_many_items_as_slots;
+        readers:
         forks_of_any_stream_see_the_same
         a_fork_that_is_dropped_while_it_polls_strands_nobody
         a_passive_fork_ends_without_an_active_one_and_can_become_one
@@ -60,21 +68,21 @@ suite! {
         first_come_is_first_served
         a_taker_that_gives_up_strands_nobody
         a_gate_lets_through_what_is_permitted
-        a_stopper_ends_a_stream_that_waits
-        a_driver_pulls_and_ends_with_its_consumer
-        a_preload_holds_no_more_than_it_may
+        a_stopper_ends_a_stream_that_waits;
+        joins:
         streams_join_at_any_time
         no_stream_of_a_join_starves_the_others
         who_wakes_is_served_in_the_next_round
+        a_keyed_join_says_whose_and_when_it_ended
+        workers_are_as_many_as_may_be
+        who_wakes_is_served_among_fresh_futures;
+        pulls:
+        maps_filters_and_zips
         nothing_is_taken_ahead_of_who_asks
         one_poll_of_who_pulls_for_others_is_bounded
-        a_keyed_join_says_whose_and_when_it_ended
-        maps_filters_and_zips
-        workers_are_as_many_as_may_be
-        who_wakes_is_served_among_fresh_futures
-        a_pump_brings_each_item_and_ends_with_the_first_error
-        a_list_without_an_allocator_serves_tasks
-        a_list_without_an_allocator_has_as_many_items_as_slots;
+        a_driver_pulls_and_ends_with_its_consumer
+        a_preload_holds_no_more_than_it_may
+        a_pump_brings_each_item_and_ends_with_the_first_error;
         sweeps:
         items_come_then_the_end_and_nothing_behind_it
         of_nothing_comes_the_end
