@@ -33,6 +33,38 @@ pub trait Wait {
     fn block_on<F: Future>(&self, future: F) -> Option<F::Output>;
 }
 
+/// How a thread waits on a runtime whose timers and I/O are driven by threads of their own: there is nothing to enter.
+pub trait WaitAnywhere {
+    /// As [`Wait::ELSEWHERE`].
+    const ELSEWHERE: &'static str;
+
+    /// Whether this thread runs async tasks, if that can be known.
+    fn runs_async_tasks() -> bool;
+
+    /// Parks this thread until the future is ready.
+    fn park_on<F: Future>(future: F) -> F::Output;
+}
+
+impl<W: WaitAnywhere> Wait for W {
+    type Context<'a>
+        = ()
+    where
+        W: 'a;
+
+    const ELSEWHERE: &'static str = W::ELSEWHERE;
+
+    #[inline]
+    fn is_inside(&self) -> bool {
+        true
+    }
+
+    fn enter(&self) {}
+
+    fn block_on<F: Future>(&self, future: F) -> Option<F::Output> {
+        (!W::runs_async_tasks()).then(|| W::park_on(future))
+    }
+}
+
 /// A stream as a blocking [`Iterator`]: what `aiter_to_iter` returns.
 ///
 /// # Panics

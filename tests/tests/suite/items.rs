@@ -324,8 +324,8 @@ const ADAPTER_CASES: [&str; 7] = [
     include_str!("../../../aiter-tokio/tests/spawn.rs"),
     include_str!("../../../aiter-tokio/tests/blocking.rs"),
     include_str!("../../../aiter-tokio/tests/coop.rs"),
-    include_str!("../../../aiter-tokio/tests/net.rs"),
-    include_str!("../../../aiter-tokio/tests/file_limit.rs"),
+    include_str!("../servers.rs"),
+    include_str!("../file_limit.rs"),
 ];
 
 /// The names that a crate's root makes public, as its `pub use` and `pub mod` lines have them.
