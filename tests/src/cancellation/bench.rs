@@ -40,9 +40,14 @@ pub fn plan(plan: Plan) {
     PLAN.set(plan);
 }
 
+/// The plan of this thread.
+pub fn planned() -> Plan {
+    PLAN.get()
+}
+
 /// The items that a [`Source`] yields if nothing goes wrong.
 pub fn items() -> Range<u32> {
-    match PLAN.get() {
+    match planned() {
         Plan::Empty => 0..0,
         Plan::Items | Plan::Panic => ITEMS,
     }
@@ -74,7 +79,7 @@ impl Source {
         let pauses = [1, 0, 2, 0, 0, 1];
         let mut steps = VecDeque::new();
         for (number, pauses) in items().zip(pauses) {
-            if PLAN.get() == Plan::Panic && number == ITEMS.end / 2 {
+            if planned() == Plan::Panic && number == ITEMS.end / 2 {
                 steps.push_back(Step::Panic);
                 return Self(steps, LIVE.with(Arc::clone));
             }

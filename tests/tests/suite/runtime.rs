@@ -38,58 +38,37 @@ thread_local! {
     static ONE_THREAD: Tokio = Builder::new_current_thread().enable_time().build().unwrap();
 }
 
-fn tokio_spawn<F>(future: F) -> Joined<F::Output>
-where
-    F: Future<Output: Send> + Send + 'static,
-{
-    let task = tokio::spawn(future);
-    Box::pin(async {
-        task.await
-            .unwrap_or_else(|error| resume_unwind(error.into_panic()))
-    })
+macro_rules! tokio_runtime {
+    ($name:ident: $block_on:expr) => {
+        pub(crate) struct $name;
+
+        impl Runtime for $name {
+            const ON_TASKS: &[Subject] = on_tasks!(aiter_tokio);
+
+            fn block_on<F: Future>(future: F) -> F::Output {
+                $block_on(future)
+            }
+
+            fn spawn<F>(future: F) -> Joined<F::Output>
+            where
+                F: Future<Output: Send> + Send + 'static,
+            {
+                let task = tokio::spawn(future);
+                Box::pin(async {
+                    task.await
+                        .unwrap_or_else(|error| resume_unwind(error.into_panic()))
+                })
+            }
+
+            fn sleep(time: Duration) -> impl Future<Output = ()> + Send {
+                tokio::time::sleep(time)
+            }
+        }
+    };
 }
 
-pub(crate) struct TokioThreads;
-
-impl Runtime for TokioThreads {
-    const ON_TASKS: &[Subject] = on_tasks!(aiter_tokio);
-
-    fn block_on<F: Future>(future: F) -> F::Output {
-        THREADS.block_on(future)
-    }
-
-    fn spawn<F>(future: F) -> Joined<F::Output>
-    where
-        F: Future<Output: Send> + Send + 'static,
-    {
-        tokio_spawn(future)
-    }
-
-    fn sleep(time: Duration) -> impl Future<Output = ()> + Send {
-        tokio::time::sleep(time)
-    }
-}
-
-pub(crate) struct TokioThread;
-
-impl Runtime for TokioThread {
-    const ON_TASKS: &[Subject] = on_tasks!(aiter_tokio);
-
-    fn block_on<F: Future>(future: F) -> F::Output {
-        ONE_THREAD.with(|runtime| runtime.block_on(future))
-    }
-
-    fn spawn<F>(future: F) -> Joined<F::Output>
-    where
-        F: Future<Output: Send> + Send + 'static,
-    {
-        tokio_spawn(future)
-    }
-
-    fn sleep(time: Duration) -> impl Future<Output = ()> + Send {
-        tokio::time::sleep(time)
-    }
-}
+tokio_runtime! { TokioThreads: |future| THREADS.block_on(future) }
+tokio_runtime! { TokioThread: |future| ONE_THREAD.with(|runtime| runtime.block_on(future)) }
 
 pub(crate) struct Smol;
 

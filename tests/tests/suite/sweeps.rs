@@ -4,7 +4,7 @@
 use crate::runtime::{Joined, Runtime};
 use aiter_tests::cancellation::{
     Then,
-    bench::{Plan, at_most, items, live, next, plan},
+    bench::{Plan, at_most, items, live, next, plan, planned},
     subjects::{Items, SUBJECTS, Short, Subject, World},
 };
 use futures_lite::{FutureExt, future::yield_now};
@@ -121,95 +121,59 @@ async fn play<R: Runtime>(world: World, dropped: Dropped) -> (Vec<Vec<u32>>, boo
     (seen, was_dropped, panics)
 }
 
-/// Plays each subject of this executor, and sees to it that nothing is kept.
-async fn each<R: Runtime>(mut case: impl AsyncFnMut(Subject)) {
-    for subject in SUBJECTS.iter().chain(R::ON_TASKS) {
-        case(*subject).await;
-    }
-}
-
-/// Tasks of adapters end soon after what they were for.
-async fn nothing_is_kept(before: usize) {
+/// Plays a subject, checks what came out, and that nothing is kept: tasks of adapters end soon after what they were for. Whether
+/// something was dropped.
+async fn check<R: Runtime>((name, world): Subject, dropped: Dropped) -> bool {
+    let at = format!("{name}, dropped: {dropped:?}");
+    let (before, world) = (live(), world());
+    let gets = world.gets;
+    let (seen, was_dropped, panics) = play::<R>(world, dropped).await;
+    let is_broken = planned() == Plan::Panic;
+    let short = match dropped {
+        _ if is_broken => Short::All,
+        Dropped::First(_, Then::Goes) if was_dropped => Short::First,
+        Dropped::Drivers(_) if was_dropped => Short::All,
+        _ => Short::Nobody,
+    };
+    gets.check(&seen, short, &at);
+    // Somebody learns of a panic, and nobody sees what is behind it.
+    let is_before = |n: &u32| !is_broken || *n < items().len() as u32 / 2;
+    assert!(seen.iter().flatten().all(is_before), "{at}: {seen:?}");
+    assert_eq!(panics > 0, is_broken, "{at}: {panics} panics");
     while live() > before {
         yield_now().await;
+    }
+    was_dropped
+}
+
+fn each<R: Runtime>() -> impl Iterator<Item = Subject> {
+    SUBJECTS.iter().chain(R::ON_TASKS).copied()
+}
+
+async fn as_planned<R: Runtime>(planned: Plan) {
+    plan(planned);
+    for subject in each::<R>() {
+        check::<R>(subject, Dropped::Nothing).await;
     }
 }
 
 pub(crate) async fn items_come_then_the_end_and_nothing_behind_it<R: Runtime>() {
-    each::<R>(async |(name, world)| {
-        let (before, world) = (live(), world());
-        let gets = world.gets;
-        let (seen, _, panics) = play::<R>(world, Dropped::Nothing).await;
-        gets.check(&seen, Short::Nobody, name);
-        assert_eq!(panics, 0, "{name}");
-        nothing_is_kept(before).await;
-    })
-    .await;
+    as_planned::<R>(Plan::Items).await;
 }
 
 pub(crate) async fn of_nothing_comes_the_end<R: Runtime>() {
-    plan(Plan::Empty);
-    each::<R>(async |(name, world)| {
-        let (before, world) = (live(), world());
-        let (seen, _, panics) = play::<R>(world, Dropped::Nothing).await;
-        assert!(seen.iter().all(Vec::is_empty), "{name}: {seen:?}");
-        assert_eq!(panics, 0, "{name}");
-        nothing_is_kept(before).await;
-    })
-    .await;
-    plan(Plan::Items);
+    as_planned::<R>(Plan::Empty).await;
 }
 
-pub(crate) async fn dropped_at_each_await_point_it_loses_nothing_and_strands_nobody<R: Runtime>() {
-    each::<R>(async |(name, world)| {
-        for then in [Then::GoesOn, Then::Goes] {
-            at_each_await_point(async |polls| {
-                let at = format!("{name}, {then:?} after {polls} polls");
-                let (before, world) = (live(), world());
-                let gets = world.gets;
-                let (seen, was_dropped, panics) =
-                    play::<R>(world, Dropped::First(polls, then)).await;
-                let short = match then {
-                    Then::Goes if was_dropped => Short::First,
-                    _ => Short::Nobody,
-                };
-                gets.check(&seen, short, &at);
-                assert_eq!(panics, 0, "{at}");
-                nothing_is_kept(before).await;
-                was_dropped
-            })
-            .await;
-        }
-    })
-    .await;
+pub(crate) async fn a_panic_of_the_source_comes_out_and_strands_nobody<R: Runtime>() {
+    as_planned::<R>(Plan::Panic).await;
 }
 
-pub(crate) async fn when_its_driver_is_dropped_at_any_await_point_it_ends<R: Runtime>() {
-    each::<R>(async |(name, world)| {
-        at_each_await_point(async |polls| {
-            let at = format!("{name}, its driver after {polls} polls");
-            let (before, world) = (live(), world());
-            let gets = world.gets;
-            let (seen, was_dropped, panics) = play::<R>(world, Dropped::Drivers(polls)).await;
-            let short = match was_dropped {
-                true => Short::All,
-                false => Short::Nobody,
-            };
-            gets.check(&seen, short, &at);
-            assert_eq!(panics, 0, "{at}");
-            nothing_is_kept(before).await;
-            was_dropped
-        })
-        .await;
-    })
-    .await;
-}
-
-/// Tries with more and more polls, until some tries in a row were not dropped: where threads race they take now more, now fewer.
-async fn at_each_await_point(mut was_dropped: impl AsyncFnMut(usize) -> bool) {
+/// With more and more polls, until some tries in a row were not dropped: where threads race they take now more, now fewer.
+async fn at_each_await_point<R: Runtime>(subject: Subject, dropped: impl Fn(usize) -> Dropped) {
     let mut whole = 0;
     for polls in 0..1000 {
-        match was_dropped(polls).await {
+        match check::<R>(subject, dropped(polls)).await {
             true => whole = 0,
             false => whole += 1,
         }
@@ -217,22 +181,19 @@ async fn at_each_await_point(mut was_dropped: impl AsyncFnMut(usize) -> bool) {
             return;
         }
     }
-    panic!("there is no end of polls");
+    panic!("{}: there is no end of polls", subject.0);
 }
 
-pub(crate) async fn a_panic_of_the_source_comes_out_and_strands_nobody<R: Runtime>() {
-    plan(Plan::Panic);
-    each::<R>(async |(name, world)| {
-        let (before, world) = (live(), world());
-        let gets = world.gets;
-        let (seen, _, panics) = play::<R>(world, Dropped::Nothing).await;
-        gets.check(&seen, Short::All, name);
-        let behind = items().len() as u32 / 2;
-        let is_before = |n: &u32| *n < behind;
-        assert!(seen.iter().flatten().all(is_before), "{name}: {seen:?}");
-        assert!(panics > 0, "{name}: it is a silent end");
-        nothing_is_kept(before).await;
-    })
-    .await;
-    plan(Plan::Items);
+pub(crate) async fn dropped_at_each_await_point_it_loses_nothing_and_strands_nobody<R: Runtime>() {
+    for subject in each::<R>() {
+        for then in [Then::GoesOn, Then::Goes] {
+            at_each_await_point::<R>(subject, |polls| Dropped::First(polls, then)).await;
+        }
+    }
+}
+
+pub(crate) async fn when_its_driver_is_dropped_at_any_await_point_it_ends<R: Runtime>() {
+    for subject in each::<R>() {
+        at_each_await_point::<R>(subject, Dropped::Drivers).await;
+    }
 }
