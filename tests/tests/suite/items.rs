@@ -318,10 +318,11 @@ const ADAPTERS: [&str; 3] = [
     include_str!("../../../aiter-smol/src/lib.rs"),
     include_str!("../../../aiter-async-std/src/lib.rs"),
 ];
-const ADAPTER_CASES: [&str; 7] = [
+const ADAPTER_CASES: [&str; 8] = [
     include_str!("../adapters.rs"),
     include_str!("../places.rs"),
-    include_str!("../../../aiter-tokio/tests/spawn.rs"),
+    include_str!("../../../aiter-tokio/tests/spawn/all.rs"),
+    include_str!("../../../aiter-tokio/tests/spawn/own.rs"),
     include_str!("../../../aiter-tokio/tests/blocking.rs"),
     include_str!("../../../aiter-tokio/tests/coop.rs"),
     include_str!("../servers.rs"),
