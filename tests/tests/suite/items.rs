@@ -198,11 +198,11 @@ const WITHOUT: Without = &[
 
 #[rustfmt::skip]
 const ADAPTER_BY_KIND: ByKind = &[
-    ("preload_aiter", Limit, &["no_more_is_pulled_ahead_than_was_asked_for"]),
+    ("preload_aiter", Limit, &["no_more_is_pulled_ahead_than_was_asked_for", "as_many_items_are_pulled_ahead_as_was_asked_for"]),
     ("preload_aiter_with", Limit, &["a_preload_with_watermarks_refills_in_batches"]),
-    ("join_aiters", Limit, &["no_more_is_pulled_ahead_than_was_asked_for"]),
-    ("join_aiters_buffered", Limit, &["no_more_is_pulled_ahead_than_was_asked_for"]),
-    ("map_workers", Limit, &["workers_run_at_the_same_time_and_each_item_goes_to_one"]),
+    ("join_aiters", Limit, &["no_more_is_pulled_ahead_than_was_asked_for", "as_many_items_are_pulled_ahead_as_was_asked_for"]),
+    ("join_aiters_buffered", Limit, &["no_more_is_pulled_ahead_than_was_asked_for", "as_many_items_are_pulled_ahead_as_was_asked_for"]),
+    ("map_workers", Limit, &["as_many_items_are_pulled_ahead_as_was_asked_for", "workers_run_at_the_same_time_and_each_item_goes_to_one"]),
     ("cooperative", Drop, &["nothing_is_lost_where_the_budget_ends"]),
     ("cooperative", Limit, &["a_look_at_a_stream_that_waits_costs_nothing"]),
     ("cooperative", Fairness, &["a_join_in_one_task_takes_part_when_it_is_asked_to"]),
