@@ -52,6 +52,9 @@ pub struct ReadAhead<S: Stream, W> {
     behind: Option<Behind>,
 }
 
+/// Items are never pinned here.
+impl<S: Stream, W: Unpin> Unpin for ReadAhead<S, W> {}
+
 enum Behind {
     End,
     Panic(Panic),
