@@ -213,7 +213,7 @@ pub const SUBJECTS: &[Subject] = &[
         World::of(Gets::All, streams, [])
     }),
     ("fixed", || {
-        let list: &'static List = Box::leak(Box::new(PushList::new()));
+        let list = leaked_list();
         let emptied = Arc::new(Emptied(list));
         let streams = [list.aiter(), list.subscribe()].map(|aiter| {
             let emptied = emptied.clone();
@@ -324,6 +324,11 @@ pub const SUBJECTS: &[Subject] = &[
 ];
 
 type List = PushList<Item, 8, 2>;
+
+/// As long as the program, as a list in a `static` is.
+fn leaked_list() -> &'static List {
+    Box::leak(Box::new(PushList::new()))
+}
 
 /// A list that was leaked, and keeps what nobody has read.
 struct Emptied(&'static List);
