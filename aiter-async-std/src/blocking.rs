@@ -1,5 +1,5 @@
 //! Back to plain iterators.
-use aiter_core::adapter::{self, Wait};
+use aiter_core::adapter::{self, WaitAnywhere};
 use core::future::Future;
 use futures_core::Stream;
 use futures_lite::future::block_on;
@@ -34,22 +34,14 @@ pub type BlockingIter<S> = adapter::BlockingIter<S, OnThread>;
 #[derive(Clone, Copy, Debug)]
 pub struct OnThread;
 
-impl Wait for OnThread {
-    type Context<'a> = ();
-
+impl WaitAnywhere for OnThread {
     const ELSEWHERE: &'static str = "in a thread of its own";
 
-    fn is_inside(&self) -> bool {
-        true
+    fn runs_async_tasks() -> bool {
+        async_std::task::try_current().is_some()
     }
 
-    fn enter(&self) {}
-
-    fn block_on<F: Future>(&self, future: F) -> Option<F::Output> {
-        (!runs_async_tasks()).then(|| block_on(future))
+    fn park_on<F: Future>(future: F) -> F::Output {
+        block_on(future)
     }
-}
-
-fn runs_async_tasks() -> bool {
-    async_std::task::try_current().is_some()
 }

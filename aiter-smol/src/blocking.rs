@@ -1,5 +1,5 @@
 //! Back to plain iterators.
-use aiter_core::adapter::{self, Wait};
+use aiter_core::adapter::{self, WaitAnywhere};
 use core::future::Future;
 use futures_core::Stream;
 use futures_lite::future::block_on;
@@ -35,25 +35,17 @@ pub type BlockingIter<S> = adapter::BlockingIter<S, OnThread>;
 #[derive(Clone, Copy, Debug)]
 pub struct OnThread;
 
-impl Wait for OnThread {
-    type Context<'a> = ();
-
+impl WaitAnywhere for OnThread {
     const ELSEWHERE: &'static str = "inside `smol::unblock`";
 
-    fn is_inside(&self) -> bool {
-        true
+    /// No call of smol tells, but the threads of its global executor bear this name.
+    fn runs_async_tasks() -> bool {
+        let thread = std::thread::current();
+        let number = thread.name().and_then(|name| name.strip_prefix("smol-"));
+        number.is_some_and(|number| number.parse::<usize>().is_ok())
     }
 
-    fn enter(&self) {}
-
-    fn block_on<F: Future>(&self, future: F) -> Option<F::Output> {
-        (!runs_async_tasks()).then(|| block_on(future))
+    fn park_on<F: Future>(future: F) -> F::Output {
+        block_on(future)
     }
-}
-
-/// No call of smol tells, but the threads of its global executor bear this name.
-fn runs_async_tasks() -> bool {
-    let thread = std::thread::current();
-    let number = thread.name().and_then(|name| name.strip_prefix("smol-"));
-    number.is_some_and(|number| number.parse::<usize>().is_ok())
 }

@@ -1,126 +1,15 @@
 //! Servers whose connections are streams.
-use aiter_core::adapter::{Accept, Acceptor, Sleep, Watched, connections};
-#[doc(inline)]
-pub use aiter_core::adapter::{Connections, Server};
-#[cfg(unix)]
-use aiter_core::adapter::{WithFile, unix_connections};
-use core::{
-    task::{Context, Poll},
-    time::Duration,
-};
+use aiter_core::adapter::servers;
 #[cfg(unix)]
 use smol::net::unix::UnixStream;
 use smol::{
     Async, Timer,
-    net::{AsyncToSocketAddrs, TcpListener, TcpStream},
-};
-use std::{io, net::SocketAddr, sync::Arc};
-#[cfg(unix)]
-use std::{
-    os::unix::net::{SocketAddr as UnixAddr, UnixListener},
-    path::Path,
+    net::{AsyncToSocketAddrs as ToSocketAddrs, TcpListener, TcpStream},
 };
 
-/// Accepts TCP connections for [`Connections`].
-pub type Tcp = Acceptor<Watch<std::net::TcpListener>, TcpStream>;
-/// Accepts connections on a Unix socket for [`Connections`].
-#[cfg(unix)]
-pub type Unix = WithFile<Acceptor<Watch<UnixListener>, UnixStream>>;
-
-/// Listens on a TCP address; port 0 takes a free one, which [`Server::local_addr`] tells.
-///
-/// The stream yields each connection as it comes, and accept errors as they come: see [`Connections`]. Nothing is
-/// accepted ahead of a poll; what connects meanwhile waits in the backlog of the system. [`Server::stop`] ends the
-/// stream, dropping the stream closes the listener.
-///
-/// # Errors
-///
-/// The address cannot be resolved or bound.
-///
-/// # Example
-///
-/// ```
-/// use smol::net::TcpStream;
-/// use futures_lite::StreamExt;
-///
-/// smol::block_on(async {
-///     let (server, mut connections) = aiter_smol::net::tcp_server("127.0.0.1:0").await?;
-///     let client = TcpStream::connect(server.local_addr()).await?;
-///     let connection = connections.next().await.unwrap()?;
-///     assert_eq!(connection.peer_addr()?, client.local_addr()?);
-///
-///     server.stop();
-///     assert!(connections.next().await.is_none());
-///     std::io::Result::Ok(())
-/// })
-/// # .unwrap();
-/// ```
-pub async fn tcp_server(
-    addr: impl AsyncToSocketAddrs,
-) -> io::Result<(Server<SocketAddr>, Connections<Tcp>)> {
-    let listener = TcpListener::bind(addr).await?;
-    let local_addr = listener.local_addr()?;
-    let watch = Watch(listener.into());
-    Ok(connections(
-        Acceptor::new(watch, TcpStream::try_from),
-        local_addr,
-    ))
-}
-
-/// Listens on a Unix socket, as a new file at `path`.
-///
-/// As [`tcp_server`]. The file is removed when the listener is closed, if it still is the one made here.
-///
-/// # Errors
-///
-/// The file cannot be made. One that exists is never removed, not even a socket that a killed server left behind, as
-/// whose it is cannot be known: the error is `AddrInUse` then and says so.
-///
-/// # Example
-///
-/// ```
-/// use futures_lite::StreamExt;
-///
-/// # let path = std::env::temp_dir().join(format!("aiter_smol-doc-{}.sock", std::process::id()));
-/// smol::block_on(async {
-///     let (server, mut connections) = aiter_smol::net::unix_server(&path).await?;
-///     let _client = std::os::unix::net::UnixStream::connect(&path)?;
-///     let _connection = connections.next().await.unwrap()?;
-///
-///     server.stop();
-///     assert!(connections.next().await.is_none());
-///     std::io::Result::Ok(())
-/// })
-/// # .unwrap();
-/// ```
-#[cfg(unix)]
-pub async fn unix_server(
-    path: impl AsRef<Path>,
-) -> io::Result<(Server<UnixAddr>, Connections<Unix>)> {
-    unix_connections(path.as_ref(), |listener| {
-        let watch = Watch(Arc::new(Async::new(listener)?));
-        Ok(Acceptor::new(watch, UnixStream::try_from))
-    })
-}
-
-/// Waits for a listener.
-#[derive(Debug)]
-pub struct Watch<L>(Arc<Async<L>>);
-
-impl<L: Accept> Watched for Watch<L> {
-    type Listener = L;
-
-    fn listener(&self) -> &L {
-        self.0.get_ref()
-    }
-
-    fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.0.poll_readable(cx)
-    }
-
-    fn sleep(time: Duration) -> Sleep {
-        Box::pin(async move {
-            Timer::after(time).await;
-        })
-    }
+servers! {
+    watch: |listener: TcpListener| std::io::Result::Ok(listener.into()),
+    tcp: TcpStream::try_from,
+    unix: UnixStream::try_from,
+    example: "aiter_smol", "smol::block_on", "smol::net",
 }

@@ -18,7 +18,7 @@ mod coop;
 pub mod net;
 mod spawn;
 
-pub use blocking::{BlockOn, BlockingIter, OnRuntime, aiter_to_iter, aiter_to_iter_on};
+pub use blocking::{BlockOn, BlockingIter, OnRuntime, ReadAhead, aiter_to_iter, aiter_to_iter_on};
 pub use coop::{Budget, Cooperative, cooperative};
 pub use spawn::{
     ActiveAiter, JoinTasks, Local, MapTasks, On, PreloadAiter, Spawned, active_aiter,

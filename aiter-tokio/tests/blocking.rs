@@ -6,7 +6,10 @@ use futures_lite::stream::{self, Stream, StreamExt};
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering::SeqCst},
+    },
     task::{Context, Poll},
     time::Duration,
 };
@@ -290,4 +293,118 @@ fn a_ready_item_is_one_poll_and_nothing_is_pulled_ahead() {
         iter.next();
         assert_eq!(*polls.lock().unwrap(), n);
     }
+}
+
+/// Ready items, now and then a pause, a timer, or a panic; and counts its polls that gave an item.
+fn uneven(pulled: &Arc<AtomicU32>) -> impl Stream<Item = u32> + Send + use<> {
+    let pulled = pulled.clone();
+    ticks(100).then(move |n| {
+        let pulled = pulled.clone();
+        async move {
+            if n % 10 == 9 {
+                futures_lite::future::yield_now().await;
+            }
+            pulled.fetch_add(1, SeqCst);
+            n
+        }
+    })
+}
+
+#[test]
+fn reading_ahead_gives_the_same_and_no_more_is_pulled_than_was_allowed() {
+    in_time(|| {
+        for runtime in both() {
+            for n in [0, 1, 7, 1000] {
+                let pulled = Arc::new(AtomicU32::new(0));
+                let mut iter = aiter_to_iter_on(&runtime, uneven(&pulled)).read_ahead(n as usize);
+                assert_eq!(pulled.load(SeqCst), 0);
+                for expected in 0..100 {
+                    assert_eq!(iter.next(), Some(expected));
+                    let ahead = pulled.load(SeqCst) - (expected + 1);
+                    assert!(ahead <= n, "{ahead} ahead of {n}");
+                }
+                assert_eq!(iter.next(), None);
+            }
+        }
+    });
+}
+
+#[test]
+fn what_is_ready_is_pulled_at_one_entry_and_what_waits_is_not_waited_for() {
+    let runtime = current_thread();
+    let pulled = Arc::new(AtomicU32::new(0));
+    let count = pulled.clone();
+    let ready = stream::iter(0..5).map(move |n| {
+        count.fetch_add(1, SeqCst);
+        n
+    });
+    let mut iter = aiter_to_iter_on(&runtime, ready.chain(stream::pending())).read_ahead(3);
+    assert_eq!((iter.next(), pulled.load(SeqCst)), (Some(0), 4));
+    assert_eq!(iter.by_ref().take(3).collect::<Vec<_>>(), [1, 2, 3]);
+    // The next one, and nothing behind it: it is not waited for.
+    assert_eq!(iter.size_hint(), (0, None));
+    assert_eq!((iter.next(), pulled.load(SeqCst)), (Some(4), 5));
+}
+
+#[test]
+fn inside_the_context_nothing_is_pulled_ahead() {
+    let runtime = current_thread();
+    let _context = runtime.enter();
+    let pulled = Arc::new(AtomicU32::new(0));
+    let mut iter = aiter_to_iter(uneven(&pulled)).read_ahead(9);
+    assert_eq!((iter.next(), pulled.load(SeqCst)), (Some(0), 1));
+}
+
+#[test]
+fn the_end_and_the_size_are_told_when_items_are_at_hand() {
+    let runtime = current_thread();
+    let mut iter = aiter_to_iter_on(&runtime, stream::iter(0..5)).read_ahead(9);
+    for left in (0..5).rev() {
+        assert!(iter.next().is_some());
+        assert_eq!(iter.size_hint(), (left, Some(left)));
+    }
+    assert_eq!((iter.next(), iter.next()), (None, None));
+    let empty = aiter_to_iter_on(&runtime, stream::empty::<u32>()).read_ahead(9);
+    assert_eq!(empty.count(), 0);
+    for taken in 0..5 {
+        let mut iter = aiter_to_iter_on(&runtime, stream::iter(0..5)).read_ahead(2);
+        assert!(iter.by_ref().take(taken).eq(0..taken));
+        assert_eq!(iter.sum::<usize>(), (taken..5).sum());
+    }
+}
+
+#[test]
+fn a_panic_comes_out_behind_the_items_before_it() {
+    fn breaks_at_3() -> impl Stream<Item = u32> {
+        stream::iter(0..5).map(|n| {
+            assert_ne!(n, 3, "broken source");
+            n
+        })
+    }
+    let runtime = current_thread();
+    for n in 0..5 {
+        let mut iter = aiter_to_iter_on(&runtime, breaks_at_3()).read_ahead(n);
+        assert!(iter.by_ref().take(3).eq(0..3));
+        let panic = catch_unwind(AssertUnwindSafe(|| iter.next())).unwrap_err();
+        assert!(message(&*panic).contains("broken source"));
+        // It goes on if the source does, as without reading ahead.
+        assert_eq!((iter.next(), iter.next()), (Some(4), None));
+
+        let mut seen = Vec::new();
+        let mut iter = aiter_to_iter_on(&runtime, breaks_at_3()).read_ahead(n);
+        seen.extend(iter.next());
+        let all = catch_unwind(AssertUnwindSafe(|| iter.for_each(|n| seen.push(n))));
+        assert!(message(&*all.unwrap_err()).contains("broken source"));
+        assert_eq!(seen, [0, 1, 2]);
+    }
+}
+
+#[test]
+fn two_that_read_ahead_can_be_zipped_and_dropped_in_any_order() {
+    in_time(|| {
+        let [one, other] = [multi_thread(), current_thread()];
+        let a = aiter_to_iter_on(&one, ticks(50)).read_ahead(8);
+        let b = aiter_to_iter_on(&other, ticks(40)).read_ahead(3);
+        assert!(a.zip(b).eq((0..40).zip(0..40)));
+    });
 }

@@ -11,7 +11,11 @@ use std::{
     pin::{Pin, pin},
     process::ExitCode,
     rc::Rc,
-    task::{Context, Poll, Waker},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::AcqRel},
+    },
+    task::{Context, Poll, Wake, Waker},
 };
 
 const ITEMS: usize = 100_000;
@@ -241,15 +245,28 @@ fn wakes<S: Stream<Item = u64> + Unpin>(
     }
 }
 
-/// The same without a set, by who knows which bell was rung: what the bells themselves cost.
-fn bells_alone(n: usize, times: usize, order: Order) -> impl FnMut() {
+/// The same without a set, by who knows which bell was rung: what the bells themselves cost. `wakers` of 32 bells each is what
+/// any set has to have that is told which ones woke.
+fn bells_alone(n: usize, times: usize, order: Order, wakers: bool) -> impl FnMut() {
+    struct Count(AtomicUsize);
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_or(1, AcqRel);
+        }
+    }
     let (rung, mut heard) = bells(n);
+    let wakers: Vec<Waker> = (0..n.div_ceil(32))
+        .map(|_| match wakers {
+            true => Waker::from(Arc::new(Count(AtomicUsize::new(0)))),
+            false => Waker::noop().clone(),
+        })
+        .collect();
     let mut next = order.numbers(n);
     move || {
-        let mut cx = Context::from_waker(Waker::noop());
         for _ in 0..times {
             let k = next();
             rung[k].ring();
+            let mut cx = Context::from_waker(&wakers[k / 32]);
             while let Poll::Ready(item) = Pin::new(&mut heard[k]).poll_next(&mut cx) {
                 black_box(item);
             }
@@ -268,8 +285,10 @@ fn one_wakes(bench: &mut Bench, title: &str, order: Order, marks: &[Mark]) {
             wakes(10_000, WAKES, order, join_bells),
         ),
         peer("of 2", wakes(2, WAKES, order, join_bells)),
-        peer("bells alone", bells_alone(10_000, WAKES, order)),
-        peer("2 bells alone", bells_alone(2, WAKES, order)),
+        peer("bells alone", bells_alone(10_000, WAKES, order, false)),
+        peer("2 bells alone", bells_alone(2, WAKES, order, false)),
+        peer("bells, wakers", bells_alone(10_000, WAKES, order, true)),
+        peer("2 bells, waker", bells_alone(2, WAKES, order, true)),
         peer(
             "futures-buffered",
             wakes(

@@ -1,12 +1,15 @@
-//! What forks, gates and takers add to the stream they are made of, and takers against other channels.
+//! What forks, gates, takers and blocking iterators add to the stream they are made of, and takers against other channels.
 
 use aiter_benches::{
     Bench, Extra, Mark, Way, ours, peer,
     takers::{AsyncChannel, Crossfire, Kanal, SharedList, Takers, across_threads},
 };
 use aiter_core::{PushAiter, aiter_forker, gated_aiter, iter_to_aiter, push_aiter, sharable_aiter};
+use aiter_tokio::{aiter_to_iter, aiter_to_iter_on};
 use futures_core::Stream;
 use std::{
+    array,
+    future::poll_fn,
     hint::black_box,
     iter,
     pin::{Pin, pin},
@@ -24,6 +27,7 @@ fn main() -> ExitCode {
         any_stream(&mut bench, forks);
     }
     wrapped(&mut bench);
+    blocking(&mut bench);
     takers(&mut bench);
     bench.finish()
 }
@@ -124,6 +128,70 @@ fn wrapped(bench: &mut Bench) {
         "around a stream that is ready, one thread",
         ITEMS as usize,
         201,
+        ways,
+        &[],
+        &extras,
+    );
+}
+
+/// Ready items in a `for` loop outside of any runtime, and in one under a guard of the caller's.
+fn blocking(bench: &mut Bench) {
+    fn drain(items: impl Iterator<Item = u64>) {
+        let mut taken = 0;
+        for item in items {
+            black_box(item);
+            taken += 1;
+        }
+        assert_eq!(taken, ITEMS);
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .build()
+        .expect("threads can be made");
+    let on = move || runtime.handle().clone();
+    let [guarded, ahead, exact, folded, each] = array::from_fn(|_| on());
+    let ways = vec![
+        ours("aiter_to_iter, guarded", move || {
+            let _guard = guarded.enter();
+            drain(aiter_to_iter(counter(ITEMS)));
+        }),
+        ours("aiter_to_iter_on, read_ahead(32)", move || {
+            drain(aiter_to_iter_on(&ahead, counter(ITEMS)).read_ahead(32));
+        }),
+        ours("aiter_to_iter_on", move || {
+            drain(aiter_to_iter_on(&exact, counter(ITEMS)));
+        }),
+        ours("aiter_to_iter_on, for_each", move || {
+            aiter_to_iter_on(&folded, counter(ITEMS)).for_each(|item| _ = black_box(item));
+        }),
+        peer("futures-lite", || {
+            drain(futures_lite::stream::block_on(counter(ITEMS)));
+        }),
+        peer("Handle::block_on each", move || {
+            let mut stream = counter(ITEMS);
+            drain(iter::from_fn(|| {
+                each.block_on(poll_fn(|cx| Pin::new(&mut stream).poll_next(cx)))
+            }));
+        }),
+        peer("block_on_stream", || {
+            drain(futures::executor::block_on_stream(counter(ITEMS)));
+        }),
+        peer("none", || drain((0..ITEMS).map(black_box))),
+    ];
+    let extras = [
+        "aiter_to_iter, guarded",
+        "aiter_to_iter_on, read_ahead(32)",
+        "aiter_to_iter_on, for_each",
+    ]
+    .map(|ours| Extra {
+        ours,
+        base: "none",
+        at_most: 3.0,
+    });
+    bench.compare_extra(
+        "blocking iterator, ready items",
+        ITEMS as usize,
+        101,
         ways,
         &[],
         &extras,

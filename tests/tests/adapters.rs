@@ -3,6 +3,7 @@
 
 use futures_lite::{
     FutureExt,
+    future::yield_now,
     stream::{self, Stream, StreamExt},
 };
 use std::{future::Future, panic::AssertUnwindSafe, pin::Pin, time::Duration};
@@ -120,6 +121,39 @@ macro_rules! suite {
                         assert_eq!(items.next().await, Some(0));
                         drop(items);
                         assert_eq!(dropped.count().await, 0);
+                    });
+                }
+            }
+
+            #[test]
+            fn as_many_items_are_pulled_ahead_as_was_asked_for() {
+                let limits: [(fn(Items) -> Items, usize); 5] = [
+                    (|s| Box::pin(preload_aiter(1, s)), 1),
+                    (|s| Box::pin(preload_aiter(50, s)), 50),
+                    (|s| Box::pin(join_aiters(stream::once(s))), 1),
+                    (|s| Box::pin(join_aiters_buffered(20, stream::once(s))), 20),
+                    (|s| Box::pin(map_workers(3, async |n| n, s)), 3),
+                ];
+                for (adapter, limit) in limits {
+                    block_on(async {
+                        let (count, counted) = $adapter::push_aiter();
+                        let source = stream::repeat_with(move || {
+                            count.push(()).unwrap();
+                            7
+                        });
+                        let mut items = adapter(Box::pin(source));
+                        for taken in 1..100 {
+                            assert_eq!(items.next().await, Some(7));
+                            let pulled = || counted.statistics().pushed;
+                            while pulled() < taken + limit {
+                                yield_now().await;
+                            }
+                            // Whoever would pull more has had its turn by then.
+                            for _ in 0..20 {
+                                yield_now().await;
+                            }
+                            assert_eq!(pulled(), taken + limit);
+                        }
                     });
                 }
             }

@@ -307,7 +307,7 @@ fn drivers() {
 fn adapters() {
     use aiter_tokio::{
         ActiveAiter, BlockingIter, Budget, Cooperative, JoinTasks, MapTasks, On, PreloadAiter,
-        net::Connections, net::Server, net::Tcp,
+        ReadAhead, net::Connections, net::Server, net::Tcp,
     };
     type Join<A, B> = JoinTasks<Gives<A, Gives<Shared, B>>, On<tokio::runtime::Handle>>;
     table! {
@@ -338,6 +338,11 @@ fn adapters() {
         BlockingIter<Gives<Shared, Local>> => "Send + Sync + Unpin";
         BlockingIter<Gives<Local, Shared>> => "Unpin";
         BlockingIter<Gives<Pinned, Shared>> => "Send + Sync + Unpin";
+
+        ReadAhead<Gives<Shared, Shared>> => "Send + Unpin";
+        ReadAhead<Gives<Shared, Local>> => "Unpin";
+        ReadAhead<Gives<Local, Shared>> => "Unpin";
+        ReadAhead<Gives<Pinned, Pinned>> => "Send + Unpin";
 
         aiter_smol::BlockingIter<Gives<Shared, Local>> => "Send + Sync + Unpin";
         aiter_smol::BlockingIter<Gives<Local, Shared>> => "Unpin";

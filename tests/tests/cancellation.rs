@@ -1,10 +1,7 @@
 //! Each future that waits is dropped after its k-th poll, for every k until it completes, for every public stream and
 //! driver: nothing is lost, nothing comes twice, nobody is stranded, nothing is kept.
 //!
-//! | file | what it knows |
-//! |---|---|
-//! | `bench.rs` | tasks that are polled when they were woken and not otherwise, cancelled futures, counted items |
-//! | `subjects.rs` | everything that waits, each with a source, peers, and what is to come out |
+//! What waits, and the tasks it runs in, are those of `aiter_tests::cancellation`.
 #![allow(
     missing_docs,
     missing_debug_implementations,
@@ -12,25 +9,12 @@
     reason = "a test program"
 )]
 
-#[path = "cancellation/bench.rs"]
-mod bench;
-#[path = "cancellation/subjects.rs"]
-mod subjects;
-
-use bench::{Bench, at_most, live, next, pause};
+use aiter_tests::cancellation::{
+    Then,
+    bench::{Bench, at_most, live, next, pause},
+    subjects::{SUBJECTS, Short, World},
+};
 use std::{cell::RefCell, rc::Rc};
-use subjects::{SUBJECTS, Short, World};
-
-/// What becomes of the one whose future was dropped.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Then {
-    /// It asks again.
-    GoesOn,
-    /// It is dropped.
-    Goes,
-    /// It is kept, and never polled again.
-    Stays,
-}
 
 /// Runs one world: the first stream is cancelled after its `k`-th poll, and then as said; all others read to the end. Whether
 /// there was a `k`-th poll.
@@ -168,7 +152,7 @@ fn drivers() {
 /// What the sweep is worth: streams that lose an item, or a wake, when they are cancelled.
 mod planted {
     use super::*;
-    use bench::{Item, Source};
+    use aiter_tests::cancellation::bench::{Item, Source};
     use futures_core::Stream;
     use std::{
         panic::catch_unwind,

@@ -33,6 +33,38 @@ pub trait Wait {
     fn block_on<F: Future>(&self, future: F) -> Option<F::Output>;
 }
 
+/// How a thread waits on a runtime whose timers and I/O are driven by threads of their own: there is nothing to enter.
+pub trait WaitAnywhere {
+    /// As [`Wait::ELSEWHERE`].
+    const ELSEWHERE: &'static str;
+
+    /// Whether this thread runs async tasks, if that can be known.
+    fn runs_async_tasks() -> bool;
+
+    /// Parks this thread until the future is ready.
+    fn park_on<F: Future>(future: F) -> F::Output;
+}
+
+impl<W: WaitAnywhere> Wait for W {
+    type Context<'a>
+        = ()
+    where
+        W: 'a;
+
+    const ELSEWHERE: &'static str = W::ELSEWHERE;
+
+    #[inline]
+    fn is_inside(&self) -> bool {
+        true
+    }
+
+    fn enter(&self) {}
+
+    fn block_on<F: Future>(&self, future: F) -> Option<F::Output> {
+        (!W::runs_async_tasks()).then(|| W::park_on(future))
+    }
+}
+
 /// A stream as a blocking [`Iterator`]: what `aiter_to_iter` returns.
 ///
 /// # Panics
@@ -41,8 +73,8 @@ pub trait Wait {
 /// panics, as that does.
 #[must_use = "iterators do nothing unless consumed"]
 pub struct BlockingIter<S, W> {
-    stream: Pin<Box<S>>,
-    wait: W,
+    pub(super) stream: Pin<Box<S>>,
+    pub(super) wait: W,
 }
 
 impl<S: Stream, W: Wait> BlockingIter<S, W> {
@@ -104,7 +136,7 @@ fn next<S: Stream>(stream: &mut Pin<Box<S>>, wait: &impl Wait, inside: bool) -> 
 /// Blocks this thread on the future, or says why it must not.
 #[cold]
 #[track_caller]
-fn block_on<W: Wait, F: Future>(wait: &W, future: F) -> F::Output {
+pub(super) fn block_on<W: Wait, F: Future>(wait: &W, future: F) -> F::Output {
     match wait.block_on(future) {
         Some(output) => output,
         None => panic!(

@@ -8,6 +8,8 @@ mod blocking;
 mod functions;
 mod pace;
 mod panics;
+mod read_ahead;
+mod servers;
 mod tasks;
 #[cfg(unix)]
 mod unix;
@@ -15,10 +17,12 @@ mod unix;
 pub use accept::{Connections, Listen, Server, Sleep, connections, waiting_connections};
 pub use acceptor::{Accept, Acceptor, Watched};
 pub use active::{ActiveAiter, Source, active_aiter};
-pub use blocking::{BlockingIter, Wait};
+pub use blocking::{BlockingIter, Wait, WaitAnywhere};
 pub use functions::{functions, functions_on};
 pub use pace::{Free, Pace, paced};
 pub use panics::{Caught, CaughtFuture, Panic, Spawned};
+pub use read_ahead::ReadAhead;
+pub use servers::servers;
 pub use tasks::{
     JoinTasks, MapTasks, PreloadAiter, Tasks, Worker, join_aiters_buffered, map_workers,
     preload_aiter, preload_aiter_with,

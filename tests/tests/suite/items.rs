@@ -1,6 +1,9 @@
-//! Each public item, and the cases it is in: of core here, of the adapters in their own suites.
+//! Each public item, and the cases it is in: of core here, of the adapters here and in their own suites. A function has cases of
+//! every kind, or a reason why a kind does not apply to it.
 
-use crate::CASES;
+use crate::{CASES, sweeps::on_tasks};
+use Kind::*;
+use aiter_tests::cancellation::subjects::{SUBJECTS, Subject};
 use std::collections::BTreeSet;
 
 #[rustfmt::skip]
@@ -85,6 +88,7 @@ const ADAPTER_ITEMS: &[(&str, &[&str])] = &[
     ("aiter_to_iter", &["timers_work_in_a_blocking_iterator", "inside_a_task_a_blocking_iterator_says_what_is_wrong"]),
     ("aiter_to_iter_on", &["timers_work_from_a_thread_without_a_context", "a_runtime_given_is_driven_even_if_it_has_one_thread"]),
     ("BlockingIter", &["a_blocking_iterator_pulls_nothing_ahead_and_drops_its_stream"]),
+    ("ReadAhead", &["reading_ahead_gives_the_same_and_no_more_is_pulled_than_was_allowed", "a_panic_comes_out_behind_the_items_before_it"]),
     ("BlockOn", &["an_iterator_moved_to_another_thread_keeps_its_runtime"]),
     ("OnRuntime", &["an_iterator_moved_to_another_thread_keeps_its_runtime"]),
     ("OnThread", &["a_blocking_iterator_pulls_nothing_ahead_and_drops_its_stream"]),
@@ -92,20 +96,237 @@ const ADAPTER_ITEMS: &[(&str, &[&str])] = &[
     ("unix_server", &["a_unix_server_removes_its_own_file_only"]),
 ];
 
+/// What a case looks at, beside normal use.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Kind {
+    /// A source that yields nothing.
+    Empty,
+    /// The end, and what comes behind it.
+    End,
+    /// Dropped at each await point.
+    Drop,
+    /// A source, or a closure, that panics.
+    Panic,
+    /// How much is taken, held or done at once, counted exactly.
+    Limit,
+    /// Whose turn it is, counted exactly.
+    Fairness,
+}
+
+/// What `sweeps.rs` shows of each of its subjects.
+const SWEPT: [Kind; 4] = [Empty, End, Drop, Panic];
+const SWEEPS: &[&str] = &[
+    "items_come_then_the_end_and_nothing_behind_it",
+    "of_nothing_comes_the_end",
+    "dropped_at_each_await_point_it_loses_nothing_and_strands_nobody",
+    "when_its_driver_is_dropped_at_any_await_point_it_ends",
+    "a_panic_of_the_source_comes_out_and_strands_nobody",
+];
+const KINDS: [Kind; 6] = [Empty, End, Drop, Panic, Limit, Fairness];
+
+/// The cases of a kind that are not sweeps.
+type ByKind = &'static [(&'static str, Kind, &'static [&'static str])];
+/// The kinds that do not apply, and why.
+type Without = &'static [(&'static str, &'static [Kind], &'static str)];
+
+#[rustfmt::skip]
+const BY_KIND: ByKind = &[
+    ("push_aiter_with", Limit, &["a_preflight_runs_for_each_item_asked_for"]),
+    ("fixed", Limit, &["a_list_without_an_allocator_has_as_many_items_as_slots"]),
+    ("aiter_forker", Limit, &["nothing_is_taken_ahead_of_who_asks"]),
+    ("aiter_forker_with", Limit, &["forks_wait_for_the_slowest", "a_fork_that_lags_loses_the_oldest_and_sees_how_many"]),
+    ("sharable_aiter", Limit, &["nothing_is_taken_ahead_of_who_asks"]),
+    ("sharable_aiter", Fairness, &["first_come_is_first_served"]),
+    ("gated_aiter", Limit, &["a_gate_lets_through_what_is_permitted"]),
+    ("active", Fairness, &["one_poll_of_who_pulls_for_others_is_bounded"]),
+    ("preload", Limit, &["a_preload_holds_no_more_than_it_may"]),
+    ("preload", Fairness, &["one_poll_of_who_pulls_for_others_is_bounded"]),
+    ("preload_with", Limit, &["a_preload_holds_no_more_than_it_may"]),
+    ("preload_with", Fairness, &["one_poll_of_who_pulls_for_others_is_bounded"]),
+    ("join_aiters", Limit, &["nothing_is_taken_ahead_of_who_asks"]),
+    ("join_aiters", Fairness, &["no_stream_of_a_join_starves_the_others", "who_wakes_is_served_in_the_next_round"]),
+    ("join_aiters_keyed", Limit, &["nothing_is_taken_ahead_of_who_asks"]),
+    ("join_aiters_keyed", Fairness, &["no_stream_of_a_join_starves_the_others"]),
+    ("map_async", Limit, &["nothing_is_taken_ahead_of_who_asks"]),
+    ("map_filter_aiter", Limit, &["nothing_is_taken_ahead_of_who_asks"]),
+    ("flatten_aiter", Limit, &["nothing_is_taken_ahead_of_who_asks"]),
+    ("azip", Limit, &["nothing_is_taken_ahead_of_who_asks"]),
+    ("map_workers", Limit, &["workers_are_as_many_as_may_be"]),
+    ("map_workers", Fairness, &["who_wakes_is_served_among_fresh_futures"]),
+    ("map_workers_ordered", Limit, &["workers_are_as_many_as_may_be"]),
+    ("map_workers_ordered", Fairness, &["who_wakes_is_served_among_fresh_futures"]),
+    ("pump", Limit, &["nothing_is_taken_ahead_of_who_asks"]),
+    ("pump", Fairness, &["one_poll_of_who_pulls_for_others_is_bounded"]),
+];
+
+const WITHOUT: Without = &[
+    (
+        "push_aiter",
+        &[Limit, Fairness],
+        "unbounded; a push waits for nobody",
+    ),
+    ("push_aiter_with", &[Fairness], "as `push_aiter`"),
+    ("fixed", &[Fairness], "a push waits for nobody"),
+    ("aiter_forker", &[Fairness], "each item goes to every fork"),
+    (
+        "aiter_forker_with",
+        &[Fairness],
+        "each item goes to every fork",
+    ),
+    ("gated_aiter", &[Fairness], "one stream, one reader"),
+    (
+        "stoppable_aiter",
+        &[Limit, Fairness],
+        "one stream, one reader, and no number of anything",
+    ),
+    ("active", &[Limit], "unbounded"),
+    (
+        "map_aiter",
+        &[Limit, Fairness],
+        "one poll is one poll of its source",
+    ),
+    ("map_async", &[Fairness], "one future at a time"),
+    ("map_filter_aiter", &[Fairness], "one stream, one reader"),
+    ("flatten_aiter", &[Fairness], "one stream, one reader"),
+    (
+        "iter_to_aiter",
+        &[Limit, Fairness],
+        "one poll is one item of the iterator",
+    ),
+    ("azip", &[Fairness], "a row needs an item of each stream"),
+];
+
+#[rustfmt::skip]
+const ADAPTER_BY_KIND: ByKind = &[
+    ("preload_aiter", Limit, &["no_more_is_pulled_ahead_than_was_asked_for", "as_many_items_are_pulled_ahead_as_was_asked_for"]),
+    ("preload_aiter_with", Limit, &["a_preload_with_watermarks_refills_in_batches"]),
+    ("join_aiters", Limit, &["no_more_is_pulled_ahead_than_was_asked_for", "as_many_items_are_pulled_ahead_as_was_asked_for"]),
+    ("join_aiters_buffered", Limit, &["no_more_is_pulled_ahead_than_was_asked_for", "as_many_items_are_pulled_ahead_as_was_asked_for"]),
+    ("map_workers", Limit, &["as_many_items_are_pulled_ahead_as_was_asked_for", "workers_run_at_the_same_time_and_each_item_goes_to_one"]),
+    ("cooperative", Drop, &["nothing_is_lost_where_the_budget_ends"]),
+    ("cooperative", Limit, &["a_look_at_a_stream_that_waits_costs_nothing"]),
+    ("cooperative", Fairness, &["a_join_in_one_task_takes_part_when_it_is_asked_to"]),
+    ("aiter_to_iter", Empty, &["items_come_in_order_then_the_end"]),
+    ("aiter_to_iter", End, &["items_come_in_order_then_the_end"]),
+    ("aiter_to_iter", Drop, &["dropping_the_iterator_drops_the_stream"]),
+    ("aiter_to_iter", Panic, &["a_panic_of_the_source_comes_out_and_leaves_the_runtime_usable"]),
+    ("aiter_to_iter", Limit, &["a_ready_item_is_one_poll_and_nothing_is_pulled_ahead"]),
+    ("aiter_to_iter_on", Empty, &["the_end_and_the_size_are_told_when_items_are_at_hand"]),
+    ("aiter_to_iter_on", End, &["timers_work_from_a_thread_without_a_context"]),
+    ("aiter_to_iter_on", Drop, &["dropping_the_iterator_drops_the_stream"]),
+    ("aiter_to_iter_on", Panic, &["a_panic_of_the_source_comes_out_and_leaves_the_runtime_usable"]),
+    ("aiter_to_iter_on", Limit, &["reading_ahead_gives_the_same_and_no_more_is_pulled_than_was_allowed"]),
+    ("tcp_server", End, &["servers_serve_who_comes_and_stop", "stop_from_another_thread_wakes_the_stream_and_closes_the_listener"]),
+    ("tcp_server", Drop, &["servers_serve_who_comes_and_stop"]),
+    ("tcp_server", Limit, &["out_of_file_descriptors_is_reported_with_pauses_and_the_server_lives_on"]),
+    ("unix_server", End, &["a_unix_server_removes_its_own_file_only"]),
+    ("unix_server", Drop, &["a_unix_server_serves_and_removes_its_file"]),
+];
+
+const SAME: &str = "as the function without a place, whose code it shares";
+const ADAPTER_WITHOUT: Without = &[
+    (
+        "active_aiter",
+        &[Limit, Fairness],
+        "unbounded; the executor's choice",
+    ),
+    ("preload_aiter", &[Fairness], "the executor's choice"),
+    ("preload_aiter_with", &[Fairness], "the executor's choice"),
+    (
+        "join_aiters",
+        &[Fairness],
+        "a task each: the executor's choice",
+    ),
+    (
+        "join_aiters_buffered",
+        &[Fairness],
+        "a task each: the executor's choice",
+    ),
+    (
+        "map_workers",
+        &[Fairness],
+        "a task each: the executor's choice",
+    ),
+    ("active_aiter_on", &KINDS, SAME),
+    ("preload_aiter_on", &KINDS, SAME),
+    ("preload_aiter_with_on", &KINDS, SAME),
+    ("join_aiters_on", &KINDS, SAME),
+    ("join_aiters_buffered_on", &KINDS, SAME),
+    ("map_workers_on", &KINDS, SAME),
+    (
+        "cooperative",
+        &[Empty, End, Panic],
+        "passes on what its stream says",
+    ),
+    ("aiter_to_iter", &[Fairness], "one stream, one reader"),
+    ("aiter_to_iter_on", &[Fairness], "one stream, one reader"),
+    (
+        "tcp_server",
+        &[Empty, Panic, Fairness],
+        "its source is the system: none of ours to be empty or to panic",
+    ),
+    (
+        "unix_server",
+        &[Empty, Panic, Fairness],
+        "its source is the system: none of ours to be empty or to panic",
+    ),
+    (
+        "unix_server",
+        &[Limit],
+        "the pauses are those of `tcp_server`",
+    ),
+];
+
+/// Each function has each kind exactly once: as a subject of the sweeps, by cases of its own, or not, for a reason.
+fn has_every_kind(
+    items: &[(&str, &[&str])],
+    subjects: &[Subject],
+    by_kind: ByKind,
+    without: Without,
+    is_case: impl Fn(&str) -> bool,
+) {
+    // Modules are listed as the function is that is in them.
+    let is_function = |item: &str| item.starts_with(char::is_lowercase) && item != "bound";
+    for (item, _) in items.iter().filter(|(item, _)| is_function(item)) {
+        let is_swept = subjects
+            .iter()
+            .any(|(subject, _)| subject.split([',', ' ']).next() == Some(*item));
+        for kind in KINDS {
+            let swept = usize::from(is_swept && SWEPT.contains(&kind));
+            let own = by_kind.iter().filter(|of| (of.0, of.1) == (item, kind));
+            let reasons = without
+                .iter()
+                .filter(|of| of.0 == *item && of.1.contains(&kind));
+            assert_eq!(swept + own.count() + reasons.count(), 1, "{item}: {kind:?}");
+        }
+    }
+    let known = |item| names(items).contains(item) && is_function(item);
+    for (item, kind, cases) in by_kind {
+        assert!(known(item) && !cases.is_empty(), "{item}: {kind:?}");
+        for case in *cases {
+            assert!(is_case(case), "{item}: no case is named {case}");
+        }
+    }
+    for (item, ..) in without {
+        assert!(known(item), "{item} is no function");
+    }
+}
+
 const CORE: &str = include_str!("../../../aiter-core/src/lib.rs");
 const ADAPTERS: [&str; 3] = [
     include_str!("../../../aiter-tokio/src/lib.rs"),
     include_str!("../../../aiter-smol/src/lib.rs"),
     include_str!("../../../aiter-async-std/src/lib.rs"),
 ];
-const ADAPTER_CASES: [&str; 7] = [
+const ADAPTER_CASES: [&str; 8] = [
     include_str!("../adapters.rs"),
     include_str!("../places.rs"),
-    include_str!("../../../aiter-tokio/tests/spawn.rs"),
+    include_str!("../../../aiter-tokio/tests/spawn/all.rs"),
+    include_str!("../../../aiter-tokio/tests/spawn/own.rs"),
     include_str!("../../../aiter-tokio/tests/blocking.rs"),
     include_str!("../../../aiter-tokio/tests/coop.rs"),
-    include_str!("../../../aiter-tokio/tests/net.rs"),
-    include_str!("../../../aiter-tokio/tests/file_limit.rs"),
+    include_str!("../servers.rs"),
+    include_str!("../file_limit.rs"),
 ];
 
 /// The names that a crate's root makes public, as its `pub use` and `pub mod` lines have them.
@@ -148,11 +369,34 @@ fn every_public_item_of_core_has_a_case() {
 }
 
 #[test]
+fn every_function_of_core_has_cases_of_each_kind() {
+    has_every_kind(ITEMS, SUBJECTS, BY_KIND, WITHOUT, |case| {
+        CASES.contains(&case)
+    });
+}
+
+#[test]
+fn every_function_of_the_adapters_has_cases_of_each_kind() {
+    has_every_kind(
+        ADAPTER_ITEMS,
+        on_tasks!(aiter_tokio),
+        ADAPTER_BY_KIND,
+        ADAPTER_WITHOUT,
+        is_adapter_case,
+    );
+}
+
+#[test]
 fn every_case_is_some_items() {
-    for case in CASES {
-        let listed = ITEMS.iter().any(|(_, cases)| cases.contains(case));
-        assert!(listed, "{case} is in the list of no item");
-    }
+    let of_items = ITEMS.iter().flat_map(|(_, cases)| *cases);
+    let of_kinds = BY_KIND.iter().flat_map(|(.., cases)| *cases);
+    let listed = BTreeSet::from_iter(of_items.chain(of_kinds).chain(SWEEPS));
+    assert_eq!(listed, BTreeSet::from_iter(CASES));
+}
+
+fn is_adapter_case(case: &str) -> bool {
+    let test = format!("fn {case}(");
+    ADAPTER_CASES.iter().any(|source| source.contains(&test))
 }
 
 #[test]
@@ -169,9 +413,7 @@ fn every_public_item_of_the_adapters_has_a_case() {
     for (item, cases) in ADAPTER_ITEMS {
         assert!(!cases.is_empty(), "{item} has no case");
         for case in *cases {
-            let test = format!("fn {case}(");
-            let found = ADAPTER_CASES.iter().any(|source| source.contains(&test));
-            assert!(found, "{item}: no case is named {case}");
+            assert!(is_adapter_case(case), "{item}: no case is named {case}");
         }
     }
 }

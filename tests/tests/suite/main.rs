@@ -1,10 +1,23 @@
-//! One suite for every executor: cases written once in `cases.rs`, a module of them for each runtime, and `items.rs`,
-//! which fails when a public item has no case.
+//! One suite for every executor: cases written once, a module of them for each runtime, and a list that fails when a public item has
+//! no case of a kind that applies to it.
+//!
+//! | file | what it knows |
+//! |---|---|
+//! | `runtime.rs` | what a case asks of an executor |
+//! | `lists.rs`, `readers.rs`, `joins.rs`, `pulls.rs` | what one item does, and what its limits are |
+//! | `common.rs` | what those four share |
+//! | `sweeps.rs` | what all that waits does: items, the end, a panic, dropped at each await point |
+//! | `items.rs` | public items, and their cases by kind |
 #![allow(missing_docs, reason = "a test program")]
 
-mod cases;
+mod common;
 mod items;
+mod joins;
+mod lists;
+mod pulls;
+mod readers;
 mod runtime;
+mod sweeps;
 
 /// A module for each runtime, with a test for each case.
 macro_rules! suite {
@@ -13,18 +26,18 @@ macro_rules! suite {
         /// The names of the cases.
         const CASES: &[&str] = suite!(@names $cases);
     };
-    (@module $name:ident $runtime:ident [$($case:ident)*]) => {
+    (@module $name:ident $runtime:ident { $($file:ident: $($case:ident)*;)* }) => {
         mod $name {
-            use crate::{cases, runtime::{$runtime, run}};
-            $(
+            use crate::{$($file,)* runtime::{$runtime, run}};
+            $($(
                 #[test]
                 fn $case() {
-                    run::<$runtime>(cases::$case::<$runtime>());
+                    run::<$runtime>($file::$case::<$runtime>());
                 }
-            )*
+            )*)*
         }
     };
-    (@names [$($case:ident)*]) => { &[$(stringify!($case)),*] };
+    (@names { $($file:ident: $($case:ident)*;)* }) => { &[$($(stringify!($case)),*),*] };
 }
 
 suite! {
@@ -33,7 +46,8 @@ suite! {
     smol: Smol,
     async_std: AsyncStd,
     no_runtime: Threads,
-    => [
+    => {
+        lists:
         each_pusher_keeps_its_order
         a_batch_stays_together_and_the_only_pusher_may_push_mut
         stop_wakes_who_waits_and_refuses_who_comes
@@ -41,6 +55,9 @@ suite! {
         what_is_there_is_seen_without_waiting
         a_preflight_runs_for_each_item_asked_for
         forks_of_a_list_see_the_same
+        a_list_without_an_allocator_serves_tasks
+        a_list_without_an_allocator_has_as_many_items_as_slots;
+        readers:
         forks_of_any_stream_see_the_same
         a_fork_that_is_dropped_while_it_polls_strands_nobody
         a_passive_fork_ends_without_an_active_one_and_can_become_one
@@ -48,17 +65,29 @@ suite! {
         forks_wait_for_the_slowest
         a_fork_that_lags_loses_the_oldest_and_sees_how_many
         takers_share_each_item_once
+        first_come_is_first_served
         a_taker_that_gives_up_strands_nobody
         a_gate_lets_through_what_is_permitted
-        a_stopper_ends_a_stream_that_waits
-        a_driver_pulls_and_ends_with_its_consumer
-        a_preload_holds_no_more_than_it_may
+        a_stopper_ends_a_stream_that_waits;
+        joins:
         streams_join_at_any_time
         no_stream_of_a_join_starves_the_others
+        who_wakes_is_served_in_the_next_round
         a_keyed_join_says_whose_and_when_it_ended
-        maps_filters_and_zips
         workers_are_as_many_as_may_be
-        a_pump_brings_each_item_and_ends_with_the_first_error
-        a_list_without_an_allocator_serves_tasks
-    ]
+        who_wakes_is_served_among_fresh_futures;
+        pulls:
+        maps_filters_and_zips
+        nothing_is_taken_ahead_of_who_asks
+        one_poll_of_who_pulls_for_others_is_bounded
+        a_driver_pulls_and_ends_with_its_consumer
+        a_preload_holds_no_more_than_it_may
+        a_pump_brings_each_item_and_ends_with_the_first_error;
+        sweeps:
+        items_come_then_the_end_and_nothing_behind_it
+        of_nothing_comes_the_end
+        dropped_at_each_await_point_it_loses_nothing_and_strands_nobody
+        when_its_driver_is_dropped_at_any_await_point_it_ends
+        a_panic_of_the_source_comes_out_and_strands_nobody;
+    }
 }

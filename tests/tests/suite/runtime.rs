@@ -1,5 +1,7 @@
 //! What a case asks of a runtime, and those it runs on.
 
+use crate::sweeps::on_tasks;
+use aiter_tests::cancellation::subjects::Subject;
 use futures_lite::FutureExt;
 use std::{future::Future, panic::resume_unwind, pin::Pin, sync::LazyLock, time::Duration};
 use tokio::runtime::{Builder, Runtime as Tokio};
@@ -9,7 +11,9 @@ const DEADLINE: Duration = Duration::from_secs(60);
 
 pub(crate) type Joined<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
-pub(crate) trait Runtime {
+pub(crate) trait Runtime: 'static {
+    /// What its adapter has on tasks.
+    const ON_TASKS: &[Subject];
     fn block_on<F: Future>(future: F) -> F::Output;
     /// Runs a future as a task. The result is its output; its panic is a panic of whoever awaits the result, and a case awaits
     /// every one.
@@ -34,58 +38,43 @@ thread_local! {
     static ONE_THREAD: Tokio = Builder::new_current_thread().enable_time().build().unwrap();
 }
 
-fn tokio_spawn<F>(future: F) -> Joined<F::Output>
-where
-    F: Future<Output: Send> + Send + 'static,
-{
-    let task = tokio::spawn(future);
-    Box::pin(async {
-        task.await
-            .unwrap_or_else(|error| resume_unwind(error.into_panic()))
-    })
+macro_rules! tokio_runtime {
+    ($name:ident: $block_on:expr) => {
+        pub(crate) struct $name;
+
+        impl Runtime for $name {
+            const ON_TASKS: &[Subject] = on_tasks!(aiter_tokio);
+
+            fn block_on<F: Future>(future: F) -> F::Output {
+                $block_on(future)
+            }
+
+            fn spawn<F>(future: F) -> Joined<F::Output>
+            where
+                F: Future<Output: Send> + Send + 'static,
+            {
+                let task = tokio::spawn(future);
+                Box::pin(async {
+                    task.await
+                        .unwrap_or_else(|error| resume_unwind(error.into_panic()))
+                })
+            }
+
+            fn sleep(time: Duration) -> impl Future<Output = ()> + Send {
+                tokio::time::sleep(time)
+            }
+        }
+    };
 }
 
-pub(crate) struct TokioThreads;
-
-impl Runtime for TokioThreads {
-    fn block_on<F: Future>(future: F) -> F::Output {
-        THREADS.block_on(future)
-    }
-
-    fn spawn<F>(future: F) -> Joined<F::Output>
-    where
-        F: Future<Output: Send> + Send + 'static,
-    {
-        tokio_spawn(future)
-    }
-
-    fn sleep(time: Duration) -> impl Future<Output = ()> + Send {
-        tokio::time::sleep(time)
-    }
-}
-
-pub(crate) struct TokioThread;
-
-impl Runtime for TokioThread {
-    fn block_on<F: Future>(future: F) -> F::Output {
-        ONE_THREAD.with(|runtime| runtime.block_on(future))
-    }
-
-    fn spawn<F>(future: F) -> Joined<F::Output>
-    where
-        F: Future<Output: Send> + Send + 'static,
-    {
-        tokio_spawn(future)
-    }
-
-    fn sleep(time: Duration) -> impl Future<Output = ()> + Send {
-        tokio::time::sleep(time)
-    }
-}
+tokio_runtime! { TokioThreads: |future| THREADS.block_on(future) }
+tokio_runtime! { TokioThread: |future| ONE_THREAD.with(|runtime| runtime.block_on(future)) }
 
 pub(crate) struct Smol;
 
 impl Runtime for Smol {
+    const ON_TASKS: &[Subject] = on_tasks!(aiter_smol);
+
     fn block_on<F: Future>(future: F) -> F::Output {
         smol::block_on(future)
     }
@@ -105,6 +94,8 @@ impl Runtime for Smol {
 pub(crate) struct AsyncStd;
 
 impl Runtime for AsyncStd {
+    const ON_TASKS: &[Subject] = on_tasks!(aiter_async_std);
+
     fn block_on<F: Future>(future: F) -> F::Output {
         async_std::task::block_on(future)
     }
@@ -125,6 +116,8 @@ impl Runtime for AsyncStd {
 pub(crate) struct Threads;
 
 impl Runtime for Threads {
+    const ON_TASKS: &[Subject] = &[];
+
     fn block_on<F: Future>(future: F) -> F::Output {
         futures_lite::future::block_on(future)
     }

@@ -5,6 +5,7 @@ use std::{
     cell::Cell,
     collections::VecDeque,
     future::{Future, poll_fn},
+    ops::Range,
     pin::{Pin, pin},
     sync::{
         Arc,
@@ -13,68 +14,107 @@ use std::{
     task::{Context, Poll, Wake, Waker},
 };
 
-thread_local!(static LIVE: Cell<usize> = const { Cell::new(0) });
+thread_local! {
+    static LIVE: Arc<()> = Arc::default();
+    static PLAN: Cell<Plan> = const { Cell::new(Plan::Items) };
+}
 
-/// Items of this thread that were made and not dropped.
+/// What was made on this thread and not dropped, on whatever thread: items, and sources of them.
 pub fn live() -> usize {
-    LIVE.get()
+    LIVE.with(Arc::strong_count) - 1
+}
+
+/// What the sources do that are made on this thread.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Plan {
+    /// They yield the items, some at once, some after a poll or two, which they ask for themselves.
+    Items,
+    /// They yield none.
+    Empty,
+    /// They panic behind half of the items.
+    Panic,
+}
+
+/// Makes a plan for this thread.
+pub fn plan(plan: Plan) {
+    PLAN.set(plan);
+}
+
+/// The plan of this thread.
+pub fn planned() -> Plan {
+    PLAN.get()
+}
+
+/// The items that a [`Source`] yields if nothing goes wrong.
+pub fn items() -> Range<u32> {
+    match planned() {
+        Plan::Empty => 0..0,
+        Plan::Items | Plan::Panic => ITEMS,
+    }
 }
 
 /// A number that is counted.
-#[derive(Debug)]
-pub struct Item(Box<u32>);
+#[derive(Clone, Debug)]
+pub struct Item(Box<u32>, #[allow(dead_code, reason = "counted")] Arc<()>);
 
 impl Item {
-    pub fn new(number: u32) -> Self {
-        LIVE.set(LIVE.get() + 1);
-        Self(Box::new(number))
-    }
-
     pub fn number(&self) -> u32 {
         *self.0
     }
 }
 
-impl Clone for Item {
-    fn clone(&self) -> Self {
-        Self::new(self.number())
-    }
+const ITEMS: Range<u32> = 0..6;
+
+/// Yields [`items`] as this thread's [`Plan`] says.
+pub struct Source(VecDeque<Step>, Arc<()>);
+
+enum Step {
+    Pause,
+    Item(u32),
+    Panic,
 }
-
-impl Drop for Item {
-    fn drop(&mut self) {
-        LIVE.set(LIVE.get() - 1);
-    }
-}
-
-/// The items that a [`Source`] yields.
-pub const ITEMS: std::ops::Range<u32> = 0..6;
-
-/// Yields [`ITEMS`], some at once, some after a poll or two, which it asks for itself.
-pub struct Source(VecDeque<Poll<u32>>);
 
 impl Source {
     pub fn new() -> Self {
         let pauses = [1, 0, 2, 0, 0, 1];
         let mut steps = VecDeque::new();
-        for (number, pauses) in ITEMS.zip(pauses) {
-            steps.extend((0..pauses).map(|_| Poll::Pending));
-            steps.push_back(Poll::Ready(number));
+        for (number, pauses) in items().zip(pauses) {
+            if planned() == Plan::Panic && number == ITEMS.end / 2 {
+                steps.push_back(Step::Panic);
+                return Self(steps, LIVE.with(Arc::clone));
+            }
+            steps.extend((0..pauses).map(|_| Step::Pause));
+            steps.push_back(Step::Item(number));
         }
-        steps.push_back(Poll::Pending);
-        Self(steps)
+        steps.push_back(Step::Pause);
+        Self(steps, LIVE.with(Arc::clone))
+    }
+
+    /// The next item, without its pauses.
+    pub fn now(&mut self) -> Option<Item> {
+        loop {
+            match self.0.pop_front()? {
+                Step::Pause => {}
+                Step::Item(number) => return Some(Item(Box::new(number), self.1.clone())),
+                Step::Panic => panic!("{BROKEN}"),
+            }
+        }
     }
 }
+
+/// What a source says that panics.
+pub const BROKEN: &str = "a source panics as planned";
 
 impl Stream for Source {
     type Item = Item;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Item>> {
-        let step = self.0.pop_front();
-        if step == Some(Poll::Pending) {
+        if let Some(Step::Pause) = self.0.front() {
+            self.0.pop_front();
             cx.waker().wake_by_ref();
+            return Poll::Pending;
         }
-        step.map_or(Poll::Ready(None), |step| step.map(|n| Some(Item::new(n))))
+        Poll::Ready(self.now())
     }
 }
 

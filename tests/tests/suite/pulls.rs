@@ -1,0 +1,200 @@
+//! Who pulls a stream: step by step, or ahead of who reads.
+
+use crate::{
+    common::{ITEMS, collect, comes_to},
+    runtime::Runtime,
+};
+use aiter_core::{
+    AiterExt, Watermarks, active, aiter_forker, azip, flatten_aiter, iter_to_aiter, join_aiters,
+    join_aiters_keyed, map_aiter, map_async, map_filter_aiter, preload, preload_with, pump,
+    push_aiter, sharable_aiter,
+};
+use futures_lite::{
+    StreamExt,
+    future::{poll_once, yield_now},
+    stream,
+};
+use std::{
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+};
+
+pub(crate) async fn maps_filters_and_zips<R: Runtime>() {
+    let numbers = || iter_to_aiter(0..10);
+    assert!(
+        collect::<R, _>(map_aiter(|n| n * 2, numbers()))
+            .await
+            .into_iter()
+            .eq((0..20).step_by(2))
+    );
+    let later = map_async(
+        |n| async move {
+            yield_now().await;
+            n + 1
+        },
+        numbers(),
+    );
+    assert!(collect::<R, _>(later).await.into_iter().eq(1..11));
+    let odd = map_filter_aiter(|n| (n % 2 == 1).then_some(n), numbers());
+    assert_eq!(collect::<R, _>(odd).await, [1, 3, 5, 7, 9]);
+    let flat = flatten_aiter(numbers().map_aiter(|n| vec![n; n]));
+    assert_eq!(collect::<R, _>(flat).await.len(), 45);
+    let rows = azip((
+        numbers(),
+        iter_to_aiter("abc".chars()),
+        numbers().map_aiter(|n| n * n),
+    ));
+    assert_eq!(
+        collect::<R, _>(rows).await,
+        [(0, 'a', 0), (1, 'b', 1), (2, 'c', 4)]
+    );
+}
+
+pub(crate) async fn nothing_is_taken_ahead_of_who_asks<R: Runtime>() {
+    let pulled = Arc::new(AtomicUsize::new(0));
+    let count = &pulled;
+    let source = move || {
+        let count = count.clone();
+        iter_to_aiter(0..ITEMS).map_aiter(move |n| {
+            count.fetch_add(1, SeqCst);
+            n
+        })
+    };
+    let mut passive = aiter_forker(source());
+    let fork = passive.fork();
+    passive = passive.fork_passive();
+    let streams = [
+        fork.boxed(),
+        sharable_aiter(source()).boxed(),
+        map_async(async |n| n, source()).boxed(),
+        map_filter_aiter(Some, source()).boxed(),
+        flatten_aiter(source().map_aiter(|n| [n])).boxed(),
+        azip((source(),)).map_aiter(|(n,)| n).boxed(),
+        join_aiters(iter_to_aiter([source()])).boxed(),
+        join_aiters_keyed(iter_to_aiter([((), source())]))
+            .map_filter_aiter(|((), item)| item)
+            .boxed(),
+    ];
+    for mut stream in streams {
+        pulled.store(0, SeqCst);
+        pulled.store(
+            R::spawn({
+                let pulled = pulled.clone();
+                async move {
+                    for n in 0..ITEMS {
+                        assert_eq!(pulled.load(SeqCst), n);
+                        assert_eq!(stream.next().await, Some(n));
+                    }
+                    pulled.load(SeqCst)
+                }
+            })
+            .await,
+            SeqCst,
+        );
+        assert_eq!(pulled.load(SeqCst), ITEMS);
+    }
+    assert_eq!(passive.collect::<Vec<_>>().await, Vec::from_iter(0..ITEMS));
+    // A pump has one item in hand.
+    pulled.store(0, SeqCst);
+    let count = pulled.clone();
+    let pumped = R::spawn(pump(source(), async move |n| {
+        yield_now().await;
+        assert_eq!(count.load(SeqCst), n + 1);
+        Ok::<_, ()>(())
+    }));
+    assert_eq!(pumped.await, Ok(()));
+}
+
+pub(crate) async fn one_poll_of_who_pulls_for_others_is_bounded<R: Runtime>() {
+    let pulled = Arc::new(AtomicUsize::new(0));
+    let count = pulled.clone();
+    let endless = move || {
+        let count = count.clone();
+        count.store(0, SeqCst);
+        iter_to_aiter(0..).map_aiter(move |n: usize| {
+            count.fetch_add(1, SeqCst);
+            n
+        })
+    };
+    let (_aiter, driver) = active(endless());
+    let (_preloaded, preloading) = preload(usize::MAX, endless());
+    let pumped = pump(endless(), async |_| Ok::<_, ()>(()));
+    let pumping = async { pumped.await.unwrap() };
+    let drivers: [std::pin::Pin<Box<dyn Future<Output = ()> + Send>>; 3] =
+        [Box::pin(driver), Box::pin(preloading), Box::pin(pumping)];
+    for mut driver in drivers {
+        let pulled = pulled.clone();
+        R::spawn(async move {
+            for polls in 1..5 {
+                pulled.store(0, SeqCst);
+                assert!(poll_once(&mut driver).await.is_none());
+                assert_eq!(pulled.load(SeqCst), 64, "in poll {polls}");
+            }
+        })
+        .await;
+    }
+}
+
+pub(crate) async fn a_driver_pulls_and_ends_with_its_consumer<R: Runtime>() {
+    let (held, mut dropped) = push_aiter::<()>();
+    let source = stream::iter(0..ITEMS)
+        .chain(stream::pending())
+        .map(move |n| {
+            let _ = &held;
+            n
+        });
+    let (mut aiter, driver) = active(Box::pin(source));
+    let driver = R::spawn(driver);
+    let items: Vec<_> = (&mut aiter).take(ITEMS).collect().await;
+    assert_eq!(items, Vec::from_iter(0..ITEMS));
+    drop(aiter);
+    driver.await;
+    assert_eq!(dropped.next().await, None);
+}
+
+pub(crate) async fn a_preload_holds_no_more_than_it_may<R: Runtime>() {
+    for watermarks in [
+        Watermarks { low: 4, high: 5 },
+        Watermarks { low: 1, high: 5 },
+    ] {
+        let pulled = Arc::new(AtomicUsize::new(0));
+        let count = pulled.clone();
+        let source = iter_to_aiter(0..ITEMS).map_aiter(move |n| {
+            count.fetch_add(1, SeqCst);
+            n
+        });
+        let (mut preloaded, driver) = preload_with(watermarks, source);
+        let driver = R::spawn(driver);
+        for n in 0..ITEMS {
+            // Counted before the item is asked for: `n` were taken, and it is pulled again when `low` are left.
+            let [least, most] =
+                [watermarks.low + 1, watermarks.high].map(|held| ITEMS.min(n + held));
+            comes_to(&pulled, least..=most).await;
+            assert_eq!(preloaded.next().await, Some(n));
+        }
+        assert_eq!(preloaded.next().await, None);
+        driver.await;
+    }
+    let (preloaded, driver) = preload(1, iter_to_aiter(0..ITEMS));
+    let driver = R::spawn(driver);
+    assert_eq!(collect::<R, _>(preloaded).await, Vec::from_iter(0..ITEMS));
+    driver.await;
+}
+
+pub(crate) async fn a_pump_brings_each_item_and_ends_with_the_first_error<R: Runtime>() {
+    let (pusher, aiter) = push_aiter();
+    let taker = collect::<R, _>(aiter);
+    let ended = R::spawn(pump(iter_to_aiter(0..ITEMS), async move |n| {
+        yield_now().await;
+        if n == 500 {
+            Err("full")
+        } else {
+            pusher.push(n).map_err(|_| "stopped")
+        }
+    }));
+    assert_eq!(ended.await, Err("full"));
+    assert_eq!(taker.await, Vec::from_iter(0..500));
+}

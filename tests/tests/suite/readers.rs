@@ -1,0 +1,184 @@
+//! Many readers of any stream, and gates before it.
+
+use crate::{
+    common::{ITEMS, collect, comes_to, is_sorted, push_numbers},
+    runtime::{Joined, Runtime},
+};
+use aiter_core::{
+    AiterExt, Gate, aiter_forker, aiter_forker_with,
+    bound::{self, Seen},
+    gated_aiter, iter_to_aiter, push_aiter, sharable_aiter, stoppable_aiter,
+};
+use futures_lite::{
+    FutureExt, StreamExt,
+    future::{poll_once, yield_now, zip},
+    stream,
+};
+use std::{
+    panic::AssertUnwindSafe,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+};
+
+pub(crate) async fn forks_of_any_stream_see_the_same<R: Runtime>() {
+    let (pusher, aiter) = push_aiter();
+    let mut fork = aiter_forker(aiter.map_aiter(|n| n + 1));
+    let forks = [fork.fork(), fork.fork_passive(), fork].map(|fork| collect::<R, _>(fork));
+    push_numbers::<R>(pusher, 0..ITEMS).await;
+    for fork in forks {
+        assert_eq!(fork.await, Vec::from_iter(1..=ITEMS));
+    }
+}
+
+pub(crate) async fn a_fork_that_is_dropped_while_it_polls_strands_nobody<R: Runtime>() {
+    let (pusher, aiter) = push_aiter();
+    let mut fork = aiter_forker(aiter);
+    let other = collect::<R, _>(fork.fork());
+    // Pending, and the one that the source would wake.
+    assert!(poll_once(fork.next()).await.is_none());
+    drop(fork);
+    push_numbers::<R>(pusher, 0..ITEMS).await;
+    assert_eq!(other.await, Vec::from_iter(0..ITEMS));
+}
+
+pub(crate) async fn a_passive_fork_ends_without_an_active_one_and_can_become_one<R: Runtime>() {
+    let mut fork = aiter_forker(iter_to_aiter(0..ITEMS));
+    let mut passive = fork.fork_passive();
+    assert_eq!(fork.next().await, Some(0));
+    drop(fork);
+    assert_eq!(collect::<R, _>(passive.fork_passive()).await, [0]);
+    passive.activate();
+    assert!(passive.is_active());
+    assert_eq!(collect::<R, _>(passive).await, Vec::from_iter(0..ITEMS));
+}
+
+pub(crate) async fn every_fork_learns_of_a_panic<R: Runtime>() {
+    let panics = stream::once_future(async { panic!("broken") });
+    let mut fork = aiter_forker(Box::pin(iter_to_aiter([1, 2]).chain(panics)));
+    let forks = [fork.fork(), fork].map(|mut fork| {
+        R::spawn(async move {
+            assert_eq!((fork.next().await, fork.next().await), (Some(1), Some(2)));
+            AssertUnwindSafe(fork.next()).catch_unwind().await.is_err()
+        })
+    });
+    for fork in forks {
+        assert!(fork.await);
+    }
+}
+
+pub(crate) async fn forks_wait_for_the_slowest<R: Runtime>() {
+    let pulled = Arc::new(AtomicUsize::new(0));
+    let count = pulled.clone();
+    let source = iter_to_aiter(0..ITEMS).map_aiter(move |n| {
+        count.fetch_add(1, SeqCst);
+        n
+    });
+    let mut slow = aiter_forker_with(bound::wait(3), source);
+    let fast = collect::<R, _>(slow.fork());
+    for n in 0..ITEMS {
+        // As far as it may, and no further: `n` were taken.
+        let ahead = ITEMS.min(n + 3);
+        comes_to(&pulled, ahead..=ahead).await;
+        assert_eq!(slow.next().await, Some(n));
+    }
+    assert_eq!(fast.await, Vec::from_iter(0..ITEMS));
+}
+
+pub(crate) async fn a_fork_that_lags_loses_the_oldest_and_sees_how_many<R: Runtime>() {
+    let mut fast = aiter_forker_with(bound::skip(10), iter_to_aiter(0..ITEMS));
+    let slow = fast.fork();
+    let fast = collect::<R, _>(fast).await;
+    assert!(fast.iter().map(|seen| seen.item).eq(0..ITEMS));
+    let mut slow = collect::<R, _>(slow).await.into_iter();
+    let missed = ITEMS - 10;
+    assert_eq!(
+        slow.next(),
+        Some(Seen {
+            missed,
+            item: missed
+        })
+    );
+    assert!(slow.all(|seen| seen.missed == 0 && seen.item > missed));
+}
+
+pub(crate) async fn takers_share_each_item_once<R: Runtime>() {
+    let (pusher, aiter) = push_aiter();
+    let shared = sharable_aiter(aiter.map_aiter(|n| n));
+    let takers = [(); 4].map(|()| collect::<R, _>(shared.clone()));
+    drop(shared);
+    push_numbers::<R>(pusher, 0..ITEMS).await;
+    let mut all = Vec::new();
+    for taker in takers {
+        let own = taker.await;
+        assert!(is_sorted(&own));
+        all.extend(own);
+    }
+    all.sort_unstable();
+    assert_eq!(all, Vec::from_iter(0..ITEMS));
+}
+
+pub(crate) async fn first_come_is_first_served<R: Runtime>() {
+    let (pusher, aiter) = push_aiter();
+    let [mut a, mut b, mut c, mut d] = {
+        let shared = sharable_aiter(aiter);
+        [(); 4].map(|()| shared.clone())
+    };
+    for taker in [&mut a, &mut b, &mut c, &mut d] {
+        assert!(poll_once(taker.next()).await.is_none());
+    }
+    let pushing = push_numbers::<R>(pusher, 0..4);
+    // Polled in another order than that in which they came.
+    let taken = zip(zip(d.next(), b.next()), zip(c.next(), a.next())).await;
+    assert_eq!(taken, ((Some(3), Some(1)), (Some(2), Some(0))));
+    pushing.await;
+}
+
+pub(crate) async fn a_taker_that_gives_up_strands_nobody<R: Runtime>() {
+    let (pusher, aiter) = push_aiter();
+    let mut shared = sharable_aiter(aiter);
+    let mut other = shared.clone();
+    assert!(poll_once(shared.next()).await.is_none());
+    let taker = R::spawn(async move { other.next().await });
+    yield_now().await;
+    drop(shared);
+    pusher.push(1).unwrap();
+    assert_eq!(taker.await, Some(1));
+}
+
+pub(crate) async fn a_gate_lets_through_what_is_permitted<R: Runtime>() {
+    let polled = Arc::new(AtomicUsize::new(0));
+    let count = polled.clone();
+    let source = iter_to_aiter(0..).map_aiter(move |n| {
+        count.fetch_add(1, SeqCst);
+        n
+    });
+    let (mut gated, gate) = gated_aiter(source);
+    let keeper: Joined<Gate> = R::spawn(async move {
+        for _ in 0..ITEMS / 10 {
+            gate.push(10);
+            yield_now().await;
+        }
+        gate
+    });
+    let items: Vec<usize> = (&mut gated).take(ITEMS).collect().await;
+    assert_eq!(items, Vec::from_iter(0..ITEMS));
+    let gate = keeper.await;
+    assert!(poll_once(gated.next()).await.is_none());
+    assert_eq!(polled.load(SeqCst), ITEMS);
+    assert!(gate.open() && !gate.open());
+    assert_eq!(gated.next().await, Some(ITEMS));
+    assert!(gate.close());
+    gate.push(1);
+    gate.stop();
+    assert_eq!(collect::<R, _>(gated).await, [ITEMS + 1]);
+}
+
+pub(crate) async fn a_stopper_ends_a_stream_that_waits<R: Runtime>() {
+    let (stoppable, stopper) = stoppable_aiter(stream::pending::<()>());
+    let taker = collect::<R, _>(stoppable);
+    yield_now().await;
+    stopper.stop();
+    assert!(taker.await.is_empty());
+}

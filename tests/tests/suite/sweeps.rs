@@ -1,0 +1,199 @@
+//! Cases that are the same for everything that waits: what is in `aiter_tests::cancellation::SUBJECTS`, and what each adapter
+//! has on tasks of its own, over sources that yield items, none, or a panic; and dropped at each await point.
+
+use crate::runtime::{Joined, Runtime};
+use aiter_tests::cancellation::{
+    Then,
+    bench::{Plan, at_most, items, live, next, plan, planned},
+    subjects::{Items, SUBJECTS, Short, Subject, World},
+};
+use futures_lite::{FutureExt, future::yield_now};
+use std::panic::AssertUnwindSafe;
+
+/// What adapters add to those of core, on the current runtime or the one they know.
+macro_rules! on_tasks {
+    ($adapter:ident) => {{
+        use aiter_tests::cancellation::{
+            bench::Source,
+            subjects::{Subject, World, parts, slowly},
+        };
+        use $adapter::{
+            Watermarks, active_aiter, join_aiters, join_aiters_buffered, map_workers,
+            preload_aiter, preload_aiter_with,
+        };
+        const SUBJECTS: &[Subject] = &[
+            ("active_aiter", || World::one(active_aiter(Source::new()))),
+            ("preload_aiter", || {
+                World::one(preload_aiter(2, Source::new()))
+            }),
+            ("preload_aiter_with", || {
+                let watermarks = Watermarks { low: 1, high: 3 };
+                World::one(preload_aiter_with(watermarks, Source::new()))
+            }),
+            ("join_aiters", || World::any_order(join_aiters(parts()))),
+            ("join_aiters_buffered", || {
+                World::any_order(join_aiters_buffered(2, parts()))
+            }),
+            ("map_workers", || {
+                World::any_order(map_workers(3, slowly, Source::new()))
+            }),
+        ];
+        SUBJECTS
+    }};
+}
+pub(crate) use on_tasks;
+
+/// What is dropped before it is done.
+#[derive(Clone, Copy, Debug)]
+enum Dropped {
+    Nothing,
+    /// A future of the first stream after so many polls, and what becomes of the stream.
+    First(usize, Then),
+    /// Each driver, or pushing task, after so many polls.
+    Drivers(usize),
+}
+
+/// What came of one task.
+#[derive(Debug, Default)]
+struct Read {
+    items: Vec<u32>,
+    was_dropped: bool,
+    panicked: bool,
+}
+
+/// Reads a stream to its end; drops its future when so many polls are used up, and then goes on or goes.
+async fn read(mut stream: Items, mut left: usize, then: Then) -> Read {
+    let mut read = Read::default();
+    let items = AssertUnwindSafe(async {
+        loop {
+            match at_most(&mut left, next(&mut stream)).await {
+                Some(Some(item)) => read.items.push(item.number()),
+                Some(None) => break,
+                None if then == Then::GoesOn => {
+                    (read.was_dropped, left) = (true, usize::MAX);
+                    // What woke the one that was dropped is used up.
+                    yield_now().await;
+                }
+                None => return read.was_dropped = true,
+            }
+        }
+        assert!(next(&mut stream).await.is_none(), "it ended, and went on");
+    });
+    read.panicked = items.catch_unwind().await.is_err();
+    read
+}
+
+/// Plays a world on an executor: each stream and each driver is a task. What the streams gave, whether something was dropped,
+/// how many tasks panicked. Nobody may be stranded: who waits for ever is found by the deadline of all cases.
+async fn play<R: Runtime>(world: World, dropped: Dropped) -> (Vec<Vec<u32>>, bool, usize) {
+    let readers = Vec::from_iter(world.streams.into_iter().enumerate().map(|(i, stream)| {
+        let (polls, then) = match dropped {
+            Dropped::First(polls, then) if i == 0 => (polls, then),
+            _ => (usize::MAX, Then::GoesOn),
+        };
+        R::spawn(read(stream, polls, then))
+    }));
+    let drivers = Vec::from_iter(world.drivers.into_iter().map(|driver| {
+        let mut polls = match dropped {
+            Dropped::Drivers(polls) => polls,
+            _ => usize::MAX,
+        };
+        R::spawn(async move {
+            let driver = AssertUnwindSafe(at_most(&mut polls, driver));
+            let driver = driver.catch_unwind().await;
+            Read {
+                was_dropped: matches!(driver, Ok(None)),
+                panicked: driver.is_err(),
+                ..Read::default()
+            }
+        }) as Joined<Read>
+    }));
+    let (mut seen, mut was_dropped, mut panics) = (Vec::new(), false, 0);
+    let streams = readers.len();
+    for (i, task) in readers.into_iter().chain(drivers).enumerate() {
+        let read = task.await;
+        was_dropped |= read.was_dropped;
+        panics += usize::from(read.panicked);
+        if i < streams {
+            seen.push(read.items);
+        }
+    }
+    (seen, was_dropped, panics)
+}
+
+/// Plays a subject, checks what came out, and that nothing is kept: tasks of adapters end soon after what they were for. Whether
+/// something was dropped.
+async fn check<R: Runtime>((name, world): Subject, dropped: Dropped) -> bool {
+    let at = format!("{name}, dropped: {dropped:?}");
+    let (before, world) = (live(), world());
+    let gets = world.gets;
+    let (seen, was_dropped, panics) = play::<R>(world, dropped).await;
+    let is_broken = planned() == Plan::Panic;
+    let short = match dropped {
+        _ if is_broken => Short::All,
+        Dropped::First(_, Then::Goes) if was_dropped => Short::First,
+        Dropped::Drivers(_) if was_dropped => Short::All,
+        _ => Short::Nobody,
+    };
+    gets.check(&seen, short, &at);
+    // Somebody learns of a panic, and nobody sees what is behind it.
+    let is_before = |n: &u32| !is_broken || *n < items().len() as u32 / 2;
+    assert!(seen.iter().flatten().all(is_before), "{at}: {seen:?}");
+    assert_eq!(panics > 0, is_broken, "{at}: {panics} panics");
+    while live() > before {
+        yield_now().await;
+    }
+    was_dropped
+}
+
+fn each<R: Runtime>() -> impl Iterator<Item = Subject> {
+    SUBJECTS.iter().chain(R::ON_TASKS).copied()
+}
+
+async fn as_planned<R: Runtime>(planned: Plan) {
+    plan(planned);
+    for subject in each::<R>() {
+        check::<R>(subject, Dropped::Nothing).await;
+    }
+}
+
+pub(crate) async fn items_come_then_the_end_and_nothing_behind_it<R: Runtime>() {
+    as_planned::<R>(Plan::Items).await;
+}
+
+pub(crate) async fn of_nothing_comes_the_end<R: Runtime>() {
+    as_planned::<R>(Plan::Empty).await;
+}
+
+pub(crate) async fn a_panic_of_the_source_comes_out_and_strands_nobody<R: Runtime>() {
+    as_planned::<R>(Plan::Panic).await;
+}
+
+/// With more and more polls, until some tries in a row were not dropped: where threads race they take now more, now fewer.
+async fn at_each_await_point<R: Runtime>(subject: Subject, dropped: impl Fn(usize) -> Dropped) {
+    let mut whole = 0;
+    for polls in 0..1000 {
+        match check::<R>(subject, dropped(polls)).await {
+            true => whole = 0,
+            false => whole += 1,
+        }
+        if whole == 3 {
+            return;
+        }
+    }
+    panic!("{}: there is no end of polls", subject.0);
+}
+
+pub(crate) async fn dropped_at_each_await_point_it_loses_nothing_and_strands_nobody<R: Runtime>() {
+    for subject in each::<R>() {
+        for then in [Then::GoesOn, Then::Goes] {
+            at_each_await_point::<R>(subject, |polls| Dropped::First(polls, then)).await;
+        }
+    }
+}
+
+pub(crate) async fn when_its_driver_is_dropped_at_any_await_point_it_ends<R: Runtime>() {
+    for subject in each::<R>() {
+        at_each_await_point::<R>(subject, Dropped::Drivers).await;
+    }
+}
