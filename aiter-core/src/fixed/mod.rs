@@ -59,6 +59,7 @@
 #![allow(unsafe_code)]
 
 mod aiter;
+mod bell;
 mod error;
 mod list;
 #[cfg(all(test, aiter_loom))]
@@ -66,6 +67,7 @@ mod models;
 mod nap;
 mod position;
 mod seats;
+mod sleep;
 mod slot;
 #[cfg(all(test, not(aiter_loom)))]
 mod tests;
