@@ -2,7 +2,7 @@
 
 use super::{
     PushAiter, PushError,
-    position::{CLOSED, Laps, Position},
+    position::{AWAY, CLOSED, Laps, Position},
     seats::{NOBODY, Seats},
     sleep::Head,
     slot::Slot,
@@ -38,6 +38,7 @@ pub(super) struct Reserved<'a, T> {
     /// What the tail was, with the flag of a sleeper.
     tail: usize,
     slot: &'a Slot<T>,
+    lap: usize,
 }
 
 /// Why no position was given out.
@@ -99,9 +100,9 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
     #[inline]
     pub fn push(&self, item: T) -> Result<(), PushError<T>> {
         match self.try_reserve(self.head.tail.load(Relaxed)) {
-            Some(Reserved { tail, slot }) => {
+            Some(Reserved { tail, slot, lap }) => {
                 // SAFETY: the position was reserved, and is used up.
-                unsafe { slot.publish(Laps::<N, R>::free(tail), item) };
+                unsafe { slot.publish(lap, item) };
                 self.head.wake(&self.seats, tail);
                 Ok(())
             }
@@ -126,10 +127,11 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
     #[inline(always)]
     fn try_reserve(&self, tail: usize) -> Option<Reserved<'_, T>> {
         let slot = self.slot(tail);
-        if !slot.is_free(Laps::<N, R>::free(tail)) {
+        let lap = slot.word();
+        if !Laps::<N, R>::is_free(lap, tail) {
             return None;
         }
-        let next = Laps::<N, R>::next(tail);
+        let next = Laps::<N, R>::next_in(lap, tail);
         let exchanged = self
             .head
             .tail
@@ -138,7 +140,7 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
         // Ordering: Acquire pairs with the Release of the slot in `Slot::take`: who had it before is done with it. It also
         // pairs with that of a flag in `Head::lie_down`, and of the subscriber's place in `subscribe_at`.
         fence(Acquire);
-        Some(Reserved { tail, slot })
+        Some(Reserved { tail, slot, lap })
     }
 
     /// Gets a position, which is then to be published: until that no reader passes it.
@@ -160,9 +162,9 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
         }
     }
 
-    pub(super) fn publish(&self, Reserved { tail, slot }: Reserved<'_, T>, item: T) {
+    pub(super) fn publish(&self, Reserved { tail, slot, lap }: Reserved<'_, T>, item: T) {
         // SAFETY: the position was reserved, and is used up.
-        unsafe { slot.publish(Laps::<N, R>::free(tail), item) };
+        unsafe { slot.publish(lap, item) };
         self.head.wake_apart(&self.seats, tail);
     }
 
@@ -172,7 +174,7 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
     /// does nothing.
     ///
     /// # Progress
-    /// Wait-free, as far as the target's read-modify-writes are.
+    /// Lock-free: tries again only if a push came, or a reader went to sleep, meanwhile.
     ///
     /// # Example
     /// ```
@@ -186,10 +188,17 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
     /// assert_eq!(aiter.try_next(), Err(TryNextError::Ended));
     /// ```
     pub fn stop(&self) {
-        // Ordering: AcqRel as in `reserve`; Release pairs with the Acquire of who finds the list stopped.
-        let tail = self.head.tail.fetch_or(CLOSED, AcqRel);
-        if tail & CLOSED == 0 {
-            self.head.wake_apart(&self.seats, tail);
+        let mut tail = self.head.tail.load(Relaxed);
+        while tail & CLOSED == 0 {
+            // Ordering: Acquire as in `try_reserve`; Release pairs with the Acquire of who finds the list stopped.
+            match self
+                .head
+                .tail
+                .compare_exchange(tail, tail ^ (AWAY | CLOSED), AcqRel, Relaxed)
+            {
+                Ok(_) => return self.head.wake_apart(&self.seats, tail),
+                Err(now) => tail = now,
+            }
         }
     }
 

@@ -3,18 +3,17 @@
 //! ```text
 //! a position:     | lap … | slot, as many bits as the length of a lap takes | 0 …   | 0    | 0      |
 //! the tail:       | of the next position to be given out                    | naps …       | CLOSED |
-//! a slot's word:  | lap … | 0 …                                             | 0 …   | FULL | TAKEN  |
+//! a slot's word:  | lap … | 0 …                                                                    |  and down from there
 //! ```
 //! Two positions are compared by their wrapping difference.
 
 pub(super) type Position = usize;
 
-/// A flag of a slot's word: the item of that position was published.
-pub(super) const FULL: usize = 2;
-/// A flag of a slot's word, beside [`FULL`]: the item is being dropped.
-pub(super) const TAKEN: usize = 1;
-/// A flag of the tail: no slot is given out any more. No slot's word has this flag alone: none looks free then.
+/// A flag of the tail: no slot is given out any more. The tail then lies [`AWAY`] from where it was: so no slot looks free, and
+/// pushes need not ask for the flag.
 pub(super) const CLOSED: usize = 1;
+/// Half of all positions.
+pub(super) const AWAY: usize = 1 << (usize::BITS - 1);
 /// How many readers have a flag in the tail, the first seats' readers: a quarter of the word at most, the rest tells laps apart.
 const fn nappers(readers: usize) -> usize {
     let most = usize::BITS as usize / 4;
@@ -62,7 +61,7 @@ impl<const N: usize, const R: usize> Laps<N, R> {
         let even = size_of::<Slot>() & size_of::<Slot>().wrapping_neg();
         let mask = (Self::LAP / Self::STEP - 1) * even;
         let index = if even > Self::STEP {
-            at * (even / Self::STEP)
+            at.wrapping_mul(even / Self::STEP)
         } else {
             at / (Self::STEP / even)
         };
@@ -75,11 +74,15 @@ impl<const N: usize, const R: usize> Laps<N, R> {
         at & !(Self::LAP - 1)
     }
 
-    /// What the word of a slot says that is free for the position at the tail; nothing that it may say if the tail is
-    /// closed.
+    /// Whether a slot is free for the position of a tail, by its word: it says this very lap then, as it is the tail's slot, and
+    /// says less than any lap before in all other states. Asked in the way that takes fewer instructions.
     #[inline(always)]
-    pub(super) fn free(tail: usize) -> usize {
-        tail & !((Self::LAP - 1) ^ CLOSED)
+    pub(super) fn is_free(word: usize, tail: usize) -> bool {
+        if cfg!(target_arch = "arm") {
+            tail.wrapping_sub(word) < Self::LAP
+        } else {
+            word == Self::lap(tail)
+        }
     }
 
     pub(super) fn at(lap: usize, index: usize) -> Position {
@@ -96,10 +99,22 @@ impl<const N: usize, const R: usize> Laps<N, R> {
         }
     }
 
-    /// The position of a word with flags.
+    /// The position after that of a tail, which is in this lap.
     #[inline(always)]
-    pub(super) fn position(word: usize) -> Position {
-        word & !(Self::STEP - 1)
+    pub(super) fn next_in(lap: usize, tail: usize) -> Position {
+        if N.is_power_of_two() {
+            // From a lap that is at hand and the bits that say where the slot is.
+            lap.wrapping_add(tail & (Self::LAP - Self::STEP))
+                .wrapping_add(Self::STEP)
+        } else {
+            Self::next(tail)
+        }
+    }
+
+    /// The position of a tail.
+    #[inline(always)]
+    pub(super) fn position(tail: usize) -> Position {
+        tail & !(Self::STEP - 1) ^ (tail & CLOSED) * AWAY
     }
 
     /// How many slots come before a position, since the list was new.

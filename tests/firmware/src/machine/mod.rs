@@ -63,9 +63,8 @@ pub fn fire_soft() {
 /// where that runs.
 #[inline(always)]
 pub fn instructions(f: impl FnOnce()) -> u32 {
-    let ticks = ticks(f);
     let per_1000 = TICKS.load(Relaxed);
-    (ticks * 1000 + per_1000 / 2) / per_1000
+    (ticks(f) * 1000 + per_1000 / 2) / per_1000
 }
 
 #[inline(always)]
