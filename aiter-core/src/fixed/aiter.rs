@@ -301,7 +301,7 @@ impl<T, const N: usize, const R: usize> Stream for PushAiter<'_, T, N, R> {
 impl<T, const N: usize, const R: usize> FusedStream for PushAiter<'_, T, N, R> {
     #[inline]
     fn is_terminated(&self) -> bool {
-        self.list.tail() == (self.at, true)
+        self.list.ends_at(self.at)
     }
 }
 
@@ -319,10 +319,10 @@ impl<T, const N: usize, const R: usize> Drop for PushAiter<'_, T, N, R> {
             }
         }
         let leave = Leave(self);
-        let Self { list, seat, .. } = *leave.0;
+        let Self { list, seat, at, .. } = *leave.0;
         let bed = &list.seats.seat(seat).bed;
         // SAFETY: as in `lie_down`; this reader is still there.
-        unsafe { list.head.get_up(bed, seat, naps(R)) };
+        unsafe { list.head.get_up(bed, seat, naps(R), at) };
     }
 }
 

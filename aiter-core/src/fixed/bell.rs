@@ -32,13 +32,6 @@ impl Bell {
         }
     }
 
-    /// Whether the waker is there, and is this one. For its reader.
-    pub(super) fn holds(&self, waker: &Waker) -> bool {
-        self.stamp.load(Relaxed) % 2 != 0
-            && ptr::eq(self.data.load(Relaxed), waker.data())
-            && ptr::eq(self.vtable.load(Relaxed), waker.vtable())
-    }
-
     /// # Safety
     /// The caller is its reader, and has found no waker to `take`.
     pub(super) unsafe fn put(&self, waker: Waker) {
@@ -52,6 +45,7 @@ impl Bell {
     }
 
     /// The waker, if it is there, and nobody else takes it.
+    #[inline(never)]
     pub(super) fn take(&self) -> Option<Waker> {
         // Ordering: Acquire pairs with the Release in `put`.
         let stamp = self.stamp.load(Acquire);

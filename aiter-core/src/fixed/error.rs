@@ -20,9 +20,9 @@ impl<T> PushError<T> {
     }
 }
 
+/// Not by `debug_tuple`, which costs a program that unwraps a push some 250 bytes.
 impl<T> fmt::Debug for PushError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Not `debug_tuple`, which costs a program that unwraps a push some 250 bytes.
         f.write_str(match self {
             Self::Full(_) => "Full(..)",
             Self::Stopped(_) => "Stopped(..)",

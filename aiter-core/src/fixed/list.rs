@@ -2,7 +2,7 @@
 
 use super::{
     PushAiter, PushError,
-    position::{AWAY, CLOSED, Laps, Position},
+    position::{CLOSED, Laps, Position},
     seats::{NOBODY, Seats},
     sleep::Head,
     slot::Slot,
@@ -194,7 +194,7 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
             match self
                 .head
                 .tail
-                .compare_exchange(tail, tail ^ (AWAY | CLOSED), AcqRel, Relaxed)
+                .compare_exchange(tail, Laps::<N, R>::closed(tail), AcqRel, Relaxed)
             {
                 Ok(_) => return self.head.wake_apart(&self.seats, tail),
                 Err(now) => tail = now,
@@ -329,6 +329,13 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
         let offset = Laps::<N, R>::offset::<Slot<T>>(at);
         // SAFETY: positions have the index of a slot.
         unsafe { &*self.slots.as_ptr().byte_add(offset) }
+    }
+
+    /// Whether the list is stopped, and no item is at this position or after it.
+    #[inline(always)]
+    pub(super) fn ends_at(&self, at: Position) -> bool {
+        // Ordering: as in `tail`.
+        self.head.tail.load(Acquire) == Laps::<N, R>::closed(at)
     }
 
     /// The tail, and whether the list is stopped.

@@ -13,7 +13,7 @@ pub(super) type Position = usize;
 /// pushes need not ask for the flag.
 pub(super) const CLOSED: usize = 1;
 /// Half of all positions.
-pub(super) const AWAY: usize = 1 << (usize::BITS - 1);
+const AWAY: usize = 1 << (usize::BITS - 1);
 /// How many readers have a flag in the tail, the first seats' readers: a quarter of the word at most, the rest tells laps apart.
 const fn nappers(readers: usize) -> usize {
     let most = usize::BITS as usize / 4;
@@ -109,6 +109,12 @@ impl<const N: usize, const R: usize> Laps<N, R> {
         } else {
             Self::next(tail)
         }
+    }
+
+    /// What a tail becomes when it is closed; nobody naps there any more.
+    #[inline(always)]
+    pub(super) fn closed(tail: usize) -> usize {
+        (tail & !naps(R)) ^ (AWAY | CLOSED)
     }
 
     /// The position of a tail.

@@ -91,6 +91,7 @@ impl<const R: usize> Seats<R> {
     }
 
     /// Takes over the seat that the last reader left, if there is no reader now. Says where it stands.
+    #[inline(never)]
     pub(super) fn take_over(&self) -> Option<(usize, Position)> {
         let mut readers = self.readers.load(Relaxed);
         while readers % KEPT == 0 {

@@ -75,78 +75,73 @@ impl Head {
     #[inline(never)]
     pub(super) unsafe fn lie_down(
         &self,
-        Bed { nap, bell }: &Bed,
+        bed: &Bed,
         seat: usize,
         naps: usize,
         at: Position,
         waker: &Waker,
     ) -> bool {
+        let Bed { nap, bell } = bed;
         let flag = flag(seat, naps);
-        if self.tail.load(Relaxed) & (flag | CLOSED) == flag && flag != 0 {
-            // SAFETY: it is the caller who naps.
-            if unsafe { nap.holds(waker) } {
-                return true;
-            }
-            drop(self.end_nap(nap, flag));
+        // SAFETY: it is the caller who naps there.
+        if self.tail.load(Relaxed) & flag != 0 && unsafe { nap.holds(waker) } {
+            return true;
         }
+        // SAFETY: passed on to the caller.
+        unsafe { self.get_up(bed, seat, naps, at) };
+        let mut waker = waker.clone();
         if flag != 0 && nap.is_free() {
-            let waker = waker.clone();
             // SAFETY: it is free, and the caller's.
             unsafe { nap.put(waker) };
-            // Ordering: Release pairs with the Acquire in `PushList::reserve` and `PushList::stop`.
-            if self.change(Release, |tail| (tail & !naps == at).then_some(tail | flag)) {
-                drop(self.forget(bell, seat));
+            if self.turn(at, flag, naps) {
                 return true;
             }
             // SAFETY: it is the caller's still.
-            drop(unsafe { nap.take() });
+            waker = unsafe { nap.take() };
         }
-        if !bell.holds(waker) {
-            let waker = waker.clone();
-            let _old = bell.take();
-            // SAFETY: the bell is the caller's; there is no waker in it.
-            unsafe { bell.put(waker) };
-            self.late.fetch_or(1 << seat, Relaxed);
-        }
+        // SAFETY: the bell is the caller's; there is no waker in it.
+        unsafe { bell.put(waker) };
+        self.late.fetch_or(1 << seat, Relaxed);
         // Ordering: pairs with the fence in `wake`. Of the two that look at what the other has written before its fence, at
         // least one sees it: the reader the slot, or the push the reader late, at its place.
         fence(SeqCst);
         false
     }
 
-    /// Gets up for good.
+    /// Takes wakers back, if nobody else has.
     ///
     /// # Safety
     /// As for `lie_down`.
     #[inline(never)]
-    pub(super) unsafe fn get_up(&self, Bed { nap, bell }: &Bed, seat: usize, naps: usize) {
-        let _late = self.forget(bell, seat);
-        drop(self.end_nap(nap, flag(seat, naps)));
-    }
-
-    /// Takes the waker of a nap back, if nobody else has.
-    fn end_nap(&self, nap: &Nap, flag: usize) -> Option<Waker> {
-        // Ordering: Relaxed, the waker is from this reader.
-        let up = self.change(Relaxed, |tail| {
-            (tail & (flag | CLOSED) == flag && flag != 0).then_some(tail & !flag)
+    pub(super) unsafe fn get_up(
+        &self,
+        Bed { nap, bell }: &Bed,
+        seat: usize,
+        naps: usize,
+        at: Position,
+    ) {
+        let flag = flag(seat, naps);
+        let _napped = (flag != 0 && self.turn(at | flag, flag, naps)).then(|| {
+            // SAFETY: it was this reader who cleared the flag.
+            unsafe { nap.take() }
         });
-        // SAFETY: it was this reader who cleared the flag.
-        up.then(|| unsafe { nap.take() })
-    }
-
-    /// Takes the waker of a bell back, if nobody else has, and no push looks at it any more.
-    fn forget(&self, bell: &Bell, seat: usize) -> Option<Waker> {
-        if self.late.load(Relaxed) & 1 << seat == 0 {
-            return None;
+        if self.late.load(Relaxed) & 1 << seat != 0 {
+            self.late.fetch_and(!(1 << seat), Relaxed);
+            drop(bell.take());
         }
-        self.late.fetch_and(!(1 << seat), Relaxed);
-        bell.take()
     }
 
-    fn change(&self, order: crate::sync::Ordering, to: impl Fn(usize) -> Option<usize>) -> bool {
+    /// Turns a flag over in a tail that is as expected, but for the flags of others.
+    #[inline(never)]
+    fn turn(&self, expected: usize, flag: usize, naps: usize) -> bool {
         let mut tail = self.tail.load(Relaxed);
-        while let Some(next) = to(tail) {
-            match self.tail.compare_exchange(tail, next, order, Relaxed) {
+        while tail & !(naps ^ flag) == expected {
+            // Ordering: Release pairs with the Acquire in `PushList::try_reserve` and `PushList::stop`. The waker that is
+            // taken back is from this reader.
+            match self
+                .tail
+                .compare_exchange(tail, tail ^ flag, Release, Relaxed)
+            {
                 Ok(_) => return true,
                 Err(now) => tail = now,
             }
