@@ -27,15 +27,13 @@ use futures_core::{FusedStream, Stream};
 ///
 /// # Cancel safety
 /// All state is in the aiter and the list: dropping a future that waits for its next item loses nothing. The waker of the
-/// last poll is kept until the aiter is polled with another one, or dropped; if it drops the aiter itself while it is called,
-/// until its place is another reader's.
+/// last poll is kept until a push calls it, or the aiter is polled with another one, or dropped.
 ///
 /// # Progress
-/// Polling is wait-free for the only reader, but that registering a waker may have to try again when a push wakes at that
-/// moment. With others it is lock-free: it looks at their places again if one of them was forked meanwhile. It neither spins
-/// nor wakes itself; a slot whose push is under way is slept on, and that push wakes the sleeper. A push wakes its sleepers
-/// itself and leaves it to nobody; except that a reader that has changed its waker while a push was in the middle of waking it
-/// has the next wake from that one.
+/// Polling is wait-free for the only reader, but that going to sleep may have to try again when a push or another reader
+/// comes at that moment. With others it is lock-free: it looks at their places again if one of them was forked meanwhile. It
+/// neither spins nor wakes itself; a slot whose push is under way is slept on, and that push wakes the sleeper. A push wakes its
+/// sleepers itself and leaves it to nobody.
 ///
 /// # Example
 /// ```

@@ -83,9 +83,9 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
     ///
     /// # Progress
     /// Lock-free. It never waits for anybody: it looks again only if another push came between its two looks at the tail, and
-    /// took the slot. On one core that is at most once for each push that interrupted this one there; a push that nobody
-    /// interrupts, as that of the highest priority, runs straight through. One read-modify-write, with several readers two more
-    /// for each that it wakes. A push that is interrupted half-way holds back the items behind its own, and nothing else: others
+    /// took the slot, or a reader lay down. On one core that is at most once for each that interrupted this one there; a push
+    /// that nobody interrupts, as that of the highest priority, runs straight through. One read-modify-write, and one more for
+    /// a reader that it wakes on a gap. A push that is interrupted half-way holds back the items behind its own, and nothing else: others
     /// push and read meanwhile, and readers that come to the gap sleep until it goes on. Wakers run in here.
     ///
     /// # Example
@@ -327,8 +327,10 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
     #[inline(always)]
     pub(super) fn slot(&self, at: Position) -> &Slot<T> {
         let offset = Laps::<N, R>::offset::<Slot<T>>(at);
-        // SAFETY: positions have the index of a slot.
-        unsafe { &*self.slots.as_ptr().byte_add(offset) }
+        // SAFETY: positions have the index of a slot, so this stays inside.
+        let slot = unsafe { self.slots.as_ptr().byte_add(offset) };
+        // SAFETY: it points to a slot of this list.
+        unsafe { &*slot }
     }
 
     /// Whether the list is stopped, and no item is at this position or after it.

@@ -50,7 +50,7 @@
 //!   if there are any.
 //!
 //! Where the target has no compare-and-swap, `portable-atomic` makes one of a critical section of a few instructions: one for
-//! a push, two more for each of several readers that it wakes, none for taking an item that nobody else reads.
+//! a push, one more for a reader that it wakes on a gap, none for taking an item that nobody else reads.
 //!
 //! # Items that are not `Copy`
 //!

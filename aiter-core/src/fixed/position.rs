@@ -1,9 +1,9 @@
 //! Places in a list of `N` slots: a *lap* and the slot in it, in one word that only grows, and wraps.
 //!
 //! ```text
-//! a position:     | lap … | slot, as many bits as the length of a lap takes | 0 …   | 0    | 0      |
-//! the tail:       | of the next position to be given out                    | naps …       | CLOSED |
-//! a slot's word:  | lap … | 0 …                                                                    |  and down from there
+//! a position:     | lap … | slot, as many bits as the length of a lap takes | 0 …    | 0      |
+//! the tail:       | the next position to be given out                       | naps … | CLOSED |
+//! a slot's word:  | lap … | 0 …                                                               |, or a little less
 //! ```
 //! Two positions are compared by their wrapping difference.
 
@@ -74,8 +74,9 @@ impl<const N: usize, const R: usize> Laps<N, R> {
         at & !(Self::LAP - 1)
     }
 
-    /// Whether a slot is free for the position of a tail, by its word: it says this very lap then, as it is the tail's slot, and
-    /// says less than any lap before in all other states. Asked in the way that takes fewer instructions.
+    /// Whether the slot of a tail is free for its position, by the slot's word. That is this very lap then. If the slot is in
+    /// use, the word is less than this lap by another one, or more: so one may ask either question, and this asks the one that
+    /// takes fewer instructions. Of a tail that was moved on meanwhile it may say anything.
     #[inline(always)]
     pub(super) fn is_free(word: usize, tail: usize) -> bool {
         if cfg!(target_arch = "arm") {
@@ -120,7 +121,7 @@ impl<const N: usize, const R: usize> Laps<N, R> {
     /// The position of a tail.
     #[inline(always)]
     pub(super) fn position(tail: usize) -> Position {
-        tail & !(Self::STEP - 1) ^ (tail & CLOSED) * AWAY
+        (tail & !(Self::STEP - 1)) ^ ((tail & CLOSED) * AWAY)
     }
 
     /// How many slots come before a position, since the list was new.
