@@ -7,7 +7,7 @@ machines=(thumbv7m-none-eabi thumbv7em-none-eabihf thumbv6m-none-eabi riscv32ima
 bare_metal=("${machines[@]}")
 programs=(aiter embassy fixed pubsub one channel interrupted everywhere cost)
 # A program, its twin, and the bytes of code that it may have more: what it has, and why, is in docs/EMBEDDED.md.
-twins=('one channel 800' 'fixed pubsub 1280')
+twins=('one channel 1024' 'fixed pubsub 1280')
 # A push, its peer, and the readers.
 peers=('fixed::PushList::push Channel::try_send 1' 'fixed::PushList::push PubSubChannel::try_publish 4')
 limit=60 # seconds for a run; each takes about one
