@@ -73,6 +73,13 @@ add_targets
 install_qemu
 cd tests/firmware || exit
 
+next='copy the example from tests/firmware/src/bin/fixed.rs'
+echo '+ the example in the docs of fixed has to be the code of the firmware'
+example=$(sed -n '/^\/\/! static SAMPLES/,/^\/\/! ```/s/^\/\/! \{0,1\}//p' ../../aiter-core/src/fixed/mod.rs | grep -v '^#\|^// \|^```\|^$')
+while IFS= read -r line; do
+    grep -qxF -e "$line" src/bin/fixed.rs || { echo "not in the firmware: $line" && exit 1; }
+done <<<"${example:-there is none}"
+
 next='a sample was lost and no program noticed: see src/sample.rs'
 echo '+ a firmware that loses a sample has to fail'
 lossy=("${machines[0]}" aiter --features lose-sample)
