@@ -1,10 +1,15 @@
 #!/usr/bin/env bash
 # Core as firmware: the programs in tests/firmware run in QEMU on four processors, each under a time limit. Prints what they
-# need and what a push in an interrupt costs, beside the same on embassy-sync. First it sees a lost sample fail.
+# need and what a push in an interrupt costs, beside the same on embassy-sync. A push that takes more instructions than its peer's
+# fails, and so does code that grows. First it sees a lost sample fail, and a push that does more.
 . "$(dirname "$0")/common"
 machines=(thumbv7m-none-eabi thumbv7em-none-eabihf thumbv6m-none-eabi riscv32imac-unknown-none-elf)
 bare_metal=("${machines[@]}")
 programs=(aiter embassy fixed pubsub one channel interrupted everywhere cost)
+# A program, its twin, and the bytes of code that it may have more: what it has, and why, is in docs/EMBEDDED.md.
+twins=('one channel 1024' 'fixed pubsub 1280')
+# A push, its peer, and the readers.
+peers=('fixed::PushList::push Channel::try_send 1' 'fixed::PushList::push PubSubChannel::try_publish 4')
 limit=60 # seconds for a run; each takes about one
 prefix=${EMBEDDED_PREFIX:-$HOME/.cache/aiter-toolchains}
 export PATH=$PATH:$prefix/bin CARGO_TARGET_DIR
@@ -46,9 +51,34 @@ run() {
     timeout "$limit" cargo run -q --release --target "$1" --bin "${@:2}" 2>&1
 }
 
+# The pushes of a run of `cost` that take more instructions than their peers: `costlier <output`.
+costlier() {
+    awk -v peers="$(printf '%s\n' "${peers[@]}")" '
+        $1 == "push" { took[$2, $3, $4] = $5 }
+        END {
+            split("awake asleep", states)
+            for (n = split(peers, lines, "\n"); n; n--) {
+                split(lines[n], peer, " ")
+                for (s in states) {
+                    ours = took[peer[1], peer[3], states[s]]
+                    theirs = took[peer[2], peer[3], states[s]]
+                    if (ours == "" || theirs == "" || ours > theirs)
+                        print peer[1], "takes", ours, "and", peer[2], theirs, "with", peer[3], "readers", states[s]
+                }
+            }
+        }'
+}
+
 add_targets
 install_qemu
 cd tests/firmware || exit
+
+next='copy the example from tests/firmware/src/bin/fixed.rs'
+echo '+ the example in the docs of fixed has to be the code of the firmware'
+example=$(sed -n '/^\/\/! static SAMPLES/,/^\/\/! ```/s/^\/\/! \{0,1\}//p' ../../aiter-core/src/fixed/mod.rs | grep -v '^#\|^// \|^```\|^$')
+while IFS= read -r line; do
+    grep -qxF -e "$line" src/bin/fixed.rs || { echo "not in the firmware: $line" && exit 1; }
+done <<<"${example:-there is none}"
 
 next='a sample was lost and no program noticed: see src/sample.rs'
 echo '+ a firmware that loses a sample has to fail'
@@ -61,17 +91,29 @@ if ((verdict != 101)) || [[ $lost != *'came, and not number'* ]]; then
     exit 1
 fi
 
+next='a push that does more was not noticed: see costlier in this script'
+echo '+ a push that does more has to fail'
+costly=("${machines[0]}" cost --features slow-push)
+step cargo build -q --release --target "${costly[0]}" --bin "${costly[@]:1}"
+if (($(run "${costly[@]}" | costlier | wc -l) != ${#peers[@]} * 2)); then
+    run "${costly[@]}"
+    exit 1
+fi
+
 next='mend the first warning above'
 # Clippy belongs to the toolchain of rustup.
 [[ -n ${RUSTC:-} ]] || for target in "${machines[@]:2}"; do
     step cargo clippy -q --release --target "$target" --bins -- -D warnings
 done
 
-next='run the program alone, as shown above, in tests/firmware'
+next='run the program alone, as shown above, in tests/firmware; for what is too large or too slow see its code with objdump -d'
 failed=0
+declare -A code
 programs_table='target program code flash ram heap-peak verdict'
 interrupts_table='target list points of-these-in-a-gap'
 pushes_table='target push readers awake asleep'
+twins_table='target program twin more-code at-most verdict'
+failures=
 for target in "${machines[@]}"; do
     step cargo build -q --release --target "$target" --bins
     for program in "${programs[@]}"; do
@@ -81,6 +123,7 @@ for target in "${machines[@]}"; do
         [[ $verdict != ok || $output == *$'\nok' ]] || verdict='FAILED(no-verdict)'
         [[ $verdict == ok ]] || { failed=1 && echo "$output"; }
         figure() { awk -v name="$1" '$1 == name { value = $2 } END { print value == "" ? "-" : value }' <<<"$output"; }
+        code[$program]=$(figure code)
         programs_table+=$'\n'"$target $program $(figure code) $(figure flash) $(figure ram) $(figure heap-peak) $verdict"
         case $program in
             everywhere) interrupts_table+=$(awk -v target="$target" '
@@ -88,8 +131,18 @@ for target in "${machines[@]}"; do
                 END { for (list in points) print "\n" target, list, points[list], gaps[list] }' ORS= <<<"$output") ;;
             cost) pushes_table+=$(awk -v target="$target" '
                 $1 == "push" && $4 == "awake" { awake = $5 }
-                $1 == "push" && $4 == "asleep" { print "\n" target, $2, $3, awake, $5 }' ORS= <<<"$output") ;;
+                $1 == "push" && $4 == "asleep" { print "\n" target, $2, $3, awake, $5 }' ORS= <<<"$output")
+                while read -r more; do
+                    failures+=$'\n'"$target: $more"
+                done < <(costlier <<<"$output") ;;
         esac
+    done
+    for pair in "${twins[@]}"; do
+        read -r program twin most <<<"$pair"
+        more=$((code[$program] - code[$twin]))
+        verdict=ok
+        ((more <= most)) || { verdict='TOO-MUCH' && failures+=$'\n'"$target: $program has $more bytes of code more than $twin, not $most"; }
+        twins_table+=$'\n'"$target $program $twin $more $most $verdict"
     done
 done
 show() {
@@ -99,4 +152,11 @@ show() {
 show 'Bytes of code, of flash in all, of RAM (static, stack and heap at their peaks) and of the heap alone' "$programs_table"
 show 'Points at which an operation was interrupted, and those between reserving and publishing' "$interrupts_table"
 show 'Instructions of a push in an interrupt, mean of 300, while no reader waits and while each sleeps in a task' "$pushes_table"
+show 'Bytes of code that a program has more than its twin on embassy-sync' "$twins_table"
+if [[ -n $failures ]]; then
+    echo "$failures"
+    failed=1
+else
+    printf '\nNo push takes more instructions than its peer.\n'
+fi
 exit "$failed"

@@ -135,6 +135,12 @@ impl StoreAlone for AtomicUsize {
     }
 }
 
+/// A pointer that is loaded and stored, and never exchanged: no target lacks that.
+#[cfg(not(aiter_loom))]
+pub(crate) use core::sync::atomic::AtomicPtr as PlainPtr;
+#[cfg(aiter_loom)]
+pub(crate) use loom::sync::atomic::AtomicPtr as PlainPtr;
+
 /// A store to a word that nobody else writes at this time: all others load it, or try exchanges that have to fail.
 pub(crate) trait StoreAlone {
     fn store_alone(&self, value: usize, order: Ordering);

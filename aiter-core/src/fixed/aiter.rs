@@ -2,7 +2,7 @@
 
 use super::{
     PushList,
-    position::{Laps, NAPS, Position, is_after},
+    position::{Laps, Position, is_after, naps},
     slot::Found,
 };
 use crate::{
@@ -13,7 +13,7 @@ use core::{
     fmt,
     marker::PhantomData,
     pin::Pin,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
 };
 use futures_core::{FusedStream, Stream};
 
@@ -27,15 +27,13 @@ use futures_core::{FusedStream, Stream};
 ///
 /// # Cancel safety
 /// All state is in the aiter and the list: dropping a future that waits for its next item loses nothing. The waker of the
-/// last poll is kept until the aiter is polled with another one, or dropped; if it drops the aiter itself while it is called,
-/// until its place is another reader's.
+/// last poll is kept until a push calls it, or the aiter is polled with another one, or dropped.
 ///
 /// # Progress
-/// Polling is wait-free for the only reader, but that registering a waker may have to try again when a push wakes at that
-/// moment. With others it is lock-free: it looks at their places again if one of them was forked meanwhile. It neither spins
-/// nor wakes itself; a slot whose push is under way is slept on, and that push wakes the sleeper. A push wakes its sleepers
-/// itself and leaves it to nobody; except that a reader that has changed its waker while a push was in the middle of waking it
-/// has the next wake from that one.
+/// Polling is wait-free for the only reader, but that going to sleep may have to try again when a push or another reader
+/// comes at that moment. With others it is lock-free: it looks at their places again if one of them was forked meanwhile. It
+/// neither spins nor wakes itself; a slot whose push is under way is slept on, and that push wakes the sleeper. A push wakes its
+/// sleepers itself and leaves it to nobody.
 ///
 /// # Example
 /// ```
@@ -136,7 +134,7 @@ impl<'a, T, const N: usize, const R: usize> PushAiter<'a, T, N, R> {
             self.walk_up();
         }
         let Self { list, at, .. } = *self;
-        let (slot, lap) = (list.slot(at), Laps::<N>::lap(at));
+        let (slot, lap) = (list.slot(at), Laps::<N, R>::lap(at));
         if !slot.is_full(lap) {
             return Err(if self.is_terminated() {
                 TryNextError::Ended
@@ -146,7 +144,7 @@ impl<'a, T, const N: usize, const R: usize> PushAiter<'a, T, N, R> {
         }
         if R == 1 || list.seats.is_passed(at, self.seat) {
             // SAFETY: published; all others have passed it, and they see this reader at it until it is gone.
-            let item = unsafe { slot.take(lap.wrapping_add(Laps::<N>::LAP)) };
+            let item = unsafe { slot.take(lap.wrapping_add(Laps::<N, R>::LAP)) };
             self.step();
             Ok(item)
         } else {
@@ -161,7 +159,7 @@ impl<'a, T, const N: usize, const R: usize> PushAiter<'a, T, N, R> {
     /// Moves on to the next position.
     #[inline(always)]
     fn step(&mut self) {
-        self.at = Laps::<N>::next(self.at);
+        self.at = Laps::<N, R>::next(self.at);
         self.list.seats.stand(self.seat, self.at);
     }
 
@@ -182,72 +180,20 @@ impl<'a, T, const N: usize, const R: usize> PushAiter<'a, T, N, R> {
                 return;
             }
             let Self { list, at, .. } = *self;
-            match list.slot(at).find(Laps::<N>::lap(at)) {
+            match list.slot(at).find(Laps::<N, R>::lap(at)) {
                 Found::Nothing => return,
                 Found::Item | Found::Passed => self.pass(),
             }
         }
     }
 
-    /// Sleeps at the tail: see [`Nap`](super::nap::Nap). False if the tail is further on, or the last waker is still in use.
-    fn nap(&mut self, waker: &Waker) -> bool {
-        let PushList { tail, nap, .. } = self.list;
-        let (awake, asleep) = (self.at, self.at | NAPS);
-        if tail.load(Relaxed) == asleep {
-            // SAFETY: this is the only reader, and it was this one who went asleep.
-            if unsafe { nap.holds(waker) } {
-                return true;
-            }
-            if !self.get_up() {
-                return false;
-            }
-        }
-        if !nap.is_free() {
-            return false;
-        }
-        let waker = waker.clone();
-        // SAFETY: it is free, and this is the only reader.
-        unsafe { nap.put(waker) };
-        // Ordering: Release pairs with the Acquire in `PushList::reserve` and `PushList::stop`.
-        if tail
-            .compare_exchange(awake, asleep, Release, Relaxed)
-            .is_ok()
-        {
-            let other = self.list.seats.waker(self.seat);
-            if other.is_armed() {
-                // It slept the long way last, and got its item before it was woken.
-                // SAFETY: as in `wait`.
-                unsafe { other.clear() };
-            }
-            return true;
-        }
-        // SAFETY: it is this reader's still.
-        drop(unsafe { nap.take() });
-        false
-    }
-
-    /// Takes its waker back if nobody else has taken it.
-    fn get_up(&self) -> bool {
-        let PushList { tail, nap, .. } = self.list;
-        // Ordering: Relaxed, the waker is from this reader.
-        let up = tail.compare_exchange(self.at | NAPS, self.at, Relaxed, Relaxed);
-        if up.is_ok() {
-            // SAFETY: it was this reader who cleared the flag.
-            drop(unsafe { nap.take() });
-        }
-        up.is_ok()
-    }
-
-    #[cold]
-    fn wait(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
-        if R == 1 && self.nap(cx.waker()) {
-            return Poll::Pending;
-        }
+    /// Goes to sleep, if it need not look once more.
+    #[inline(always)]
+    fn lie_down(&mut self, cx: &mut Context<'_>) -> bool {
+        let PushList { head, seats, .. } = self.list;
+        let bed = &seats.seat(self.seat).bed;
         // SAFETY: the seat is this reader's, which is borrowed for itself; seats are handed on by an Acquire of a Release.
-        unsafe { self.list.seats.waker(self.seat).register(cx.waker()) };
-        // Ordering: pairs with the fence in `Seats::wake`.
-        fence(SeqCst);
-        self.poll_once().map_or(Poll::Pending, Poll::Ready)
+        unsafe { head.lie_down(bed, self.seat, naps(R), self.at, cx.waker()) }
     }
 
     /// The next item, or the end, if one of them is there.
@@ -329,9 +275,15 @@ impl<T, const N: usize, const R: usize> Stream for PushAiter<'_, T, N, R> {
     #[inline]
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
         let this = self.get_mut();
-        match this.poll_once() {
-            Some(item) => Poll::Ready(item),
-            None => this.wait(cx),
+        let mut looked = false;
+        loop {
+            if let Some(item) = this.poll_once() {
+                return Poll::Ready(item);
+            }
+            if looked || this.lie_down(cx) {
+                return Poll::Pending;
+            }
+            looked = true;
         }
     }
 
@@ -339,7 +291,7 @@ impl<T, const N: usize, const R: usize> Stream for PushAiter<'_, T, N, R> {
         // First: what is pushed between the two looks is in the second.
         let (tail, stopped) = self.list.tail();
         let at = self.start.unwrap_or(self.at);
-        let most = stopped.then(|| Laps::<N>::between(at, tail));
+        let most = stopped.then(|| Laps::<N, R>::between(at, tail));
         (self.len(), most)
     }
 }
@@ -347,7 +299,7 @@ impl<T, const N: usize, const R: usize> Stream for PushAiter<'_, T, N, R> {
 impl<T, const N: usize, const R: usize> FusedStream for PushAiter<'_, T, N, R> {
     #[inline]
     fn is_terminated(&self) -> bool {
-        self.list.tail() == (self.at, true)
+        self.list.ends_at(self.at)
     }
 }
 
@@ -358,17 +310,17 @@ impl<T, const N: usize, const R: usize> Drop for PushAiter<'_, T, N, R> {
         impl<T, const N: usize, const R: usize> Drop for Leave<'_, '_, T, N, R> {
             fn drop(&mut self) {
                 let PushAiter { list, seat, .. } = *self.0;
-                if list.seats.leave(seat) {
+                // The only reader is the last one, too.
+                if list.seats.leave(seat) && R > 1 {
                     list.sweep();
                 }
             }
         }
         let leave = Leave(self);
-        if R == 1 {
-            leave.0.get_up();
-        }
-        // SAFETY: as in `wait`; this reader is still there.
-        unsafe { leave.0.list.seats.waker(leave.0.seat).clear() };
+        let Self { list, seat, at, .. } = *leave.0;
+        let bed = &list.seats.seat(seat).bed;
+        // SAFETY: as in `lie_down`; this reader is still there.
+        unsafe { list.head.get_up(bed, seat, naps(R), at) };
     }
 }
 
@@ -395,12 +347,12 @@ impl<'a, T, const N: usize, const R: usize> Iterator for AvailableIter<'a, T, N,
     fn next(&mut self) -> Option<&'a T> {
         loop {
             let slot = self.list.slot(self.at);
-            let found = slot.find(Laps::<N>::lap(self.at));
+            let found = slot.find(Laps::<N, R>::lap(self.at));
             if let Found::Nothing = found {
                 return None;
             }
             let is_before = self.start.is_some_and(|start| is_after(start, self.at));
-            self.at = Laps::<N>::next(self.at);
+            self.at = Laps::<N, R>::next(self.at);
             if !is_before {
                 self.start = None;
                 // SAFETY: published, and the reader that is borrowed stands at it or before it.

@@ -2,14 +2,14 @@
 
 use super::{
     PushAiter, PushError,
-    nap::Nap,
-    position::{CLOSED, Laps, NAPS, Position},
+    position::{CLOSED, Laps, Position},
     seats::{NOBODY, Seats},
+    sleep::Head,
     slot::Slot,
 };
 use crate::{
     Statistics,
-    sync::{AtomicPtr, AtomicUsize, Ordering::*, array_of, const_new, fence},
+    sync::{Ordering::*, PlainPtr, array_of, const_new, fence},
 };
 use core::{fmt, ptr};
 
@@ -19,12 +19,10 @@ use core::{fmt, ptr};
 // In this order: what a push looks at is near the beginning, where short instructions reach.
 #[repr(C)]
 pub struct PushList<T, const N: usize, const R: usize = 1> {
-    /// The next position to be given out, [`CLOSED`] and [`NAPS`].
-    pub(super) tail: AtomicUsize,
-    pub(super) nap: Nap,
+    pub(super) head: Head,
     pub(super) seats: Seats<R>,
     /// `T::clone`, once there may be two readers.
-    clone: AtomicPtr<()>,
+    clone: PlainPtr<()>,
     slots: [Slot<T>; N],
 }
 
@@ -40,6 +38,7 @@ pub(super) struct Reserved<'a, T> {
     /// What the tail was, with the flag of a sleeper.
     tail: usize,
     slot: &'a Slot<T>,
+    lap: usize,
 }
 
 /// Why no position was given out.
@@ -63,12 +62,11 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
         /// BYTES.push(1).unwrap();
         /// ```
         pub fn new() -> Self {
-            const { assert!(Laps::<N>::LAP > 0) };
+            const { assert!(Laps::<N, R>::LAP > 0) };
             Self {
-                tail: AtomicUsize::new(0),
-                nap: Nap::new(),
+                head: Head::new(),
                 seats: Seats::new(),
-                clone: AtomicPtr::new(ptr::null_mut()),
+                clone: PlainPtr::new(ptr::null_mut()),
                 slots: array_of!(Slot::new(); N),
             }
         }
@@ -85,9 +83,9 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
     ///
     /// # Progress
     /// Lock-free. It never waits for anybody: it looks again only if another push came between its two looks at the tail, and
-    /// took the slot. On one core that is at most once for each push that interrupted this one there; a push that nobody
-    /// interrupts, as that of the highest priority, runs straight through. One read-modify-write, with several readers two more
-    /// for each that it wakes. A push that is interrupted half-way holds back the items behind its own, and nothing else: others
+    /// took the slot, or a reader lay down. On one core that is at most once for each that interrupted this one there; a push
+    /// that nobody interrupts, as that of the highest priority, runs straight through. One read-modify-write, and one more for
+    /// a reader that it wakes on a gap. A push that is interrupted half-way holds back the items behind its own, and nothing else: others
     /// push and read meanwhile, and readers that come to the gap sleep until it goes on. Wakers run in here.
     ///
     /// # Example
@@ -101,6 +99,21 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
     /// ```
     #[inline]
     pub fn push(&self, item: T) -> Result<(), PushError<T>> {
+        match self.try_reserve(self.head.tail.load(Relaxed)) {
+            Some(Reserved { tail, slot, lap }) => {
+                // SAFETY: the position was reserved, and is used up.
+                unsafe { slot.publish(lap, item) };
+                self.head.wake(&self.seats, tail);
+                Ok(())
+            }
+            None => self.push_again(item),
+        }
+    }
+
+    /// A push that has come to a slot in use, to the end, or between another push and the tail.
+    #[cold]
+    #[inline(never)]
+    fn push_again(&self, item: T) -> Result<(), PushError<T>> {
         match self.reserve() {
             Ok(reserved) => {
                 self.publish(reserved, item);
@@ -111,39 +124,28 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
         }
     }
 
-    /// Gets a position, which is then to be published: until that no reader passes it. With the flag of a sleeper at it.
-    #[inline(always)]
-    pub(super) fn reserve(&self) -> Result<Reserved<'_, T>, Refused> {
-        let reserved = match self.try_reserve(self.tail.load(Relaxed)) {
-            Some(reserved) => reserved,
-            None => self.reserve_again()?,
-        };
-        // Ordering: Acquire pairs with the Release of the slot in `Slot::take`: who had it before is done with it. It also
-        // pairs with that of NAPS in `PushAiter::nap`, and of the subscriber's place in `subscribe_at`.
-        fence(Acquire);
-        Ok(reserved)
-    }
-
     #[inline(always)]
     fn try_reserve(&self, tail: usize) -> Option<Reserved<'_, T>> {
         let slot = self.slot(tail);
-        if !slot.is_free(Laps::<N>::free(tail)) {
+        let lap = slot.word();
+        if !Laps::<N, R>::is_free(lap, tail) {
             return None;
         }
-        // Ordering: with several readers Release pairs with the Acquire in `subscribe_at`: a subscriber that comes second
-        // sees the slot free, as it is here, or as it is later.
-        let order = if R == 1 { Relaxed } else { Release };
-        let next = Laps::<N>::next(tail);
-        self.tail
-            .compare_exchange(tail, next, order, Relaxed)
-            .is_ok()
-            .then_some(Reserved { tail, slot })
+        let next = Laps::<N, R>::next_in(lap, tail);
+        let exchanged = self
+            .head
+            .tail
+            .compare_exchange(tail, next, Relaxed, Relaxed);
+        exchanged.ok()?;
+        // Ordering: Acquire pairs with the Release of the slot in `Slot::take`: who had it before is done with it. It also
+        // pairs with that of a flag in `Head::lie_down`, and of the subscriber's place in `subscribe_at`.
+        fence(Acquire);
+        Some(Reserved { tail, slot, lap })
     }
 
-    #[cold]
-    #[inline(never)]
-    fn reserve_again(&self) -> Result<Reserved<'_, T>, Refused> {
-        let mut tail = self.tail.load(Relaxed);
+    /// Gets a position, which is then to be published: until that no reader passes it.
+    pub(super) fn reserve(&self) -> Result<Reserved<'_, T>, Refused> {
+        let mut tail = self.head.tail.load(Relaxed);
         loop {
             if tail & CLOSED != 0 {
                 return Err(Refused::Stopped);
@@ -151,8 +153,8 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
             if let Some(reserved) = self.try_reserve(tail) {
                 return Ok(reserved);
             }
-            let in_use = self.slot(tail).is_in_use(Laps::<N>::lap(tail));
-            match self.tail.load(Relaxed) {
+            let in_use = self.slot(tail).is_in_use(Laps::<N, R>::lap(tail));
+            match self.head.tail.load(Relaxed) {
                 // The slot was in use while it was its turn: all are.
                 now if now == tail && in_use => return Err(Refused::Full),
                 now => tail = now,
@@ -160,21 +162,10 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
         }
     }
 
-    #[inline(always)]
-    pub(super) fn publish(&self, Reserved { tail, slot }: Reserved<'_, T>, item: T) {
+    pub(super) fn publish(&self, Reserved { tail, slot, lap }: Reserved<'_, T>, item: T) {
         // SAFETY: the position was reserved, and is used up.
-        unsafe { slot.publish(Laps::<N>::free(tail), item) };
-        self.wake(tail);
-    }
-
-    /// Wakes who sleeps at the position that the tail had before the caller moved or closed it.
-    #[inline(always)]
-    fn wake(&self, tail: usize) {
-        self.seats.wake(Laps::<N>::position(tail));
-        if R == 1 && tail & NAPS != 0 {
-            // SAFETY: of all who move or close the tail, the caller did when the flag was set.
-            unsafe { self.nap.take() }.wake();
-        }
+        unsafe { slot.publish(lap, item) };
+        self.head.wake_apart(&self.seats, tail);
     }
 
     /// Ends the list for good: what was pushed is still delivered, then the end. Waiting readers wake at once.
@@ -183,7 +174,7 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
     /// does nothing.
     ///
     /// # Progress
-    /// Wait-free, as far as the target's read-modify-writes are.
+    /// Lock-free: tries again only if a push came, or a reader went to sleep, meanwhile.
     ///
     /// # Example
     /// ```
@@ -197,10 +188,17 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
     /// assert_eq!(aiter.try_next(), Err(TryNextError::Ended));
     /// ```
     pub fn stop(&self) {
-        // Ordering: AcqRel as in `reserve`; Release pairs with the Acquire of who finds the list stopped.
-        let tail = self.tail.fetch_or(CLOSED, AcqRel);
-        if tail & CLOSED == 0 {
-            self.wake(tail);
+        let mut tail = self.head.tail.load(Relaxed);
+        while tail & CLOSED == 0 {
+            // Ordering: Acquire as in `try_reserve`; Release pairs with the Acquire of who finds the list stopped.
+            match self
+                .head
+                .tail
+                .compare_exchange(tail, Laps::<N, R>::closed(tail), AcqRel, Relaxed)
+            {
+                Ok(_) => return self.head.wake_apart(&self.seats, tail),
+                Err(now) => tail = now,
+            }
         }
     }
 
@@ -281,14 +279,15 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
     /// Items published behind the tail are nobody else's business if all readers leave: this one has to pass them. So it
     /// stands a lap behind first, where every slot in use is before it, and walks up to the tail.
     fn subscribe_at(&self, seat: usize) -> PushAiter<'_, T, N, R> {
-        let lap_before = |tail: usize| Laps::<N>::position(tail).wrapping_sub(Laps::<N>::LAP);
-        self.seats.stand(seat, lap_before(self.tail.load(Relaxed)));
+        let lap_before = |tail: usize| Laps::<N, R>::position(tail).wrapping_sub(Laps::<N, R>::LAP);
+        self.seats
+            .stand(seat, lap_before(self.head.tail.load(Relaxed)));
         // Ordering: AcqRel pairs with that in `reserve`: who reserves after this, and whoever reads that slot, sees this
         // reader stand; who has reserved before has seen the slot free, as this reader does.
-        let tail = self.tail.fetch_or(0, AcqRel);
+        let tail = self.head.tail.fetch_or(0, AcqRel);
         let at = lap_before(tail);
         self.seats.stand(seat, at);
-        let mut aiter = PushAiter::new(self, seat, at, Some(Laps::<N>::position(tail)));
+        let mut aiter = PushAiter::new(self, seat, at, Some(Laps::<N, R>::position(tail)));
         aiter.walk_up();
         aiter
     }
@@ -313,10 +312,10 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
     /// ```
     pub fn statistics(&self) -> Statistics {
         let (tail, _) = self.tail();
-        let behind = |at| Laps::<N>::between(at, tail);
+        let behind = |at| Laps::<N, R>::between(at, tail);
         let lags = || self.seats.places().map(behind).filter(|lag| *lag <= N);
         let waiting = lags().min().unwrap_or(0);
-        let pushed = Laps::<N>::count(tail);
+        let pushed = Laps::<N, R>::count(tail);
         Statistics {
             pushed,
             taken: pushed.wrapping_sub(waiting),
@@ -327,14 +326,25 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
 
     #[inline(always)]
     pub(super) fn slot(&self, at: Position) -> &Slot<T> {
-        &self.slots[Laps::<N>::index(at)]
+        let offset = Laps::<N, R>::offset::<Slot<T>>(at);
+        // SAFETY: positions have the index of a slot, so this stays inside.
+        let slot = unsafe { self.slots.as_ptr().byte_add(offset) };
+        // SAFETY: it points to a slot of this list.
+        unsafe { &*slot }
+    }
+
+    /// Whether the list is stopped, and no item is at this position or after it.
+    #[inline(always)]
+    pub(super) fn ends_at(&self, at: Position) -> bool {
+        // Ordering: as in `tail`.
+        self.head.tail.load(Acquire) == Laps::<N, R>::closed(at)
     }
 
     /// The tail, and whether the list is stopped.
     pub(super) fn tail(&self) -> (Position, bool) {
         // Ordering: Acquire pairs with the Release in `stop`.
-        let tail = self.tail.load(Acquire);
-        (Laps::<N>::position(tail), tail & CLOSED != 0)
+        let tail = self.head.tail.load(Acquire);
+        (Laps::<N, R>::position(tail), tail & CLOSED != 0)
     }
 
     /// Drops the item of a position if all readers have passed it, and nobody else does.
@@ -343,11 +353,11 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
     /// others past it; so somebody drops it.
     pub(super) fn drop_passed(&self, at: Position) {
         if self.seats.is_passed(at, NOBODY) {
-            let lap = Laps::<N>::lap(at);
+            let lap = Laps::<N, R>::lap(at);
             // SAFETY: all have passed, as seen by an Acquire of their Release, and nobody comes to it any more.
             drop(unsafe {
                 self.slot(at)
-                    .try_take(lap, lap.wrapping_add(Laps::<N>::LAP))
+                    .try_take(lap, lap.wrapping_add(Laps::<N, R>::LAP))
             });
         }
     }
@@ -362,7 +372,7 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
                     let index = self.1;
                     self.1 += 1;
                     if let Some(lap) = slot.full_lap() {
-                        self.0.drop_passed(Laps::<N>::at(lap, index));
+                        self.0.drop_passed(Laps::<N, R>::at(lap, index));
                     }
                 }
             }

@@ -4,28 +4,56 @@
 //! `R` readers, all of it inside, and a constructor that is `const`; so it lies in a `static` that anything can reach: interrupt
 //! handlers of every priority, tasks, threads. What is pushed comes out of each reader as a stream, in push order.
 //!
+//! The core of a firmware (`tests/firmware/src/bin/fixed.rs`, which runs on four processors):
+//!
 //! ```
-//! use aiter_core::fixed::PushList;
+//! use aiter_core::fixed::{PushAiter, PushList};
 //! # use futures_lite::{StreamExt, future::block_on};
+//! # use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+//! # const CAPACITY: usize = 32;
+//! # const READERS: usize = 4;
+//! # type Sample = u32;
+//! # struct Sensor(AtomicU32);
+//! # impl Sensor {
+//! #     fn tick(&self) -> Option<std::ops::Range<u32>> {
+//! #         let tick = self.0.fetch_add(1, Relaxed);
+//! #         (tick < 10).then(|| tick * 3..tick * 3 + 3)
+//! #     }
+//! # }
+//! # struct Order(u32);
+//! # impl Order {
+//! #     fn new(_: &str) -> Self { Self(0) }
+//! #     fn check(&mut self, sample: u32) { assert_eq!(sample, self.0); self.0 += 1; }
+//! #     fn finish(self) -> u32 { self.0 }
+//! # }
+//! # static SENSOR: Sensor = Sensor(AtomicU32::new(0));
 //!
-//! static SAMPLES: PushList<u16, 16> = PushList::new();
+//! static SAMPLES: PushList<Sample, CAPACITY, READERS> = PushList::new();
+//! /// How many samples each reader saw.
+//! static REPORTS: PushList<u32, READERS> = PushList::new();
 //!
-//! // The handler of a timer's interrupt.
+//! // The interrupt of a timer.
 //! fn on_timer() {
-//!     let sample = read_sensor();
-//!     if SAMPLES.push(sample).is_err() {
-//!         // The task is 16 samples behind: this one is lost, and here is the place to count it.
+//!     match SENSOR.tick() {
+//!         Some(samples) => {
+//!             samples.for_each(|sample| SAMPLES.push(sample).expect("the list is not full"))
+//!         }
+//!         None => SAMPLES.stop(),
 //!     }
 //! }
 //!
-//! // A task. Interrupts may come at any time, also before it starts: samples are kept until there is a reader.
-//! async fn average() -> u16 {
-//!     let samples = SAMPLES.aiter().expect("this is the only reader");
-//!     samples.take(4).fold(0, |sum, sample| sum + sample).await / 4
+//! // A task, which is given `SAMPLES.subscribe().expect("there is a seat")`.
+//! async fn read(mut samples: PushAiter<'static, Sample, CAPACITY, READERS>) {
+//!     let mut order = Order::new("reader");
+//!     while let Some(sample) = samples.next().await {
+//!         order.check(sample);
+//!     }
+//!     REPORTS.push(order.finish()).expect("there is room for all");
 //! }
-//! # fn read_sensor() -> u16 { 20 }
-//! # (0..4).for_each(|_| on_timer());
-//! # assert_eq!(block_on(average()), 20);
+//! # let samples = SAMPLES.subscribe().unwrap();
+//! # (0..11).for_each(|_| on_timer());
+//! # block_on(read(samples));
+//! # assert_eq!(REPORTS.aiter().unwrap().try_next(), Ok(30));
 //! ```
 //!
 //! # Beside the push list
@@ -50,7 +78,7 @@
 //!   if there are any.
 //!
 //! Where the target has no compare-and-swap, `portable-atomic` makes one of a critical section of a few instructions: one for
-//! a push, two more for each of several readers that it wakes, none for taking an item that nobody else reads.
+//! a push, one more for a reader that it wakes on a gap, none for taking an item that nobody else reads.
 //!
 //! # Items that are not `Copy`
 //!
@@ -59,6 +87,7 @@
 #![allow(unsafe_code)]
 
 mod aiter;
+mod bell;
 mod error;
 mod list;
 #[cfg(all(test, aiter_loom))]
@@ -66,6 +95,7 @@ mod models;
 mod nap;
 mod position;
 mod seats;
+mod sleep;
 mod slot;
 #[cfg(all(test, not(aiter_loom)))]
 mod tests;

@@ -242,6 +242,48 @@ fn loom_a_sleeper_that_leaves_or_changes_its_waker_while_a_push_takes_it() {
 }
 
 #[test]
+fn loom_two_nap_and_one_of_them_leaves_or_changes_its_waker() {
+    for leaves in [true, false] {
+        model(move || {
+            let list = Shared::<2, 2>::new();
+            let mut first = list.aiter();
+            let mut second = Task::new(first.fork());
+            let mut first = Task::new(first);
+            assert!(first.poll().is_pending());
+            assert!(second.poll().is_pending());
+            let pushing = thread::spawn(move || list.push_all([1]));
+            let second = second.into_stream();
+            if leaves {
+                drop(second);
+            } else {
+                assert_eq!(next(&mut Task::new(second)), Some(1));
+            }
+            assert_eq!(next(&mut first), Some(1));
+            pushing.join().unwrap();
+        });
+    }
+}
+
+#[test]
+fn loom_two_sleep_on_a_gap_while_another_push_passes_it() {
+    model(|| {
+        let list = Shared::<4, 2>::new();
+        let mut first = list.aiter();
+        let mut second = Task::new(first.fork());
+        let mut first = Task::new(first);
+        let Ok(gap) = list.reserve() else { panic!() };
+        assert!(first.poll().is_pending());
+        let other = list.clone();
+        let behind = thread::spawn(move || other.push_all([2]));
+        let reading = thread::spawn(move || assert_eq!(next(&mut second), Some(1)));
+        list.publish(gap, item(1));
+        assert_eq!(next(&mut first), Some(1));
+        assert_eq!(behind.join().unwrap(), [2]);
+        reading.join().unwrap();
+    });
+}
+
+#[test]
 fn loom_readers_at_one_item_leave_nothing() {
     model(|| {
         let list = Shared::<1, 2>::new();

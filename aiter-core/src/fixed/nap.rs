@@ -1,21 +1,18 @@
-//! The short way to wake the reader of a list that has room for one.
-//!
-//! A reader that has come to the tail sets a flag there, `NAPS`. So the push that gets its position learns with the same
-//! compare-and-swap that it has a sleeper to wake, and that nobody else has: it takes the waker away.
+//! The short way to wake a reader: a waker that who takes the reader's flag from the tail calls.
 //!
 //! | `lent` | the waker belongs to | moved on by |
 //! |---|---|---|
-//! | 0 | nobody: there is none | the reader puts one in → 1, then sets `NAPS` |
-//! | 1, `NAPS` | whoever clears `NAPS` | a push, or a stop: theirs; the reader, at its place still: its own |
-//! | 1 | that one | takes it out → 0 |
-//!
-//! A reader that cannot sleep so, as the tail has moved on, or as the push that woke it is not done with the waker, sleeps the
-//! long way, in its seat. Nothing is missed: `NAPS` is set only while the tail is at the reader's place, and then whoever
-//! moves the tail sees it.
+//! | 0, or an address | nobody: there is none | the reader puts one in → `LENT`, then sets its flag |
+//! | `LENT`, flag set | whoever takes the flag away | a push, or a stop: theirs; the reader, at its place still: its own |
+//! | `LENT` | that one | takes it out → an address: what it has in a register, which saves it a 0 |
 
 use crate::sync::{AtomicUsize, Ordering::*, StoreAlone, UnsafeCell, const_new};
-use core::{mem::MaybeUninit, task::Waker};
+use core::{mem::MaybeUninit, ptr, task::Waker};
 
+/// No function table has this address.
+const LENT: usize = 1;
+
+#[repr(C)]
 pub(super) struct Nap {
     lent: AtomicUsize,
     waker: UnsafeCell<MaybeUninit<Waker>>,
@@ -25,8 +22,8 @@ impl Nap {
     const_new! {
         pub(super) fn new() -> Self {
             Self {
-                lent: AtomicUsize::new(0),
                 waker: UnsafeCell::new(MaybeUninit::uninit()),
+                lent: AtomicUsize::new(0),
             }
         }
     }
@@ -34,24 +31,24 @@ impl Nap {
     /// Whether a waker may be put in.
     pub(super) fn is_free(&self) -> bool {
         // Ordering: Acquire pairs with the Release in `take`.
-        self.lent.load(Acquire) == 0
+        self.lent.load(Acquire) != LENT
     }
 
     /// # Safety
-    /// It is free, and the caller is the only reader.
+    /// It is free, and the caller is its reader.
     pub(super) unsafe fn put(&self, waker: Waker) {
         self.waker.with_mut(|slot| {
             // SAFETY: nobody has the waker, and only the reader puts one in.
             unsafe { slot.cast::<Waker>().write(waker) }
         });
-        // Ordering: Relaxed, `NAPS` is set with a Release after this.
-        self.lent.store_alone(1, Relaxed);
+        // Ordering: Relaxed, the flag is set with a Release after this.
+        self.lent.store_alone(LENT, Relaxed);
     }
 
     /// Whether this is the waker that a push is to wake, or has woken.
     ///
     /// # Safety
-    /// The caller is the only reader, and has put a waker in.
+    /// The caller is its reader, and has put a waker in.
     pub(super) unsafe fn holds(&self, waker: &Waker) -> bool {
         self.waker.with(|slot| {
             // SAFETY: nobody writes it meanwhile. Its owner may take it out: what is read then is compared and not used.
@@ -61,7 +58,7 @@ impl Nap {
     }
 
     /// # Safety
-    /// The waker belongs to the caller, who has cleared `NAPS` with an Acquire, or has not set it yet.
+    /// The waker belongs to the caller, who has taken the flag away with an Acquire, or has not set it yet.
     #[inline(always)]
     pub(super) unsafe fn take(&self) -> Waker {
         let waker = self.waker.with(|slot| {
@@ -69,7 +66,8 @@ impl Nap {
             unsafe { slot.cast::<Waker>().read() }
         });
         // Ordering: Release pairs with the Acquire in `is_free`.
-        self.lent.store_alone(0, Release);
+        self.lent
+            .store_alone(ptr::from_ref(waker.vtable()).addr(), Release);
         waker
     }
 }

@@ -1,42 +1,71 @@
 //! Places in a list of `N` slots: a *lap* and the slot in it, in one word that only grows, and wraps.
 //!
 //! ```text
-//! | lap … | slot, as many bits as the length of a lap takes | TAKEN, or CLOSED | FULL, or NAPS |
+//! a position:     | lap … | slot, as many bits as the length of a lap takes | 0 …    | 0      |
+//! the tail:       | the next position to be given out                       | naps … | CLOSED |
+//! a slot's word:  | lap … | 0 …                                                               |, or a little less
 //! ```
-//! A position has the flags clear. Two are compared by their wrapping difference.
+//! Two positions are compared by their wrapping difference.
 
 pub(super) type Position = usize;
 
-/// A flag of a slot's word: the item of that position was published.
-pub(super) const FULL: usize = 1;
-/// A flag of a slot's word, beside [`FULL`]: the item is being dropped.
-pub(super) const TAKEN: usize = 2;
-/// A flag of the tail: the only reader sleeps at this very position.
-pub(super) const NAPS: usize = 1;
-/// A flag of the tail: no slot is given out any more. No slot's word has this flag alone: none looks free then.
-pub(super) const CLOSED: usize = 2;
+/// A flag of the tail: no slot is given out any more. The tail then lies [`AWAY`] from where it was: so no slot looks free, and
+/// pushes need not ask for the flag.
+pub(super) const CLOSED: usize = 1;
+/// Half of all positions.
+const AWAY: usize = 1 << (usize::BITS - 1);
+/// How many readers have a flag in the tail, the first seats' readers: a quarter of the word at most, the rest tells laps apart.
+const fn nappers(readers: usize) -> usize {
+    let most = usize::BITS as usize / 4;
+    if readers < most { readers } else { most }
+}
 
-/// From a slot to the next.
-const STEP: usize = 4;
+/// The flags of the tail: the readers of those seats [nap](super::sleep) at this very position.
+pub(super) const fn naps(readers: usize) -> usize {
+    (1 << nappers(readers) << 1) - 2
+}
 
-/// The arithmetic of positions among `N` slots.
-pub(super) struct Laps<const N: usize>;
+/// The flag of one seat, if there is one.
+#[inline(always)]
+pub(super) fn nap(seat: usize, naps: usize) -> usize {
+    (2 << seat) & naps
+}
 
-impl<const N: usize> Laps<N> {
+/// The arithmetic of positions among `N` slots, in a list for `R` readers.
+pub(super) struct Laps<const N: usize, const R: usize>;
+
+impl<const N: usize, const R: usize> Laps<N, R> {
+    /// From a slot to the next: the flags of a tail are below.
+    const STEP: usize = naps(R) + 2;
+
     /// How far it is from a position to the same slot a lap later. A lap has more positions than slots if `N` is no
     /// power of two; the last ones are skipped, so that no division is needed.
     pub(super) const LAP: usize = {
         assert!(N > 0, "a push list needs a slot");
         assert!(
-            N <= usize::MAX / 64,
+            N <= usize::MAX / 16 / Self::STEP,
             "positions have to tell laps apart: so many slots are too many"
         );
-        N.next_power_of_two() * STEP
+        N.next_power_of_two() * Self::STEP
     };
 
     #[inline(always)]
     pub(super) fn index(at: Position) -> usize {
-        at % Self::LAP / STEP
+        at % Self::LAP / Self::STEP
+    }
+
+    /// Where the slot of a position lies in an array: the index times the size, in the fewest instructions. It is masked where
+    /// it is a multiple of the power of two that is in the size already.
+    #[inline(always)]
+    pub(super) fn offset<Slot>(at: Position) -> usize {
+        let even = size_of::<Slot>() & size_of::<Slot>().wrapping_neg();
+        let mask = (Self::LAP / Self::STEP - 1) * even;
+        let index = if even > Self::STEP {
+            at.wrapping_mul(even / Self::STEP)
+        } else {
+            at / (Self::STEP / even)
+        };
+        (index & mask) * (size_of::<Slot>() / even)
     }
 
     /// The position without the slot: what a slot's word says, which knows its own index.
@@ -45,31 +74,54 @@ impl<const N: usize> Laps<N> {
         at & !(Self::LAP - 1)
     }
 
-    /// What the word of a slot says that is free for the position at the tail; nothing that it may say if the tail is
-    /// closed.
+    /// Whether the slot of a tail is free for its position, by the slot's word. That is this very lap then. If the slot is in
+    /// use, the word is less than this lap by another one, or more: so one may ask either question, and this asks the one that
+    /// takes fewer instructions. Of a tail that was moved on meanwhile it may say anything.
     #[inline(always)]
-    pub(super) fn free(tail: usize) -> usize {
-        tail & !((Self::LAP - 1) ^ CLOSED)
+    pub(super) fn is_free(word: usize, tail: usize) -> bool {
+        if cfg!(target_arch = "arm") {
+            tail.wrapping_sub(word) < Self::LAP
+        } else {
+            word == Self::lap(tail)
+        }
     }
 
     pub(super) fn at(lap: usize, index: usize) -> Position {
-        lap | (index * STEP)
+        lap | (index * Self::STEP)
     }
 
     /// The position after that of a word with flags.
     #[inline(always)]
     pub(super) fn next(at: usize) -> Position {
         if N.is_power_of_two() || Self::index(at) + 1 < N {
-            (at | (STEP - 1)).wrapping_add(1)
+            at.wrapping_add(Self::STEP) & !(Self::STEP - 1)
         } else {
             Self::lap(at).wrapping_add(Self::LAP)
         }
     }
 
-    /// The position of a word with flags.
+    /// The position after that of a tail, which is in this lap.
     #[inline(always)]
-    pub(super) fn position(word: usize) -> Position {
-        word & !(STEP - 1)
+    pub(super) fn next_in(lap: usize, tail: usize) -> Position {
+        if N.is_power_of_two() {
+            // From a lap that is at hand and the bits that say where the slot is.
+            lap.wrapping_add(tail & (Self::LAP - Self::STEP))
+                .wrapping_add(Self::STEP)
+        } else {
+            Self::next(tail)
+        }
+    }
+
+    /// What a tail becomes when it is closed; nobody naps there any more.
+    #[inline(always)]
+    pub(super) fn closed(tail: usize) -> usize {
+        (tail & !naps(R)) ^ (AWAY | CLOSED)
+    }
+
+    /// The position of a tail.
+    #[inline(always)]
+    pub(super) fn position(tail: usize) -> Position {
+        (tail & !(Self::STEP - 1)) ^ ((tail & CLOSED) * AWAY)
     }
 
     /// How many slots come before a position, since the list was new.
@@ -97,26 +149,28 @@ mod tests {
 
     #[test]
     fn positions_visit_the_slots_in_turn_and_wrap() {
-        fn check<const N: usize>() {
-            for start in [0, Laps::<N>::LAP * 5, 0_usize.wrapping_sub(Laps::<N>::LAP)] {
+        fn check<const N: usize, const R: usize>() {
+            let lap = Laps::<N, R>::LAP;
+            for start in [0, lap * 5, 0_usize.wrapping_sub(lap)] {
                 let mut at = start;
                 for n in 0..3 * N {
-                    assert_eq!(Laps::<N>::index(at), n % N);
-                    assert_eq!(Laps::<N>::lap(at) % Laps::<N>::LAP, 0);
-                    assert_eq!(Laps::<N>::between(start, at), n);
+                    assert_eq!(Laps::<N, R>::index(at), n % N);
+                    assert_eq!(Laps::<N, R>::lap(at) % lap, 0);
+                    assert_eq!(at & (naps(R) | CLOSED), 0);
+                    assert_eq!(Laps::<N, R>::between(start, at), n);
                     assert_eq!(is_after(at, start), n > 0);
                     assert!(!is_after(start, at));
-                    let next = Laps::<N>::next(at);
+                    let next = Laps::<N, R>::next(at);
                     assert!(is_after(next, at));
-                    assert_eq!(Laps::<N>::between(at, next), 1);
+                    assert_eq!(Laps::<N, R>::between(at, next), 1);
                     at = next;
                 }
             }
         }
-        check::<1>();
-        check::<2>();
-        check::<3>();
-        check::<7>();
-        check::<8>();
+        check::<1, 1>();
+        check::<2, 2>();
+        check::<3, 1>();
+        check::<7, 4>();
+        check::<8, 64>();
     }
 }

@@ -12,12 +12,11 @@
 //! has taken are kept, and there is never a published item without a seat that stands at it or before it. A new list has
 //! its first seat kept at position 0, and all words are zero then: `used` and `place` have the bit of that seat flipped.
 
-use super::position::{Position, is_after};
-use crate::{
-    sync::{AtomicUsize, Ordering::*, StoreAlone, array_of, const_new, fence},
-    wake::cell::WakeCell,
+use super::{
+    position::{Position, is_after},
+    sleep::Bed,
 };
-use core::slice;
+use crate::sync::{AtomicUsize, Ordering::*, StoreAlone, array_of, const_new};
 
 /// Flag of a place: a reader stands there.
 const STANDS: usize = 1;
@@ -27,27 +26,35 @@ const KEPT: usize = 1 << 8;
 /// No seat.
 pub(super) const NOBODY: usize = usize::MAX;
 
-struct Seat {
+#[repr(C)]
+pub(super) struct Seat {
+    pub(super) bed: Bed,
     place: AtomicUsize,
-    waker: WakeCell,
 }
 
 impl Seat {
     const_new! {
         fn new() -> Self {
             Self {
+                bed: Bed::new(),
                 place: AtomicUsize::new(0),
-                waker: WakeCell::new(),
             }
         }
     }
+
+    /// Whether a reader stands at this place; `first` is 1 for the first seat, 0 for others.
+    pub(super) fn is_at(&self, at: Position, first: usize) -> bool {
+        // Ordering: Relaxed, whoever asks has fenced.
+        self.place.load(Relaxed) ^ first == at | STANDS
+    }
 }
 
+#[repr(C)]
 pub(super) struct Seats<const R: usize> {
+    seats: [Seat; R],
     used: AtomicUsize,
     readers: AtomicUsize,
     claims: AtomicUsize,
-    seats: [Seat; R],
 }
 
 /// What the words of a seat are flipped by.
@@ -64,15 +71,27 @@ impl<const R: usize> Seats<R> {
                 assert!(R <= usize::BITS as usize, "there is a bit of a word for each reader");
             }
             Self {
+                seats: array_of!(Seat::new(); R),
                 used: AtomicUsize::new(0),
                 readers: AtomicUsize::new(0),
                 claims: AtomicUsize::new(0),
-                seats: array_of!(Seat::new(); R),
             }
         }
     }
 
+    pub(super) fn all(&self) -> &[Seat] {
+        &self.seats
+    }
+
+    #[inline(always)]
+    pub(super) fn seat(&self, seat: usize) -> &Seat {
+        debug_assert!(seat < R);
+        // SAFETY: seats are numbered here, below `R`.
+        unsafe { self.seats.get_unchecked(if R == 1 { 0 } else { seat }) }
+    }
+
     /// Takes over the seat that the last reader left, if there is no reader now. Says where it stands.
+    #[inline(never)]
     pub(super) fn take_over(&self) -> Option<(usize, Position)> {
         let mut readers = self.readers.load(Relaxed);
         while readers % KEPT == 0 {
@@ -136,7 +155,7 @@ impl<const R: usize> Seats<R> {
     pub(super) fn stand(&self, seat: usize, at: Position) {
         // Ordering: Release pairs with the Acquire in `is_passed`: what it read before, it has read; and whom it forked, it
         // has forked.
-        self.seats[seat]
+        self.seat(seat)
             .place
             .store_alone((at | STANDS) ^ flip(seat), Release);
     }
@@ -150,6 +169,11 @@ impl<const R: usize> Seats<R> {
 
     /// The reader leaves. False if it was the last: then the seat is kept as it stands; else nobody stands there now.
     pub(super) fn leave(&self, seat: usize) -> bool {
+        if R == 1 {
+            // Ordering: as below. Nobody else comes or goes.
+            self.readers.store_alone(0, Release);
+            return false;
+        }
         let mut readers = self.readers.load(Relaxed);
         loop {
             let last = readers == 1;
@@ -165,7 +189,7 @@ impl<const R: usize> Seats<R> {
             }
         }
         // Ordering: as in `stand`.
-        self.seats[seat].place.store_alone(flip(seat), Release);
+        self.seat(seat).place.store_alone(flip(seat), Release);
         self.give_back(seat);
         true
     }
@@ -178,7 +202,7 @@ impl<const R: usize> Seats<R> {
 
     /// The place of a seat in which a reader is known to stand.
     fn place(&self, seat: usize) -> Position {
-        (self.seats[seat].place.load(Relaxed) ^ flip(seat)) & !STANDS
+        (self.seat(seat).place.load(Relaxed) ^ flip(seat)) & !STANDS
     }
 
     /// The places where readers stand.
@@ -208,50 +232,5 @@ impl<const R: usize> Seats<R> {
                 now => claims = now,
             }
         }
-    }
-
-    /// The waker of the reader of a seat.
-    pub(super) fn waker(&self, seat: usize) -> &WakeCell {
-        &self.seats[seat].waker
-    }
-
-    /// Wakes the readers that sleep at a position, which the caller has just filled, or ended.
-    #[inline(always)]
-    pub(super) fn wake(&self, at: Position) {
-        // Ordering: pairs with the fence in `PushAiter::wait`. Of the two that look at what the other has written before
-        // its fence, at least one sees it: the reader the slot, or this one the reader asleep, at its place.
-        fence(SeqCst);
-        let mut sleepers = Sleepers {
-            seats: self.seats.iter(),
-            first: flip(0),
-            at: at | STANDS,
-        };
-        sleepers.wake();
-        core::mem::forget(sleepers);
-    }
-}
-
-/// Those who have yet to be woken. Goes on with the others if a waker panics.
-struct Sleepers<'a> {
-    seats: slice::Iter<'a, Seat>,
-    first: usize,
-    at: Position,
-}
-
-impl Sleepers<'_> {
-    #[inline(always)]
-    fn wake(&mut self) {
-        for seat in &mut self.seats {
-            let flip = core::mem::take(&mut self.first);
-            if seat.waker.is_armed() && seat.place.load(Relaxed) ^ flip == self.at {
-                seat.waker.wake();
-            }
-        }
-    }
-}
-
-impl Drop for Sleepers<'_> {
-    fn drop(&mut self) {
-        self.wake();
     }
 }

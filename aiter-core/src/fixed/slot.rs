@@ -3,14 +3,17 @@
 //! | word, less its lap | the slot is | moved on by |
 //! |---|---|---|
 //! | 0 | free for the writer that gets its position, or being written | that writer → `FULL` |
-//! | `FULL` | published: readers that stand at or before it may look at the item | the last reader → 0, a lap on; who finds that all have passed → `FULL`, `TAKEN` |
-//! | `FULL`, `TAKEN` | being emptied | the one that took it → 0, a lap on |
+//! | `FULL` | published: readers that stand at or before it may look at the item | the last reader → 0, a lap on; who finds that all have passed → `TAKEN` |
+//! | `TAKEN` | being emptied | the one that took it → 0, a lap on |
 //!
-//! A word of zeros is free for the first lap, so a new list is all zeros.
+//! A word of zeros is free for the first lap, so a new list is all zeros. The other states are *below* their lap: so a slot is free
+//! for the position at the tail if the tail is less than a lap ahead of the word.
 
-use super::position::{FULL, TAKEN};
 use crate::sync::{AtomicUsize, Ordering::*, StoreAlone, UnsafeCell, const_new};
 use core::mem::MaybeUninit;
+
+const FULL: usize = usize::MAX;
+const TAKEN: usize = usize::MAX - 1;
 
 pub(super) struct Slot<T> {
     word: AtomicUsize,
@@ -36,11 +39,11 @@ impl<T> Slot<T> {
         }
     }
 
-    /// Whether the slot is free for a position in this lap. Who then gets that has to fence before it writes.
+    /// The word. If the slot is free by that, who then gets its position has to fence before it writes.
     #[inline(always)]
-    pub(super) fn is_free(&self, lap: usize) -> bool {
-        // Ordering: Relaxed, see `PushList::reserve`.
-        self.word.load(Relaxed) == lap
+    pub(super) fn word(&self) -> usize {
+        // Ordering: Relaxed, see `PushList::try_reserve`.
+        self.word.load(Relaxed)
     }
 
     /// Whether an item of an earlier lap is in the slot still. What the caller loads next, it loads after this.
@@ -53,17 +56,18 @@ impl<T> Slot<T> {
     #[inline(always)]
     pub(super) fn is_full(&self, lap: usize) -> bool {
         // Ordering: Acquire pairs with the Release in `publish`: the item is seen whole.
-        self.word.load(Acquire) == lap | FULL
+        self.word.load(Acquire) == lap.wrapping_add(FULL)
     }
 
     pub(super) fn find(&self, lap: usize) -> Found {
-        const ITEM: isize = FULL as isize;
         // Ordering: as in `is_full`.
-        match self.word.load(Acquire).wrapping_sub(lap) as isize {
-            ITEM => Found::Item,
-            // Free, or the item of an earlier lap is still there.
-            ..=0 => Found::Nothing,
-            _ => Found::Passed,
+        match self.word.load(Acquire).wrapping_sub(lap) {
+            FULL => Found::Item,
+            TAKEN => Found::Passed,
+            0 => Found::Nothing,
+            ahead if (ahead as isize) > 0 => Found::Passed,
+            // The item of an earlier lap is still there.
+            _ => Found::Nothing,
         }
     }
 
@@ -71,13 +75,13 @@ impl<T> Slot<T> {
     pub(super) fn full_lap(&self) -> Option<usize> {
         // Ordering: as in `is_full`.
         let word = self.word.load(Acquire);
-        (word & (FULL | TAKEN) == FULL).then_some(word & !FULL)
+        (word % 4 == FULL % 4).then_some(word.wrapping_sub(FULL))
     }
 
     /// Writes the item and shows it to readers.
     ///
     /// # Safety
-    /// The caller has reserved the position in this lap, and publishes it once.
+    /// The caller has reserved the position in this lap, and publishes it once. The lap is what the word was when it was free.
     #[inline(always)]
     pub(super) unsafe fn publish(&self, lap: usize, item: T) {
         self.item.with_mut(|slot| {
@@ -85,7 +89,7 @@ impl<T> Slot<T> {
             unsafe { slot.cast::<T>().write(item) };
         });
         // Ordering: Release pairs with the Acquire of readers.
-        self.word.store_alone(lap | FULL, Release);
+        self.word.store_alone(lap.wrapping_add(FULL), Release);
     }
 
     /// # Safety
@@ -120,7 +124,12 @@ impl<T> Slot<T> {
     pub(super) unsafe fn try_take(&self, lap: usize, next_lap: usize) -> Option<T> {
         // Ordering: Acquire pairs with the Release in `publish`.
         self.word
-            .compare_exchange(lap | FULL, lap | FULL | TAKEN, Acquire, Relaxed)
+            .compare_exchange(
+                lap.wrapping_add(FULL),
+                lap.wrapping_add(TAKEN),
+                Acquire,
+                Relaxed,
+            )
             .ok()?;
         // SAFETY: of those who may take it this one won.
         Some(unsafe { self.take(next_lap) })

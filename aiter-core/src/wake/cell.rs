@@ -76,13 +76,6 @@ impl WakeCell {
         }
     }
 
-    /// Whether a wake would find somebody. Who asks before it wakes has to order that by itself: with a fence after the
-    /// change of the condition, and one between `register` and the look at it.
-    #[inline(always)]
-    pub(crate) fn is_armed(&self) -> bool {
-        self.state.load(Ordering::Relaxed) & (ARMED[0] | ARMED[1]) != 0
-    }
-
     /// Sees to it that the next `wake` wakes `waker`, once. Wait-free; clones only a waker it does not hold yet.
     ///
     /// The caller must look at the condition it waits for afterwards.

@@ -67,11 +67,19 @@ fn into_list() -> u32 {
 }
 
 fn into_fixed() -> u32 {
-    machine::instructions(|| FIXED.push(SAMPLE).expect("there is room"))
+    machine::instructions(|| into(&FIXED))
 }
 
 fn into_forked() -> u32 {
-    machine::instructions(|| FORKED.push(SAMPLE).expect("there is room"))
+    machine::instructions(|| into(&FORKED))
+}
+
+#[inline(always)]
+fn into<const R: usize>(list: &fixed::PushList<Sample, CAPACITY, R>) {
+    if cfg!(feature = "slow-push") {
+        machine::waste_time();
+    }
+    list.push(SAMPLE).expect("there is room");
 }
 
 /// A reader: takes an item, or leaves a waker.

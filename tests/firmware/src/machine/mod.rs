@@ -67,6 +67,11 @@ pub fn instructions(f: impl FnOnce()) -> u32 {
     (ticks(f) * 1000 + per_1000 / 2) / per_1000
 }
 
+/// Takes a thousand instructions.
+pub fn waste_time() {
+    imp::thousand_instructions();
+}
+
 #[inline(always)]
 fn ticks(f: impl FnOnce()) -> u32 {
     let start = imp::clock();

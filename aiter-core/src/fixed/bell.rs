@@ -1,0 +1,66 @@
+//! The long way to wake a reader: a waker that the first to come takes away.
+//!
+//! | `stamp` | the waker belongs to | moved on by |
+//! |---|---|---|
+//! | even | nobody: there is none | the reader writes one → odd |
+//! | odd | whoever moves the stamp on | a push that has filled the reader's place; the reader: each copies the waker, and has it if the stamp moves on → even |
+//!
+//! A copy is made first, and is thrown away if the stamp has moved meanwhile: so between two instructions the waker belongs to
+//! nobody who may be interrupted there, and the reader never finds the bell in use. What was copied belongs together, as
+//! a stamp comes once: until that word wraps.
+
+use crate::sync::{AtomicUsize, Ordering::*, PlainPtr, StoreAlone, const_new};
+use core::{
+    ptr,
+    task::{RawWakerVTable, Waker},
+};
+
+pub(super) struct Bell {
+    stamp: AtomicUsize,
+    data: PlainPtr<()>,
+    vtable: PlainPtr<RawWakerVTable>,
+}
+
+impl Bell {
+    const_new! {
+        pub(super) fn new() -> Self {
+            Self {
+                stamp: AtomicUsize::new(0),
+                data: PlainPtr::new(ptr::null_mut()),
+                vtable: PlainPtr::new(ptr::null_mut()),
+            }
+        }
+    }
+
+    /// # Safety
+    /// The caller is its reader, and has found no waker to `take`.
+    pub(super) unsafe fn put(&self, waker: Waker) {
+        let waker = core::mem::ManuallyDrop::new(waker);
+        self.data.store(waker.data().cast_mut(), Relaxed);
+        let vtable: *const _ = waker.vtable();
+        self.vtable.store(vtable.cast_mut(), Relaxed);
+        let stamp = self.stamp.load(Relaxed);
+        // Ordering: Release pairs with the Acquire in `take`.
+        self.stamp.store_alone(stamp.wrapping_add(1), Release);
+    }
+
+    /// The waker, if it is there, and nobody else takes it.
+    #[inline(never)]
+    pub(super) fn take(&self) -> Option<Waker> {
+        // Ordering: Acquire pairs with the Release in `put`.
+        let stamp = self.stamp.load(Acquire);
+        if stamp % 2 == 0 {
+            return None;
+        }
+        let (data, vtable) = (self.data.load(Relaxed), self.vtable.load(Relaxed));
+        // Ordering: Acquire, so that the reader writes after who had the waker last has copied it; Release, so that this has.
+        self.stamp
+            .compare_exchange(stamp, stamp.wrapping_add(1), AcqRel, Relaxed)
+            .ok()?;
+        // SAFETY: the stamp was the same before and after: both words are of the one waker that was put in then, which is the
+        // caller's now.
+        let vtable = unsafe { &*vtable };
+        // SAFETY: as above.
+        Some(unsafe { Waker::new(data, vtable) })
+    }
+}
