@@ -1,128 +1,112 @@
-//! Everything that waits.
+//! Everything of core that waits.
 
-use crate::bench::{ITEMS, Item, Source, pause};
-use aiter_core::bound::wait;
+use crate::{
+    bench::{ITEMS, Item, Source, pause},
+    world::{AtTheEnd, Gets, Items, Subject, World, driving, items},
+};
 use aiter_core::{
-    AiterExt, Watermarks, active, aiter_forker, aiter_forker_with, azip, flatten_aiter,
-    gated_aiter, iter_to_aiter, join_aiters, map_aiter, map_async, map_filter_aiter, map_workers,
-    map_workers_ordered, preload, preload_with, pump, push_aiter, push_aiter_with, sharable_aiter,
-    stoppable_aiter,
+    AiterExt, Watermarks, active, aiter_forker, aiter_forker_with, azip,
+    bound::{self, skip, wait},
+    fixed, flatten_aiter, gated_aiter, iter_to_aiter, join_aiters, join_aiters_keyed, map_aiter,
+    map_async, map_filter_aiter, map_workers, map_workers_ordered, preload, preload_with, pump,
+    push_aiter, push_aiter_with, sharable_aiter, stoppable_aiter,
 };
 use futures_core::Stream;
-use std::{future::Future, pin::Pin};
-
-type Items = Pin<Box<dyn Stream<Item = Item>>>;
-type Driving = Pin<Box<dyn Future<Output = ()>>>;
-
-/// Which items come out of the streams of a world.
-#[derive(Clone, Copy, Debug)]
-pub enum Gets {
-    /// Each stream has all, in order.
-    All,
-    /// The same, but nobody runs ahead of one that is kept.
-    Together,
-    /// Each has all, in some order.
-    AnyOrder,
-    /// Each item goes to one, in order.
-    Shared,
-    /// Each row has two items, then as `All`: each comes twice in a row.
-    Twice,
-}
-
-/// Who may have a part of the items only, from the first on.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Short {
-    Nobody,
-    /// The first stream, which went.
-    First,
-    /// The first stream, which is kept and not polled.
-    Kept,
-    /// Everybody: the source went.
-    All,
-}
-
-impl Gets {
-    pub fn check(self, seen: &[Vec<u32>], short: Short, at: &str) {
-        let all: Vec<u32> = match self {
-            Self::Twice => ITEMS.flat_map(|n| [n, n]).collect(),
-            _ => ITEMS.collect(),
-        };
-        if matches!(self, Self::Shared) {
-            let mut union = seen.concat();
-            union.sort_unstable();
-            assert!(seen.iter().all(|seen| seen.is_sorted()), "{at}: {seen:?}");
-            assert_eq!(union, all, "{at}: {seen:?}");
-            return;
-        }
-        for (i, seen) in seen.iter().enumerate() {
-            let mut sorted = seen.clone();
-            let is_part = if matches!(self, Self::AnyOrder) {
-                sorted.sort_unstable();
-                sorted.windows(2).all(|two| two[0] < two[1])
-            } else {
-                all.starts_with(seen)
-            };
-            let may_be_short = match short {
-                Short::Nobody => false,
-                Short::Kept if matches!(self, Self::Together) => true,
-                Short::First | Short::Kept => i == 0,
-                Short::All => true,
-            };
-            assert!(
-                sorted == all || may_be_short && is_part,
-                "{at}: stream {i} has {seen:?}"
-            );
-        }
-    }
-}
-
-pub struct World {
-    /// The first is the one that is cancelled.
-    pub streams: Vec<Items>,
-    pub drivers: Vec<Driving>,
-    pub gets: Gets,
-}
-
-impl World {
-    pub fn one(stream: impl Stream<Item = Item> + 'static) -> Self {
-        Self::of(Gets::All, [Box::pin(stream) as Items], [])
-    }
-
-    fn any_order(stream: impl Stream<Item = Item> + 'static) -> Self {
-        Self::of(Gets::AnyOrder, [Box::pin(stream) as Items], [])
-    }
-
-    fn of(
-        gets: Gets,
-        streams: impl IntoIterator<Item = Items>,
-        drivers: impl IntoIterator<Item = Driving>,
-    ) -> Self {
-        Self {
-            streams: streams.into_iter().collect(),
-            drivers: drivers.into_iter().collect(),
-            gets,
-        }
-    }
-}
+use std::{
+    any::type_name,
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll},
+};
 
 /// A future that is pending once or twice.
-async fn slowly(item: Item) -> Item {
+pub async fn slowly(item: Item) -> Item {
     for _ in 0..=item.number() % 2 {
         pause().await;
     }
     item
 }
 
-pub type Subject = (&'static str, fn() -> World);
+/// Three streams that have all items between them.
+pub fn thirds() -> impl Stream<Item: Stream<Item = Item> + Unpin + 'static> + 'static {
+    iter_to_aiter((0..3).map(|part| {
+        map_filter_aiter(
+            move |item: Item| (item.number() % 3 == part).then_some(item),
+            Source::new(),
+        )
+    }))
+}
+
+type FixedList<const R: usize> = fixed::PushList<Item, 2, R>;
+type FixedAiter<const R: usize> = fixed::PushAiter<'static, Item, 2, R>;
+
+/// What borrows a list that is dropped when nothing does any more.
+struct OnList<T, const R: usize> {
+    it: T,
+    _list: Rc<FixedList<R>>,
+}
+
+impl<const R: usize> OnList<FixedAiter<R>, R> {
+    fn new(
+        list: Rc<FixedList<R>>,
+        make: impl FnOnce(&'static FixedList<R>) -> FixedAiter<R>,
+    ) -> Self {
+        // SAFETY: what is made is dropped before the list beside it, and nobody gets it without that.
+        let it = make(unsafe { &*Rc::as_ptr(&list) });
+        Self { it, _list: list }
+    }
+}
+
+impl<const R: usize> Stream for OnList<FixedAiter<R>, R> {
+    type Item = Item;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Item>> {
+        Pin::new(&mut self.it).poll_next(cx)
+    }
+}
+
+/// A list of two items, with so many readers, and one who pushes when there is room.
+fn fixed_list<const R: usize>() -> World {
+    let list = Rc::new(FixedList::<R>::new());
+    let pusher = list.clone();
+    // Nothing else stops a list when nobody pushes any more.
+    let stop = AtTheEnd({
+        let list = list.clone();
+        move || list.stop()
+    });
+    let pushing = async move {
+        let _stop = stop;
+        // One who reads no more leaves no room.
+        let mut patience = 100;
+        for n in ITEMS {
+            let mut item = Item::new(n);
+            while let Err(full) = pusher.push(item) {
+                item = full.into_inner();
+                patience -= 1;
+                if patience == 0 {
+                    return;
+                }
+                pause().await;
+            }
+        }
+    };
+    let reader = |n| {
+        let aiter = OnList::new(list.clone(), |list| match n {
+            0 => list.aiter().unwrap(),
+            _ => list.subscribe().unwrap(),
+        });
+        Items {
+            type_name: type_name::<FixedAiter<R>>(),
+            ..items(aiter)
+        }
+    };
+    World::of(Gets::Together, (0..R).map(reader), [driving(pushing)])
+}
 
 pub const SUBJECTS: &[Subject] = &[
     ("push_aiter", || {
         let (pusher, mut aiter) = push_aiter();
-        let streams = [
-            Box::pin(aiter.fork()) as Items,
-            Box::pin(pusher.subscribe()),
-            Box::pin(aiter),
-        ];
+        let streams = [items(aiter.fork()), items(pusher.subscribe()), items(aiter)];
         let pushing = async move {
             for n in ITEMS {
                 if n % 3 == 1 {
@@ -133,7 +117,7 @@ pub const SUBJECTS: &[Subject] = &[
                 }
             }
         };
-        World::of(Gets::All, streams, [Box::pin(pushing) as Driving])
+        World::of(Gets::All, streams, [driving(pushing)])
     }),
     ("push_aiter_with", || {
         let numbers = std::sync::Mutex::new(ITEMS);
@@ -148,25 +132,23 @@ pub const SUBJECTS: &[Subject] = &[
             }
             drop(pusher);
         };
-        World::of(
-            Gets::All,
-            [Box::pin(aiter.then_pause()) as Items],
-            [Box::pin(ending) as Driving],
-        )
+        World::of(Gets::All, [items(aiter.then_pause())], [driving(ending)])
     }),
+    ("fixed, one reader", fixed_list::<1>),
+    ("fixed, several", fixed_list::<3>),
     ("aiter_forker, active", || {
         let mut first = aiter_forker(Source::new());
         let streams = [
-            Box::pin(first.fork()) as Items,
-            Box::pin(first.fork()),
-            Box::pin(first.fork_passive()),
-            Box::pin(first),
+            items(first.fork()),
+            items(first.fork()),
+            items(first.fork_passive()),
+            items(first),
         ];
         World::of(Gets::All, streams, [])
     }),
     ("aiter_forker, passive", || {
         let mut first = aiter_forker(Source::new());
-        let streams = [Box::pin(first.fork_passive()) as Items, Box::pin(first)];
+        let streams = [items(first.fork_passive()), items(first)];
         World::of(Gets::All, streams, [])
     }),
     ("aiter_forker, alone", || {
@@ -175,15 +157,35 @@ pub const SUBJECTS: &[Subject] = &[
     ("aiter_forker_with wait", || {
         let mut first = aiter_forker_with(wait(2), Source::new());
         let streams = [
-            Box::pin(first.fork()) as Items,
-            Box::pin(first.fork_passive()),
-            Box::pin(first),
+            items(first.fork()),
+            items(first.fork_passive()),
+            items(first),
         ];
         World::of(Gets::Together, streams, [])
     }),
+    ("aiter_forker_with skip", || {
+        let mut first = aiter_forker_with(skip(1), Source::new());
+        // An item for each that was missed, and one more.
+        let accounted = |fork| {
+            flatten_aiter(map_aiter(
+                |seen: bound::Seen<Item>| {
+                    let (missed, number) = (seen.missed as u32, seen.item.number());
+                    (number - missed..=number).map(Item::new)
+                },
+                fork,
+            ))
+        };
+        let slow = accounted(first.fork_passive()).then_pause();
+        let streams = [
+            items(accounted(first.fork())),
+            items(slow),
+            items(accounted(first)),
+        ];
+        World::of(Gets::All, streams, [])
+    }),
     ("sharable_aiter", || {
         let taker = sharable_aiter(Source::new());
-        let streams = [(); 3].map(|()| Box::pin(taker.clone()) as Items);
+        let streams = [(); 3].map(|()| items(taker.clone()));
         World::of(Gets::Shared, streams, [])
     }),
     ("gated_aiter", || {
@@ -195,16 +197,12 @@ pub const SUBJECTS: &[Subject] = &[
             }
             gate.stop();
         };
-        World::of(
-            Gets::All,
-            [Box::pin(gated) as Items],
-            [Box::pin(pushing) as Driving],
-        )
+        World::of(Gets::All, [items(gated)], [driving(pushing)])
     }),
     ("stoppable_aiter", || {
         let (stoppable, stopper) = stoppable_aiter(Source::new());
         let mut world = World::one(stoppable);
-        world.drivers.push(Box::pin(async move {
+        world.drivers.push(driving(async move {
             // Long after the end.
             for _ in 0..100 {
                 pause().await;
@@ -215,27 +213,15 @@ pub const SUBJECTS: &[Subject] = &[
     }),
     ("active", || {
         let (pulled, driver) = active(Source::new());
-        World::of(
-            Gets::All,
-            [Box::pin(pulled) as Items],
-            [Box::pin(driver) as Driving],
-        )
+        World::of(Gets::All, [items(pulled)], [driving(driver)])
     }),
     ("preload", || {
         let (ready, driver) = preload(2, Source::new());
-        World::of(
-            Gets::All,
-            [Box::pin(ready) as Items],
-            [Box::pin(driver) as Driving],
-        )
+        World::of(Gets::All, [items(ready)], [driving(driver)])
     }),
     ("preload_with", || {
         let (ready, driver) = preload_with(Watermarks { low: 1, high: 3 }, Source::new());
-        World::of(
-            Gets::All,
-            [Box::pin(ready) as Items],
-            [Box::pin(driver) as Driving],
-        )
+        World::of(Gets::All, [items(ready)], [driving(driver)])
     }),
     ("pump", || {
         let (pusher, aiter) = push_aiter();
@@ -247,20 +233,21 @@ pub const SUBJECTS: &[Subject] = &[
             // Refused once nobody reads.
             let _ = pumped.await;
         };
-        World::of(
-            Gets::All,
-            [Box::pin(aiter) as Items],
-            [Box::pin(pumping) as Driving],
-        )
+        World::of(Gets::All, [items(aiter)], [driving(pumping)])
     }),
-    ("join_aiters", || {
-        let streams = (0..3).map(|part| {
-            map_filter_aiter(
-                move |item: Item| (item.number() % 3 == part).then_some(item),
-                Source::new(),
-            )
-        });
-        World::any_order(join_aiters(iter_to_aiter(streams)))
+    ("join_aiters", || World::any_order(join_aiters(thirds()))),
+    ("join_aiters_keyed", || {
+        let joined = join_aiters_keyed(azip((iter_to_aiter(0..), thirds())));
+        let mut ended = [false; 3];
+        let numbers = map_aiter(
+            move |(part, item): (u32, Option<Item>)| {
+                assert!(!ended[part as usize], "something comes after the end");
+                ended[part as usize] = item.is_none();
+                item.unwrap_or_else(|| Item::new(ITEMS.end + part))
+            },
+            joined,
+        );
+        World::of(Gets::Keyed, [items(numbers)], [])
     }),
     ("map_aiter", || {
         World::one(map_aiter(|item| item, Source::new()))
@@ -277,12 +264,12 @@ pub const SUBJECTS: &[Subject] = &[
     }),
     ("flatten_aiter", || {
         let pairs = Source::new().map_aiter(|item| [item.clone(), item]);
-        World::of(Gets::Twice, [Box::pin(flatten_aiter(pairs)) as Items], [])
+        World::of(Gets::Twice, [items(flatten_aiter(pairs))], [])
     }),
     ("azip", || {
         let rows = azip((Source::new(), map_async(slowly, Source::new())));
         let pairs = rows.map_aiter(|(one, other)| [one, other]);
-        World::of(Gets::Twice, [Box::pin(flatten_aiter(pairs)) as Items], [])
+        World::of(Gets::Twice, [items(flatten_aiter(pairs))], [])
     }),
 ];
 
