@@ -331,8 +331,9 @@ impl<T> Place<T> for WindowPlace<T> {
         }
     }
 
-    fn direct(item: T) -> Seen<T> {
-        Seen { missed: 0, item }
+    fn direct(&mut self, item: T) -> Seen<T> {
+        let missed = core::mem::take(&mut self.missed);
+        Seen { missed, item }
     }
 
     fn count(&self) -> usize {
