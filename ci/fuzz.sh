@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Fuzzing: random sequences of steps over push lists, forks, gates, takers and joins, with clones, drops and wakers that
+# Fuzzing: random sequences of steps over push lists, forks, gates, takers, joins and drivers, with clones, drops and wakers that
 # panic or come back, under AddressSanitizer and LeakSanitizer. Each target begins with the sequences in fuzz/seeds and those
 # that earlier runs left in fuzz/corpus, and has its share of AITER_FUZZ_SECONDS (60). Before, each has to find a planted bug.
 . "$(dirname "$0")/common"
 next='take the steps printed above into a test; the input is in fuzz/artifacts, `AITER_FUZZ_SHOW=1 BINARY INPUT` repeats it'
-targets=(push fork gate share join)
+targets=(push fork gate share join drive)
 seconds=$((${AITER_FUZZ_SECONDS:-60} / ${#targets[@]}))
 export CARGO_INCREMENTAL=0
 cargo +nightly --version 2>/dev/null || step rustup toolchain install nightly --profile minimal

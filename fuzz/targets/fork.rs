@@ -1,13 +1,14 @@
 #![no_main]
 
 use aiter_fuzz::run;
-use aiter_tests::properties::System;
+use aiter_tests::properties::{STEP, System};
 
-// Sequences of an odd length are for forks with a bound.
+// Sequences with a part of a step are for forks with a bound.
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    let system = match bytes.len() % 2 {
-        0 => System::Fork,
-        _ => System::BoundedFork,
+    let system = match bytes.len() % STEP {
+        1 => System::BoundedFork,
+        3 => System::SkippingFork,
+        _ => System::Fork,
     };
     run(system, bytes);
 });

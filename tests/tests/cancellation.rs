@@ -1,7 +1,12 @@
 //! Each future that waits is dropped after its k-th poll, for every k until it completes, for every public stream and
 //! driver: nothing is lost, nothing comes twice, nobody is stranded, nothing is kept.
 //!
-//! What waits, and the tasks it runs in, are those of `aiter_tests::cancellation`.
+//! | file | what it knows |
+//! |---|---|
+//! | `bench.rs` | tasks that are polled when they were woken and not otherwise, cancelled futures, counted items |
+//! | `world.rs` | a source, who reads it and who drives, and what is to come out |
+//! | `subjects.rs` | everything of core that waits, each in a world |
+//! | `adapters.rs` | everything of the adapters that does, on executors that are tasks themselves |
 #![allow(
     missing_docs,
     missing_debug_implementations,
@@ -9,12 +14,42 @@
     reason = "a test program"
 )]
 
-use aiter_tests::cancellation::{
-    Then,
-    bench::{Bench, at_most, live, next, pause},
-    subjects::{SUBJECTS, Short, World},
-};
-use std::{cell::RefCell, rc::Rc};
+#[path = "cancellation/adapters.rs"]
+mod adapters;
+#[path = "cancellation/bench.rs"]
+mod bench;
+#[path = "cancellation/subjects.rs"]
+mod subjects;
+#[path = "cancellation/world.rs"]
+mod world;
+
+use bench::{Bench, at_most, live, next, pause};
+use std::{cell::RefCell, collections::BTreeSet, rc::Rc};
+use world::{Short, Subject, World};
+
+const API: [&str; 4] = [
+    include_str!("../../ci/api/aiter-core.txt"),
+    include_str!("../../ci/api/aiter-tokio.txt"),
+    include_str!("../../ci/api/aiter-smol.txt"),
+    include_str!("../../ci/api/aiter-async-std.txt"),
+];
+
+fn subjects() -> impl Iterator<Item = Subject> {
+    [subjects::SUBJECTS, adapters::SUBJECTS]
+        .concat()
+        .into_iter()
+}
+
+/// What becomes of the one whose future was dropped.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Then {
+    /// It asks again.
+    GoesOn,
+    /// It is dropped.
+    Goes,
+    /// It is kept, and never polled again.
+    Stays,
+}
 
 /// Runs one world: the first stream is cancelled after its `k`-th poll, and then as said; all others read to the end. Whether
 /// there was a `k`-th poll.
@@ -25,14 +60,19 @@ fn sweep_stream(name: &str, world: fn() -> World, k: usize, then: Then) -> bool 
         streams,
         drivers,
         gets,
+        executor,
     } = world();
+    if let Some(executor) = executor {
+        bench.executor(executor.it);
+    }
     let count = streams.len();
     let mut kept = Vec::new();
     let cancelled = Rc::new(RefCell::new(false));
     let seen: Vec<_> = (0..count)
         .map(|_| Rc::new(RefCell::new(Vec::new())))
         .collect();
-    for (i, mut stream) in streams.into_iter().enumerate() {
+    for (i, stream) in streams.into_iter().enumerate() {
+        let mut stream = stream.it;
         let (seen, cancelled) = (seen[i].clone(), cancelled.clone());
         let (put_by, taken_back) = (Rc::new(RefCell::new(None)), i == 0);
         kept.push(put_by.clone());
@@ -64,7 +104,7 @@ fn sweep_stream(name: &str, world: fn() -> World, k: usize, then: Then) -> bool 
         });
     }
     for driver in drivers {
-        bench.task(driver);
+        bench.task(driver.it);
     }
     let unfinished = bench.run();
     let cancelled = *cancelled.borrow();
@@ -87,7 +127,7 @@ fn sweep_stream(name: &str, world: fn() -> World, k: usize, then: Then) -> bool 
 
 #[test]
 fn streams() {
-    for &(name, world) in SUBJECTS {
+    for (name, world) in subjects() {
         for then in [Then::GoesOn, Then::Goes, Then::Stays] {
             let mut k = 0;
             while sweep_stream(name, world, k, then) {
@@ -102,7 +142,7 @@ fn streams() {
 /// Drivers and sources of pushes are dropped after their k-th poll: consumers get what was there, then the end.
 #[test]
 fn drivers() {
-    for &(name, world) in SUBJECTS {
+    for (name, world) in subjects() {
         let mut k = 0;
         loop {
             let before = live();
@@ -111,17 +151,21 @@ fn drivers() {
             if world.drivers.is_empty() {
                 break;
             }
+            if let Some(executor) = world.executor {
+                bench.executor(executor.it);
+            }
             let cancelled = Rc::new(RefCell::new(0));
             for driver in world.drivers {
                 let cancelled = cancelled.clone();
                 bench.task(async move {
-                    if at_most(&mut { k }, driver).await.is_none() {
+                    if at_most(&mut { k }, driver.it).await.is_none() {
                         *cancelled.borrow_mut() += 1;
                     }
                 });
             }
             let mut seen = Vec::new();
-            for mut stream in world.streams {
+            for stream in world.streams {
+                let mut stream = stream.it;
                 let items = Rc::new(RefCell::new(Vec::new()));
                 seen.push(items.clone());
                 bench.task(async move {
@@ -149,10 +193,58 @@ fn drivers() {
     }
 }
 
+/// The last name of a path, and that there are two of some.
+fn last_name(path: &str) -> String {
+    let name = path.rsplit("::").next().unwrap();
+    match path.contains("::fixed::") {
+        true => format!("fixed::{name}"),
+        false => name.to_owned(),
+    }
+}
+
+/// What is a stream, a future or an `async fn`, as the list of public items has it, and what an adapter makes of a stream: each
+/// is in the type, or in the name, of some subject.
+#[test]
+fn nothing_that_waits_is_left_out() {
+    let mut swept = BTreeSet::new();
+    for (name, world) in subjects() {
+        let World {
+            streams, drivers, ..
+        } = world();
+        let types = streams.iter().map(|part| part.type_name);
+        let types = types.chain(drivers.iter().map(|part| part.type_name));
+        for part in types.flat_map(|name| name.split(['<', '>', ',', ' '])) {
+            swept.insert(last_name(part));
+        }
+        swept.extend(name.split(", ").map(str::to_owned));
+    }
+    let waits = |line: &'static str| {
+        let adapts = line.starts_with("pub fn aiter_") && !line.starts_with("pub fn aiter_core");
+        let found = [
+            "future::Future for ",
+            "stream::Stream for ",
+            "pub async fn ",
+        ];
+        let mut found = found.iter().chain(adapts.then_some(&"pub fn "));
+        let (_, item) = found.find_map(|found| line.split_once(found))?;
+        let path = item.split(['<', '(', ' ']).next()?;
+        // Methods are behind their type; a server that is not there yet cannot be lost; an iterator blocks.
+        let is_method = adapts && path.contains(char::is_uppercase);
+        let left_out = is_method || path.contains("::net::") || path.contains("aiter_to_iter");
+        (!left_out).then(|| last_name(path.trim_end_matches("_on")))
+    };
+    let left_out: BTreeSet<_> = API
+        .iter()
+        .flat_map(|api| api.lines().filter_map(waits))
+        .filter(|name| !swept.contains(name))
+        .collect();
+    assert!(left_out.is_empty(), "{left_out:?}");
+}
+
 /// What the sweep is worth: streams that lose an item, or a wake, when they are cancelled.
 mod planted {
     use super::*;
-    use aiter_tests::cancellation::bench::{Item, Source};
+    use bench::{Item, Source};
     use futures_core::Stream;
     use std::{
         panic::catch_unwind,

@@ -47,6 +47,7 @@ does_as_its_model! {
     a_push_list: Push, 4;
     forks: Fork, 16;
     bounded_forks: BoundedFork, 8;
+    forks_that_skip: SkippingFork, 16;
     takers: Share, 16;
     a_gate: Gate, 16;
     a_stoppable: Stop, 8;
@@ -54,6 +55,7 @@ does_as_its_model! {
     a_driver: Active, 8;
     a_driver_one_ahead: PreloadOne, 8;
     a_driver_some_ahead: Preload, 8;
+    a_driver_between_watermarks: Watermarks, 8;
 }
 
 /// The models see a wake that is lost.
@@ -63,6 +65,7 @@ fn a_lost_wake_is_found() {
         Push,
         Fork,
         BoundedFork,
+        SkippingFork,
         Share,
         Gate,
         Stop,
@@ -70,6 +73,7 @@ fn a_lost_wake_is_found() {
         Active,
         PreloadOne,
         Preload,
+        Watermarks,
     ] {
         assert!(check(system, Planted::LostWake, 8).is_err(), "{system:?}");
     }

@@ -420,3 +420,5 @@ fn loom_the_next_reader_takes_over() {
         assert!(matches!(next.aiter.try_next(), Err(TryNextError::Empty)));
     });
 }
+
+mod coming;

@@ -365,7 +365,10 @@ impl<S: Stream, B: Bound> Fork<S, B> {
                         pull.has_news(alone);
                         pulls.count_direct();
                     });
-                    return Some(Poll::Ready(Some(B::Place::direct(item))));
+                    let item = self.place.direct(item);
+                    // Not left to the return: a waker that panics there would leak the item.
+                    drop(held);
+                    return Some(Poll::Ready(Some(item)));
                 }
                 Poll::Ready(Pulled::InList(what)) => {
                     held.with(|_, pull| pull.has_news(alone));

@@ -51,7 +51,7 @@ pub(crate) trait Place<T>: Unpin {
     fn pulled(&self, _: What) {}
 
     /// An item that was pulled past all this by a fork that is alone.
-    fn direct(item: T) -> Self::Item;
+    fn direct(&mut self, item: T) -> Self::Item;
 
     /// How many items there are: exact with the baton in hand, and fewer if others may cost this fork some.
     fn count(&self) -> usize;
@@ -143,7 +143,7 @@ impl<T> Place<T> for Reader<T> {
     }
 
     #[inline(always)]
-    fn direct(item: T) -> T {
+    fn direct(&mut self, item: T) -> T {
         item
     }
 

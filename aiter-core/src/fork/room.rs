@@ -135,7 +135,7 @@ impl<T> Place<T> for RoomPlace<T> {
         has_room
     }
 
-    fn direct(item: T) -> T {
+    fn direct(&mut self, item: T) -> T {
         item
     }
 

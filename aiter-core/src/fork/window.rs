@@ -232,7 +232,7 @@ impl<T> WindowPlace<T> {
             }
         };
         carry_all(&mut held);
-        held.with(|_, ring| {
+        let found = held.with(|_, ring| {
             if let Some(lost @ 1..) = ring.start.checked_sub(*at) {
                 *missed = missed.saturating_add(usize::try_from(lost).unwrap_or(usize::MAX));
                 *at = ring.start;
@@ -260,7 +260,10 @@ impl<T> WindowPlace<T> {
             };
             let missed = core::mem::take(missed);
             Found::Item(Seen { missed, item })
-        })
+        });
+        // Not left to the end of the function: a waker that panics there would leak what is returned.
+        drop(held);
+        found
     }
 
     /// How many items it has still to take, lost ones included.
@@ -328,8 +331,9 @@ impl<T> Place<T> for WindowPlace<T> {
         }
     }
 
-    fn direct(item: T) -> Seen<T> {
-        Seen { missed: 0, item }
+    fn direct(&mut self, item: T) -> Seen<T> {
+        let missed = core::mem::take(&mut self.missed);
+        Seen { missed, item }
     }
 
     fn count(&self) -> usize {

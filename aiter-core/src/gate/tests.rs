@@ -483,3 +483,16 @@ fn is_shown_without_its_item() {
         format!("{stream:?}").starts_with(&format!("Gated {{ gate: {look}, holds_item: false"))
     );
 }
+
+#[test]
+fn a_gate_that_is_stopped_again_stays_so() {
+    let (mut stream, gate) = gated_aiter(iter_to_aiter(0..));
+    gate.push(1);
+    for _ in 0..2 {
+        gate.stop();
+        assert!(gate.is_stopped());
+    }
+    drop(gate);
+    assert_eq!(passing(&mut stream), [0]);
+    assert!(stream.is_terminated());
+}

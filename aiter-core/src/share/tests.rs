@@ -107,6 +107,19 @@ fn serves_in_the_order_of_coming() {
 }
 
 #[test]
+fn who_goes_while_the_source_is_idle_calls_nobody() {
+    let ([mut a, mut b, mut c], remote) = takers([]);
+    for taker in [&mut a, &mut b, &mut c] {
+        assert_eq!(taker.poll(), PENDING);
+    }
+    drop(c);
+    drop(a.handle);
+    assert_eq!((b.wakes(), remote.polls()), (0, 1));
+    remote.add([Item(1)]);
+    assert_eq!((b.wakes(), b.poll()), (1, item(1)));
+}
+
+#[test]
 fn a_newcomer_gives_way_to_those_who_were_called() {
     let ([mut a, mut b], remote) = takers([]);
     assert_eq!(a.poll(), PENDING);

@@ -133,3 +133,6 @@ impl<T> Drop for Drain<T> {
         self.for_each(drop);
     }
 }
+
+#[cfg(all(test, not(aiter_loom)))]
+mod tests;

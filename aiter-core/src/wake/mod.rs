@@ -7,6 +7,8 @@ pub(crate) mod batch;
 #[cfg(feature = "alloc")]
 pub(crate) mod baton;
 pub(crate) mod cell;
+#[cfg(all(test, not(aiter_loom)))]
+pub(crate) mod clones;
 #[cfg(feature = "alloc")]
 pub(crate) mod crowd;
 #[cfg(feature = "alloc")]

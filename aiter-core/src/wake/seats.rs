@@ -547,3 +547,6 @@ impl Drop for Seats {
         }
     }
 }
+
+#[cfg(all(test, not(aiter_loom)))]
+mod tests;

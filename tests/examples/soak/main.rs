@@ -12,7 +12,10 @@ mod shifts;
 
 use fastrand::Rng;
 use memory::Memory;
-use std::time::{Duration, Instant};
+use std::{
+    sync::atomic::Ordering::Relaxed,
+    time::{Duration, Instant},
+};
 use tokio::{runtime, task::JoinSet, time::timeout};
 
 /// So many shifts are under way at any time.
@@ -83,6 +86,9 @@ fn main() {
         );
         assert!(tally.items > 0, "{name} did nothing");
     }
+    let (reached, missed) = (shifts::REACHED.load(Relaxed), shifts::MISSED.load(Relaxed));
+    println!("forks were at their bound {reached} times, and missed {missed} items");
+    assert!(reached > 0 && missed > 0, "no bound was reached");
     let live = shifts::live();
     assert_eq!(live, 0, "{live} items are kept");
     let (first, last) = (&parts[0], &parts[3]);

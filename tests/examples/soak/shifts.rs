@@ -2,31 +2,48 @@
 //! are cancelled while they wait. It gives the number of items that it accounted for, or panics.
 
 use aiter_core::{
-    AiterExt, Fork, PushAiter, Pusher, Sharable, active, aiter_forker, gated_aiter, join_aiters,
-    map_workers, preload, push_aiter, sharable_aiter, stoppable_aiter,
+    AiterExt, Fork, PushAiter, Pusher, Sharable, active, aiter_forker_with,
+    bound::{self, Bound, Seen},
+    gated_aiter, join_aiters, map_workers, preload, push_aiter, sharable_aiter, stoppable_aiter,
 };
 use fastrand::Rng;
 use futures_core::Stream;
 use futures_lite::{StreamExt, future::poll_once};
 use std::{
     pin::{Pin, pin},
-    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+    sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
     task::{Context, Poll},
 };
 use tokio::task::{JoinHandle, yield_now};
+
+type Items = Pin<Box<dyn Stream<Item = Item> + Send>>;
 
 type Shift = Pin<Box<dyn Future<Output = u64> + Send>>;
 
 type Kind = (&'static str, fn(Rng) -> Shift);
 
-pub(crate) const KINDS: [Kind; 6] = [
+pub(crate) const KINDS: [Kind; 8] = [
     ("push list", |rng| Box::pin(push_list(rng))),
-    ("fork", |rng| Box::pin(fork(rng))),
+    ("fork", |rng| {
+        Box::pin(fork(bound::unbounded(), usize::MAX, rng))
+    }),
+    ("fork wait", |mut rng| {
+        let most = rng.usize(1..100);
+        Box::pin(fork(bound::wait(most), most, rng))
+    }),
+    ("fork skip", |mut rng| {
+        let most = rng.usize(1..100);
+        Box::pin(fork(bound::skip(most), most, rng))
+    }),
     ("share", |rng| Box::pin(share(rng))),
     ("gate", |rng| Box::pin(gate(rng))),
     ("join", |rng| Box::pin(join(rng))),
     ("drive", |rng| Box::pin(drive(rng))),
 ];
+
+/// How often forks were as far apart as they may be, and how many items they missed by it.
+pub(crate) static REACHED: AtomicU64 = AtomicU64::new(0);
+pub(crate) static MISSED: AtomicU64 = AtomicU64::new(0);
 
 static LIVE: AtomicUsize = AtomicUsize::new(0);
 
@@ -58,7 +75,25 @@ impl Drop for Item {
     }
 }
 
-/// The numbers from 0, of several senders: each in its order, none left out from where one began to look.
+/// What a stream yields: an item, and how many this reader missed before it.
+trait Yielded: Send + Sync + 'static {
+    fn parts(&self) -> (&Item, u64);
+}
+
+impl Yielded for Item {
+    fn parts(&self) -> (&Item, u64) {
+        (self, 0)
+    }
+}
+
+impl Yielded for Seen<Item> {
+    fn parts(&self) -> (&Item, u64) {
+        (&self.item, self.missed as u64)
+    }
+}
+
+/// The numbers from 0, of several senders: each in its order, none left out from where one began to look, but those that it
+/// says were missed.
 struct Check {
     next: Vec<Option<u64>>,
     seen: u64,
@@ -79,13 +114,15 @@ impl Check {
         }
     }
 
-    fn see(&mut self, item: &Item) {
+    fn see(&mut self, yielded: &impl Yielded) {
+        let (item, missed) = yielded.parts();
         let (from, n) = *item.0;
         if let Some(next) = self.next[from] {
-            assert_eq!(n, next, "of sender {from}");
+            assert_eq!(n, next + missed, "of sender {from}");
         }
         self.next[from] = Some(n + 1);
-        self.seen += 1;
+        self.seen += 1 + missed;
+        MISSED.fetch_add(missed, Relaxed);
     }
 }
 
@@ -109,7 +146,7 @@ async fn next<S: Stream + Unpin>(stream: &mut S, rng: &mut Rng) -> Option<S::Ite
 /// Reads up to some number of items, then leaves.
 fn visitor<S>(mut stream: S, senders: usize, most: usize, mut rng: Rng) -> JoinHandle<()>
 where
-    S: Stream<Item = Item> + Unpin + Send + 'static,
+    S: Stream<Item: Yielded> + Unpin + Send + 'static,
 {
     tokio::spawn(async move {
         let mut check = Check::from_any(senders);
@@ -227,9 +264,15 @@ impl<P: FnMut() -> bool + Unpin> Stream for Source<P> {
     }
 }
 
-async fn fork(mut rng: Rng) -> u64 {
+/// The forks are at most so many items apart.
+async fn fork<B>(bound: B, most: usize, mut rng: Rng) -> u64
+where
+    B: Bound,
+    Fork<Items, B>: Stream<Item: Yielded> + Unpin + Send + 'static,
+{
     let items = rng.u64(..5000);
-    let mut first = aiter_forker(source(items, rng.fork()));
+    let source: Items = Box::pin(source(items, rng.fork()));
+    let mut first = aiter_forker_with(bound, source);
     let mut visitors = Vec::new();
     let mut check = Check::from_zero(1);
     // Whoever reads the last item has seen all: the first reader hands its place on now and then.
@@ -238,6 +281,9 @@ async fn fork(mut rng: Rng) -> u64 {
             break;
         };
         check.see(&item);
+        let lag = first.statistics().lag;
+        assert!(lag <= most, "{lag} items apart");
+        REACHED.fetch_add(u64::from(lag == most), Relaxed);
         match rng.u16(..300) {
             0 => visitors.push(visitor(first.fork(), 1, rng.usize(..4000), rng.fork())),
             1 => visitors.push(visitor(
@@ -254,7 +300,7 @@ async fn fork(mut rng: Rng) -> u64 {
             }
             3 => {
                 // It is forgotten while it waits for the source; the others go on.
-                let mut forgotten: Fork<_> = first.fork();
+                let mut forgotten = first.fork();
                 poll_once(forgotten.next()).await;
                 drop(forgotten);
             }
@@ -262,7 +308,7 @@ async fn fork(mut rng: Rng) -> u64 {
         }
         breathe(&mut rng).await;
     }
-    assert_eq!(check.seen, items);
+    assert_eq!(check.seen, items, "seen, or said to be missed");
     drop(first);
     all(visitors).await;
     items

@@ -1,4 +1,4 @@
-//! `preload` and `active`: a driver pulls the source into a list, of which a consumer takes.
+//! `preload`, with watermarks too, and `active`: a driver pulls the source into a list, of which a consumer takes.
 
 use super::{
     Pair,
@@ -6,7 +6,9 @@ use super::{
     script::{Items, Source, SourceOp},
     world::{self, Caught, Item, Trap, catch},
 };
-use aiter_core::{Driver, Preloaded, PushAiter, TryNextError, active, preload};
+use aiter_core::{
+    Driver, Preloaded, PushAiter, TryNextError, Watermarks, active, preload, preload_with,
+};
 use arbitrary::{Arbitrary, Unstructured};
 use futures_core::Stream;
 use std::{
@@ -106,22 +108,37 @@ impl Handle for End {
 const DRIVER: usize = 0;
 const CONSUMER: usize = 1;
 
-/// A source that is pulled `AHEAD` items ahead; 0 stands for any number.
+/// A source that is pulled until `HIGH` items wait, again when no more than `LOW` do; a `HIGH` of 0 stands for any number.
 #[derive(Debug)]
-pub(super) struct Driven<const AHEAD: usize> {
+pub(super) struct Driven<const LOW: usize, const HIGH: usize> {
     source: Rc<Source>,
     ends: Handles<End>,
     /// How many items the consumer has taken, or lost to a panic.
     taken: Rc<Cell<usize>>,
+    /// The driver may not pull before no more than `LOW` items wait.
+    rests: Rc<Cell<bool>>,
+    /// The driver has seen how many items wait: no panic ended its poll before.
+    counts: Cell<bool>,
     /// The driver has completed, or is gone.
     done: Cell<bool>,
     /// The consumer is gone.
     gone: Cell<bool>,
 }
 
-impl<const AHEAD: usize> Driven<AHEAD> {
+impl<const LOW: usize, const HIGH: usize> Driven<LOW, HIGH> {
     fn waiting(&self) -> usize {
         self.source.yielded() - self.taken.get()
+    }
+
+    /// The consumer has taken an item, or lost it.
+    fn take(&self) {
+        if HIGH != 0 && self.waiting() >= HIGH && self.counts.get() && !world::is_nested() {
+            self.rests.set(true);
+        }
+        self.taken.set(self.taken.get() + 1);
+        if self.waiting() <= LOW {
+            self.rests.set(false);
+        }
     }
 
     fn drive(&self, fresh: bool) {
@@ -137,8 +154,9 @@ impl<const AHEAD: usize> Driven<AHEAD> {
                 self.done.set(true);
                 end.ended = true;
             }
-            Ok(Poll::Pending) => {}
+            Ok(Poll::Pending) => self.counts.set(true),
             Err(Caught::Planned(_)) => {
+                self.counts.set(false);
                 // The drop of the source, which is the last thing a driver does, may be what panicked.
                 let dropped = self.source.dropped.get();
                 self.done.set(self.done.get() || dropped);
@@ -160,7 +178,7 @@ impl<const AHEAD: usize> Driven<AHEAD> {
         match found {
             Ok(Poll::Ready(Some(found))) => {
                 assert_eq!(Some(found.id()), expected);
-                self.taken.set(self.taken.get() + 1);
+                self.take();
                 item = Some(found);
             }
             Ok(Poll::Ready(None)) => {
@@ -177,7 +195,7 @@ impl<const AHEAD: usize> Driven<AHEAD> {
             Err(Caught::Planned(_)) => {
                 if expected.is_some_and(|item| world::alive(item) == 0) {
                     // It went with the panic of the driver's waker.
-                    self.taken.set(self.taken.get() + 1);
+                    self.take();
                 }
             }
             Err(Caught::Told) => panic!("not a fork"),
@@ -187,26 +205,40 @@ impl<const AHEAD: usize> Driven<AHEAD> {
     }
 }
 
-impl<const AHEAD: usize> Pair for Driven<AHEAD> {
+impl<const LOW: usize, const HIGH: usize> Pair for Driven<LOW, HIGH> {
     type Op = Op;
 
     fn new() -> Self {
-        let (source, taken) = (Source::new(), Rc::new(Cell::new(0)));
-        let taken_now = taken.clone();
+        let (source, taken, rests) = (
+            Source::new(),
+            Rc::new(Cell::new(0)),
+            Rc::new(Cell::new(false)),
+        );
+        let (taken_now, rests_now) = (taken.clone(), rests.clone());
         let items = Items::items(&source, move |source: &Source| {
             let waiting = source.yielded() - taken_now.get();
             // One that is just being taken may not be counted.
             let taking = usize::from(world::is_nested());
-            assert!(
-                AHEAD == 0 || waiting < AHEAD + taking,
-                "pulled too far ahead"
-            );
+            assert!(HIGH == 0 || waiting < HIGH + taking, "pulled too far ahead");
+            if taking > 0 {
+                rests_now.set(false);
+            }
+            assert!(!rests_now.get(), "pulled before the low mark");
         });
-        let (consumer, driver) = if AHEAD == 0 {
+        let (consumer, driver) = if HIGH == 0 {
             let (consumer, driver) = active(items);
             (Side::Active(consumer), driver)
         } else {
-            let (consumer, driver) = preload(AHEAD, items);
+            let (consumer, driver) = match HIGH - LOW {
+                1 => preload(HIGH, items),
+                _ => preload_with(
+                    Watermarks {
+                        low: LOW,
+                        high: HIGH,
+                    },
+                    items,
+                ),
+            };
             (Side::Preloaded(consumer), driver)
         };
         let ends = Handles::new();
@@ -221,6 +253,8 @@ impl<const AHEAD: usize> Pair for Driven<AHEAD> {
             source,
             ends,
             taken,
+            rests,
+            counts: Cell::new(true),
             done: Cell::new(false),
             gone: Cell::new(false),
         }
@@ -258,7 +292,7 @@ impl<const AHEAD: usize> Pair for Driven<AHEAD> {
 
     fn check(&self) {
         let source = &self.source;
-        let full = AHEAD != 0 && self.waiting() >= AHEAD;
+        let full = HIGH != 0 && self.waiting() > LOW;
         self.ends.each(|end| {
             if let Some(len) = end.side.len() {
                 assert_eq!(len, self.waiting());

@@ -8,7 +8,7 @@ use super::{
 };
 use aiter_core::{
     Fork, aiter_forker_with,
-    bound::{self, Bound, Unbounded, Wait, Yields},
+    bound::{self, Bound, Skip, Unbounded, Wait, Yields},
 };
 use arbitrary::{Arbitrary, Unstructured};
 use futures_core::{FusedStream, Stream};
@@ -57,17 +57,24 @@ impl<'a> Arbitrary<'a> for Op {
     }
 }
 
-/// A bound under which forks yield items as they are.
-pub(super) trait Bounded: Bound + Yields<Item<Item> = Item> + 'static {
+/// A bound, and what forks yield under it.
+pub(super) trait Bounded: Bound + Yields + 'static {
     /// How far they may be apart.
     const MOST: usize;
+    /// Whether those further behind lose the oldest items; else they are waited for.
+    const LOSES: bool = false;
     fn new() -> Self;
+    /// An item, and how many were missed before it.
+    fn split(found: Self::Item<Item>) -> (usize, Item);
 }
 
 impl Bounded for Unbounded {
     const MOST: usize = usize::MAX;
     fn new() -> Self {
         bound::unbounded()
+    }
+    fn split(item: Item) -> (usize, Item) {
+        (0, item)
     }
 }
 
@@ -76,12 +83,29 @@ impl Bounded for Wait {
     fn new() -> Self {
         bound::wait(Self::MOST)
     }
+    fn split(item: Item) -> (usize, Item) {
+        (0, item)
+    }
+}
+
+impl Bounded for Skip {
+    const MOST: usize = 2;
+    const LOSES: bool = true;
+    fn new() -> Self {
+        bound::skip(Self::MOST)
+    }
+    fn split(seen: bound::Seen<Item>) -> (usize, Item) {
+        (seen.missed, seen.item)
+    }
 }
 
 struct Reader<B: Bound> {
     fork: Fork<Items, B>,
     /// How much of the log it has passed.
     at: usize,
+    /// Items that it lost and was not told of, beside those it is too far behind for now. `None` if what told of them may have
+    /// gone with a panic.
+    missed: Option<usize>,
     active: bool,
     /// It was told that the source had panicked.
     told: bool,
@@ -115,9 +139,17 @@ impl<B: Bounded> Forks<B> {
         self.source.ended.get() || self.panicked.get()
     }
 
+    /// How much of the log a reader has passed or lost.
+    fn at(&self, reader: &Reader<B>) -> usize {
+        match B::LOSES {
+            true => reader.at.max(self.source.yielded().saturating_sub(B::MOST)),
+            false => reader.at,
+        }
+    }
+
     /// What `next` of a reader is to be; `None` while it is to wait.
     fn expected(&self, reader: &Reader<B>) -> Option<Expected> {
-        match self.source.log.borrow().get(reader.at) {
+        match self.source.log.borrow().get(self.at(reader)) {
             Some(item) => Some(Expected::Item(*item)),
             None if self.panicked.get() && !reader.told => Some(Expected::Panic),
             None if self.is_over() => Some(Expected::End),
@@ -132,8 +164,9 @@ impl<B: Bounded> Forks<B> {
             .forgotten
             .borrow()
             .iter()
-            .all(|other| other.at > reader.at);
-        self.readers.each(|other| last &= other.at > reader.at);
+            .all(|other| other.at > self.at(reader));
+        self.readers
+            .each(|other| last &= other.at > self.at(reader));
         last
     }
 
@@ -142,6 +175,7 @@ impl<B: Bounded> Forks<B> {
             return;
         };
         let source = &self.source;
+        let before = self.at(&reader);
         let (idle, polls, news) = (source.idle.get(), source.polls.get(), source.news.get());
         let (sprung, clones, last) = (world::sprung(), world::clones(), self.is_last(&reader));
         let waited = reader.active && reader.at == source.yielded() && reader.heard == Some(news);
@@ -170,11 +204,20 @@ impl<B: Bounded> Forks<B> {
         let mut item = None;
         match polled {
             Ok(Poll::Ready(Some(found))) => {
-                assert_eq!(expected, Some(Expected::Item(found.id())));
+                let (missed, found) = B::split(found);
+                let at = self.at(&reader);
+                let taken = source.since(0).iter().rposition(|id| *id == found.id());
+                let taken = taken.expect("an item of the source");
+                // Since it was taken more may have come, and cost this fork the next.
+                let lagged = B::LOSES && !undisturbed && (before..at).contains(&taken);
+                assert!(lagged || expected == Some(Expected::Item(found.id())));
                 if world::is_plain() {
                     assert_eq!(world::clones() == clones, last, "the last reader moves");
                 }
-                reader.at += 1;
+                if let Some(untold) = reader.missed {
+                    assert_eq!(missed, untold + taken - reader.at, "missed");
+                }
+                (reader.at, reader.missed) = (taken + 1, Some(0));
                 item = Some(found);
             }
             Ok(Poll::Ready(None)) => assert_eq!(expected, Some(Expected::End)),
@@ -191,11 +234,19 @@ impl<B: Bounded> Forks<B> {
             Err(Caught::Planned(_)) if source_panicked => reader.told = true,
             Err(Caught::Planned(Site::Clone)) => {
                 assert!(matches!(expected, Some(Expected::Item(_))));
-                reader.at += 1;
+                let at = self.at(&reader);
+                let is_sure = !world::is_nested() && world::sprung() == sprung + 1;
+                let untold = reader.missed.filter(|_| is_sure || !B::LOSES);
+                reader.missed = untold.map(|untold| untold + at - reader.at);
+                reader.at = match B::LOSES {
+                    true => source.yielded() - reader.fork.size_hint().0,
+                    false => at + 1,
+                };
             }
             // Who takes an item may wake others, who wait for room or for the baton. The item goes with a panic there.
             Err(Caught::Planned(Site::Wake | Site::WakerDrop)) => {
                 reader.at = source.yielded() - reader.fork.size_hint().0;
+                reader.missed = None;
             }
             Err(Caught::Planned(_)) => {}
         }
@@ -218,6 +269,7 @@ impl<B: Bounded> Forks<B> {
                     reader.fork.fork_passive()
                 },
                 at: reader.at,
+                missed: reader.missed,
                 active,
                 told: reader.told,
                 heard: None,
@@ -264,6 +316,7 @@ impl<B: Bounded> Pair for Forks<B> {
         readers.add(|waits| Reader {
             fork: aiter_forker_with(B::new(), Items::items(&source, |_| {})),
             at: 0,
+            missed: Some(0),
             active: true,
             told: false,
             heard: None,
@@ -322,10 +375,8 @@ impl<B: Bounded> Pair for Forks<B> {
         let (log, source) = (self.source.log.borrow(), &self.source);
         let (mut least, mut most, mut count) = (usize::MAX, 0, 0);
         let mut look = |reader: &Reader<B>| {
-            (least, most) = (
-                least.min(log.len() - reader.at),
-                most.max(log.len() - reader.at),
-            );
+            let waiting = log.len() - self.at(reader);
+            (least, most) = (least.min(waiting), most.max(waiting));
             count += 1;
         };
         self.readers.each(&mut look);
@@ -348,7 +399,7 @@ impl<B: Bounded> Pair for Forks<B> {
             if reader.waits.sleeps() {
                 assert_eq!(expected, None, "stranded");
                 // Who has no room waits for the slowest.
-                let may_wait = source.idle.get() || most >= B::MOST;
+                let may_wait = source.idle.get() || !B::LOSES && most >= B::MOST;
                 assert!(
                     !reader.active || may_wait,
                     "stranded, while the source is not idle"
@@ -361,7 +412,7 @@ impl<B: Bounded> Pair for Forks<B> {
                 let expected = (log.len(), log.len() - least, least, most);
                 assert_eq!((now.pushed, now.taken, now.waiting, now.lag), expected);
             }
-            assert_eq!(reader.fork.size_hint().0, log.len() - reader.at);
+            assert_eq!(reader.fork.size_hint().0, log.len() - self.at(reader));
         });
         assert_eq!(
             source.dropped.get(),

@@ -55,6 +55,8 @@ pub enum System {
     Fork,
     /// Forks of a source that are at most two items apart.
     BoundedFork,
+    /// Forks of a source that lose the oldest items when they are more than two behind.
+    SkippingFork,
     /// Takers of a source.
     Share,
     /// A source behind a gate.
@@ -69,6 +71,8 @@ pub enum System {
     PreloadOne,
     /// A source that is pulled three items ahead.
     Preload,
+    /// A source that is pulled up to four items ahead, whenever there is at most one.
+    Watermarks,
 }
 
 /// A system beside its model.
@@ -103,13 +107,15 @@ macro_rules! with_pair {
             System::Push => $f::<push::List>($($arg),*),
             System::Fork => $f::<fork::Forks<bound::Unbounded>>($($arg),*),
             System::BoundedFork => $f::<fork::Forks<bound::Wait>>($($arg),*),
+            System::SkippingFork => $f::<fork::Forks<bound::Skip>>($($arg),*),
             System::Share => $f::<share::Takers>($($arg),*),
             System::Gate => $f::<gate::Gates>($($arg),*),
             System::Stop => $f::<stop::Stopping>($($arg),*),
             System::Join => $f::<join::Join>($($arg),*),
-            System::Active => $f::<drive::Driven<0>>($($arg),*),
-            System::PreloadOne => $f::<drive::Driven<1>>($($arg),*),
-            System::Preload => $f::<drive::Driven<3>>($($arg),*),
+            System::Active => $f::<drive::Driven<0, 0>>($($arg),*),
+            System::PreloadOne => $f::<drive::Driven<0, 1>>($($arg),*),
+            System::Preload => $f::<drive::Driven<2, 3>>($($arg),*),
+            System::Watermarks => $f::<drive::Driven<1, 4>>($($arg),*),
         }
     };
 }
@@ -141,7 +147,7 @@ impl fmt::Debug for Steps {
         fn op<P: Pair>(f: &mut fmt::Formatter<'_>, step: &[u8]) -> fmt::Result {
             write!(f, "\n    {:?}", decode::<P>(step))
         }
-        write!(f, "{:?}", self.system)?;
+        write!(f, "{:?} {:?}", self.system, self.bytes)?;
         self.bytes
             .chunks(STEP)
             .try_for_each(|step| with_pair!(self.system, op(f, step)))

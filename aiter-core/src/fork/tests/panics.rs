@@ -141,3 +141,19 @@ fn a_waker_that_panics_in_its_drop_strands_no_passive_fork() {
     assert_eq!(panic_of(|| drop(a)), "waker dropped");
     assert_eq!((passive.wakes(), passive.poll()), (1, END));
 }
+
+#[test]
+fn an_item_that_was_pulled_past_the_list_goes_with_the_panic_of_a_waker() {
+    let count = Arc::new(());
+    let (source, remote) = source([Pending]);
+    let mut a = crate::aiter_forker(source);
+    let mut b = a.fork_passive();
+    assert!(poll_noop(&mut a).is_pending());
+    // It leaves a waker as one that follows, and is itself whom it wakes when it has pulled.
+    assert!(poll(&mut b, &panicking_waker()).is_pending());
+    b.activate();
+    drop(a);
+    remote.add([Item(count.clone())]);
+    assert_eq!(panic_of(|| poll_noop(&mut b)), "waker");
+    assert_eq!(Arc::strong_count(&count), 1, "it is leaked");
+}

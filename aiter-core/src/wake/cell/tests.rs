@@ -1,11 +1,17 @@
 extern crate std;
 
-use crate::{testing::*, wake::alarm::Sleeper};
+use crate::{
+    testing::*,
+    wake::{alarm::Sleeper, clones::waker_that_counts_clones},
+};
 use alloc::{
     sync::{Arc, Weak},
     task::Wake,
 };
-use core::task::Waker;
+use core::{
+    sync::atomic::{AtomicUsize, Ordering},
+    task::Waker,
+};
 use std::sync::Mutex;
 
 #[test]
@@ -49,19 +55,8 @@ fn keeps_one_waker() {
 
 #[test]
 fn clones_a_waker_it_does_not_hold() {
-    use core::task::{RawWaker, RawWakerVTable};
-    static CLONES: core::sync::atomic::AtomicUsize = core::sync::atomic::AtomicUsize::new(0);
-    fn clone(_: *const ()) -> RawWaker {
-        CLONES.fetch_add(1, core::sync::atomic::Ordering::Relaxed);
-        raw()
-    }
-    fn nothing(_: *const ()) {}
-    fn raw() -> RawWaker {
-        static TABLE: RawWakerVTable = RawWakerVTable::new(clone, nothing, nothing, nothing);
-        RawWaker::new(core::ptr::null(), &TABLE)
-    }
-    // SAFETY: the functions touch no data.
-    let waker = unsafe { Waker::from_raw(raw()) };
+    static CLONES: AtomicUsize = AtomicUsize::new(0);
+    let waker = waker_that_counts_clones(&CLONES);
     let mut sleeper = Sleeper::new(());
     let alarm = sleeper.alarm();
     for _ in 0..3 {
@@ -69,7 +64,7 @@ fn clones_a_waker_it_does_not_hold() {
         sleeper.register(&waker);
         alarm.wake();
     }
-    assert_eq!(CLONES.load(core::sync::atomic::Ordering::Relaxed), 1);
+    assert_eq!(CLONES.load(Ordering::Relaxed), 1);
 }
 
 /// Does something in the middle of a wake.

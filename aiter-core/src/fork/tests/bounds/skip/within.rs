@@ -110,3 +110,53 @@ fn what_is_there_can_be_taken_while_the_source_is_polled() {
     *inside.lock().unwrap() = Some(slow);
     assert_eq!(poll_noop(&mut a), seen(3));
 }
+
+#[test]
+fn an_item_that_was_taken_goes_with_the_panic_of_a_waker() {
+    struct Counted(Arc<()>);
+    std::thread_local! {
+        static OTHER: core::cell::RefCell<Option<Fork<Source<Counted>, Skip>>> =
+            const { core::cell::RefCell::new(None) };
+    }
+    impl Clone for Counted {
+        fn clone(&self) -> Self {
+            OTHER.with_borrow_mut(|other| {
+                assert!(poll(other.as_mut().unwrap(), &panicking_waker()).is_pending());
+            });
+            Self(self.0.clone())
+        }
+    }
+    let count = Arc::new(());
+    let (source, _remote) = source([Item(Counted(count.clone()))]);
+    let mut a = aiter_forker_with(bound::skip(1), source);
+    OTHER.set(Some(a.fork()));
+    assert_eq!(panic_of(|| poll_noop(&mut a)), "waker");
+    drop((a, OTHER.take()));
+    assert_eq!(Arc::strong_count(&count), 1, "it is leaked");
+}
+
+#[test]
+fn what_was_missed_is_told_by_a_fork_that_is_alone_since() {
+    std::thread_local! {
+        static CLONES: core::cell::Cell<usize> = const { core::cell::Cell::new(0) };
+    }
+    fn second_is_bad(_: u32) {
+        CLONES.set(CLONES.get() + 1);
+        assert!(CLONES.get() != 2, "clone");
+    }
+    let items = [
+        Acts(0, |_| {}, |_| {}),
+        Acts(1, second_is_bad, |_| {}),
+        Acts(2, |_| {}, |_| {}),
+    ];
+    let (source, _remote) = source(items.map(Item));
+    let mut a = aiter_forker_with(bound::skip(1), source);
+    let (mut slow, last) = (a.fork(), a.fork());
+    assert!((0..2).all(|_| poll_noop(&mut a).is_ready()));
+    assert_eq!(panic_of(|| poll_noop(&mut slow)), "clone");
+    drop((a, last));
+    let Poll::Ready(Some(seen)) = poll_noop(&mut slow) else {
+        panic!("an item");
+    };
+    assert_eq!((seen.missed, seen.item.0), (1, 2));
+}

@@ -1,0 +1,46 @@
+//! Readers that come while another one looks whether all have passed an item: it must not take for the last copy what they are
+//! still to read.
+
+use super::*;
+
+/// A look at the seats goes from the first to the last. Here a seat that was looked at already, and was nobody's, becomes that
+/// of a fork, whose parent then moves on before it is looked at.
+#[test]
+fn loom_fork_into_a_seat_before_its_parents() {
+    model(|| {
+        let list = Shared::<1, 3>::new();
+        let mut first = list.aiter();
+        let between = first.fork();
+        let mut parent = first.fork();
+        drop(between);
+        list.push_all([1]);
+        let forking = thread::spawn(move || {
+            let mut fork = parent.fork();
+            assert_eq!(parent.available(), [1]);
+            assert_eq!(fork.available(), [1]);
+        });
+        assert_eq!(first.available(), [1]);
+        forking.join().unwrap();
+        assert_eq!(list.push_all([2]), [2]);
+    });
+}
+
+/// Whoever reads what was pushed after a subscriber has come sees it stand.
+#[test]
+fn loom_subscribe_before_a_push_that_is_read_at_once() {
+    model(|| {
+        let list = Shared::<1, 2>::new();
+        let mut first = list.aiter();
+        let subscribing = {
+            let list = list.clone();
+            thread::spawn(move || list.own(list.subscribe().unwrap()))
+        };
+        assert_eq!(list.push_all([1]), [1]);
+        assert_eq!(first.available(), [1]);
+        let mut late = subscribing.join().unwrap();
+        assert!([1].ends_with(&late.available()));
+        assert_eq!(list.push_all([2]), [2]);
+        assert_eq!(late.available(), [2]);
+        assert_eq!(first.available(), [2]);
+    });
+}

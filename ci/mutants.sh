@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# Mutation: operators, conditions and results of the parts that threads share are changed, one at a time, and a test has to
+# fail, or to hang. The tests of core are asked first; of what these let pass, the properties and histories of aiter-tests;
+# then the loom models. `.cargo/mutants.toml` says what is left alone, and why. Takes an hour or more on two cores, so neither
+# .ci/run nor a push calls it, but the workflow does each night. Arguments go to cargo-mutants instead of the parts named below:
+# ci/mutants.sh --file 'aiter-core/src/list/**'
+. "$(dirname "$0")/common"
+next='kill each mutant named above with a test; one that changes nothing that is promised goes into .cargo/mutants.toml, with its reason'
+version=27.1.0
+mutants=$target_dir/tools/bin/cargo-mutants
+if [[ $(cargo mutants --version 2>/dev/null) == "cargo-mutants $version" ]]; then
+    mutants=$(type -P cargo-mutants)
+elif [[ $("$mutants" mutants --version 2>/dev/null) != "cargo-mutants $version" ]]; then
+    step cargo install cargo-mutants --locked --version "$version" --root "$target_dir/tools" --target-dir "$target_dir/tools"
+fi
+[[ $# -gt 0 ]] || set -- --file 'aiter-core/src/{wake,gate,share}/**'
+host=$(rustc -vV | sed -n 's/^host: //p')
+runner=CARGO_TARGET_$(tr a-z- A-Z_ <<<"$host")_RUNNER
+export "$runner=$PWD/ci/fail_fast" CARGO_INCREMENTAL=1 CARGO_PROFILE_TEST_DEBUG=0 CARGO_PROFILE_DEV_DEBUG=0
+export CARGO_TARGET_DIR=$target_dir/mutants
+out=$CARGO_TARGET_DIR/mutants.out
+rm -rf "$out"
+mkdir -p "$CARGO_TARGET_DIR"
+
+# Asks some tests, `round SECONDS TESTS... -- ARGUMENTS`, about the mutants that none has caught. A hang is as good as a failure.
+round() {
+    local seconds=$1 code=0 tests=()
+    shift
+    while [[ $1 != -- ]]; do
+        tests+=("--cargo-arg=$1")
+        shift
+    done
+    shift
+    step "$mutants" mutants --package aiter-core --iterate --timeout "$seconds" --colors never --output "$CARGO_TARGET_DIR" "${tests[@]}" "$@" || code=$?
+    # 2 and 3: some were missed, some hung.
+    [[ $code =~ ^[023]$ ]] || exit "$code"
+    cat "$out/timeout.txt" >>"$out/caught.txt"
+}
+
+round 20 --lib -- "$@"
+if [[ -s $out/missed.txt ]]; then
+    round 60 --test=properties --test=push_lists --test=linearizability -- --test-package aiter-tests "$@"
+fi
+if [[ -s $out/missed.txt ]]; then
+    export RUSTFLAGS="${RUSTFLAGS:-} --cfg aiter_loom" LOOM_MAX_PREEMPTIONS=${LOOM_MAX_PREEMPTIONS:-2}
+    round 600 --lib -- --profile release "$@" -- models loom
+fi
+[[ ! -s $out/missed.txt ]]
