@@ -211,6 +211,25 @@ fn loom_cursors_at_different_speeds() {
 }
 
 #[test]
+fn loom_a_reader_relies_on_a_run_that_another_found() {
+    large_model(|| {
+        let (writer, mut reader) = list();
+        let mut fork = reader.fork();
+        let pushing = thread::spawn(move || {
+            (0..2).for_each(|n| writer.push(item(n)).unwrap());
+            writer
+        });
+        let finding = thread::spawn(move || (available(&mut fork).len(), fork));
+        // Here, and not where the others are made: loom then lets it come last without a preemption.
+        let relying = thread::spawn(move || (numbers(&available(&mut reader)), reader));
+        let _writer = pushing.join().unwrap();
+        let (found, _fork) = finding.join().unwrap();
+        let (items, _reader) = relying.join().unwrap();
+        assert!(found <= 2 && [0, 1].starts_with(&items));
+    });
+}
+
+#[test]
 fn loom_blocks_are_freed_under_writers() {
     model(|| {
         let (writer, mut reader) = list();
