@@ -1,7 +1,7 @@
 //! The readers of a list: one *seat* each, with its waker while it sleeps and its position in the list.
 //!
 //! Seats stand in rows. The first row is a single seat inside the list itself, so that an unforked list allocates
-//! nothing; further rows double in length. A row lives as long as its list: whoever walks the rows never meets freed
+//! nothing; each further row has four times as many, up to the bits of a word. A row lives as long as its list: whoever walks the rows never meets freed
 //! memory, and a seat that was given up is taken by the next reader. Memory is bounded by the most readers there were
 //! at one time.
 //!
@@ -160,7 +160,20 @@ struct Seating<'a> {
     seats: &'a [Seat],
 }
 
-impl Seating<'_> {
+impl<'a> Seating<'a> {
+    /// The next row; it lives as long as this one.
+    fn next(self) -> Option<Seating<'a>> {
+        // Ordering: Acquire pairs with the Release that linked the row in `claim`.
+        let next = self.row.next.load(Acquire);
+        // SAFETY: a linked row is freed only with the seats, and is never borrowed mutably before.
+        let next = unsafe { next.as_ref()? };
+        Some(Seating {
+            row: &next.row,
+            states: &next.states,
+            seats: &next.seats,
+        })
+    }
+
     fn at(self, index: usize) -> SeatRef {
         SeatRef {
             row: self.row,
@@ -202,19 +215,7 @@ impl Seats {
     }
 
     fn rows(&self) -> impl Iterator<Item = Seating<'_>> {
-        let mut next = &self.first.next;
-        iter::once(self.first_row()).chain(iter::from_fn(move || {
-            // Ordering: Acquire pairs with the Release that linked the row in `claim`.
-            let row = next.load(Acquire);
-            // SAFETY: a linked row is freed only with `self`, and is never borrowed mutably before.
-            let row = unsafe { row.as_ref()? };
-            next = &row.row.next;
-            Some(Seating {
-                row: &row.row,
-                states: &row.states,
-                seats: &row.seats,
-            })
-        }))
+        iter::successors(Some(self.first_row()), |seating| seating.next())
     }
 
     fn seat(&self, at: SeatRef) -> &Seat {
@@ -437,17 +438,15 @@ impl Seats {
     }
 
     fn wake_those(&self, position: Option<usize>) -> bool {
-        // Ordering: whoever is to be woken is seen here: see `Reader::sleep`. The same holds for the rest.
+        // Ordering: whoever is to be woken is seen, here and below: see `Reader::sleep`.
         if self.first.next.load(Acquire).is_null() {
             return self.wake(self.first(), position);
         }
-        let seats = self.rows().flat_map(|seating| {
-            bits(seating.row.used.load(Relaxed)).map(move |index| seating.at(index))
-        });
         let mut rest = WakeRest {
             seats: self,
             position,
-            rest: seats,
+            seating: self.first_row(),
+            used: 1,
             any: false,
         };
         rest.run();
@@ -505,22 +504,33 @@ impl Seats {
 }
 
 /// Sleepers still to be woken; goes on with the others when a waker panics.
-struct WakeRest<'a, I: Iterator<Item = SeatRef>> {
+struct WakeRest<'a> {
     seats: &'a Seats,
     position: Option<usize>,
-    rest: I,
+    seating: Seating<'a>,
+    /// Seats of that row that are still to be looked at.
+    used: usize,
     any: bool,
 }
 
-impl<I: Iterator<Item = SeatRef>> WakeRest<'_, I> {
+impl WakeRest<'_> {
     fn run(&mut self) {
-        for at in &mut self.rest {
-            self.any |= self.seats.wake(at, self.position);
+        loop {
+            while self.used != 0 {
+                let index = self.used.trailing_zeros() as usize;
+                self.used &= self.used - 1;
+                self.any |= self.seats.wake(self.seating.at(index), self.position);
+            }
+            let Some(next) = self.seating.next() else {
+                return;
+            };
+            self.used = next.row.used.load(Relaxed);
+            self.seating = next;
         }
     }
 }
 
-impl<I: Iterator<Item = SeatRef>> Drop for WakeRest<'_, I> {
+impl Drop for WakeRest<'_> {
     fn drop(&mut self) {
         self.run();
     }
