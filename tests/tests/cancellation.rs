@@ -1,31 +1,20 @@
 //! Each future that waits is dropped after its k-th poll, for every k until it completes, for every public stream and
 //! driver: nothing is lost, nothing comes twice, nobody is stranded, nothing is kept.
 //!
-//! | file | what it knows |
-//! |---|---|
-//! | `bench.rs` | tasks that are polled when they were woken and not otherwise, cancelled futures, counted items |
-//! | `world.rs` | a source, who reads it and who drives, and what is to come out |
-//! | `subjects.rs` | everything of core that waits, each in a world |
-//! | `adapters.rs` | everything of the adapters that does, on executors that are tasks themselves |
-#![allow(
-    missing_docs,
-    missing_debug_implementations,
-    unreachable_pub,
-    reason = "a test program"
-)]
+//! What core has is in `aiter_tests::cancellation`; what the adapters have, on executors that are tasks themselves, is in
+//! `cancellation/adapters.rs`.
 
 #[path = "cancellation/adapters.rs"]
 mod adapters;
-#[path = "cancellation/bench.rs"]
-mod bench;
-#[path = "cancellation/subjects.rs"]
-mod subjects;
-#[path = "cancellation/world.rs"]
-mod world;
 
-use bench::{Bench, at_most, live, next, pause};
+use adapters::Placed;
+use aiter_tests::cancellation::{
+    Then,
+    bench::{Bench, at_most, live, next, pause},
+    subjects,
+    world::{Short, World},
+};
 use std::{cell::RefCell, collections::BTreeSet, rc::Rc};
-use world::{Short, Subject, World};
 
 const API: [&str; 4] = [
     include_str!("../../ci/api/aiter-core.txt"),
@@ -34,36 +23,28 @@ const API: [&str; 4] = [
     include_str!("../../ci/api/aiter-async-std.txt"),
 ];
 
-fn subjects() -> impl Iterator<Item = Subject> {
-    [subjects::SUBJECTS, adapters::SUBJECTS]
-        .concat()
-        .into_iter()
-}
+type Make = Box<dyn Fn() -> Placed>;
 
-/// What becomes of the one whose future was dropped.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Then {
-    /// It asks again.
-    GoesOn,
-    /// It is dropped.
-    Goes,
-    /// It is kept, and never polled again.
-    Stays,
+fn subjects() -> impl Iterator<Item = (&'static str, Make)> {
+    let core = subjects::SUBJECTS.iter();
+    let core = core.map(|(name, world)| (*name, Box::new(|| world().into()) as Make));
+    let adapters = adapters::SUBJECTS.iter();
+    core.chain(adapters.map(|(name, placed)| (*name, Box::new(placed) as Make)))
 }
 
 /// Runs one world: the first stream is cancelled after its `k`-th poll, and then as said; all others read to the end. Whether
 /// there was a `k`-th poll.
-fn sweep_stream(name: &str, world: fn() -> World, k: usize, then: Then) -> bool {
+fn sweep_stream(name: &str, make: &dyn Fn() -> Placed, k: usize, then: Then) -> bool {
     let before = live();
     let mut bench = Bench::default();
+    let Placed { world, executor } = make();
     let World {
         streams,
         drivers,
         gets,
-        executor,
-    } = world();
+    } = world;
     if let Some(executor) = executor {
-        bench.executor(executor.it);
+        bench.executor(executor);
     }
     let count = streams.len();
     let mut kept = Vec::new();
@@ -127,10 +108,10 @@ fn sweep_stream(name: &str, world: fn() -> World, k: usize, then: Then) -> bool 
 
 #[test]
 fn streams() {
-    for (name, world) in subjects() {
+    for (name, make) in subjects() {
         for then in [Then::GoesOn, Then::Goes, Then::Stays] {
             let mut k = 0;
-            while sweep_stream(name, world, k, then) {
+            while sweep_stream(name, &make, k, then) {
                 k += 1;
                 assert!(k < 1000, "{name}: there is no end of polls");
             }
@@ -142,17 +123,17 @@ fn streams() {
 /// Drivers and sources of pushes are dropped after their k-th poll: consumers get what was there, then the end.
 #[test]
 fn drivers() {
-    for (name, world) in subjects() {
+    for (name, make) in subjects() {
         let mut k = 0;
         loop {
             let before = live();
             let mut bench = Bench::default();
-            let world = world();
+            let Placed { world, executor } = make();
             if world.drivers.is_empty() {
                 break;
             }
-            if let Some(executor) = world.executor {
-                bench.executor(executor.it);
+            if let Some(executor) = executor {
+                bench.executor(executor);
             }
             let cancelled = Rc::new(RefCell::new(0));
             for driver in world.drivers {
@@ -207,10 +188,10 @@ fn last_name(path: &str) -> String {
 #[test]
 fn nothing_that_waits_is_left_out() {
     let mut swept = BTreeSet::new();
-    for (name, world) in subjects() {
+    for (name, make) in subjects() {
         let World {
             streams, drivers, ..
-        } = world();
+        } = make().world;
         let types = streams.iter().map(|part| part.type_name);
         let types = types.chain(drivers.iter().map(|part| part.type_name));
         for part in types.flat_map(|name| name.split(['<', '>', ',', ' '])) {
@@ -244,7 +225,7 @@ fn nothing_that_waits_is_left_out() {
 /// What the sweep is worth: streams that lose an item, or a wake, when they are cancelled.
 mod planted {
     use super::*;
-    use bench::{Item, Source};
+    use aiter_tests::cancellation::bench::{Item, Source};
     use futures_core::Stream;
     use std::{
         panic::catch_unwind,
@@ -291,7 +272,7 @@ mod planted {
 
     /// Both are fine as long as nothing is cancelled; one of the first cancellations shows them.
     fn is_found(world: fn() -> World) {
-        let sweep = move |k| sweep_stream("planted", world, k, Then::GoesOn);
+        let sweep = move |k| sweep_stream("planted", &|| world().into(), k, Then::GoesOn);
         assert!(!sweep(1000));
         assert!((0..20).any(|k| catch_unwind(|| sweep(k)).is_err()));
     }

@@ -55,9 +55,19 @@ pub fn items() -> Range<u32> {
 
 /// A number that is counted.
 #[derive(Clone, Debug)]
-pub struct Item(Box<u32>, #[allow(dead_code, reason = "counted")] Arc<()>);
+pub struct Item(Box<u32>, Arc<()>);
 
 impl Item {
+    /// Counted on this thread.
+    pub fn new(number: u32) -> Self {
+        Self(Box::new(number), LIVE.with(Arc::clone))
+    }
+
+    /// Another number, counted where this one is, on whatever thread.
+    pub fn beside(&self, number: u32) -> Self {
+        Self(Box::new(number), self.1.clone())
+    }
+
     pub fn number(&self) -> u32 {
         *self.0
     }
@@ -202,9 +212,16 @@ struct Task {
 #[derive(Default)]
 pub struct Bench {
     tasks: Vec<Task>,
+    executors: usize,
 }
 
 impl Bench {
+    /// One that is not expected to be done: to be given before the others.
+    pub fn executor(&mut self, future: impl Future<Output = ()> + 'static) {
+        self.task(future);
+        self.executors = self.tasks.len();
+    }
+
     pub fn task(&mut self, future: impl Future<Output = ()> + 'static) {
         let woken = Arc::new(Woken(AtomicBool::new(true)));
         self.tasks.push(Task {
@@ -229,8 +246,7 @@ impl Bench {
                 }
             }
             if !any {
-                return self
-                    .tasks
+                return self.tasks[self.executors..]
                     .iter()
                     .filter(|task| task.future.is_some())
                     .count();

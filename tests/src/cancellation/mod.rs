@@ -3,9 +3,10 @@
 //! | file | what it knows |
 //! |---|---|
 //! | `bench.rs` | sources, counted items, cancelled futures; tasks that are polled when they were woken and not otherwise |
-//! | `subjects.rs` | everything that waits, each with a source, peers, and what is to come out |
+//! | `world.rs` | a source, who reads it and who drives, and what is to come out |
+//! | `subjects.rs` | everything of core that waits, each in a world |
 //!
-//! `tests/cancellation.rs` sweeps them by hand, `tests/suite` on each executor.
+//! `tests/cancellation.rs` sweeps them by hand, `tests/suite` on each executor; both add what adapters have.
 #![allow(
     missing_docs,
     missing_debug_implementations,
@@ -15,6 +16,7 @@
 
 pub mod bench;
 pub mod subjects;
+pub mod world;
 
 /// What becomes of the one whose future was dropped.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

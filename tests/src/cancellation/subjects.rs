@@ -1,132 +1,24 @@
-//! Everything that waits.
+//! Everything of core that waits.
 
-use super::bench::{Item, Source, items, next, pause};
+use super::{
+    bench::{self, Item, Source, next, pause},
+    world::{AtTheEnd, Gets, Items, Subject, Telling, World, driving, items},
+};
 use aiter_core::{
     AiterExt, Watermarks, active, aiter_forker, aiter_forker_with, azip,
-    bound::{skip, wait},
-    fixed::PushList,
-    flatten_aiter, gated_aiter, iter_to_aiter, join_aiters, join_aiters_keyed, map_aiter,
+    bound::{Seen, skip, wait},
+    fixed, flatten_aiter, gated_aiter, iter_to_aiter, join_aiters, join_aiters_keyed, map_aiter,
     map_async, map_filter_aiter, map_workers, map_workers_ordered, preload, preload_with, pump,
     push_aiter, push_aiter_with, sharable_aiter, stoppable_aiter,
 };
 use futures_core::Stream;
-use std::{future::Future, iter, pin::Pin, sync::Arc};
-
-pub type Items = Pin<Box<dyn Stream<Item = Item> + Send>>;
-pub type Driving = Pin<Box<dyn Future<Output = ()> + Send>>;
-
-/// Which items come out of the streams of a world.
-#[derive(Clone, Copy, Debug)]
-pub enum Gets {
-    /// Each stream has all, in order.
-    All,
-    /// The same, but nobody runs ahead of one that is kept.
-    Together,
-    /// Each has all, in some order.
-    AnyOrder,
-    /// Each item goes to one, in order.
-    Shared,
-    /// Each row has two items, then as `All`: each comes twice in a row.
-    Twice,
-}
-
-/// Who may have a part of the items only, from the first on.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Short {
-    Nobody,
-    /// The first stream, which went.
-    First,
-    /// The first stream, which is kept and not polled.
-    Kept,
-    /// Everybody: the source went.
-    All,
-}
-
-impl Gets {
-    pub fn check(self, seen: &[Vec<u32>], short: Short, at: &str) {
-        let all: Vec<u32> = match self {
-            Self::Twice => items().flat_map(|n| [n, n]).collect(),
-            _ => items().collect(),
-        };
-        if matches!(self, Self::Shared) {
-            let mut union = seen.concat();
-            union.sort_unstable();
-            assert!(seen.iter().all(|seen| seen.is_sorted()), "{at}: {seen:?}");
-            let is_whole = union == all || short == Short::All && all.starts_with(&union);
-            assert!(is_whole, "{at}: {seen:?}");
-            return;
-        }
-        for (i, seen) in seen.iter().enumerate() {
-            let mut sorted = seen.clone();
-            let is_part = if matches!(self, Self::AnyOrder) {
-                sorted.sort_unstable();
-                sorted.windows(2).all(|two| two[0] < two[1])
-            } else {
-                all.starts_with(seen)
-            };
-            let may_be_short = match short {
-                Short::Nobody => false,
-                Short::Kept if matches!(self, Self::Together) => true,
-                Short::First | Short::Kept => i == 0,
-                Short::All => true,
-            };
-            assert!(
-                sorted == all || may_be_short && is_part,
-                "{at}: stream {i} has {seen:?}"
-            );
-        }
-    }
-}
-
-pub struct World {
-    /// The first is the one that is cancelled.
-    pub streams: Vec<Items>,
-    pub drivers: Vec<Driving>,
-    pub gets: Gets,
-}
-
-impl World {
-    pub fn one(stream: impl Stream<Item = Item> + Send + 'static) -> Self {
-        Self::of(Gets::All, [Box::pin(stream) as Items], [])
-    }
-
-    pub fn any_order(stream: impl Stream<Item = Item> + Send + 'static) -> Self {
-        Self::of(Gets::AnyOrder, [Box::pin(stream) as Items], [])
-    }
-
-    /// A stream, and a driver that holds what is to be kept until the stream is gone.
-    fn outlived_by(
-        kept: impl Send + 'static,
-        stream: impl Stream<Item = Item> + Send + 'static,
-    ) -> Self {
-        let (held, mut gone) = push_aiter::<()>();
-        let stream = stream.map_aiter(move |item| {
-            let _dropped_behind_the_stream = &held;
-            item
-        });
-        let keeping = async move {
-            next(&mut gone).await;
-            drop(kept);
-        };
-        Self::of(
-            Gets::All,
-            [Box::pin(stream) as Items],
-            [Box::pin(keeping) as Driving],
-        )
-    }
-
-    fn of(
-        gets: Gets,
-        streams: impl IntoIterator<Item = Items>,
-        drivers: impl IntoIterator<Item = Driving>,
-    ) -> Self {
-        Self {
-            streams: streams.into_iter().collect(),
-            drivers: drivers.into_iter().collect(),
-            gets,
-        }
-    }
-}
+use std::{
+    any::type_name,
+    iter,
+    pin::Pin,
+    sync::{Arc, Mutex},
+    task::{Context, Poll},
+};
 
 /// A future that is pending once or twice.
 pub async fn slowly(item: Item) -> Item {
@@ -136,62 +28,145 @@ pub async fn slowly(item: Item) -> Item {
     item
 }
 
-/// The items in three streams.
-pub fn parts() -> impl Stream<Item = impl Stream<Item = Item> + Send + 'static> + Send + 'static {
-    let parts = [0, 1, 2].map(|part| {
+/// Three streams that have all items between them.
+pub fn thirds() -> impl Stream<Item: Stream<Item = Item> + Send + Unpin + 'static> + Send + 'static
+{
+    iter_to_aiter([0, 1, 2].map(|part| {
         map_filter_aiter(
             move |item: Item| (item.number() % 3 == part).then_some(item),
             Source::new(),
         )
-    });
-    iter_to_aiter(parts)
+    }))
 }
 
-pub type Subject = (&'static str, fn() -> World);
+type FixedList<const N: usize, const R: usize> = fixed::PushList<Item, N, R>;
+type FixedAiter<const N: usize, const R: usize> = fixed::PushAiter<'static, Item, N, R>;
+
+/// What borrows a list that is dropped when nothing does any more.
+struct OnList<T, const N: usize, const R: usize> {
+    it: T,
+    _list: Arc<FixedList<N, R>>,
+}
+
+impl<const N: usize, const R: usize> OnList<FixedAiter<N, R>, N, R> {
+    fn new(
+        list: Arc<FixedList<N, R>>,
+        make: impl FnOnce(&'static FixedList<N, R>) -> FixedAiter<N, R>,
+    ) -> Self {
+        // SAFETY: what is made is dropped before the list beside it, and nobody gets it without that.
+        let it = make(unsafe { &*Arc::as_ptr(&list) });
+        Self { it, _list: list }
+    }
+}
+
+impl<const N: usize, const R: usize> Stream for OnList<FixedAiter<N, R>, N, R> {
+    type Item = Item;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Item>> {
+        Pin::new(&mut self.it).poll_next(cx)
+    }
+}
+
+/// A list of so many items and readers, and one who pushes when there is room.
+fn fixed_list<const N: usize, const R: usize>(gets: Gets) -> World {
+    let list = Arc::new(FixedList::<N, R>::new());
+    let pusher = list.clone();
+    // Nothing else stops a list when nobody pushes any more.
+    let stop = AtTheEnd({
+        let list = list.clone();
+        move || list.stop()
+    });
+    // Whoever has read, or goes, may have left room.
+    let (reading, mut reads) = push_aiter();
+    let mut source = Source::new();
+    let pushing = async move {
+        let _stop = stop;
+        while let Some(mut item) = next(&mut source).await {
+            while let Err(full) = pusher.push(item) {
+                item = full.into_inner();
+                if next(&mut reads).await.is_none() {
+                    return;
+                }
+            }
+        }
+    };
+    let readers = (0..R).map(move |n| {
+        let aiter = OnList::new(list.clone(), |list| match n {
+            0 => list.aiter().unwrap(),
+            _ => list.subscribe().unwrap(),
+        });
+        Items {
+            type_name: type_name::<FixedAiter<N, R>>(),
+            ..items(Telling::new(aiter, reading.clone()))
+        }
+    });
+    World::of(gets, readers, [driving(pushing)])
+}
+
+/// Forks that may be so many items apart. There is an item for each that was missed, and one more.
+fn skipping(bound: usize) -> World {
+    let mut first = aiter_forker_with(skip(bound), Source::new());
+    let accounted = |fork| {
+        flatten_aiter(map_aiter(
+            |Seen { missed, item }: Seen<Item>| {
+                let seen = item.number();
+                (seen - missed as u32..=seen).map(move |number| item.beside(number))
+            },
+            fork,
+        ))
+    };
+    let slow = accounted(first.fork_passive()).then_pause();
+    let streams = [
+        items(accounted(first.fork())),
+        items(slow),
+        items(accounted(first)),
+    ];
+    World::of(Gets::All, streams, [])
+}
 
 pub const SUBJECTS: &[Subject] = &[
     ("push_aiter", || {
         let (pusher, mut aiter) = push_aiter();
-        let streams = [
-            Box::pin(aiter.fork()) as Items,
-            Box::pin(pusher.subscribe()),
-            Box::pin(aiter),
-        ];
-        let mut items = Source::new();
+        let streams = [items(aiter.fork()), items(pusher.subscribe()), items(aiter)];
+        let mut source = Source::new();
         let pushing = async move {
-            while let Some(item) = next(&mut items).await {
+            while let Some(item) = next(&mut source).await {
                 if pusher.push(item).is_err() {
                     return;
                 }
             }
         };
-        World::of(Gets::All, streams, [Box::pin(pushing) as Driving])
+        World::of(Gets::All, streams, [driving(pushing)])
     }),
     ("push_aiter_with", || {
-        let items = std::sync::Mutex::new(Source::new());
-        let (pusher, aiter) = push_aiter_with(move |pusher| match items.lock().unwrap().now() {
+        let source = Mutex::new(Source::new());
+        let (pusher, aiter) = push_aiter_with(move |pusher| match source.lock().unwrap().now() {
             Some(item) => drop(pusher.push(item)),
             None => pusher.stop(),
         });
-        World::outlived_by(pusher, aiter.then_pause())
+        // The list is kept open beyond its end.
+        World::outlived_by(Box::pin(aiter.then_pause()), move || drop(pusher))
     }),
     ("iter_to_aiter", || {
         let mut source = Source::new();
         World::one(iter_to_aiter(iter::from_fn(move || source.now())).then_pause())
     }),
+    ("fixed, one reader", || fixed_list::<2, 1>(Gets::Together)),
+    ("fixed, several", || fixed_list::<2, 3>(Gets::Together)),
+    ("fixed, room for all", || fixed_list::<8, 2>(Gets::All)),
     ("aiter_forker, active", || {
         let mut first = aiter_forker(Source::new());
         let streams = [
-            Box::pin(first.fork()) as Items,
-            Box::pin(first.fork()),
-            Box::pin(first.fork_passive()),
-            Box::pin(first),
+            items(first.fork()),
+            items(first.fork()),
+            items(first.fork_passive()),
+            items(first),
         ];
         World::of(Gets::All, streams, [])
     }),
     ("aiter_forker, passive", || {
         let mut first = aiter_forker(Source::new());
-        let streams = [Box::pin(first.fork_passive()) as Items, Box::pin(first)];
+        let streams = [items(first.fork_passive()), items(first)];
         World::of(Gets::All, streams, [])
     }),
     ("aiter_forker, alone", || {
@@ -200,39 +175,17 @@ pub const SUBJECTS: &[Subject] = &[
     ("aiter_forker_with wait", || {
         let mut first = aiter_forker_with(wait(2), Source::new());
         let streams = [
-            Box::pin(first.fork()) as Items,
-            Box::pin(first.fork_passive()),
-            Box::pin(first),
+            items(first.fork()),
+            items(first.fork_passive()),
+            items(first),
         ];
         World::of(Gets::Together, streams, [])
     }),
-    ("aiter_forker_with skip", || {
-        let mut first = aiter_forker_with(skip(100), Source::new());
-        let streams = [first.fork(), first.fork_passive(), first]
-            .map(|fork| Box::pin(fork.map_aiter(|seen| seen.item)) as Items);
-        World::of(Gets::All, streams, [])
-    }),
-    ("fixed", || {
-        let list = leaked_list();
-        let emptied = Arc::new(Emptied(list));
-        let streams = [list.aiter(), list.subscribe()].map(|aiter| {
-            let emptied = emptied.clone();
-            Box::pin(aiter.expect("room for two").map_aiter(move |item| {
-                let _last_of_all = &emptied;
-                item
-            })) as Items
-        });
-        let (mut items, last) = (Source::new(), LastPusher(list, emptied));
-        let pushing = async move {
-            while let Some(item) = next(&mut items).await {
-                last.push(item);
-            }
-        };
-        World::of(Gets::All, streams, [Box::pin(pushing) as Driving])
-    }),
+    ("aiter_forker_with skip", || skipping(1)),
+    ("aiter_forker_with skip, room for all", || skipping(100)),
     ("sharable_aiter", || {
         let taker = sharable_aiter(Source::new());
-        let streams = [(); 3].map(|()| Box::pin(taker.clone()) as Items);
+        let streams = [(); 3].map(|()| items(taker.clone()));
         World::of(Gets::Shared, streams, [])
     }),
     ("gated_aiter", || {
@@ -244,39 +197,23 @@ pub const SUBJECTS: &[Subject] = &[
             }
             gate.stop();
         };
-        World::of(
-            Gets::All,
-            [Box::pin(gated) as Items],
-            [Box::pin(pushing) as Driving],
-        )
+        World::of(Gets::All, [items(gated)], [driving(pushing)])
     }),
     ("stoppable_aiter", || {
         let (stoppable, stopper) = stoppable_aiter(Source::new());
-        World::outlived_by(stopper, stoppable)
+        World::outlived_by(stoppable, move || stopper.stop())
     }),
     ("active", || {
         let (pulled, driver) = active(Source::new());
-        World::of(
-            Gets::All,
-            [Box::pin(pulled) as Items],
-            [Box::pin(driver) as Driving],
-        )
+        World::of(Gets::All, [items(pulled)], [driving(driver)])
     }),
     ("preload", || {
         let (ready, driver) = preload(2, Source::new());
-        World::of(
-            Gets::All,
-            [Box::pin(ready) as Items],
-            [Box::pin(driver) as Driving],
-        )
+        World::of(Gets::All, [items(ready)], [driving(driver)])
     }),
     ("preload_with", || {
         let (ready, driver) = preload_with(Watermarks { low: 1, high: 3 }, Source::new());
-        World::of(
-            Gets::All,
-            [Box::pin(ready) as Items],
-            [Box::pin(driver) as Driving],
-        )
+        World::of(Gets::All, [items(ready)], [driving(driver)])
     }),
     ("pump", || {
         let (pusher, aiter) = push_aiter();
@@ -288,16 +225,22 @@ pub const SUBJECTS: &[Subject] = &[
         let pumping = async {
             let _ = pumped.await;
         };
-        World::of(
-            Gets::All,
-            [Box::pin(aiter) as Items],
-            [Box::pin(pumping) as Driving],
-        )
+        World::of(Gets::All, [items(aiter)], [driving(pumping)])
     }),
-    ("join_aiters", || World::any_order(join_aiters(parts()))),
+    ("join_aiters", || World::any_order(join_aiters(thirds()))),
     ("join_aiters_keyed", || {
-        let joined = join_aiters_keyed(parts().map_aiter(|part| ("key", part)));
-        World::any_order(map_filter_aiter(|(_, item)| item, joined))
+        let joined = join_aiters_keyed(azip((iter_to_aiter(0..), thirds())));
+        let mut ended = [false; 3];
+        let end = Item::new(bench::items().end);
+        let numbers = map_aiter(
+            move |(part, item): (u32, Option<Item>)| {
+                assert!(!ended[part as usize], "something comes after the end");
+                ended[part as usize] = item.is_none();
+                item.unwrap_or_else(|| end.beside(end.number() + part))
+            },
+            joined,
+        );
+        World::of(Gets::Keyed, [items(numbers)], [])
     }),
     ("map_aiter", || {
         World::one(map_aiter(|item| item, Source::new()))
@@ -314,50 +257,14 @@ pub const SUBJECTS: &[Subject] = &[
     }),
     ("flatten_aiter", || {
         let pairs = Source::new().map_aiter(|item| [item.clone(), item]);
-        World::of(Gets::Twice, [Box::pin(flatten_aiter(pairs)) as Items], [])
+        World::of(Gets::Twice, [items(flatten_aiter(pairs))], [])
     }),
     ("azip", || {
         let rows = azip((Source::new(), map_async(slowly, Source::new())));
         let pairs = rows.map_aiter(|(one, other)| [one, other]);
-        World::of(Gets::Twice, [Box::pin(flatten_aiter(pairs)) as Items], [])
+        World::of(Gets::Twice, [items(flatten_aiter(pairs))], [])
     }),
 ];
-
-type List = PushList<Item, 8, 2>;
-
-/// As long as the program, as a list in a `static` is.
-fn leaked_list() -> &'static List {
-    Box::leak(Box::new(PushList::new()))
-}
-
-/// A list that was leaked, and keeps what nobody has read.
-struct Emptied(&'static List);
-
-impl Drop for Emptied {
-    fn drop(&mut self) {
-        if let Some(mut aiter) = self.0.aiter() {
-            while aiter.try_next().is_ok() {}
-        }
-    }
-}
-
-/// Ends a list that no last pusher ends.
-struct LastPusher(
-    &'static List,
-    #[allow(dead_code, reason = "held")] Arc<Emptied>,
-);
-
-impl LastPusher {
-    fn push(&self, item: Item) {
-        self.0.push(item).expect("room for all");
-    }
-}
-
-impl Drop for LastPusher {
-    fn drop(&mut self) {
-        self.0.stop();
-    }
-}
 
 /// A stream of what is there already waits once before each item.
 trait ThenPause: Stream<Item = Item> + Sized + Send + 'static {

@@ -1,41 +1,77 @@
 //! Everything of the adapters that waits, in places that can be polled by hand: a local set of tokio, a local executor of smol.
 //! The adapter of async-std has the same types, and no such place. Servers have a listener that yields what a source does.
 
-use crate::{
-    bench::{Item, Source, pause},
-    subjects::{slowly, thirds},
-    world::{AtTheEnd, Gets, Items, Subject, World, driving, items},
-};
 use aiter_core::{
     Watermarks,
     adapter::{Listen, Sleep, connections},
     map_filter_aiter,
 };
+use aiter_tests::cancellation::{
+    bench::{Item, Source, pause},
+    subjects::{slowly, thirds},
+    world::{AtTheEnd, Gets, Items, World, driving, items},
+};
 use futures_core::Stream;
 use std::{
-    future::pending,
-    io,
+    any::type_name,
+    future::{Future, pending},
+    io, iter,
     pin::Pin,
     rc::Rc,
     task::{Context, Poll, ready},
     time::Duration,
 };
 
-fn on_tokio(gets: Gets, stream: fn(Rc<tokio::task::LocalSet>) -> Items) -> World {
-    let place = Rc::new(tokio::task::LocalSet::new());
-    let executor = place.clone();
-    World {
-        executor: Some(driving(async move { executor.run_until(pending()).await })),
-        ..World::of(gets, [stream(place)], [])
+type Local = dyn Stream<Item = Item>;
+
+/// A world on one thread.
+pub(crate) struct Placed {
+    pub(crate) world: World<Local>,
+    /// Where tasks run: goes on as long as the others do.
+    pub(crate) executor: Option<Pin<Box<dyn Future<Output = ()>>>>,
+}
+
+/// The name of a world, and how it is made.
+pub(crate) type Subject = (&'static str, fn() -> Placed);
+
+impl From<World> for Placed {
+    fn from(world: World) -> Self {
+        let streams = world
+            .streams
+            .into_iter()
+            .map(|Items { type_name, it }| Items {
+                type_name,
+                it: it as _,
+            });
+        Self {
+            world: World::of(world.gets, streams, world.drivers),
+            executor: None,
+        }
     }
 }
 
-fn on_smol(gets: Gets, stream: fn(Rc<smol::LocalExecutor<'static>>) -> Items) -> World {
+fn local<S: Stream<Item = Item> + 'static>(stream: S) -> Items<Local> {
+    Items {
+        type_name: type_name::<S>(),
+        it: Box::pin(stream),
+    }
+}
+
+fn on_tokio(gets: Gets, stream: fn(Rc<tokio::task::LocalSet>) -> Items<Local>) -> Placed {
+    let place = Rc::new(tokio::task::LocalSet::new());
+    let executor = place.clone();
+    Placed {
+        world: World::of(gets, [stream(place)], []),
+        executor: Some(Box::pin(async move { executor.run_until(pending()).await })),
+    }
+}
+
+fn on_smol(gets: Gets, stream: fn(Rc<smol::LocalExecutor<'static>>) -> Items<Local>) -> Placed {
     let place = Rc::new(smol::LocalExecutor::new());
     let executor = place.clone();
-    World {
-        executor: Some(driving(async move { executor.run(pending()).await })),
-        ..World::of(gets, [stream(place)], [])
+    Placed {
+        world: World::of(gets, [stream(place)], []),
+        executor: Some(Box::pin(async move { executor.run(pending()).await })),
     }
 }
 
@@ -61,15 +97,7 @@ impl Listen for Listener {
     }
 
     fn close(mut self) -> Vec<Item> {
-        let mut waiting = Vec::new();
-        let mut cx = Context::from_waker(std::task::Waker::noop());
-        loop {
-            match Pin::new(&mut self.source).poll_next(&mut cx) {
-                Poll::Ready(Some(item)) => waiting.push(item),
-                Poll::Ready(None) => return waiting,
-                Poll::Pending => {}
-            }
-        }
+        iter::from_fn(|| self.source.now()).collect()
     }
 
     fn sleep(&self, _: Duration) -> Sleep {
@@ -95,20 +123,20 @@ fn server(rounds: usize) -> World {
 
 const MARKS: Watermarks = Watermarks { low: 1, high: 3 };
 
-pub const SUBJECTS: &[Subject] = &[
+pub(crate) const SUBJECTS: &[Subject] = &[
     ("tokio, active_aiter", || {
         on_tokio(Gets::All, |place| {
-            items(aiter_tokio::active_aiter_on(place, Source::new()))
+            local(aiter_tokio::active_aiter_on(place, Source::new()))
         })
     }),
     ("tokio, preload_aiter", || {
         on_tokio(Gets::All, |place| {
-            items(aiter_tokio::preload_aiter_on(place, 2, Source::new()))
+            local(aiter_tokio::preload_aiter_on(place, 2, Source::new()))
         })
     }),
     ("tokio, preload_aiter_with", || {
         on_tokio(Gets::All, |place| {
-            items(aiter_tokio::preload_aiter_with_on(
+            local(aiter_tokio::preload_aiter_with_on(
                 place,
                 MARKS,
                 Source::new(),
@@ -117,32 +145,32 @@ pub const SUBJECTS: &[Subject] = &[
     }),
     ("tokio, join_aiters", || {
         on_tokio(Gets::AnyOrder, |place| {
-            items(aiter_tokio::join_aiters_on(place, thirds()))
+            local(aiter_tokio::join_aiters_on(place, thirds()))
         })
     }),
     ("tokio, join_aiters_buffered", || {
         on_tokio(Gets::AnyOrder, |place| {
-            items(aiter_tokio::join_aiters_buffered_on(place, 2, thirds()))
+            local(aiter_tokio::join_aiters_buffered_on(place, 2, thirds()))
         })
     }),
     ("tokio, map_workers", || {
         on_tokio(Gets::AnyOrder, |place| {
-            items(aiter_tokio::map_workers_on(place, 3, slowly, Source::new()))
+            local(aiter_tokio::map_workers_on(place, 3, slowly, Source::new()))
         })
     }),
     ("smol, active_aiter", || {
         on_smol(Gets::All, |place| {
-            items(aiter_smol::active_aiter_on(place, Source::new()))
+            local(aiter_smol::active_aiter_on(place, Source::new()))
         })
     }),
     ("smol, preload_aiter", || {
         on_smol(Gets::All, |place| {
-            items(aiter_smol::preload_aiter_on(place, 2, Source::new()))
+            local(aiter_smol::preload_aiter_on(place, 2, Source::new()))
         })
     }),
     ("smol, preload_aiter_with", || {
         on_smol(Gets::All, |place| {
-            items(aiter_smol::preload_aiter_with_on(
+            local(aiter_smol::preload_aiter_with_on(
                 place,
                 MARKS,
                 Source::new(),
@@ -151,23 +179,23 @@ pub const SUBJECTS: &[Subject] = &[
     }),
     ("smol, join_aiters", || {
         on_smol(Gets::AnyOrder, |place| {
-            items(aiter_smol::join_aiters_on(place, thirds()))
+            local(aiter_smol::join_aiters_on(place, thirds()))
         })
     }),
     ("smol, join_aiters_buffered", || {
         on_smol(Gets::AnyOrder, |place| {
-            items(aiter_smol::join_aiters_buffered_on(place, 2, thirds()))
+            local(aiter_smol::join_aiters_buffered_on(place, 2, thirds()))
         })
     }),
     ("smol, map_workers", || {
         on_smol(Gets::AnyOrder, |place| {
-            items(aiter_smol::map_workers_on(place, 3, slowly, Source::new()))
+            local(aiter_smol::map_workers_on(place, 3, slowly, Source::new()))
         })
     }),
     ("tokio, cooperative", || {
-        World::one(aiter_tokio::cooperative(Source::new()))
+        World::one(aiter_tokio::cooperative(Source::new())).into()
     }),
-    ("a server that is stopped at once", || server(0)),
-    ("a server that is stopped early", || server(3)),
-    ("a server that is stopped late", || server(100)),
+    ("a server that is stopped at once", || server(0).into()),
+    ("a server that is stopped early", || server(3).into()),
+    ("a server that is stopped late", || server(100).into()),
 ];

@@ -5,7 +5,8 @@ use crate::runtime::{Joined, Runtime};
 use aiter_tests::cancellation::{
     Then,
     bench::{Plan, at_most, items, live, next, plan, planned},
-    subjects::{Items, SUBJECTS, Short, Subject, World},
+    subjects::SUBJECTS,
+    world::{Items, Short, Subject, World},
 };
 use futures_lite::{FutureExt, future::yield_now};
 use std::panic::AssertUnwindSafe;
@@ -15,7 +16,8 @@ macro_rules! on_tasks {
     ($adapter:ident) => {{
         use aiter_tests::cancellation::{
             bench::Source,
-            subjects::{Subject, World, parts, slowly},
+            subjects::{slowly, thirds},
+            world::{Subject, World},
         };
         use $adapter::{
             Watermarks, active_aiter, join_aiters, join_aiters_buffered, map_workers,
@@ -30,9 +32,9 @@ macro_rules! on_tasks {
                 let watermarks = Watermarks { low: 1, high: 3 };
                 World::one(preload_aiter_with(watermarks, Source::new()))
             }),
-            ("join_aiters", || World::any_order(join_aiters(parts()))),
+            ("join_aiters", || World::any_order(join_aiters(thirds()))),
             ("join_aiters_buffered", || {
-                World::any_order(join_aiters_buffered(2, parts()))
+                World::any_order(join_aiters_buffered(2, thirds()))
             }),
             ("map_workers", || {
                 World::any_order(map_workers(3, slowly, Source::new()))
@@ -62,7 +64,8 @@ struct Read {
 }
 
 /// Reads a stream to its end; drops its future when so many polls are used up, and then goes on or goes.
-async fn read(mut stream: Items, mut left: usize, then: Then) -> Read {
+async fn read(stream: Items, mut left: usize, then: Then) -> Read {
+    let mut stream = stream.it;
     let mut read = Read::default();
     let items = AssertUnwindSafe(async {
         loop {
@@ -99,7 +102,7 @@ async fn play<R: Runtime>(world: World, dropped: Dropped) -> (Vec<Vec<u32>>, boo
             _ => usize::MAX,
         };
         R::spawn(async move {
-            let driver = AssertUnwindSafe(at_most(&mut polls, driver));
+            let driver = AssertUnwindSafe(at_most(&mut polls, driver.it));
             let driver = driver.catch_unwind().await;
             Read {
                 was_dropped: matches!(driver, Ok(None)),
