@@ -9,8 +9,8 @@ mod imp {
     #[cfg(feature = "alloc")]
     pub(crate) use alloc::sync::Arc;
     #[cfg(feature = "alloc")]
-    pub(crate) use core::sync::atomic::AtomicU8;
-    pub(crate) use core::sync::atomic::{AtomicPtr, AtomicUsize, fence};
+    pub(crate) use core::sync::atomic::{AtomicPtr, AtomicU8};
+    pub(crate) use core::sync::atomic::{AtomicUsize, fence};
 }
 
 #[cfg(all(not(aiter_loom), feature = "portable-atomic"))]

@@ -6,6 +6,7 @@ pub(crate) mod alarm;
 pub(crate) mod batch;
 #[cfg(feature = "alloc")]
 pub(crate) mod baton;
+#[cfg(feature = "alloc")]
 pub(crate) mod cell;
 #[cfg(all(test, not(aiter_loom)))]
 pub(crate) mod clones;

@@ -6,11 +6,12 @@ use std::{future::Future, time::Duration};
 const DEADLINE: Duration = Duration::from_secs(60);
 
 async fn in_time<F: Future>(future: F) -> F::Output {
-    futures_lite::future::or(future, async {
+    // Polled first, so that what the timer needs is there before a test takes away the rest.
+    let deadline = async {
         ::smol::Timer::after(DEADLINE).await;
         panic!("nothing happened in time")
-    })
-    .await
+    };
+    futures_lite::future::or(deadline, future).await
 }
 
 macro_rules! runtimes {
