@@ -12,26 +12,32 @@ pub(crate) use imp::{heavy, light, prepare};
 
 #[cfg(all(feature = "std", target_os = "linux", not(any(aiter_loom, miri))))]
 mod imp {
-    use core::sync::atomic::{AtomicBool, Ordering::*, compiler_fence, fence};
+    use core::sync::atomic::{AtomicU8, Ordering::*, compiler_fence, fence};
     use rustix::thread::{MembarrierCommand, membarrier};
-    use std::sync::Once;
 
-    /// Whether the kernel was told that this process will ask it for fences.
-    static IS_EXPEDITED: AtomicBool = AtomicBool::new(false);
+    /// Whose the fences of the light half are. It is settled once.
+    static FENCES: AtomicU8 = AtomicU8::new(UNSETTLED);
+    const UNSETTLED: u8 = 0;
+    const KERNEL: u8 = 1;
+    const OWN: u8 = 2;
 
-    /// To be called once before either half, by a thread that both happen after.
+    /// To be called before either half, by a thread that both happen after. Waits for nobody: of several at one time each asks
+    /// the kernel, and the first answer counts.
     pub(crate) fn prepare() {
-        static ONCE: Once = Once::new();
-        ONCE.call_once(|| {
-            let is_expedited = membarrier(MembarrierCommand::RegisterPrivateExpedited).is_ok();
-            IS_EXPEDITED.store(is_expedited, Relaxed);
-        });
+        if FENCES.load(Relaxed) == UNSETTLED {
+            let answer = match membarrier(MembarrierCommand::RegisterPrivateExpedited) {
+                Ok(()) => KERNEL,
+                Err(_) => OWN,
+            };
+            // Ordering: what matters is the value alone: after this the thread, and whoever it hands a list to, sees the final one.
+            let _ = FENCES.compare_exchange(UNSETTLED, answer, Relaxed, Relaxed);
+        }
     }
 
     #[inline(always)]
     pub(crate) fn light() {
-        // Ordering: whoever sees it true leaves the fence to a `heavy` that sees it too, since `prepare` came before.
-        if IS_EXPEDITED.load(Relaxed) {
+        // Ordering: whoever leaves the fence to `heavy` has seen what `heavy` sees, as `prepare` came before both.
+        if FENCES.load(Relaxed) == KERNEL {
             compiler_fence(SeqCst);
         } else {
             fence(SeqCst);
@@ -42,7 +48,7 @@ mod imp {
     #[must_use]
     pub(crate) fn heavy() -> bool {
         fence(SeqCst);
-        !IS_EXPEDITED.load(Relaxed) || membarrier(MembarrierCommand::PrivateExpedited).is_ok()
+        FENCES.load(Relaxed) != KERNEL || membarrier(MembarrierCommand::PrivateExpedited).is_ok()
     }
 }
 
