@@ -117,6 +117,9 @@ pub(super) struct Driven<const LOW: usize, const HIGH: usize> {
     taken: Rc<Cell<usize>>,
     /// The driver may not pull before no more than `LOW` items wait.
     rests: Rc<Cell<bool>>,
+    /// How often the driver was polled: until now, and until the consumer's poll began.
+    drives: Cell<usize>,
+    drives_before: Cell<usize>,
     /// The driver has seen how many items wait: no panic ended its poll before.
     counts: Cell<bool>,
     /// The driver has completed, or is gone.
@@ -132,7 +135,9 @@ impl<const LOW: usize, const HIGH: usize> Driven<LOW, HIGH> {
 
     /// The consumer has taken an item, or lost it.
     fn take(&self) {
-        if HIGH != 0 && self.waiting() >= HIGH && self.counts.get() && !world::is_nested() {
+        // A driver that ran meanwhile had counted this one.
+        let is_full = self.waiting() >= HIGH && self.drives.get() == self.drives_before.get();
+        if HIGH != 0 && is_full && self.counts.get() && !world::is_nested() {
             self.rests.set(true);
         }
         self.taken.set(self.taken.get() + 1);
@@ -145,6 +150,7 @@ impl<const LOW: usize, const HIGH: usize> Driven<LOW, HIGH> {
         let Some(mut end) = self.ends.take(DRIVER) else {
             return;
         };
+        self.drives.set(self.drives.get() + 1);
         match end.waits.poll(fresh, |cx| end.side.poll(cx)) {
             Ok(Poll::Ready(_)) => {
                 assert!(
@@ -170,6 +176,7 @@ impl<const LOW: usize, const HIGH: usize> Driven<LOW, HIGH> {
         let Some(mut end) = self.ends.take(CONSUMER) else {
             return;
         };
+        self.drives_before.set(self.drives.get());
         let sprung = world::sprung();
         let found = next(&mut end);
         let undisturbed = sprung == world::sprung() && !world::is_nested();
@@ -254,6 +261,8 @@ impl<const LOW: usize, const HIGH: usize> Pair for Driven<LOW, HIGH> {
             ends,
             taken,
             rests,
+            drives: Cell::new(0),
+            drives_before: Cell::new(0),
             counts: Cell::new(true),
             done: Cell::new(false),
             gone: Cell::new(false),
