@@ -243,8 +243,12 @@ impl<B: Bounded> Forks<B> {
                     false => at + 1,
                 };
             }
-            // Who takes an item may wake others, who wait for room or for the baton. The item goes with a panic there.
-            Err(Caught::Planned(Site::Wake | Site::WakerDrop)) => {
+            // Who takes an item may wake others, who wait for room or for the baton, and drop what is lost to others. The item
+            // goes with a panic there.
+            Err(Caught::Planned(site))
+                if matches!(site, Site::Wake | Site::WakerDrop)
+                    || B::LOSES && matches!(site, Site::Drop) =>
+            {
                 reader.at = source.yielded() - reader.fork.size_hint().0;
                 reader.missed = None;
             }
