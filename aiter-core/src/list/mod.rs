@@ -1,7 +1,7 @@
 //! The lock-free push list: an unbounded queue of blocks that any number of writers extend and any number of readers
 //! follow, each at a pace of its own.
 //!
-//! A ladder, one concern a rung: [`block`] (slots and their state words) ← this file (tail, reclamation) ← [`cursor`]
+//! A ladder, one concern a rung: [`block`] (slots and their marks) ← this file (tail, reclamation) ← [`cursor`]
 //! (a place in the chain) ← [`reader`] and [`writer`] (the handles). `docs/DESIGN.md` has the states, the orderings and the
 //! arguments; comments here name each access's partner.
 #![allow(unsafe_code)]

@@ -35,7 +35,7 @@ mod learnt {
     /// Looks in a row while they pay. While they do not, one is tried now and then.
     const LOOKS: usize = 4;
     /// Spin-loop hints before each look: time for a writer on another core to push some dozens of items without a reader
-    /// that takes the state word's cache line away.
+    /// that takes the marks' cache line away.
     const PAUSES: usize = 40;
     /// The most waits in a row without a look.
     const REST: usize = (1 << 12) - 1;
