@@ -312,7 +312,13 @@ impl<S: Stream, B: Bound> Fork<S, B> {
     /// Takes what there is. `None` if there is nothing.
     #[inline]
     fn look(&mut self, cx: &mut Context<'_>) -> Option<Poll<Option<Item<S, B>>>> {
-        match self.place.next(cx.waker()) {
+        let found = self.place.next(cx.waker());
+        self.tell(found)
+    }
+
+    #[inline]
+    fn tell(&mut self, found: Found<Item<S, B>>) -> Option<Poll<Option<Item<S, B>>>> {
+        match found {
             Found::Item(item) => Some(Poll::Ready(Some(item))),
             Found::Ended => Some(Poll::Ready(self.end())),
             Found::Busy => Some(Poll::Pending),
@@ -324,14 +330,11 @@ impl<S: Stream, B: Bound> Fork<S, B> {
     /// look again, which is no more than that: it waits already if there is nothing.
     fn pull(&mut self, alone: bool, cx: &mut Context<'_>) -> Option<Poll<Option<Item<S, B>>>> {
         let puller = self.puller.as_mut()?;
-        let mut held = match self.shared.try_take() {
-            Some(held) => held,
-            None => {
-                puller.wait_outside(cx.waker());
-                // What was pulled before the note is left may have come after the look, and is no news to who reads it.
-                self.shared.leave(ARRIVED)?
-            }
-        };
+        let mut held = self.shared.take_or(|baton| {
+            puller.wait_outside(cx.waker());
+            // What was pulled before the note is left may have come after the look, and is no news to who reads it.
+            baton.leave(ARRIVED)
+        })?;
         // Another may have pulled since this one looked, but cannot any more.
         if alone || self.place.at_tail() {
             if !held.with(|_, pull| pull.begin(puller)) {
@@ -345,7 +348,7 @@ impl<S: Stream, B: Bound> Fork<S, B> {
                 });
                 return Some(Poll::Pending);
             }
-            let baton = self.shared.baton();
+            let baton = held.baton();
             let (waker, told) = (waker_ref(baton), &mut self.told);
             let cx_of_all = &mut Context::from_waker(&waker);
             let unwind = OnUnwind(&self.place, PhantomData);
@@ -367,16 +370,21 @@ impl<S: Stream, B: Bound> Fork<S, B> {
                     });
                     let item = self.place.direct(item);
                     // Not left to the return: a waker that panics there would leak the item.
-                    drop(held);
+                    held.keep();
                     return Some(Poll::Ready(Some(item)));
                 }
                 Poll::Ready(Pulled::InList(what)) => {
                     held.with(|_, pull| pull.has_news(alone));
                     self.place.pulled(what);
+                    // Before the item is cloned.
+                    drop(held);
+                    if what == What::Item {
+                        let found = self.place.next_pulled(cx.waker());
+                        return self.tell(found);
+                    }
                 }
             }
         }
-        // The baton is put down before the item is cloned.
         None
     }
 
@@ -467,7 +475,9 @@ impl<S: Stream, B: Bound> Stream for Fork<S, B> {
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Item<S, B>>> {
         let this = self.get_mut();
         let alone = this.place.is_alone();
-        if let Some(found) = this.look(cx) {
+        if !this.place.at_tail()
+            && let Some(found) = this.look(cx)
+        {
             return found;
         }
         if !this.is_active() {

@@ -33,6 +33,12 @@ pub(crate) trait Place<T>: Unpin {
     /// Takes what is there. The waker is left only with what is [`Found::Busy`].
     fn next(&mut self, waker: &Waker) -> Found<Self::Item>;
 
+    /// Takes what this fork has just put into the list.
+    #[inline(always)]
+    fn next_pulled(&mut self, waker: &Waker) -> Found<Self::Item> {
+        self.next(waker)
+    }
+
     /// Whether there is nothing: neither an item nor the end. Exact with the baton in hand.
     fn at_tail(&self) -> bool;
 
@@ -134,8 +140,14 @@ impl<T> Place<T> for Reader<T> {
         Self::next(self).into()
     }
 
+    #[inline(always)]
+    fn next_pulled(&mut self, _: &Waker) -> Found<T> {
+        self.next_pushed().into()
+    }
+
+    #[inline(always)]
     fn at_tail(&self) -> bool {
-        self.peek().at_tail()
+        self.is_at_gap()
     }
 
     fn at_end(&self) -> bool {

@@ -214,8 +214,11 @@ impl Pull {
         if self.idle && puller.heard != self.news {
             return false;
         }
-        // What holds unless the poll to come is pending, and if it panics.
-        (self.idle, self.given) = (false, true);
+        // What holds unless the poll to come is pending, and if it panics. Written only where it changes: to put the baton
+        // down waits for all that was.
+        if self.idle || !self.given {
+            (self.idle, self.given) = (false, true);
+        }
         true
     }
 
@@ -223,7 +226,9 @@ impl Pull {
     #[inline]
     pub(super) fn has_news(&mut self, alone: bool) {
         self.news = self.news.wrapping_add(1);
-        self.awaited &= !alone;
+        if alone {
+            self.awaited = false;
+        }
     }
 
     /// The source's poll was pending.

@@ -143,10 +143,16 @@ impl<T> Cursor<T> {
     }
 
     /// Whether the slot at `at` is not published.
+    #[inline(always)]
     pub(super) fn is_at_gap(&self) -> bool {
         if self.at < SLOTS {
             return self.block().is_vacant(self.at);
         }
+        self.is_next_vacant()
+    }
+
+    #[cold]
+    fn is_next_vacant(&self) -> bool {
         match self.head().next() {
             Next::None => true,
             Next::Ended => false,

@@ -141,6 +141,18 @@ impl<T> Reader<T> {
         })
     }
 
+    /// The same as [`next`](Self::next), for who has put an item there itself: others will come to it, so nobody asks who.
+    #[inline]
+    pub(crate) fn next_pushed(&mut self) -> Look<T> {
+        if self.cursor.at == SLOTS || self.is_alone() {
+            return self.next();
+        }
+        self.cursor.claim(&self.list, self.cursor.at + 1, false);
+        // SAFETY: the slot is published, and holds an item: nobody moves one out that this reader has not passed. There
+        // is another reader, or has been.
+        Look::Item(unsafe { self.clone_next() })
+    }
+
     /// The same as [`is_followed`](Self::is_followed), for who knows that another was seen.
     ///
     /// # Safety
@@ -313,6 +325,12 @@ impl<T> Reader<T> {
     /// The items that are there.
     pub(crate) fn peek(&self) -> Peek<'_, T> {
         self.cursor.peek()
+    }
+
+    /// Whether the slot it comes to is not published.
+    #[inline(always)]
+    pub(crate) fn is_at_gap(&self) -> bool {
+        self.cursor.is_at_gap()
     }
 
     /// Whether the end is all that is left.

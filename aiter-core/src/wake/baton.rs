@@ -184,9 +184,9 @@ impl<P: Settle, V> Guarded<P, V> {
         &self.baton
     }
 
-    /// Takes the baton; for handles that never [keep](HeldValue::keep) it.
-    #[inline]
+    /// Takes the baton, for a look: what was kept is put down.
     pub(crate) fn try_take(&self) -> Option<HeldValue<'_, P, V>> {
+        self.let_go();
         let held = self.baton.try_take()?;
         Some(HeldValue { held, handle: self })
     }

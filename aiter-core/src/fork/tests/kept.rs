@@ -20,6 +20,26 @@ fn the_last_to_read_an_item_moves_it() {
 }
 
 #[test]
+fn the_only_fork_keeps_the_baton_until_there_is_a_second() {
+    let (mut a, remote) = forker([Item(1), Item(2)]);
+    assert_eq!(a.poll(), item(1));
+    assert_eq!(a.fork.size_hint(), (1, None), "for a look it is put down");
+    assert_eq!(a.poll(), item(2));
+    let mut b = a.fork();
+    assert_eq!(b.poll(), PENDING);
+    remote.add([Item(3), Item(4)]);
+    assert_eq!((a.wakes(), b.wakes()), (0, 1));
+    drop(a);
+    assert_eq!(b.poll(), item(3));
+    // The only one again: kept, and woken like any other when it waits.
+    assert_eq!(b.poll(), item(4));
+    assert_eq!(b.poll(), PENDING);
+    remote.add([Item(5)]);
+    assert_eq!(b.wakes(), 2);
+    assert_eq!(b.poll(), item(5));
+}
+
+#[test]
 fn items_go_when_the_slowest_fork_has_passed_them_or_is_gone() {
     let live = Arc::new(());
     let items = live.clone();
