@@ -377,7 +377,7 @@ impl<S: Stream, B: Bound> Fork<S, B> {
                     held.with(|_, pull| pull.has_news(alone));
                     self.place.pulled(what);
                     // Before the item is cloned.
-                    drop(held);
+                    held.keep();
                     if what == What::Item {
                         let found = self.place.next_pulled(cx.waker());
                         return self.tell(found);

@@ -9,7 +9,10 @@ use super::{
     Fork, aiter_forker_with,
     bound::{Bound, unbounded},
 };
-use crate::modelling::{Last::*, Remote, Source, Task, large_model, model};
+use crate::{
+    modelling::{Last::*, Remote, Source, Task},
+    wake::baton::models::{large_model, model},
+};
 use alloc::boxed::Box;
 use core::{
     pin::Pin,
@@ -118,6 +121,28 @@ fn who_finds_another_at_an_idle_source_sees_what_was_pulled_before() {
         assert_eq!(mine.next(), Some(1));
         assert!(mine.poll().is_pending());
         assert_eq!(theirs.join().unwrap(), Some(1));
+    });
+}
+
+#[test]
+fn a_late_note_is_read_when_a_third_fork_has_found_nothing_more() {
+    model(|| {
+        let remote = Remote::endless();
+        let mut one = forker(&remote);
+        let mut late = Task::new(one.fork());
+        let mut third = Task::new(one.fork());
+        remote.give(1);
+        let others = thread::spawn(move || {
+            let early = late.poll();
+            thread::yield_now();
+            let _ = third.poll();
+            let _ = third.poll();
+            if early.is_pending() {
+                assert_eq!(late.woken(), Some(1));
+            }
+        });
+        let _ = Task::new(one).poll();
+        others.join().unwrap();
     });
 }
 

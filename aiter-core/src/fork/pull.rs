@@ -6,7 +6,7 @@ use crate::{
     list::Writer,
     sync::{AtomicUsize, Ordering},
     wake::{
-        baton::{Baton, NOTES, Settle},
+        baton::{Baton, LATE, NOTES, Settle},
         crowd::{Crowd, Member},
         waker_ref::WakeUp,
     },
@@ -88,10 +88,12 @@ impl Settle for Pulls {
         }
         pull.awaited |= notes & ARRIVED != 0;
         pull.followed |= notes & FOLLOWS != 0;
-        if !pull.idle {
+        // Who left a late note may have missed what was pulled before it, whatever the source has said since.
+        let is_late = notes & LATE != 0;
+        if !pull.idle || is_late {
             wake.actives |= mem::take(&mut pull.awaited);
         }
-        if pull.given {
+        if pull.given || is_late {
             wake.followers |= mem::take(&mut pull.followed);
         }
     }

@@ -135,9 +135,8 @@ impl<T> Run<'_, T> {
                 Found::Empty if !mem::replace(is_announced, true) => {
                     if list.end.load(Relaxed) != cursor.position() {
                         // Writers have slots from here on: they look at the place from now on, or are done by the next look.
-                        // If the kernel refuses the fence, the item may stay until the list goes.
                         list.seats.keep_gap();
-                        let _ = heavy();
+                        heavy();
                     }
                 }
                 // A writer that publishes from here on moves the state to AGAIN, or finds it PARKED.

@@ -269,10 +269,7 @@ impl<T> Reader<T> {
         } else {
             self.arm(waker, Sleep::AtGap);
             // Ordering: between the seat and the look at the slot; pairs with the `light` in `List::wake_after`.
-            if !heavy() {
-                // Without it the writer may miss the seat.
-                waker.wake_by_ref();
-            }
+            heavy();
             self.cursor.is_at_gap()
         };
         if !sleeps {

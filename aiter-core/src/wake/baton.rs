@@ -1,38 +1,59 @@
 //! A baton: state for whoever holds it, and nobody ever waits for it.
 //!
-//! Who finds it held leaves a note, and goes. Whoever puts the baton down reads the notes first, so what is asked of
-//! a held baton is done by its holder.
+//! Who finds it held leaves a note, and goes. Whoever puts the baton down reads the notes first, or right after, so what is
+//! asked of a held baton is done by its holder.
 //!
-//! | word | means |
+//! It is held in one of two ways. *Firmly* it is put down by a read-modify-write, which finds the notes in the word. *Loosely*,
+//! by a store: who comes meanwhile leaves its note beside the word, and pays for the fence that shows it to the holder
+//! ([`barrier`]). So where nobody comes, taking and putting down is one read-modify-write. After somebody came it is held
+//! firmly for a while ([`CALM`] times).
+//!
+//! | `word` | means |
 //! |---|---|
 //! | 0 | on the table |
-//! | `HELD` | held, no notes |
-//! | notes, with `HELD` or without | held, and its holder may not put it down before it has read them |
+//! | `LOOSE` | held loosely; notes, if there are any, are in `beside` |
+//! | `FIRM` | held firmly, no notes |
+//! | `FIRM` and notes, or notes alone | the same, and its holder may not put it down before it has read them |
 //!
-//! | call | 0 | else |
-//! |---|---|---|
-//! | `try_take` | `HELD`: taken | the same: not taken |
-//! | `leave(notes)` | `HELD` and notes: taken | notes added: not taken |
-//! | drop of [`Held`] | | less `HELD`: put down, if that was all; else, or to settle what is due, read the notes (→ `HELD`), settle, and try again |
+//! | call | 0 | `LOOSE` | else |
+//! |---|---|---|---|
+//! | `try_take` | `LOOSE` or `FIRM`: taken | not taken | not taken |
+//! | `leave(notes)` | `FIRM` and notes: taken | notes added to `beside`, heavy fence, and the word once more; if that is `LOOSE`, not taken | notes added: not taken |
+//! | drop of [`Held`] | | 0, light fence; then what is `beside` is left like any note, with `LATE` | less `FIRM`: put down, if that was all; else, or to settle what is due, read the notes (→ `FIRM`), settle, and try again |
 //!
-//! A call is one read-modify-write. A drop is one if there is nothing to settle, and else goes round once more for
+//! *Why no note beside the word is lost*: who left it has a fence between that and its last look at the word, the holder one
+//! between the 0 and its look at the notes. One comes first: either the holder sees the note, or the other does not see this
+//! holder's `LOOSE`. It may see that of a later one, to whom the same applies.
+//!
+//! *Why `LATE`*: such a note may be read when others have held the baton since. What its holder did before it was left, and its
+//! writer did not see, is no news to those. So who wrote it has to be woken whatever they found.
+//!
+//! A call is one read-modify-write. A drop is one, or none, if there is nothing to settle, and else goes round once more for
 //! each time that notes have come. It subtracts, which costs less than to compare and exchange: where notes have come the
 //! word is not 0 after it, so the baton is still its holder's.
 //!
-//! A handle of a [`Guarded`] value that is the only one may keep the baton in hand from one use to the next: no other can
+//! A handle of a [`Guarded`] value that is the only one may keep the baton in hand, firmly, from one use to the next: no other can
 //! want it, and notes wait until it is put down. Before there is a second handle, it is.
 #![allow(unsafe_code)]
 
-use crate::sync::{Arc, AtomicUsize, Ordering, UnsafeCell};
+use crate::sync::{Arc, AtomicUsize, Ordering, UnsafeCell, barrier};
 use core::{
     mem::{self, ManuallyDrop},
     pin::Pin,
 };
 
-const HELD: usize = 1;
+const LOOSE: usize = 1;
+const FIRM: usize = 2;
 
 /// A bit for a note. There is room for others when they are needed.
-pub(crate) const NOTES: [usize; 3] = [2, 4, 8];
+pub(crate) const NOTES: [usize; 3] = [4, 8, 16];
+
+/// Comes with notes that may be older than what others did who held the baton since.
+pub(crate) const LATE: usize = 32;
+
+/// How often the baton is taken firmly after somebody came while it was held: the heavy fence costs as much as some hundred
+/// read-modify-writes.
+const CALM: usize = if cfg!(aiter_loom) { 1 } else { 1024 };
 
 /// What is shared by all, beside the state that belongs to the holder.
 pub(crate) trait Settle {
@@ -52,6 +73,10 @@ pub(crate) trait Settle {
 
 pub(crate) struct Baton<P: Settle> {
     word: AtomicUsize,
+    /// Notes that found it held loosely.
+    beside: AtomicUsize,
+    /// How often it is still to be taken firmly. Nothing is ordered by it, and loom is not to look at each older value.
+    firmly: core::sync::atomic::AtomicUsize,
     state: UnsafeCell<P::State>,
     public: P,
 }
@@ -63,8 +88,11 @@ unsafe impl<P: Settle + Send> Send for Baton<P> where P::State: Send {}
 
 impl<P: Settle> Baton<P> {
     pub(crate) fn new(public: P, state: P::State) -> Self {
+        barrier::prepare();
         Self {
             word: AtomicUsize::new(0),
+            beside: AtomicUsize::new(0),
+            firmly: core::sync::atomic::AtomicUsize::new(first()),
             state: UnsafeCell::new(state),
             public,
         }
@@ -76,39 +104,108 @@ impl<P: Settle> Baton<P> {
 
     #[inline]
     pub(crate) fn try_take(&self) -> Option<Held<'_, P>> {
+        // Ordering: Relaxed, either way will do.
+        let is_loose = barrier::is_free() && self.firmly.load(Ordering::Relaxed) == 0;
+        let way = if is_loose { LOOSE } else { FIRM };
         // Ordering: Acquire pairs with the release of the holder before.
         self.word
-            .compare_exchange(0, HELD, Ordering::Acquire, Ordering::Relaxed)
-            .ok()
-            .map(|_| Held(self))
+            .compare_exchange(0, way, Ordering::Acquire, Ordering::Relaxed)
+            .ok()?;
+        let baton = self;
+        Some(Held { baton, is_loose })
     }
 
-    /// The holder puts it down, if there are no notes.
+    /// The holder puts down what it holds firmly, if there are no notes.
     #[inline]
     fn is_put_down(&self) -> bool {
+        // Ordering: Relaxed, the holder alone counts down, and it matters little what it finds.
+        let firmly = self.firmly.load(Ordering::Relaxed);
+        if firmly != 0 {
+            self.firmly.store(firmly - 1, Ordering::Relaxed);
+        }
         // Ordering: Release pairs with the acquire of the next holder.
-        self.word.fetch_sub(HELD, Ordering::Release) == HELD
+        let before = self.word.fetch_sub(FIRM, Ordering::Release);
+        debug_assert!(before & FIRM != 0, "it is held firmly");
+        before == FIRM
+    }
+
+    /// The holder holds it loosely no more: writes the `word`. True if notes were left beside it.
+    #[inline]
+    fn tighten(&self, word: usize) -> bool {
+        // Ordering: Release pairs with the acquire of the next holder.
+        self.word.store(word, Ordering::Release);
+        // Ordering: between the word and the look at the notes; pairs with the `heavy` in `leave_beside`: either these
+        // notes are seen, or who left them does not see the word as it was.
+        barrier::light();
+        self.beside.load(Ordering::Relaxed) != 0
     }
 
     /// Leaves notes for the holder. If there is none it is the caller, who need only drop what it is given.
     pub(crate) fn leave(&self, notes: usize) -> Option<Held<'_, P>> {
-        // Ordering: Release pairs with the acquire of the holder that reads the notes; Acquire as in `try_take`.
-        match self.word.fetch_or(HELD | notes, Ordering::AcqRel) {
-            0 => Some(Held(self)),
-            _ => None,
+        let mut is_beside = false;
+        let mut word = 0;
+        loop {
+            let next = match word {
+                LOOSE if is_beside => return None,
+                LOOSE => {
+                    self.leave_beside(notes);
+                    is_beside = true;
+                    word = self.word.load(Ordering::Relaxed);
+                    continue;
+                }
+                0 => FIRM | notes,
+                firm => firm | notes,
+            };
+            // Ordering: Release pairs with the acquire of the holder that reads the notes; Acquire as in `try_take`.
+            match self
+                .word
+                .compare_exchange(word, next, Ordering::AcqRel, Ordering::Relaxed)
+            {
+                Ok(0) => return Some(Held::firm(self)),
+                Ok(_) => return None,
+                Err(now) => word = now,
+            }
+        }
+    }
+
+    #[cold]
+    fn leave_beside(&self, notes: usize) {
+        self.firmly.store(CALM, Ordering::Relaxed);
+        // Ordering: Release pairs with the acquire in `deliver`.
+        self.beside.fetch_or(notes, Ordering::Release);
+        // Ordering: between the notes and the look at the word that follows; pairs with the `light` in `tighten`.
+        barrier::heavy();
+    }
+
+    /// Leaves the notes that were left beside the word, like any others; `LATE`, if it was put down meanwhile.
+    #[cold]
+    fn deliver(&self, late: usize) {
+        // Ordering: Acquire pairs with the release in `leave_beside`. Of several who see the notes one delivers them.
+        let notes = self.beside.swap(0, Ordering::Acquire);
+        if notes != 0 {
+            drop(self.leave(notes | late));
         }
     }
 }
 
 /// The baton in hand. Dropping it, by a panic too, settles and puts it down.
-pub(crate) struct Held<'a, P: Settle>(&'a Baton<P>);
+pub(crate) struct Held<'a, P: Settle> {
+    baton: &'a Baton<P>,
+    is_loose: bool,
+}
 
 impl<'a, P: Settle> Held<'a, P> {
+    /// For who has it in hand firmly.
+    fn firm(baton: &'a Baton<P>) -> Self {
+        let is_loose = false;
+        Self { baton, is_loose }
+    }
+
     #[inline]
     pub(crate) fn with<R>(&mut self, f: impl FnOnce(&P, &mut P::State) -> R) -> R {
-        self.0.state.with_mut(|state| {
+        self.baton.state.with_mut(|state| {
             // SAFETY: only the holder gets here, and it is borrowed for itself.
-            f(&self.0.public, unsafe { &mut *state })
+            f(&self.baton.public, unsafe { &mut *state })
         })
     }
 
@@ -118,22 +215,35 @@ impl<'a, P: Settle> Held<'a, P> {
     }
 
     /// Puts it down, when nothing is due but what notes may ask for.
-    #[inline]
+    #[inline(always)]
     fn put_down(self) {
-        let baton = ManuallyDrop::new(self).0;
-        if !baton.is_put_down() {
+        let held = ManuallyDrop::new(self);
+        let baton = held.baton;
+        if held.is_loose {
+            if baton.tighten(0) {
+                baton.deliver(LATE);
+            }
+        } else if !baton.is_put_down() {
             Self::settle(baton);
         }
     }
 
-    /// Reads notes and does what they ask for, and what is due, until the baton is down.
+    /// Has it in hand firmly from here on.
+    #[inline]
+    fn hold_firmly(&mut self) {
+        if mem::take(&mut self.is_loose) && self.baton.tighten(FIRM) {
+            self.baton.deliver(0);
+        }
+    }
+
+    /// Reads notes and does what they ask for, and what is due, until the baton, which is held firmly, is down.
     #[cold]
     fn settle(baton: &'a Baton<P>) {
-        let mut held = ManuallyDrop::new(Self(baton));
+        let mut held = ManuallyDrop::new(Self::firm(baton));
         let mut after = P::After::default();
         loop {
             // Ordering: Acquire pairs with the release of whoever left the notes.
-            let notes = baton.word.swap(HELD, Ordering::Acquire);
+            let notes = baton.word.swap(FIRM, Ordering::Acquire);
             held.with(|public, state| public.settle(state, notes, &mut after));
             if baton.is_put_down() {
                 return baton.public.follow_up(after);
@@ -145,10 +255,12 @@ impl<'a, P: Settle> Held<'a, P> {
 impl<P: Settle> Drop for Held<'_, P> {
     #[inline]
     fn drop(&mut self) {
+        let &mut Self { baton, is_loose } = self;
         if self.is_settled() {
-            Held(self.0).put_down();
+            Held { baton, is_loose }.put_down();
         } else {
-            Self::settle(self.0);
+            self.hold_firmly();
+            Self::settle(baton);
         }
     }
 }
@@ -203,7 +315,7 @@ impl<P: Settle, V> Guarded<P, V> {
         } else {
             // Ordering: Relaxed, as above.
             self.kept.store(0, Ordering::Relaxed);
-            Held(&self.baton)
+            Held::firm(&self.baton)
         };
         Some(HeldValue { held, handle: self })
     }
@@ -219,7 +331,7 @@ impl<P: Settle, V> Guarded<P, V> {
         // Ordering: Relaxed, whoever borrows the handle is ordered after its last use; of several that make another
         // handle at once, the exchange chooses the one that has the baton in hand.
         if self.kept.load(Ordering::Relaxed) != 0 && self.kept.swap(0, Ordering::Relaxed) != 0 {
-            drop(Held(&self.baton));
+            drop(Held::firm(&self.baton));
         }
     }
 }
@@ -270,7 +382,7 @@ impl<'a, P: Settle, V> HeldValue<'a, P, V> {
 
     /// Puts the baton down, or keeps it until the handle is used again, if that is the only handle and there is nothing to
     /// settle but, perhaps, notes.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn keep(self) {
         let Self { mut held, handle } = self;
         if !held.is_settled() {
@@ -278,6 +390,7 @@ impl<'a, P: Settle, V> HeldValue<'a, P, V> {
         }
         // The count is not ordered with what a handle did that has gone: the word is, in which it left its notes.
         if Arc::strong_count(&handle.value) == 1 {
+            held.hold_firmly();
             // Ordering: Relaxed, see `take_or`.
             handle.kept.store(1, Ordering::Relaxed);
             mem::forget(held);
@@ -286,3 +399,14 @@ impl<'a, P: Settle, V> HeldValue<'a, P, V> {
         }
     }
 }
+
+/// How often a new baton is taken firmly.
+#[cfg(not(aiter_loom))]
+fn first() -> usize {
+    0
+}
+#[cfg(aiter_loom)]
+use models::first;
+
+#[cfg(aiter_loom)]
+pub(crate) mod models;
