@@ -75,8 +75,10 @@ use line::{ARRIVED, Place, Turn, Turns, baton};
 /// # Progress
 /// No lock is held while the source is pending. A poll never waits for another taker, nor does it spin: if another
 /// thread is polling the source at that moment the taker goes to sleep, and that thread wakes it. Polls and drops
-/// are lock-free, but for what the source itself does.
+/// are lock-free, but for what the source itself does. What [`push_aiter`](crate::push_aiter) says of the first list of a process
+/// goes for the first shared stream too; and where threads keep meeting, one poll in a thousand asks for such a fence.
 ///
+/// # Example
 /// ```
 /// use aiter_core::{iter_to_aiter, sharable_aiter};
 /// use futures_lite::{StreamExt, future::block_on};
