@@ -81,6 +81,33 @@ fn the_only_taker_keeps_the_baton_until_there_is_a_second() {
 }
 
 #[test]
+fn a_wake_of_the_source_while_the_baton_is_kept_is_heard_of_when_it_is_put_down() {
+    let ([mut a], remote) = takers([Pending, Item(1), Item(2)]);
+    assert_eq!(a.poll(), PENDING);
+    assert_eq!(a.poll(), item(1));
+    // A wake with nothing behind it. Nobody waits for it yet.
+    remote.add([]);
+    assert_eq!(a.poll(), item(2));
+    assert_eq!(a.wakes(), 0);
+    // The poll is later than the wake, which the line does not know: it calls.
+    assert_eq!(a.poll(), PENDING);
+    assert_eq!((a.wakes(), remote.polls()), (1, 4));
+    // So a newcomer gives way, once, and then looks for itself, though it is not the first.
+    let mut b = a.handle.clone();
+    let (wakes, waker) = Wakes::new();
+    assert_eq!(poll(&mut b, &waker), PENDING);
+    assert_eq!((wakes.count(), remote.polls()), (1, 4));
+    assert_eq!(poll(&mut b, &waker), PENDING);
+    assert_eq!((wakes.count(), remote.polls()), (1, 5));
+    // The other has its place again when it comes.
+    assert_eq!(a.poll(), PENDING);
+    remote.add([Item(3), Item(4)]);
+    assert_eq!(poll(&mut b, &waker), PENDING);
+    assert_eq!(a.poll(), item(3));
+    assert_eq!(poll(&mut b, &waker), item(4));
+}
+
+#[test]
 fn serves_in_the_order_of_coming() {
     let ([mut a, mut b, mut c], remote) = takers([]);
     for taker in [&mut a, &mut b, &mut c] {

@@ -76,8 +76,8 @@ pub(super) struct Source {
     pub(super) polls: Cell<usize>,
     /// Its last poll was pending, and it has not woken since.
     pub(super) idle: Cell<bool>,
-    /// It woke while it was not idle.
-    pub(super) woke_early: Cell<bool>,
+    /// How often it woke while it was not idle.
+    pub(super) woke_early: Cell<usize>,
     /// Wakes and items.
     pub(super) news: Cell<usize>,
     pub(super) ended: Cell<bool>,
@@ -96,7 +96,7 @@ impl Source {
             log: RefCell::default(),
             polls: Cell::new(0),
             idle: Cell::new(false),
-            woke_early: Cell::new(false),
+            woke_early: Cell::new(0),
             news: Cell::new(0),
             ended: Cell::new(false),
             panics: Cell::new(0),
@@ -126,11 +126,12 @@ impl Source {
             SourceOp::WakeStale => {
                 let stale = self.stale.borrow_mut().pop();
                 if let Some(stale) = stale {
+                    // Without a waker of its own it is not idle, and the wake is an early one.
                     if self
                         .waker
                         .borrow()
                         .as_ref()
-                        .is_some_and(|waker| waker.will_wake(&stale))
+                        .is_none_or(|waker| waker.will_wake(&stale))
                     {
                         self.woken();
                     }
@@ -160,7 +161,7 @@ impl Source {
 
     fn woken(&self) {
         if !self.idle.replace(false) {
-            self.woke_early.set(true);
+            self.woke_early.set(self.woke_early.get() + 1);
         }
         self.news.set(self.news.get() + 1);
     }

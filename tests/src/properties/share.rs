@@ -82,6 +82,10 @@ pub(super) struct Takers {
     forgotten: RefCell<Vec<Taker>>,
     /// Counts polls.
     now: Cell<usize>,
+    /// Set while the only taker keeps the baton, from one item to the next: the early wakes of the source before.
+    kept: Cell<Option<usize>>,
+    /// A wake that came while the baton was kept was heard of after the last poll of the source.
+    heard_late: Cell<bool>,
 }
 
 impl Takers {
@@ -90,7 +94,9 @@ impl Takers {
             return;
         };
         let source = &self.source;
-        let (yielded, idle, polls) = (source.yielded(), source.idle.get(), source.polls.get());
+        let (yielded, polls) = (source.yielded(), source.polls.get());
+        let idle = source.idle.get() && !self.heard_late.get();
+        let kept = self.kept.take();
         let sprung = world::sprung();
         let polled = taker
             .waits
@@ -100,13 +106,18 @@ impl Takers {
         self.now.set(self.now.get() + 1);
         if polled_source && world::is_plain() {
             let (passed, before) = self.pass(&taker);
-            // A wake that came before the source was idle may be heard of after.
-            let idle = idle && !source.woke_early.get();
             assert!(before.is_none() && !(idle && passed), "out of turn");
+        }
+        if polled_source {
+            let heard = |before| before < source.woke_early.get();
+            self.heard_late.set(kept.is_some_and(heard));
         }
         let mut item = None;
         match polled {
             Ok(Poll::Ready(Some(found))) => {
+                if self.is_nobody() {
+                    self.kept.set(kept.or(Some(source.woke_early.get())));
+                }
                 // Steps within it, which follow its own poll of the source, may take more.
                 assert_eq!(source.since(yielded)[0], found.id(), "yielded in this poll");
                 assert!(
@@ -186,6 +197,11 @@ impl Takers {
         (passed.is_some(), visits.next())
     }
 
+    /// Whether all takers are gone, but for one that is being polled.
+    fn is_nobody(&self) -> bool {
+        self.takers.numbers().is_empty() && self.forgotten.borrow().is_empty()
+    }
+
     fn each(&self, mut look: impl FnMut(&Taker)) {
         self.takers.each(&mut look);
         self.forgotten.borrow().iter().for_each(look);
@@ -212,6 +228,8 @@ impl Pair for Takers {
             takers,
             forgotten: RefCell::default(),
             now: Cell::new(0),
+            kept: Cell::default(),
+            heard_late: Cell::default(),
         }
     }
 
@@ -230,6 +248,7 @@ impl Pair for Takers {
                 .for_each(|at| self.poll_one(at)),
             Op::Clone(n) => {
                 if let Some((at, taker)) = self.takers.pick_out(n) {
+                    self.kept.take();
                     self.takers.add(|waits| Taker {
                         aiter: taker.aiter.clone(),
                         ended: taker.ended,
