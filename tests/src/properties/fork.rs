@@ -3,6 +3,7 @@
 use super::{
     Pair,
     handle::{Handle, Handles, Waits},
+    kept::Kept,
     script::{Items, Source, SourceOp},
     world::{self, Caught, Item, Site, Trap},
 };
@@ -132,6 +133,8 @@ pub(super) struct Forks<B: Bound> {
     active: Cell<usize>,
     /// Whether the source's panic ended it.
     panicked: Cell<bool>,
+    kept: Kept,
+    checks: Cell<usize>,
 }
 
 impl<B: Bounded> Forks<B> {
@@ -176,20 +179,18 @@ impl<B: Bounded> Forks<B> {
         };
         let source = &self.source;
         let before = self.at(&reader);
-        let (idle, polls, news) = (source.idle.get(), source.polls.get(), source.news.get());
+        let (polls, news) = (source.polls.get(), source.news.get());
+        let idle = self.kept.is_idle(source);
         let (sprung, clones, last) = (world::sprung(), world::clones(), self.is_last(&reader));
         let waited = reader.active && reader.at == source.yielded() && reader.heard == Some(news);
         let polled = reader
             .waits
             .poll(fresh, |cx| Pin::new(&mut reader.fork).poll_next(cx));
         let undisturbed = sprung == world::sprung() && !world::is_nested();
+        let polled_source = source.polls.get() != polls;
         if idle && world::is_plain() && B::MOST == usize::MAX {
             // An idle source is polled by who has waited for this wake of it already, and comes again.
-            assert_eq!(
-                source.polls.get() != polls,
-                waited,
-                "who polls an idle source"
-            );
+            assert_eq!(polled_source, waited, "who polls an idle source");
         }
         // The end of the source was its panic, if its drop was one.
         let source_panicked = matches!(
@@ -254,14 +255,28 @@ impl<B: Bounded> Forks<B> {
             }
             Err(Caught::Planned(_)) => {}
         }
+        if polled_source {
+            let is_alone = self.readers.numbers().is_empty() && self.forgotten.borrow().is_empty();
+            self.kept.polled(source, item.is_some() && is_alone);
+        }
         self.readers.put(at, reader);
         world::let_go(item);
+    }
+
+    /// How many items are there is known with the baton in hand: who kept it puts it down. So this is not for each step.
+    fn look(&self) {
+        self.kept.put_down();
+        self.readers.each(|reader| {
+            let there = self.source.yielded() - self.at(reader);
+            assert_eq!(reader.fork.size_hint().0, there, "items there");
+        });
     }
 
     fn fork(&self, n: u8, active: bool) {
         let Some((at, mut reader)) = self.readers.pick_out(n) else {
             return;
         };
+        self.kept.put_down();
         self.readers.add(|waits| {
             if active {
                 self.active.set(self.active.get() + 1);
@@ -332,6 +347,8 @@ impl<B: Bounded> Pair for Forks<B> {
             forgotten: RefCell::default(),
             active: Cell::new(1),
             panicked: Cell::new(false),
+            kept: Kept::default(),
+            checks: Cell::new(0),
         }
     }
 
@@ -416,8 +433,11 @@ impl<B: Bounded> Pair for Forks<B> {
                 let expected = (log.len(), log.len() - least, least, most);
                 assert_eq!((now.pushed, now.taken, now.waiting, now.lag), expected);
             }
-            assert_eq!(reader.fork.size_hint().0, log.len() - self.at(reader));
         });
+        self.checks.set(self.checks.get() + 1);
+        if self.checks.get().is_multiple_of(4) {
+            self.look();
+        }
         assert_eq!(
             source.dropped.get(),
             self.is_over() || count == 0,

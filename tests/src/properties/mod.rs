@@ -6,6 +6,7 @@
 //! | `world` | items and wakers that are counted, and the traps that make them panic or run more steps |
 //! | `script` | the source: it does what the steps told it, and knows whether its wake is still to come |
 //! | `handle` | handles with the waker they were last polled with |
+//! | `kept` | which wakes of a source are heard of late |
 //! | `push`, `fork`, `share`, `gate`, `stop`, `join`, `drive` | a system beside its model |
 //!
 //! A sequence is made of bytes, four to a step: what is not decoded is ignored, and what is missing reads as 0, so every
@@ -25,6 +26,7 @@ mod fork;
 mod gate;
 mod handle;
 mod join;
+mod kept;
 mod push;
 mod script;
 mod share;

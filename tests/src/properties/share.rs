@@ -3,6 +3,7 @@
 use super::{
     Pair,
     handle::{Handle, Handles, Waits},
+    kept::Kept,
     script::{Items, Source, SourceOp},
     world::{self, Caught, Site, Trap},
 };
@@ -82,10 +83,7 @@ pub(super) struct Takers {
     forgotten: RefCell<Vec<Taker>>,
     /// Counts polls.
     now: Cell<usize>,
-    /// Set while the only taker keeps the baton, from one item to the next: the early wakes of the source before.
-    kept: Cell<Option<usize>>,
-    /// A wake that came while the baton was kept was heard of after the last poll of the source.
-    heard_late: Cell<bool>,
+    kept: Kept,
 }
 
 impl Takers {
@@ -95,8 +93,7 @@ impl Takers {
         };
         let source = &self.source;
         let (yielded, polls) = (source.yielded(), source.polls.get());
-        let idle = source.idle.get() && !self.heard_late.get();
-        let kept = self.kept.take();
+        let idle = self.kept.is_idle(source);
         let sprung = world::sprung();
         let polled = taker
             .waits
@@ -109,15 +106,12 @@ impl Takers {
             assert!(before.is_none() && !(idle && passed), "out of turn");
         }
         if polled_source {
-            let heard = |before| before < source.woke_early.get();
-            self.heard_late.set(kept.is_some_and(heard));
+            let has_item = matches!(polled, Ok(Poll::Ready(Some(_))));
+            self.kept.polled(source, has_item && self.is_nobody());
         }
         let mut item = None;
         match polled {
             Ok(Poll::Ready(Some(found))) => {
-                if self.is_nobody() {
-                    self.kept.set(kept.or(Some(source.woke_early.get())));
-                }
                 // Steps within it, which follow its own poll of the source, may take more.
                 assert_eq!(source.since(yielded)[0], found.id(), "yielded in this poll");
                 assert!(
@@ -228,8 +222,7 @@ impl Pair for Takers {
             takers,
             forgotten: RefCell::default(),
             now: Cell::new(0),
-            kept: Cell::default(),
-            heard_late: Cell::default(),
+            kept: Kept::default(),
         }
     }
 
@@ -248,7 +241,7 @@ impl Pair for Takers {
                 .for_each(|at| self.poll_one(at)),
             Op::Clone(n) => {
                 if let Some((at, taker)) = self.takers.pick_out(n) {
-                    self.kept.take();
+                    self.kept.put_down();
                     self.takers.add(|waits| Taker {
                         aiter: taker.aiter.clone(),
                         ended: taker.ended,
