@@ -5,7 +5,7 @@ use super::{
 };
 use crate::{
     sync::{Arc, Ordering::*, barrier::heavy},
-    wake::seats::{SeatRef, Seats, Sleep},
+    wake::seats::{SeatRef, Seats, Sleep, Standing},
 };
 use core::{
     mem,
@@ -19,7 +19,7 @@ pub(crate) struct Reader<T> {
     seat: SeatRef,
     /// Another reader, seen at or behind this one's place. As long as it is there, items are cloned, not moved. While any are
     /// known that are to be cloned, it is not empty: but for one of them, which is cloned when it is found.
-    behind: Option<SeatRef>,
+    behind: Option<Standing>,
 }
 
 // SAFETY: a reader moves items to its thread (`T: Send`). Items are read by several threads at once only when there are
@@ -206,7 +206,7 @@ impl<T> Reader<T> {
             return (end, false);
         }
         self.behind = None;
-        match self.list.seats.slowest_but(Some(self.seat)) {
+        match self.list.seats.slowest_but(Some(self.seat.standing())) {
             // A reader came: look again at the next item.
             Err(_) => (self.cursor.at + 1, false),
             Ok(None) => (end, true),
@@ -280,7 +280,7 @@ impl<T> Reader<T> {
 
     fn arm(&mut self, waker: &Waker, sleep: Sleep) {
         self.list.seats.arm(&mut self.seat, waker, sleep);
-        if self.behind.is_some_and(|other| other.is(self.seat)) {
+        if self.behind == Some(self.seat.standing()) {
             // The new seat was that of the other reader: nobody is behind itself.
             self.behind = None;
         }
@@ -312,7 +312,7 @@ impl<T> Reader<T> {
     /// reader came.
     pub(crate) fn lead(&self) -> usize {
         loop {
-            if let Ok(slowest) = self.list.seats.slowest_but(Some(self.seat)) {
+            if let Ok(slowest) = self.list.seats.slowest_but(Some(self.seat.standing())) {
                 let lead = |(_, at)| distance(at, self.cursor.position()).max(0) as usize;
                 return slowest.map_or(0, lead);
             }
@@ -352,7 +352,7 @@ impl<T> Reader<T> {
     /// now, however far that gets meanwhile. Alone it leaves them: the list is closed first, lest pushers add to them for
     /// as long as they are dropped.
     fn discard(&mut self) {
-        let Ok(Some((_, limit))) = self.list.seats.slowest_but(Some(self.seat)) else {
+        let Ok(Some((_, limit))) = self.list.seats.slowest_but(Some(self.seat.standing())) else {
             return;
         };
         while distance(self.cursor.position(), limit) > 0 {

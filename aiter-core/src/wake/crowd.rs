@@ -3,7 +3,7 @@
 //! [`Seats`] with the contracts kept by types: a member cannot be cloned, waits by `&mut`, and keeps its seats alive.
 #![allow(unsafe_code)]
 
-use super::seats::{SeatRef, Seats, Sleep};
+use super::seats::{SeatRef, Seats, Sleep, Standing};
 use crate::sync::Arc;
 use core::task::Waker;
 
@@ -15,7 +15,7 @@ pub(crate) struct Member {
     crowd: Arc<Shared>,
     at: SeatRef,
     /// Another member, seen behind this one.
-    behind: Option<SeatRef>,
+    behind: Option<Standing>,
 }
 
 struct Shared(Seats);
@@ -79,7 +79,7 @@ impl Member {
     /// The next [`Crowd::wake_all`] that comes after this wakes `waker`.
     pub(crate) fn wait(&mut self, waker: &Waker) {
         self.crowd.0.arm(&mut self.at, waker, Sleep::AtTail);
-        if self.behind.is_some_and(|other| other.is(self.at)) {
+        if self.behind == Some(self.at.standing()) {
             // The new seat was that of the other: nobody is behind itself.
             self.behind = None;
         }
@@ -101,7 +101,7 @@ impl Member {
             return false;
         }
         let slowest = loop {
-            if let Ok(slowest) = seats.slowest_but(Some(self.at)) {
+            if let Ok(slowest) = seats.slowest_but(Some(self.at.standing())) {
                 break slowest;
             }
         };

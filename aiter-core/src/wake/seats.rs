@@ -23,23 +23,29 @@
 //! | `used` | a new reader | who vacates the seat | the seat is a reader's, or `left` |
 //! | `left` | a reader that leaves a seat that is `WAKING` | whoever finds the seat idle, and vacates it | no reader is there, but maybe a writer |
 //!
-//! The states of a row's seats lie side by side, so that a writer looks at one cache line for up to 64 readers.
+//! The states of a row's seats lie side by side, so that a writer looks at one cache line for up to 64 readers. Who walks a
+//! row, to wake or to look, goes up to its last `used` seat: a vacant one between is known by its state, or by its
+//! position.
 //!
-//! The writer ends `WAKING` with a plain store, and may miss a `left` bit that is set at that moment. Then the seat
-//! stays, with its waker, until the next reader looks for one: that costs a seat for a while, and a read-modify-write
-//! less for every wake.
+//! The writer ends `WAKING` with a plain store, and looks for `left` bits once it has woken all. It may miss one that is set
+//! later. Then the seat stays, with its waker, until somebody wakes or the next reader looks for a seat: that costs a
+//! seat for a while, and a read-modify-write less for every wake.
 
 #![allow(unsafe_code)]
 
 use crate::sync::{AtomicPtr, AtomicU8, AtomicUsize, Ordering::*, UnsafeCell};
 use alloc::boxed::Box;
-use core::{iter, mem, ptr, task::Waker};
+use core::{iter, mem, ptr, slice, task::Waker};
 
 const IDLE: u8 = 0;
 const ARMED: u8 = 1;
 const WAKING: u8 = 2;
 /// Armed by a reader of whom the writer that it waits for does not know otherwise.
 const AT_GAP: u8 = 3;
+
+fn is_armed(state: u8) -> bool {
+    matches!(state, ARMED | AT_GAP)
+}
 
 /// What a reader found that goes to sleep.
 #[derive(Clone, Copy)]
@@ -148,9 +154,13 @@ pub(crate) struct Seats {
 pub(crate) struct SeatRef {
     row: *const Row,
     state: *const AtomicU8,
-    seat: *const Seat,
+    seat: Standing,
     index: usize,
 }
+
+/// Where a reader stands, for others to look at: its seat, with the [`Seats`] it was seen in, which outlive it.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) struct Standing(*const Seat);
 
 /// A row with its seats.
 #[derive(Clone, Copy)]
@@ -174,19 +184,29 @@ impl<'a> Seating<'a> {
         })
     }
 
+    /// The seats that are used, and vacant ones between them.
+    #[inline(always)]
+    fn used(self) -> iter::Zip<slice::Iter<'a, AtomicU8>, slice::Iter<'a, Seat>> {
+        // Ordering: Acquire pairs with the Release in `vacate`: who misses a reader that changed its seat sees the claim of
+        // the new one.
+        let len = (usize::BITS - self.row.used.load(Acquire).leading_zeros()) as usize;
+        let len = len.min(self.states.len()).min(self.seats.len());
+        self.states[..len].iter().zip(&self.seats[..len])
+    }
+
     fn at(self, index: usize) -> SeatRef {
         SeatRef {
             row: self.row,
             state: &self.states[index],
-            seat: &self.seats[index],
+            seat: Standing(&self.seats[index]),
             index,
         }
     }
 }
 
 impl SeatRef {
-    pub(crate) fn is(self, other: Self) -> bool {
-        ptr::eq(self.seat, other.seat)
+    pub(crate) fn standing(self) -> Standing {
+        self.seat
     }
 }
 
@@ -219,8 +239,12 @@ impl Seats {
     }
 
     fn seat(&self, at: SeatRef) -> &Seat {
+        self.seen(at.seat)
+    }
+
+    fn seen(&self, at: Standing) -> &Seat {
         // SAFETY: seats live as long as `self`, from which the reference was taken.
-        unsafe { &*at.seat }
+        unsafe { &*at.0 }
     }
 
     fn state(&self, at: SeatRef) -> &AtomicU8 {
@@ -246,11 +270,9 @@ impl Seats {
     fn claim_vacant(&self) -> SeatRef {
         let mut fresh: Option<Box<HeapRow>> = None;
         loop {
+            self.sweep();
             let mut last = self.first_row();
             for seating in self.rows() {
-                for index in bits(seating.row.left.load(Relaxed)) {
-                    self.vacate_left(seating.at(index));
-                }
                 if let Some(index) = seating.row.claim(seating.seats.len()) {
                     return seating.at(index);
                 }
@@ -290,22 +312,22 @@ impl Seats {
 
     /// Whether the reader of a seat stands at or behind `position`. A seat given up since is behind nobody.
     #[inline]
-    pub(crate) fn is_behind(&self, at: SeatRef, position: usize) -> bool {
+    pub(crate) fn is_behind(&self, at: Standing, position: usize) -> bool {
         // Ordering: Acquire pairs with the Release in `step`.
-        position.wrapping_sub(self.seat(at).position.load(Acquire)) as isize >= 0
+        position.wrapping_sub(self.seen(at).position.load(Acquire)) as isize >= 0
     }
 
     /// The slowest reader but the one at `me`, if it is given, with its position; `None` without other readers. An error if a reader
     /// came meanwhile, who may have been missed.
     pub(crate) fn slowest_but(
         &self,
-        me: Option<SeatRef>,
-    ) -> Result<Option<(SeatRef, usize)>, Changed> {
+        me: Option<Standing>,
+    ) -> Result<Option<(Standing, usize)>, Changed> {
         // Ordering: the Acquires of `claims`, of the bits and of the positions keep this load first and the next last.
         let claims = self.claims.load(Acquire);
-        let mut slowest: Option<(SeatRef, usize)> = None;
+        let mut slowest: Option<(Standing, usize)> = None;
         self.each(|at, position| {
-            if !me.is_some_and(|me| at.is(me))
+            if Some(at) != me
                 && slowest.is_none_or(|(_, least)| (position.wrapping_sub(least) as isize) < 0)
             {
                 slowest = Some((at, position));
@@ -319,46 +341,37 @@ impl Seats {
     }
 
     /// Looks at each reader's seat and position.
-    pub(crate) fn each(&self, mut look: impl FnMut(SeatRef, usize)) {
-        for seating in self.rows() {
-            let row = seating.row;
-            // Ordering: Acquire pairs with the Release in `vacate`: who misses a reader that changed its seat sees the
-            // claim of the new one.
-            for index in bits(row.used.load(Acquire) & !row.left.load(Acquire)) {
-                // Ordering: Acquire pairs with the Release in `step`.
-                let position = seating.seats[index].position.load(Acquire);
-                // Else its reader has left, or has yet to say where it stands.
+    #[inline(always)]
+    pub(crate) fn each(&self, mut look: impl FnMut(Standing, usize)) {
+        for row in self.rows() {
+            for (_, seat) in row.used() {
+                // Ordering: Acquire pairs with the Release in `step`; and with that in `leave`: who misses a reader that
+                // changed its seat sees the claim of the new one.
+                let position = seat.position.load(Acquire);
+                // Else the seat is vacant, or its reader has yet to say where it stands.
                 if position & 1 == 0 {
-                    look(seating.at(index), position);
+                    look(Standing(seat), position);
                 }
             }
         }
     }
 
     /// How many slots without an item the reader of a seat has passed.
-    pub(crate) fn skipped(&self, at: SeatRef) -> usize {
-        self.seat(at).skipped.load(Relaxed)
+    pub(crate) fn skipped(&self, at: Standing) -> usize {
+        self.seen(at).skipped.load(Relaxed)
     }
 
     /// Leaves the waker in the reader's seat; the caller then lets writers know, and looks again. The reader is moved to another seat if a writer was just at the old one.
+    #[inline(always)]
     pub(crate) fn arm(&self, at: &mut SeatRef, waker: &Waker, sleep: Sleep) {
-        if !self.disarm(*at) {
-            let seat = self.seat(*at);
-            let other = self.claim(seat.position.load(Relaxed), seat.skipped.load(Relaxed));
-            // Said before anything can panic: from here on the old seat may be another reader's.
-            let old = mem::replace(at, other);
-            self.leave(old);
+        // Ordering: Acquire pairs with the Release of IDLE in `wake`: the writer is done with the waker.
+        let was = self.state(*at).load(Acquire);
+        if was != IDLE || !self.keeps(*at, waker) {
+            self.prepare(at, was, waker);
         }
-        let at = *at;
-        let seat = self.seat(at);
-        // SAFETY: the seat is idle, and an idle seat's waker is its reader's alone.
-        let old = seat.waker.with_mut(|w| match unsafe { &mut *w } {
-            Some(old) if old.will_wake(waker) => None,
-            slot => slot.replace(waker.clone()),
-        });
-        // Ordering: Release pairs with the Acquire in `wake`. That a writer sees this at all is due to what the reader does
+        // Ordering: Release pairs with the Acquire in `take`. That a writer sees this at all is due to what the reader does
         // next (see `Reader::sleep`).
-        self.state(at).store(
+        self.state(*at).store(
             match sleep {
                 Sleep::AtTail => ARMED,
                 Sleep::AtGap => {
@@ -368,13 +381,45 @@ impl Seats {
             },
             Release,
         );
+    }
+
+    /// Whether a waker for the same task is in the reader's seat, which is not armed.
+    #[inline(always)]
+    fn keeps(&self, at: SeatRef, waker: &Waker) -> bool {
+        self.seat(at).waker.with(|kept| {
+            // SAFETY: only the reader writes it, which is here.
+            let kept = unsafe { &*kept };
+            kept.as_ref().is_some_and(|kept| kept.will_wake(waker))
+        })
+    }
+
+    /// Puts the waker into the reader's seat, or into another, and leaves that idle.
+    #[cold]
+    fn prepare(&self, at: &mut SeatRef, was: u8, waker: &Waker) {
+        if self.take(self.state(*at), was, IDLE) == WAKING {
+            let seat = self.seat(*at);
+            let other = self.claim(seat.position.load(Relaxed), seat.skipped.load(Relaxed));
+            // Said before anything can panic: from here on the old seat may be another reader's.
+            let old = mem::replace(at, other);
+            self.leave(old);
+        }
+        // SAFETY: the seat is idle, and an idle seat's waker is its reader's alone.
+        let old = self
+            .seat(*at)
+            .waker
+            .with_mut(|kept| match unsafe { &mut *kept } {
+                Some(kept) if kept.will_wake(waker) => None,
+                kept => kept.replace(waker.clone()),
+            });
         drop(old);
     }
 
     /// The reader takes its seat back, to write the waker or to leave. False while a writer is at it.
+    #[inline(always)]
     pub(crate) fn disarm(&self, at: SeatRef) -> bool {
-        // Ordering: Acquire pairs with the Release of IDLE in `wake`: the writer is done with the waker.
-        self.take(at, None, IDLE) || self.state(at).load(Acquire) == IDLE
+        let state = self.state(at);
+        // Ordering: as in `arm`.
+        self.take(state, state.load(Acquire), IDLE) != WAKING
     }
 
     /// The reader leaves its seat for good.
@@ -390,6 +435,16 @@ impl Seats {
             // Ordering: Release pairs with the Acquire in `vacate_left`: this reader is done with the seat.
             self.row(at).left.fetch_or(1 << at.index, Release);
             self.vacate_left(at);
+        }
+    }
+
+    /// Vacates the seats that readers have left while they were being woken, where that is over.
+    #[cold]
+    fn sweep(&self) {
+        for row in self.rows() {
+            for index in bits(row.row.left.load(Relaxed)) {
+                self.vacate_left(row.at(index));
+            }
         }
     }
 
@@ -437,102 +492,79 @@ impl Seats {
         self.wake_those(Some(position))
     }
 
+    #[inline(always)]
     fn wake_those(&self, position: Option<usize>) -> bool {
-        // Ordering: whoever is to be woken is seen, here and below: see `Reader::sleep`.
-        if self.first.next.load(Acquire).is_null() {
-            return self.wake(self.first(), position);
+        let (mut any, mut left) = (false, 0);
+        for row in self.rows() {
+            for (state, seat) in row.used() {
+                any |= self.wake(state, seat, position);
+            }
+            left |= row.row.left.load(Relaxed);
         }
-        let mut rest = WakeRest {
-            seats: self,
-            position,
-            seating: self.first_row(),
-            used: 1,
-            any: false,
-        };
-        rest.run();
-        rest.any
+        if left != 0 {
+            self.sweep();
+        }
+        any
     }
 
     /// False if nobody sleeps there.
     #[inline(always)]
-    fn wake(&self, at: SeatRef, position: Option<usize>) -> bool {
-        /// Ends the wake, also when the waker panics.
-        struct Done<'a>(&'a Seats, SeatRef);
-        impl Drop for Done<'_> {
+    fn wake(&self, state: &AtomicU8, seat: &Seat, position: Option<usize>) -> bool {
+        /// Ends the wake, and wakes the others, when the waker panics.
+        struct OnUnwind<'a>(&'a Seats, &'a AtomicU8, Option<usize>);
+        impl Drop for OnUnwind<'_> {
+            #[inline(always)]
             fn drop(&mut self) {
-                let Self(seats, at) = *self;
-                // Ordering: Release lets the reader have the waker back.
-                seats.state(at).store(IDLE, Release);
-                if seats.row(at).left.load(Relaxed) & 1 << at.index != 0 {
-                    seats.vacate_left(at);
-                }
+                let Self(seats, state, position) = *self;
+                seats.wake_others(state, position);
             }
         }
-        if !self.take(at, position, WAKING) {
+        // Ordering: those who are to be woken, and their positions, are seen (see `Reader::sleep`); of others anything.
+        let was = state.load(Relaxed);
+        let is_from = |p| seat.position.load(Relaxed).wrapping_sub(p) as isize >= 0;
+        if !is_armed(was)
+            || !position.is_none_or(is_from)
+            || !is_armed(self.take(state, was, WAKING))
+        {
             return false;
         }
-        let _done = Done(self, at);
-        self.seat(at).waker.with(|waker| {
+        let unwind = OnUnwind(self, state, position);
+        seat.waker.with(|waker| {
             // SAFETY: nobody writes the waker of a seat that is WAKING.
             if let Some(waker) = unsafe { &*waker } {
                 waker.wake_by_ref();
             }
         });
+        mem::forget(unwind);
+        // Ordering: Release lets the reader have the waker back.
+        state.store(IDLE, Release);
         true
     }
 
-    /// Moves an armed seat on, if its reader waits for `position` or what comes after it.
-    #[inline]
-    fn take(&self, at: SeatRef, position: Option<usize>, to: u8) -> bool {
-        let state = self.state(at);
-        loop {
-            // Ordering: those who are to be woken, and their positions, are seen (see `Reader::sleep`); of others anything.
-            let armed = state.load(Relaxed);
-            let is_from = |p| self.seat(at).position.load(Relaxed).wrapping_sub(p) as isize >= 0;
-            if !matches!(armed, ARMED | AT_GAP) || !position.is_none_or(is_from) {
-                return false;
-            }
-            // Ordering: Acquire pairs with the Release in `arm`: the waker is seen whole.
-            if state.compare_exchange(armed, to, Acquire, Relaxed).is_ok() {
-                if armed == AT_GAP {
-                    self.at_gap.fetch_sub(1, Relaxed);
+    /// What is left to be done when the waker of a seat panics.
+    #[cold]
+    fn wake_others(&self, state: &AtomicU8, position: Option<usize>) {
+        // Ordering: as in `wake`.
+        state.store(IDLE, Release);
+        self.wake_those(position);
+    }
+
+    /// Moves a seat that was seen in a state on, if it is armed. Gives the state that it was in.
+    #[inline(always)]
+    fn take(&self, state: &AtomicU8, mut was: u8, to: u8) -> u8 {
+        while is_armed(was) {
+            // Ordering: Acquire pairs with the Release in `arm`: the waker is seen whole; of IDLE: as there.
+            match state.compare_exchange(was, to, Acquire, Acquire) {
+                Ok(_) => {
+                    if was == AT_GAP {
+                        self.at_gap.fetch_sub(1, Relaxed);
+                    }
+                    break;
                 }
-                return true;
+                Err(now) => was = now,
             }
         }
-    }
-}
-
-/// Sleepers still to be woken; goes on with the others when a waker panics.
-struct WakeRest<'a> {
-    seats: &'a Seats,
-    position: Option<usize>,
-    seating: Seating<'a>,
-    /// Seats of that row that are still to be looked at.
-    used: usize,
-    any: bool,
-}
-
-impl WakeRest<'_> {
-    fn run(&mut self) {
-        loop {
-            while self.used != 0 {
-                let index = self.used.trailing_zeros() as usize;
-                self.used &= self.used - 1;
-                self.any |= self.seats.wake(self.seating.at(index), self.position);
-            }
-            let Some(next) = self.seating.next() else {
-                return;
-            };
-            self.used = next.row.used.load(Relaxed);
-            self.seating = next;
-        }
-    }
-}
-
-impl Drop for WakeRest<'_> {
-    fn drop(&mut self) {
-        self.run();
+        was
     }
 }
 
