@@ -60,7 +60,18 @@ impl<T> Cursor<T> {
         ahead(self.head().start, self.at)
     }
 
-    #[inline]
+    /// What stands at `at`, unless that is a slot without an item, or the end of a block: then [`look`](Self::look).
+    #[inline(always)]
+    pub(super) fn glance(&self) -> Option<Found> {
+        if self.at >= SLOTS {
+            return None;
+        }
+        match self.block().find(self.at) {
+            Found::Gone => None,
+            found => Some(found),
+        }
+    }
+
     /// Looks for items from `at` on, over slots without one and into the next block.
     pub(super) fn look(&mut self, list: &List<T>) -> Found {
         loop {
@@ -82,8 +93,8 @@ impl<T> Cursor<T> {
         }
     }
 
-    #[inline]
     /// Settles whether the items up to `end` are moved out or cloned.
+    #[inline(always)]
     pub(super) fn claim(&mut self, list: &List<T>, end: usize, moves: bool) {
         if moves {
             if !self.moves {

@@ -250,6 +250,7 @@ impl<T> List<T> {
     ///
     /// # Safety
     /// Only the caller is in `head` or retires it; every slot before `passed` was seen published.
+    #[inline(never)]
     unsafe fn reclaim(&self, head: NonNull<Head<T>>, passed: Position) {
         // SAFETY: the caller keeps `head`.
         let mut link = unsafe { &head.as_ref().prev };

@@ -75,8 +75,16 @@ impl<T> List<T> {
     }
 
     /// Drops what became ready at the orphaned place, if there is one.
+    #[inline(always)]
     pub(super) fn drain_orphan(&self) {
-        let mut state = self.orphan.state.load(Relaxed);
+        let state = self.orphan.state.load(Relaxed);
+        if state != NONE {
+            self.drain_place(state);
+        }
+    }
+
+    #[cold]
+    fn drain_place(&self, mut state: usize) {
         loop {
             let to = match state {
                 PARKED => RUNNING,

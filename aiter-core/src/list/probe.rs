@@ -71,11 +71,19 @@ mod learnt {
                 self.rest.store(word - 1, Relaxed);
                 return false;
             }
-            may() && self.looks(rest, look)
+            self.looks(rest, may, look)
         }
 
         #[cold]
-        fn looks(&self, rest: usize, mut look: impl FnMut() -> bool) -> bool {
+        fn looks(
+            &self,
+            rest: usize,
+            may: impl FnOnce() -> bool,
+            mut look: impl FnMut() -> bool,
+        ) -> bool {
+            if !may() {
+                return false;
+            }
             let looks = if rest == 0 { LOOKS } else { 1 };
             let found = (0..looks).any(|_| {
                 (0..PAUSES).for_each(|_| hint::spin_loop());

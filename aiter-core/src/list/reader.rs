@@ -60,7 +60,7 @@ impl<T> Reader<T> {
     pub(crate) fn next(&mut self) -> Look<T> {
         match self.next_known() {
             Some(item) => Look::Item(item),
-            None => self.find(),
+            None => self.find_apart(),
         }
     }
 
@@ -124,8 +124,14 @@ impl<T> Reader<T> {
         item.clone()
     }
 
-    /// The rest of [`next`](Self::next): the first item of a run.
+    /// The rest of [`next`](Self::next): too much code to stand wherever a reader is asked.
     #[inline(never)]
+    fn find_apart(&mut self) -> Look<T> {
+        self.find()
+    }
+
+    /// The first item of a run.
+    #[inline(always)]
     fn find(&mut self) -> Look<T> {
         match self.refill() {
             Found::Items(_) => {}
@@ -173,51 +179,64 @@ impl<T> Reader<T> {
     }
 
     /// Looks for items, and settles whether they are moved out or cloned.
-    #[inline]
+    #[inline(always)]
     fn refill(&mut self) -> Found {
-        let found = self.cursor.look(&self.list);
-        let position = self.cursor.position();
-        self.list
-            .seats
-            .advance(self.seat, position, self.cursor.skipped);
-        let Found::Items(end) = found else {
-            return found;
+        let found = match self.cursor.glance() {
+            Some(found) => found,
+            None => self.look_on(),
         };
-        let (end, moves) = self.settle(position, end);
-        self.cursor.claim(&self.list, end, moves);
-        Found::Items(end)
+        if let Found::Items(end) = found {
+            // Ordering: Acquire pairs with the Release of a reader that left: what it read, it has read.
+            if self.list.readers.load(Acquire) == 1 {
+                self.cursor.claim(&self.list, end, true);
+            } else {
+                self.settle(end);
+            }
+        }
+        found
     }
 
-    /// Up to where the items are moved out, if this is the last reader to come to them; or cloned.
+    /// Over slots without an item, and into the next block.
+    #[inline(never)]
+    fn look_on(&mut self) -> Found {
+        let found = self.cursor.look(&self.list);
+        self.list
+            .seats
+            .advance(self.seat, self.cursor.position(), self.cursor.skipped);
+        found
+    }
+
+    /// Settles up to where the items before `end` are moved out, if this is the last of several readers to come to them;
+    /// or cloned.
     ///
     /// All others are past an item that is moved. A reader that comes meanwhile is forked from one that is past it
     /// too, or subscribed at a slot published after those found: neither reads the item.
-    fn settle(&mut self, position: usize, end: usize) -> (usize, bool) {
-        // Ordering: Acquire pairs with the Release of a reader that left: what it read, it has read.
-        if self.list.readers.load(Acquire) == 1 {
-            (end, true)
+    #[inline(never)]
+    fn settle(&mut self, end: usize) {
+        if self.is_followed() {
+            self.cursor.claim(&self.list, end, false);
         } else {
-            self.settle_among_others(position, end)
+            self.settle_anew(end);
         }
     }
 
-    fn settle_among_others(&mut self, position: usize, end: usize) -> (usize, bool) {
-        if self.is_followed() {
-            return (end, false);
-        }
+    /// Looks for a reader that is to come to the next item.
+    #[inline(never)]
+    fn settle_anew(&mut self, end: usize) {
         self.behind = None;
-        match self.list.seats.slowest_but(Some(self.seat.standing())) {
+        let (end, moves) = match self.list.seats.slowest_but(Some(self.seat.standing())) {
             // A reader came: look again at the next item.
             Err(_) => (self.cursor.at + 1, false),
             Ok(None) => (end, true),
-            Ok(Some((other, least))) => match distance(position, least) {
+            Ok(Some((other, least))) => match distance(self.cursor.position(), least) {
                 lead @ 1.. => (end.min(self.cursor.at + lead as usize), true),
                 _ => {
                     self.behind = Some(other);
                     (end, false)
                 }
             },
-        }
+        };
+        self.cursor.claim(&self.list, end, moves);
     }
 
     /// Takes the next item, or has the task woken when there is one.
@@ -238,27 +257,37 @@ impl<T> Reader<T> {
         }
     }
 
+    #[inline(never)]
     fn wait(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
-        let mut pays = self.list.probe.pays(|| !self.peek().at_tail());
+        // What the probe sees is taken without arming.
+        if !self.list.probe.pays(|| !self.peek().at_tail()) && self.sleep(cx.waker()) {
+            return Poll::Pending;
+        }
+        self.wait_on(cx)
+    }
+
+    /// Takes what came in the meantime, or sleeps.
+    #[cold]
+    fn wait_on(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
         loop {
-            // What the probe saw is taken without arming.
-            if !mem::take(&mut pays) && self.sleep(cx.waker()) {
-                return Poll::Pending;
-            }
             match self.next() {
                 Look::Item(item) => return Poll::Ready(Some(item)),
                 Look::Ended => return Poll::Ready(None),
                 // It was a slot without an item.
                 Look::Empty => {}
             }
+            if self.sleep(cx.waker()) {
+                return Poll::Pending;
+            }
         }
     }
 
     /// Has the task woken when there is something at the cursor. False if there may be by now.
+    #[inline(always)]
     fn sleep(&mut self, waker: &Waker) -> bool {
         let tail = self.list.tail.load(Relaxed);
-        // First the seat, then the word: a writer that knows of a sleeper sees the waker.
         let sleeps = if tail & !ASLEEP == self.cursor.position() {
+            // First the seat, then the word: a writer that knows of a sleeper sees the waker.
             self.arm(waker, Sleep::AtTail);
             // Ordering: Release hands the armed seat to the writer that reserves the slot, or to one that takes the flag away
             // and then wakes all that are further on than itself.
@@ -267,10 +296,7 @@ impl<T> Reader<T> {
                 .compare_exchange(tail, tail | ASLEEP, AcqRel, Relaxed)
                 .is_ok()
         } else {
-            self.arm(waker, Sleep::AtGap);
-            // Ordering: between the seat and the look at the slot; pairs with the `light` in `List::wake_after`.
-            heavy();
-            self.cursor.is_at_gap()
+            self.sleep_at_gap(waker)
         };
         if !sleeps {
             self.list.seats.disarm(self.seat);
@@ -278,6 +304,16 @@ impl<T> Reader<T> {
         sleeps
     }
 
+    /// The same, where a writer has the slot and has yet to publish it.
+    #[cold]
+    fn sleep_at_gap(&mut self, waker: &Waker) -> bool {
+        self.arm(waker, Sleep::AtGap);
+        // Ordering: between the seat and the look at the slot; pairs with the `light` in `List::wake_after`.
+        heavy();
+        self.cursor.is_at_gap()
+    }
+
+    #[inline(always)]
     fn arm(&mut self, waker: &Waker, sleep: Sleep) {
         self.list.seats.arm(&mut self.seat, waker, sleep);
         if self.behind == Some(self.seat.standing()) {
