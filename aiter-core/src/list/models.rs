@@ -8,7 +8,7 @@ use crate::{
 use alloc::vec::Vec;
 use core::{
     future::poll_fn,
-    task::{Context, Waker},
+    task::{Context, Poll, Waker},
 };
 use loom::{
     alloc::Track,
@@ -322,6 +322,29 @@ fn loom_waker_changes_while_woken() {
         }
         drop(pushing.join().unwrap());
         assert!(next(&mut reader).is_none());
+    });
+}
+
+/// Who keeps its waker and changes it later has seen that each writer that called it is through, not only the last.
+#[test]
+fn loom_waker_is_kept_while_woken_and_changes_later() {
+    model(|| {
+        let (writer, mut reader) = list();
+        let other = writer.clone();
+        let pushing = thread::spawn(move || other.push(item(0)).unwrap());
+        let mut poll = |waker: &Waker, times| {
+            let cx = &mut Context::from_waker(waker);
+            (0..times)
+                .filter(|_| reader.poll_next(cx).is_ready())
+                .count()
+        };
+        let mut taken = poll(Waker::noop(), 3);
+        writer.push(item(1)).unwrap();
+        taken += poll(Waker::noop(), 2);
+        taken += block_on(poll_fn(|cx| Poll::Ready(poll(cx.waker(), 1))));
+        pushing.join().unwrap();
+        taken += poll(Waker::noop(), 2);
+        assert_eq!(taken, 2);
     });
 }
 
