@@ -91,28 +91,34 @@ pub(crate) fn list<T>() -> (Writer<T>, Reader<T>) {
 
 /// A list that sounds the alarm when its last reader is gone.
 pub(crate) fn list_for<T>(driver: Option<Alarm<Demand>>) -> (Writer<T>, Reader<T>) {
-    barrier::prepare();
-    let list = Arc::new(List {
-        tail: AtomicUsize::new(FIRST),
-        tail_block: AtomicPtr::new(ptr::null_mut()),
-        spare: AtomicPtr::new(ptr::null_mut()),
-        skipped: AtomicUsize::new(0),
-        end: AtomicUsize::new(UNKNOWN),
-        writers: AtomicUsize::new(1),
-        readers: AtomicUsize::new(1),
-        clone: AtomicPtr::new(ptr::null_mut()),
-        orphan: Orphan::new(),
-        root: Head::root(),
-        driver,
-        seats: Seats::new(FIRST),
-        probe: Probe::new(),
-        _pinned: PhantomPinned,
-    });
-    list.tail_block.store(list.root().as_ptr(), Relaxed);
+    let list = List::new(driver);
     (Writer::new(list.clone()), Reader::first(list))
 }
 
 impl<T> List<T> {
+    /// A list that counts its first two handles, which the caller makes.
+    fn new(driver: Option<Alarm<Demand>>) -> Arc<Self> {
+        barrier::prepare();
+        let list = Arc::new(Self {
+            tail: AtomicUsize::new(FIRST),
+            tail_block: AtomicPtr::new(ptr::null_mut()),
+            spare: AtomicPtr::new(ptr::null_mut()),
+            skipped: AtomicUsize::new(0),
+            end: AtomicUsize::new(UNKNOWN),
+            writers: AtomicUsize::new(1),
+            readers: AtomicUsize::new(1),
+            clone: AtomicPtr::new(ptr::null_mut()),
+            orphan: Orphan::new(),
+            root: Head::root(),
+            driver,
+            seats: Seats::new(FIRST),
+            probe: Probe::new(),
+            _pinned: PhantomPinned,
+        });
+        list.tail_block.store(list.root().as_ptr(), Relaxed);
+        list
+    }
+
     fn root(&self) -> NonNull<Head<T>> {
         NonNull::from(&self.root)
     }

@@ -2,8 +2,11 @@
 
 extern crate std;
 
+mod left;
+mod wakers;
+
 use super::{Look, Reader, Writer, block::SLOTS, list};
-use crate::testing::{Wakes, panicking_waker};
+use crate::testing::Wakes;
 use alloc::{boxed::Box, sync::Arc, task::Wake, vec::Vec};
 use core::panic::AssertUnwindSafe;
 use core::{
@@ -83,6 +86,9 @@ fn items_come_in_order_over_many_blocks() {
         }
         assert_eq!(reader.peek().count(), len);
         assert!(reader.peek().copied().eq(0..len));
+        let mut peek = reader.peek();
+        peek.next();
+        assert_eq!(peek.count(), len.saturating_sub(1));
         assert!(take_all(&mut reader).into_iter().eq(0..len));
         assert!(matches!(reader.next(), Look::Empty));
         drop(writer);
@@ -95,69 +101,16 @@ fn the_end_comes_at_every_slot_of_a_block() {
     for len in 0..2 * SLOTS + 2 {
         let (writer, mut reader) = list();
         (0..len).for_each(|n| writer.push(n).unwrap());
+        assert!(!writer.is_closed() && !reader.is_stopped());
         assert!(writer.close());
         assert!(!writer.close());
+        assert!(writer.is_closed() && reader.is_stopped());
         assert_eq!(writer.push(0), Err(0));
         assert_eq!(reader.is_ended(), len == 0);
         assert_eq!(take_all(&mut reader).len(), len);
         assert!(matches!(reader.next(), Look::Ended));
         assert!(reader.is_ended());
     }
-}
-
-#[test]
-fn a_sleeper_is_woken_once_at_every_slot() {
-    let (writer, mut reader) = list();
-    let (wakes, waker) = Wakes::new();
-    for n in 0..3 * SLOTS {
-        assert!(poll(&mut reader, &waker).is_pending());
-        assert!(poll(&mut reader, &waker).is_pending());
-        writer.push(n).unwrap();
-        writer.push(n).unwrap();
-        assert_eq!(wakes.count(), n + 1);
-        assert_eq!(poll(&mut reader, &waker), Poll::Ready(Some(n)));
-        assert_eq!(poll(&mut reader, &waker), Poll::Ready(Some(n)));
-    }
-}
-
-#[test]
-fn the_end_wakes_every_sleeper() {
-    for len in [0, 1, SLOTS - 1, SLOTS, SLOTS + 1] {
-        let (writer, mut reader) = list();
-        (0..len).for_each(|n| writer.push(n).unwrap());
-        let mut forks: Vec<_> = (0..70).map(|_| reader.fork()).collect();
-        forks.push(reader);
-        let wakers: Vec<_> = forks.iter().map(|_| Wakes::new()).collect();
-        for (fork, (_, waker)) in forks.iter_mut().zip(&wakers) {
-            assert_eq!(take_all(fork).len(), len);
-            assert!(poll(fork, waker).is_pending());
-        }
-        drop(writer);
-        assert!(wakers.iter().all(|(wakes, _)| wakes.count() == 1));
-        for (fork, (_, waker)) in forks.iter_mut().zip(&wakers) {
-            assert_eq!(poll(fork, waker), Poll::Ready(None));
-        }
-    }
-}
-
-#[test]
-fn the_last_waker_is_the_one_woken_and_the_only_one_kept() {
-    let (writer, mut reader) = list();
-    let mut other = reader.fork();
-    let (old, old_waker) = Wakes::new();
-    let (new, new_waker) = Wakes::new();
-    for reader in [&mut reader, &mut other] {
-        for _ in 0..1000 {
-            assert!(poll(reader, &old_waker).is_pending());
-        }
-        assert!(poll(reader, &new_waker).is_pending());
-    }
-    assert_eq!(Arc::strong_count(&old), 2);
-    assert_eq!(Arc::strong_count(&new), 2 + 2);
-    writer.push(0).unwrap();
-    assert_eq!((old.count(), new.count()), (0, 2));
-    drop((reader, other));
-    assert_eq!(Arc::strong_count(&new), 2);
 }
 
 #[test]
@@ -279,18 +232,6 @@ fn a_batch_that_is_cut_short_leaves_no_gap() {
 }
 
 #[test]
-fn a_waker_that_panics_within_a_batch_leaves_no_gap() {
-    for (said, yielded) in [(SLOTS, 0), (SLOTS, SLOTS), (3 * SLOTS, 1)] {
-        let (writer, mut reader) = list();
-        assert!(poll(&mut reader, &panicking_waker()).is_pending());
-        let batch = || writer.push_batch(said, &mut (0..yielded));
-        assert!(catch_unwind(AssertUnwindSafe(batch)).is_err());
-        writer.push(99).unwrap();
-        assert_eq!(take_all(&mut reader).last(), Some(&99));
-    }
-}
-
-#[test]
 fn a_reader_that_left_ahead_of_another_leaves_it_the_items() {
     let counts = Counts::default();
     let (writer, mut reader) = list();
@@ -305,64 +246,6 @@ fn a_reader_that_left_ahead_of_another_leaves_it_the_items() {
         assert_eq!(counts.live(), left);
     }
     assert_eq!(counts.clones.load(Relaxed), 3);
-}
-
-#[test]
-fn a_reader_in_the_seat_of_another_is_not_behind_itself() {
-    struct Poller<T>(std::sync::Mutex<Option<Reader<T>>>);
-    impl<T: Send> Wake for Poller<T> {
-        fn wake(self: Arc<Self>) {
-            let mut reader = self.0.lock().unwrap();
-            // Its seat is in use by the writer that wakes: it sleeps in another.
-            while poll(reader.as_mut().unwrap(), Waker::noop()).is_ready() {}
-        }
-    }
-    static LIVE: AtomicUsize = AtomicUsize::new(0);
-    static CLONES: AtomicUsize = AtomicUsize::new(0);
-    let item = |n| {
-        LIVE.fetch_add(1, Relaxed);
-        Counted {
-            n,
-            live: &LIVE,
-            clones: &CLONES,
-        }
-    };
-    let (writer, mut reader) = list();
-    let mut fork = reader.fork();
-    assert!(writer.push(item(0)).is_ok());
-    drop(take_all(&mut reader));
-    drop(take_all(&mut fork));
-    drop(fork);
-    let poller = Arc::new(Poller(None.into()));
-    assert!(poll(&mut reader, &poller.clone().into()).is_pending());
-    *poller.0.lock().unwrap() = Some(reader);
-    assert!(writer.push(item(1)).is_ok());
-    let mut reader = poller.0.lock().unwrap().take().unwrap();
-    let mut fork = reader.fork();
-    assert!(writer.push(item(2)).is_ok());
-    drop(take_all(&mut fork));
-    drop(take_all(&mut reader));
-    assert_eq!((LIVE.load(Relaxed), CLONES.load(Relaxed)), (0, 2));
-}
-
-#[test]
-fn a_waker_that_panics_when_dropped_keeps_nothing_back() {
-    struct Bomb;
-    impl Wake for Bomb {
-        fn wake(self: Arc<Self>) {}
-    }
-    impl Drop for Bomb {
-        fn drop(&mut self) {
-            panic!()
-        }
-    }
-    let counts = Counts::default();
-    let (writer, mut reader) = list();
-    assert!(poll(&mut reader, &Arc::new(Bomb).into()).is_pending());
-    counts.push(&writer, 0..3);
-    assert!(catch_unwind(AssertUnwindSafe(|| drop(reader))).is_err());
-    assert_eq!(counts.live(), 0);
-    assert!(writer.push(counts.item(3)).is_err());
 }
 
 #[test]
@@ -402,11 +285,15 @@ fn statistics_count_items() {
     drop((late, fast));
     writer.push(1).unwrap_err();
     assert_eq!(writer.statistics().pushed, 10);
-    let (writer, reader) = list();
-    writer.push(1).unwrap();
+    let (writer, mut reader) = list();
+    writer.push_batch(3, &mut core::iter::empty()).unwrap();
+    assert!(matches!(reader.next(), Look::Empty));
+    // What has been passed without an item is behind the reader: it makes up for none that is not.
+    writer.push_batch(4, &mut (0..4)).unwrap();
     writer.close();
-    writer.push(2).unwrap_err();
-    assert_eq!(reader.statistics().pushed, 1);
+    writer.push(4).unwrap_err();
+    let now = reader.statistics();
+    assert_eq!((now.pushed, now.taken, now.waiting), (4, 0, 4));
 }
 
 #[test]
@@ -448,88 +335,6 @@ fn a_panicking_drop_keeps_back_no_other() {
     assert!(catch_unwind(AssertUnwindSafe(|| drop(reader))).is_err());
     drop(writer);
     assert_eq!(dropped.load(Relaxed), 2 * SLOTS);
-}
-
-#[test]
-fn a_panicking_waker_strands_no_other_sleeper() {
-    struct Bomb;
-    impl Wake for Bomb {
-        fn wake(self: Arc<Self>) {
-            panic!()
-        }
-    }
-    let (writer, mut first) = list();
-    let mut rest: Vec<_> = (0..6).map(|_| first.fork()).collect();
-    let (wakes, waker) = Wakes::new();
-    assert!(poll(&mut first, &Arc::new(Bomb).into()).is_pending());
-    rest.iter_mut()
-        .for_each(|fork| assert!(poll(fork, &waker).is_pending()));
-    assert!(catch_unwind(AssertUnwindSafe(|| writer.push(1))).is_err());
-    assert_eq!(wakes.count(), 6);
-    assert_eq!(poll(&mut first, &waker), Poll::Ready(Some(1)));
-    assert!(poll(&mut first, &waker).is_pending());
-    writer.push(2).unwrap();
-    assert_eq!(wakes.count(), 7);
-}
-
-#[test]
-fn a_waker_may_drop_the_reader_it_wakes() {
-    struct Owner(std::sync::Mutex<Option<Reader<u8>>>);
-    impl Wake for Owner {
-        fn wake(self: Arc<Self>) {
-            drop(self.0.lock().unwrap().take());
-        }
-    }
-    let (writer, reader) = list();
-    for mut reader in [writer.subscribe(), writer.subscribe(), reader] {
-        let owner = Arc::new(Owner(None.into()));
-        while poll(&mut reader, &owner.clone().into()).is_ready() {}
-        *owner.0.lock().unwrap() = Some(reader);
-        assert!(writer.push(1).is_ok());
-        assert!(owner.0.lock().unwrap().is_none());
-        assert_eq!(Arc::strong_count(&owner), 1);
-    }
-    assert!(writer.push(1).is_err());
-}
-
-#[test]
-fn a_waker_that_panics_when_cloned_leaves_no_seat_to_two_readers() {
-    use core::{cell::RefCell, task::RawWakerVTable};
-    const BOMB: RawWakerVTable = RawWakerVTable::new(|_| panic!("cloned"), |_| {}, |_| {}, |_| {});
-    /// Polls its reader while it is being woken, and so while its seat is busy, with a waker that cannot be cloned.
-    struct Again(RefCell<Option<Reader<u8>>>);
-    // SAFETY: for this test, which has one thread.
-    unsafe impl Send for Again {}
-    // SAFETY: as above.
-    unsafe impl Sync for Again {}
-    impl Wake for Again {
-        fn wake(self: Arc<Self>) {
-            self.wake_by_ref();
-        }
-        fn wake_by_ref(self: &Arc<Self>) {
-            // SAFETY: the table's functions take any pointer.
-            let bomb = unsafe { Waker::new(core::ptr::null(), &BOMB) };
-            let mut reader = self.0.borrow_mut();
-            let Some(reader) = reader.as_mut() else {
-                return;
-            };
-            assert_eq!(poll(reader, &bomb), Poll::Ready(Some(1)));
-            assert!(catch_unwind(AssertUnwindSafe(|| poll(reader, &bomb))).is_err());
-        }
-    }
-    let (writer, mut reader) = list();
-    let again = Arc::new(Again(RefCell::new(None)));
-    assert!(poll(&mut reader, &again.clone().into()).is_pending());
-    *again.0.borrow_mut() = Some(reader);
-    writer.push(1).unwrap();
-    let mut reader = again.0.borrow_mut().take().unwrap();
-    // Both sleep, each in a seat of its own: both are woken.
-    let mut fork = reader.fork();
-    let wakers = [Wakes::new(), Wakes::new()];
-    assert!(poll(&mut reader, &wakers[0].1).is_pending());
-    assert!(poll(&mut fork, &wakers[1].1).is_pending());
-    writer.push(2).unwrap();
-    assert_eq!(wakers.map(|(wakes, _)| wakes.count()), [1, 1]);
 }
 
 /// Once every reader is gone pushes are refused, so that dropping what is there comes to an end.

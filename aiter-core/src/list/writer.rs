@@ -178,7 +178,7 @@ impl<T> List<T> {
     /// # Safety
     /// As in [`List::locate`].
     #[inline(always)]
-    unsafe fn write(&self, position: Position, item: T) -> (NonNull<Block<T>>, usize) {
+    pub(super) unsafe fn write(&self, position: Position, item: T) -> (NonNull<Block<T>>, usize) {
         // SAFETY: by the contract.
         let (block, slot) = unsafe { self.locate(position) };
         // SAFETY: kept by the unpublished slot.

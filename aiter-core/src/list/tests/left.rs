@@ -1,0 +1,185 @@
+//! Items that no reader takes, and when they are dropped.
+
+use super::*;
+use crate::{
+    list::{List, block::ahead},
+    testing::panic_of,
+};
+use std::sync::Mutex;
+
+/// Counts the live ones. The drop of a bad one panics. Its clone is made while another reader takes it too, if there is one: each
+/// sees the other at the item then, and neither moves it out.
+struct Item {
+    n: usize,
+    is_bad: bool,
+    world: Arc<World>,
+}
+
+#[derive(Default)]
+struct World {
+    live: AtomicUsize,
+    bad: Option<usize>,
+    other: Mutex<Option<Reader<Item>>>,
+}
+
+impl World {
+    fn new(bad: Option<usize>) -> Arc<Self> {
+        Arc::new(Self {
+            bad,
+            ..Self::default()
+        })
+    }
+
+    fn item(self: &Arc<Self>, n: usize) -> Item {
+        self.live.fetch_add(1, Relaxed);
+        Item {
+            n,
+            is_bad: self.bad == Some(n),
+            world: self.clone(),
+        }
+    }
+
+    fn live(&self) -> usize {
+        self.live.load(Relaxed)
+    }
+
+    fn take_other(&self) -> Option<Reader<Item>> {
+        self.other.lock().unwrap().take()
+    }
+
+    /// Takes some items for two readers at once.
+    fn take_at_once(&self, one: &mut Reader<Item>, other: &mut Option<Reader<Item>>, len: usize) {
+        for _ in 0..len {
+            *self.other.lock().unwrap() = other.take();
+            assert!(matches!(one.next(), Look::Item(_)));
+            *other = self.take_other();
+        }
+    }
+}
+
+impl Clone for Item {
+    fn clone(&self) -> Self {
+        if let Some(mut other) = self.world.take_other() {
+            assert!(matches!(other.next(), Look::Item(item) if item.n == self.n));
+            *self.world.other.lock().unwrap() = Some(other);
+        }
+        let mut clone = self.world.item(self.n);
+        clone.is_bad = false;
+        clone
+    }
+}
+
+impl Drop for Item {
+    fn drop(&mut self) {
+        self.world.live.fetch_sub(1, Relaxed);
+        if self.is_bad && !std::thread::panicking() {
+            panic!("drop");
+        }
+    }
+}
+
+#[test]
+fn items_that_two_took_at_once_go_when_both_are_past_their_block() {
+    for (bad, is_dropped) in [
+        (None, false),
+        (None, true),
+        (Some(1), false),
+        (Some(1), true),
+    ] {
+        let world = World::new(bad);
+        let (writer, mut one) = list();
+        let mut other: Option<Reader<Item>> = None;
+        // All of a block three times, then something in a fourth.
+        for len in [SLOTS, SLOTS, SLOTS, 1] {
+            // When the batch has its first slot, there is a block after the one that both have read.
+            let mut pass = |mut other: Reader<Item>| {
+                assert!(matches!(one.next(), Look::Empty));
+                assert_eq!(world.live(), 3);
+                let pass = || {
+                    if is_dropped {
+                        drop(other);
+                    } else {
+                        assert!(matches!(other.next(), Look::Empty));
+                    }
+                };
+                match bad {
+                    Some(_) => assert_eq!(panic_of(pass), "drop"),
+                    None => pass(),
+                }
+                assert_eq!(world.live(), 0);
+            };
+            let mut pass = other.take().map(|other| || pass(other));
+            let mut items = (0..len).map(|n| {
+                pass.take().into_iter().for_each(|pass| pass());
+                world.item(n)
+            });
+            assert_eq!(writer.push_batch(len, &mut items), Ok(true));
+            if len == SLOTS {
+                other = Some(one.fork());
+                world.take_at_once(&mut one, &mut other, 3);
+                for reader in [&mut one].into_iter().chain(&mut other) {
+                    assert_eq!(take_all(reader).len(), SLOTS - 3);
+                }
+            }
+        }
+        drop((writer, one));
+        assert_eq!(world.live(), 0);
+    }
+}
+
+/// Pushes whose slots were given out before the list was closed come to their end after it.
+#[test]
+fn what_is_published_after_the_last_reader_went_is_dropped_at_once() {
+    for before in [0, 1, SLOTS] {
+        for len in [1, SLOTS, 2 * SLOTS] {
+            let world = World::new(None);
+            let (writer, reader) = list();
+            (0..before).for_each(|n| assert!(writer.push(world.item(n)).is_ok()));
+            let mut reader = Some(reader);
+            let mut items = (0..len).map(|n| {
+                drop(reader.take());
+                assert!(
+                    world.live() < SLOTS,
+                    "what was published before is still there"
+                );
+                world.item(n)
+            });
+            // One slot stays without an item.
+            assert_eq!(writer.push_batch(len + 1, &mut items), Ok(false));
+            assert_eq!(world.live(), 0);
+            assert!(writer.push(world.item(len)).is_err());
+        }
+    }
+}
+
+/// A writer looks at the place of the last reader behind a fence that the kernel may refuse. What it published then goes
+/// with the list.
+#[test]
+fn what_nobody_looked_for_goes_with_the_list() {
+    for bad in [None, Some(1), Some(SLOTS)] {
+        let world = World::new(bad);
+        let list = List::new(None);
+        let writer = Writer::new(list.clone());
+        assert!(writer.push(world.item(SLOTS + 1)).is_ok());
+        drop(Reader::first(list.clone()));
+        let end = list.end.load(Relaxed);
+        for n in 0..SLOTS + 1 {
+            // SAFETY: a slot that nobody else is given: the list is closed.
+            let (block, slot) = unsafe { list.write(ahead(end, 2 * n), world.item(n)) };
+            // SAFETY: kept by the list, of which no reader is left.
+            let block = unsafe { block.as_ref() };
+            block.publish(slot, 1);
+            // SAFETY: as above.
+            let (block, slot) = unsafe { list.locate(ahead(end, 2 * n + 1)) };
+            // SAFETY: as above.
+            unsafe { block.as_ref() }.skip(slot, 1);
+        }
+        drop(writer);
+        assert_eq!(world.live(), SLOTS + 1);
+        match bad {
+            Some(_) => assert_eq!(panic_of(|| drop(list)), "drop"),
+            None => drop(list),
+        }
+        assert_eq!(world.live(), 0);
+    }
+}
