@@ -1,7 +1,10 @@
 //! Who is woken, and what a waker may do.
 
 use super::*;
-use crate::testing::panicking_waker;
+use crate::{
+    list::{ASLEEP, List},
+    testing::panicking_waker,
+};
 
 #[test]
 fn a_sleeper_is_woken_once_at_every_slot() {
@@ -16,6 +19,24 @@ fn a_sleeper_is_woken_once_at_every_slot() {
         assert_eq!(poll(&mut reader, &waker), Poll::Ready(Some(n)));
         assert_eq!(poll(&mut reader, &waker), Poll::Ready(Some(n)));
     }
+}
+
+/// One that sleeps after each item costs its writer no more for the flag; when nobody sleeps it goes, and a push looks at nothing.
+#[test]
+fn the_flag_stays_while_there_is_a_sleeper_to_wake() {
+    let list = List::new(None);
+    let (writer, mut reader) = (Writer::new(list.clone()), Reader::first(list.clone()));
+    let is_set = || list.tail.load(Relaxed) & ASLEEP != 0;
+    for _ in 0..2 * SLOTS {
+        assert!(poll(&mut reader, Waker::noop()).is_pending());
+        assert!(is_set() && !list.seats.any_at_gap());
+        writer.push(0).unwrap();
+        assert!(is_set());
+        assert_eq!(take_all(&mut reader), [0]);
+    }
+    writer.push(1).unwrap();
+    assert!(!is_set());
+    assert_eq!(take_all(&mut reader), [1]);
 }
 
 /// What is published behind a gap, over several blocks too, wakes nobody who sleeps at it.
