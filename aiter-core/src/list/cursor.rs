@@ -432,6 +432,7 @@ unsafe fn depart<T>(list: &List<T>, mut block: NonNull<Head<T>>) {
     loop {
         // SAFETY: counted until now.
         let head = unsafe { block.as_ref() };
+        head.lifetime.used();
         // Ordering: Release hands over what this reader did in the block, Acquire takes over what the others did.
         if head.refs.fetch_sub(1, AcqRel) != 1 {
             return;

@@ -249,6 +249,20 @@ fn loom_blocks_are_freed_under_writers() {
 }
 
 #[test]
+fn loom_a_reader_is_about_to_leave_the_block_behind() {
+    model(|| {
+        let (writer, mut fast) = list();
+        let slow = fast.fork();
+        (0..4).for_each(|n| writer.push(item(n)).unwrap());
+        take(&mut fast, 3);
+        // Once it does not count as a reader any more the other moves items out, and all of its block has been passed.
+        let leaving = thread::spawn(move || drop(slow));
+        assert_eq!(numbers(&take(&mut fast, 1)), [3]);
+        leaving.join().unwrap();
+    });
+}
+
+#[test]
 fn loom_subscriber_sees_all_that_follows() {
     large_model(|| {
         let (writer, mut reader) = list();

@@ -193,6 +193,10 @@ fn forks_and_subscribers_start_where_they_were_made() {
         assert_eq!(take_all(&mut late), [2 * at + 1]);
         assert_eq!(take_all(&mut reader), [2 * at, 2 * at + 1]);
     }
+    let mut late = writer.subscribe();
+    drop(reader);
+    writer.push(7).unwrap();
+    assert_eq!(take_all(&mut late), [7]);
     writer.close();
     assert!(matches!(writer.subscribe().next(), Look::Ended));
 }
