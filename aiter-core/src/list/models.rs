@@ -253,10 +253,12 @@ fn loom_a_reader_is_about_to_leave_the_block_behind() {
     model(|| {
         let (writer, mut fast) = list();
         let slow = fast.fork();
-        (0..4).for_each(|n| writer.push(item(n)).unwrap());
-        take(&mut fast, 3);
-        // Once it does not count as a reader any more the other moves items out, and all of its block has been passed.
+        (0..3).for_each(|n| writer.push(item(n)).unwrap());
+        take(&mut fast, 2);
+        // Once it does not count as a reader any more the other moves items out, and its block has been passed by all.
         let leaving = thread::spawn(move || drop(slow));
+        assert_eq!(numbers(&take(&mut fast, 1)), [2]);
+        writer.push(item(3)).unwrap();
         assert_eq!(numbers(&take(&mut fast, 1)), [3]);
         leaving.join().unwrap();
     });

@@ -103,6 +103,69 @@ fn serves_a_wake_that_comes_during_a_wake() {
 }
 
 #[test]
+fn a_waker_stays_while_it_is_called() {
+    /// Has another waker registered, in the middle of a wake.
+    struct Changes(Mutex<Option<Sleeper<()>>>);
+    impl Wake for Changes {
+        fn wake(self: Arc<Self>) {
+            self.wake_by_ref();
+        }
+        fn wake_by_ref(self: &Arc<Self>) {
+            let before = Arc::strong_count(self);
+            let mut sleeper = self.0.lock().unwrap();
+            sleeper.as_mut().unwrap().register(Waker::noop());
+            assert_eq!(Arc::strong_count(self), before);
+        }
+    }
+    // In the one slot, and in the other.
+    for turns in 0..2 {
+        let mut sleeper = Sleeper::new(());
+        let alarm = sleeper.alarm();
+        let changes = Arc::new(Changes(None.into()));
+        let waker = Waker::from(changes.clone());
+        sleeper.register(&waker);
+        *changes.0.lock().unwrap() = Some(sleeper);
+        alarm.wake();
+        if turns == 1 {
+            let mut sleeper = changes.0.lock().unwrap();
+            sleeper.as_mut().unwrap().register(&waker);
+            drop(sleeper);
+            alarm.wake();
+        }
+        drop(changes.0.lock().unwrap().take());
+        assert_eq!(Arc::strong_count(&changes), 2);
+    }
+}
+
+/// A waker that stays the same is called by whoever comes, also while another is in the middle of a call.
+#[test]
+fn the_same_waker_is_not_left_to_who_is_calling_it() {
+    struct Again(Mutex<Option<Sleeper<()>>>, AtomicUsize);
+    impl Wake for Again {
+        fn wake(self: Arc<Self>) {
+            self.wake_by_ref();
+        }
+        fn wake_by_ref(self: &Arc<Self>) {
+            if self.1.fetch_add(1, Ordering::Relaxed) == 0 {
+                let mut sleeper = self.0.lock().unwrap();
+                let sleeper = sleeper.as_mut().unwrap();
+                sleeper.register(&self.clone().into());
+                sleeper.alarm().wake();
+                assert_eq!(self.1.load(Ordering::Relaxed), 2);
+            }
+        }
+    }
+    let mut sleeper = Sleeper::new(());
+    let alarm = sleeper.alarm();
+    let again = Arc::new(Again(None.into(), AtomicUsize::new(0)));
+    sleeper.register(&again.clone().into());
+    *again.0.lock().unwrap() = Some(sleeper);
+    alarm.wake();
+    assert_eq!(again.1.load(Ordering::Relaxed), 2);
+    drop(again.0.lock().unwrap().take());
+}
+
+#[test]
 fn changes_the_waker_twice_during_a_wake() {
     let (wakes, last) = Wakes::new();
     let sleeper = Arc::new(Mutex::new(Sleeper::new(())));

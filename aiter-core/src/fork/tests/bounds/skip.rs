@@ -58,6 +58,7 @@ fn what_was_lost_is_told_before_the_end_and_a_panic() {
         assert!((0..5).all(|n| fast.poll() == seen(n)));
         if panics {
             assert_eq!(panic_of(|| fast.poll()), "source");
+            assert!(fast.fork.is_terminated());
         }
         assert_eq!(fast.poll(), OVER);
         let mut late = slow.fork();
