@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Mutation: operators, conditions and results of the parts that threads share are changed, one at a time, and a test has to
-# fail, or to hang. The tests of core are asked first; of what these let pass, the properties and histories of aiter-tests;
-# then the loom models. `.cargo/mutants.toml` says what is left alone, and why. Takes an hour or more on two cores, so neither
-# .ci/run nor a push calls it, but the workflow does each night. Arguments go to cargo-mutants instead of the parts named below:
+# fail, or to hang. The tests of core are asked first; of what these let pass, what aiter-tests knows of lists, memory, properties
+# and histories; then the loom models. `.cargo/mutants.toml` says what is left alone, and why. Takes two hours or more on two cores,
+# so neither .ci/run nor a push calls it, but the workflow does each night. Arguments go to cargo-mutants instead of the parts named below:
 # ci/mutants.sh --file 'aiter-core/src/list/**'
 . "$(dirname "$0")/common"
 next='kill each mutant named above with a test; one that changes nothing that is promised goes into .cargo/mutants.toml, with its reason'
@@ -13,7 +13,7 @@ if [[ $(cargo mutants --version 2>/dev/null) == "cargo-mutants $version" ]]; the
 elif [[ $("$mutants" mutants --version 2>/dev/null) != "cargo-mutants $version" ]]; then
     step cargo install cargo-mutants --locked --version "$version" --root "$target_dir/tools" --target-dir "$target_dir/tools"
 fi
-[[ $# -gt 0 ]] || set -- --file 'aiter-core/src/{wake,gate,share}/**'
+[[ $# -gt 0 ]] || set -- --file 'aiter-core/src/{list,wake,gate,share,fork}/**'
 host=$(rustc -vV | sed -n 's/^host: //p')
 runner=CARGO_TARGET_$(tr a-z- A-Z_ <<<"$host")_RUNNER
 export "$runner=$PWD/ci/fail_fast" CARGO_INCREMENTAL=1 CARGO_PROFILE_TEST_DEBUG=0 CARGO_PROFILE_DEV_DEBUG=0
@@ -39,7 +39,7 @@ round() {
 
 round 20 --lib -- "$@"
 if [[ -s $out/missed.txt ]]; then
-    round 60 --test=properties --test=push_lists --test=linearizability -- --test-package aiter-tests "$@"
+    round 60 --test=memory --test=push_lists --test=properties --test=linearizability -- --test-package aiter-tests "$@"
 fi
 if [[ -s $out/missed.txt ]]; then
     export RUSTFLAGS="${RUSTFLAGS:-} --cfg aiter_loom" LOOM_MAX_PREEMPTIONS=${LOOM_MAX_PREEMPTIONS:-2}
