@@ -472,17 +472,18 @@ fn loom_a_look_does_not_miss_a_fork() {
         let mut parent = first.fork();
         let mut other = first.fork();
         drop(first);
-        let item = Cloned(
-            loom::cell::UnsafeCell::new(1),
-            Arc::new(AtomicUsize::new(0)),
-        );
-        assert!(writer.push(item).is_ok());
+        let clones = Arc::new(AtomicUsize::new(0));
+        (1..3).for_each(|n| {
+            let item = Cloned(loom::cell::UnsafeCell::new(n), clones.clone());
+            assert!(writer.push(item).is_ok());
+        });
         let forking = thread::spawn(move || {
             let mut fork = parent.fork();
             take(&mut parent, 1);
             take(&mut fork, 1);
         });
-        take(&mut other, 1);
+        // The second it looks for anew.
+        take(&mut other, 2);
         forking.join().unwrap();
     });
 }

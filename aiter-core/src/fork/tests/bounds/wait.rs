@@ -154,6 +154,7 @@ fn the_end_and_a_panic_reach_those_that_waited_for_room() {
         assert_eq!((a.poll(), b.poll()), (item(0), item(0)));
         assert_eq!((a.poll(), b.poll(), remote.polls()), (PENDING, PENDING, 1));
         assert_eq!((slow.poll(), a.wakes(), b.wakes()), (item(0), 1, 1));
+        assert!(!a.fork.is_terminated());
         if panics {
             assert_eq!(panic_of(|| a.poll()), "source");
             assert_eq!(
@@ -162,6 +163,7 @@ fn the_end_and_a_panic_reach_those_that_waited_for_room() {
             );
         }
         assert_eq!((a.poll(), b.poll(), slow.poll()), (END, END, END));
+        assert!(a.fork.is_terminated() && slow.fork.is_terminated());
         assert!(remote.is_dropped());
     }
 }
@@ -176,7 +178,9 @@ fn a_wider_bound_lets_those_go_on_that_wait() {
     assert_eq!(a.wakes(), 1);
     assert_eq!((a.poll(), a.poll(), a.poll()), (item(1), item(2), PENDING));
     assert!(a.fork.is_stalled());
+    assert_eq!(slow.fork.size_hint(), (3 + 6, None));
     a.fork.set_wait(1);
+    assert_eq!(a.poll(), PENDING, "it is further ahead than it might");
     assert_eq!((slow.poll(), slow.poll(), a.wakes()), (item(0), item(1), 1));
     assert_eq!((a.poll(), slow.poll(), a.wakes()), (PENDING, item(2), 2));
     assert_eq!(a.poll(), item(3));
@@ -213,6 +217,36 @@ fn an_item_lost_to_a_clone_that_panics_makes_room() {
     drop(slower);
     assert_eq!(wakes.count(), before + 1);
     assert!(poll(&mut a, &waker).is_ready() && poll_noop(&mut slow).is_ready());
+}
+
+/// The one that is as slow passes the item in the midst of the clone, and sees the other there: that one makes the room.
+#[test]
+fn a_clone_that_panics_tells_of_the_room_that_it_makes() {
+    struct Hooked(Arc<Mutex<Option<Fork<Source<Hooked>, Wait>>>>);
+    impl Clone for Hooked {
+        fn clone(&self) -> Self {
+            let other = self.0.lock().unwrap().take();
+            if let Some(mut other) = other {
+                assert!(poll_noop(&mut other).is_ready());
+                *self.0.lock().unwrap() = Some(other);
+                panic!("clone");
+            }
+            Self(self.0.clone())
+        }
+    }
+    let hook = Arc::new(Mutex::new(None));
+    let (source, _remote) = source((0..2).map(|_| Item(Hooked(hook.clone()))));
+    let mut a = aiter_forker_with(bound::wait(1), source);
+    let mut slow = a.fork_passive();
+    let other = a.fork_passive();
+    let (wakes, waker) = Wakes::new();
+    assert!(poll(&mut a, &waker).is_ready() && poll(&mut a, &waker).is_pending());
+    *hook.lock().unwrap() = Some(other);
+    assert_eq!(panic_of(|| poll_noop(&mut slow)), "clone");
+    assert_eq!(wakes.count(), 1);
+    let other = hook.lock().unwrap().take();
+    assert!(poll(&mut a, &waker).is_ready());
+    drop(other);
 }
 
 #[test]
