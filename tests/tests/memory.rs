@@ -1,7 +1,7 @@
 //! What a push list asks of the allocator: bytes when idle, full and drained, and allocations on the way.
 #![allow(missing_docs, reason = "a test program")]
 
-use aiter_core::{PushAiter, push_aiter};
+use aiter_core::{PushAiter, aiter_forker_with, bound, iter_to_aiter, push_aiter};
 use futures_core::Stream;
 use std::{
     alloc::{GlobalAlloc, Layout, System},
@@ -259,6 +259,31 @@ fn what_a_slow_fork_has_not_taken_goes_with_it() {
     drop(slow);
     at_most("the list without its slow fork", meter.held(), 2048);
     assert!(aiter.is_empty());
+}
+
+#[test]
+fn a_large_ring_is_given_back_and_a_small_one_is_kept() {
+    let items = iter_to_aiter(0_u64..);
+    let mut fast = aiter_forker_with(bound::skip(10_000), items);
+    let mut slow = fast.fork();
+    let mut take = |count| {
+        for fork in [&mut fast, &mut slow] {
+            for _ in 0..count {
+                let polled =
+                    Pin::new(&mut *fork).poll_next(&mut Context::from_waker(Waker::noop()));
+                assert!(matches!(polled, Poll::Ready(Some(_))));
+            }
+        }
+    };
+    take(1);
+    let meter = Meter::start();
+    take(10_000);
+    assert!(meter.peak() >= 8 * 10_000);
+    at_most("an empty ring", meter.held(), 1024);
+    (0..100).for_each(|_| take(50));
+    let meter = Meter::start();
+    (0..100).for_each(|_| take(50));
+    assert_eq!(meter.made(), 0);
 }
 
 /// A list dropped block by block through calls within calls would not get far on this stack. `AITER_DROP_ITEMS` sets how

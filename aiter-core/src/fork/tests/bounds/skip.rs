@@ -37,6 +37,15 @@ fn a_fork_too_far_behind_loses_the_oldest_and_sees_how_many() {
 }
 
 #[test]
+fn a_ring_with_room_for_many_loses_none_of_them() {
+    let ([mut fast, mut slow], _remote) = forks(bound::skip(100), (0..300).map(Item));
+    for at in [0, 100, 200] {
+        assert!((at..at + 100).all(|n| fast.poll() == seen(n)));
+        assert!((at..at + 100).all(|n| slow.poll() == seen(n)));
+    }
+}
+
+#[test]
 fn a_fork_may_lose_items_again_and_again() {
     let ([mut fast, mut slow], _remote) = forks(bound::skip(2), (0..99).map(Item));
     for round in 0..10 {
