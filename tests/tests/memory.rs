@@ -135,7 +135,8 @@ fn a_queued_item_costs_little_more_than_itself() {
 
 #[test]
 fn one_in_one_out_allocates_nothing() {
-    let (pusher, mut aiter) = push_aiter();
+    let start = Meter::start();
+    let (pusher, mut aiter) = push_aiter::<u32>();
     let mut pass = |count| {
         for item in 0..count {
             pusher.push(item).unwrap();
@@ -146,6 +147,8 @@ fn one_in_one_out_allocates_nothing() {
     let meter = Meter::start();
     pass(100_000);
     assert_eq!(meter.made(), 0);
+    // Two blocks, in turn.
+    at_most("one in, one out", start.peak(), 1024);
 }
 
 #[test]
