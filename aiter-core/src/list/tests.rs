@@ -197,6 +197,8 @@ fn forks_and_subscribers_start_where_they_were_made() {
     drop(reader);
     writer.push(7).unwrap();
     assert_eq!(take_all(&mut late), [7]);
+    writer.push(8).unwrap();
+    assert_eq!(writer.statistics().lag, 1);
     writer.close();
     assert!(matches!(writer.subscribe().next(), Look::Ended));
 }
