@@ -39,7 +39,8 @@ round() {
 
 round 20 --lib -- "$@"
 if [[ -s $out/missed.txt ]]; then
-    round 60 --test=memory --test=push_lists --test=properties --test=linearizability -- --test-package aiter-tests "$@"
+    # Named as an argument of cargo: as the one to test, the run without a mutant would not know of it.
+    round 60 --package=aiter-tests --test=memory --test=push_lists --test=properties --test=linearizability -- "$@"
 fi
 if [[ -s $out/missed.txt ]]; then
     export RUSTFLAGS="${RUSTFLAGS:-} --cfg aiter_loom" LOOM_MAX_PREEMPTIONS=${LOOM_MAX_PREEMPTIONS:-2}
