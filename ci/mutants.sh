@@ -44,6 +44,6 @@ if [[ -s $out/missed.txt ]]; then
 fi
 if [[ -s $out/missed.txt ]]; then
     export RUSTFLAGS="${RUSTFLAGS:-} --cfg aiter_loom" LOOM_MAX_PREEMPTIONS=${LOOM_MAX_PREEMPTIONS:-2}
-    round 600 --lib -- --profile release "$@" -- models loom
+    round 600 --lib -- --profile release "$@" -- -- models loom
 fi
 [[ ! -s $out/missed.txt ]]

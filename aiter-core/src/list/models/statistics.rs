@@ -1,0 +1,41 @@
+//! What a look at the list says while others change it.
+
+use super::*;
+
+#[test]
+fn loom_statistics_while_others_stop_and_subscribe() {
+    model(|| {
+        let (writer, mut reader) = list();
+        writer.push_batch(5, &mut (0..5)).unwrap();
+        take(&mut reader, 5);
+        let other = writer.clone();
+        let subscribing = thread::spawn(move || {
+            drop(other.subscribe());
+            other.close();
+        });
+        for _ in 0..2 {
+            let now = writer.statistics();
+            // The subscriber's slot may count as an item until it is known to be none.
+            assert!((5..=6).contains(&now.pushed), "{now:?}");
+            assert!((4..=6).contains(&now.taken), "{now:?}");
+            assert!(now.waiting <= 1 && now.lag <= 1, "{now:?}");
+        }
+        subscribing.join().unwrap();
+        let now = reader.statistics();
+        assert_eq!((now.pushed, now.taken, now.lag), (5, 5, 0));
+    });
+}
+
+/// A seat that is being left does not count: it says nothing of how far its reader has come.
+#[test]
+fn loom_statistics_while_a_reader_goes() {
+    model(|| {
+        let (writer, mut reader) = list();
+        let fork = reader.fork();
+        (0..3).for_each(|n| writer.push(n).unwrap());
+        let leaving = thread::spawn(move || drop(fork));
+        let now = reader.statistics();
+        assert_eq!((now.taken, now.waiting, now.lag), (0, 3, 3));
+        leaving.join().unwrap();
+    });
+}
