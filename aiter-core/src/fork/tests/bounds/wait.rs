@@ -222,7 +222,8 @@ fn an_item_lost_to_a_clone_that_panics_makes_room() {
 /// The one that is as slow passes the item in the midst of the clone, and sees the other there: that one makes the room.
 #[test]
 fn a_clone_that_panics_tells_of_the_room_that_it_makes() {
-    struct Hooked(Arc<Mutex<Option<Fork<Source<Hooked>, Wait>>>>);
+    type Hook = Mutex<Option<Fork<Source<Hooked>, Wait>>>;
+    struct Hooked(Arc<Hook>);
     impl Clone for Hooked {
         fn clone(&self) -> Self {
             let other = self.0.lock().unwrap().take();
