@@ -34,8 +34,10 @@ fn loom_statistics_while_a_reader_goes() {
         let fork = reader.fork();
         (0..3).for_each(|n| writer.push(n).unwrap());
         let leaving = thread::spawn(move || drop(fork));
-        let now = reader.statistics();
-        assert_eq!((now.taken, now.waiting, now.lag), (0, 3, 3));
+        // Here, as loom then lets it come between without a preemption.
+        let looking = thread::spawn(move || (reader.statistics(), reader));
         leaving.join().unwrap();
+        let (now, _reader) = looking.join().unwrap();
+        assert_eq!((now.taken, now.waiting, now.lag), (0, 3, 3));
     });
 }
