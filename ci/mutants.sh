@@ -44,6 +44,7 @@ if [[ -s $out/missed.txt ]]; then
 fi
 if [[ -s $out/missed.txt ]]; then
     export RUSTFLAGS="${RUSTFLAGS:-} --cfg aiter_loom" LOOM_MAX_PREEMPTIONS=${LOOM_MAX_PREEMPTIONS:-2}
-    round 600 --lib -- --profile release "$@" -- -- models loom
+    # All models take minutes, and three times as long beside other work: that is not to count as a hang.
+    round 1800 --lib -- --profile release "$@" -- -- models loom
 fi
 [[ ! -s $out/missed.txt ]]
