@@ -3,6 +3,7 @@
 use super::{
     PushList,
     position::{Laps, Position, is_after, naps},
+    sleep::Rest,
     slot::Found,
 };
 use crate::{
@@ -130,37 +131,24 @@ impl<'a, T, const N: usize, const R: usize> PushAiter<'a, T, N, R> {
     /// ```
     #[inline]
     pub fn try_next(&mut self) -> Result<T, TryNextError> {
-        if R > 1 {
-            self.walk_up();
+        match self.take() {
+            Some(item) => Ok(item),
+            None if self.is_terminated() => Err(TryNextError::Ended),
+            None => Err(TryNextError::Empty),
         }
-        let Self { list, at, .. } = *self;
-        let (slot, lap) = (list.slot(at), Laps::<N, R>::lap(at));
-        if !slot.is_full(lap) {
-            return Err(if self.is_terminated() {
-                TryNextError::Ended
-            } else {
-                TryNextError::Empty
-            });
-        }
-        if R == 1 || list.seats.is_passed(at, self.seat) {
-            // SAFETY: published; all others have passed it, and they see this reader at it until it is gone.
-            let item = unsafe { slot.take(lap.wrapping_add(Laps::<N, R>::LAP)) };
-            self.step();
-            Ok(item)
-        } else {
-            let pass = Pass(self);
-            // SAFETY: published; it stays until this reader passes it, below, also if the clone panics.
-            let item = list.clone_item(unsafe { slot.item() });
-            drop(pass);
-            Ok(item)
-        }
+    }
+
+    /// Its seat, known beforehand where there is one.
+    #[inline(always)]
+    fn seat(&self) -> usize {
+        if R == 1 { 0 } else { self.seat }
     }
 
     /// Moves on to the next position.
     #[inline(always)]
     fn step(&mut self) {
         self.at = Laps::<N, R>::next(self.at);
-        self.list.seats.stand(self.seat, self.at);
+        self.list.seats.stand(self.seat(), self.at);
     }
 
     /// Moves on from an item that it leaves where it is: to others, or, if all have passed, to nobody.
@@ -187,22 +175,28 @@ impl<'a, T, const N: usize, const R: usize> PushAiter<'a, T, N, R> {
         }
     }
 
-    /// Goes to sleep, if it need not look once more.
+    /// Takes the next item, if it is there.
     #[inline(always)]
-    fn lie_down(&mut self, cx: &mut Context<'_>) -> bool {
-        let PushList { head, seats, .. } = self.list;
-        let bed = &seats.seat(self.seat).bed;
-        // SAFETY: the seat is this reader's, which is borrowed for itself; seats are handed on by an Acquire of a Release.
-        unsafe { head.lie_down(bed, self.seat, naps(R), self.at, cx.waker()) }
-    }
-
-    /// The next item, or the end, if one of them is there.
-    #[inline(always)]
-    fn poll_once(&mut self) -> Option<Option<T>> {
-        match self.try_next() {
-            Ok(item) => Some(Some(item)),
-            Err(TryNextError::Ended) => Some(None),
-            Err(TryNextError::Empty) => None,
+    fn take(&mut self) -> Option<T> {
+        if R > 1 {
+            self.walk_up();
+        }
+        let Self { list, at, .. } = *self;
+        let (slot, lap) = (list.slot(at), Laps::<N, R>::lap(at));
+        if !slot.is_full(lap) {
+            return None;
+        }
+        if R == 1 || list.seats.is_passed(at, self.seat) {
+            // SAFETY: published; all others have passed it, and they see this reader at it until it is gone.
+            let item = unsafe { slot.take(lap.wrapping_add(Laps::<N, R>::LAP)) };
+            self.step();
+            Some(item)
+        } else {
+            let pass = Pass(self);
+            // SAFETY: published; it stays until this reader passes it, below, also if the clone panics.
+            let item = list.clone_item(unsafe { slot.item() });
+            drop(pass);
+            Some(item)
         }
     }
 
@@ -275,15 +269,19 @@ impl<T, const N: usize, const R: usize> Stream for PushAiter<'_, T, N, R> {
     #[inline]
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
         let this = self.get_mut();
-        let mut looked = false;
+        let mut waker = Some(cx.waker());
         loop {
-            if let Some(item) = this.poll_once() {
-                return Poll::Ready(item);
+            if let Some(item) = this.take() {
+                return Poll::Ready(Some(item));
             }
-            if looked || this.lie_down(cx) {
-                return Poll::Pending;
+            let PushList { head, seats, .. } = this.list;
+            let bed = &seats.seat(this.seat).bed;
+            // SAFETY: the seat is this reader's, which is borrowed for itself; seats are handed on by an Acquire of a Release.
+            match unsafe { head.lie_down(bed, this.seat(), naps(R), this.at, waker.take()) } {
+                Rest::Asleep => return Poll::Pending,
+                Rest::Look => {}
+                Rest::Ended => return Poll::Ready(None),
             }
-            looked = true;
         }
     }
 
@@ -317,10 +315,9 @@ impl<T, const N: usize, const R: usize> Drop for PushAiter<'_, T, N, R> {
             }
         }
         let leave = Leave(self);
-        let Self { list, seat, at, .. } = *leave.0;
-        let bed = &list.seats.seat(seat).bed;
-        // SAFETY: as in `lie_down`; this reader is still there.
-        unsafe { list.head.get_up(bed, seat, naps(R), at) };
+        let (PushList { head, seats, .. }, seat) = (leave.0.list, leave.0.seat());
+        // SAFETY: as in `poll_next`; this reader is still there.
+        unsafe { head.get_up(&seats.seat(seat).bed, seat, naps(R), leave.0.at) };
     }
 }
 

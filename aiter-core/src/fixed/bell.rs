@@ -2,13 +2,14 @@
 //!
 //! | `stamp` | the waker belongs to | moved on by |
 //! |---|---|---|
-//! | even | nobody: there is none | the reader writes one → odd |
-//! | odd | whoever moves the stamp on | a push that has filled the reader's place; the reader: each copies the waker, and has it if the stamp moves on → even |
+//! | even | nobody: there is none | the reader writes one: adds 3 → odd |
+//! | odd | whoever moves the stamp on | a push that has filled the reader's place; the reader: each copies the waker, and has it if the stamp moves on: takes 1 → even |
 //!
 //! A copy is made first, and is thrown away if the stamp has moved meanwhile: so between two instructions the waker belongs to
 //! nobody who may be interrupted there, and the reader never finds the bell in use. What was copied belongs together, as
 //! a stamp comes once: until that word wraps.
 
+use super::word::exchange;
 use crate::sync::{AtomicUsize, Ordering::*, PlainPtr, StoreAlone, const_new};
 use core::{
     ptr,
@@ -41,7 +42,7 @@ impl Bell {
         self.vtable.store(vtable.cast_mut(), Relaxed);
         let stamp = self.stamp.load(Relaxed);
         // Ordering: Release pairs with the Acquire in `take`.
-        self.stamp.store_alone(stamp.wrapping_add(1), Release);
+        self.stamp.store_alone(stamp.wrapping_add(3), Release);
     }
 
     /// The waker, if it is there, and nobody else takes it.
@@ -54,9 +55,9 @@ impl Bell {
         }
         let (data, vtable) = (self.data.load(Relaxed), self.vtable.load(Relaxed));
         // Ordering: Acquire, so that the reader writes after who had the waker last has copied it; Release, so that this has.
-        self.stamp
-            .compare_exchange(stamp, stamp.wrapping_add(1), AcqRel, Relaxed)
-            .ok()?;
+        if !exchange(&self.stamp, stamp, stamp - 1) {
+            return None;
+        }
         // SAFETY: the stamp was the same before and after: both words are of the one waker that was put in then, which is the
         // caller's now.
         let vtable = unsafe { &*vtable };

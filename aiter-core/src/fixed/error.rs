@@ -23,11 +23,14 @@ impl<T> PushError<T> {
 /// Not by `debug_tuple`, which costs a program that unwraps a push some 250 bytes.
 impl<T> fmt::Debug for PushError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Full(_) => "Full(..)",
-            Self::Stopped(_) => "Stopped(..)",
-        })
+        debug(matches!(self, Self::Full(_)), f)
     }
+}
+
+/// Once, for whatever items.
+#[inline(never)]
+fn debug(is_full: bool, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    f.write_str(if is_full { "Full(..)" } else { "Stopped(..)" })
 }
 
 impl<T> fmt::Display for PushError<T> {

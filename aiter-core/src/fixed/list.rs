@@ -2,16 +2,17 @@
 
 use super::{
     PushAiter, PushError,
-    position::{CLOSED, Laps, Position},
+    position::{CLOSED, Laps, Position, closed, naps},
     seats::{NOBODY, Seats},
     sleep::Head,
     slot::Slot,
+    word::exchange,
 };
 use crate::{
     Statistics,
     sync::{Ordering::*, PlainPtr, array_of, const_new, fence},
 };
-use core::{fmt, ptr};
+use core::{fmt, mem, ptr};
 
 /// A list of at most `N` items for at most `R` readers, without an allocator: see the [module](super).
 ///
@@ -99,21 +100,6 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
     /// ```
     #[inline]
     pub fn push(&self, item: T) -> Result<(), PushError<T>> {
-        match self.try_reserve(self.head.tail.load(Relaxed)) {
-            Some(Reserved { tail, slot, lap }) => {
-                // SAFETY: the position was reserved, and is used up.
-                unsafe { slot.publish(lap, item) };
-                self.head.wake(&self.seats, tail);
-                Ok(())
-            }
-            None => self.push_again(item),
-        }
-    }
-
-    /// A push that has come to a slot in use, to the end, or between another push and the tail.
-    #[cold]
-    #[inline(never)]
-    fn push_again(&self, item: T) -> Result<(), PushError<T>> {
         match self.reserve() {
             Ok(reserved) => {
                 self.publish(reserved, item);
@@ -124,48 +110,38 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
         }
     }
 
-    #[inline(always)]
-    fn try_reserve(&self, tail: usize) -> Option<Reserved<'_, T>> {
-        let slot = self.slot(tail);
-        let lap = slot.word();
-        if !Laps::<N, R>::is_free(lap, tail) {
-            return None;
-        }
-        let next = Laps::<N, R>::next_in(lap, tail);
-        let exchanged = self
-            .head
-            .tail
-            .compare_exchange(tail, next, Relaxed, Relaxed);
-        exchanged.ok()?;
-        // Ordering: Acquire pairs with the Release of the slot in `Slot::take`: who had it before is done with it. It also
-        // pairs with that of a flag in `Head::lie_down`, and of the subscriber's place in `subscribe_at`.
-        fence(Acquire);
-        Some(Reserved { tail, slot, lap })
-    }
-
     /// Gets a position, which is then to be published: until that no reader passes it.
+    #[inline(always)]
     pub(super) fn reserve(&self) -> Result<Reserved<'_, T>, Refused> {
-        let mut tail = self.head.tail.load(Relaxed);
         loop {
-            if tail & CLOSED != 0 {
-                return Err(Refused::Stopped);
+            let tail = self.head.tail.load(Relaxed);
+            let slot = self.slot(tail);
+            let lap = slot.word();
+            if Laps::<N, R>::is_in_use(lap, tail) {
+                return Err(match tail & CLOSED {
+                    0 => Refused::Full,
+                    _ => Refused::Stopped,
+                });
             }
-            if let Some(reserved) = self.try_reserve(tail) {
-                return Ok(reserved);
-            }
-            let in_use = self.slot(tail).is_in_use(Laps::<N, R>::lap(tail));
-            match self.head.tail.load(Relaxed) {
-                // The slot was in use while it was its turn: all are.
-                now if now == tail && in_use => return Err(Refused::Full),
-                now => tail = now,
+            let next = Laps::<N, R>::next_in(lap, tail);
+            let exchanged = self
+                .head
+                .tail
+                .compare_exchange_weak(tail, next, Relaxed, Relaxed);
+            if exchanged.is_ok() {
+                // Ordering: Acquire pairs with the Release of the slot in `Slot::take`: who had it before is done with it. It
+                // also pairs with that of a flag in `Head::lie_down`, and of the subscriber's place in `subscribe_at`.
+                fence(Acquire);
+                return Ok(Reserved { tail, slot, lap });
             }
         }
     }
 
+    #[inline(always)]
     pub(super) fn publish(&self, Reserved { tail, slot, lap }: Reserved<'_, T>, item: T) {
         // SAFETY: the position was reserved, and is used up.
         unsafe { slot.publish(lap, item) };
-        self.head.wake_apart(&self.seats, tail);
+        self.head.wake(&self.seats, tail);
     }
 
     /// Ends the list for good: what was pushed is still delivered, then the end. Waiting readers wake at once.
@@ -188,16 +164,14 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
     /// assert_eq!(aiter.try_next(), Err(TryNextError::Ended));
     /// ```
     pub fn stop(&self) {
-        let mut tail = self.head.tail.load(Relaxed);
-        while tail & CLOSED == 0 {
-            // Ordering: Acquire as in `try_reserve`; Release pairs with the Acquire of who finds the list stopped.
-            match self
-                .head
-                .tail
-                .compare_exchange(tail, Laps::<N, R>::closed(tail), AcqRel, Relaxed)
-            {
-                Ok(_) => return self.head.wake_apart(&self.seats, tail),
-                Err(now) => tail = now,
+        loop {
+            let tail = self.head.tail.load(Relaxed);
+            if tail & CLOSED != 0 {
+                return;
+            }
+            // Ordering: Acquire as in `reserve`; Release pairs with the Acquire of who finds the list stopped.
+            if exchange(&self.head.tail, tail, closed(tail & !naps(R))) {
+                return self.head.wake_all(&self.seats, tail);
             }
         }
     }
@@ -232,8 +206,8 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
     /// assert_eq!(list.aiter().unwrap().try_next(), Ok(2));
     /// ```
     pub fn aiter(&self) -> Option<PushAiter<'_, T, N, R>> {
-        let (seat, at) = self.seats.take_over()?;
-        Some(PushAiter::new(self, seat, at, None))
+        let seat = self.seats.take_over()?;
+        Some(PushAiter::new(self, seat, self.seats.place(seat), None))
     }
 
     /// Another reader, which sees what is pushed from here on; the first one, if there is none, sees what was
@@ -326,9 +300,11 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
 
     #[inline(always)]
     pub(super) fn slot(&self, at: Position) -> &Slot<T> {
-        let offset = Laps::<N, R>::offset::<Slot<T>>(at);
+        let [one, more] = Laps::<N, R>::offset::<Slot<T>>(at);
         // SAFETY: positions have the index of a slot, so this stays inside.
-        let slot = unsafe { self.slots.as_ptr().byte_add(offset) };
+        let slot = unsafe { self.slots.as_ptr().byte_add(one) };
+        // SAFETY: as above.
+        let slot = unsafe { slot.byte_add(more) };
         // SAFETY: it points to a slot of this list.
         unsafe { &*slot }
     }
@@ -337,7 +313,7 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
     #[inline(always)]
     pub(super) fn ends_at(&self, at: Position) -> bool {
         // Ordering: as in `tail`.
-        self.head.tail.load(Acquire) == Laps::<N, R>::closed(at)
+        self.head.tail.load(Acquire) == closed(at)
     }
 
     /// The tail, and whether the list is stopped.
@@ -384,7 +360,9 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
         }
         // Ordering: pairs with the fence of a reader that passes: see `drop_passed`.
         fence(SeqCst);
-        Sweep(self, 0).run();
+        let mut sweep = Sweep(self, 0);
+        sweep.run();
+        mem::forget(sweep);
     }
 
     /// From here on there may be several readers.

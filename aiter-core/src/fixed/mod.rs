@@ -99,6 +99,7 @@ mod sleep;
 mod slot;
 #[cfg(all(test, not(aiter_loom)))]
 mod tests;
+mod word;
 
 pub use aiter::{AvailableIter, PushAiter};
 pub use error::PushError;

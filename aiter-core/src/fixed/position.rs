@@ -9,11 +9,11 @@
 
 pub(super) type Position = usize;
 
-/// A flag of the tail: no slot is given out any more. The tail then lies [`AWAY`] from where it was: so no slot looks free, and
-/// pushes need not ask for the flag.
+/// A flag of the tail: no slot is given out any more. The tail then lies so far ahead of where it was: so all slots look as if
+/// they were in use, and pushes need not ask for the flag.
 pub(super) const CLOSED: usize = 1;
-/// Half of all positions.
-const AWAY: usize = 1 << (usize::BITS - 1);
+/// A quarter of all positions.
+const AWAY: usize = 1 << (usize::BITS - 2);
 /// How many readers have a flag in the tail, the first seats' readers: a quarter of the word at most, the rest tells laps apart.
 const fn nappers(readers: usize) -> usize {
     let most = usize::BITS as usize / 4;
@@ -29,6 +29,12 @@ pub(super) const fn naps(readers: usize) -> usize {
 #[inline(always)]
 pub(super) fn nap(seat: usize, naps: usize) -> usize {
     (2 << seat) & naps
+}
+
+/// What a tail at this position becomes when it is closed; nobody naps there any more.
+#[inline(always)]
+pub(super) fn closed(at: Position) -> usize {
+    at.wrapping_add(AWAY | CLOSED)
 }
 
 /// The arithmetic of positions among `N` slots, in a list for `R` readers.
@@ -57,7 +63,7 @@ impl<const N: usize, const R: usize> Laps<N, R> {
     /// Where the slot of a position lies in an array: the index times the size, in the fewest instructions. It is masked where
     /// it is a multiple of the power of two that is in the size already.
     #[inline(always)]
-    pub(super) fn offset<Slot>(at: Position) -> usize {
+    pub(super) fn offset<Slot>(at: Position) -> [usize; 2] {
         let even = size_of::<Slot>() & size_of::<Slot>().wrapping_neg();
         let mask = (Self::LAP / Self::STEP - 1) * even;
         let index = if even > Self::STEP {
@@ -65,7 +71,8 @@ impl<const N: usize, const R: usize> Laps<N, R> {
         } else {
             at / (Self::STEP / even)
         };
-        (index & mask) * (size_of::<Slot>() / even)
+        let unit = index & mask;
+        [unit, unit * (size_of::<Slot>() / even - 1)]
     }
 
     /// The position without the slot: what a slot's word says, which knows its own index.
@@ -74,15 +81,19 @@ impl<const N: usize, const R: usize> Laps<N, R> {
         at & !(Self::LAP - 1)
     }
 
-    /// Whether the slot of a tail is free for its position, by the slot's word. That is this very lap then. If the slot is in
-    /// use, the word is less than this lap by another one, or more: so one may ask either question, and this asks the one that
-    /// takes fewer instructions. Of a tail that was moved on meanwhile it may say anything.
+    /// Whether the slot of a tail is in use still, by the slot's word, or the tail is closed: it is a lap ahead of the word
+    /// then, or more. Of a tail that was moved on meanwhile it says no: who gave the position out has found its slot free, and
+    /// the word is at most two less than this lap.
     #[inline(always)]
-    pub(super) fn is_free(word: usize, tail: usize) -> bool {
+    pub(super) fn is_in_use(word: usize, tail: usize) -> bool {
+        // Where there are two readers, those two and all flags could add up to a lap.
+        let at = if R > 1 { tail & !naps(R) } else { tail };
+        let ahead = at.wrapping_sub(word);
+        // Either takes the fewest instructions where it is asked; the common case is the first there.
         if cfg!(target_arch = "arm") {
-            tail.wrapping_sub(word) < Self::LAP
+            ahead as isize >= Self::LAP as isize
         } else {
-            word == Self::lap(tail)
+            word != Self::lap(tail) && ahead.wrapping_sub(Self::LAP) as isize >= 0
         }
     }
 
@@ -112,16 +123,10 @@ impl<const N: usize, const R: usize> Laps<N, R> {
         }
     }
 
-    /// What a tail becomes when it is closed; nobody naps there any more.
-    #[inline(always)]
-    pub(super) fn closed(tail: usize) -> usize {
-        (tail & !naps(R)) ^ (AWAY | CLOSED)
-    }
-
     /// The position of a tail.
     #[inline(always)]
     pub(super) fn position(tail: usize) -> Position {
-        (tail & !(Self::STEP - 1)) ^ ((tail & CLOSED) * AWAY)
+        (tail & !(Self::STEP - 1)).wrapping_sub((tail & CLOSED) * AWAY)
     }
 
     /// How many slots come before a position, since the list was new.

@@ -15,6 +15,7 @@
 use super::{
     position::{Position, is_after},
     sleep::Bed,
+    word::{self, exchange, turn},
 };
 use crate::sync::{AtomicUsize, Ordering::*, StoreAlone, array_of, const_new};
 
@@ -63,6 +64,21 @@ fn flip(seat: usize) -> usize {
     usize::from(seat == 0)
 }
 
+/// Once, for any number of seats.
+#[inline(never)]
+fn take_over(readers: &AtomicUsize) -> Option<usize> {
+    loop {
+        let now = readers.load(Relaxed);
+        if now % KEPT != 0 {
+            return None;
+        }
+        // Ordering: Acquire pairs with the Release in `leave`: the seat is seen as it was left.
+        if exchange(readers, now, 1) {
+            return Some(now / KEPT);
+        }
+    }
+}
+
 impl<const R: usize> Seats<R> {
     const_new! {
         pub(super) fn new() -> Self {
@@ -90,41 +106,23 @@ impl<const R: usize> Seats<R> {
         unsafe { self.seats.get_unchecked(if R == 1 { 0 } else { seat }) }
     }
 
-    /// Takes over the seat that the last reader left, if there is no reader now. Says where it stands.
-    #[inline(never)]
-    pub(super) fn take_over(&self) -> Option<(usize, Position)> {
-        let mut readers = self.readers.load(Relaxed);
-        while readers % KEPT == 0 {
-            // Ordering: Acquire pairs with the Release in `leave`: the seat is seen as it was left.
-            match self
-                .readers
-                .compare_exchange_weak(readers, 1, Acquire, Relaxed)
-            {
-                Ok(_) => {
-                    let seat = readers / KEPT;
-                    return Some((seat, self.place(seat)));
-                }
-                Err(now) => readers = now,
-            }
-        }
-        None
+    /// Takes over the seat that the last reader left, if there is no reader now.
+    #[inline(always)]
+    pub(super) fn take_over(&self) -> Option<usize> {
+        take_over(&self.readers)
     }
 
     /// Takes a seat where nobody stands, if there is one.
     pub(super) fn claim(&self) -> Option<usize> {
-        let mut used = self.used.load(Relaxed);
         loop {
+            let used = self.used.load(Relaxed);
             let seat = (used ^ flip(0)).trailing_ones() as usize;
             if seat >= R {
                 return None;
             }
             // Ordering: Acquire pairs with the Release in `give_back`: who had the seat before is done with it.
-            match self
-                .used
-                .compare_exchange_weak(used, used ^ 1 << seat, Acquire, Relaxed)
-            {
-                Ok(_) => return Some(seat),
-                Err(now) => used = now,
+            if turn(&self.used, !0, used, 1 << seat) {
+                return Some(seat);
             }
         }
     }
@@ -132,22 +130,20 @@ impl<const R: usize> Seats<R> {
     /// Gives a claimed seat back in which nobody stands.
     pub(super) fn give_back(&self, seat: usize) {
         // Ordering: Release pairs with the Acquire in `claim`.
-        self.used.fetch_xor(1 << seat, Release);
+        word::flip(&self.used, 1 << seat);
     }
 
     /// Counts another reader, if there is one.
     pub(super) fn join(&self) -> bool {
-        let mut readers = self.readers.load(Relaxed);
-        while readers % KEPT != 0 {
-            match self
-                .readers
-                .compare_exchange_weak(readers, readers + 1, Relaxed, Relaxed)
-            {
-                Ok(_) => return true,
-                Err(now) => readers = now,
+        loop {
+            let readers = self.readers.load(Relaxed);
+            if readers % KEPT == 0 {
+                return false;
+            }
+            if exchange(&self.readers, readers, readers + 1) {
+                return true;
             }
         }
-        false
     }
 
     /// The reader of a seat says where it stands: everything before was read.
@@ -174,18 +170,16 @@ impl<const R: usize> Seats<R> {
             self.readers.store_alone(0, Release);
             return false;
         }
-        let mut readers = self.readers.load(Relaxed);
         loop {
+            let readers = self.readers.load(Relaxed);
             let last = readers == 1;
             let left = if last { seat * KEPT } else { readers - 1 };
             // Ordering: Release pairs with the Acquire in `take_over`.
-            match self
-                .readers
-                .compare_exchange_weak(readers, left, Release, Relaxed)
-            {
-                Ok(_) if last => return false,
-                Ok(_) => break,
-                Err(now) => readers = now,
+            if exchange(&self.readers, readers, left) {
+                if last {
+                    return false;
+                }
+                break;
             }
         }
         // Ordering: as in `stand`.
@@ -201,7 +195,7 @@ impl<const R: usize> Seats<R> {
     }
 
     /// The place of a seat in which a reader is known to stand.
-    fn place(&self, seat: usize) -> Position {
+    pub(super) fn place(&self, seat: usize) -> Position {
         (self.seat(seat).place.load(Relaxed) ^ flip(seat)) & !STANDS
     }
 
@@ -216,6 +210,7 @@ impl<const R: usize> Seats<R> {
     ///
     /// The look at the seats is not one instant. A fork that is made meanwhile stands where its parent stood: either it, or the
     /// parent at its old place, or a higher count is seen, and then all are looked at again.
+    #[inline(never)]
     pub(super) fn is_passed(&self, at: Position, but: usize) -> bool {
         // Ordering: this Acquire and those of the places keep the second look at the count last.
         let mut claims = self.claims.load(Acquire);

@@ -23,8 +23,9 @@
 use super::{
     bell::Bell,
     nap::Nap,
-    position::{CLOSED, Position, nap as flag, naps},
+    position::{Position, closed, nap as flag, naps},
     seats::{Seat, Seats},
+    word::{flip, turn},
 };
 use crate::sync::{AtomicUsize, Ordering::*, const_new, fence};
 use core::{mem, slice, task::Waker};
@@ -56,6 +57,14 @@ impl Bed {
     }
 }
 
+/// What a reader that has found no item is to do.
+pub(super) enum Rest {
+    Asleep,
+    /// Look at its place once more.
+    Look,
+    Ended,
+}
+
 impl Head {
     const_new! {
         pub(super) fn new() -> Self {
@@ -66,7 +75,7 @@ impl Head {
         }
     }
 
-    /// Goes to sleep. False if the caller has to look at its place once more before it may wait.
+    /// Goes to sleep, with a waker; or, having looked once more, says without one whether it may wait.
     ///
     /// # Safety
     /// The caller is the reader of that seat, stands `at` this place, and is the only one to lie down or get up there. `naps`
@@ -79,13 +88,21 @@ impl Head {
         seat: usize,
         naps: usize,
         at: Position,
-        waker: &Waker,
-    ) -> bool {
+        waker: Option<&Waker>,
+    ) -> Rest {
         let Bed { nap, bell } = bed;
         let flag = flag(seat, naps);
+        // Ordering: Acquire pairs with the Release in `PushList::stop`.
+        let tail = self.tail.load(Acquire);
+        if tail == closed(at) {
+            return Rest::Ended;
+        }
+        let Some(waker) = waker else {
+            return Rest::Asleep;
+        };
         // SAFETY: it is the caller who naps there.
-        if self.tail.load(Relaxed) & flag != 0 && unsafe { nap.holds(waker) } {
-            return true;
+        if tail & flag != 0 && unsafe { nap.holds(waker) } {
+            return Rest::Asleep;
         }
         // SAFETY: passed on to the caller.
         unsafe { self.get_up(bed, seat, naps, at) };
@@ -93,19 +110,19 @@ impl Head {
         if flag != 0 && nap.is_free() {
             // SAFETY: it is free, and the caller's.
             unsafe { nap.put(waker) };
-            if self.turn(at, flag, naps) {
-                return true;
+            if turn(&self.tail, !naps | flag, at, flag) {
+                return Rest::Asleep;
             }
             // SAFETY: it is the caller's still.
             waker = unsafe { nap.take() };
         }
         // SAFETY: the bell is the caller's; there is no waker in it.
         unsafe { bell.put(waker) };
-        self.late.fetch_or(1 << seat, Relaxed);
+        flip(&self.late, 1 << seat);
         // Ordering: pairs with the fence in `wake`. Of the two that look at what the other has written before its fence, at
         // least one sees it: the reader the slot, or the push the reader late, at its place.
         fence(SeqCst);
-        false
+        Rest::Look
     }
 
     /// Takes wakers back, if nobody else has.
@@ -121,36 +138,19 @@ impl Head {
         at: Position,
     ) {
         let flag = flag(seat, naps);
-        let _napped = (flag != 0 && self.turn(at | flag, flag, naps)).then(|| {
+        let waker = if flag != 0 && turn(&self.tail, !naps | flag, at | flag, flag) {
             // SAFETY: it was this reader who cleared the flag.
-            unsafe { nap.take() }
-        });
-        if self.late.load(Relaxed) & 1 << seat != 0 {
-            self.late.fetch_and(!(1 << seat), Relaxed);
-            drop(bell.take());
-        }
+            Some(unsafe { nap.take() })
+        } else if self.late.load(Relaxed) & 1 << seat != 0 {
+            flip(&self.late, 1 << seat);
+            bell.take()
+        } else {
+            None
+        };
+        drop(waker);
     }
 
-    /// Turns a flag over in a tail that is as expected, but for the flags of others.
-    #[inline(never)]
-    fn turn(&self, expected: usize, flag: usize, naps: usize) -> bool {
-        let mut tail = self.tail.load(Relaxed);
-        while tail & !(naps ^ flag) == expected {
-            // Ordering: Release pairs with the Acquire in `PushList::try_reserve` and `PushList::stop`. The waker that is
-            // taken back is from this reader.
-            match self
-                .tail
-                .compare_exchange(tail, tail ^ flag, Release, Relaxed)
-            {
-                Ok(_) => return true,
-                Err(now) => tail = now,
-            }
-        }
-        false
-    }
-
-    /// Wakes who sleeps at the position that the tail had before the caller moved or closed it, and whose slot it has filled
-    /// since.
+    /// Wakes who sleeps at the position that the tail had before the caller moved it, and whose slot it has filled since.
     #[inline(always)]
     pub(super) fn wake<const R: usize>(&self, seats: &Seats<R>, tail: usize) {
         // Ordering: pairs with the fence in `lie_down`.
@@ -165,10 +165,12 @@ impl Head {
         mem::forget(sleepers);
     }
 
-    /// The same, where it need not be fast.
-    #[inline(never)]
-    pub(super) fn wake_apart<const R: usize>(&self, seats: &Seats<R>, tail: usize) {
-        self.wake(seats, tail);
+    /// Wakes who sleeps at the position that the tail had before the caller closed it.
+    #[inline(always)]
+    pub(super) fn wake_all<const R: usize>(&self, seats: &Seats<R>, tail: usize) {
+        // Ordering: as in `wake`.
+        fence(SeqCst);
+        wake_apart(seats.all(), tail & !naps(R), tail & naps(R));
     }
 }
 
@@ -195,7 +197,7 @@ impl<const R: usize> Sleepers<'_, R> {
             }
         }
         if self.head.late.load(Relaxed) != 0 {
-            wake_late(self.seats, self.tail);
+            wake_apart(self.seats.all(), self.tail & !naps(R), 0);
         }
     }
 
@@ -209,44 +211,57 @@ impl<const R: usize> Sleepers<'_, R> {
     }
 }
 
-#[cold]
-#[inline(never)]
-fn wake_late<const R: usize>(seats: &Seats<R>, tail: usize) {
-    let mut late = Late {
-        seats: seats.all().iter(),
-        at: tail & !(naps(R) | CLOSED),
-        first: 1,
-    };
-    late.wake();
-    mem::forget(late);
-}
-
 impl<const R: usize> Drop for Sleepers<'_, R> {
     fn drop(&mut self) {
         self.wake();
     }
 }
 
-/// Those who may have gone to sleep the long way. Goes on with the others if a waker panics.
-struct Late<'a> {
+/// Wakes, of those at one position, who has gone to sleep the long way, and who naps with one of these flags, which the caller
+/// has taken from the tail.
+#[cold]
+#[inline(never)]
+fn wake_apart(seats: &[Seat], at: Position, flags: usize) {
+    let mut each = Each {
+        seats: seats.iter(),
+        at,
+        flags,
+        first: 1,
+    };
+    each.wake();
+    mem::forget(each);
+}
+
+/// Those who have yet to be looked at. Goes on with the others if a waker panics.
+struct Each<'a> {
     seats: slice::Iter<'a, Seat>,
     at: Position,
+    flags: usize,
     first: usize,
 }
 
-impl Late<'_> {
+impl Each<'_> {
+    #[inline(always)]
     fn wake(&mut self) {
         for seat in &mut self.seats {
-            if seat.is_at(self.at, mem::take(&mut self.first)) {
-                if let Some(waker) = seat.bed.bell.take() {
-                    waker.wake();
-                }
+            self.flags /= 2;
+            let first = mem::take(&mut self.first);
+            let waker = if self.flags % 2 != 0 {
+                // SAFETY: by the contract of `wake_apart`.
+                Some(unsafe { seat.bed.nap.take() })
+            } else if seat.is_at(self.at, first) {
+                seat.bed.bell.take()
+            } else {
+                None
+            };
+            if let Some(waker) = waker {
+                waker.wake();
             }
         }
     }
 }
 
-impl Drop for Late<'_> {
+impl Drop for Each<'_> {
     fn drop(&mut self) {
         self.wake();
     }

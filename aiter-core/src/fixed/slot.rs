@@ -9,6 +9,7 @@
 //! A word of zeros is free for the first lap, so a new list is all zeros. The other states are *below* their lap: so a slot is free
 //! for the position at the tail if the tail is less than a lap ahead of the word.
 
+use super::word::exchange;
 use crate::sync::{AtomicUsize, Ordering::*, StoreAlone, UnsafeCell, const_new};
 use core::mem::MaybeUninit;
 
@@ -44,12 +45,6 @@ impl<T> Slot<T> {
     pub(super) fn word(&self) -> usize {
         // Ordering: Relaxed, see `PushList::try_reserve`.
         self.word.load(Relaxed)
-    }
-
-    /// Whether an item of an earlier lap is in the slot still. What the caller loads next, it loads after this.
-    pub(super) fn is_in_use(&self, lap: usize) -> bool {
-        // Ordering: Acquire keeps later loads later.
-        (self.word.load(Acquire).wrapping_sub(lap) as isize) < 0
     }
 
     /// Whether the item of this lap is published, and nobody is emptying the slot.
@@ -113,7 +108,7 @@ impl<T> Slot<T> {
             unsafe { slot.cast::<T>().read() }
         });
         // Ordering: Release pairs with the fence in `PushList::reserve`: the item is gone before the next one comes.
-        self.word.store(next_lap, Release);
+        self.word.store_alone(next_lap, Release);
         item
     }
 
@@ -123,14 +118,9 @@ impl<T> Slot<T> {
     /// No reader comes to the item of this lap any more, and what they did with it happens before.
     pub(super) unsafe fn try_take(&self, lap: usize, next_lap: usize) -> Option<T> {
         // Ordering: Acquire pairs with the Release in `publish`.
-        self.word
-            .compare_exchange(
-                lap.wrapping_add(FULL),
-                lap.wrapping_add(TAKEN),
-                Acquire,
-                Relaxed,
-            )
-            .ok()?;
+        if !exchange(&self.word, lap.wrapping_add(FULL), lap.wrapping_add(TAKEN)) {
+            return None;
+        }
         // SAFETY: of those who may take it this one won.
         Some(unsafe { self.take(next_lap) })
     }

@@ -1,0 +1,36 @@
+//! The read-modify-write of all words but where a push takes its place: one function, which is in a program once.
+
+use crate::sync::{AtomicUsize, Ordering::*};
+
+/// Turns bits of a word over, if others are as expected.
+#[inline(never)]
+pub(super) fn turn(word: &AtomicUsize, others: usize, expected: usize, bits: usize) -> bool {
+    loop {
+        let now = word.load(Relaxed);
+        if now & others != expected {
+            return false;
+        }
+        // Ordering: what the callers need, each of which says what it pairs with.
+        let turned = word.compare_exchange_weak(now, now ^ bits, AcqRel, Relaxed);
+        if turned.is_ok() {
+            return true;
+        }
+    }
+}
+
+/// Puts one value in the place of another, if that is there.
+#[inline(always)]
+pub(super) fn exchange(word: &AtomicUsize, from: usize, to: usize) -> bool {
+    turn(word, !0, from, from ^ to)
+}
+
+/// Turns bits of a word over.
+#[inline(always)]
+pub(super) fn flip(word: &AtomicUsize, bits: usize) {
+    if cfg!(target_has_atomic = "ptr") {
+        // Ordering: as above.
+        word.fetch_xor(bits, AcqRel);
+    } else {
+        turn(word, 0, 0, bits);
+    }
+}
