@@ -2,21 +2,25 @@
 #![no_std]
 #![no_main]
 
-use aiter_firmware::{Order, SAMPLES, Sample, Sensor, finish, machine, prepare, say};
+use aiter_firmware::{Order, Sample, Sensor, finish, machine, prepare, say};
 use embassy_executor::Spawner;
 use embassy_sync::{blocking_mutex::raw::CriticalSectionRawMutex as Raw, channel::Channel};
 
 const CAPACITY: usize = 32;
 
 static SENSOR: Sensor = Sensor::new();
-static CHANNEL: Channel<Raw, Sample, CAPACITY> = Channel::new();
+/// A channel has no end: `None` says that nothing more comes.
+static CHANNEL: Channel<Raw, Option<Sample>, CAPACITY> = Channel::new();
 /// How many samples each reader saw.
 static REPORTS: Channel<Raw, u32, 1> = Channel::new();
 
 #[unsafe(no_mangle)]
 fn on_timer() {
-    let publish = |sample| CHANNEL.try_send(sample).expect("the channel is not full");
-    SENSOR.tick().into_iter().flatten().for_each(publish);
+    let send = |sample| CHANNEL.try_send(sample).expect("the channel is not full");
+    match SENSOR.tick() {
+        Some(samples) => samples.map(Some).for_each(send),
+        None => send(None),
+    }
 }
 
 #[unsafe(no_mangle)]
@@ -36,9 +40,8 @@ async fn main(spawner: Spawner) {
 #[embassy_executor::task]
 async fn read() {
     let mut order = Order::new("reader");
-    // The channel has no end.
-    for _ in 0..SAMPLES {
-        order.check(CHANNEL.receive().await);
+    while let Some(sample) = CHANNEL.receive().await {
+        order.check(sample);
     }
     REPORTS
         .try_send(order.finish())

@@ -37,10 +37,11 @@ async fn main(spawner: Spawner) {
         spawner.spawn(read(samples).unwrap());
     }
     machine::start_timer(10_000);
-    let reports = REPORTS.aiter().expect("this is the only reader");
-    let mut reports = reports.take(READERS);
-    while let Some(seen) = reports.next().await {
-        say!("reader {seen}");
+    let mut reports = REPORTS.aiter().expect("this is the only reader");
+    for _ in 0..READERS {
+        if let Some(seen) = reports.next().await {
+            say!("reader {seen}");
+        }
     }
     machine::stop_timer();
     finish()

@@ -3,7 +3,7 @@
 #![no_std]
 #![no_main]
 
-use aiter_core::fixed::{PushAiter, PushList};
+use aiter_core::fixed::PushList;
 use aiter_firmware::{Order, Sample, Sensor, finish, machine, prepare, say};
 use embassy_executor::Spawner;
 use futures_lite::StreamExt;
@@ -31,10 +31,11 @@ fn on_soft() {}
 #[embassy_executor::main]
 async fn main(spawner: Spawner) {
     prepare();
-    let samples = SAMPLES.aiter().expect("this is the only reader");
-    spawner.spawn(read(samples).unwrap());
+    spawner.spawn(read().unwrap());
     machine::start_timer(10_000);
-    let mut reports = REPORTS.aiter().expect("this is the only reader");
+    let Some(mut reports) = REPORTS.aiter() else {
+        panic!("this is the only reader");
+    };
     if let Some(seen) = reports.next().await {
         say!("reader {seen}");
     }
@@ -43,7 +44,10 @@ async fn main(spawner: Spawner) {
 }
 
 #[embassy_executor::task]
-async fn read(mut samples: PushAiter<'static, Sample, CAPACITY>) {
+async fn read() {
+    let Some(mut samples) = SAMPLES.aiter() else {
+        panic!("this is the only reader");
+    };
     let mut order = Order::new("reader");
     while let Some(sample) = samples.next().await {
         order.check(sample);

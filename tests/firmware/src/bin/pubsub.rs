@@ -2,7 +2,7 @@
 #![no_std]
 #![no_main]
 
-use aiter_firmware::{Order, SAMPLES, Sample, Sensor, finish, machine, prepare, say};
+use aiter_firmware::{Order, Sample, Sensor, finish, machine, prepare, say};
 use embassy_executor::Spawner;
 use embassy_sync::{
     blocking_mutex::raw::CriticalSectionRawMutex as Raw,
@@ -14,7 +14,8 @@ const CAPACITY: usize = 32;
 const READERS: usize = 4;
 
 static SENSOR: Sensor = Sensor::new();
-static CHANNEL: PubSubChannel<Raw, Sample, CAPACITY, READERS, 0> = PubSubChannel::new();
+/// A channel has no end: `None` says that nothing more comes.
+static CHANNEL: PubSubChannel<Raw, Option<Sample>, CAPACITY, READERS, 0> = PubSubChannel::new();
 /// How many samples each reader saw.
 static REPORTS: Channel<Raw, u32, READERS> = Channel::new();
 
@@ -26,7 +27,10 @@ fn on_timer() {
             .try_publish(sample)
             .expect("the channel is not full")
     };
-    SENSOR.tick().into_iter().flatten().for_each(publish);
+    match SENSOR.tick() {
+        Some(samples) => samples.map(Some).for_each(publish),
+        None => publish(None),
+    }
 }
 
 #[unsafe(no_mangle)]
@@ -49,11 +53,10 @@ async fn main(spawner: Spawner) {
 }
 
 #[embassy_executor::task(pool_size = READERS)]
-async fn read(mut samples: Subscriber<'static, Raw, Sample, CAPACITY, READERS, 0>) {
+async fn read(mut samples: Subscriber<'static, Raw, Option<Sample>, CAPACITY, READERS, 0>) {
     let mut order = Order::new("reader");
-    // The channel has no end.
-    for _ in 0..SAMPLES {
-        order.check(samples.next_message_pure().await);
+    while let Some(sample) = samples.next_message_pure().await {
+        order.check(sample);
     }
     REPORTS
         .try_send(order.finish())
