@@ -178,4 +178,31 @@ mod tests {
         check::<7, 4>();
         check::<8, 64>();
     }
+    #[test]
+    fn a_slot_is_in_use_by_words_of_an_earlier_lap_alone() {
+        fn check<const N: usize, const R: usize>() {
+            let length = Laps::<N, R>::LAP;
+            // Being written, published, or taken, which happens where there are two readers.
+            let words = |lap: usize| [0, 1, if R > 1 { 2 } else { 1 }].map(|n| lap.wrapping_sub(n));
+            for lap in [0, length * 5, 0_usize.wrapping_sub(length)] {
+                for index in 0..N {
+                    let at = Laps::<N, R>::at(lap, index);
+                    for tail in [at, at | naps(R)] {
+                        let is_in_use = |word: usize| Laps::<N, R>::is_in_use(word, tail);
+                        assert!(words(lap.wrapping_sub(length)).into_iter().all(is_in_use));
+                        assert!(!words(lap).into_iter().any(is_in_use));
+                        assert!(!words(lap.wrapping_add(length)).into_iter().any(is_in_use));
+                        let closed = closed(at);
+                        assert!(Laps::<N, R>::is_in_use(lap, closed));
+                        assert_eq!(Laps::<N, R>::position(closed), at);
+                    }
+                }
+            }
+        }
+        check::<1, 1>();
+        check::<3, 1>();
+        check::<4, 2>();
+        check::<7, 4>();
+        check::<8, 64>();
+    }
 }
