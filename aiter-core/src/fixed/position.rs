@@ -61,7 +61,8 @@ impl<const N: usize, const R: usize> Laps<N, R> {
     }
 
     /// Where the slot of a position lies in an array: the index times the size, in the fewest instructions. It is masked where
-    /// it is a multiple of the power of two that is in the size already.
+    /// it is a multiple of the power of two that is in the size already. In two parts, to be added one by one: a factor that is
+    /// no power of two would take a register, which Cortex-M0 has not.
     #[inline(always)]
     pub(super) fn offset<Slot>(at: Position) -> [usize; 2] {
         let even = size_of::<Slot>() & size_of::<Slot>().wrapping_neg();
