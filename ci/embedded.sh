@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Core as firmware: the programs in tests/firmware run in QEMU on four processors, each under a time limit. Prints what they
 # need and what a push in an interrupt costs, beside the same on embassy-sync. A push that takes more instructions than its peer's
-# fails, and so does a program with more code than its twin. First it sees a lost sample fail, and a push that does more.
+# fails, and so does a program with more code than it may have. First it sees a lost sample fail, and a push that does more.
 . "$(dirname "$0")/common"
 machines=(thumbv7m-none-eabi thumbv7em-none-eabihf thumbv6m-none-eabi riscv32imac-unknown-none-elf)
 bare_metal=("${machines[@]}")
 programs=(aiter embassy fixed pubsub one channel interrupted everywhere cost)
-# A program, and its twin, which does the same on embassy-sync. The first may have no more code.
-twins=('one channel' 'fixed pubsub')
+# A program, its twin, which does the same on embassy-sync, and the bytes of code that the first may have more: see docs/EMBEDDED.md.
+twins=('one channel 256' 'fixed pubsub 0')
 # A push, its peer, and the readers.
 peers=('fixed::PushList::push Channel::try_send 1' 'fixed::PushList::push PubSubChannel::try_publish 4')
 limit=60 # seconds for a run; each takes about one
@@ -112,7 +112,7 @@ declare -A code
 programs_table='target program code flash ram heap-peak verdict'
 interrupts_table='target list points of-these-in-a-gap'
 pushes_table='target push readers awake asleep'
-twins_table='target program twin more-code verdict'
+twins_table='target program twin more-code at-most verdict'
 failures=
 for target in "${machines[@]}"; do
     step cargo build -q --release --target "$target" --bins
@@ -138,11 +138,11 @@ for target in "${machines[@]}"; do
         esac
     done
     for pair in "${twins[@]}"; do
-        read -r program twin <<<"$pair"
+        read -r program twin most <<<"$pair"
         more=$((code[$program] - code[$twin]))
         verdict=ok
-        ((more <= 0)) || { verdict='TOO-MUCH' && failures+=$'\n'"$target: $program has $more bytes of code more than $twin"; }
-        twins_table+=$'\n'"$target $program $twin $more $verdict"
+        ((more <= most)) || { verdict='TOO-MUCH' && failures+=$'\n'"$target: $program has $more bytes of code more than $twin, not $most"; }
+        twins_table+=$'\n'"$target $program $twin $more $most $verdict"
     done
 done
 show() {
