@@ -327,17 +327,31 @@ impl<S: Stream, B: Bound> Fork<S, B> {
         }
     }
 
-    /// An active fork that found nothing. If it was `alone` before it looked, there is nothing still. `None` if it is to
-    /// look again, which is no more than that: it waits already if there is nothing.
-    fn pull(&mut self, alone: bool, cx: &mut Context<'_>) -> Option<Poll<Option<Item<S, B>>>> {
+    /// A poll that found nothing.
+    #[inline(never)]
+    fn poll_apart(&mut self, cx: &mut Context<'_>) -> Poll<Option<Item<S, B>>> {
+        if !self.is_active() {
+            return self.follow(cx);
+        }
+        match self.pull(cx) {
+            Some(found) => found,
+            None => self.look(cx).unwrap_or(Poll::Pending),
+        }
+    }
+
+    /// An active fork that found nothing. `None` if it is to look again, which is no more than that: it waits already if
+    /// there is nothing.
+    #[inline]
+    fn pull(&mut self, cx: &mut Context<'_>) -> Option<Poll<Option<Item<S, B>>>> {
         let puller = self.puller.as_mut()?;
+        let alone = self.place.is_alone();
         let mut held = self.shared.take_or(|baton| {
             puller.wait_outside(cx.waker());
             // What was pulled before the note is left may have come after the look, and is no news to who reads it.
             baton.leave(ARRIVED)
         })?;
         // Another may have pulled since this one looked, but cannot any more.
-        if alone || self.place.at_tail() {
+        if self.place.at_tail() {
             if !held.with(|_, pull| pull.begin(puller)) {
                 held.with(|_, pull| pull.wait(puller, cx.waker()));
                 return Some(Poll::Pending);
@@ -475,18 +489,9 @@ impl<S: Stream, B: Bound> Stream for Fork<S, B> {
     #[inline]
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Item<S, B>>> {
         let this = self.get_mut();
-        let alone = this.place.is_alone();
-        if !this.place.at_tail()
-            && let Some(found) = this.look(cx)
-        {
-            return found;
-        }
-        if !this.is_active() {
-            return this.follow(cx);
-        }
-        match this.pull(alone, cx) {
+        match this.look(cx) {
             Some(found) => found,
-            None => this.look(cx).unwrap_or(Poll::Pending),
+            None => this.poll_apart(cx),
         }
     }
 

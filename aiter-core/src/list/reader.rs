@@ -31,8 +31,8 @@ unsafe impl<T: Send + Sync> Sync for Reader<T> {}
 /// What a reader finds.
 pub(crate) enum Look<T> {
     Item(T),
-    Empty,
     Ended,
+    Empty,
 }
 
 impl<T> Reader<T> {
