@@ -20,7 +20,7 @@ static REPORTS: PushList<u32, READERS> = PushList::new();
 fn on_timer() {
     match SENSOR.tick() {
         Some(samples) => {
-            samples.for_each(|sample| assert!(SAMPLES.push(sample).is_ok(), "the list is not full"))
+            samples.for_each(|sample| SAMPLES.push(sample).expect("the list is not full"))
         }
         None => SAMPLES.stop(),
     }
@@ -53,6 +53,5 @@ async fn read(mut samples: PushAiter<'static, Sample, CAPACITY, READERS>) {
     while let Some(sample) = samples.next().await {
         order.check(sample);
     }
-    let pushed = REPORTS.push(order.finish());
-    assert!(pushed.is_ok(), "there is room for all");
+    REPORTS.push(order.finish()).expect("there is room for all");
 }
