@@ -1,7 +1,7 @@
 //! What a push list asks of the allocator: bytes when idle, full and drained, and allocations on the way.
 #![allow(missing_docs, reason = "a test program")]
 
-use aiter_core::{PushAiter, aiter_forker_with, bound, iter_to_aiter, push_aiter};
+use aiter_core::{aiter_forker_with, bound, iter_to_aiter, push_aiter, sharable_aiter};
 use futures_core::Stream;
 use std::{
     alloc::{GlobalAlloc, Layout, System},
@@ -81,7 +81,7 @@ fn at_most(what: &str, bytes: isize, limit: isize) {
     );
 }
 
-fn poll<T>(aiter: &mut PushAiter<T>, waker: &Waker) -> Poll<Option<T>> {
+fn poll<S: Stream + Unpin>(aiter: &mut S, waker: &Waker) -> Poll<Option<S::Item>> {
     Pin::new(aiter).poll_next(&mut Context::from_waker(waker))
 }
 
@@ -287,6 +287,20 @@ fn a_large_ring_is_given_back_and_a_small_one_is_kept() {
     let meter = Meter::start();
     (0..100).for_each(|_| take(50));
     assert_eq!(meter.made(), 0);
+}
+
+#[test]
+fn takers_that_gave_up_leave_nothing_with_an_idle_source() {
+    let (_pusher, aiter) = push_aiter::<u64>();
+    let taker = sharable_aiter(aiter);
+    let come_and_go = || {
+        let mut other = taker.clone();
+        assert!(poll(&mut other, Waker::noop()).is_pending());
+    };
+    come_and_go();
+    let meter = Meter::start();
+    (0..1000).for_each(|_| come_and_go());
+    assert_eq!(meter.held(), 0);
 }
 
 /// A list dropped block by block through calls within calls would not get far on this stack. `AITER_DROP_ITEMS` sets how
