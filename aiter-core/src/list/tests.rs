@@ -273,6 +273,17 @@ fn a_look_ahead_that_found_nothing_finds_nothing_again() {
 }
 
 #[test]
+fn a_seat_between_others_that_was_given_up_is_nobody() {
+    let (writer, mut reader) = list();
+    let [one, other, last] = core::array::from_fn(|_| reader.fork());
+    writer.push_batch(3, &mut (0..3)).unwrap();
+    drop(other);
+    let now = writer.statistics();
+    assert_eq!((now.taken, now.waiting, now.lag), (0, 3, 3));
+    drop((one, last, reader));
+}
+
+#[test]
 fn statistics_count_items() {
     let (writer, mut fast) = list();
     let mut slow = fast.fork();
