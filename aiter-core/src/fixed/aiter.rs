@@ -3,7 +3,7 @@
 use super::{
     PushList,
     position::{Laps, Position, is_after, naps},
-    sleep::Rest,
+    sleep::{Head, Rest},
     slot::Found,
 };
 use crate::{
@@ -103,11 +103,11 @@ impl<'a, T, const N: usize, const R: usize> PushAiter<'a, T, N, R> {
         let Self {
             list, at, start, ..
         } = *self;
-        let seat = list.seats.claim()?;
+        let seat = list.head.seats.claim()?;
         list.allow_clones();
-        list.seats.join();
-        list.seats.stand(seat, at);
-        list.seats.forked();
+        list.head.seats.join();
+        list.head.seats.stand(seat, at);
+        list.head.seats.forked();
         Some(Self::new(list, seat, at, start))
     }
 
@@ -132,9 +132,9 @@ impl<'a, T, const N: usize, const R: usize> PushAiter<'a, T, N, R> {
     #[inline]
     pub fn try_next(&mut self) -> Result<T, TryNextError> {
         match self.take() {
-            Some(item) => Ok(item),
-            None if self.is_terminated() => Err(TryNextError::Ended),
-            None => Err(TryNextError::Empty),
+            Ok(item) => Ok(item),
+            Err(at) if self.list.ends_at(at) => Err(TryNextError::Ended),
+            Err(_) => Err(TryNextError::Empty),
         }
     }
 
@@ -144,20 +144,20 @@ impl<'a, T, const N: usize, const R: usize> PushAiter<'a, T, N, R> {
         if R == 1 { 0 } else { self.seat }
     }
 
-    /// Moves on to the next position.
+    /// Moves on to the next position, from what the caller has at hand of it.
     #[inline(always)]
-    fn step(&mut self) {
-        self.at = Laps::<N, R>::next(self.at);
-        self.list.seats.stand(self.seat(), self.at);
+    fn step(&mut self, list: &PushList<T, N, R>, at: Position) {
+        self.at = Laps::<N, R>::next(at);
+        list.head.seats.stand(self.seat(), self.at);
     }
 
     /// Moves on from an item that it leaves where it is: to others, or, if all have passed, to nobody.
     fn pass(&mut self) {
-        let at = self.at;
-        self.step();
+        let Self { list, at, .. } = *self;
+        self.step(list, at);
         // Ordering: pairs with the same fence of others: see `PushList::drop_passed`.
         fence(SeqCst);
-        self.list.drop_passed(at);
+        list.drop_passed(at);
     }
 
     /// Passes what was reserved before this subscriber came, up to a slot that is not published yet.
@@ -175,28 +175,28 @@ impl<'a, T, const N: usize, const R: usize> PushAiter<'a, T, N, R> {
         }
     }
 
-    /// Takes the next item, if it is there.
+    /// Takes the next item, if it is there. Else says where it looked, which saves the caller another load.
     #[inline(always)]
-    fn take(&mut self) -> Option<T> {
+    fn take(&mut self) -> Result<T, Position> {
         if R > 1 {
             self.walk_up();
         }
         let Self { list, at, .. } = *self;
         let (slot, lap) = (list.slot(at), Laps::<N, R>::lap(at));
         if !slot.is_full(lap) {
-            return None;
+            return Err(at);
         }
-        if R == 1 || list.seats.is_passed(at, self.seat) {
+        if R == 1 || list.head.seats.is_passed(at, self.seat) {
             // SAFETY: published; all others have passed it, and they see this reader at it until it is gone.
             let item = unsafe { slot.take(lap.wrapping_add(Laps::<N, R>::LAP)) };
-            self.step();
-            Some(item)
+            self.step(list, at);
+            Ok(item)
         } else {
             let pass = Pass(self);
             // SAFETY: published; it stays until this reader passes it, below, also if the clone panics.
             let item = list.clone_item(unsafe { slot.item() });
             drop(pass);
-            Some(item)
+            Ok(item)
         }
     }
 
@@ -271,13 +271,14 @@ impl<T, const N: usize, const R: usize> Stream for PushAiter<'_, T, N, R> {
         let this = self.get_mut();
         let mut waker = Some(cx.waker());
         loop {
-            if let Some(item) = this.take() {
-                return Poll::Ready(Some(item));
-            }
-            let PushList { head, seats, .. } = this.list;
-            let bed = &seats.seat(this.seat).bed;
+            let list = this.list;
+            let at = match this.take() {
+                Ok(item) => return Poll::Ready(Some(item)),
+                Err(at) => at,
+            };
+            let head: &Head = &list.head;
             // SAFETY: the seat is this reader's, which is borrowed for itself; seats are handed on by an Acquire of a Release.
-            match unsafe { head.lie_down(bed, this.seat(), naps(R), this.at, waker.take()) } {
+            match unsafe { head.lie_down(this.seat(), naps(R), at, waker.take()) } {
                 Rest::Asleep => return Poll::Pending,
                 Rest::Look => {}
                 Rest::Ended => return Poll::Ready(None),
@@ -309,15 +310,15 @@ impl<T, const N: usize, const R: usize> Drop for PushAiter<'_, T, N, R> {
             fn drop(&mut self) {
                 let PushAiter { list, seat, .. } = *self.0;
                 // The only reader is the last one, too.
-                if list.seats.leave(seat) && R > 1 {
+                if list.head.seats.leave(seat) && R > 1 {
                     list.sweep();
                 }
             }
         }
         let leave = Leave(self);
-        let (PushList { head, seats, .. }, seat) = (leave.0.list, leave.0.seat());
+        let head: &Head = &leave.0.list.head;
         // SAFETY: as in `poll_next`; this reader is still there.
-        unsafe { head.get_up(&seats.seat(seat).bed, seat, naps(R), leave.0.at) };
+        unsafe { head.get_up(leave.0.seat(), naps(R), leave.0.at) };
     }
 }
 

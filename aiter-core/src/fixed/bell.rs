@@ -50,12 +50,9 @@ impl Bell {
     pub(super) fn take(&self) -> Option<Waker> {
         // Ordering: Acquire pairs with the Release in `put`.
         let stamp = self.stamp.load(Acquire);
-        if stamp % 2 == 0 {
-            return None;
-        }
         let (data, vtable) = (self.data.load(Relaxed), self.vtable.load(Relaxed));
         // Ordering: Acquire, so that the reader writes after who had the waker last has copied it; Release, so that this has.
-        if !exchange(&self.stamp, stamp, stamp - 1) {
+        if stamp % 2 == 0 || !exchange(&self.stamp, stamp, stamp - 1) {
             return None;
         }
         // SAFETY: the stamp was the same before and after: both words are of the one waker that was put in then, which is the

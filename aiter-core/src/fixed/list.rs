@@ -3,7 +3,7 @@
 use super::{
     PushAiter, PushError,
     position::{CLOSED, Laps, Position, closed, naps},
-    seats::{NOBODY, Seats},
+    seats::{NOBODY, Seat},
     sleep::Head,
     slot::Slot,
     word::exchange,
@@ -20,8 +20,7 @@ use core::{fmt, mem, ptr};
 // In this order: what a push looks at is near the beginning, where short instructions reach.
 #[repr(C)]
 pub struct PushList<T, const N: usize, const R: usize = 1> {
-    pub(super) head: Head,
-    pub(super) seats: Seats<R>,
+    pub(super) head: Head<[Seat; R]>,
     /// `T::clone`, once there may be two readers.
     clone: PlainPtr<()>,
     slots: [Slot<T>; N],
@@ -66,7 +65,6 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
             const { assert!(Laps::<N, R>::LAP > 0) };
             Self {
                 head: Head::new(),
-                seats: Seats::new(),
                 clone: PlainPtr::new(ptr::null_mut()),
                 slots: array_of!(Slot::new(); N),
             }
@@ -141,7 +139,7 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
     pub(super) fn publish(&self, Reserved { tail, slot, lap }: Reserved<'_, T>, item: T) {
         // SAFETY: the position was reserved, and is used up.
         unsafe { slot.publish(lap, item) };
-        self.head.wake(&self.seats, tail);
+        self.head.wake(tail);
     }
 
     /// Ends the list for good: what was pushed is still delivered, then the end. Waiting readers wake at once.
@@ -171,7 +169,7 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
             }
             // Ordering: Acquire as in `reserve`; Release pairs with the Acquire of who finds the list stopped.
             if exchange(&self.head.tail, tail, closed(tail & !naps(R))) {
-                return self.head.wake_all(&self.seats, tail);
+                return self.head.wake_all(tail);
             }
         }
     }
@@ -206,8 +204,13 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
     /// assert_eq!(list.aiter().unwrap().try_next(), Ok(2));
     /// ```
     pub fn aiter(&self) -> Option<PushAiter<'_, T, N, R>> {
-        let seat = self.seats.take_over()?;
-        Some(PushAiter::new(self, seat, self.seats.place(seat), None))
+        let seat = self.head.seats.take_over()?;
+        Some(PushAiter::new(
+            self,
+            seat,
+            self.head.seats.place(seat),
+            None,
+        ))
     }
 
     /// Another reader, which sees what is pushed from here on; the first one, if there is none, sees what was
@@ -240,13 +243,13 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
             if let Some(aiter) = self.aiter() {
                 return Some(aiter);
             }
-            let seat = self.seats.claim()?;
+            let seat = self.head.seats.claim()?;
             self.allow_clones();
-            if self.seats.join() {
+            if self.head.seats.join() {
                 return Some(self.subscribe_at(seat));
             }
             // The last reader has left just now: take over its seat.
-            self.seats.give_back(seat);
+            self.head.seats.give_back(seat);
         }
     }
 
@@ -254,13 +257,14 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
     /// stands a lap behind first, where every slot in use is before it, and walks up to the tail.
     fn subscribe_at(&self, seat: usize) -> PushAiter<'_, T, N, R> {
         let lap_before = |tail: usize| Laps::<N, R>::position(tail).wrapping_sub(Laps::<N, R>::LAP);
-        self.seats
+        self.head
+            .seats
             .stand(seat, lap_before(self.head.tail.load(Relaxed)));
         // Ordering: AcqRel pairs with that in `reserve`: who reserves after this, and whoever reads that slot, sees this
         // reader stand; who has reserved before has seen the slot free, as this reader does.
         let tail = self.head.tail.fetch_or(0, AcqRel);
         let at = lap_before(tail);
-        self.seats.stand(seat, at);
+        self.head.seats.stand(seat, at);
         let mut aiter = PushAiter::new(self, seat, at, Some(Laps::<N, R>::position(tail)));
         aiter.walk_up();
         aiter
@@ -287,7 +291,7 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
     pub fn statistics(&self) -> Statistics {
         let (tail, _) = self.tail();
         let behind = |at| Laps::<N, R>::between(at, tail);
-        let lags = || self.seats.places().map(behind).filter(|lag| *lag <= N);
+        let lags = || self.head.seats.places().map(behind).filter(|lag| *lag <= N);
         let waiting = lags().min().unwrap_or(0);
         let pushed = Laps::<N, R>::count(tail);
         Statistics {
@@ -328,7 +332,7 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
     /// A reader that passes does this after it has said so, and a fence. Of those who pass one item the last to fence sees all
     /// others past it; so somebody drops it.
     pub(super) fn drop_passed(&self, at: Position) {
-        if self.seats.is_passed(at, NOBODY) {
+        if self.head.seats.is_passed(at, NOBODY) {
             let lap = Laps::<N, R>::lap(at);
             // SAFETY: all have passed, as seen by an Acquire of their Release, and nobody comes to it any more.
             drop(unsafe {

@@ -102,11 +102,11 @@ impl<const N: usize, const R: usize> Laps<N, R> {
         lap | (index * Self::STEP)
     }
 
-    /// The position after that of a word with flags.
+    /// The position after this one.
     #[inline(always)]
-    pub(super) fn next(at: usize) -> Position {
+    pub(super) fn next(at: Position) -> Position {
         if N.is_power_of_two() || Self::index(at) + 1 < N {
-            at.wrapping_add(Self::STEP) & !(Self::STEP - 1)
+            at.wrapping_add(Self::STEP)
         } else {
             Self::lap(at).wrapping_add(Self::LAP)
         }
@@ -120,7 +120,7 @@ impl<const N: usize, const R: usize> Laps<N, R> {
             lap.wrapping_add(tail & (Self::LAP - Self::STEP))
                 .wrapping_add(Self::STEP)
         } else {
-            Self::next(tail)
+            Self::next(tail & !(Self::STEP - 1))
         }
     }
 

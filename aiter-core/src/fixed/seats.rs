@@ -46,16 +46,23 @@ impl Seat {
     /// Whether a reader stands at this place; `first` is 1 for the first seat, 0 for others.
     pub(super) fn is_at(&self, at: Position, first: usize) -> bool {
         // Ordering: Relaxed, whoever asks has fenced.
-        self.place.load(Relaxed) ^ first == at | STANDS
+        self.place.load(Relaxed) ^ first ^ STANDS == at
     }
 }
 
 #[repr(C)]
-pub(super) struct Seats<const R: usize> {
-    seats: [Seat; R],
+pub(super) struct Seats<S: ?Sized> {
     used: AtomicUsize,
     readers: AtomicUsize,
     claims: AtomicUsize,
+    seats: S,
+}
+
+/// Of any number of seats: what is done here is in a program once.
+impl Seats<[Seat]> {
+    pub(super) fn all(&self) -> &[Seat] {
+        &self.seats
+    }
 }
 
 /// What the words of a seat are flipped by.
@@ -79,7 +86,7 @@ fn take_over(readers: &AtomicUsize) -> Option<usize> {
     }
 }
 
-impl<const R: usize> Seats<R> {
+impl<const R: usize> Seats<[Seat; R]> {
     const_new! {
         pub(super) fn new() -> Self {
             const {
@@ -87,16 +94,12 @@ impl<const R: usize> Seats<R> {
                 assert!(R <= usize::BITS as usize, "there is a bit of a word for each reader");
             }
             Self {
-                seats: array_of!(Seat::new(); R),
                 used: AtomicUsize::new(0),
                 readers: AtomicUsize::new(0),
                 claims: AtomicUsize::new(0),
+                seats: array_of!(Seat::new(); R),
             }
         }
-    }
-
-    pub(super) fn all(&self) -> &[Seat] {
-        &self.seats
     }
 
     #[inline(always)]
@@ -109,6 +112,10 @@ impl<const R: usize> Seats<R> {
     /// Takes over the seat that the last reader left, if there is no reader now.
     #[inline(always)]
     pub(super) fn take_over(&self) -> Option<usize> {
+        if R == 1 {
+            // Ordering: as in `take_over`. It is the first seat that is kept.
+            return exchange(&self.readers, 0, 1).then_some(0);
+        }
         take_over(&self.readers)
     }
 
@@ -196,7 +203,7 @@ impl<const R: usize> Seats<R> {
 
     /// The place of a seat in which a reader is known to stand.
     pub(super) fn place(&self, seat: usize) -> Position {
-        (self.seat(seat).place.load(Relaxed) ^ flip(seat)) & !STANDS
+        self.seat(seat).place.load(Relaxed) ^ flip(seat) ^ STANDS
     }
 
     /// The places where readers stand.

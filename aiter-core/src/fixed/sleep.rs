@@ -27,16 +27,18 @@ use super::{
     seats::{Seat, Seats},
     word::{flip, turn},
 };
-use crate::sync::{AtomicUsize, Ordering::*, const_new, fence};
+use crate::sync::{AtomicUsize, Ordering::*, StoreAlone, const_new, fence};
 use core::{mem, slice, task::Waker};
 
-/// What pushes and sleepers have in common.
+/// What pushes and readers have in common. What need not know how many seats there are takes it as one of any number, and is
+/// in a program once.
 #[repr(C)]
-pub(super) struct Head {
+pub(super) struct Head<S: ?Sized = [Seat]> {
     /// The next position to be given out, and flags: see [`position`](super::position).
     pub(super) tail: AtomicUsize,
     /// Who has gone to sleep the long way: a bit for each seat.
     late: AtomicUsize,
+    pub(super) seats: Seats<S>,
 }
 
 /// Where one reader leaves its waker.
@@ -57,7 +59,8 @@ impl Bed {
     }
 }
 
-/// What a reader that has found no item is to do.
+/// What a reader that has found no item is to do. In a word, which needs no masking.
+#[repr(usize)]
 pub(super) enum Rest {
     Asleep,
     /// Look at its place once more.
@@ -66,13 +69,13 @@ pub(super) enum Rest {
 }
 
 impl Head {
-    const_new! {
-        pub(super) fn new() -> Self {
-            Self {
-                tail: AtomicUsize::new(0),
-                late: AtomicUsize::new(0),
-            }
-        }
+    /// Where a reader sleeps.
+    ///
+    /// # Safety
+    /// There is this seat.
+    unsafe fn bed(&self, seat: usize) -> &Bed {
+        // SAFETY: by the contract.
+        &unsafe { self.seats.all().get_unchecked(seat) }.bed
     }
 
     /// Goes to sleep, with a waker; or, having looked once more, says without one whether it may wait.
@@ -84,13 +87,13 @@ impl Head {
     #[inline(never)]
     pub(super) unsafe fn lie_down(
         &self,
-        bed: &Bed,
         seat: usize,
         naps: usize,
         at: Position,
         waker: Option<&Waker>,
     ) -> Rest {
-        let Bed { nap, bell } = bed;
+        // SAFETY: by the contract.
+        let Bed { nap, bell } = unsafe { self.bed(seat) };
         let flag = flag(seat, naps);
         // Ordering: Acquire pairs with the Release in `PushList::stop`.
         let tail = self.tail.load(Acquire);
@@ -105,7 +108,7 @@ impl Head {
             return Rest::Asleep;
         }
         // SAFETY: passed on to the caller.
-        unsafe { self.get_up(bed, seat, naps, at) };
+        unsafe { self.get_up(seat, naps, at) };
         let mut waker = waker.clone();
         if flag != 0 && nap.is_free() {
             // SAFETY: it is free, and the caller's.
@@ -118,7 +121,7 @@ impl Head {
         }
         // SAFETY: the bell is the caller's; there is no waker in it.
         unsafe { bell.put(waker) };
-        flip(&self.late, 1 << seat);
+        self.set_late(seat, naps, true);
         // Ordering: pairs with the fence in `wake`. Of the two that look at what the other has written before its fence, at
         // least one sees it: the reader the slot, or the push the reader late, at its place.
         fence(SeqCst);
@@ -130,34 +133,50 @@ impl Head {
     /// # Safety
     /// As for `lie_down`.
     #[inline(never)]
-    pub(super) unsafe fn get_up(
-        &self,
-        Bed { nap, bell }: &Bed,
-        seat: usize,
-        naps: usize,
-        at: Position,
-    ) {
+    pub(super) unsafe fn get_up(&self, seat: usize, naps: usize, at: Position) {
+        // SAFETY: by the contract.
+        let Bed { nap, bell } = unsafe { self.bed(seat) };
         let flag = flag(seat, naps);
         let waker = if flag != 0 && turn(&self.tail, !naps | flag, at | flag, flag) {
             // SAFETY: it was this reader who cleared the flag.
             Some(unsafe { nap.take() })
-        } else if self.late.load(Relaxed) & 1 << seat != 0 {
-            flip(&self.late, 1 << seat);
-            bell.take()
         } else {
-            None
+            self.set_late(seat, naps, false);
+            bell.take()
         };
         drop(waker);
     }
 
+    /// A reader says whether pushes are to look at its bell. The only one has the word for itself.
+    #[inline(always)]
+    fn set_late(&self, seat: usize, flags: usize, is_late: bool) {
+        // Ordering: Relaxed, as the fences see to it, in `lie_down` and `wake`.
+        if flags == naps(1) {
+            self.late.store_alone(is_late.into(), Relaxed);
+        } else if (self.late.load(Relaxed) >> seat & 1 != 0) != is_late {
+            flip(&self.late, 1 << seat);
+        }
+    }
+}
+
+impl<const R: usize> Head<[Seat; R]> {
+    const_new! {
+        pub(super) fn new() -> Self {
+            Self {
+                tail: AtomicUsize::new(0),
+                late: AtomicUsize::new(0),
+                seats: Seats::new(),
+            }
+        }
+    }
+
     /// Wakes who sleeps at the position that the tail had before the caller moved it, and whose slot it has filled since.
     #[inline(always)]
-    pub(super) fn wake<const R: usize>(&self, seats: &Seats<R>, tail: usize) {
+    pub(super) fn wake(&self, tail: usize) {
         // Ordering: pairs with the fence in `lie_down`.
         fence(SeqCst);
         let mut sleepers = Sleepers {
             head: self,
-            seats,
             woken: 0,
             tail,
         };
@@ -167,17 +186,16 @@ impl Head {
 
     /// Wakes who sleeps at the position that the tail had before the caller closed it.
     #[inline(always)]
-    pub(super) fn wake_all<const R: usize>(&self, seats: &Seats<R>, tail: usize) {
+    pub(super) fn wake_all(&self, tail: usize) {
         // Ordering: as in `wake`.
         fence(SeqCst);
-        wake_apart(seats.all(), tail & !naps(R), tail & naps(R));
+        wake_apart(self, tail, naps(R));
     }
 }
 
 /// Those who have yet to be woken. Goes on with the others if a waker panics.
 struct Sleepers<'a, const R: usize> {
-    head: &'a Head,
-    seats: &'a Seats<R>,
+    head: &'a Head<[Seat; R]>,
     /// How many were woken from their naps, or had none.
     woken: usize,
     tail: usize,
@@ -197,7 +215,7 @@ impl<const R: usize> Sleepers<'_, R> {
             }
         }
         if self.head.late.load(Relaxed) != 0 {
-            wake_apart(self.seats.all(), self.tail & !naps(R), 0);
+            wake_apart(self.head, self.tail & !naps(R), naps(R));
         }
     }
 
@@ -206,7 +224,7 @@ impl<const R: usize> Sleepers<'_, R> {
         if seat < R && self.woken <= seat && self.tail & flag(seat, naps(R)) != 0 {
             self.woken = seat + 1;
             // SAFETY: of all who move or close the tail, the caller did when the flag was set.
-            unsafe { self.seats.seat(seat).bed.nap.take() }.wake();
+            unsafe { self.head.seats.seat(seat).bed.nap.take() }.wake();
         }
     }
 }
@@ -217,15 +235,15 @@ impl<const R: usize> Drop for Sleepers<'_, R> {
     }
 }
 
-/// Wakes, of those at one position, who has gone to sleep the long way, and who naps with one of these flags, which the caller
-/// has taken from the tail.
+/// Wakes, of those at the position of a tail, who has gone to sleep the long way, and who naps with one of its flags, which the
+/// caller has taken from there. `naps` are the flags there are.
 #[cold]
 #[inline(never)]
-fn wake_apart(seats: &[Seat], at: Position, flags: usize) {
+fn wake_apart(head: &Head, tail: usize, naps: usize) {
     let mut each = Each {
-        seats: seats.iter(),
-        at,
-        flags,
+        seats: head.seats.all().iter(),
+        at: tail & !naps,
+        flags: tail & naps,
         first: 1,
     };
     each.wake();

@@ -5,6 +5,11 @@ use crate::sync::{AtomicUsize, Ordering::*};
 /// Turns bits of a word over, if others are as expected.
 #[inline(never)]
 pub(super) fn turn(word: &AtomicUsize, others: usize, expected: usize, bits: usize) -> bool {
+    if others == !0 {
+        // Nothing to look at first. Ordering: as below.
+        let turned = word.compare_exchange(expected, expected ^ bits, AcqRel, Relaxed);
+        return turned.is_ok();
+    }
     loop {
         let now = word.load(Relaxed);
         if now & others != expected {
