@@ -31,7 +31,7 @@ if [[ ${AITER_LONG:-} ]]; then
     profile=(--release)
     tests_but "${left_out[@]}"
     # The programs that tests run.
-    step "${test[@]/#test/build}" "${profile[@]}" -p aiter-tokio --examples
+    step "${test[@]/#test/build}" "${profile[@]}" "${published[@]/#/-p}" --examples
 else
     # Some tests run an example as a process, with deadlines.
     export PROPTEST_CASES=${PROPTEST_CASES:-64} AITER_DROP_ITEMS=${AITER_DROP_ITEMS:-300000}
