@@ -253,3 +253,41 @@ fn a_waker_that_panics_when_cloned_leaves_no_seat_to_two_readers() {
     writer.push(2).unwrap();
     assert_eq!(wakers.map(|(wakes, _)| wakes.count()), [1, 1]);
 }
+
+#[test]
+fn who_gets_the_seat_of_one_seen_behind_is_behind_nobody() {
+    type Readers = (Reader<Arc<()>>, Option<Reader<Arc<()>>>);
+    /// While the first is woken it takes what has come, before the other, which goes, and waits again.
+    struct Polls(std::sync::Mutex<Readers>);
+    impl Wake for Polls {
+        fn wake(self: Arc<Self>) {
+            let (reader, other) = &mut *self.0.lock().unwrap();
+            let cx = &mut Context::from_waker(Waker::noop());
+            assert!(reader.poll_next(cx).is_ready());
+            let mut other = other.take().unwrap();
+            assert!(other.poll_next(cx).is_ready());
+            drop(other);
+            assert!(reader.poll_next(cx).is_pending());
+        }
+    }
+    let live = Arc::new(());
+    let (writer, mut reader) = list();
+    let other = reader.fork();
+    let polls = Arc::new(Polls(std::sync::Mutex::new((reader, Some(other)))));
+    let waker = Waker::from(polls.clone());
+    let pending = polls
+        .0
+        .lock()
+        .unwrap()
+        .0
+        .poll_next(&mut Context::from_waker(&waker));
+    assert!(pending.is_pending());
+    // Its own seat is at work: it waits in the other's.
+    writer.push(live.clone()).unwrap();
+    let (reader, _) = &mut *polls.0.lock().unwrap();
+    let mut ahead = reader.fork();
+    writer.push(live.clone()).unwrap();
+    assert!(matches!(ahead.next(), Look::Item(_)));
+    assert!(matches!(reader.next(), Look::Item(_)));
+    assert_eq!(Arc::strong_count(&live), 1, "the last to read it moved it");
+}
