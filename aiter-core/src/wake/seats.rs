@@ -403,14 +403,13 @@ impl Seats {
             let old = mem::replace(at, other);
             self.leave(old);
         }
-        // SAFETY: the seat is idle, and an idle seat's waker is its reader's alone.
-        let old = self
-            .seat(*at)
-            .waker
-            .with_mut(|kept| match unsafe { &mut *kept } {
+        let old = self.seat(*at).waker.with_mut(|kept| {
+            // SAFETY: the seat is idle, and an idle seat's waker is its reader's alone.
+            match unsafe { &mut *kept } {
                 Some(kept) if kept.will_wake(waker) => None,
                 kept => kept.replace(waker.clone()),
-            });
+            }
+        });
         drop(old);
     }
 
