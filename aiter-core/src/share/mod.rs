@@ -205,7 +205,7 @@ impl<S> Clone for Sharable<S> {
 impl<S> Drop for Sharable<S> {
     fn drop(&mut self) {
         if self.place.give_up(self.shared.baton().public()) {
-            drop(self.shared.leave(ARRIVED));
+            drop(self.shared.baton().leave(ARRIVED));
         }
     }
 }

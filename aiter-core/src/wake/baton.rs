@@ -320,12 +320,6 @@ impl<P: Settle, V> Guarded<P, V> {
         Some(HeldValue { held, handle: self })
     }
 
-    /// See [`Baton::leave`].
-    pub(crate) fn leave(&self, notes: usize) -> Option<HeldValue<'_, P, V>> {
-        let held = self.baton.leave(notes)?;
-        Some(HeldValue { held, handle: self })
-    }
-
     /// Puts down what was kept.
     fn let_go(&self) {
         // Ordering: Relaxed, whoever borrows the handle is ordered after its last use; of several that make another
