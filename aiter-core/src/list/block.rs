@@ -101,6 +101,7 @@ pub(super) struct Head<T> {
 }
 
 #[repr(C)]
+#[cfg_attr(target_pointer_width = "64", repr(align(16)))]
 pub(super) struct Block<T> {
     head: Head<T>,
     state: State,
@@ -234,6 +235,15 @@ impl<T> Block<T> {
                 marks: array_of![AtomicU8::new(EMPTY); SLOTS],
             })
         };
+        // The cache lines of its first slots, which the last reader had, are fetched together. Each push would wait for its own.
+        #[cfg(all(feature = "std", not(aiter_loom)))]
+        {
+            // SAFETY: as above.
+            let slots = unsafe { &raw mut (*block).slots }.cast::<u8>();
+            let len = size_of::<[T; SLOTS]>().min(1024);
+            // SAFETY: as above; the slots hold nothing, and are as long.
+            unsafe { slots.write_bytes(0, len) };
+        }
     }
 
     /// # Safety

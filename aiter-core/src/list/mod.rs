@@ -13,6 +13,7 @@ mod models;
 mod orphan;
 mod probe;
 mod reader;
+mod spares;
 #[cfg(all(test, not(aiter_loom)))]
 mod tests;
 mod writer;
@@ -30,10 +31,12 @@ use crate::{
 use block::{Block, FIRST, FLAGS, Head, Next, Position, SLOTS, UNOBSERVED, ahead, distance, slots};
 use core::{
     marker::PhantomPinned,
+    mem,
     ptr::{self, NonNull},
 };
 use orphan::Orphan;
 use probe::Probe;
+use spares::Spares;
 
 /// Flag in the tail word: no slot is reserved any more.
 const CLOSED: usize = 1;
@@ -47,36 +50,45 @@ const UNKNOWN: Position = 1;
 /// they find the function here, with the clone compiled into it.
 type CloneNext<T> = unsafe fn(&mut Reader<T>) -> T;
 
-/// What all handles of a list share. Fields that writers change stand apart from those that readers change.
+/// What all handles of a list share, in an order that keeps writers and readers out of each other's cache lines, wherever the
+/// list begins: what changes with each push, or each item taken, is 64 bytes away from what the other side looks at as often.
 #[repr(C)]
 pub(crate) struct List<T> {
     /// The position of the next slot to be reserved, [`CLOSED`] and [`ASLEEP`].
     tail: AtomicUsize,
     /// A block near the tail: where writers start to look for theirs.
     tail_block: AtomicPtr<Head<T>>,
-    /// A block to be used again.
-    spare: AtomicPtr<Block<T>>,
     /// Slots published without an item, in all.
     skipped: AtomicUsize,
     /// Where the list ended, soon after `CLOSED`, and [`UNKNOWN`] before; see [`List::statistics`].
     end: AtomicUsize,
-
     /// Live writers. The last one closes the list.
     writers: AtomicUsize,
+
+    orphan: Orphan<T>,
     /// Live readers. The last one closes the list.
     readers: AtomicUsize,
     /// A [`CloneNext`], from the first fork on.
     clone: AtomicPtr<()>,
-    orphan: Orphan<T>,
     root: Head<T>,
     /// Who is to know when the last reader is gone.
     driver: Option<Alarm<Demand>>,
 
     seats: Seats,
+    spares: Spares<T>,
     probe: Probe,
     /// Blocks point to the root, also when the list is dropped: its `&mut` is not the only way there.
     _pinned: PhantomPinned,
 }
+
+#[cfg(target_pointer_width = "64")]
+const _: () = {
+    const LINE: usize = 64;
+    let tail = mem::offset_of!(List<u64>, tail);
+    let seats = mem::offset_of!(List<u64>, seats);
+    assert!(tail + LINE <= mem::offset_of!(List<u64>, readers));
+    assert!(tail + LINE <= seats && Seats::SPAN >= LINE);
+};
 
 // SAFETY: items are moved between threads (`T: Send`), and shared only through readers, whose own bounds answer for it:
 // forking asks for `T: Sync`. All else is atomics.
@@ -102,7 +114,6 @@ impl<T> List<T> {
         let list = Arc::new(Self {
             tail: AtomicUsize::new(FIRST),
             tail_block: AtomicPtr::new(ptr::null_mut()),
-            spare: AtomicPtr::new(ptr::null_mut()),
             skipped: AtomicUsize::new(0),
             end: AtomicUsize::new(UNKNOWN),
             writers: AtomicUsize::new(1),
@@ -112,6 +123,7 @@ impl<T> List<T> {
             root: Head::root(),
             driver,
             seats: Seats::new(FIRST),
+            spares: Spares::new(),
             probe: Probe::new(),
             _pinned: PhantomPinned,
         });
@@ -219,13 +231,10 @@ impl<T> List<T> {
     }
 
     fn fresh_block(&self, prev: NonNull<Head<T>>) -> NonNull<Block<T>> {
-        if !self.spare.load(Relaxed).is_null() {
-            // Ordering: Acquire pairs with the Release in `recycle`.
-            if let Some(spare) = NonNull::new(self.spare.swap(ptr::null_mut(), Acquire)) {
-                // SAFETY: a spare block holds nothing, and the swap made it ours.
-                unsafe { Block::reset(spare, prev) };
-                return spare;
-            }
+        if let Some(spare) = self.spares.take() {
+            // SAFETY: a spare block holds nothing, and it is ours.
+            unsafe { Block::reset(spare, prev) };
+            return spare;
         }
         Block::after(prev)
     }
@@ -237,17 +246,8 @@ impl<T> List<T> {
     unsafe fn recycle(&self, block: NonNull<Block<T>>) {
         // SAFETY: by the contract.
         unsafe { block.cast::<Head<T>>().as_ref() }.lifetime.over();
-        // Ordering: Release pairs with the Acquire in `fresh_block`.
-        if self.spare.load(Relaxed).is_null()
-            && self
-                .spare
-                .compare_exchange(ptr::null_mut(), block.as_ptr(), Release, Relaxed)
-                .is_ok()
-        {
-            return;
-        }
         // SAFETY: by the contract.
-        unsafe { Block::free(block) };
+        unsafe { self.spares.put(block) };
     }
 
     /// Frees the retired blocks before `head` that no writer can be in: those whose `observed` has been passed.
@@ -387,7 +387,7 @@ impl<T> List<T> {
             "a second reader was made by `allow_clones`"
         );
         // SAFETY: there is another reader, so the pointer was stored, from a function of this type.
-        unsafe { core::mem::transmute::<*mut (), CloneNext<T>>(clone) }
+        unsafe { mem::transmute::<*mut (), CloneNext<T>>(clone) }
     }
 
     /// No item is taken any more: the list was stopped, or has no reader left.
@@ -429,10 +429,6 @@ impl<T> Drop for List<T> {
         if let Some(place) = unsafe { self.orphan.take() } {
             // SAFETY: as above.
             unsafe { cursor::Cursor::resume(place).free(self) };
-        }
-        if let Some(spare) = NonNull::new(self.spare.load(Relaxed)) {
-            // SAFETY: a spare block is nobody else's and holds nothing.
-            unsafe { Block::free(spare) };
         }
     }
 }

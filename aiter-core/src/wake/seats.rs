@@ -62,20 +62,21 @@ pub(crate) enum Sleep {
 const FAR: usize = (isize::MAX as usize / 2) | 1;
 
 /// One reader's place: its waker while it sleeps, and how far it has read.
+#[repr(C)]
 struct Seat {
     waker: UnsafeCell<Option<Waker>>,
-    /// The reader's position; everything before it has been read.
-    position: AtomicUsize,
     /// How many of the slots before `position` never held an item.
     skipped: AtomicUsize,
+    /// The reader's position; everything before it has been read.
+    position: AtomicUsize,
 }
 
 impl Seat {
     fn new(position: usize) -> Self {
         Self {
             waker: UnsafeCell::new(None),
-            position: AtomicUsize::new(position),
             skipped: AtomicUsize::new(0),
+            position: AtomicUsize::new(position),
         }
     }
 }
@@ -138,15 +139,17 @@ impl Row {
     }
 }
 
-/// All seats of a list.
+/// All seats of a list. Writers look at the first field, and the reader in the list writes the last one, for every item: they
+/// are [not in one cache line](Self::SPAN).
+#[repr(C)]
 pub(crate) struct Seats {
-    first: Row,
-    state: [AtomicU8; 1],
-    seat: [Seat; 1],
     /// Readers that sleep at a gap.
     at_gap: AtomicUsize,
     /// How often a seat was claimed. A look at all seats that saw this change may have missed a reader.
     claims: AtomicUsize,
+    first: Row,
+    state: [AtomicU8; 1],
+    seat: [Seat; 1],
 }
 
 /// A reader's own seat. It is used with the [`Seats`] it was taken from, which outlive it.
@@ -211,14 +214,18 @@ impl SeatRef {
 }
 
 impl Seats {
+    /// How far `at_gap` and the position of the first seat are apart, in bytes.
+    #[cfg(target_pointer_width = "64")]
+    pub(crate) const SPAN: usize = mem::offset_of!(Self, seat) + mem::offset_of!(Seat, position);
+
     /// Seats of which the first is taken, by a reader at `position`: see [`Seats::first`].
     pub(crate) fn new(position: usize) -> Self {
         Self {
+            at_gap: AtomicUsize::new(0),
+            claims: AtomicUsize::new(0),
             first: Row::new(1),
             state: [AtomicU8::new(IDLE)],
             seat: [Seat::new(position)],
-            at_gap: AtomicUsize::new(0),
-            claims: AtomicUsize::new(0),
         }
     }
 
