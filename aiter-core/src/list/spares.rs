@@ -22,22 +22,15 @@ pub(super) struct Spares<T>(AtomicPtr<Block<T>>);
 
 impl<T> Spares<T> {
     /// The bits that a pointer to a block leaves free.
-    const COUNT: usize = mem::align_of::<Block<T>>() - 1;
+    const COUNT: usize = align_of::<Block<T>>() - 1;
 
     /// How many are kept at most: one, and with `std` as many as the bits can count and 16 KiB can hold.
     const MOST: usize = {
-        let room = if cfg!(feature = "std") {
-            Self::COUNT
-        } else {
-            1
-        };
-        let fit = (16 << 10) / mem::size_of::<Block<T>>();
-        if fit > room {
-            room
-        } else if fit > 1 {
-            fit
-        } else {
-            1
+        let fit = (16 << 10) / size_of::<Block<T>>();
+        match cfg!(feature = "std") {
+            true if fit > Self::COUNT => Self::COUNT,
+            true if fit > 1 => fit,
+            _ => 1,
         }
     };
 
