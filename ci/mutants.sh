@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Mutation: operators, conditions and results of the parts that threads share are changed, one at a time, and a test has to
 # fail, or to hang. The tests of core are asked first; of what these let pass, what aiter-tests knows of lists, memory, properties
-# and histories; then the loom models. `.cargo/mutants.toml` says what is left alone, and why. Takes two hours or more on two cores,
-# so neither .ci/run nor a push calls it, but the workflow does each night. Arguments go to cargo-mutants instead of the parts named below:
-# ci/mutants.sh --file 'aiter-core/src/list/**'
+# and histories; then the loom models. `.cargo/mutants.toml` says what is left alone, and why. As a rule only the small parts around
+# wakers are asked about, which takes minutes; AITER_LONG=1 asks about all, two hours and more on two cores. Arguments go to
+# cargo-mutants instead of either: ci/mutants.sh --file 'aiter-core/src/list/**'
 . "$(dirname "$0")/common"
 next='kill each mutant named above with a test; one that changes nothing that is promised goes into .cargo/mutants.toml, with its reason'
 version=27.1.0
@@ -13,7 +13,10 @@ if [[ $(cargo mutants --version 2>/dev/null) == "cargo-mutants $version" ]]; the
 elif [[ $("$mutants" mutants --version 2>/dev/null) != "cargo-mutants $version" ]]; then
     step cargo install cargo-mutants --locked --version "$version" --root "$target_dir/tools" --target-dir "$target_dir/tools"
 fi
-[[ $# -gt 0 ]] || set -- --file 'aiter-core/src/{list,wake,gate,share,fork}/**'
+if [[ $# -eq 0 ]]; then
+    [[ ${AITER_LONG:-} ]] && parts='{list,wake,gate,share,fork}/**' || parts='wake/{alarm,batch,crowd,inbox,waker_ref}.rs'
+    set -- --file "aiter-core/src/$parts"
+fi
 host=$(rustc -vV | sed -n 's/^host: //p')
 runner=CARGO_TARGET_$(tr a-z- A-Z_ <<<"$host")_RUNNER
 export "$runner=$PWD/ci/fail_fast" CARGO_INCREMENTAL=1 CARGO_PROFILE_TEST_DEBUG=0 CARGO_PROFILE_DEV_DEBUG=0
