@@ -152,6 +152,15 @@ impl<T> Head<T> {
         Self::untag(self.next.load(Acquire))
     }
 
+    /// Whether the next block is there, and is the last one.
+    pub(super) fn is_next_last(&self) -> bool {
+        let Next::Block(next) = self.next() else {
+            return false;
+        };
+        // SAFETY: kept by the link from this one.
+        !matches!(unsafe { next.as_ref() }.head.next(), Next::Block(_))
+    }
+
     fn untag(next: *mut Block<T>) -> Next<T> {
         match next.addr() {
             0 => Next::None,

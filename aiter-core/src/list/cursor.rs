@@ -474,6 +474,9 @@ unsafe fn retire<T>(list: &List<T>, block: NonNull<Head<T>>, moved: usize) {
     let head = unsafe { block.as_ref() };
     // SAFETY: every slot of a block that was left was published, and seen so by the readers that left it.
     unsafe { list.reclaim(block, head.end()) };
+    if head.is_next_last() {
+        list.spares.trim();
+    }
     if block != list.root() {
         // SAFETY: not the root.
         let block = unsafe { block.cast::<Block<T>>().as_ref() };

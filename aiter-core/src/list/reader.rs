@@ -136,10 +136,7 @@ impl<T> Reader<T> {
         match self.refill() {
             Found::Items(_) => {}
             Found::Ended => return Look::Ended,
-            Found::Empty | Found::Gone => {
-                self.list.spares.trim();
-                return Look::Empty;
-            }
+            Found::Empty | Found::Gone => return Look::Empty,
         }
         Look::Item(if self.cursor.moves {
             // SAFETY: the run has an item, and the cursor moves.

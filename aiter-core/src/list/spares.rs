@@ -1,5 +1,5 @@
 //! Blocks to be used again, so that a writer and a reader on two threads do not meet in the allocator, where one waits for the
-//! other's lock. When a reader finds the list empty, all but one are freed.
+//! other's lock. When the readers come to the last block all spare ones but one are freed.
 //!
 //! They are a chain, which is taken and put back as a whole:
 //!

@@ -17,7 +17,7 @@ use aiter::Preflight;
 ///
 /// The list itself takes under 256 bytes and allocates nothing more before the first push; then items stand in blocks
 /// of 64 (32 where words have 32 bits), which are used again or freed as the slowest consumer leaves them. With `std` up to
-/// 16 KiB of empty blocks are kept, until a consumer finds nothing there; then, and else, one.
+/// 16 KiB of empty blocks are kept while the list is longer than a block; then, and else, one.
 ///
 /// # Progress
 /// Lock-free: no operation waits or spins for another thread. See each one's docs. But with the feature `std`, on Linux, the

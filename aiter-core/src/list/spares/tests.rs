@@ -54,7 +54,7 @@ fn as_many_may_be_kept_as_are_small() {
 }
 
 #[test]
-fn all_but_one_are_freed_when_the_list_is_empty() {
+fn all_but_one_are_freed_when_the_list_is_short() {
     for count in 0..4 {
         let spares = Spares::<u64>::new();
         put(&spares, blocks(count));
