@@ -51,14 +51,15 @@ impl<T> Spares<T> {
     /// # Safety
     /// Nobody else can reach the block, and it holds no items.
     pub(super) unsafe fn put(&self, block: NonNull<Block<T>>) {
-        let mut chain = Chain::new();
+        // Of a long list that is drained there are enough, most of the time.
+        if self.len() >= Self::MOST {
+            // SAFETY: by the contract.
+            return unsafe { Block::free(block) };
+        }
+        let mut chain = self.take_all();
         // SAFETY: by the contract.
         unsafe { chain.push(block) };
-        // Of a long list that is drained there are enough, most of the time.
-        if self.len() < Self::MOST {
-            chain.join(self.take_all());
-            self.put_back(chain, Self::MOST);
-        }
+        self.put_back(chain, Self::MOST);
     }
 
     /// Frees all but one.
@@ -148,9 +149,6 @@ impl<T> Chain<T> {
 
     /// Adds the blocks of the other chain.
     fn join(&mut self, mut other: Self) {
-        if self.len < other.len {
-            mem::swap(self, &mut other);
-        }
         while let Some(block) = other.pop() {
             // SAFETY: it was the other chain's, and no more.
             unsafe { self.push(block) };
