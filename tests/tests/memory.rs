@@ -159,6 +159,22 @@ fn one_in_one_out_allocates_nothing() {
 }
 
 #[test]
+fn a_list_that_stays_long_uses_its_blocks_again() {
+    let (pusher, mut aiter) = push_aiter();
+    let push = |count| (0..count).for_each(|item| pusher.push(item).unwrap());
+    let mut take = |count| (0..count).for_each(|_| assert!(aiter.try_next().is_ok()));
+    push(2_000);
+    let mut pass = || {
+        take(500);
+        push(500);
+    };
+    (0..10).for_each(|_| pass());
+    let meter = Meter::start();
+    (0..100).for_each(|_| pass());
+    assert_eq!(meter.made(), 0);
+}
+
+#[test]
 fn bursts_allocate_a_block_at_a_time() {
     let (pusher, mut aiter) = push_aiter();
     let meter = Meter::start();
