@@ -117,3 +117,6 @@ impl Drop for Member {
         self.crowd.0.leave(self.at);
     }
 }
+
+#[cfg(all(test, not(aiter_loom)))]
+mod tests;
