@@ -289,16 +289,16 @@ impl List {
             // It may be in the midst of a batch, of which some was pushed.
             return;
         }
-        let late = self.is_closed();
-        if !late {
-            // It takes a slot, which whoever sleeps on it has to pass.
-            self.publish();
-        }
-        let queue = Queue {
-            late,
-            ..Queue::default()
-        };
         self.consumers.try_add(|waits| {
+            let late = self.is_closed();
+            if !late {
+                // It takes a slot, which whoever sleeps on it has to pass.
+                self.publish();
+            }
+            let queue = Queue {
+                late,
+                ..Queue::default()
+            };
             let at = waits.owner();
             self.queues.borrow_mut().insert(at, queue);
             let aiter = catch(|| pusher.subscribe());
