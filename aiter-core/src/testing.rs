@@ -12,6 +12,11 @@ use core::{
 use futures_core::Stream;
 use std::sync::{Mutex, MutexGuard};
 
+/// So many times; Miri, which takes a second for some thousand polls, a hundredth of it.
+pub(crate) const fn many(times: u32) -> u32 {
+    if cfg!(miri) { times / 100 } else { times }
+}
+
 /// Counts its wakes.
 #[derive(Debug, Default)]
 pub(crate) struct Wakes(AtomicUsize);

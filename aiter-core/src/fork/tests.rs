@@ -335,8 +335,7 @@ fn sources_need_not_be_unpin() {
 
 #[test]
 fn every_item_reaches_every_fork_across_threads() {
-    // Miri takes a second for some hundred.
-    const ITEMS: u32 = if cfg!(miri) { 300 } else { 20_000 };
+    const ITEMS: u32 = many(20_000);
     let (pusher, items) = push_aiter();
     let mut first = aiter_forker(items);
     let read = |fork: Fork<_>| {

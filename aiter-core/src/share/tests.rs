@@ -303,7 +303,7 @@ fn a_panic_of_the_source_reaches_its_poller_and_the_others_go_on() {
 fn the_last_waker_counts_and_none_is_kept_twice() {
     let ([mut a], remote) = takers([]);
     let (old, waker) = Wakes::new();
-    for _ in 0..100_000 {
+    for _ in 0..many(100_000) {
         assert_eq!(poll(&mut a.handle, &waker), PENDING);
     }
     assert_eq!(Arc::strong_count(&old), 3);
@@ -395,8 +395,7 @@ fn a_wake_during_the_poll_of_the_source_is_not_lost() {
 #[test]
 fn every_item_goes_to_one_taker_across_threads() {
     const TAKERS: u32 = 4;
-    // Miri takes a second for some hundred.
-    const ITEMS: u32 = if cfg!(miri) { 300 } else { 20_000 };
+    const ITEMS: u32 = many(20_000);
     let mut turn = 0;
     let numbers = futures_lite::stream::poll_fn(move |cx: &mut Context<'_>| {
         turn += 1;

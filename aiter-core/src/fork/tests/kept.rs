@@ -70,7 +70,7 @@ fn the_last_waker_counts_and_none_is_kept_twice() {
         let (mut a, remote) = forker([]);
         let mut b = if passive { a.fork_passive() } else { a.fork() };
         let (old, waker) = Wakes::new();
-        for _ in 0..100_000 {
+        for _ in 0..many(100_000) {
             assert_eq!(poll(&mut b.fork, &waker), PENDING);
         }
         assert_eq!(Arc::strong_count(&old), 3);

@@ -281,7 +281,7 @@ fn forks_with_a_ring_keep_one_waker_each() {
         let ([mut a], remote) = forks(bound::skip(1), []);
         let mut b = if passive { a.fork_passive() } else { a.fork() };
         let (old, waker) = Wakes::new();
-        for _ in 0..100_000 {
+        for _ in 0..many(100_000) {
             assert_eq!(poll(&mut b.fork, &waker), NOTHING);
         }
         assert_eq!(Arc::strong_count(&old), 3);
@@ -299,7 +299,7 @@ fn forks_with_a_ring_keep_one_waker_each() {
 
 #[test]
 fn across_threads_each_fork_sees_or_misses_every_item() {
-    const ITEMS: u32 = 20_000;
+    const ITEMS: u32 = many(20_000);
     let mut first = aiter_forker_with(bound::skip(5), crate::iter_to_aiter(0..ITEMS));
     let read = |mut fork: Fork<_, Skip>| {
         std::thread::spawn(move || {

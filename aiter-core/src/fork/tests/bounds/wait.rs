@@ -254,7 +254,7 @@ fn a_clone_that_panics_tells_of_the_room_that_it_makes() {
 fn forks_that_wait_for_room_keep_one_waker_each() {
     let ([mut a, mut slow], _remote) = forks(bound::wait(1), (0..9).map(Item));
     assert_eq!(a.poll(), item(0));
-    for _ in 0..100_000 {
+    for _ in 0..many(100_000) {
         assert_eq!(a.poll(), PENDING);
     }
     assert_eq!(Arc::strong_count(&a.wakes), 3);
