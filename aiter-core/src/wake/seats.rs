@@ -27,7 +27,11 @@ mod row;
 
 use crate::sync::{AtomicU8, AtomicUsize, Ordering::*};
 use alloc::boxed::Box;
-use core::{iter, mem, ptr, task::Waker};
+use core::{
+    iter, mem,
+    ptr::{self, NonNull},
+    task::Waker,
+};
 use row::{FAR, HeapRow, Row, Seat, Seating};
 
 const IDLE: u8 = 0;
@@ -73,7 +77,7 @@ pub(crate) struct SeatRef {
 
 /// Where a reader stands, for others to look at: its seat, with the [`Seats`] it was seen in, which outlive it.
 #[derive(Clone, Copy, PartialEq)]
-pub(crate) struct Standing(*const Seat);
+pub(crate) struct Standing(NonNull<Seat>);
 
 impl SeatRef {
     pub(crate) fn standing(self) -> Standing {
@@ -119,7 +123,7 @@ impl Seats {
 
     fn seen(&self, at: Standing) -> &Seat {
         // SAFETY: seats live as long as `self`, from which the reference was taken.
-        unsafe { &*at.0 }
+        unsafe { at.0.as_ref() }
     }
 
     fn state(&self, at: SeatRef) -> &AtomicU8 {
@@ -225,7 +229,7 @@ impl Seats {
                 let position = seat.position.load(Acquire);
                 // Else the seat is vacant, or its reader has yet to say where it stands.
                 if position & 1 == 0 {
-                    look(Standing(seat), position);
+                    look(Standing(NonNull::from(seat)), position);
                 }
             }
         }

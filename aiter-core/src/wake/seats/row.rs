@@ -13,7 +13,12 @@
 use super::{IDLE, SeatRef, Standing};
 use crate::sync::{AtomicPtr, AtomicU8, AtomicUsize, Ordering::*, UnsafeCell};
 use alloc::boxed::Box;
-use core::{iter, ptr, slice, task::Waker};
+use core::{
+    iter,
+    ptr::{self, NonNull},
+    slice,
+    task::Waker,
+};
 
 /// Further away than any two readers can be: a vacant seat stands this far ahead, and is behind nobody. No further than
 /// half of what a comparison tells apart, as it is counted from a reader that may have been ahead itself. It is odd, as no
@@ -134,7 +139,7 @@ impl<'a> Seating<'a> {
         SeatRef {
             row: self.row,
             state: &self.states[index],
-            seat: Standing(&self.seats[index]),
+            seat: Standing(NonNull::from(&self.seats[index])),
             index,
         }
     }
