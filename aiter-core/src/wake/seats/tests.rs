@@ -2,12 +2,12 @@ extern crate std;
 
 use super::*;
 use crate::{testing::*, wake::clones::waker_that_counts_clones};
-use alloc::{sync::Arc, vec::Vec};
+use alloc::{rc::Rc, sync::Arc, vec::Vec};
 use core::sync::atomic::AtomicUsize;
 
 /// Seats for so many readers at 0, the first one's among them.
-fn taken(readers: usize) -> (Box<Seats>, Vec<SeatRef>) {
-    let seats = Box::new(Seats::new(0));
+fn taken(readers: usize) -> (Rc<Seats>, Vec<SeatRef>) {
+    let seats = Rc::new(Seats::new(0));
     let mut taken = std::vec![seats.first()];
     taken.extend((1..readers).map(|_| seats.claim(0, 0)));
     (seats, taken)
