@@ -14,7 +14,8 @@ elif [[ $("$mutants" mutants --version 2>/dev/null) != "cargo-mutants $version" 
     step cargo install cargo-mutants --locked --version "$version" --root "$target_dir/tools" --target-dir "$target_dir/tools"
 fi
 if [[ $# -eq 0 ]]; then
-    [[ ${AITER_LONG:-} ]] && parts='{list,wake,gate,share,fork}/**' || parts='wake/{alarm,batch,crowd,inbox,waker_ref}.rs'
+    parts='wake/{alarm,batch,crowd,inbox,waker_ref}.rs'
+    [[ -z ${AITER_LONG:-} ]] || parts='{list,wake,gate,share,fork}/**'
     set -- --file "aiter-core/src/$parts"
 fi
 host=$(rustc -vV | sed -n 's/^host: //p')

@@ -475,6 +475,7 @@ unsafe fn retire<T>(list: &List<T>, block: NonNull<Head<T>>, moved: usize) {
     // SAFETY: every slot of a block that was left was published, and seen so by the readers that left it.
     unsafe { list.reclaim(block, head.end()) };
     if head.is_next_last() {
+        // The list is short by now, and may stay so.
         list.spares.trim();
     }
     if block != list.root() {

@@ -1,4 +1,4 @@
-//! How many blocks are kept. That the others are freed, `aiter-tests` and the sanitizers see.
+//! How many blocks are kept. That the others are freed, and those with the list, `aiter-tests` and the sanitizers see.
 
 extern crate std;
 
@@ -77,10 +77,4 @@ fn chains_that_meet_are_joined() {
             "{first} and {second}"
         );
     }
-}
-
-#[test]
-fn what_is_kept_goes_with_the_list() {
-    // The sanitizers see if it does not.
-    put(&Spares::<u64>::new(), blocks(3));
 }
