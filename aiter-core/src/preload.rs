@@ -1,11 +1,6 @@
 //! Keeping a few items ready ahead of the consumer.
 
-use crate::{
-    Driver, TryNextError, Watermarks,
-    demand::Demand,
-    list::{Look, Reader},
-    wake::alarm::Alarm,
-};
+use crate::{Driver, TryNextError, Watermarks, demand::Demand, list::Reader, wake::alarm::Alarm};
 use core::{
     fmt,
     pin::Pin,
@@ -116,12 +111,12 @@ impl<T> Preloaded<T> {
     /// [`TryNextError::Empty`] when nothing is there now, [`TryNextError::Ended`] when nothing will come any more.
     pub fn try_next(&mut self) -> Result<T, TryNextError> {
         match self.reader.next() {
-            Look::Item(item) => {
+            Poll::Ready(Some(item)) => {
                 self.demand.take();
                 Ok(item)
             }
-            Look::Empty => Err(TryNextError::Empty),
-            Look::Ended => Err(TryNextError::Ended),
+            Poll::Pending => Err(TryNextError::Empty),
+            Poll::Ready(None) => Err(TryNextError::Ended),
         }
     }
 

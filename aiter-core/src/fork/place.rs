@@ -6,13 +6,8 @@ use super::{
     room::RoomPlace,
     window::WindowPlace,
 };
-use crate::{
-    Statistics,
-    list::{Look, Reader},
-    sync::Arc,
-    wake::baton::Baton,
-};
-use core::task::Waker;
+use crate::{Statistics, list::Reader, sync::Arc, wake::baton::Baton};
+use core::task::{Poll, Waker};
 
 /// What a bound does: it says what the places of forks are.
 pub(crate) trait Places: Yields {
@@ -91,13 +86,13 @@ pub(crate) enum Found<I> {
     Busy,
 }
 
-impl<T> From<Look<T>> for Found<T> {
+impl<T> From<Poll<Option<T>>> for Found<T> {
     #[inline(always)]
-    fn from(look: Look<T>) -> Self {
+    fn from(look: Poll<Option<T>>) -> Self {
         match look {
-            Look::Item(item) => Self::Item(item),
-            Look::Ended => Self::Ended,
-            Look::Empty => Self::Nothing,
+            Poll::Ready(Some(item)) => Self::Item(item),
+            Poll::Ready(None) => Self::Ended,
+            Poll::Pending => Self::Nothing,
         }
     }
 }

@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     Statistics,
-    list::{Look, Reader},
+    list::Reader,
     sync::{Arc, AtomicUsize, Ordering},
     wake::{
         baton::{Baton, Held, NOTES, Settle},
@@ -33,7 +33,10 @@ use crate::{
     },
 };
 use alloc::collections::VecDeque;
-use core::{marker::PhantomData, task::Waker};
+use core::{
+    marker::PhantomData,
+    task::{Poll, Waker},
+};
 
 /// A fork found the baton held, or went.
 const KNOCKED: usize = NOTES[0];
@@ -119,13 +122,13 @@ impl<T> Ring<T> {
     /// Carries one item over, or the end. `None` if there is nothing; else the item that is lost by it, if one is.
     fn carry(&mut self, limit: usize) -> Option<Option<T>> {
         let came = match self.reader.next() {
-            Look::Empty => return None,
-            Look::Ended if self.ended => return None,
-            Look::Ended => {
+            Poll::Pending => return None,
+            Poll::Ready(None) if self.ended => return None,
+            Poll::Ready(None) => {
                 self.ended = true;
                 None
             }
-            Look::Item(item) => Some(item),
+            Poll::Ready(Some(item)) => Some(item),
         };
         let is_full = came.is_some() && self.items.len() == limit;
         let lost = if is_full { self.pop() } else { None };

@@ -93,28 +93,34 @@ impl<T> Cursor<T> {
         }
     }
 
-    /// Settles whether the items up to `end` are moved out or cloned.
+    /// The items up to `end` are to be moved out.
     #[inline(always)]
-    pub(super) fn claim(&mut self, list: &List<T>, end: usize, moves: bool) {
-        if moves {
-            if !self.moves {
-                self.moved = self.at;
-            }
-            // Ordering: Acquire pairs with the Release of whoever left last.
-            if !self.head().prev.load(Relaxed).is_null() && self.head().refs.load(Acquire) == 1 {
-                // SAFETY: `refs` says that the cursor is alone here; it saw every slot before `at` published.
-                unsafe { list.reclaim(self.block, self.position()) };
-            }
-        } else {
-            self.flush();
-            // Those behind need not look for it slot by slot.
-            self.block().note_run(self.at..end);
+    pub(super) fn move_on(&mut self, list: &List<T>, end: usize) {
+        if !self.moves {
+            self.moved = self.at;
         }
-        self.moves = moves;
+        // Ordering: Acquire pairs with the Release of whoever left last.
+        if !self.head().prev.load(Relaxed).is_null() && self.head().refs.load(Acquire) == 1 {
+            // SAFETY: `refs` says that the cursor is alone here; it saw every slot before `at` published.
+            unsafe { list.reclaim(self.block, self.position()) };
+        }
+        self.moves = true;
+        self.end = end;
+    }
+
+    /// They are to be cloned.
+    #[inline(always)]
+    pub(super) fn clone_on(&mut self, end: usize) {
+        if self.moves {
+            self.unclaim();
+        }
+        // Those behind need not look for it slot by slot.
+        self.block().note_run(self.at..end);
         self.end = end;
     }
 
     /// Gives up what was found and not taken, so that another cursor may come here.
+    #[cold]
     pub(super) fn unclaim(&mut self) {
         self.flush();
         self.moves = false;

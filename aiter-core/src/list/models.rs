@@ -2,7 +2,7 @@
 
 mod statistics;
 
-use super::{Look, Reader, list};
+use super::{Reader, list};
 use crate::{
     modelling::{block_on, large_model, model},
     sync::Arc,
@@ -28,7 +28,7 @@ fn rest<T>(reader: &mut Reader<T>) -> Vec<T> {
 
 fn available<T>(reader: &mut Reader<T>) -> Vec<T> {
     core::iter::from_fn(|| {
-        if let Look::Item(item) = reader.next() {
+        if let Poll::Ready(Some(item)) = reader.next() {
             Some(item)
         } else {
             None
@@ -40,7 +40,7 @@ fn available<T>(reader: &mut Reader<T>) -> Vec<T> {
 /// Takes items that are known to be there.
 fn take<T>(reader: &mut Reader<T>, count: usize) -> Vec<T> {
     let next = |_| match reader.next() {
-        Look::Item(item) => item,
+        Poll::Ready(Some(item)) => item,
         _ => panic!("an item was missing"),
     };
     (0..count).map(next).collect()
@@ -128,7 +128,7 @@ fn loom_push_races_stop() {
         let accepted = pushing.join().unwrap();
         assert_eq!(delivered[0], 0);
         assert_eq!(delivered[1..], accepted[..]);
-        assert!(matches!(reader.next(), Look::Ended));
+        assert!(matches!(reader.next(), Poll::Ready(None)));
     });
 }
 

@@ -137,7 +137,7 @@ impl<T> Run<'_, T> {
         loop {
             match cursor.look(list) {
                 Found::Items(end) => {
-                    cursor.claim(list, end, true);
+                    cursor.move_on(list, end);
                     cursor.discard();
                 }
                 Found::Empty if !mem::replace(is_announced, true) => {

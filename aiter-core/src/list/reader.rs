@@ -28,13 +28,6 @@ unsafe impl<T: Send> Send for Reader<T> {}
 // SAFETY: a shared reader lends items (`T: Sync`) and moves none.
 unsafe impl<T: Send + Sync> Sync for Reader<T> {}
 
-/// What a reader finds.
-pub(crate) enum Look<T> {
-    Item(T),
-    Ended,
-    Empty,
-}
-
 impl<T> Reader<T> {
     /// The first reader of a new list.
     pub(super) fn first(list: Arc<List<T>>) -> Self {
@@ -53,14 +46,14 @@ impl<T> Reader<T> {
         }
     }
 
-    /// Takes the next item, if it is there.
+    /// Takes the next item, if it is there. Pending says only that there is nothing: nobody is going to be woken.
     ///
     /// When `T::clone` panics, the item is lost to this reader and to no other.
     #[inline]
-    pub(crate) fn next(&mut self) -> Look<T> {
+    pub(crate) fn next(&mut self) -> Poll<Option<T>> {
         match self.next_known() {
-            Some(item) => Look::Item(item),
-            None => self.find_apart(),
+            Some(item) => Poll::Ready(Some(item)),
+            None => self.list.find()(self),
         }
     }
 
@@ -72,10 +65,9 @@ impl<T> Reader<T> {
             // SAFETY: before `end`, and the cursor moves.
             is_known.then(|| unsafe { self.move_next() })
         } else {
-            // SAFETY: an item is known, and is to be cloned.
-            let is_cloned = is_known && unsafe { self.is_still_followed() };
-            // SAFETY: before `end`.
-            is_cloned.then(|| unsafe { self.clone_next() })
+            let is_cloned = is_known && self.is_followed();
+            // SAFETY: before `end`, and there is another reader.
+            is_cloned.then(|| unsafe { self.list.clone_next()(self) })
         }
     }
 
@@ -91,17 +83,7 @@ impl<T> Reader<T> {
         item
     }
 
-    /// Clones it, by way of the list, which knows how.
-    ///
-    /// # Safety
-    /// The cursor is before the end of a run, and there is another reader.
-    #[inline(always)]
-    unsafe fn clone_next(&mut self) -> T {
-        // SAFETY: by the contract.
-        unsafe { self.list.clone_next()(self) }
-    }
-
-    /// What the list knows: all that is done for an item that is cloned, in one function.
+    /// The [`CloneNext`] of a list that may have several readers: all that is done for an item that is cloned, in one function.
     ///
     /// # Safety
     /// The cursor is before the end of a run.
@@ -124,51 +106,43 @@ impl<T> Reader<T> {
         item.clone()
     }
 
-    /// The rest of [`next`](Self::next): too much code to stand wherever a reader is asked.
-    #[inline(never)]
-    fn find_apart(&mut self) -> Look<T> {
-        self.find()
+    /// The [`Find`] of a list that has never had a second reader.
+    pub(super) fn find_alone(&mut self) -> Poll<Option<T>> {
+        // SAFETY: before the end of a run. By now there is another reader.
+        self.find(|reader| unsafe { reader.list.clone_next()(reader) })
     }
 
-    /// The first item of a run.
+    /// The [`Find`] of a list that may have several readers.
+    pub(super) fn find_among_others(&mut self) -> Poll<Option<T>>
+    where
+        T: Clone,
+    {
+        // SAFETY: before the end of a run.
+        self.find(|reader| unsafe { reader.pass_next() })
+    }
+
+    /// The first item of a run, which is cloned if it is not moved.
     #[inline(always)]
-    fn find(&mut self) -> Look<T> {
+    fn find(&mut self, clone: impl FnOnce(&mut Self) -> T) -> Poll<Option<T>> {
         match self.refill() {
-            Found::Items(_) => {}
-            Found::Ended => return Look::Ended,
-            Found::Empty | Found::Gone => return Look::Empty,
-        }
-        Look::Item(if self.cursor.moves {
             // SAFETY: the run has an item, and the cursor moves.
-            unsafe { self.move_next() }
-        } else {
-            // SAFETY: the run has an item.
-            unsafe { self.clone_next() }
-        })
+            Found::Items(_) if self.cursor.moves => Poll::Ready(Some(unsafe { self.move_next() })),
+            Found::Items(_) => Poll::Ready(Some(clone(self))),
+            Found::Ended => Poll::Ready(None),
+            Found::Empty | Found::Gone => Poll::Pending,
+        }
     }
 
     /// The same as [`next`](Self::next), for who has put an item there itself: others will come to it, so nobody asks who.
     #[inline]
-    pub(crate) fn next_pushed(&mut self) -> Look<T> {
+    pub(crate) fn next_pushed(&mut self) -> Poll<Option<T>> {
         if self.cursor.at == SLOTS || self.is_alone() {
             return self.next();
         }
-        self.cursor.claim(&self.list, self.cursor.at + 1, false);
+        self.cursor.clone_on(self.cursor.at + 1);
         // SAFETY: the slot is published, and holds an item: nobody moves one out that this reader has not passed. There
         // is another reader, or has been.
-        Look::Item(unsafe { self.clone_next() })
-    }
-
-    /// The same as [`is_followed`](Self::is_followed), for who knows that another was seen.
-    ///
-    /// # Safety
-    /// `behind` is not empty.
-    #[inline(always)]
-    unsafe fn is_still_followed(&self) -> bool {
-        debug_assert!(self.behind.is_some());
-        // SAFETY: by the contract.
-        let other = unsafe { self.behind.unwrap_unchecked() };
-        self.list.seats.is_behind(other, self.cursor.position())
+        Poll::Ready(Some(unsafe { self.list.clone_next()(self) }))
     }
 
     /// Whether the other reader, once seen behind, still is.
@@ -188,7 +162,9 @@ impl<T> Reader<T> {
         if let Found::Items(end) = found {
             // Ordering: Acquire pairs with the Release of a reader that left: what it read, it has read.
             if self.list.readers.load(Acquire) == 1 {
-                self.cursor.claim(&self.list, end, true);
+                self.cursor.move_on(&self.list, end);
+            } else if self.is_followed() {
+                self.cursor.clone_on(end);
             } else {
                 self.settle(end);
             }
@@ -207,53 +183,36 @@ impl<T> Reader<T> {
     }
 
     /// Settles up to where the items before `end` are moved out, if this is the last of several readers to come to them;
-    /// or cloned.
+    /// or cloned, if there is one that is to come.
     ///
     /// All others are past an item that is moved. A reader that comes meanwhile is forked from one that is past it
     /// too, or subscribed at a slot published after those found: neither reads the item.
     #[inline(never)]
     fn settle(&mut self, end: usize) {
-        if self.is_followed() {
-            self.cursor.claim(&self.list, end, false);
-        } else {
-            self.settle_anew(end);
-        }
-    }
-
-    /// Looks for a reader that is to come to the next item.
-    #[inline(never)]
-    fn settle_anew(&mut self, end: usize) {
         self.behind = None;
-        let (end, moves) = match self.list.seats.slowest_but(Some(self.seat.standing())) {
+        match self.list.seats.slowest_but(Some(self.seat.standing())) {
             // A reader came: look again at the next item.
-            Err(_) => (self.cursor.at + 1, false),
-            Ok(None) => (end, true),
+            Err(_) => self.cursor.clone_on(self.cursor.at + 1),
+            Ok(None) => self.cursor.move_on(&self.list, end),
             Ok(Some((other, least))) => match distance(self.cursor.position(), least) {
-                lead @ 1.. => (end.min(self.cursor.at + lead as usize), true),
+                lead @ 1.. => {
+                    let end = end.min(self.cursor.at + lead as usize);
+                    self.cursor.move_on(&self.list, end);
+                }
                 _ => {
                     self.behind = Some(other);
-                    (end, false)
+                    self.cursor.clone_on(end);
                 }
             },
-        };
-        self.cursor.claim(&self.list, end, moves);
+        }
     }
 
     /// Takes the next item, or has the task woken when there is one.
     #[inline]
     pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
-        match self.next_known() {
-            Some(item) => Poll::Ready(Some(item)),
-            None => self.poll_find(cx),
-        }
-    }
-
-    #[inline(never)]
-    fn poll_find(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
-        match self.find() {
-            Look::Item(item) => Poll::Ready(Some(item)),
-            Look::Ended => Poll::Ready(None),
-            Look::Empty => self.wait(cx),
+        match self.next() {
+            Poll::Pending => self.wait(cx),
+            ready => ready,
         }
     }
 
@@ -270,11 +229,9 @@ impl<T> Reader<T> {
     #[cold]
     fn wait_on(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
         loop {
-            match self.next() {
-                Look::Item(item) => return Poll::Ready(Some(item)),
-                Look::Ended => return Poll::Ready(None),
-                // It was a slot without an item.
-                Look::Empty => {}
+            // Else it was a slot without an item.
+            if let ready @ Poll::Ready(_) = self.next() {
+                return ready;
             }
             if self.sleep(cx.waker()) {
                 return Poll::Pending;

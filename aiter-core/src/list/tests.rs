@@ -5,7 +5,7 @@ extern crate std;
 mod left;
 mod wakers;
 
-use super::{Look, Reader, Writer, block::SLOTS, list};
+use super::{Reader, Writer, block::SLOTS, list};
 use crate::testing::Wakes;
 use alloc::{boxed::Box, sync::Arc, task::Wake, vec::Vec};
 use core::panic::AssertUnwindSafe;
@@ -21,7 +21,7 @@ fn poll<T>(reader: &mut Reader<T>, waker: &Waker) -> Poll<Option<T>> {
 
 fn take_all<T>(reader: &mut Reader<T>) -> Vec<T> {
     core::iter::from_fn(|| match reader.next() {
-        Look::Item(item) => Some(item),
+        Poll::Ready(Some(item)) => Some(item),
         _ => None,
     })
     .collect()
@@ -90,9 +90,9 @@ fn items_come_in_order_over_many_blocks() {
         peek.next();
         assert_eq!(peek.count(), len.saturating_sub(1));
         assert!(take_all(&mut reader).into_iter().eq(0..len));
-        assert!(matches!(reader.next(), Look::Empty));
+        assert!(matches!(reader.next(), Poll::Pending));
         drop(writer);
-        assert!(matches!(reader.next(), Look::Ended));
+        assert!(matches!(reader.next(), Poll::Ready(None)));
     }
 }
 
@@ -108,7 +108,7 @@ fn the_end_comes_at_every_slot_of_a_block() {
         assert_eq!(writer.push(0), Err(0));
         assert_eq!(reader.is_ended(), len == 0);
         assert_eq!(take_all(&mut reader).len(), len);
-        assert!(matches!(reader.next(), Look::Ended));
+        assert!(matches!(reader.next(), Poll::Ready(None)));
         assert!(reader.is_ended());
     }
 }
@@ -119,7 +119,7 @@ fn an_unforked_list_clones_nothing_and_drops_everything() {
     let (writer, mut reader) = list();
     counts.push(&writer, 0..3 * SLOTS);
     for n in 0..SLOTS + 7 {
-        let Look::Item(item) = reader.next() else {
+        let Poll::Ready(Some(item)) = reader.next() else {
             panic!()
         };
         assert_eq!((item.n, counts.live()), (n, 3 * SLOTS - n));
@@ -147,7 +147,7 @@ fn the_last_reader_of_an_item_moves_it() {
             if by_item {
                 for n in 0..LEN {
                     for reader in &mut all {
-                        assert!(matches!(reader.next(), Look::Item(item) if item.n == n));
+                        assert!(matches!(reader.next(), Poll::Ready(Some(item)) if item.n == n));
                     }
                     assert_eq!(counts.live(), LEN - n - 1);
                 }
@@ -170,7 +170,7 @@ fn a_dropped_fork_frees_what_it_alone_held_back() {
     counts.push(&writer, 0..2 * SLOTS + 3);
     drop(
         (0..SLOTS + 9)
-            .map(|_| matches!(fast.next(), Look::Item(_)))
+            .map(|_| matches!(fast.next(), Poll::Ready(Some(_))))
             .collect::<Vec<_>>(),
     );
     assert_eq!(counts.live(), 2 * SLOTS + 3);
@@ -200,7 +200,7 @@ fn forks_and_subscribers_start_where_they_were_made() {
     writer.push(8).unwrap();
     assert_eq!(writer.statistics().lag, 1);
     writer.close();
-    assert!(matches!(writer.subscribe().next(), Look::Ended));
+    assert!(matches!(writer.subscribe().next(), Poll::Ready(None)));
 }
 
 #[test]
@@ -290,7 +290,7 @@ fn statistics_count_items() {
     assert_eq!(writer.push_batch(10, &mut (0..8)), Ok(false));
     let late = writer.subscribe();
     assert_eq!(writer.push_batch(2, &mut (0..2)), Ok(true));
-    assert!(matches!(slow.next(), Look::Item(0)));
+    assert!(matches!(slow.next(), Poll::Ready(Some(0))));
     assert_eq!(take_all(&mut fast).len(), 10);
     let now = writer.statistics();
     assert_eq!(
@@ -304,7 +304,7 @@ fn statistics_count_items() {
     assert_eq!(writer.statistics().pushed, 10);
     let (writer, mut reader) = list();
     writer.push_batch(3, &mut core::iter::empty()).unwrap();
-    assert!(matches!(reader.next(), Look::Empty));
+    assert!(matches!(reader.next(), Poll::Pending));
     // What has been passed without an item is behind the reader: it makes up for none that is not.
     writer.push_batch(4, &mut (0..4)).unwrap();
     writer.close();
@@ -324,14 +324,14 @@ fn a_panicking_clone_costs_one_reader_one_item() {
     let (writer, mut reader) = list();
     let mut fork = reader.fork();
     (0..3).for_each(|n| assert!(writer.push(Bomb(n)).is_ok()));
-    assert!(matches!(fork.next(), Look::Item(Bomb(0))));
+    assert!(matches!(fork.next(), Poll::Ready(Some(Bomb(0)))));
     assert!(catch_unwind(AssertUnwindSafe(|| fork.next())).is_err());
     // The item is passed at once, not when the reader goes on.
     let now = reader.statistics();
     assert_eq!((now.taken, now.waiting, now.lag), (2, 1, 3));
-    assert!(matches!(fork.next(), Look::Item(Bomb(2))));
+    assert!(matches!(fork.next(), Poll::Ready(Some(Bomb(2)))));
     for n in 0..3 {
-        assert!(matches!(reader.next(), Look::Item(Bomb(m)) if m == n));
+        assert!(matches!(reader.next(), Poll::Ready(Some(Bomb(m))) if m == n));
     }
 }
 

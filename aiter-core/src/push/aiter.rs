@@ -3,7 +3,7 @@
 use super::Pusher;
 use crate::{
     Statistics, TryNextError,
-    list::{Look, Peek, Reader},
+    list::{Peek, Reader},
     sync::Arc,
 };
 use alloc::boxed::Box;
@@ -105,12 +105,12 @@ impl<T> PushAiter<T> {
     pub fn try_next(&mut self) -> Result<T, TryNextError> {
         self.ask();
         match self.reader.next() {
-            Look::Item(item) => {
+            Poll::Ready(Some(item)) => {
                 self.answered();
                 Ok(item)
             }
-            Look::Empty => Err(TryNextError::Empty),
-            Look::Ended => Err(TryNextError::Ended),
+            Poll::Pending => Err(TryNextError::Empty),
+            Poll::Ready(None) => Err(TryNextError::Ended),
         }
     }
 

@@ -15,6 +15,8 @@ pub(crate) mod crowd;
 #[cfg(feature = "alloc")]
 pub(crate) mod inbox;
 #[cfg(feature = "alloc")]
+pub(crate) mod probe;
+#[cfg(feature = "alloc")]
 pub(crate) mod seats;
 #[cfg(feature = "alloc")]
 pub(crate) mod waker_ref;

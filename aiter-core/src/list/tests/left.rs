@@ -51,7 +51,7 @@ impl World {
     fn take_at_once(&self, one: &mut Reader<Item>, other: &mut Option<Reader<Item>>, len: usize) {
         for _ in 0..len {
             *self.other.lock().unwrap() = other.take();
-            assert!(matches!(one.next(), Look::Item(_)));
+            assert!(matches!(one.next(), Poll::Ready(Some(_))));
             *other = self.take_other();
         }
     }
@@ -60,7 +60,7 @@ impl World {
 impl Clone for Item {
     fn clone(&self) -> Self {
         if let Some(mut other) = self.world.take_other() {
-            assert!(matches!(other.next(), Look::Item(item) if item.n == self.n));
+            assert!(matches!(other.next(), Poll::Ready(Some(item)) if item.n == self.n));
             *self.world.other.lock().unwrap() = Some(other);
         }
         let mut clone = self.world.item(self.n);
@@ -93,13 +93,13 @@ fn items_that_two_took_at_once_go_when_both_are_past_their_block() {
         for len in [SLOTS, SLOTS, SLOTS, 1] {
             // When the batch has its first slot, there is a block after the one that both have read.
             let mut pass = |mut other: Reader<Item>| {
-                assert!(matches!(one.next(), Look::Empty));
+                assert!(matches!(one.next(), Poll::Pending));
                 assert_eq!(world.live(), 3);
                 let pass = || {
                     if is_dropped {
                         drop(other);
                     } else {
-                        assert!(matches!(other.next(), Look::Empty));
+                        assert!(matches!(other.next(), Poll::Pending));
                     }
                 };
                 match bad {

@@ -287,7 +287,7 @@ fn who_gets_the_seat_of_one_seen_behind_is_behind_nobody() {
     let (reader, _) = &mut *polls.0.lock().unwrap();
     let mut ahead = reader.fork();
     writer.push(live.clone()).unwrap();
-    assert!(matches!(ahead.next(), Look::Item(_)));
-    assert!(matches!(reader.next(), Look::Item(_)));
+    assert!(matches!(ahead.next(), Poll::Ready(Some(_))));
+    assert!(matches!(reader.next(), Poll::Ready(Some(_))));
     assert_eq!(Arc::strong_count(&live), 1, "the last to read it moved it");
 }
