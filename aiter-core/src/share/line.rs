@@ -11,6 +11,7 @@ use crate::{
         batch::Batch,
         baton::{Baton, NOTES, Settle},
         inbox::{Inbox, Letter},
+        probe::{Probe, Taking},
         waker_ref::WakeUp,
     },
 };
@@ -27,6 +28,8 @@ pub(super) const ARRIVED: usize = NOTES[1];
 pub(super) struct Turns {
     inbox: Inbox<Ticket>,
     next_ticket: AtomicUsize,
+    /// Whether to look again for a baton that is held.
+    pub(super) probe: Probe<Taking>,
 }
 
 /// What a taker writes on its letter.
@@ -75,6 +78,7 @@ pub(super) fn baton() -> Baton<Turns> {
     let turns = Turns {
         inbox: Inbox::new(),
         next_ticket: AtomicUsize::new(0),
+        probe: Probe::new(),
     };
     let line = Line {
         entries: VecDeque::new(),

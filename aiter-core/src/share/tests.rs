@@ -1,5 +1,7 @@
 extern crate std;
 
+mod kept;
+
 use super::*;
 use crate::testing::*;
 use alloc::{sync::Arc, vec::Vec};

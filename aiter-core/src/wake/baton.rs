@@ -1,49 +1,53 @@
 //! A baton: state for whoever holds it, and nobody ever waits for it.
 //!
-//! Who finds it held leaves a note, and goes. Whoever puts the baton down reads the notes first, or right after, so what is
-//! asked of a held baton is done by its holder.
+//! Who finds it held leaves a note, and goes. Whoever puts the baton down reads the notes first, so what is asked of a held
+//! baton is done by its holder.
 //!
-//! It is held in one of two ways. *Firmly* it is put down by a read-modify-write, which finds the notes in the word. *Loosely*,
-//! by a store: who comes meanwhile leaves its note beside the word, and pays for the fence that shows it to the holder
-//! ([`barrier`]). So where nobody comes, taking and putting down is one read-modify-write. After somebody came it is held
-//! firmly for a while ([`CALM`] times).
+//! Taking and putting down is a read-modify-write each. A handle that has had it for long, and nobody else, puts it down no
+//! more: it becomes its *keeper*, and holds it for another time by saying so in `in_use`, which is a store. Whoever else wants
+//! it then asks, and pays for the fence that tells whether it is in use ([`barrier`]). After that the keeper is one like any other.
 //!
 //! | `word` | means |
 //! |---|---|
 //! | 0 | on the table |
-//! | `LOOSE` | held loosely; notes, if there are any, are in `beside` |
-//! | `FIRM` | held firmly, no notes |
+//! | `FIRM` | held, no notes |
 //! | `FIRM` and notes, or notes alone | the same, and its holder may not put it down before it has read them |
+//! | an *era*: `KEPT` and a number, a new one each time | it is with the keeper, and held while that says `in_use` |
+//! | an era and `FIRM`, with or without notes | somebody has asked for it |
 //!
-//! | call | 0 | `LOOSE` | else |
-//! |---|---|---|---|
-//! | `try_take` | `LOOSE` or `FIRM`: taken | not taken | not taken |
-//! | `leave(notes)` | `FIRM` and notes: taken | notes added to `beside`, heavy fence, and the word once more; if that is `LOOSE`, not taken | notes added: not taken |
-//! | drop of [`Held`] | | 0, light fence; then what is `beside` is left like any note, with `LATE` | less `FIRM`: put down, if that was all; else, or to settle what is due, read the notes (→ `FIRM`), settle, and try again |
+//! | call | 0 | an era | asked for | else |
+//! |---|---|---|---|---|
+//! | `try_take` | `FIRM`: taken | with `FIRM`: asked, see below | not taken | not taken |
+//! | `leave(notes)` | `FIRM` and notes: taken | with `FIRM`, notes and `LATE`: asked | notes and `LATE` added: not taken | notes added: not taken |
+//! | asked, after a heavy fence | | | if not `in_use`, less the era: taken; else not taken | not taken |
+//! | `resume` by the keeper: `in_use`, light fence | not taken | held | less the era: taken | not taken |
+//! | put down by the keeper: not `in_use`, light fence | | that was all | less the era: settled like a firm hold | |
+//! | put down firmly | | | | less `FIRM`: put down, if that was all; else, or to settle what is due, read the notes (→ `FIRM`), settle, and try again |
 //!
-//! *Why no note beside the word is lost*: who left it has a fence between that and its last look at the word, the holder one
-//! between the 0 and its look at the notes. One comes first: either the holder sees the note, or the other does not see this
-//! holder's `LOOSE`. It may see that of a later one, to whom the same applies.
+//! *Why it is never held twice*: who asks has a fence between that and its look at `in_use`, the keeper one between `in_use` and
+//! its look at the word. One comes first: either it is seen to be in use, or the keeper sees that it was asked for. Then it takes
+//! an exchange of the word, as it does for who asked. Numbers make sure that the exchange is one of that era.
 //!
-//! *Why `LATE`*: such a note may be read when others have held the baton since. What its holder did before it was left, and its
+//! *Why no note is lost*: who finds it in use leaves its note in the word, and the keeper looks at that once it says
+//! otherwise, by the same two fences.
+//!
+//! *Why `LATE`*: such a note may be read when others have held the baton since. What the keeper did before it was left, and its
 //! writer did not see, is no news to those. So who wrote it has to be woken whatever they found.
 //!
-//! A call is one read-modify-write. A drop is one, or none, if there is nothing to settle, and else goes round once more for
-//! each time that notes have come. It subtracts, which costs less than to compare and exchange: where notes have come the
-//! word is not 0 after it, so the baton is still its holder's.
-//!
-//! A handle of a [`Guarded`] value that is the only one may keep the baton in hand, firmly, from one use to the next: no other can
+//! A handle of a [`Guarded`] value that is the only one has the baton in hand, firmly, from one use to the next: no other can
 //! want it, and notes wait until it is put down. Before there is a second handle, it is.
 #![allow(unsafe_code)]
 
-use crate::sync::{Arc, AtomicUsize, Ordering, UnsafeCell, barrier};
+use crate::sync::{Arc, AtomicUsize, Ordering::*, UnsafeCell, barrier};
 use core::{
     mem::{self, ManuallyDrop},
     pin::Pin,
+    ptr,
+    sync::atomic::AtomicUsize as AtomicWord,
 };
 
-const LOOSE: usize = 1;
-const FIRM: usize = 2;
+const FIRM: usize = 1;
+const KEPT: usize = 2;
 
 /// A bit for a note. There is room for others when they are needed.
 pub(crate) const NOTES: [usize; 3] = [4, 8, 16];
@@ -51,9 +55,18 @@ pub(crate) const NOTES: [usize; 3] = [4, 8, 16];
 /// Comes with notes that may be older than what others did who held the baton since.
 pub(crate) const LATE: usize = 32;
 
-/// How often the baton is taken firmly after somebody came while it was held: the heavy fence costs as much as some hundred
-/// read-modify-writes.
-const CALM: usize = if cfg!(aiter_loom) { 1 } else { 1024 };
+/// The number of an era is counted in these; [`KEPT`] goes with it.
+const ERA: usize = 64;
+/// The bits it may have.
+const NUMBER: usize = !(ERA - 1);
+
+/// How often a handle that was the keeper, until it found nothing, has the baton in a row before it is the keeper again.
+const PAUSE: usize = 16;
+
+/// Whether somebody has asked the keeper.
+fn is_asked(word: usize) -> bool {
+    word & (KEPT | FIRM) == KEPT | FIRM
+}
 
 /// What is shared by all, beside the state that belongs to the holder.
 pub(crate) trait Settle {
@@ -73,10 +86,11 @@ pub(crate) trait Settle {
 
 pub(crate) struct Baton<P: Settle> {
     word: AtomicUsize,
-    /// Notes that found it held loosely.
-    beside: AtomicUsize,
-    /// How often it is still to be taken firmly. Nothing is ordered by it, and loom is not to look at each older value.
-    firmly: core::sync::atomic::AtomicUsize,
+    /// Not 0 while the keeper holds it. The keeper's alone to write.
+    in_use: AtomicUsize,
+    /// Not 0 while there is a keeper, or one that has yet to learn that it is no more.
+    keeper: AtomicUsize,
+    streak: Streak,
     state: UnsafeCell<P::State>,
     public: P,
 }
@@ -91,8 +105,9 @@ impl<P: Settle> Baton<P> {
         barrier::prepare();
         Self {
             word: AtomicUsize::new(0),
-            beside: AtomicUsize::new(0),
-            firmly: core::sync::atomic::AtomicUsize::new(first()),
+            in_use: AtomicUsize::new(0),
+            keeper: AtomicUsize::new(0),
+            streak: Streak::new(),
             state: UnsafeCell::new(state),
             public,
         }
@@ -104,101 +119,186 @@ impl<P: Settle> Baton<P> {
 
     #[inline]
     pub(crate) fn try_take(&self) -> Option<Held<'_, P>> {
-        // Ordering: Relaxed, either way will do.
-        let is_loose = barrier::is_free() && self.firmly.load(Ordering::Relaxed) == 0;
-        let way = if is_loose { LOOSE } else { FIRM };
         // Ordering: Acquire pairs with the release of the holder before.
+        match self.word.compare_exchange(0, FIRM, Acquire, Relaxed) {
+            Ok(_) => Some(Held::firm(self)),
+            Err(word) => self.try_ask(word),
+        }
+    }
+
+    /// The same, from the keeper if there is one.
+    #[cold]
+    fn try_ask(&self, word: usize) -> Option<Held<'_, P>> {
+        if word & (KEPT | FIRM) != KEPT {
+            return None;
+        }
+        // Ordering: Relaxed, the fence in `ask` acquires what `keep` released.
         self.word
-            .compare_exchange(0, way, Ordering::Acquire, Ordering::Relaxed)
+            .compare_exchange(word, word | FIRM, Relaxed, Relaxed)
             .ok()?;
-        let baton = self;
-        Some(Held { baton, is_loose })
+        self.ask(word)
     }
 
     /// The holder puts down what it holds firmly, if there are no notes.
     #[inline]
     fn is_put_down(&self) -> bool {
-        // Ordering: Relaxed, the holder alone counts down, and it matters little what it finds.
-        let firmly = self.firmly.load(Ordering::Relaxed);
-        if firmly != 0 {
-            self.firmly.store(firmly - 1, Ordering::Relaxed);
-        }
         // Ordering: Release pairs with the acquire of the next holder.
-        let before = self.word.fetch_sub(FIRM, Ordering::Release);
+        let before = self.word.fetch_sub(FIRM, Release);
         debug_assert!(before & FIRM != 0, "it is held firmly");
         before == FIRM
     }
 
-    /// The holder holds it loosely no more: writes the `word`. True if notes were left beside it.
-    #[inline]
-    fn tighten(&self, word: usize) -> bool {
-        // Ordering: Release pairs with the acquire of the next holder.
-        self.word.store(word, Ordering::Release);
-        // Ordering: between the word and the look at the notes; pairs with the `heavy` in `leave_beside`: either these
-        // notes are seen, or who left them does not see the word as it was.
-        barrier::light();
-        self.beside.load(Ordering::Relaxed) != 0
-    }
-
     /// Leaves notes for the holder. If there is none it is the caller, who need only drop what it is given.
     pub(crate) fn leave(&self, notes: usize) -> Option<Held<'_, P>> {
-        let mut is_beside = false;
         let mut word = 0;
         loop {
             let next = match word {
-                LOOSE if is_beside => return None,
-                LOOSE => {
-                    self.leave_beside(notes);
-                    is_beside = true;
-                    word = self.word.load(Ordering::Relaxed);
-                    continue;
-                }
                 0 => FIRM | notes,
+                era if era & KEPT != 0 => era | FIRM | notes | LATE,
                 firm => firm | notes,
             };
             // Ordering: Release pairs with the acquire of the holder that reads the notes; Acquire as in `try_take`.
-            match self
-                .word
-                .compare_exchange(word, next, Ordering::AcqRel, Ordering::Relaxed)
-            {
+            match self.word.compare_exchange(word, next, AcqRel, Relaxed) {
                 Ok(0) => return Some(Held::firm(self)),
+                Ok(era) if is_asked(next) && !is_asked(era) => return self.ask(era),
                 Ok(_) => return None,
                 Err(now) => word = now,
             }
         }
     }
 
+    /// For who has asked for it in an era: the baton, if it is not in use.
     #[cold]
-    fn leave_beside(&self, notes: usize) {
-        self.firmly.store(CALM, Ordering::Relaxed);
-        // Ordering: Release pairs with the acquire in `deliver`.
-        self.beside.fetch_or(notes, Ordering::Release);
-        // Ordering: between the notes and the look at the word that follows; pairs with the `light` in `tighten`.
+    fn ask(&self, era: usize) -> Option<Held<'_, P>> {
+        // Ordering: between the word and the look at whether it is in use; pairs with the `light` in `resume`, and in `lay_aside`.
         barrier::heavy();
+        // Ordering: Acquire pairs with the Release in `lay_aside`.
+        let is_free = self.in_use.load(Acquire) == 0;
+        (is_free && self.end(era)).then(|| Held::firm(self))
     }
 
-    /// Leaves the notes that were left beside the word, like any others; `LATE`, if it was put down meanwhile.
+    /// Makes of an era a firm hold, the caller's; of those who try one succeeds.
     #[cold]
-    fn deliver(&self, late: usize) {
-        // Ordering: Acquire pairs with the release in `leave_beside`. Of several who see the notes one delivers them.
-        let notes = self.beside.swap(0, Ordering::Acquire);
-        if notes != 0 {
-            drop(self.leave(notes | late));
+    fn end(&self, era: usize) -> bool {
+        let mut word = self.word.load(Relaxed);
+        while word & NUMBER == era & NUMBER {
+            let firm = word & !(NUMBER | KEPT) | FIRM;
+            // Ordering: Release pairs with the acquire of who leaves a note from here on: what the keeper did is there when it looks again.
+            match self.word.compare_exchange(word, firm, Release, Relaxed) {
+                Ok(_) => return true,
+                Err(now) => word = now,
+            }
         }
+        false
+    }
+
+    /// The holder, who holds it firmly, becomes the keeper, if there is none and no note: the era.
+    #[cold]
+    fn keep(&self) -> Option<usize> {
+        // Ordering: Acquire pairs with the Release in `resign`: the last keeper is done with `in_use`.
+        if self.keeper.load(Acquire) != 0 {
+            return None;
+        }
+        let era = self.streak.next_era()?;
+        self.keeper.store(1, Relaxed);
+        // Ordering: Release pairs with the acquire of who asks.
+        let left = self.word.compare_exchange(FIRM, era, Release, Relaxed);
+        if left.is_err() {
+            self.resign();
+        }
+        left.is_ok().then_some(era)
+    }
+
+    /// For the keeper.
+    #[inline]
+    fn resume(&self, era: usize) -> Option<Held<'_, P>> {
+        self.in_use.store(1, Relaxed);
+        // Ordering: between that and the look at the word; pairs with the `heavy` in `ask`: either who asks sees that it is in use,
+        // or this sees that it was asked for.
+        barrier::light();
+        if self.word.load(Relaxed) == era {
+            return Some(Held { baton: self, era });
+        }
+        let is_held = self.end(era);
+        // Ordering: as in `lay_aside`.
+        self.in_use.store(0, Release);
+        is_held.then(|| Held::firm(self))
+    }
+
+    /// The keeper is done, and will be back. False if it was asked for what it keeps, and has it in hand, firmly.
+    #[inline]
+    fn lay_aside(&self, era: usize) -> bool {
+        // Ordering: Release pairs with the Acquire in `ask`.
+        self.in_use.store(0, Release);
+        // Ordering: between that and the look at the word; as in `resume`.
+        barrier::light();
+        self.word.load(Relaxed) == era || !self.end(era)
+    }
+
+    /// For who was the keeper, and knows that it is no more.
+    fn resign(&self) {
+        // Ordering: Release pairs with the Acquire in `keep`.
+        self.keeper.store(0, Release);
+    }
+}
+
+/// Who had the baton of late. The holder's to write; nothing is ordered by it, and loom is not to look at each older value.
+struct Streak {
+    /// The handle that has had it since.
+    handle: AtomicWord,
+    /// How often that one is still to have it before it keeps it.
+    left: AtomicWord,
+    /// The last era.
+    era: AtomicWord,
+}
+
+impl Streak {
+    fn new() -> Self {
+        Self {
+            handle: AtomicWord::new(0),
+            left: AtomicWord::new(0),
+            era: AtomicWord::new(KEPT),
+        }
+    }
+
+    /// A handle has had it. True if it may keep it.
+    #[inline]
+    fn goes_on(&self, handle: usize) -> bool {
+        if self.handle.load(Relaxed) != handle {
+            self.handle.store(handle, Relaxed);
+            self.left.store(calm(), Relaxed);
+        }
+        let left = self.left.load(Relaxed);
+        if left != 0 {
+            self.left.store(left - 1, Relaxed);
+        }
+        left == 0
+    }
+
+    /// So often the handle is still to have it.
+    fn wait_for(&self, times: usize) {
+        self.left.store(times, Relaxed);
+    }
+
+    /// Another number each time. When there is none left nobody keeps it any more.
+    fn next_era(&self) -> Option<usize> {
+        let era = self.era.load(Relaxed).checked_add(ERA)?;
+        self.era.store(era, Relaxed);
+        Some(era)
     }
 }
 
 /// The baton in hand. Dropping it, by a panic too, settles and puts it down.
 pub(crate) struct Held<'a, P: Settle> {
     baton: &'a Baton<P>,
-    is_loose: bool,
+    /// Of the keeper that holds it; 0 if it is held firmly.
+    era: usize,
 }
 
 impl<'a, P: Settle> Held<'a, P> {
     /// For who has it in hand firmly.
     fn firm(baton: &'a Baton<P>) -> Self {
-        let is_loose = false;
-        Self { baton, is_loose }
+        Self { baton, era: 0 }
     }
 
     #[inline]
@@ -214,26 +314,22 @@ impl<'a, P: Settle> Held<'a, P> {
         self.with(|public, state| public.is_settled(state))
     }
 
-    /// Puts it down, when nothing is due but what notes may ask for.
+    /// Puts down what is held firmly, when nothing is due but what notes may ask for.
     #[inline(always)]
-    fn put_down(self) {
-        let held = ManuallyDrop::new(self);
-        let baton = held.baton;
-        if held.is_loose {
-            if baton.tighten(0) {
-                baton.deliver(LATE);
-            }
-        } else if !baton.is_put_down() {
+    fn put_down(baton: &'a Baton<P>) {
+        if !baton.is_put_down() {
             Self::settle(baton);
         }
     }
 
     /// Has it in hand firmly from here on.
-    #[inline]
+    #[cold]
     fn hold_firmly(&mut self) {
-        if mem::take(&mut self.is_loose) && self.baton.tighten(FIRM) {
-            self.baton.deliver(0);
-        }
+        let is_held = self.baton.end(mem::take(&mut self.era));
+        debug_assert!(is_held, "it was in use");
+        // Ordering: as in `lay_aside`.
+        self.baton.in_use.store(0, Release);
+        self.baton.streak.wait_for(calm().min(PAUSE));
     }
 
     /// Reads notes and does what they ask for, and what is due, until the baton, which is held firmly, is down.
@@ -243,7 +339,10 @@ impl<'a, P: Settle> Held<'a, P> {
         let mut after = P::After::default();
         loop {
             // Ordering: Acquire pairs with the release of whoever left the notes.
-            let notes = baton.word.swap(FIRM, Ordering::Acquire);
+            let notes = baton.word.swap(FIRM, Acquire);
+            if notes != FIRM {
+                baton.streak.wait_for(calm());
+            }
             held.with(|public, state| public.settle(state, notes, &mut after));
             if baton.is_put_down() {
                 return baton.public.follow_up(after);
@@ -255,12 +354,13 @@ impl<'a, P: Settle> Held<'a, P> {
 impl<P: Settle> Drop for Held<'_, P> {
     #[inline]
     fn drop(&mut self) {
-        let &mut Self { baton, is_loose } = self;
-        if self.is_settled() {
-            Held { baton, is_loose }.put_down();
-        } else {
+        if self.era != 0 {
             self.hold_firmly();
-            Self::settle(baton);
+        }
+        if self.is_settled() {
+            Held::put_down(self.baton);
+        } else {
+            Held::settle(self.baton);
         }
     }
 }
@@ -270,7 +370,7 @@ impl<P: Settle> Drop for Held<'_, P> {
 pub(crate) struct Guarded<P: Settle, V> {
     baton: Arc<Baton<P>>,
     value: Arc<Value<V>>,
-    /// Not 0 if this handle, which is the only one then, has the baton in hand.
+    /// `FIRM` if this handle, which is the only one then, has the baton in hand; an era, if it is the keeper, or was.
     kept: AtomicUsize,
 }
 
@@ -310,22 +410,61 @@ impl<P: Settle, V> Guarded<P, V> {
         is_held: impl FnOnce(&'a Baton<P>) -> Option<Held<'a, P>>,
     ) -> Option<HeldValue<'a, P, V>> {
         // Ordering: Relaxed, the handle is borrowed for itself, and whatever it did before is ordered.
-        let held = if self.kept.load(Ordering::Relaxed) == 0 {
-            self.baton.try_take().or_else(|| is_held(&self.baton))?
-        } else {
-            // Ordering: Relaxed, as above.
-            self.kept.store(0, Ordering::Relaxed);
-            Held::firm(&self.baton)
+        let held = match self.kept.load(Relaxed) {
+            0 => None,
+            FIRM => {
+                // Ordering: Relaxed, as above.
+                self.kept.store(0, Relaxed);
+                Some(Held::firm(&*self.baton))
+            }
+            era => {
+                let held = self.baton.resume(era);
+                if held.as_ref().is_none_or(|held| held.era == 0) {
+                    self.resign();
+                }
+                held
+            }
         };
+        let held = held
+            .or_else(|| self.baton.try_take())
+            .or_else(|| is_held(&self.baton))?;
         Some(HeldValue { held, handle: self })
     }
 
-    /// Puts down what was kept.
+    #[cfg(all(test, not(aiter_loom)))]
+    pub(crate) fn is_keeper(&self) -> bool {
+        self.kept.load(Relaxed) & KEPT != 0
+    }
+
+    /// It was the keeper.
+    #[cold]
+    fn resign(&self) {
+        // Ordering: Relaxed, as in `take_or`.
+        self.kept.store(0, Relaxed);
+        self.baton.resign();
+    }
+
+    /// Puts down what the only handle has in hand.
     fn let_go(&self) {
         // Ordering: Relaxed, whoever borrows the handle is ordered after its last use; of several that make another
         // handle at once, the exchange chooses the one that has the baton in hand.
-        if self.kept.load(Ordering::Relaxed) != 0 && self.kept.swap(0, Ordering::Relaxed) != 0 {
+        if self.kept.load(Relaxed) == FIRM
+            && self
+                .kept
+                .compare_exchange(FIRM, 0, Relaxed, Relaxed)
+                .is_ok()
+        {
             drop(Held::firm(&self.baton));
+        }
+    }
+}
+
+impl<P: Settle, V> Drop for Guarded<P, V> {
+    fn drop(&mut self) {
+        // Ordering: Relaxed, as in `take_or`.
+        if self.kept.load(Relaxed) & KEPT != 0 {
+            // What it kept is not in use: whoever asks for it has it.
+            self.resign();
         }
     }
 }
@@ -374,33 +513,58 @@ impl<'a, P: Settle, V> HeldValue<'a, P, V> {
         &self.handle.baton
     }
 
-    /// Puts the baton down, or keeps it until the handle is used again, if that is the only handle and there is nothing to
-    /// settle but, perhaps, notes.
+    /// Puts the baton down; or keeps it until the handle is used again, if there is nothing to settle but, perhaps, notes, and
+    /// the handle is the only one, or the one that always comes.
     #[inline(always)]
     pub(crate) fn keep(self) {
         let Self { mut held, handle } = self;
         if !held.is_settled() {
             return;
         }
-        // The count is not ordered with what a handle did that has gone: the word is, in which it left its notes.
-        if Arc::strong_count(&handle.value) == 1 {
-            held.hold_firmly();
+        let held = ManuallyDrop::new(held);
+        let baton = held.baton;
+        if held.era != 0 {
+            if !baton.lay_aside(held.era) {
+                Held::settle(baton);
+            }
+        } else if Arc::strong_count(&handle.value) == 1 {
+            // The count is not ordered with what a handle did that has gone: the word is, in which it left its notes.
             // Ordering: Relaxed, see `take_or`.
-            handle.kept.store(1, Ordering::Relaxed);
-            mem::forget(held);
-        } else {
-            held.put_down();
+            handle.kept.store(FIRM, Relaxed);
+        } else if !handle.stays() {
+            Held::put_down(baton);
         }
     }
 }
 
-/// How often a new baton is taken firmly.
+impl<P: Settle, V> Guarded<P, V> {
+    /// The handle, which holds the baton firmly, becomes the keeper, if it has had it long enough.
+    #[inline]
+    fn stays(&self) -> bool {
+        // A handle that moves begins anew, no more.
+        let me = ptr::from_ref(self).addr();
+        barrier::is_free() && self.baton.streak.goes_on(me) && self.stays_on()
+    }
+
+    #[cold]
+    fn stays_on(&self) -> bool {
+        let era = self.baton.keep();
+        if let Some(era) = era {
+            // Ordering: Relaxed, as in `take_or`.
+            self.kept.store(era, Relaxed);
+        }
+        era.is_some()
+    }
+}
+
+/// How often in a row a handle has the baton, and nobody leaves a note, before it becomes the keeper: to ask it costs as much as
+/// some hundred read-modify-writes.
 #[cfg(not(aiter_loom))]
-fn first() -> usize {
-    0
+fn calm() -> usize {
+    if cfg!(test) { 1 } else { 1024 }
 }
 #[cfg(aiter_loom)]
-use models::first;
+use models::calm;
 
 #[cfg(aiter_loom)]
 pub(crate) mod models;

@@ -40,6 +40,36 @@ fn the_only_fork_keeps_the_baton_until_there_is_a_second() {
 }
 
 #[test]
+fn the_fork_that_always_pulls_keeps_the_baton_until_another_comes() {
+    let ([mut a, mut b], remote) = forks([Pending].into_iter().chain((1..8).map(Item)));
+    let mut passive = b.fork.fork_passive();
+    let (wakes, waker) = Wakes::new();
+    assert_eq!(a.poll(), PENDING);
+    for n in 1..4 {
+        assert_eq!(a.poll(), item(n));
+    }
+    assert!(a.fork.shared.is_keeper());
+    // A wake of the source, and somebody who asks how much there is.
+    remote.add([]);
+    assert_eq!(a.poll(), item(4));
+    assert_eq!(b.fork.size_hint(), (7, None), "four were pulled");
+    for n in 1..5 {
+        assert_eq!(poll(&mut passive, &waker), item(n));
+        assert_eq!(b.poll(), item(n));
+    }
+    assert_eq!(poll(&mut passive, &waker), PENDING);
+    for n in 5..7 {
+        assert_eq!(b.poll(), item(n));
+        assert_eq!(a.poll(), item(n));
+    }
+    assert!(wakes.count() > 0);
+    assert_eq!(poll(&mut passive, &waker), item(5));
+    drop(b);
+    assert_eq!(a.poll(), item(7));
+    assert_eq!(a.poll(), PENDING);
+}
+
+#[test]
 fn items_go_when_the_slowest_fork_has_passed_them_or_is_gone() {
     let live = Arc::new(());
     let items = live.clone();
