@@ -354,11 +354,11 @@ impl<T> Block<T> {
 
     /// Notes that a run of published slots was found, for other readers.
     #[inline(always)]
-    pub(super) fn note_run(&self, slots: Range<usize>) {
-        let mark = &self.state.marks[slots.start];
-        if mark.load(Relaxed) < slots.len() as u8 {
+    pub(super) fn note_run(&self, slot: usize, end: usize) {
+        let (mark, len) = (&self.state.marks[slot], (end - slot) as u8);
+        if mark.load(Relaxed) < len {
             // Ordering: Release passes on what was acquired from those who published the run.
-            mark.store(slots.len() as u8, Release);
+            mark.store(len, Release);
         }
     }
 

@@ -115,7 +115,7 @@ impl<T> Cursor<T> {
             self.unclaim();
         }
         // Those behind need not look for it slot by slot.
-        self.block().note_run(self.at..end);
+        self.block().note_run(self.at, end);
         self.end = end;
     }
 

@@ -36,7 +36,7 @@ use core::{
     marker::PhantomPinned,
     mem,
     ptr::{self, NonNull},
-    task::Poll,
+    task::{Context, Poll},
 };
 use orphan::Orphan;
 use spares::Spares;
@@ -52,8 +52,8 @@ const UNKNOWN: Position = 1;
 /// How a reader takes an item that it clones. What forks are asked for, `T: Clone`, is not known where they are polled: so
 /// they find the function here, with the clone compiled into it.
 type CloneNext<T> = unsafe fn(&mut Reader<T>) -> T;
-/// How it comes to an item that it does not know of yet, for the same reason.
-type Find<T> = fn(&mut Reader<T>) -> Poll<Option<T>>;
+/// How it comes to an item that it does not know of yet, for the same reason; or has the task woken when there is one.
+type Find<T> = fn(&mut Reader<T>, Option<&mut Context<'_>>) -> Poll<Option<T>>;
 
 /// What all handles of a list share, in an order that keeps writers and readers out of each other's cache lines, wherever the
 /// list begins: what changes with each push, or each item taken, is 64 bytes away from what the other side looks at as often.

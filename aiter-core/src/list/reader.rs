@@ -53,7 +53,7 @@ impl<T> Reader<T> {
     pub(crate) fn next(&mut self) -> Poll<Option<T>> {
         match self.next_known() {
             Some(item) => Poll::Ready(Some(item)),
-            None => self.list.find()(self),
+            None => self.list.find()(self, None),
         }
     }
 
@@ -65,7 +65,8 @@ impl<T> Reader<T> {
             // SAFETY: before `end`, and the cursor moves.
             is_known.then(|| unsafe { self.move_next() })
         } else {
-            let is_cloned = is_known && self.is_followed();
+            // SAFETY: an item is known, and is to be cloned.
+            let is_cloned = is_known && unsafe { self.is_still_followed() };
             // SAFETY: before `end`, and there is another reader.
             is_cloned.then(|| unsafe { self.list.clone_next()(self) })
         }
@@ -107,29 +108,32 @@ impl<T> Reader<T> {
     }
 
     /// The [`Find`] of a list that has never had a second reader.
-    pub(super) fn find_alone(&mut self) -> Poll<Option<T>> {
-        // SAFETY: before the end of a run. By now there is another reader.
-        self.find(|reader| unsafe { reader.list.clone_next()(reader) })
+    pub(super) fn find_alone(&mut self, cx: Option<&mut Context<'_>>) -> Poll<Option<T>> {
+        match self.look() {
+            Found::Items(end) if self.is_alone() => {
+                self.cursor.move_on(&self.list, end);
+                // SAFETY: the run has an item, and the cursor moves.
+                Poll::Ready(Some(unsafe { self.move_next() }))
+            }
+            // By now it has another one.
+            Found::Items(_) => self.list.find()(self, cx),
+            Found::Ended => Poll::Ready(None),
+            Found::Empty | Found::Gone => self.wait_with(cx),
+        }
     }
 
     /// The [`Find`] of a list that may have several readers.
-    pub(super) fn find_among_others(&mut self) -> Poll<Option<T>>
+    pub(super) fn find_among_others(&mut self, cx: Option<&mut Context<'_>>) -> Poll<Option<T>>
     where
         T: Clone,
     {
-        // SAFETY: before the end of a run.
-        self.find(|reader| unsafe { reader.pass_next() })
-    }
-
-    /// The first item of a run, which is cloned if it is not moved.
-    #[inline(always)]
-    fn find(&mut self, clone: impl FnOnce(&mut Self) -> T) -> Poll<Option<T>> {
         match self.refill() {
             // SAFETY: the run has an item, and the cursor moves.
             Found::Items(_) if self.cursor.moves => Poll::Ready(Some(unsafe { self.move_next() })),
-            Found::Items(_) => Poll::Ready(Some(clone(self))),
+            // SAFETY: the run has an item.
+            Found::Items(_) => Poll::Ready(Some(unsafe { self.pass_next() })),
             Found::Ended => Poll::Ready(None),
-            Found::Empty | Found::Gone => Poll::Pending,
+            Found::Empty | Found::Gone => self.wait_with(cx),
         }
     }
 
@@ -145,6 +149,18 @@ impl<T> Reader<T> {
         Poll::Ready(Some(unsafe { self.list.clone_next()(self) }))
     }
 
+    /// The same as [`is_followed`](Self::is_followed), for who knows that another was seen.
+    ///
+    /// # Safety
+    /// `behind` is not empty.
+    #[inline(always)]
+    unsafe fn is_still_followed(&self) -> bool {
+        debug_assert!(self.behind.is_some());
+        // SAFETY: by the contract.
+        let other = unsafe { self.behind.unwrap_unchecked() };
+        self.list.seats.is_behind(other, self.cursor.position())
+    }
+
     /// Whether the other reader, once seen behind, still is.
     #[inline(always)]
     fn is_followed(&self) -> bool {
@@ -155,13 +171,9 @@ impl<T> Reader<T> {
     /// Looks for items, and settles whether they are moved out or cloned.
     #[inline(always)]
     fn refill(&mut self) -> Found {
-        let found = match self.cursor.glance() {
-            Some(found) => found,
-            None => self.look_on(),
-        };
+        let found = self.look();
         if let Found::Items(end) = found {
-            // Ordering: Acquire pairs with the Release of a reader that left: what it read, it has read.
-            if self.list.readers.load(Acquire) == 1 {
+            if self.is_alone() {
                 self.cursor.move_on(&self.list, end);
             } else if self.is_followed() {
                 self.cursor.clone_on(end);
@@ -170,6 +182,14 @@ impl<T> Reader<T> {
             }
         }
         found
+    }
+
+    #[inline(always)]
+    fn look(&mut self) -> Found {
+        match self.cursor.glance() {
+            Some(found) => found,
+            None => self.look_on(),
+        }
     }
 
     /// Over slots without an item, and into the next block.
@@ -210,10 +230,21 @@ impl<T> Reader<T> {
     /// Takes the next item, or has the task woken when there is one.
     #[inline]
     pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
-        match self.next() {
-            Poll::Pending => self.wait(cx),
-            ready => ready,
+        match self.next_known() {
+            Some(item) => Poll::Ready(Some(item)),
+            None => self.poll_find(cx),
         }
+    }
+
+    /// No more than a jump, but out of the way: then what is known goes straight to the caller.
+    #[inline(never)]
+    fn poll_find(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        self.list.find()(self, Some(cx))
+    }
+
+    #[inline(always)]
+    fn wait_with(&mut self, cx: Option<&mut Context<'_>>) -> Poll<Option<T>> {
+        cx.map_or(Poll::Pending, |cx| self.wait(cx))
     }
 
     #[inline(never)]
