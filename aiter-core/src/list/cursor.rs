@@ -1,11 +1,12 @@
 //! A reader's place in the chain of blocks: finding items, moving on, leaving retired blocks behind.
 
 use super::{
-    List,
-    block::{ALL, Block, Found, Head, Next, Position, SLOTS, ahead, ones},
+    List, Peek,
+    block::{Block, Found, Head, Next, Position, SLOTS, ahead, ones},
+    retired::{depart, discard, free_from, retire},
 };
 use crate::sync::Ordering::*;
-use core::{marker::PhantomData, mem, ptr::NonNull};
+use core::{mem, ptr::NonNull};
 
 /// A cursor at rest, which keeps its block.
 pub(super) struct Place<T> {
@@ -239,7 +240,8 @@ impl<T> Cursor<T> {
         let block = self.block();
         let slots = ones(0..self.at) & !block.gone();
         block.mark_gone(slots);
-        Leftovers { block, slots }.drop_all();
+        // SAFETY: by the contract; published, as the cursor has passed them.
+        unsafe { discard(block, slots) };
     }
 
     /// Takes the cursor out of the chain; it is not to be used again.
@@ -268,12 +270,7 @@ impl<T> Cursor<T> {
 
     /// A look at the items from here on.
     pub(super) fn peek(&self) -> Peek<'_, T> {
-        Peek {
-            block: self.block,
-            at: self.at,
-            end: self.at,
-            _reader: PhantomData,
-        }
+        Peek::new(self.block, self.at)
     }
 
     /// Frees the whole chain with all items that are left in it.
@@ -283,237 +280,7 @@ impl<T> Cursor<T> {
     pub(super) unsafe fn free(self, list: &List<T>) {
         // SAFETY: nobody is left who could be in a block before this one.
         unsafe { list.reclaim_all(self.head()) };
-        let mut chain = Chain {
-            root: list.root(),
-            next: Some(self.block),
-        };
-        chain.free();
-    }
-}
-
-/// Blocks that are nobody else's any more, with their items. Goes on with the others when the drop of an item panics.
-struct Chain<T> {
-    root: NonNull<Head<T>>,
-    next: Option<NonNull<Head<T>>>,
-}
-
-impl<T> Chain<T> {
-    fn free(&mut self) {
-        while let Some(head) = self.next.take() {
-            // SAFETY: linked, and not freed yet.
-            if let Next::Block(next) = unsafe { head.as_ref() }.next() {
-                self.next = Some(next.cast());
-            }
-            if head != self.root {
-                let block = Owned(head.cast::<Block<T>>());
-                // SAFETY: as above; not the root.
-                let block = unsafe { block.0.as_ref() };
-                Leftovers {
-                    block,
-                    slots: block.held(),
-                }
-                .drop_all();
-            }
-        }
-    }
-}
-
-impl<T> Drop for Chain<T> {
-    fn drop(&mut self) {
-        self.free();
-    }
-}
-
-/// A block that is freed when this is dropped; its items are seen to before.
-struct Owned<T>(NonNull<Block<T>>);
-
-impl<T> Drop for Owned<T> {
-    fn drop(&mut self) {
-        // SAFETY: made where the block is nobody else's.
-        unsafe { Block::free(self.0) };
-    }
-}
-
-/// A second look from a reader's place on, which sees items without taking any.
-pub(crate) struct Peek<'a, T> {
-    block: NonNull<Head<T>>,
-    at: usize,
-    end: usize,
-    _reader: PhantomData<&'a T>,
-}
-
-// SAFETY: a peek is a borrow of items, as `&T` is, kept by the borrowed reader.
-unsafe impl<T: Sync> Send for Peek<'_, T> {}
-// SAFETY: as above.
-unsafe impl<T: Sync> Sync for Peek<'_, T> {}
-
-impl<T> Clone for Peek<'_, T> {
-    fn clone(&self) -> Self {
-        Self { ..*self }
-    }
-}
-
-impl<'a, T> Peek<'a, T> {
-    /// Goes on to the next run of items.
-    fn look(&mut self) -> Found {
-        loop {
-            if self.at == SLOTS {
-                // SAFETY: the borrowed reader keeps its block and all that follow.
-                match unsafe { self.block.as_ref() }.next() {
-                    Next::None => return Found::Empty,
-                    Next::Ended => return Found::Ended,
-                    Next::Block(next) => {
-                        (self.block, self.at, self.end) = (next.cast(), 0, 0);
-                    }
-                }
-            }
-            match self.block().find(self.at) {
-                Found::Gone => {
-                    self.at += 1;
-                    self.end = self.at;
-                }
-                Found::Items(end) => {
-                    self.end = end;
-                    return Found::Items(end);
-                }
-                found => return found,
-            }
-        }
-    }
-
-    fn block(&self) -> &Block<T> {
-        // SAFETY: as in `look`; and with `at` below `SLOTS`, it is not the root.
-        unsafe { self.block.cast::<Block<T>>().as_ref() }
-    }
-
-    /// Whether nothing is left for now: neither an item nor the end.
-    pub(crate) fn at_tail(mut self) -> bool {
-        matches!(self.look(), Found::Empty)
-    }
-
-    /// Whether nothing is left but the end.
-    pub(crate) fn at_end(mut self) -> bool {
-        matches!(self.look(), Found::Ended)
-    }
-
-    /// Counts the items that are there, and stops at `limit`.
-    pub(crate) fn count_to(mut self, limit: usize) -> usize {
-        let mut count = 0;
-        while count < limit && matches!(self.look(), Found::Items(_)) {
-            count += self.end - self.at;
-            self.at = self.end;
-        }
-        count.min(limit)
-    }
-}
-
-impl<'a, T> Iterator for Peek<'a, T> {
-    type Item = &'a T;
-
-    fn next(&mut self) -> Option<&'a T> {
-        if self.at == self.end && !matches!(self.look(), Found::Items(_)) {
-            return None;
-        }
-        let slot = self.at;
-        self.at += 1;
-        // SAFETY: published and held; items from the borrowed reader's place on are moved out by nobody.
-        Some(unsafe { self.block().item(slot) })
-    }
-
-    fn count(self) -> usize {
-        let taken = self.end - self.at;
-        let rest = Peek {
-            at: self.end,
-            ..self
-        };
-        taken + rest.count_to(usize::MAX)
-    }
-}
-
-/// One reader less in a block; retires it, and those that follow, if it was the last that could come there.
-///
-/// # Safety
-/// The caller was counted in `refs` and does not use the block any more. A reader is further on.
-unsafe fn depart<T>(list: &List<T>, mut block: NonNull<Head<T>>) {
-    loop {
-        // SAFETY: counted until now.
-        let head = unsafe { block.as_ref() };
-        head.lifetime.used();
-        // Ordering: Release hands over what this reader did in the block, Acquire takes over what the others did.
-        if head.refs.fetch_sub(1, AcqRel) != 1 {
-            return;
-        }
-        let Next::Block(next) = head.next() else {
-            unreachable!("a reader is further on")
-        };
-        // The link that keeps the next block goes with this one, also if the drop of an item panics.
-        let unwind = OnUnwind {
-            list,
-            next: next.cast(),
-        };
-        // SAFETY: `refs` is zero: nobody is there and nobody can come.
-        unsafe { retire(list, block, 0) };
-        mem::forget(unwind);
-        block = next.cast();
-    }
-}
-
-/// Finishes [`depart`] when the drop of an item panics.
-struct OnUnwind<'a, T> {
-    list: &'a List<T>,
-    next: NonNull<Head<T>>,
-}
-
-impl<T> Drop for OnUnwind<'_, T> {
-    fn drop(&mut self) {
-        // SAFETY: as in `depart`, whose link count this is.
-        unsafe { depart(self.list, self.next) };
-    }
-}
-
-/// Drops what is left in a block that no reader needs any more. It stays linked from the next one until `reclaim`.
-///
-/// # Safety
-/// No reader is in the block or comes there; those of its slots that were moved out are in `gone` or in `moved`.
-unsafe fn retire<T>(list: &List<T>, block: NonNull<Head<T>>, moved: usize) {
-    // SAFETY: retired blocks are freed by whoever is alone in the next one, or retires it: not before this ends.
-    let head = unsafe { block.as_ref() };
-    // SAFETY: every slot of a block that was left was published, and seen so by the readers that left it.
-    unsafe { list.reclaim(block, head.end()) };
-    if head.is_next_last() {
-        // The list is short by now, and may stay so.
-        list.spares.trim();
-    }
-    if block != list.root() {
-        // SAFETY: not the root.
-        let block = unsafe { block.cast::<Block<T>>().as_ref() };
-        let left = ALL & !(block.gone() | moved);
-        Leftovers { block, slots: left }.drop_all();
-    }
-}
-
-/// Items that nobody will read any more. Goes on with the others when the drop of one panics.
-struct Leftovers<'a, T> {
-    block: &'a Block<T>,
-    slots: usize,
-}
-
-impl<T> Leftovers<'_, T> {
-    fn drop_all(&mut self) {
-        if !mem::needs_drop::<T>() {
-            self.slots = 0;
-        }
-        while self.slots != 0 {
-            let slot = self.slots.trailing_zeros() as usize;
-            self.slots &= self.slots - 1;
-            // SAFETY: published, held, and of no reader's interest; each slot once.
-            drop(unsafe { self.block.take(slot) });
-        }
-    }
-}
-
-impl<T> Drop for Leftovers<'_, T> {
-    fn drop(&mut self) {
-        self.drop_all();
+        // SAFETY: nor in one after it.
+        unsafe { free_from(list, self.block) };
     }
 }

@@ -1,8 +1,8 @@
 //! The lock-free push list: an unbounded queue of blocks that any number of writers extend and any number of readers
 //! follow, each at a pace of its own.
 //!
-//! A ladder, one concern a rung: [`block`] (slots and their marks) ← this file (tail, reclamation) ← [`cursor`]
-//! (a place in the chain) ← [`reader`] and [`writer`] (the handles). `docs/DESIGN.md` has the states, the orderings and the
+//! A ladder, one concern a rung: [`block`] (slots and their marks) ← this file (tail, reclamation) ← [`retired`] and [`cursor`]
+//! (a place in the chain, and what is left behind it) ← [`reader`] and [`writer`] (the handles). `docs/DESIGN.md` has the states, the orderings and the
 //! arguments; comments here name each access's partner.
 #![allow(unsafe_code)]
 
@@ -11,13 +11,15 @@ mod cursor;
 #[cfg(all(test, aiter_loom))]
 mod models;
 mod orphan;
+mod peek;
 mod reader;
+mod retired;
 mod spares;
 #[cfg(all(test, not(aiter_loom)))]
 mod tests;
 mod writer;
 
-pub(crate) use cursor::Peek;
+pub(crate) use peek::Peek;
 pub(crate) use reader::Reader;
 pub(crate) use writer::Writer;
 

@@ -1,0 +1,147 @@
+//! What no reader comes to any more: blocks that were left behind, and the items that nobody moved out of them.
+
+use super::{
+    List,
+    block::{ALL, Block, Head, Next},
+};
+use crate::sync::Ordering::*;
+use core::{mem, ptr::NonNull};
+
+/// One reader less in a block; retires it, and those that follow, if it was the last that could come there.
+///
+/// # Safety
+/// The caller was counted in `refs` and does not use the block any more. A reader is further on.
+pub(super) unsafe fn depart<T>(list: &List<T>, mut block: NonNull<Head<T>>) {
+    loop {
+        // SAFETY: counted until now.
+        let head = unsafe { block.as_ref() };
+        head.lifetime.used();
+        // Ordering: Release hands over what this reader did in the block, Acquire takes over what the others did.
+        if head.refs.fetch_sub(1, AcqRel) != 1 {
+            return;
+        }
+        let Next::Block(next) = head.next() else {
+            unreachable!("a reader is further on")
+        };
+        // The link that keeps the next block goes with this one, also if the drop of an item panics.
+        let unwind = OnUnwind {
+            list,
+            next: next.cast(),
+        };
+        // SAFETY: `refs` is zero: nobody is there and nobody can come.
+        unsafe { retire(list, block, 0) };
+        mem::forget(unwind);
+        block = next.cast();
+    }
+}
+
+/// Finishes [`depart`] when the drop of an item panics.
+struct OnUnwind<'a, T> {
+    list: &'a List<T>,
+    next: NonNull<Head<T>>,
+}
+
+impl<T> Drop for OnUnwind<'_, T> {
+    fn drop(&mut self) {
+        // SAFETY: as in `depart`, whose link count this is.
+        unsafe { depart(self.list, self.next) };
+    }
+}
+
+/// Drops what is left in a block that no reader needs any more. It stays linked from the next one until `reclaim`.
+///
+/// # Safety
+/// No reader is in the block or comes there; those of its slots that were moved out are in `gone` or in `moved`.
+pub(super) unsafe fn retire<T>(list: &List<T>, block: NonNull<Head<T>>, moved: usize) {
+    // SAFETY: retired blocks are freed by whoever is alone in the next one, or retires it: not before this ends.
+    let head = unsafe { block.as_ref() };
+    // SAFETY: every slot of a block that was left was published, and seen so by the readers that left it.
+    unsafe { list.reclaim(block, head.end()) };
+    if head.is_next_last() {
+        // The list is short by now, and may stay so.
+        list.spares.trim();
+    }
+    if block != list.root() {
+        // SAFETY: not the root.
+        let block = unsafe { block.cast::<Block<T>>().as_ref() };
+        let left = ALL & !(block.gone() | moved);
+        // SAFETY: published, held, and of no reader's interest.
+        unsafe { discard(block, left) };
+    }
+}
+
+/// Drops the items of some slots.
+///
+/// # Safety
+/// The slots are published, and hold items that nobody will read or drop any more.
+pub(super) unsafe fn discard<T>(block: &Block<T>, slots: usize) {
+    /// Goes on with the others when the drop of one panics.
+    struct Leftovers<'a, T>(&'a Block<T>, usize);
+    impl<T> Drop for Leftovers<'_, T> {
+        fn drop(&mut self) {
+            let Self(block, slots) = *self;
+            if slots != 0 {
+                // SAFETY: as in `discard`.
+                unsafe { discard(block, slots) };
+            }
+        }
+    }
+    if mem::needs_drop::<T>() {
+        let mut left = Leftovers(block, slots);
+        while left.1 != 0 {
+            let slot = left.1.trailing_zeros() as usize;
+            left.1 &= left.1 - 1;
+            // SAFETY: by the contract; each slot once.
+            drop(unsafe { block.take(slot) });
+        }
+    }
+}
+
+/// Frees all blocks from one on, with their items.
+///
+/// # Safety
+/// They are nobody else's any more.
+pub(super) unsafe fn free_from<T>(list: &List<T>, block: NonNull<Head<T>>) {
+    /// Goes on with the others when the drop of an item panics.
+    struct Rest<T> {
+        root: NonNull<Head<T>>,
+        next: Option<NonNull<Head<T>>>,
+    }
+    impl<T> Drop for Rest<T> {
+        fn drop(&mut self) {
+            self.free();
+        }
+    }
+    impl<T> Rest<T> {
+        fn free(&mut self) {
+            while let Some(head) = self.next.take() {
+                // SAFETY: linked, and not freed yet.
+                if let Next::Block(next) = unsafe { head.as_ref() }.next() {
+                    self.next = Some(next.cast());
+                }
+                if head != self.root {
+                    let block = Owned(head.cast::<Block<T>>());
+                    // SAFETY: as above; not the root.
+                    let block = unsafe { block.0.as_ref() };
+                    // SAFETY: nobody else's, nor are its items.
+                    unsafe { discard(block, block.held()) };
+                }
+            }
+        }
+    }
+    Rest {
+        root: list.root(),
+        next: Some(block),
+    }
+    .free();
+}
+
+/// A block that is freed when this is dropped; its items are seen to before.
+struct Owned<T>(NonNull<Block<T>>);
+
+impl<T> Drop for Owned<T> {
+    fn drop(&mut self) {
+        // SAFETY: made where the block is nobody else's.
+        unsafe { Block::free(self.0) };
+    }
+}
