@@ -19,6 +19,9 @@ fn kept(rest: impl IntoIterator<Item = Step<u32>>) -> ([Taker; 2], Remote<u32>) 
 fn another_takes_it_and_keeps_it_in_turn() {
     let ([mut a, mut b], _remote) = kept((3..).take(9).map(Item));
     assert_eq!(a.poll(), item(3));
+    assert!(a.handle.shared.is_keeper());
+    // One that goes, and is no keeper, changes nothing.
+    drop(b.handle.clone());
     for n in 4..7 {
         assert_eq!(b.poll(), item(n));
     }
