@@ -19,11 +19,13 @@ mod imp {
     use rustix::thread::{MembarrierCommand, membarrier};
     use std::thread;
 
-    /// Whose the fences of the light half are. It is settled once.
+    /// Whose the fences of the light half are. It is settled once, but for what may be lost.
     static FENCES: AtomicU8 = AtomicU8::new(UNSETTLED);
     const UNSETTLED: u8 = 0;
     const KERNEL: u8 = 1;
     const OWN: u8 = 2;
+    /// The kernel's until it went back on its word: a filter of system calls came on since.
+    const LOST: u8 = 3;
 
     /// To be called before either half, by a thread that both happen after. Waits for nobody: of several at one time each asks
     /// the kernel, and the first answer counts.
@@ -54,12 +56,20 @@ mod imp {
         }
     }
 
-    pub(crate) fn heavy() {
+    /// False if there is no more than a good reason to believe that the other half sees this one, or is seen: not for what memory
+    /// safety rests on.
+    pub(crate) fn heavy() -> bool {
         fence(SeqCst);
-        if is_free() && membarrier(MembarrierCommand::PrivateExpedited).is_err() {
-            // The kernel has gone back on its word: a filter of system calls came on since. What other threads have stored by
-            // now is seen everywhere long before this is over, and what they look at from now on they find changed.
-            thread::sleep(Duration::from_millis(1));
+        match FENCES.load(Relaxed) {
+            KERNEL if membarrier(MembarrierCommand::PrivateExpedited).is_ok() => true,
+            KERNEL | LOST => {
+                FENCES.store(LOST, Relaxed);
+                // What other threads have stored by now is seen everywhere long before this is over, and what they look at
+                // from now on they find changed.
+                thread::sleep(Duration::from_millis(1));
+                false
+            }
+            _ => true,
         }
     }
 }
@@ -81,7 +91,8 @@ mod imp {
         fence(SeqCst);
     }
 
-    pub(crate) fn heavy() {
+    pub(crate) fn heavy() -> bool {
         fence(SeqCst);
+        true
     }
 }

@@ -171,10 +171,11 @@ impl<P: Settle> Baton<P> {
     #[cold]
     fn ask(&self, era: usize) -> Option<Held<'_, P>> {
         // Ordering: between the word and the look at whether it is in use; pairs with the `light` in `resume`, and in `lay_aside`.
-        barrier::heavy();
+        let is_seen = barrier::heavy();
         // Ordering: Acquire pairs with the Release in `lay_aside`.
         let is_free = self.in_use.load(Acquire) == 0;
-        (is_free && self.end(era)).then(|| Held::firm(self))
+        // Else the keeper sees what was asked, at the latest when it comes again, or goes.
+        (is_seen && is_free && self.end(era)).then(|| Held::firm(self))
     }
 
     /// Makes of an era a firm hold, the caller's; of those who try one succeeds.
@@ -462,8 +463,10 @@ impl<P: Settle, V> Guarded<P, V> {
 impl<P: Settle, V> Drop for Guarded<P, V> {
     fn drop(&mut self) {
         // Ordering: Relaxed, as in `take_or`.
-        if self.kept.load(Relaxed) & KEPT != 0 {
-            // What it kept is not in use: whoever asks for it has it.
+        let kept = self.kept.load(Relaxed);
+        if kept & KEPT != 0 {
+            // If somebody asked who could not be sure that it is not in use.
+            drop(self.baton.resume(kept));
             self.resign();
         }
     }
