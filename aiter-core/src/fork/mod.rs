@@ -176,8 +176,9 @@ pub fn aiter_forker_with<S: Stream, B: Bound>(bound: B, stream: S) -> Fork<S, B>
 /// [`skip`](bound::skip).
 ///
 /// # Progress
-/// No lock is held while the stream is pending. A poll never waits for another fork, nor does it spin: if another thread
-/// is polling the stream at that moment the fork goes to sleep, and that thread wakes it. Polls, forks and drops are
+/// No lock is held while the stream is pending. A poll never waits for another fork: if another thread
+/// is polling the stream at that moment the fork goes to sleep, and that thread wakes it. With `std`, and more than one core, it looks
+/// again before that, as a [taker](crate::sharable_aiter) does. Polls, forks and drops are
 /// lock-free, but for what the stream itself does. What the bounds add stands with them: [`wait`](bound::wait),
 /// [`skip`](bound::skip). See [`push_aiter`](crate::push_aiter) for what is asked of the kernel; where threads keep meeting, one
 /// poll in a thousand is.
@@ -333,19 +334,31 @@ impl<S: Stream, B: Bound> Fork<S, B> {
         if !self.is_active() {
             return self.follow(cx);
         }
-        match self.pull(cx) {
-            Some(found) => found,
-            None => self.look(cx).unwrap_or(Poll::Pending),
-        }
+        let mut found = Found::Nothing;
+        self.pull(cx, &mut found)
+            .or_else(|| self.tell(found))
+            .or_else(|| self.look(cx))
+            .unwrap_or(Poll::Pending)
     }
 
-    /// An active fork that found nothing. `None` if it is to look again, which is no more than that: it waits already if
-    /// there is nothing.
+    /// An active fork that found nothing. `None` if it has `found` something while another pulled; or is to look again, which is no
+    /// more than that: it waits already if there is nothing.
     #[inline]
-    fn pull(&mut self, cx: &mut Context<'_>) -> Option<Poll<Option<Item<S, B>>>> {
-        let puller = self.puller.as_mut()?;
-        let alone = self.place.is_alone();
+    fn pull(
+        &mut self,
+        cx: &mut Context<'_>,
+        found: &mut Found<Item<S, B>>,
+    ) -> Option<Poll<Option<Item<S, B>>>> {
+        let (place, puller) = (&mut self.place, self.puller.as_mut()?);
+        let alone = place.is_alone();
         let mut held = self.shared.take_or(|baton| {
+            let comes = || {
+                *found = place.next(cx.waker());
+                !matches!(*found, Found::Nothing)
+            };
+            if baton.public().probe.pays(comes) {
+                return None;
+            }
             puller.wait_outside(cx.waker());
             // What was pulled before the note is left may have come after the look, and is no news to who reads it.
             baton.leave(ARRIVED)

@@ -8,6 +8,7 @@ use crate::{
     wake::{
         baton::{Baton, LATE, NOTES, Settle},
         crowd::{Crowd, Member},
+        probe::{Probe, Taking},
         waker_ref::WakeUp,
     },
 };
@@ -38,6 +39,8 @@ pub(crate) struct Pulls {
     direct: AtomicUsize,
     /// Not 0 once the source has panicked.
     panicked: AtomicUsize,
+    /// Whether to look again while another fork pulls.
+    pub(super) probe: Probe<Taking>,
 }
 
 /// What belongs to the holder of the baton.
@@ -61,6 +64,7 @@ pub(super) fn baton() -> Baton<Pulls> {
         active: AtomicUsize::new(0),
         direct: AtomicUsize::new(0),
         panicked: AtomicUsize::new(0),
+        probe: Probe::new(),
     };
     let pull = Pull {
         idle: false,

@@ -13,7 +13,7 @@ use core::marker::PhantomData;
 #[derive(Debug)]
 pub(crate) enum Reading {}
 
-/// A taker of a shared stream that finds another at it, which is always on another thread, and may have done in some
+/// A taker of a shared stream, or a fork, that finds another at it, which is always on another thread, and may have done in some
 /// nanoseconds. Both sleep and wake each other without end, an item or ten at a time, if neither looks again.
 #[derive(Debug)]
 pub(crate) enum Taking {}
