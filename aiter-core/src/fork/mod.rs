@@ -437,6 +437,7 @@ impl<S: Stream, B: Bound> Fork<S, B> {
 
     /// The list has ended.
     #[cold]
+    #[inline(never)]
     fn end(&mut self) -> Option<Item<S, B>> {
         if !self.told && self.pulls().has_panicked() {
             self.told = true;
@@ -502,9 +503,11 @@ impl<S: Stream, B: Bound> Stream for Fork<S, B> {
     #[inline]
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Item<S, B>>> {
         let this = self.get_mut();
-        match this.look(cx) {
-            Some(found) => found,
-            None => this.poll_apart(cx),
+        match this.place.next(cx.waker()) {
+            Found::Item(item) => Poll::Ready(Some(item)),
+            Found::Ended => Poll::Ready(this.end()),
+            Found::Busy => Poll::Pending,
+            Found::Nothing => this.poll_apart(cx),
         }
     }
 
