@@ -9,10 +9,7 @@ use super::{
     Fork, aiter_forker_with,
     bound::{Bound, unbounded},
 };
-use crate::{
-    modelling::{Last::*, Remote, Source, Task},
-    wake::baton::models::{large_model, model},
-};
+use crate::modelling::{Last::*, Remote, Source, Task, large_model, model};
 use alloc::boxed::Box;
 use core::{
     pin::Pin,

@@ -6,7 +6,7 @@ use crate::{
     list::Writer,
     sync::{AtomicUsize, Ordering},
     wake::{
-        baton::{Baton, LATE, NOTES, Settle},
+        baton::{Baton, NOTES, Settle},
         crowd::{Crowd, Member},
         probe::{Probe, Taking},
         waker_ref::WakeUp,
@@ -92,12 +92,10 @@ impl Settle for Pulls {
         }
         pull.awaited |= notes & ARRIVED != 0;
         pull.followed |= notes & FOLLOWS != 0;
-        // Who left a late note may have missed what was pulled before it, whatever the source has said since.
-        let is_late = notes & LATE != 0;
-        if !pull.idle || is_late {
+        if !pull.idle {
             wake.actives |= mem::take(&mut pull.awaited);
         }
-        if pull.given || is_late {
+        if pull.given {
             wake.followers |= mem::take(&mut pull.followed);
         }
     }
@@ -127,7 +125,7 @@ pub(crate) struct Wake {
 impl WakeUp for Baton<Pulls> {
     /// The wake of the source.
     fn wake_up(&self) {
-        drop(self.leave(WOKEN));
+        self.tell(WOKEN);
     }
 }
 

@@ -51,7 +51,7 @@ impl Room {
             // Ordering: Relaxed, the note that follows orders it. Of several who make room one tells.
             && self.0.full.swap(0, Ordering::Relaxed) != 0
         {
-            drop(self.0.pulls.leave(WOKEN));
+            self.0.pulls.tell(WOKEN);
         }
     }
 }

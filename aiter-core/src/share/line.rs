@@ -130,7 +130,7 @@ impl Settle for Turns {
 impl WakeUp for Baton<Turns> {
     /// The wake of the source.
     fn wake_up(&self) {
-        drop(self.leave(WOKEN));
+        self.tell(WOKEN);
     }
 }
 

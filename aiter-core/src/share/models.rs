@@ -4,10 +4,7 @@
 extern crate std;
 
 use super::*;
-use crate::{
-    modelling::{Last::*, Remote, Source, Task},
-    wake::baton::models::model,
-};
+use crate::modelling::{Last::*, Remote, Source, Task, model};
 use alloc::boxed::Box;
 use core::task::Waker;
 use loom::{sync::Arc, thread};

@@ -16,6 +16,15 @@ struct Taker {
 }
 
 impl Taker {
+    fn new(handle: Sharable<Source<u32>>) -> Self {
+        let (wakes, waker) = Wakes::new();
+        Self {
+            handle,
+            wakes,
+            waker,
+        }
+    }
+
     fn poll(&mut self) -> Poll<Option<u32>> {
         poll(&mut self.handle, &self.waker)
     }
@@ -28,16 +37,7 @@ impl Taker {
 fn takers<const N: usize>(steps: impl IntoIterator<Item = Step<u32>>) -> ([Taker; N], Remote<u32>) {
     let (source, remote) = source(steps);
     let shared = sharable_aiter(source);
-    let takers = core::array::from_fn(|_| {
-        let (wakes, waker) = Wakes::new();
-        let handle = shared.clone();
-        Taker {
-            handle,
-            wakes,
-            waker,
-        }
-    });
-    (takers, remote)
+    (core::array::from_fn(|_| Taker::new(shared.clone())), remote)
 }
 
 const PENDING: Poll<Option<u32>> = Poll::Pending;

@@ -1,92 +1,64 @@
-//! A taker that always comes keeps the baton, and gives it up when another wants it. In tests it is kept from the second
-//! item on.
+//! The only taker keeps the baton from one item to the next, and gives it up before there is a second one.
 
 use super::*;
 
-/// Two takers, of which the first has had 1 and 2, and keeps the baton. Then 3, 4, and so on.
-fn kept(rest: impl IntoIterator<Item = Step<u32>>) -> ([Taker; 2], Remote<u32>) {
-    let steps = [Pending, Item(1), Item(2)].into_iter().chain(rest);
-    let ([mut a, b], remote) = takers(steps);
+/// The only taker, which has had 1 and keeps the baton; then 2, 3, and so on.
+fn kept(rest: impl IntoIterator<Item = Step<u32>>) -> (Taker, Remote<u32>) {
+    let steps = [Pending, Item(1)].into_iter().chain(rest);
+    let (source, remote) = source(steps);
+    let mut a = Taker::new(sharable_aiter(source));
     assert_eq!(a.poll(), PENDING);
     assert_eq!(a.poll(), item(1));
-    assert!(!a.handle.shared.is_keeper());
-    assert_eq!(a.poll(), item(2));
-    assert!(a.handle.shared.is_keeper());
-    ([a, b], remote)
+    (a, remote)
 }
 
 #[test]
-fn another_takes_it_and_keeps_it_in_turn() {
-    let ([mut a, mut b], _remote) = kept((3..).take(9).map(Item));
-    assert_eq!(a.poll(), item(3));
-    assert!(a.handle.shared.is_keeper());
-    // One that goes, and is no keeper, changes nothing.
-    drop(b.handle.clone());
-    for n in 4..7 {
-        assert_eq!(b.poll(), item(n));
-    }
-    assert!(
-        !b.handle.shared.is_keeper(),
-        "the other has yet to learn of it"
-    );
-    assert_eq!(a.poll(), item(7));
-    assert!(!a.handle.shared.is_keeper());
-    for n in 8..10 {
-        assert_eq!(b.poll(), item(n));
-    }
-    assert!(b.handle.shared.is_keeper());
-    let _third = a.handle.clone();
-    drop(b);
-    assert_eq!(a.poll(), item(10));
-    assert_eq!(a.poll(), item(11));
-    assert!(a.handle.shared.is_keeper());
-}
-
-#[test]
-fn a_keeper_that_waits_has_put_it_down() {
-    let ([mut a, mut b], remote) = kept([]);
-    assert_eq!(a.poll(), PENDING);
-    assert_eq!(b.poll(), PENDING);
-    remote.add([Item(3), Item(4), Item(5), Item(6)]);
-    assert_eq!((a.wakes(), b.wakes()), (1, 1));
-    assert_eq!(a.poll(), item(3));
-    assert_eq!(b.poll(), item(4));
-    assert_eq!(a.poll(), item(5));
-    assert_eq!(b.poll(), item(6));
-}
-
-#[test]
-fn a_wake_of_the_source_is_heard_of() {
-    let ([mut a, mut b], remote) = kept([Item(3), Pending, Item(4)]);
+fn a_wake_that_comes_meanwhile_is_heard_of_when_there_is_a_second_taker() {
+    let (mut a, remote) = kept([Item(2), Pending, Item(3)]);
     // From the poll that was pending there is a waker still. Nobody waits for it.
     remote.add([]);
-    assert_eq!((a.wakes(), b.wakes()), (0, 0));
-    assert_eq!(a.poll(), item(3));
-    assert_eq!(b.poll(), PENDING);
+    assert_eq!(a.wakes(), 0);
+    let mut b = Taker::new(a.handle.clone());
+    assert_eq!(b.poll(), item(2));
+    assert_eq!((a.poll(), b.poll()), (PENDING, PENDING));
     remote.add([]);
-    assert_eq!(b.wakes(), 1);
-    assert_eq!(b.poll(), item(4));
+    assert_eq!((a.wakes(), b.wakes()), (1, 1));
+    assert_eq!(a.poll(), item(3));
 }
 
 #[test]
-fn a_keeper_that_comes_no_more_holds_nobody_up() {
-    let ([_a, mut b], _remote) = kept((3..).take(5).map(Item));
-    for n in 3..8 {
+fn a_taker_that_is_the_last_one_keeps_it_again() {
+    let (mut a, _remote) = kept((2..).take(8).map(Item));
+    let mut b = Taker::new(a.handle.clone());
+    assert_eq!((a.poll(), b.poll()), (item(2), item(3)));
+    drop(a);
+    assert_eq!((b.poll(), b.poll()), (item(4), item(5)));
+    let mut c = Taker::new(b.handle.clone());
+    assert_eq!((c.poll(), b.poll()), (item(6), item(7)));
+}
+
+#[test]
+fn a_taker_that_comes_no_more_holds_nobody_up() {
+    let (a, _remote) = kept((2..).take(5).map(Item));
+    let mut b = Taker::new(a.handle.clone());
+    core::mem::forget(a.handle.clone());
+    for n in 2..7 {
         assert_eq!(b.poll(), item(n));
     }
-    assert!(!b.handle.shared.is_keeper());
+    drop(a);
 }
 
 #[test]
 fn a_panic_of_the_source_leaves_it_to_the_next() {
-    let ([mut a, mut b], _remote) = kept([Panic, Item(3), Item(4)]);
+    let (mut a, _remote) = kept([Panic, Item(2), Item(3)]);
     assert_eq!(panic_of(|| _ = a.poll()), "source");
-    assert_eq!(b.poll(), item(3));
-    assert_eq!(a.poll(), item(4));
+    let mut b = Taker::new(a.handle.clone());
+    assert_eq!(b.poll(), item(2));
+    assert_eq!(a.poll(), item(3));
 }
 
 #[test]
-fn whoever_meets_it_in_use_is_called_when_that_is_over() {
+fn whoever_meets_it_held_is_called_when_that_is_over() {
     // A source that polls another taker of its own line.
     type Other = Arc<std::sync::Mutex<Option<Sharable<Nested>>>>;
     struct Nested(Other, Waker);
@@ -102,11 +74,8 @@ fn whoever_meets_it_in_use_is_called_when_that_is_over() {
     let other = Other::default();
     let (wakes, waker) = Wakes::new();
     let mut a = sharable_aiter(Nested(other.clone(), waker));
-    let b = a.clone();
-    assert_eq!(poll_noop(&mut a), item(7));
-    assert_eq!(poll_noop(&mut a), item(7));
-    assert!(a.shared.is_keeper());
-    *other.lock().unwrap() = Some(b);
+    assert_eq!(poll_noop(&mut a), item(7), "kept");
+    *other.lock().unwrap() = Some(a.clone());
     assert_eq!(wakes.count(), 0);
     assert_eq!(poll_noop(&mut a), item(7));
     assert_eq!(wakes.count(), 1);

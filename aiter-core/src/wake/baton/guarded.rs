@@ -1,19 +1,18 @@
 //! Handles of a value that belongs to the holder of a baton.
 //!
-//! A handle that is the only one has the baton in hand, firmly, from one use to the next: no other can
-//! want it, and notes wait until it is put down. Before there is a second handle, it is. Of several, the one that always comes
-//! is the keeper.
+//! A handle that is the only one keeps the baton in hand from one use to the next, which saves two read-modify-writes an
+//! item: no other handle can want it, and notes wait until it is put down. Before a second handle exists, it is.
 
-use super::{Baton, FIRM, Held, KEPT, Settle};
-use crate::sync::{Arc, AtomicUsize, Ordering::*, UnsafeCell, barrier};
-use core::{mem::ManuallyDrop, pin::Pin, ptr};
+use super::{Baton, Held, Settle};
+use crate::sync::{Arc, AtomicUsize, Ordering::*, UnsafeCell};
+use core::{mem::ManuallyDrop, pin::Pin};
 
 /// A value that belongs to the holder of a baton, too. It stands outside, so that the baton does not know its type,
 /// and can live on without it.
 pub(crate) struct Guarded<P: Settle, V> {
     baton: Arc<Baton<P>>,
     value: Arc<Value<V>>,
-    /// `FIRM` if this handle, which is the only one then, has the baton in hand; an era, if it is the keeper, or was.
+    /// 1 if this handle, which is the only one then, has the baton in hand.
     kept: AtomicUsize,
 }
 
@@ -53,63 +52,25 @@ impl<P: Settle, V> Guarded<P, V> {
         is_held: impl FnOnce(&'a Baton<P>) -> Option<Held<'a, P>>,
     ) -> Option<HeldValue<'a, P, V>> {
         // Ordering: Relaxed, the handle is borrowed for itself, and whatever it did before is ordered.
-        let held = match self.kept.load(Relaxed) {
-            0 => None,
-            FIRM => {
-                // Ordering: Relaxed, as above.
-                self.kept.store(0, Relaxed);
-                Some(Held::firm(&*self.baton))
-            }
-            era => {
-                let held = self.baton.resume(era);
-                if held.as_ref().is_none_or(|held| held.era == 0) {
-                    self.resign();
-                }
-                held
+        let held = if self.kept.load(Relaxed) != 0 {
+            // Ordering: Relaxed, as above.
+            self.kept.store(0, Relaxed);
+            Held { baton: &self.baton }
+        } else {
+            match self.baton.try_take() {
+                Some(held) => held,
+                None => is_held(&self.baton)?,
             }
         };
-        let held = held
-            .or_else(|| self.baton.try_take())
-            .or_else(|| is_held(&self.baton))?;
         Some(HeldValue { held, handle: self })
-    }
-
-    #[cfg(all(test, not(aiter_loom)))]
-    pub(crate) fn is_keeper(&self) -> bool {
-        self.kept.load(Relaxed) & KEPT != 0
-    }
-
-    /// It was the keeper.
-    #[cold]
-    fn resign(&self) {
-        // Ordering: Relaxed, as in `take_or`.
-        self.kept.store(0, Relaxed);
-        self.baton.resign();
     }
 
     /// Puts down what the only handle has in hand.
     fn let_go(&self) {
         // Ordering: Relaxed, whoever borrows the handle is ordered after its last use; of several that make another
         // handle at once, the exchange chooses the one that has the baton in hand.
-        if self.kept.load(Relaxed) == FIRM
-            && self
-                .kept
-                .compare_exchange(FIRM, 0, Relaxed, Relaxed)
-                .is_ok()
-        {
-            drop(Held::firm(&self.baton));
-        }
-    }
-}
-
-impl<P: Settle, V> Drop for Guarded<P, V> {
-    fn drop(&mut self) {
-        // Ordering: Relaxed, as in `take_or`.
-        let kept = self.kept.load(Relaxed);
-        if kept & KEPT != 0 {
-            // If somebody asked who could not be sure that it is not in use.
-            drop(self.baton.resume(kept));
-            self.resign();
+        if self.kept.load(Relaxed) != 0 && self.kept.swap(0, Relaxed) != 0 {
+            drop(Held { baton: &self.baton });
         }
     }
 }
@@ -158,8 +119,8 @@ impl<'a, P: Settle, V> HeldValue<'a, P, V> {
         &self.handle.baton
     }
 
-    /// Puts the baton down; or keeps it until the handle is used again, if there is nothing to settle but, perhaps, notes, and
-    /// the handle is the only one, or the one that always comes.
+    /// Puts the baton down. If the handle is the only one, and nothing is to be settled but, perhaps, notes, it keeps the baton
+    /// until it is used again.
     #[inline(always)]
     pub(crate) fn keep(self) {
         let Self { mut held, handle } = self;
@@ -168,36 +129,12 @@ impl<'a, P: Settle, V> HeldValue<'a, P, V> {
         }
         let held = ManuallyDrop::new(held);
         let baton = held.baton;
-        if held.era != 0 {
-            if !baton.lay_aside(held.era) {
-                Held::settle(baton);
-            }
-        } else if Arc::strong_count(&handle.value) == 1 {
+        if Arc::strong_count(&handle.value) == 1 {
             // The count is not ordered with what a handle did that has gone: the word is, in which it left its notes.
             // Ordering: Relaxed, see `take_or`.
-            handle.kept.store(FIRM, Relaxed);
-        } else if !handle.stays() {
+            handle.kept.store(1, Relaxed);
+        } else {
             Held::put_down(baton);
         }
-    }
-}
-
-impl<P: Settle, V> Guarded<P, V> {
-    /// The handle, which holds the baton firmly, becomes the keeper, if it has had it long enough.
-    #[inline]
-    fn stays(&self) -> bool {
-        // A handle that moves begins anew, no more.
-        let me = ptr::from_ref(self).addr();
-        barrier::is_free() && self.baton.streak.goes_on(me) && self.stays_on()
-    }
-
-    #[cold]
-    fn stays_on(&self) -> bool {
-        let era = self.baton.keep();
-        if let Some(era) = era {
-            // Ordering: Relaxed, as in `take_or`.
-            self.kept.store(era, Relaxed);
-        }
-        era.is_some()
     }
 }

@@ -1,41 +1,22 @@
-//! Loom models of the baton, and of what is held by one: put down each time, or kept.
-
-extern crate std;
+//! Loom models of the baton, and of a value that belongs to its holder.
 
 use super::{Baton, Guarded, NOTES, Settle};
-use crate::modelling;
+use crate::{
+    modelling::{large_model, model},
+    sync::{Arc, AtomicUsize, Ordering::*},
+};
+use alloc::vec::Vec;
 use loom::thread;
-use std::cell::Cell;
 
-std::thread_local! {
-    static CALM: Cell<usize> = const { Cell::new(0) };
+/// Sees what was said before each note: `said` is relaxed, so that it is the note that has to order it.
+struct Tally {
+    said: AtomicUsize,
+    /// What the holder knows when the baton has been put down.
+    heard: AtomicUsize,
 }
-
-pub(super) fn calm() -> usize {
-    CALM.get()
-}
-
-/// As [`modelling::model`], with batons that are kept by who has had them last, and with others that never are.
-pub(crate) fn model(f: impl Fn() + Copy + Send + Sync + 'static) {
-    either_way(|| modelling::model(f));
-}
-
-/// The same for what has too many interleavings.
-pub(crate) fn large_model(f: impl Fn() + Copy + Send + Sync + 'static) {
-    either_way(|| modelling::large_model(f));
-}
-
-fn either_way(check: impl Fn()) {
-    for calm in [0, usize::MAX] {
-        CALM.set(calm);
-        check();
-    }
-}
-
-/// Which notes were read.
-struct Tally;
 
 impl Settle for Tally {
+    /// The notes that were read.
     type State = usize;
     type After = ();
 
@@ -47,14 +28,24 @@ impl Settle for Tally {
         *read |= notes;
     }
 
-    fn follow_up(&self, (): ()) {}
+    fn follow_up(&self, (): ()) {
+        self.heard.fetch_max(self.said.load(Relaxed), Relaxed);
+    }
+}
+
+fn baton() -> Baton<Tally> {
+    let tally = Tally {
+        said: AtomicUsize::new(0),
+        heard: AtomicUsize::new(0),
+    };
+    Baton::new(tally, 0)
 }
 
 fn guarded() -> Guarded<Tally, usize> {
-    Guarded::new(Baton::new(Tally, 0), 0)
+    Guarded::new(baton(), 0)
 }
 
-/// Counts up with the baton in hand, so often as it is to be had. Whether a note was left instead.
+/// Counts up with the baton in hand, each time it is to be had. How often, and whether a note was left instead.
 fn count(handle: &mut Guarded<Tally, usize>, times: usize, note: usize) -> (usize, bool) {
     let (mut counted, mut is_left) = (0, false);
     for _ in 0..times {
@@ -70,76 +61,143 @@ fn count(handle: &mut Guarded<Tally, usize>, times: usize, note: usize) -> (usiz
     (counted, is_left)
 }
 
-fn check(handle: Guarded<Tally, usize>, counted: usize, left: usize) {
+/// Nothing was counted by two at a time, and no note was lost.
+fn check(handle: &Guarded<Tally, usize>, counted: usize, left: usize) {
     let mut held = handle.try_take().expect("nobody else is there");
     held.with_value(|value| assert_eq!(*value, counted));
     held.with(|_, read| assert_eq!(*read & left, left, "a note was lost"));
 }
 
 #[test]
-fn a_keeper_and_one_who_asks() {
+fn two_holders_and_their_notes() {
     model(|| {
-        let mut keeper = guarded();
-        let mut other = keeper.clone();
-        count(&mut keeper, 1, 0);
-        let asks = thread::spawn(move || count(&mut other, 2, NOTES[0]));
-        let (mine, is_left) = count(&mut keeper, 2, NOTES[1]);
-        let (theirs, has_left) = asks.join().unwrap();
+        let mut one = guarded();
+        let mut other = one.clone();
+        let counting = thread::spawn(move || count(&mut other, 2, NOTES[0]));
+        let (mine, is_left) = count(&mut one, 2, NOTES[1]);
+        let (theirs, has_left) = counting.join().unwrap();
         let left = [(is_left, NOTES[1]), (has_left, NOTES[0])];
         let left = left.iter().filter(|(left, _)| *left).map(|(_, note)| note);
-        check(keeper, 1 + mine + theirs, left.sum());
+        check(&one, mine + theirs, left.sum());
     });
 }
 
 #[test]
-fn a_keeper_and_two_who_ask() {
+fn three_holders_and_their_notes() {
     large_model(|| {
-        let mut keeper = guarded();
-        let others = [NOTES[0], NOTES[1]].map(|note| (keeper.clone(), note));
-        count(&mut keeper, 1, 0);
-        let asking = others.map(|(mut other, note)| {
+        let mut one = guarded();
+        let others = [NOTES[0], NOTES[1]].map(|note| (one.clone(), note));
+        let counting = others.map(|(mut other, note)| {
             thread::spawn(move || {
                 let (counted, is_left) = count(&mut other, 1, note);
                 (counted, if is_left { note } else { 0 })
             })
         });
-        let (mut counted, _) = count(&mut keeper, 1, NOTES[2]);
+        let (mut counted, _) = count(&mut one, 1, NOTES[2]);
         let mut left = 0;
-        for asking in asking {
-            let (theirs, note) = asking.join().unwrap();
+        for counting in counting {
+            let (theirs, note) = counting.join().unwrap();
             counted += theirs;
             left |= note;
         }
-        check(keeper, 1 + counted, left);
+        check(&one, counted, left);
     });
 }
 
 #[test]
-fn a_keeper_that_goes_and_the_next_one() {
+fn the_only_handle_is_cloned_by_two_threads_while_it_holds() {
     model(|| {
-        let mut keeper = guarded();
-        let mut next = keeper.clone();
-        let last = keeper.clone();
-        count(&mut keeper, 1, 0);
-        let goes = thread::spawn(move || drop(keeper));
-        let (counted, is_left) = count(&mut next, 2, NOTES[0]);
-        goes.join().unwrap();
-        let (again, _) = count(&mut next, 1, NOTES[1]);
-        assert_eq!(again, 1);
-        check(last, 2 + counted, if is_left { NOTES[0] } else { 0 });
+        let mut one = guarded();
+        assert_eq!(count(&mut one, 1, 0), (1, false));
+        let one = Arc::new(one);
+        let counting: Vec<_> = [NOTES[0], NOTES[1]]
+            .into_iter()
+            .map(|note| {
+                let one = one.clone();
+                thread::spawn(move || {
+                    let mut clone = Guarded::clone(&*one);
+                    let (counted, is_left) = count(&mut clone, 1, note);
+                    (counted, if is_left { note } else { 0 })
+                })
+            })
+            .collect();
+        let (mut counted, mut left) = (1, 0);
+        for counting in counting {
+            let (theirs, note) = counting.join().unwrap();
+            counted += theirs;
+            left |= note;
+        }
+        check(&one, counted, left);
     });
 }
 
 #[test]
-fn a_keeper_that_finds_nothing_puts_it_down() {
+fn a_note_comes_while_the_only_handle_holds_and_is_read_when_it_is_cloned() {
     model(|| {
-        let mut keeper = guarded();
-        let mut other = keeper.clone();
-        count(&mut keeper, 1, 0);
-        let asks = thread::spawn(move || count(&mut other, 1, NOTES[0]));
-        // What a pending poll comes to.
-        drop(keeper.take_or(|baton| baton.leave(NOTES[1])));
-        let (theirs, has_left) = asks.join().unwrap();
-        check(keeper, 1 + theirs, if has_left { NOTES[0] } else { 0 });
+        let mut one = guarded();
+        assert_eq!(count(&mut one, 1, 0), (1, false));
+        let baton = one.baton().clone();
+        let noting = thread::spawn(move || baton.tell(NOTES[0]));
+        let mut clone = one.clone();
+        let (mine, is_left) = count(&mut clone, 1, NOTES[1]);
+        noting.join().unwrap();
+        check(
+            &one,
+            1 + mine,
+            NOTES[0] + if is_left { NOTES[1] } else { 0 },
+        );
+    });
+}
+
+#[test]
+fn of_several_handles_the_last_one_holds_what_the_others_left() {
+    model(|| {
+        let mut one = guarded();
+        let mut other = one.clone();
+        let gone = thread::spawn(move || count(&mut other, 1, NOTES[0]));
+        let (mine, _) = count(&mut one, 2, NOTES[1]);
+        let (theirs, has_left) = gone.join().unwrap();
+        let (again, is_left) = count(&mut one, 2, NOTES[2]);
+        assert!((again, is_left) == (2, false), "it is the only one");
+        check(
+            &one,
+            mine + theirs + again,
+            if has_left { NOTES[0] } else { 0 },
+        );
+    });
+}
+
+#[test]
+fn the_same_note_twice_says_what_both_knew() {
+    model(|| {
+        let baton = Arc::new(baton());
+        let telling = [1, 2].map(|bit| {
+            let baton = baton.clone();
+            thread::spawn(move || {
+                baton.public().said.fetch_add(bit, Relaxed);
+                baton.tell(NOTES[0]);
+            })
+        });
+        let [(), ()] = telling.map(|telling| telling.join().unwrap());
+        assert_eq!(baton.public().heard.load(Relaxed), 3);
+        let mut held = baton.try_take().expect("it was put down");
+        held.with(|_, read| assert_eq!(*read & NOTES[0], NOTES[0]));
+    });
+}
+
+#[test]
+fn another_note_beside_one_that_is_settled() {
+    model(|| {
+        let baton = Arc::new(baton());
+        let asking = baton.clone();
+        let asking = thread::spawn(move || {
+            asking.public().said.fetch_add(1, Relaxed);
+            drop(asking.leave(NOTES[1]));
+        });
+        baton.tell(NOTES[0]);
+        asking.join().unwrap();
+        assert_eq!(baton.public().heard.load(Relaxed), 1);
+        let mut held = baton.try_take().expect("it was put down");
+        held.with(|_, read| assert_eq!(*read & (NOTES[0] | NOTES[1]), NOTES[0] | NOTES[1]));
     });
 }
