@@ -367,14 +367,26 @@ impl<T> List<T> {
     #[inline(never)]
     fn wake(&self, reserved: usize) {
         self.drain_orphan();
-        let position = reserved & !FLAGS;
-        if !self.seats.wake_from(position) && reserved & ASLEEP != 0 {
-            // Nobody sleeps, as the last ones woken have yet to: only now the flag goes.
-            // Ordering: Acquire takes over the seats of those who set the flag before, and whom those who reserve from
-            // here on may not know of: all from this slot on are woken.
-            self.tail.fetch_and(!ASLEEP, AcqRel);
-            self.seats.wake_from(position);
+        if !self.seats.wake_only(reserved & !FLAGS) {
+            self.wake_each(reserved);
         }
+    }
+
+    #[inline(never)]
+    fn wake_each(&self, reserved: usize) {
+        let position = reserved & !FLAGS;
+        if !self.seats.wake_at(position) && reserved & ASLEEP != 0 {
+            self.clear_asleep(position);
+        }
+    }
+
+    /// Clears the flag, as no reader waits for the slot at `position`: those that set it have been woken already.
+    #[cold]
+    fn clear_asleep(&self, position: Position) {
+        // Ordering: Acquire takes over the seats of the readers that set the flag before. Writers that reserve after this
+        // do not know of those, so all from this slot on are woken here.
+        self.tail.fetch_and(!ASLEEP, AcqRel);
+        self.seats.wake_from(position);
     }
 
     /// From here on there may be several readers.

@@ -53,6 +53,7 @@ impl<T> Reader<T> {
     pub(crate) fn next(&mut self) -> Poll<Option<T>> {
         match self.next_known() {
             Some(item) => Poll::Ready(Some(item)),
+            None if self.cursor.is_at_gap() => Poll::Pending,
             None => self.list.find()(self, None),
         }
     }
@@ -303,8 +304,8 @@ impl<T> Reader<T> {
 
     #[inline(always)]
     fn arm(&mut self, waker: &Waker, sleep: Sleep) {
-        self.list.seats.arm(&mut self.seat, waker, sleep);
-        if self.behind == Some(self.seat.standing()) {
+        let has_moved = self.list.seats.arm(&mut self.seat, waker, sleep);
+        if has_moved && self.behind == Some(self.seat.standing()) {
             // The new seat was that of the other reader: nobody is behind itself.
             self.behind = None;
         }

@@ -40,10 +40,6 @@ const WAKING: u8 = 2;
 /// Armed by a reader of whom the writer that it waits for does not know otherwise.
 const AT_GAP: u8 = 3;
 
-fn is_armed(state: u8) -> bool {
-    matches!(state, ARMED | AT_GAP)
-}
-
 /// What a reader found that goes to sleep.
 #[derive(Clone, Copy)]
 pub(crate) enum Sleep {
@@ -240,14 +236,14 @@ impl Seats {
         self.seen(at).skipped.load(Relaxed)
     }
 
-    /// Leaves the waker in the reader's seat; the caller then lets writers know, and looks again. The reader is moved to another seat if a writer was just at the old one.
+    /// Leaves the waker in the reader's seat; the caller then lets writers know, and looks again. If a writer was just at the
+    /// seat the reader is moved to another one, and this is true.
     #[inline(always)]
-    pub(crate) fn arm(&self, at: &mut SeatRef, waker: &Waker, sleep: Sleep) {
+    pub(crate) fn arm(&self, at: &mut SeatRef, waker: &Waker, sleep: Sleep) -> bool {
         // Ordering: Acquire pairs with the Release of IDLE in `wake`: the writer is done with the waker.
         let was = self.state(*at).load(Acquire);
-        if was != IDLE || !self.keeps(*at, waker) {
-            self.prepare(at, was, waker);
-        }
+        let is_ready = was == IDLE && self.keeps(*at, waker);
+        let has_moved = !is_ready && self.prepare(at, was, waker);
         // Ordering: Release pairs with the Acquire in `take`. That a writer sees this at all is due to what the reader does
         // next (see `Reader::sleep`).
         self.state(*at).store(
@@ -260,6 +256,7 @@ impl Seats {
             },
             Release,
         );
+        has_moved
     }
 
     /// Whether a waker for the same task is in the reader's seat, which is not armed.
@@ -272,10 +269,11 @@ impl Seats {
         })
     }
 
-    /// Puts the waker into the reader's seat, or into another, and leaves that idle.
+    /// Puts the waker into the reader's seat, or into another, and leaves that idle. True if it is another.
     #[cold]
-    fn prepare(&self, at: &mut SeatRef, was: u8, waker: &Waker) {
-        if self.take(self.state(*at), was, IDLE) == WAKING {
+    fn prepare(&self, at: &mut SeatRef, was: u8, waker: &Waker) -> bool {
+        let moves = !self.take_back(*at, was);
+        if moves {
             let seat = self.seat(*at);
             let other = self.claim(seat.position.load(Relaxed), seat.skipped.load(Relaxed));
             // Said before anything can panic: from here on the old seat may be another reader's.
@@ -290,14 +288,23 @@ impl Seats {
             }
         });
         drop(old);
+        moves
     }
 
     /// The reader takes its seat back, to write the waker or to leave. False while a writer is at it.
     #[inline(always)]
     pub(crate) fn disarm(&self, at: SeatRef) -> bool {
-        let state = self.state(at);
         // Ordering: as in `arm`.
-        self.take(state, state.load(Acquire), IDLE) != WAKING
+        self.take_back(at, self.state(at).load(Acquire))
+    }
+
+    /// The same, for a seat that the reader saw in a state.
+    #[inline(always)]
+    fn take_back(&self, at: SeatRef, was: u8) -> bool {
+        match was {
+            ARMED | AT_GAP => self.take(self.state(at), was, IDLE) != WAKING,
+            was => was == IDLE,
+        }
     }
 
     /// The reader leaves its seat for good.
@@ -361,21 +368,72 @@ impl Seats {
 
     /// Wakes every sleeper. The caller holds nothing that a waker could want: it may run any code.
     pub(crate) fn wake_all(&self) {
-        self.wake_those(None);
+        self.wake_those(Whom::All);
     }
 
-    /// Wakes every sleeper that waits for `position` or what comes after it; else as [`wake_all`](Self::wake_all). False if there
-    /// was none.
-    pub(crate) fn wake_from(&self, position: usize) -> bool {
-        self.wake_those(Some(position))
+    /// Wakes the sleepers that wait for exactly `position`, and those that sleep at a gap from there on; else as
+    /// [`wake_all`](Self::wake_all). False if there was none.
+    #[inline(always)]
+    pub(crate) fn wake_at(&self, position: usize) -> bool {
+        self.wake_those(Whom::At(position))
+    }
+
+    /// Wakes the sleepers that wait for `position` or anything after it; else as [`wake_all`](Self::wake_all).
+    pub(crate) fn wake_from(&self, position: usize) {
+        self.wake_those(Whom::From(position));
+    }
+
+    /// The same for a list that has had no more than one reader at a time, which sleeps at the tail: the common case, in
+    /// few enough instructions that a push does not notice. False if it is another case.
+    #[inline(always)]
+    pub(crate) fn wake_only(&self, position: usize) -> bool {
+        struct OnUnwind<'a>(&'a AtomicU8);
+        impl Drop for OnUnwind<'_> {
+            #[inline(always)]
+            fn drop(&mut self) {
+                // Ordering: as below.
+                self.0.store(IDLE, Release);
+            }
+        }
+        let ([state], [seat]) = (&self.state, &self.seat);
+        // Ordering: of `next` and `position` as in `wake_those` and `wake`; of the state as in `take`.
+        if !self.first.next.load(Acquire).is_null()
+            || seat.position.load(Relaxed) != position
+            || state
+                .compare_exchange(ARMED, WAKING, Acquire, Relaxed)
+                .is_err()
+        {
+            return false;
+        }
+        let unwind = OnUnwind(state);
+        // SAFETY: the seat is WAKING, by this writer.
+        unsafe { seat.call() };
+        mem::forget(unwind);
+        // Ordering: Release lets the reader have the waker back.
+        state.store(IDLE, Release);
+        if self.first.left.load(Relaxed) != 0 {
+            self.sweep();
+        }
+        true
     }
 
     #[inline(always)]
-    fn wake_those(&self, position: Option<usize>) -> bool {
-        let (mut any, mut left) = (false, 0);
-        for row in self.rows() {
+    fn wake_those(&self, whom: Whom) -> bool {
+        let first = self.wake(&self.state[0], &self.seat[0], whom);
+        // Ordering: Acquire as in `rows`. Sleepers that have to be woken linked their row before they armed their seat.
+        if self.first.next.load(Acquire).is_null() && self.first.left.load(Relaxed) == 0 {
+            return first;
+        }
+        self.wake_rows(whom) | first
+    }
+
+    /// The seats after the first one.
+    #[inline(never)]
+    fn wake_rows(&self, whom: Whom) -> bool {
+        let (mut any, mut left) = (false, self.first.left.load(Relaxed));
+        for row in self.rows().skip(1) {
             for (state, seat) in row.used() {
-                any |= self.wake(state, seat, position);
+                any |= self.wake(state, seat, whom);
             }
             left |= row.row.left.load(Relaxed);
         }
@@ -385,34 +443,27 @@ impl Seats {
         any
     }
 
-    /// False if nobody sleeps there.
+    /// Wakes the reader of one seat. False if nobody sleeps there, or not one of those.
     #[inline(always)]
-    fn wake(&self, state: &AtomicU8, seat: &Seat, position: Option<usize>) -> bool {
+    fn wake(&self, state: &AtomicU8, seat: &Seat, whom: Whom) -> bool {
         /// Ends the wake, and wakes the others, when the waker panics.
-        struct OnUnwind<'a>(&'a Seats, &'a AtomicU8, Option<usize>);
+        struct OnUnwind<'a>(&'a Seats, &'a AtomicU8, Whom);
         impl Drop for OnUnwind<'_> {
             #[inline(always)]
             fn drop(&mut self) {
-                let Self(seats, state, position) = *self;
-                seats.wake_others(state, position);
+                let Self(seats, state, whom) = *self;
+                seats.wake_others(state, whom);
             }
         }
-        // Ordering: those who are to be woken, and their positions, are seen (see `Reader::sleep`); of others anything.
+        // Ordering: Relaxed. The readers that have to be woken, and their positions, are visible (see `Reader::sleep`); for
+        // any other reader a stale value does no harm.
         let was = state.load(Relaxed);
-        let is_from = |p| seat.position.load(Relaxed).wrapping_sub(p) as isize >= 0;
-        if !is_armed(was)
-            || !position.is_none_or(is_from)
-            || !is_armed(self.take(state, was, WAKING))
-        {
+        if !whom.is_one(was, seat) || self.take(state, was, WAKING) != was {
             return false;
         }
-        let unwind = OnUnwind(self, state, position);
-        seat.waker.with(|waker| {
-            // SAFETY: nobody writes the waker of a seat that is WAKING.
-            if let Some(waker) = unsafe { &*waker } {
-                waker.wake_by_ref();
-            }
-        });
+        let unwind = OnUnwind(self, state, whom);
+        // SAFETY: the seat is WAKING, by this writer.
+        unsafe { seat.call() };
         mem::forget(unwind);
         // Ordering: Release lets the reader have the waker back.
         state.store(IDLE, Release);
@@ -421,28 +472,53 @@ impl Seats {
 
     /// What is left to be done when the waker of a seat panics.
     #[cold]
-    fn wake_others(&self, state: &AtomicU8, position: Option<usize>) {
+    fn wake_others(&self, state: &AtomicU8, whom: Whom) {
         // Ordering: as in `wake`.
         state.store(IDLE, Release);
-        self.wake_those(position);
+        self.wake_those(whom);
     }
 
-    /// Moves a seat that was seen in a state on, if it is armed. Gives the state that it was in.
+    /// Moves a seat that was seen armed on, unless somebody else has done so since. Gives the state it was in.
+    ///
+    /// One attempt is enough. Only the reader arms its seat, so where the reader comes second it finds the seat idle or WAKING. A
+    /// writer that comes second meets a reader that has been awake since, and looked at its slot after that.
     #[inline(always)]
-    fn take(&self, state: &AtomicU8, mut was: u8, to: u8) -> u8 {
-        while is_armed(was) {
-            // Ordering: Acquire pairs with the Release in `arm`: the waker is seen whole; of IDLE: as there.
-            match state.compare_exchange(was, to, Acquire, Acquire) {
-                Ok(_) => {
-                    if was == AT_GAP {
-                        self.at_gap.fetch_sub(1, Relaxed);
-                    }
-                    break;
+    fn take(&self, state: &AtomicU8, was: u8, to: u8) -> u8 {
+        // Ordering: Acquire pairs with the Release in `arm`: the waker is seen whole; of IDLE: as there.
+        match state.compare_exchange(was, to, Acquire, Acquire) {
+            Ok(_) => {
+                if was == AT_GAP {
+                    self.at_gap.fetch_sub(1, Relaxed);
                 }
-                Err(now) => was = now,
+                was
             }
+            Err(now) => now,
         }
-        was
+    }
+}
+
+/// Which of the sleepers to wake.
+#[derive(Clone, Copy)]
+enum Whom {
+    All,
+    /// Those that wait for this position or anything after it.
+    From(usize),
+    /// Those that wait for exactly this position; and those at a gap from there on, since one writer that publishes a batch
+    /// does not look for each of them.
+    At(usize),
+}
+
+impl Whom {
+    /// Whether the reader of a seat that was seen in a state is one of them.
+    #[inline(always)]
+    fn is_one(self, state: u8, seat: &Seat) -> bool {
+        let ahead_of = |from: usize| seat.position.load(Relaxed).wrapping_sub(from) as isize >= 0;
+        match (state, self) {
+            (ARMED, Self::At(position)) => seat.position.load(Relaxed) == position,
+            (ARMED | AT_GAP, Self::All) => true,
+            (ARMED | AT_GAP, Self::At(from) | Self::From(from)) => ahead_of(from),
+            _ => false,
+        }
     }
 }
 

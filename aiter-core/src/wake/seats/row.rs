@@ -45,6 +45,22 @@ impl Seat {
     }
 }
 
+impl Seat {
+    /// Calls the waker.
+    ///
+    /// # Safety
+    /// The seat is `WAKING`, by the caller: then nobody writes the waker.
+    #[inline(always)]
+    pub(super) unsafe fn call(&self) {
+        self.waker.with(|waker| {
+            // SAFETY: by the contract.
+            if let Some(waker) = unsafe { &*waker } {
+                waker.wake_by_ref();
+            }
+        });
+    }
+}
+
 /// The part of a row that is the same for the one inside the list and for those on the heap.
 pub(super) struct Row {
     pub(super) used: AtomicUsize,
