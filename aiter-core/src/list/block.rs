@@ -307,7 +307,7 @@ impl<T> Block<T> {
         })
     }
 
-    /// Publishes `len` slots that are the caller's. Who then looks for sleepers calls [`light`](crate::sync::barrier::light) first.
+    /// Publishes `len` slots that are the caller's.
     #[inline(always)]
     pub(super) fn publish(&self, slot: usize, len: usize) {
         let marks = &self.state.marks[slot..slot + len];

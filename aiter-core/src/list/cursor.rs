@@ -169,6 +169,15 @@ impl<T> Cursor<T> {
         self.is_next_vacant()
     }
 
+    /// The quick half of [`is_at_gap`](Self::is_at_gap): false at the end of a block that has a successor, which is to be entered.
+    #[inline(always)]
+    pub(super) fn is_bare(&self) -> bool {
+        if self.at < SLOTS {
+            return self.block().is_vacant(self.at);
+        }
+        matches!(self.head().next(), Next::None)
+    }
+
     #[cold]
     fn is_next_vacant(&self) -> bool {
         match self.head().next() {

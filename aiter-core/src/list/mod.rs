@@ -26,10 +26,10 @@ pub(crate) use writer::Writer;
 use crate::{
     Statistics,
     demand::Demand,
-    sync::{Arc, AtomicPtr, AtomicUsize, Ordering::*, barrier},
+    sync::{Arc, AtomicPtr, AtomicUsize, Ordering::*, fence},
     wake::{
         alarm::Alarm,
-        probe::{Probe, Reading},
+        probe::{Probe, Pushing, Reading},
         seats::Seats,
     },
 };
@@ -71,6 +71,8 @@ pub(crate) struct List<T> {
     end: AtomicUsize,
     /// Live writers. The last one closes the list.
     writers: AtomicUsize,
+    /// Whether it pays for a writer to pause when it meets another.
+    pushing: Probe<Pushing>,
 
     orphan: Orphan<T>,
     /// Live readers. The last one closes the list.
@@ -119,13 +121,13 @@ pub(crate) fn list_for<T>(driver: Option<Alarm<Demand>>) -> (Writer<T>, Reader<T
 impl<T> List<T> {
     /// A list that counts its first two handles, which the caller makes.
     fn new(driver: Option<Alarm<Demand>>) -> Arc<Self> {
-        barrier::prepare();
         let list = Arc::new(Self {
             tail: AtomicUsize::new(FIRST),
             tail_block: AtomicPtr::new(ptr::null_mut()),
             skipped: AtomicUsize::new(0),
             end: AtomicUsize::new(UNKNOWN),
             writers: AtomicUsize::new(1),
+            pushing: Probe::new(),
             readers: AtomicUsize::new(1),
             clone: AtomicPtr::new(ptr::null_mut()),
             find: AtomicPtr::new(Reader::<T>::find_alone as Find<T> as *mut ()),
@@ -356,11 +358,35 @@ impl<T> List<T> {
     /// Wakes those who wait for slots that were just published: `reserved` is the tail word they were reserved with.
     #[inline(always)]
     fn wake_after(&self, reserved: usize) {
-        // Ordering: between the publication and the look at who sleeps at a gap; pairs with the `heavy` in
-        // `Reader::sleep` and `Run::drain`: either they see what was published, or they are seen here.
-        barrier::light();
+        // Ordering: SeqCst, between the publication and the look at who sleeps at a gap; pairs with the fences in
+        // `Reader::sleep_at_gap` and `Run::drain`: either they see what was published, or they are seen here.
+        fence(SeqCst);
         if reserved & ASLEEP != 0 || self.seats.any_at_gap() {
             self.wake(reserved);
+        }
+    }
+
+    /// The same after a push of one item, which may also have met another writer.
+    #[inline(always)]
+    fn wake_after_push(&self, reserved: usize) {
+        // Ordering: SeqCst as in `wake_after`.
+        fence(SeqCst);
+        if reserved & ASLEEP != 0 || self.seats.any_at_gap() {
+            self.wake(reserved);
+        // Ordering: Relaxed, a hint.
+        } else if self.tail.load(Relaxed) != ahead(reserved, 1) {
+            self.meet(reserved);
+        }
+    }
+
+    /// Another writer pushes at the same time: pauses, if that has paid lately.
+    #[cold]
+    fn meet(&self, reserved: usize) {
+        // Ordering: Relaxed, a hint.
+        let passed = || distance(ahead(reserved, 1), self.tail.load(Relaxed));
+        // Else a reader has just gone to sleep.
+        if passed() != 0 {
+            self.pushing.pays(|| passed() > 16);
         }
     }
 

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     demand::Demand,
-    sync::{AtomicUsize, Ordering::*, UnsafeCell, barrier::heavy},
+    sync::{AtomicUsize, Ordering::*, UnsafeCell, fence},
     wake::alarm::Alarm,
 };
 use core::mem;
@@ -144,7 +144,8 @@ impl<T> Run<'_, T> {
                     if list.end.load(Relaxed) != cursor.position() {
                         // Writers have slots from here on: they look at the place from now on, or are done by the next look.
                         list.seats.keep_gap();
-                        heavy();
+                        // Ordering: SeqCst, between that and the next look; pairs with the fence in `List::wake_after`.
+                        fence(SeqCst);
                     }
                 }
                 // A writer that publishes from here on moves the state to AGAIN, or finds it PARKED.

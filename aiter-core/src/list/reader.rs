@@ -4,7 +4,7 @@ use super::{
     ASLEEP, List, Peek, SLOTS, Statistics, Writer, block::Found, cursor::Cursor, distance,
 };
 use crate::{
-    sync::{Arc, Ordering::*, barrier::heavy},
+    sync::{Arc, Ordering::*, fence},
     wake::seats::{SeatRef, Seats, Sleep, Standing},
 };
 use core::{
@@ -53,7 +53,8 @@ impl<T> Reader<T> {
     pub(crate) fn next(&mut self) -> Poll<Option<T>> {
         match self.next_known() {
             Some(item) => Poll::Ready(Some(item)),
-            None if self.cursor.is_at_gap() => Poll::Pending,
+            // A fork of any stream looks here before it pulls, most often in vain.
+            None if self.cursor.is_bare() => Poll::Pending,
             None => self.list.find()(self, None),
         }
     }
@@ -297,8 +298,8 @@ impl<T> Reader<T> {
     #[cold]
     fn sleep_at_gap(&mut self, waker: &Waker) -> bool {
         self.arm(waker, Sleep::AtGap);
-        // Ordering: between the seat and the look at the slot; pairs with the `light` in `List::wake_after`.
-        heavy();
+        // Ordering: SeqCst, between the seat and the look at the slot; pairs with the fence in `List::wake_after`.
+        fence(SeqCst);
         self.cursor.is_at_gap()
     }
 

@@ -36,7 +36,7 @@ impl<T> Writer<T> {
         let (block, slot) = unsafe { self.list.write(reserved, item) };
         // SAFETY: kept by the unpublished slot.
         unsafe { block.as_ref() }.publish(slot, 1);
-        self.list.wake_after(reserved);
+        self.list.wake_after_push(reserved);
         Ok(())
     }
 

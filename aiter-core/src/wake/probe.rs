@@ -4,7 +4,8 @@
 //! a few looks, some time apart, cost no more. Nobody waits for anybody: after four of them the task sleeps.
 //!
 //! Whether looking pays is learnt. After looks in vain the next wait goes without, then three, then seven, and so on;
-//! after a success every wait looks. So where it never does it comes to next to nothing.
+//! after a success every wait looks. So where it never pays, as on a single core, it comes to next to nothing, and nobody has
+//! to ask the operating system how many cores there are.
 
 use core::marker::PhantomData;
 
@@ -18,10 +19,15 @@ pub(crate) enum Reading {}
 #[derive(Debug)]
 pub(crate) enum Taking {}
 
+/// A writer that finds others pushing at the same time. Each push then takes the list's tail and the marks away from the
+/// others' caches; if one of them pauses after its push, another runs on by itself meanwhile, and is as fast as if it were alone.
+#[derive(Debug)]
+pub(crate) enum Pushing {}
+
 #[cfg(all(feature = "std", not(aiter_loom)))]
 pub(crate) use learnt::Probe;
 
-/// Without `std` nothing tells whether there is another core.
+/// Without `std` a task goes to sleep at once: most such targets have one core.
 #[cfg(not(all(feature = "std", not(aiter_loom))))]
 #[derive(Debug)]
 pub(crate) struct Probe<M>(PhantomData<M>);
@@ -39,10 +45,9 @@ impl<M> Probe<M> {
 
 #[cfg(all(feature = "std", not(aiter_loom)))]
 mod learnt {
-    use super::{PhantomData, Reading, Taking};
+    use super::{PhantomData, Pushing, Reading, Taking};
     use crate::sync::{AtomicUsize, Ordering::*};
     use core::hint;
-    use std::{sync::OnceLock, thread};
 
     /// How to look.
     pub(crate) trait Manner {
@@ -52,12 +57,11 @@ mod learnt {
         const FIRST: usize;
         /// The most waits in a row without a look.
         const REST: usize;
+        /// Looks in a row while they pay.
+        const LOOKS: usize = 4;
         /// Looks in a row to find out whether it pays.
-        const TRIAL: usize;
+        const TRIAL: usize = Self::LOOKS;
     }
-
-    /// Looks in a row while they pay.
-    const LOOKS: usize = 4;
 
     impl Manner for Reading {
         /// Time for a writer to push some dozens of items without a reader that takes the marks' cache line away.
@@ -67,13 +71,20 @@ mod learnt {
         const TRIAL: usize = 1;
     }
 
+    impl Manner for Pushing {
+        /// Time for another writer to push some dozens of items.
+        const PAUSES: usize = 40;
+        const FIRST: usize = 0;
+        const REST: usize = (1 << 12) - 1;
+        const LOOKS: usize = 1;
+    }
+
     impl Manner for Taking {
         /// Time for the other to take some hundreds of items, or else the two are at each other's cache lines all the time.
         const PAUSES: usize = 100;
         const FIRST: usize = 0;
         /// In vain is what it is while the source itself takes long.
         const REST: usize = (1 << 5) - 1;
-        const TRIAL: usize = LOOKS;
     }
 
     /// What was learnt. Those who look share it; a lost update is no more than a look more or less.
@@ -97,31 +108,18 @@ mod learnt {
         /// Looks again, a few times, if that has paid lately. True as soon as a look is.
         #[inline]
         pub(crate) fn pays(&self, look: impl FnMut() -> bool) -> bool {
-            self.tries(is_parallel, look)
-        }
-
-        #[inline]
-        fn tries(&self, may: impl FnOnce() -> bool, look: impl FnMut() -> bool) -> bool {
             let word = self.rest.load(Relaxed);
             let (rest, left) = (word >> HALF, word & ((1 << HALF) - 1));
             if left != 0 {
                 self.rest.store(word - 1, Relaxed);
                 return false;
             }
-            self.looks(rest, may, look)
+            self.looks(rest, look)
         }
 
         #[cold]
-        fn looks(
-            &self,
-            rest: usize,
-            may: impl FnOnce() -> bool,
-            mut look: impl FnMut() -> bool,
-        ) -> bool {
-            if !may() {
-                return false;
-            }
-            let looks = if rest == 0 { LOOKS } else { M::TRIAL };
+        fn looks(&self, rest: usize, mut look: impl FnMut() -> bool) -> bool {
+            let looks = if rest == 0 { M::LOOKS } else { M::TRIAL };
             let found = (0..looks).any(|_| {
                 (0..M::PAUSES).for_each(|_| hint::spin_loop());
                 look()
@@ -136,13 +134,6 @@ mod learnt {
         }
     }
 
-    /// Whether another thread can run while this one looks.
-    fn is_parallel() -> bool {
-        static IS_PARALLEL: OnceLock<bool> = OnceLock::new();
-        *IS_PARALLEL
-            .get_or_init(|| thread::available_parallelism().is_ok_and(|cores| cores.get() > 1))
-    }
-
     #[cfg(test)]
     mod tests {
         use super::*;
@@ -153,13 +144,10 @@ mod learnt {
             (0..waits)
                 .map(|_| {
                     let mut looks = 0;
-                    let pays = probe.tries(
-                        || true,
-                        || {
-                            looks += 1;
-                            found
-                        },
-                    );
+                    let pays = probe.pays(|| {
+                        looks += 1;
+                        found
+                    });
                     assert_eq!(pays, found && looks != 0);
                     looks
                 })
@@ -185,7 +173,7 @@ mod learnt {
         fn in_vain_it_gets_rarer() {
             let probe = Probe::<Reading>::new();
             looks(&probe, Reading::FIRST + 1, true);
-            let mut expected = vec![LOOKS];
+            let mut expected = vec![Reading::LOOKS];
             for rest in [1, 3, 7, 15] {
                 expected.extend(vec![0; rest]);
                 expected.push(1);
@@ -211,8 +199,14 @@ mod learnt {
             assert_eq!(looks(&probe, 3, true), [1; 3]);
             looks(&probe, 1000, false);
             let taken = looks(&probe, 2 * (Taking::REST + 1), false);
-            assert_eq!(taken.iter().filter(|&&looks| looks == LOOKS).count(), 2);
-            assert_eq!(taken.iter().sum::<usize>(), 2 * LOOKS);
+            assert_eq!(
+                taken
+                    .iter()
+                    .filter(|&&looks| looks == Taking::LOOKS)
+                    .count(),
+                2
+            );
+            assert_eq!(taken.iter().sum::<usize>(), 2 * Taking::LOOKS);
         }
     }
 }
