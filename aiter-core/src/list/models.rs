@@ -1,5 +1,10 @@
 //! What the list does on several threads, each interleaving of them: run with `ci/loom.sh`. Blocks have two slots here.
 
+mod end;
+mod orphan;
+mod reclaim;
+mod seats;
+mod sleep;
 mod statistics;
 
 use super::{Reader, list};

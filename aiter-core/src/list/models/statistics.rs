@@ -41,3 +41,33 @@ fn loom_statistics_while_a_reader_goes() {
         assert_eq!((now.taken, now.waiting, now.lag), (0, 3, 3));
     });
 }
+
+/// Slots without an item are seen to count only with the tail past them.
+#[test]
+fn loom_statistics_while_slots_are_skipped() {
+    model(|| {
+        let (writer, reader) = list::<usize>();
+        let other = writer.clone();
+        let skipping = thread::spawn(move || {
+            drop(other.subscribe());
+            // Two slots that are left without an item.
+            assert!(!other.push_batch(2, &mut core::iter::empty()).unwrap());
+        });
+        let now = writer.statistics();
+        assert!(now.pushed <= 3, "{now:?}");
+        skipping.join().unwrap();
+        assert_eq!(reader.statistics().pushed, 0);
+    });
+}
+
+/// A reader that learns of another one learns also how to take items beside it.
+#[test]
+fn loom_a_subscriber_comes_while_the_only_reader_takes() {
+    model(|| {
+        let (writer, mut reader) = list();
+        writer.push(item(0)).unwrap();
+        let subscribing = thread::spawn(move || (writer.subscribe(), writer));
+        take(&mut reader, 1);
+        let _late = subscribing.join().unwrap();
+    });
+}

@@ -1,0 +1,105 @@
+//! What the end of a list tells: who sees it has seen what came before.
+
+use super::*;
+use loom::cell::UnsafeCell;
+
+/// What is told without an order of its own: loom reports a reader that does not come after the writer.
+#[derive(Clone)]
+struct Told(Arc<UnsafeCell<usize>>);
+
+// SAFETY: for the model; what it accesses, it checks.
+unsafe impl Send for Told {}
+
+impl Told {
+    fn new() -> Self {
+        Self(Arc::new(UnsafeCell::new(0)))
+    }
+
+    fn tell(&self) {
+        // SAFETY: `with_mut` reports any other access.
+        self.0.with_mut(|told| unsafe { *told = 1 });
+    }
+
+    fn is_told(&self) {
+        // SAFETY: `with` reports a writer.
+        assert_eq!(self.0.with(|told| unsafe { *told }), 1);
+    }
+}
+
+/// A list with so many items that were taken, which another thread closes, after something that it tells.
+fn close_after(taken: usize) {
+    let (writer, mut reader) = list();
+    (0..taken).for_each(|n| writer.push(n).unwrap());
+    take(&mut reader, taken);
+    let told = Told::new();
+    let closing = thread::spawn({
+        let told = told.clone();
+        move || {
+            told.tell();
+            writer.close();
+            writer
+        }
+    });
+    if reader.next().is_ready() {
+        told.is_told();
+    }
+    let _writer = closing.join().unwrap();
+}
+
+/// The end stands in a slot.
+#[test]
+fn loom_the_end_in_a_slot_tells_what_came_before() {
+    model(|| close_after(1));
+}
+
+/// The end stands in place of a block.
+#[test]
+fn loom_the_end_in_place_of_a_block_tells_what_came_before() {
+    model(|| close_after(2));
+}
+
+/// The end comes after what each writer did before it was dropped, not only the last.
+#[test]
+fn loom_the_end_tells_what_each_writer_did() {
+    model(|| {
+        let (writer, mut reader) = list::<usize>();
+        let (told, other) = (Told::new(), writer.clone());
+        let first = thread::spawn({
+            let told = told.clone();
+            move || {
+                told.tell();
+                drop(other);
+            }
+        });
+        let second = thread::spawn(move || drop(writer));
+        // Here, as loom then lets it come last without a preemption.
+        let reading = thread::spawn(move || {
+            if reader.next().is_ready() {
+                told.is_told();
+            }
+        });
+        first.join().unwrap();
+        second.join().unwrap();
+        reading.join().unwrap();
+    });
+}
+
+/// A push that is refused comes after what the closer did before.
+#[test]
+fn loom_a_push_that_is_refused_comes_after_the_close() {
+    model(|| {
+        let (writer, _reader) = list::<usize>();
+        let (told, other) = (Told::new(), writer.clone());
+        let closing = thread::spawn({
+            let told = told.clone();
+            move || {
+                told.tell();
+                other.close();
+            }
+        });
+        if writer.is_closed() || writer.push(1).is_err() {
+            told.is_told();
+        }
+        closing.join().unwrap();
+    });
+}

@@ -1,0 +1,48 @@
+//! The place of the last reader after it is gone, while writers that have a slot publish it. A slot is reserved and not yet
+//! published where the iterator of a batch runs: what is spawned there races the publication alone.
+
+use super::*;
+
+/// Of all interleavings of a publication and the drop of the last reader, each drops the item.
+#[test]
+fn loom_a_slot_is_published_while_the_last_reader_goes() {
+    model(|| {
+        let (writer, reader) = list();
+        let counted = Arc::new(0);
+        let mut reader = Some(reader);
+        let mut going = None;
+        let item = core::iter::once_with(|| {
+            let reader = reader.take();
+            going = Some(thread::spawn(move || drop(reader)));
+            counted.clone()
+        });
+        writer.push_batch(1, &mut { item }).unwrap();
+        going.unwrap().join().unwrap();
+        assert_eq!(Arc::strong_count(&counted), 1);
+        drop(writer);
+    });
+}
+
+/// Two writers have a slot each when the last reader goes. One that publishes while the other is at the place has that one
+/// look again.
+#[test]
+fn loom_two_slots_are_published_while_the_last_reader_goes() {
+    model(|| {
+        let (writer, reader) = list();
+        let counted = Arc::new(0);
+        let mut reader = Some(reader);
+        let mut threads = Vec::new();
+        let item = core::iter::once_with(|| {
+            let (other, item, reader) = (writer.clone(), counted.clone(), reader.take());
+            threads.push(thread::spawn(move || drop(other.push(item))));
+            threads.push(thread::spawn(move || drop(reader)));
+            counted.clone()
+        });
+        writer.push_batch(1, &mut { item }).unwrap();
+        threads
+            .into_iter()
+            .for_each(|thread| thread.join().unwrap());
+        assert_eq!(Arc::strong_count(&counted), 1);
+        drop(writer);
+    });
+}

@@ -1,0 +1,249 @@
+//! Seats by themselves, apart from the list: their wakers, who takes them over, and what a look at all of them says.
+
+use super::*;
+use crate::wake::seats::{SeatRef, Seats, Sleep};
+use alloc::task::Wake;
+use loom::cell::UnsafeCell;
+
+/// A place in a list: four times the number of a slot.
+const FIRST: usize = 0;
+const SECOND: usize = 4;
+
+struct Shared(Seats);
+// SAFETY: wakers go from thread to thread by the states of their seats, as in a list.
+unsafe impl Send for Shared {}
+// SAFETY: as above.
+unsafe impl Sync for Shared {}
+
+/// A seat that goes with its reader to another thread.
+struct Own(SeatRef);
+// SAFETY: its seats are kept by the model for as long.
+unsafe impl Send for Own {}
+
+impl Own {
+    /// As a method, so that closures take all of it.
+    fn at(&self) -> SeatRef {
+        self.0
+    }
+}
+
+fn seats() -> (Arc<Shared>, Own) {
+    let seats = Arc::new(Shared(Seats::new(FIRST)));
+    let first = Own(seats.0.first());
+    (seats, first)
+}
+
+impl Shared {
+    fn claim(&self) -> Own {
+        Own(self.0.claim(FIRST, 0))
+    }
+
+    fn arm(&self, own: &mut Own) {
+        /// A waker unlike any other.
+        struct Unlike(#[allow(dead_code)] usize);
+        impl Wake for Unlike {
+            fn wake(self: alloc::sync::Arc<Self>) {}
+        }
+        let waker = Waker::from(alloc::sync::Arc::new(Unlike(0)));
+        self.0.arm(&mut own.0, &waker, Sleep::AtTail);
+    }
+}
+
+/// Whoever takes the waker out, of the reader that leaves and the writer that wakes, comes after the other.
+#[test]
+fn loom_a_seat_is_left_while_it_is_woken() {
+    model(|| {
+        let (seats, mut own) = seats();
+        seats.arm(&mut own);
+        let other = seats.clone();
+        let waking = thread::spawn(move || other.0.wake_all());
+        let other = seats.clone();
+        let leaving = thread::spawn(move || other.0.leave(own.at()));
+        waking.join().unwrap();
+        leaving.join().unwrap();
+    });
+}
+
+/// The next reader comes after both.
+#[test]
+fn loom_a_seat_is_taken_while_it_is_left_and_woken() {
+    large_model(|| {
+        let (seats, mut own) = seats();
+        seats.arm(&mut own);
+        let other = seats.clone();
+        let waking = thread::spawn(move || other.0.wake_all());
+        let other = seats.clone();
+        let leaving = thread::spawn(move || other.0.leave(own.at()));
+        let other = seats.clone();
+        let coming = thread::spawn(move || other.arm(&mut other.claim()));
+        waking.join().unwrap();
+        leaving.join().unwrap();
+        coming.join().unwrap();
+    });
+}
+
+/// A seat that is left, with its waker, is another reader's after that.
+#[test]
+fn loom_a_seat_is_taken_while_it_is_left() {
+    model(|| {
+        let (seats, mut own) = seats();
+        seats.arm(&mut own);
+        let other = seats.clone();
+        let leaving = thread::spawn(move || other.0.leave(own.at()));
+        seats.arm(&mut seats.claim());
+        leaving.join().unwrap();
+    });
+}
+
+/// A reader changes its waker when the writer is done with the old one, or at another seat.
+#[test]
+fn loom_a_waker_changes_while_it_is_called() {
+    model(|| {
+        let (seats, mut own) = seats();
+        seats.arm(&mut own);
+        let other = seats.clone();
+        let waking = thread::spawn(move || other.0.wake_all());
+        let other = seats.clone();
+        let changing = thread::spawn(move || other.arm(&mut own));
+        waking.join().unwrap();
+        changing.join().unwrap();
+    });
+}
+
+/// A writer sees the whole waker of a seat that it finds armed, also in a row that is new to it.
+#[test]
+fn loom_a_seat_is_armed_while_others_wake() {
+    model(|| {
+        let (seats, mut own) = seats();
+        let other = seats.clone();
+        let arming = thread::spawn(move || {
+            other.arm(&mut other.claim());
+            other.arm(&mut own);
+        });
+        seats.0.wake_all();
+        arming.join().unwrap();
+    });
+}
+
+/// Whoever looks along the rows sees one that was made meanwhile as a whole.
+#[test]
+fn loom_a_row_is_made_while_another_looks() {
+    model(|| {
+        let (seats, _first) = seats();
+        let other = seats.clone();
+        let coming = thread::spawn(move || drop(other.claim()));
+        seats.0.each(|_, _| {});
+        coming.join().unwrap();
+    });
+}
+
+/// What a reader at the first place reads, and one that knows nobody to be there changes.
+#[derive(Clone)]
+struct Slot(Arc<UnsafeCell<usize>>);
+// SAFETY: for the model; what it accesses, it checks.
+unsafe impl Send for Slot {}
+
+impl Slot {
+    fn new() -> Self {
+        Self(Arc::new(UnsafeCell::new(1)))
+    }
+
+    fn read(&self) {
+        // SAFETY: `with` reports a writer.
+        self.0.with(|slot| assert_eq!(unsafe { *slot }, 1));
+    }
+
+    /// Changes it if nobody but the reader of a seat is at the first place.
+    fn change_alone(&self, seats: &Shared, own: &Own) {
+        if let Ok(slowest) = seats.0.slowest_but(Some(own.at().standing()))
+            && slowest.is_none_or(|(_, place)| place == SECOND)
+        {
+            // SAFETY: `with_mut` reports any other access.
+            self.0.with_mut(|slot| unsafe { *slot = 2 });
+        }
+    }
+}
+
+/// A reader that is seen further on, or not at all any more, has read what is before.
+#[test]
+fn loom_a_reader_moves_on_and_goes_while_another_looks() {
+    model(|| {
+        let (seats, own) = seats();
+        let slot = Slot::new();
+        let looking = Own(seats.0.claim(SECOND, 0));
+        let reading = thread::spawn({
+            let (seats, slot) = (seats.clone(), slot.clone());
+            move || {
+                slot.read();
+                seats.0.step(own.at(), SECOND);
+                seats.0.leave(own.at());
+            }
+        });
+        slot.change_alone(&seats, &looking);
+        reading.join().unwrap();
+    });
+}
+
+/// The same for one that leaves from where it has read: nothing but its leave tells of it.
+#[test]
+fn loom_a_reader_goes_while_another_looks() {
+    model(|| {
+        let (seats, own) = seats();
+        let slot = Slot::new();
+        let looking = Own(seats.0.claim(SECOND, 0));
+        let reading = thread::spawn({
+            let (seats, slot) = (seats.clone(), slot.clone());
+            move || {
+                slot.read();
+                seats.0.leave(own.at());
+            }
+        });
+        slot.change_alone(&seats, &looking);
+        reading.join().unwrap();
+    });
+}
+
+/// A fork gets the seat that a look comes to first, and its parent moves on before the look comes there. The look either
+/// sees the fork, or that somebody came.
+#[test]
+fn loom_a_look_misses_no_fork() {
+    model(|| {
+        let (seats, first) = seats();
+        let (parent, looking) = (seats.claim(), Own(seats.0.claim(SECOND, 0)));
+        seats.0.leave(first.at());
+        let slot = Slot::new();
+        let forking = thread::spawn({
+            let (seats, slot) = (seats.clone(), slot.clone());
+            move || {
+                let _fork = seats.claim();
+                seats.0.step(parent.at(), SECOND);
+                slot.read();
+            }
+        });
+        slot.change_alone(&seats, &looking);
+        forking.join().unwrap();
+    });
+}
+
+/// A reader that is woken changes its seat, and a look comes to the new one before and to the old one after that.
+#[test]
+fn loom_a_look_misses_no_reader_that_changes_its_seat() {
+    model(|| {
+        let (seats, first) = seats();
+        let (mut own, looking) = (seats.claim(), Own(seats.0.claim(SECOND, 0)));
+        seats.0.leave(first.at());
+        seats.arm(&mut own);
+        let slot = Slot::new();
+        let changing = thread::spawn({
+            let (seats, slot) = (seats.clone(), slot.clone());
+            move || {
+                // A seat for the same reader, and then no more at the old one: what `arm` does at one that is woken.
+                let _new = seats.claim();
+                seats.0.leave(own.at());
+                slot.read();
+            }
+        });
+        slot.change_alone(&seats, &looking);
+        changing.join().unwrap();
+    });
+}
