@@ -108,3 +108,25 @@ fn loom_the_last_to_leave_a_block_drops_what_both_cloned() {
         let _reader = staying.join().unwrap();
     });
 }
+
+/// The same in the block where the last reader goes.
+#[test]
+fn loom_the_last_reader_drops_what_both_cloned() {
+    large_model(|| {
+        let (writer, mut reader) = list();
+        let mut fork = reader.fork();
+        let clones = Arc::new(AtomicUsize::new(0));
+        let item = Cloned(loom::cell::UnsafeCell::new(0), clones);
+        assert!(writer.push(item).is_ok());
+        let first = thread::spawn(move || {
+            take(&mut fork, 1);
+            drop(fork);
+        });
+        let second = thread::spawn(move || {
+            take(&mut reader, 1);
+            drop(reader);
+        });
+        first.join().unwrap();
+        second.join().unwrap();
+    });
+}

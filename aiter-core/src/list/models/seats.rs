@@ -125,18 +125,6 @@ fn loom_a_seat_is_armed_while_others_wake() {
     });
 }
 
-/// Whoever looks along the rows sees one that was made meanwhile as a whole.
-#[test]
-fn loom_a_row_is_made_while_another_looks() {
-    model(|| {
-        let (seats, _first) = seats();
-        let other = seats.clone();
-        let coming = thread::spawn(move || drop(other.claim()));
-        seats.0.each(|_, _| {});
-        coming.join().unwrap();
-    });
-}
-
 /// What a reader at the first place reads, and one that knows nobody to be there changes.
 #[derive(Clone)]
 struct Slot(Arc<UnsafeCell<usize>>);

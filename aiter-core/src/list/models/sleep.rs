@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::list::Writer;
+use alloc::task::Wake;
 
 /// A reader that slept before and was woken: its flag is still in the tail.
 fn woken_before() -> (Writer<usize>, Reader<usize>) {
@@ -13,20 +14,20 @@ fn woken_before() -> (Writer<usize>, Reader<usize>) {
     (writer, reader)
 }
 
-/// A push finds nobody asleep and takes the flag away, while the reader falls asleep at the next slot, or at the one after.
+/// A push finds nobody asleep and takes the flag away, while the reader takes its item and falls asleep at the next slot.
+/// The push of that one finds no flag: whoever took it away has woken the reader.
 #[test]
 fn loom_a_reader_falls_asleep_while_the_flag_is_cleared() {
-    large_model(|| {
+    model(|| {
         let (writer, mut reader) = woken_before();
         let other = writer.clone();
         let clearing = thread::spawn(move || other.push(1).unwrap());
-        let pushing = thread::spawn(move || {
-            writer.push(2).unwrap();
-            writer
-        });
-        assert_eq!(first(&mut reader, 2).len(), 2);
+        // Here, as loom then lets the push come first without a preemption.
+        let sleeping = thread::spawn(move || (first(&mut reader, 2).len(), reader));
         clearing.join().unwrap();
-        let _writer = pushing.join().unwrap();
+        writer.push(2).unwrap();
+        let (taken, _reader) = sleeping.join().unwrap();
+        assert_eq!(taken, 2);
     });
 }
 
@@ -117,20 +118,27 @@ fn loom_a_reader_sleeps_again_while_it_is_still_being_woken() {
 /// Readers go while they are woken, and one that stays is woken all the same.
 #[test]
 fn loom_readers_go_while_they_are_woken_beside_one_that_stays() {
-    large_model(|| {
+    struct Flag(AtomicUsize);
+    impl Wake for Flag {
+        fn wake(self: alloc::sync::Arc<Self>) {
+            self.0.fetch_add(1, Relaxed);
+        }
+    }
+    model(|| {
         let (writer, mut reader) = list();
-        let mut forks = [reader.fork(), reader.fork()];
-        for fork in &mut forks {
+        let forks = [(); 2].map(|()| {
+            let mut fork = reader.fork();
             let poll = fork.poll_next(&mut Context::from_waker(Waker::noop()));
             assert!(poll.is_pending());
-        }
-        let pushing = thread::spawn(move || {
-            writer.push(0).unwrap();
-            writer
+            fork
         });
+        let woken = alloc::sync::Arc::new(Flag(AtomicUsize::new(0)));
+        let poll = reader.poll_next(&mut Context::from_waker(&woken.clone().into()));
+        assert!(poll.is_pending());
         let going = thread::spawn(move || drop(forks));
-        assert_eq!(next(&mut reader), Some(0));
+        writer.push(0).unwrap();
+        assert_eq!(woken.0.load(Relaxed), 1);
         going.join().unwrap();
-        drop(pushing.join().unwrap());
+        take(&mut reader, 1);
     });
 }
