@@ -18,7 +18,7 @@ fn woken_before() -> (Writer<usize>, Reader<usize>) {
 /// The push of that one finds no flag: whoever took it away has woken the reader.
 #[test]
 fn loom_a_reader_falls_asleep_while_the_flag_is_cleared() {
-    model(|| {
+    large_model(|| {
         let (writer, mut reader) = woken_before();
         let other = writer.clone();
         let clearing = thread::spawn(move || other.push(1).unwrap());
