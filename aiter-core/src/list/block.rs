@@ -200,6 +200,10 @@ impl<T> Head<T> {
 }
 
 impl<T> Block<T> {
+    pub(super) fn head(&self) -> &Head<T> {
+        &self.head
+    }
+
     /// A block that follows `prev`, in fresh memory.
     pub(super) fn after(prev: NonNull<Head<T>>) -> NonNull<Self> {
         let block = Box::into_raw(Box::<Self>::new_uninit()).cast::<Self>();
@@ -388,6 +392,17 @@ impl<T> Block<T> {
             0 => Found::Gone,
             held => Found::Items(end.min(slot + held)),
         }
+    }
+
+    /// The first slot from one on that is not published, or is the end of the list.
+    pub(super) fn published_to(&self, mut slot: usize) -> usize {
+        while slot < SLOTS {
+            match self.mark(slot) {
+                EMPTY | END => break,
+                run => slot += run as usize,
+            }
+        }
+        slot
     }
 
     /// A bit for each slot that holds an item. For when no writer is left.

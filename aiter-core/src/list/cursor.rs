@@ -3,16 +3,10 @@
 use super::{
     List, Peek,
     block::{Block, Found, Head, Next, Position, SLOTS, ahead, ones},
-    retired::{depart, discard, free_from, retire},
+    retired::retire,
 };
 use crate::sync::Ordering::*;
 use core::{mem, ptr::NonNull};
-
-/// A cursor at rest, which keeps its block.
-pub(super) struct Place<T> {
-    block: NonNull<Head<T>>,
-    at: usize,
-}
 
 /// A place in the chain that keeps the block it is in, and with it all that follow.
 pub(super) struct Cursor<T> {
@@ -27,11 +21,14 @@ pub(super) struct Cursor<T> {
     moved: usize,
     /// Slots without an item that were passed.
     pub(super) skipped: usize,
+    /// The slot of the block that it began at. Those before it were not seen published.
+    since: usize,
 }
 
 impl<T> Cursor<T> {
-    /// A cursor in `block` at `at`. The caller has counted it in the block's `refs`.
-    pub(super) fn new(block: NonNull<Head<T>>, at: usize, skipped: usize) -> Self {
+    /// A cursor in `block` at `at`, where all slots `since` one were seen published. The caller has counted it in the block's
+    /// `refs`.
+    pub(super) fn new(block: NonNull<Head<T>>, at: usize, since: usize, skipped: usize) -> Self {
         Self {
             block,
             at,
@@ -39,6 +36,7 @@ impl<T> Cursor<T> {
             moves: false,
             moved: at,
             skipped,
+            since,
         }
     }
 
@@ -102,11 +100,31 @@ impl<T> Cursor<T> {
         }
         // Ordering: Acquire pairs with the Release of whoever left last.
         if !self.head().prev.load(Relaxed).is_null() && self.head().refs.load(Acquire) == 1 {
-            // SAFETY: `refs` says that the cursor is alone here; it saw every slot before `at` published.
-            unsafe { list.reclaim(self.block, self.position()) };
+            let passed = if self.saw_all() {
+                self.position()
+            } else {
+                self.head().start
+            };
+            // SAFETY: `refs` says that the cursor is alone here, so all blocks before this one have retired: every slot in
+            // them was published, and this cursor saw those here.
+            unsafe { list.reclaim(self.block, passed) };
         }
         self.moves = true;
         self.end = end;
+    }
+
+    /// Whether all slots of the block before `at` were published.
+    #[inline(always)]
+    fn saw_all(&mut self) -> bool {
+        self.since == 0 || self.sees_all()
+    }
+
+    #[cold]
+    fn sees_all(&mut self) -> bool {
+        if self.block().published_to(0) >= self.since {
+            self.since = 0;
+        }
+        self.since == 0
     }
 
     /// They are to be cloned.
@@ -195,34 +213,35 @@ impl<T> Cursor<T> {
         // SAFETY: the link from `left`, in which the cursor is, keeps `next`.
         let next_head = unsafe { next.cast::<Head<T>>().as_ref() };
         // Ordering: Acquire pairs with the Release of whoever left last.
-        if self.head().refs.load(Acquire) == 1 {
-            // Alone, and nobody can come from behind: the link's count becomes this cursor's.
+        if self.saw_all() && self.head().refs.load(Acquire) == 1 {
+            // Alone, and nobody can come: the link's count becomes this cursor's.
             let moved = if self.moves {
                 ones(self.moved..SLOTS)
             } else {
                 0
             };
             self.place(next.cast(), 0);
-            // SAFETY: no reader is left there, and what was moved out is named.
+            // SAFETY: all is published, no reader is left there, and what was moved out is named.
             unsafe { retire(list, left, moved) };
         } else {
             self.flush();
             next_head.refs.fetch_add(1, Relaxed);
             self.place(next.cast(), 0);
-            // SAFETY: the cursor was counted there and is no longer.
-            unsafe { depart(list, left) };
+            // SAFETY: the cursor is counted there, and has said what it moved.
+            unsafe { list.depart(left) };
         }
     }
 
     fn place(&mut self, block: NonNull<Head<T>>, at: usize) {
         (self.block, self.at, self.end, self.moved) = (block, at, at, at);
+        self.since = 0;
     }
 
     /// Another cursor at the same place.
     pub(super) fn fork(&mut self) -> Self {
         self.unclaim();
         self.head().refs.fetch_add(1, Relaxed);
-        Self::new(self.block, self.at, self.skipped)
+        Self::new(self.block, self.at, self.since, self.skipped)
     }
 
     /// Drops the items up to `end`, which are this cursor's to move.
@@ -237,59 +256,15 @@ impl<T> Cursor<T> {
         }
     }
 
-    /// Drops those items of the block that all readers passed and none moved out: several took them at one time, and
-    /// each saw another that was to come.
-    ///
-    /// # Safety
-    /// No reader is left, and what they moved out, they have said.
-    pub(super) unsafe fn discard_passed(&self, list: &List<T>) {
-        if self.block == list.root() {
-            return;
-        }
-        let block = self.block();
-        let slots = ones(0..self.at) & !block.gone();
-        block.mark_gone(slots);
-        // SAFETY: by the contract; published, as the cursor has passed them.
-        unsafe { discard(block, slots) };
-    }
-
     /// Takes the cursor out of the chain; it is not to be used again.
-    ///
-    /// # Safety
-    /// There is a reader at this place or further on.
-    pub(super) unsafe fn leave(&mut self, list: &List<T>) {
+    pub(super) fn leave(&mut self, list: &List<T>) {
         self.flush();
-        // SAFETY: the cursor was counted there and is gone.
-        unsafe { depart(list, self.block) };
-    }
-
-    /// The place without what is only needed to read on from it; this cursor is not to be used again.
-    pub(super) fn park(&mut self) -> Place<T> {
-        self.unclaim();
-        Place {
-            block: self.block,
-            at: self.at,
-        }
-    }
-
-    /// The cursor of a place that was parked.
-    pub(super) fn resume(Place { block, at }: Place<T>) -> Self {
-        Self::new(block, at, 0)
+        // SAFETY: the cursor is counted there, has said what it moved, and is gone.
+        unsafe { list.depart(self.block) };
     }
 
     /// A look at the items from here on.
     pub(super) fn peek(&self) -> Peek<'_, T> {
         Peek::new(self.block, self.at)
-    }
-
-    /// Frees the whole chain with all items that are left in it.
-    ///
-    /// # Safety
-    /// No other reader and no writer is left.
-    pub(super) unsafe fn free(self, list: &List<T>) {
-        // SAFETY: nobody is left who could be in a block before this one.
-        unsafe { list.reclaim_all(self.head()) };
-        // SAFETY: nor in one after it.
-        unsafe { free_from(list, self.block) };
     }
 }

@@ -41,6 +41,7 @@ use core::{
     task::{Context, Poll},
 };
 use orphan::Orphan;
+use retired::free_from;
 use spares::Spares;
 
 /// Flag in the tail word: no slot is reserved any more.
@@ -267,7 +268,7 @@ impl<T> List<T> {
     /// A writer in such a block reserved a slot before `observed` and has not published it; no reader passes it.
     ///
     /// # Safety
-    /// Only the caller is in `head` or retires it; every slot before `passed` was seen published.
+    /// Only the caller is in `head` or retires it; every slot of the list before `passed` was seen published.
     #[inline(never)]
     unsafe fn reclaim(&self, head: NonNull<Head<T>>, passed: Position) {
         // SAFETY: the caller keeps `head`.
@@ -484,9 +485,11 @@ impl<T> List<T> {
 impl<T> Drop for List<T> {
     fn drop(&mut self) {
         // SAFETY: nobody else is left.
-        if let Some(place) = unsafe { self.orphan.take() } {
-            // SAFETY: as above.
-            unsafe { cursor::Cursor::resume(place).free(self) };
+        if let Some(front) = unsafe { self.orphan.take() } {
+            // SAFETY: nobody is left who could be in a block before this one.
+            unsafe { self.reclaim_all(front.as_ref()) };
+            // SAFETY: nor in one after it.
+            unsafe { free_from(self, front) };
         }
     }
 }

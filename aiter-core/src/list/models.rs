@@ -1,6 +1,7 @@
 //! What the list does on several threads, each interleaving of them: run with `ci/loom.sh`. Blocks have two slots here.
 
 mod end;
+mod gap;
 mod orphan;
 mod reclaim;
 mod seats;

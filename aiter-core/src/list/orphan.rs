@@ -1,33 +1,48 @@
-//! The place of the last reader after it is gone. Writers that had reserved a slot by then still publish it: their
-//! items are dropped by whoever publishes at that place, not kept for as long as a writer's handle lives.
+//! The front of the chain after its last reader has left it.
+//!
+//! A block may retire when every slot in it is published and no reader is in it: then no writer publishes there any more, and no
+//! subscriber, which starts at a slot of its own, can come. Until then somebody has to keep it. The reader that is the last to
+//! leave the front block while slots in it are not published gives its count in `refs` to the list: the place is an
+//! *orphan*. Writers that publish there look after it. They drop what became ready before the first slot that is not
+//! published; nobody else reads that. When the block is complete it retires, and the orphan moves on to the next one, until it
+//! comes to a block with a reader in it.
+//!
+//! There is one orphan at most: its count, and the link from its block, keep everybody else from being the last in a block.
+//!
+//! | `state` | means | moved on by |
+//! |---|---|---|
+//! | `NONE` | no orphan, or one that looks for the first time | who parks it → `RUNNING` |
+//! | `RUNNING` | somebody looks after the orphan | that thread → `PARKED`, or → `NONE` when it gives the place up; a writer that has published → `AGAIN` |
+//! | `AGAIN` | the same, and is to look again | that thread → `RUNNING`, or → `NONE` |
+//! | `PARKED` | nobody does | a writer that has published → `RUNNING` |
+//!
+//! *Why no item stays*: before it is parked the orphan is counted among the sleepers at a gap, and the place looked at once
+//! more, with a fence between the two. A writer publishes, has a fence, and looks at that count. So either this look finds what it
+//! published, or the writer finds the orphan.
 
 use super::{
     List,
-    block::Found,
-    cursor::{Cursor, Place},
+    block::{Block, Head, Next, SLOTS, ones},
+    retired::{discard, retire},
 };
-use crate::{
-    demand::Demand,
-    sync::{AtomicUsize, Ordering::*, UnsafeCell, fence},
-    wake::alarm::Alarm,
-};
-use core::mem;
+use crate::sync::{AtomicUsize, Ordering::*, UnsafeCell, fence};
+use core::{mem, ptr::NonNull};
 
-/// There is a reader.
 const NONE: usize = 0;
-/// Nobody is at the place.
 const PARKED: usize = 1;
-/// Somebody drops items.
 const RUNNING: usize = 2;
-/// Somebody drops items and is to look again.
 const AGAIN: usize = 3;
 
-/// `NONE` → `RUNNING` by the last reader; `RUNNING` → `PARKED` by who runs, unless it has become `AGAIN`; `PARKED` →
-/// `RUNNING` and `RUNNING` → `AGAIN` by writers that had a slot when the list was closed, and published it.
 pub(super) struct Orphan<T> {
     state: AtomicUsize,
     /// Belongs to who moved the state to `RUNNING`; set while it is `PARKED`.
     place: UnsafeCell<Option<Place<T>>>,
+}
+
+/// A place that is counted in its block's `refs`. All slots before it are published, and what is in them is dropped.
+struct Place<T> {
+    block: NonNull<Head<T>>,
+    at: usize,
 }
 
 impl<T> Orphan<T> {
@@ -38,43 +53,42 @@ impl<T> Orphan<T> {
         }
     }
 
-    /// The place, if it is at rest and the caller's.
+    /// The block where the chain begins, if there is an orphan.
     ///
     /// # Safety
+    /// The caller is alone with the list.
+    pub(super) unsafe fn take(&self) -> Option<NonNull<Head<T>>> {
+        // SAFETY: by the contract.
+        unsafe { self.take_place() }.map(|place| place.block)
+    }
+
+    /// # Safety
     /// The caller is alone with the list, or moved the state to `RUNNING`.
-    pub(super) unsafe fn take(&self) -> Option<Place<T>> {
+    unsafe fn take_place(&self) -> Option<Place<T>> {
         // SAFETY: by the contract nobody else is at the cell.
         self.place.with_mut(|place| unsafe { (*place).take() })
     }
 }
 
 impl<T> List<T> {
-    /// The last reader leaves its place to the list.
-    pub(super) fn adopt(&self, place: Place<T>) {
-        /// Tells the driver in the end, also when the drop of an item panics.
-        struct Tell<'a>(Option<&'a Alarm<Demand>>);
-        impl Drop for Tell<'_> {
-            fn drop(&mut self) {
-                if let Some(driver) = self.0 {
-                    driver.wake();
-                }
+    /// One reader less in a block. The last one sees to it that the block retires, now or later, and with it those that follow and
+    /// have no reader either.
+    ///
+    /// # Safety
+    /// The caller is counted in `refs`, has marked the slots that it moved items out of, and does not use the block any more.
+    pub(super) unsafe fn depart(&self, block: NonNull<Head<T>>) {
+        // SAFETY: by the contract.
+        if !unsafe { is_left(block) } {
+            Run {
+                list: self,
+                place: Place { block, at: 0 },
+                is_announced: false,
             }
+            .run();
         }
-        let _tell = Tell(self.driver.as_ref());
-        self.close_tail();
-        // Ordering: any: writers learn of it from the count that `drain` adds to.
-        self.orphan.state.store(RUNNING, Release);
-        let run = Run {
-            list: self,
-            cursor: Cursor::resume(place),
-            is_announced: false,
-        };
-        // SAFETY: this was the last reader, and each says what it moved out before it leaves.
-        unsafe { run.cursor.discard_passed(self) };
-        run.run();
     }
 
-    /// Drops what became ready at the orphaned place, if there is one.
+    /// Looks after the orphan, if there is one. To be called after a publication, behind a fence.
     #[inline(always)]
     pub(super) fn drain_orphan(&self) {
         let state = self.orphan.state.load(Relaxed);
@@ -103,10 +117,10 @@ impl<T> List<T> {
             }
         }
         // SAFETY: the state was moved to RUNNING just now.
-        if let Some(place) = unsafe { self.orphan.take() } {
+        if let Some(place) = unsafe { self.orphan.take_place() } {
             Run {
                 list: self,
-                cursor: Cursor::resume(place),
+                place,
                 is_announced: true,
             }
             .run();
@@ -114,11 +128,33 @@ impl<T> List<T> {
     }
 }
 
-/// The right to run; goes on when the drop of an item panics.
+/// Gives up a count of a block, unless it is the last one. True if it is given up.
+///
+/// # Safety
+/// The caller is counted in `refs`.
+unsafe fn is_left<T>(block: NonNull<Head<T>>) -> bool {
+    // SAFETY: by the contract.
+    let head = unsafe { block.as_ref() };
+    head.lifetime.used();
+    // Ordering: Acquire takes over what the others did in the block, for the last one; Release hands over what this one did.
+    let mut refs = head.refs.load(Acquire);
+    while refs != 1 {
+        match head
+            .refs
+            .compare_exchange_weak(refs, refs - 1, Release, Acquire)
+        {
+            Ok(_) => return true,
+            Err(now) => refs = now,
+        }
+    }
+    false
+}
+
+/// The right to look after the orphan; goes on when the drop of an item panics.
 struct Run<'a, T> {
     list: &'a List<T>,
-    cursor: Cursor<T>,
-    /// Whether writers that still have a slot know of the place.
+    place: Place<T>,
+    /// Whether writers know of the place.
     is_announced: bool,
 }
 
@@ -129,45 +165,94 @@ impl<T> Run<'_, T> {
     }
 
     fn drain(&mut self) {
-        let Self {
-            list,
-            cursor,
-            is_announced,
-        } = self;
         loop {
-            match cursor.look(list) {
-                Found::Items(end) => {
-                    cursor.move_on(list, end);
-                    cursor.discard();
+            let is_complete = self.is_drained();
+            // SAFETY: counted there.
+            let head = unsafe { self.place.block.as_ref() };
+            // Ordering: Acquire takes over from readers that were here. Whoever subscribed at a slot that was seen published is
+            // counted.
+            if head.refs.load(Acquire) != 1 {
+                if self.is_given_up() {
+                    return;
                 }
-                Found::Empty if !mem::replace(is_announced, true) => {
-                    if list.end.load(Relaxed) != cursor.position() {
-                        // Writers have slots from here on: they look at the place from now on, or are done by the next look.
-                        list.seats.keep_gap();
-                        // Ordering: SeqCst, between that and the next look; pairs with the fence in `List::wake_after`.
-                        fence(SeqCst);
-                    }
-                }
-                // A writer that publishes from here on moves the state to AGAIN, or finds it PARKED.
-                _ => {
-                    let place = cursor.park();
-                    // SAFETY: the cell belongs to who runs.
-                    list.orphan
-                        .place
-                        .with_mut(|cell| unsafe { *cell = Some(place) });
-                    // Ordering: Release hands the place on; Acquire takes over what a writer published.
-                    if list
-                        .orphan
-                        .state
-                        .compare_exchange(RUNNING, PARKED, AcqRel, Acquire)
-                        .is_ok()
-                    {
-                        return;
-                    }
-                    list.orphan.state.store(RUNNING, Relaxed);
-                }
+            } else if let (true, Next::Block(next)) = (is_complete, head.next()) {
+                let block = mem::replace(
+                    &mut self.place,
+                    Place {
+                        block: next.cast(),
+                        at: 0,
+                    },
+                )
+                .block;
+                // The link's count is that of the place from here on.
+                // SAFETY: complete, and nobody is there.
+                unsafe { retire(self.list, block, 0) };
+            } else if self.is_parked() {
+                return;
             }
         }
+    }
+
+    /// Drops the items from the place on, up to the first slot that is not published. True if there is none in the block.
+    ///
+    /// With a reader in the block nothing is dropped: it may have come to read that.
+    fn is_drained(&mut self) -> bool {
+        let Place { block, at } = &mut self.place;
+        if *block == self.list.root() {
+            return true;
+        }
+        // SAFETY: counted there, and it is not the root.
+        let slots = unsafe { block.cast::<Block<T>>().as_ref() };
+        let end = slots.published_to(*at);
+        // Ordering: Acquire, after the look at the marks: a subscriber is counted before it publishes its slot.
+        if slots.head().refs.load(Acquire) == 1 {
+            let left = ones(*at..end) & !slots.gone();
+            *at = end;
+            if left != 0 {
+                slots.mark_gone(left);
+                // SAFETY: published, held until now, and nobody is there, or comes, who would read them.
+                unsafe { discard(slots, left) };
+            }
+        }
+        end == SLOTS
+    }
+
+    /// Leaves the place to a reader that is in the block. False if none is there any more.
+    fn is_given_up(&mut self) -> bool {
+        if mem::replace(&mut self.is_announced, false) {
+            self.list.seats.forget_gap();
+            // Ordering: Release, before the count is given up: the next to park finds `NONE`.
+            self.list.orphan.state.store(NONE, Release);
+        }
+        // SAFETY: counted there.
+        unsafe { is_left(self.place.block) }
+    }
+
+    /// Parks the orphan. False if the place is to be looked at again.
+    fn is_parked(&mut self) -> bool {
+        let Self { list, place, .. } = self;
+        if !mem::replace(&mut self.is_announced, true) {
+            // Ordering: Relaxed, the fence orders it.
+            list.orphan.state.store(RUNNING, Relaxed);
+            list.seats.keep_gap();
+            // Ordering: SeqCst, between that and the next look; pairs with the fence in `List::wake_after`.
+            fence(SeqCst);
+            return false;
+        }
+        let Place { block, at } = *place;
+        // SAFETY: the cell belongs to who runs.
+        list.orphan
+            .place
+            .with_mut(|cell| unsafe { *cell = Some(Place { block, at }) });
+        // Ordering: Release hands the place on; Acquire takes over what a writer published.
+        let parked = list
+            .orphan
+            .state
+            .compare_exchange(RUNNING, PARKED, Release, Acquire);
+        if parked.is_err() {
+            list.orphan.state.store(RUNNING, Relaxed);
+        }
+        parked.is_ok()
     }
 }
 

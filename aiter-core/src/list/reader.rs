@@ -4,8 +4,12 @@ use super::{
     ASLEEP, List, Peek, SLOTS, Statistics, Writer, block::Found, cursor::Cursor, distance,
 };
 use crate::{
+    demand::Demand,
     sync::{Arc, Ordering::*, fence},
-    wake::seats::{SeatRef, Seats, Sleep, Standing},
+    wake::{
+        alarm::Alarm,
+        seats::{SeatRef, Seats, Sleep, Standing},
+    },
 };
 use core::{
     mem,
@@ -31,7 +35,7 @@ unsafe impl<T: Send + Sync> Sync for Reader<T> {}
 impl<T> Reader<T> {
     /// The first reader of a new list.
     pub(super) fn first(list: Arc<List<T>>) -> Self {
-        let cursor = Cursor::new(list.root(), SLOTS, 0);
+        let cursor = Cursor::new(list.root(), SLOTS, 0, 0);
         let seat = list.seats.first();
         Self::new(list, cursor, seat)
     }
@@ -400,18 +404,24 @@ impl<T> Reader<T> {
                 self.0.leave(self.1);
             }
         }
-        // First, as who leaves last drops what nobody moved out.
-        self.cursor.unclaim();
-        // Ordering: Release for what this reader read and moved; Acquire so that the last one takes over all others'.
-        let last = self.list.readers.fetch_sub(1, AcqRel) == 1;
-        let _seat = Vacate(&self.list.seats, self.seat);
-        if last {
-            self.list.adopt(self.cursor.park());
-        } else {
-            // SAFETY: another reader is there. It is not behind: then the chain from it on is kept, and this is no
-            // more than a count taken from a block.
-            unsafe { self.cursor.leave(&self.list) };
+        /// Tells the driver in the end, also when the drop of an item panics.
+        struct Tell<'a>(Option<&'a Alarm<Demand>>);
+        impl Drop for Tell<'_> {
+            fn drop(&mut self) {
+                if let Some(driver) = self.0 {
+                    driver.wake();
+                }
+            }
         }
+        // Ordering: Release for what this reader read and moved; Acquire so that the last one takes over all others'.
+        let is_last = self.list.readers.fetch_sub(1, AcqRel) == 1;
+        let _seat = Vacate(&self.list.seats, self.seat);
+        let _tell = is_last.then(|| Tell(self.list.driver.as_ref()));
+        if is_last {
+            // First, lest pushers add items for as long as they are dropped.
+            self.list.close_tail();
+        }
+        self.cursor.leave(&self.list);
     }
 }
 

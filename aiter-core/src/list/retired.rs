@@ -4,58 +4,17 @@ use super::{
     List,
     block::{ALL, Block, Head, Next},
 };
-use crate::sync::Ordering::*;
 use core::{mem, ptr::NonNull};
-
-/// One reader less in a block; retires it, and those that follow, if it was the last that could come there.
-///
-/// # Safety
-/// The caller was counted in `refs` and does not use the block any more. A reader is further on.
-pub(super) unsafe fn depart<T>(list: &List<T>, mut block: NonNull<Head<T>>) {
-    loop {
-        // SAFETY: counted until now.
-        let head = unsafe { block.as_ref() };
-        head.lifetime.used();
-        // Ordering: Release hands over what this reader did in the block, Acquire takes over what the others did.
-        if head.refs.fetch_sub(1, AcqRel) != 1 {
-            return;
-        }
-        let Next::Block(next) = head.next() else {
-            unreachable!("a reader is further on")
-        };
-        // The link that keeps the next block goes with this one, also if the drop of an item panics.
-        let unwind = OnUnwind {
-            list,
-            next: next.cast(),
-        };
-        // SAFETY: `refs` is zero: nobody is there and nobody can come.
-        unsafe { retire(list, block, 0) };
-        mem::forget(unwind);
-        block = next.cast();
-    }
-}
-
-/// Finishes [`depart`] when the drop of an item panics.
-struct OnUnwind<'a, T> {
-    list: &'a List<T>,
-    next: NonNull<Head<T>>,
-}
-
-impl<T> Drop for OnUnwind<'_, T> {
-    fn drop(&mut self) {
-        // SAFETY: as in `depart`, whose link count this is.
-        unsafe { depart(self.list, self.next) };
-    }
-}
 
 /// Drops what is left in a block that no reader needs any more. It stays linked from the next one until `reclaim`.
 ///
 /// # Safety
-/// No reader is in the block or comes there; those of its slots that were moved out are in `gone` or in `moved`.
+/// Every slot of the block, and of all before it, is published. No reader is in it or comes there; those of its slots that were
+/// moved out are in `gone` or in `moved`.
 pub(super) unsafe fn retire<T>(list: &List<T>, block: NonNull<Head<T>>, moved: usize) {
     // SAFETY: retired blocks are freed by whoever is alone in the next one, or retires it: not before this ends.
     let head = unsafe { block.as_ref() };
-    // SAFETY: every slot of a block that was left was published, and seen so by the readers that left it.
+    // SAFETY: by the contract.
     unsafe { list.reclaim(block, head.end()) };
     if head.is_next_last() {
         // The list is short by now, and may stay so.

@@ -138,15 +138,15 @@ impl<T> Writer<T> {
         let reader = match counted {
             Ok(_) => Some(Reader::new(
                 self.list.clone(),
-                Cursor::new(block.cast(), slot + 1, skipped),
+                Cursor::new(block.cast(), slot + 1, slot + 1, skipped),
                 seat,
             )),
             Err(_) => {
                 // What is pushed after this returns is refused.
                 list.close_tail();
                 list.seats.leave(seat);
-                // Never the last: the orphaned cursor, at this block or before it, keeps the chain.
-                refs.fetch_sub(1, Release);
+                // SAFETY: counted above.
+                unsafe { list.depart(block.cast()) };
                 None
             }
         };

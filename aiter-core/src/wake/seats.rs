@@ -361,9 +361,13 @@ impl Seats {
         self.at_gap.load(Relaxed) != 0
     }
 
-    /// Has [`any_at_gap`](Self::any_at_gap) say so for good.
+    /// Has [`any_at_gap`](Self::any_at_gap) say so until [`forget_gap`](Self::forget_gap).
     pub(crate) fn keep_gap(&self) {
         self.at_gap.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn forget_gap(&self) {
+        self.at_gap.fetch_sub(1, Relaxed);
     }
 
     /// Wakes every sleeper. The caller holds nothing that a waker could want: it may run any code.
