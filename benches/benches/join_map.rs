@@ -1,16 +1,18 @@
 //! Joined streams and mapped futures against other sets of streams and futures.
 
-use aiter_benches::{Bench, Mark, Way, ours, peer};
+use aiter_benches::{
+    Bench, Mark, Way,
+    join::{Bell, Endless, Order, bells, drain, join_bells, take, wakes},
+    ours, peer,
+};
 use aiter_core::{join_aiters, map_workers, map_workers_ordered};
 use futures_buffered::BufferedStreamExt as _;
 use futures_core::Stream;
 use std::{
-    cell::RefCell,
     future::{Ready, ready},
     hint::black_box,
     pin::{Pin, pin},
     process::ExitCode,
-    rc::Rc,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering::AcqRel},
@@ -58,79 +60,6 @@ fn main() -> ExitCode {
     bench.finish()
 }
 
-/// Takes `items` from a stream that has them.
-fn take(stream: &mut (impl Stream<Item = u64> + Unpin), items: usize) {
-    let mut cx = Context::from_waker(Waker::noop());
-    let mut sum = 0;
-    for _ in 0..items {
-        match Pin::new(&mut *stream).poll_next(&mut cx) {
-            Poll::Ready(Some(item)) => sum += item,
-            Poll::Ready(None) => panic!("ended early"),
-            Poll::Pending => {}
-        }
-    }
-    black_box(sum);
-}
-
-/// Takes all items there are.
-fn drain(stream: impl Stream<Item = u64>) {
-    let mut cx = Context::from_waker(Waker::noop());
-    let mut stream = pin!(stream);
-    let mut sum = 0;
-    loop {
-        match stream.as_mut().poll_next(&mut cx) {
-            Poll::Ready(Some(item)) => sum += item,
-            Poll::Ready(None) => break,
-            Poll::Pending => {}
-        }
-    }
-    black_box(sum);
-}
-
-/// Counts up for ever.
-struct Endless(u64);
-
-impl Stream for Endless {
-    type Item = u64;
-
-    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<u64>> {
-        self.0 += 1;
-        Poll::Ready(Some(self.0))
-    }
-}
-
-/// Whether it was rung, and whom to wake.
-type Ring = Rc<RefCell<(bool, Option<Waker>)>>;
-
-/// Yields one item whenever it is rung.
-struct Bell(Ring);
-
-impl Bell {
-    fn ring(&self) {
-        let waker = {
-            let mut state = self.0.borrow_mut();
-            state.0 = true;
-            state.1.take()
-        };
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    }
-}
-
-impl Stream for Bell {
-    type Item = u64;
-
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<u64>> {
-        let mut state = self.0.borrow_mut();
-        if std::mem::take(&mut state.0) {
-            return Poll::Ready(Some(1));
-        }
-        state.1 = Some(cx.waker().clone());
-        Poll::Pending
-    }
-}
-
 fn stream_map<S>(streams: impl IntoIterator<Item = S>) -> tokio_stream::StreamMap<usize, S> {
     streams.into_iter().enumerate().collect()
 }
@@ -150,7 +79,7 @@ impl<S: Stream + Unpin> Stream for Values<S> {
 }
 
 fn always_ready(bench: &mut Bench, n: usize) {
-    let streams = || (0..n).map(|_| Endless(0));
+    let streams = || (0..n).map(|_| Endless::default());
     let mut join = join_aiters(futures::stream::iter(streams()));
     let mut map = Values(stream_map(streams()));
     let mut buffered: futures_buffered::MergeUnbounded<_> = streams().collect();
@@ -184,67 +113,6 @@ fn always_ready(bench: &mut Bench, n: usize) {
     );
 }
 
-/// In which order bells are rung.
-#[derive(Clone, Copy)]
-enum Order {
-    /// One after the other, as memory is laid out: what is measured is the work.
-    InTurn,
-    /// Anywhere: caches miss, those of the bells themselves included.
-    Scattered,
-}
-
-impl Order {
-    /// Numbers below `n` in this order.
-    fn numbers(self, n: usize) -> impl FnMut() -> usize {
-        let mut state = 1_u64;
-        move || match self {
-            Self::InTurn => {
-                state += 1;
-                state as usize % n
-            }
-            Self::Scattered => {
-                state = state
-                    .wrapping_mul(6_364_136_223_846_793_005)
-                    .wrapping_add(1);
-                (state >> 33) as usize % n
-            }
-        }
-    }
-}
-
-/// A bell for who rings, and one for who listens.
-fn bells(n: usize) -> (Vec<Bell>, Vec<Bell>) {
-    (0..n)
-        .map(|_| Ring::default())
-        .map(|state: Ring| (Bell(state.clone()), Bell(state)))
-        .unzip()
-}
-
-/// Rings one of `n` bells, and takes its item until nothing is ready; so many times.
-fn wakes<S: Stream<Item = u64> + Unpin>(
-    n: usize,
-    times: usize,
-    order: Order,
-    join: impl FnOnce(Vec<Bell>) -> S,
-) -> impl FnMut() {
-    let (rung, heard) = bells(n);
-    let mut join = join(heard);
-    let mut next = order.numbers(n);
-    move || {
-        let mut cx = Context::from_waker(Waker::noop());
-        for _ in 0..times {
-            rung[next()].ring();
-            let mut items = 0;
-            while items == 0 {
-                while let Poll::Ready(item) = Pin::new(&mut join).poll_next(&mut cx) {
-                    items += item.expect("bells never end");
-                }
-            }
-            assert_eq!(items, 1);
-        }
-    }
-}
-
 /// The same without a set, by who knows which bell was rung: what the bells themselves cost. `wakers` of 32 bells each is what
 /// any set has to have that is told which ones woke.
 fn bells_alone(n: usize, times: usize, order: Order, wakers: bool) -> impl FnMut() {
@@ -272,10 +140,6 @@ fn bells_alone(n: usize, times: usize, order: Order, wakers: bool) -> impl FnMut
             }
         }
     }
-}
-
-fn join_bells(bells: Vec<Bell>) -> impl Stream<Item = u64> + Unpin {
-    join_aiters(futures::stream::iter(bells))
 }
 
 fn one_wakes(bench: &mut Bench, title: &str, order: Order, marks: &[Mark]) {

@@ -1,6 +1,6 @@
 //! What is compared: an unbounded channel of `u64`. Ours is here, the peers are behind their feature.
 
-use aiter_core::{PushAiter, Pusher, push_aiter};
+use aiter_core::{Fork, PushAiter, Pusher, aiter_forker, push_aiter};
 use futures_core::Stream;
 use std::{
     future::{Future, poll_fn},
@@ -34,6 +34,10 @@ pub enum Push {}
 #[derive(Debug)]
 pub enum PushMut {}
 
+/// Our list through `push`, read by a fork of the list as any stream.
+#[derive(Debug)]
+pub enum ForkedPush {}
+
 impl Channel for Push {
     const NAME: &'static str = "push";
     type Sender = Pusher<u64>;
@@ -50,17 +54,12 @@ impl Channel for Push {
 
     #[inline]
     fn take(receiver: &mut Self::Receiver) -> Option<u64> {
-        match Pin::new(receiver).poll_next(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(item) => item,
-            Poll::Pending => None,
-        }
+        poll_once(receiver)
     }
 
     #[inline]
-    async fn next(receiver: &mut Self::Receiver) -> u64 {
-        poll_fn(|cx| Pin::new(&mut *receiver).poll_next(cx))
-            .await
-            .expect("a pusher is there")
+    fn next(receiver: &mut Self::Receiver) -> impl Future<Output = u64> {
+        next_of(receiver)
     }
 }
 
@@ -87,4 +86,47 @@ impl Channel for PushMut {
     fn next(receiver: &mut Self::Receiver) -> impl Future<Output = u64> {
         Push::next(receiver)
     }
+}
+
+impl Channel for ForkedPush {
+    const NAME: &'static str = "aiter_forker of push";
+    type Sender = Pusher<u64>;
+    type Receiver = Fork<PushAiter<u64>>;
+
+    fn new() -> (Self::Sender, Self::Receiver) {
+        let (pusher, aiter) = push_aiter();
+        (pusher, aiter_forker(aiter))
+    }
+
+    #[inline]
+    fn send(sender: &mut Self::Sender, item: u64) {
+        Push::send(sender, item);
+    }
+
+    #[inline]
+    fn take(receiver: &mut Self::Receiver) -> Option<u64> {
+        poll_once(receiver)
+    }
+
+    #[inline]
+    fn next(receiver: &mut Self::Receiver) -> impl Future<Output = u64> {
+        next_of(receiver)
+    }
+}
+
+/// Takes the item that is there, if there is one.
+#[inline]
+pub(crate) fn poll_once<S: Stream<Item = u64> + Unpin>(stream: &mut S) -> Option<u64> {
+    match Pin::new(stream).poll_next(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(item) => item,
+        Poll::Pending => None,
+    }
+}
+
+/// Waits for an item.
+#[inline]
+pub(crate) async fn next_of<S: Stream<Item = u64> + Unpin>(stream: &mut S) -> u64 {
+    poll_fn(|cx| Pin::new(&mut *stream).poll_next(cx))
+        .await
+        .expect("it has no end")
 }

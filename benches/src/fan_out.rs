@@ -1,12 +1,14 @@
 //! One sender, several readers, each of which gets every item: ours, the peers, and the shapes of work.
 
-use crate::{Channel, Push, PushMut};
+use crate::{
+    Channel, Push, PushMut,
+    channel::{next_of, poll_once},
+};
 use aiter_core::{Fork, PushAiter, Pusher, aiter_forker, push_aiter};
-use fork_stream::{Forked, StreamExt as _};
 use futures_core::Stream;
 use std::{
     cell::{Cell, RefCell},
-    future::{Future, poll_fn},
+    future::Future,
     hint::black_box,
     iter,
     pin::Pin,
@@ -17,7 +19,11 @@ use std::{
     },
     task::{Context, Poll, Wake, Waker},
 };
-use tokio::sync::broadcast;
+
+#[cfg(feature = "peers")]
+mod peers;
+#[cfg(feature = "peers")]
+pub use peers::{Broadcast, ForkStream, Kanals};
 
 /// Items of a batch.
 pub const BATCH: u64 = 250;
@@ -39,19 +45,6 @@ pub trait FanOut {
     fn take(reader: &mut Self::Reader) -> Option<u64>;
     /// Waits for an item; the sender is there.
     fn next(reader: &mut Self::Reader) -> impl Future<Output = u64>;
-}
-
-fn poll_once<S: Stream<Item = u64> + Unpin>(stream: &mut S) -> Option<u64> {
-    match Pin::new(stream).poll_next(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(item) => item,
-        Poll::Pending => None,
-    }
-}
-
-async fn next_of<S: Stream<Item = u64> + Unpin>(stream: &mut S) -> u64 {
-    poll_fn(|cx| Pin::new(&mut *stream).poll_next(cx))
-        .await
-        .expect("it has no end")
 }
 
 fn forks<S>(first: S, readers: usize, mut fork: impl FnMut(&mut S) -> S) -> Vec<S> {
@@ -173,81 +166,12 @@ macro_rules! forked_stream {
         }
     };
 }
+#[cfg(feature = "peers")]
+use forked_stream;
 forked_stream!(
     /// `aiter_forker`.
     Forker, "aiter_forker", Fork<Numbers>, |stream| aiter_forker(stream), |one| one.fork()
 );
-forked_stream!(
-    /// fork_stream.
-    ForkStream, "fork_stream", Forked<Numbers>, |stream| stream.fork(), |one| one.clone()
-);
-
-/// tokio's `broadcast`, with room for a batch.
-#[derive(Debug)]
-pub enum Broadcast {}
-
-impl FanOut for Broadcast {
-    const NAME: &'static str = "tokio";
-    type Sender = broadcast::Sender<u64>;
-    type Reader = broadcast::Receiver<u64>;
-
-    fn new(readers: usize) -> (Self::Sender, Vec<Self::Reader>) {
-        let (sender, first) = broadcast::channel(BATCH as usize);
-        let readers = forks(first, readers, |one| one.resubscribe());
-        (sender, readers)
-    }
-
-    #[inline]
-    fn send(sender: &mut Self::Sender, item: u64) {
-        sender.send(item).expect("the readers are there");
-    }
-
-    #[inline]
-    fn take(reader: &mut Self::Reader) -> Option<u64> {
-        reader.try_recv().ok()
-    }
-
-    #[inline]
-    async fn next(reader: &mut Self::Reader) -> u64 {
-        reader.recv().await.expect("it does not lag behind")
-    }
-}
-
-/// A kanal channel for each reader.
-#[derive(Debug)]
-pub enum Kanals {}
-
-impl FanOut for Kanals {
-    const NAME: &'static str = "K kanals";
-    type Sender = Vec<kanal::Sender<u64>>;
-    type Reader = kanal::AsyncReceiver<u64>;
-
-    fn new(readers: usize) -> (Self::Sender, Vec<Self::Reader>) {
-        (0..readers)
-            .map(|_| {
-                let (sender, reader) = kanal::unbounded();
-                (sender, reader.to_async())
-            })
-            .unzip()
-    }
-
-    #[inline]
-    fn send(senders: &mut Self::Sender, item: u64) {
-        for sender in senders {
-            sender.send(item).expect("the readers are there");
-        }
-    }
-
-    #[inline]
-    fn take(reader: &mut Self::Reader) -> Option<u64> {
-        reader.try_recv().ok().flatten()
-    }
-
-    #[inline]
-    async fn next(reader: &mut Self::Reader) -> u64 {
-        reader.recv().await.expect("the sender is there")
-    }
-}
 
 /// Sends a batch, then each reader takes it; and so on, until there were so many `deliveries`.
 pub fn in_batches<F: FanOut>(readers: usize, deliveries: u64) {

@@ -4,15 +4,14 @@
 //! the median, over the rounds, of the ratio of two ways in the same round; absolute figures move with the machine.
 
 mod channel;
-#[cfg(feature = "peers")]
 pub mod fan_out;
+pub mod join;
 mod measure;
 #[cfg(feature = "peers")]
 pub mod peers;
-#[cfg(feature = "peers")]
 pub mod shapes;
 #[cfg(feature = "peers")]
 pub mod takers;
 
-pub use channel::{Channel, Push, PushMut};
+pub use channel::{Channel, ForkedPush, Push, PushMut};
 pub use measure::{Bench, Extra, Mark, Way, ours, peer};

@@ -1,16 +1,16 @@
 //! The shapes of work, the same for every channel. Each checks that nothing was lost.
 
 use crate::Channel;
-use futures_lite::future::block_on;
 use std::{
+    cell::Cell,
     hint::black_box,
-    pin::pin,
+    pin::{Pin, pin},
+    rc::Rc,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::{Context, Poll, Wake, Waker},
-    thread,
 };
 
 /// One thread sends `items`, then takes them all.
@@ -60,8 +60,54 @@ pub fn send_wake_take<C: Channel>(items: u64) {
     assert_eq!(wakes.0.load(Ordering::Relaxed) as u64, items);
 }
 
+/// The same in a task of an executor that polls it whenever it was woken. The executor makes a waker for each poll, as many do.
+pub fn send_wake_take_in_task<C: Channel>(items: u64) {
+    struct Woken(AtomicBool);
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.wake_by_ref();
+        }
+
+        fn wake_by_ref(self: &Arc<Self>) {
+            // Ordering: read by the same thread; an executor of several needs it.
+            self.0.store(true, Ordering::Release);
+        }
+    }
+
+    let taken = Rc::new(Cell::new(0));
+    let (mut sender, mut receiver) = C::new();
+    let mut task: Pin<Box<dyn Future<Output = ()>>> = Box::pin({
+        let taken = taken.clone();
+        async move {
+            loop {
+                assert_eq!(C::next(&mut receiver).await, taken.get());
+                taken.set(taken.get() + 1);
+            }
+        }
+    });
+    let woken = Arc::new(Woken(AtomicBool::new(true)));
+    let mut run = || {
+        // Ordering: as for the store.
+        while woken.0.swap(false, Ordering::AcqRel) {
+            let waker = Waker::from(woken.clone());
+            let polled = task.as_mut().poll(&mut Context::from_waker(&waker));
+            assert!(polled.is_pending());
+        }
+    };
+    run();
+    for item in 0..items {
+        C::send(&mut sender, black_box(item));
+        run();
+    }
+    assert_eq!(taken.get(), items);
+}
+
 /// `senders` threads send `items` between them, this one waits for each item and takes it.
+#[cfg(feature = "peers")]
 pub fn across_threads<C: Channel>(senders: u64, items: u64) {
+    use futures_lite::future::block_on;
+    use std::thread;
+
     let (sender, mut receiver) = C::new();
     thread::scope(|scope| {
         for _ in 0..senders {

@@ -1,0 +1,196 @@
+//! The paths that one thread takes most often, to be run under an instruction counter: `instructions SCENARIO ITEMS`.
+//! Without arguments it lists the scenarios, each with the number of items that `ci/instructions.sh` asks for.
+//!
+//! A scenario does the same work for every item, and nothing that varies from run to run has a part in it. The script
+//! counts the instructions of a run with the listed number of items and of one with twice as many. The difference
+//! belongs to the second half of the longer run, without the start of the process and without the warm-up.
+
+use aiter_benches::{
+    ForkedPush, Push,
+    fan_out::{FanOut, Forker, each_wakes_all, in_batches},
+    join::{Endless, Order, drain, join_bells, take, wakes},
+    shapes::{send_wake_take, send_wake_take_in_task},
+};
+use aiter_core::{
+    Pusher, gated_aiter, iter_to_aiter, join_aiters, map_workers, push_aiter, sharable_aiter,
+};
+use futures_core::Stream;
+use std::{
+    env,
+    future::ready,
+    hint::black_box,
+    mem,
+    pin::Pin,
+    process::ExitCode,
+    task::{Context, Poll, Waker},
+};
+
+/// A path through the library.
+struct Scenario {
+    name: &'static str,
+    /// How many items it takes to warm up. The work repeats itself after so many, or earlier.
+    items: u64,
+    /// Takes so many items.
+    run: fn(u64),
+}
+
+/// A list looks again before its reader sleeps, ever more rarely as this finds nothing. After so many waits it does so at
+/// regular intervals, of half as many waits.
+const WAKES: u64 = 8_192;
+/// After so many items the end of a batch of 250 meets the end of a block of 64.
+const BATCHED: u64 = 8_000;
+/// A multiple of the items in a block, of the streams in a join and of the workers.
+const ITEMS: u64 = 12_800;
+
+macro_rules! scenarios {
+    ($($name:literal, $items:expr, $run:expr;)*) => {
+        &[$(Scenario { name: $name, items: $items, run: $run }),*]
+    };
+}
+
+const SCENARIOS: &[Scenario] = scenarios! {
+    "push-wake-take", WAKES, send_wake_take_in_task::<Push>;
+    "push-wake-take-polled", WAKES, send_wake_take::<Push>;
+    "push", ITEMS, push;
+    "take", ITEMS, take_from_list;
+    "push-take", ITEMS, push_take;
+    "list-batches-1", BATCHED, batches::<Push, 1>;
+    "list-batches-2", BATCHED * 2, batches::<Push, 2>;
+    "list-batches-8", BATCHED * 8, batches::<Push, 8>;
+    "list-batches-64", BATCHED * 64, batches::<Push, 64>;
+    "list-wakes-1", WAKES, each_wakes::<Push, 1>;
+    "list-wakes-8", WAKES * 8, each_wakes::<Push, 8>;
+    "fork-batches-1", BATCHED, batches::<Forker, 1>;
+    "fork-batches-2", BATCHED * 2, batches::<Forker, 2>;
+    "fork-batches-8", BATCHED * 8, batches::<Forker, 8>;
+    "fork-batches-64", BATCHED * 64, batches::<Forker, 64>;
+    "fork-wakes-1", WAKES, each_wakes::<Forker, 1>;
+    "fork-of-list-wakes-1", WAKES, send_wake_take::<ForkedPush>;
+    "fork-wakes-8", WAKES * 8, each_wakes::<Forker, 8>;
+    "taker-alone", ITEMS, taker_alone;
+    "taker-beside-idle", ITEMS, taker_beside_idle;
+    "takers-in-turn", ITEMS, takers_in_turn;
+    "gate-open", ITEMS, gate_open;
+    "join-100-ready", ITEMS, join_ready;
+    "join-100-one-wakes", ITEMS, join_one_wakes;
+    "map-workers-ready", ITEMS, map_workers_ready;
+};
+
+fn main() -> ExitCode {
+    let args: Vec<String> = env::args().skip(1).collect();
+    match &args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [] => {
+            for Scenario { name, items, .. } in SCENARIOS {
+                println!("{name} {items}");
+            }
+            return ExitCode::SUCCESS;
+        }
+        [name, items] => {
+            let scenario = SCENARIOS.iter().find(|scenario| scenario.name == *name);
+            if let (Some(scenario), Ok(items)) = (scenario, items.parse()) {
+                (scenario.run)(items);
+                return ExitCode::SUCCESS;
+            }
+        }
+        _ => {}
+    }
+    eprintln!("usage: instructions [SCENARIO ITEMS]");
+    ExitCode::from(2)
+}
+
+/// A stream that is always ready.
+fn counter(items: u64) -> impl Stream<Item = u64> + Unpin {
+    iter_to_aiter((0..items).map(black_box))
+}
+
+fn poll(stream: &mut (impl Stream<Item = u64> + Unpin)) {
+    let polled = Pin::new(stream).poll_next(&mut Context::from_waker(Waker::noop()));
+    assert!(matches!(black_box(polled), Poll::Ready(Some(_))));
+}
+
+fn send(pusher: &Pusher<u64>, item: u64) {
+    pusher.push(black_box(item)).expect("the reader is there");
+}
+
+/// Fills a list: a new block for every 64 items.
+fn push(items: u64) {
+    let (pusher, aiter) = push_aiter();
+    for item in 0..items {
+        send(&pusher, item);
+    }
+    mem::forget((pusher, aiter));
+}
+
+/// Takes from a list that is full, the same one whatever the number of rounds.
+fn take_from_list(items: u64) {
+    let (pusher, mut aiter) = push_aiter();
+    for item in 0..3 * ITEMS {
+        send(&pusher, item);
+    }
+    for _ in 0..items {
+        poll(&mut aiter);
+    }
+    mem::forget((pusher, aiter));
+}
+
+fn push_take(items: u64) {
+    let (pusher, mut aiter) = push_aiter();
+    for item in 0..items {
+        send(&pusher, item);
+        poll(&mut aiter);
+    }
+}
+
+fn batches<F: FanOut, const READERS: usize>(items: u64) {
+    in_batches::<F>(READERS, items);
+}
+
+fn each_wakes<F: FanOut, const READERS: usize>(items: u64) {
+    each_wakes_all::<F>(READERS, items);
+}
+
+fn taker_alone(items: u64) {
+    let mut taker = sharable_aiter(counter(items));
+    for _ in 0..items {
+        poll(&mut taker);
+    }
+}
+
+fn taker_beside_idle(items: u64) {
+    let mut taker = sharable_aiter(counter(items));
+    let idle = taker.clone();
+    for _ in 0..items {
+        poll(&mut taker);
+    }
+    drop(idle);
+}
+
+fn takers_in_turn(items: u64) {
+    let mut one = sharable_aiter(counter(items));
+    let mut two = one.clone();
+    for _ in 0..items / 2 {
+        poll(&mut one);
+        poll(&mut two);
+    }
+}
+
+fn gate_open(items: u64) {
+    let (mut gated, gate) = gated_aiter(counter(items));
+    gate.open();
+    for _ in 0..items {
+        poll(&mut gated);
+    }
+}
+
+fn join_ready(items: u64) {
+    let streams = (0..100).map(|_| Endless::default());
+    take(&mut join_aiters(iter_to_aiter(streams)), items as usize);
+}
+
+fn join_one_wakes(items: u64) {
+    wakes(100, items as usize, Order::InTurn, join_bells)();
+}
+
+fn map_workers_ready(items: u64) {
+    drain(map_workers(10, ready, counter(items)));
+}

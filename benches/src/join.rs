@@ -1,0 +1,153 @@
+//! Many streams joined into one: the streams, and the shapes of work.
+
+use aiter_core::{iter_to_aiter, join_aiters};
+use futures_core::Stream;
+use std::{
+    cell::RefCell,
+    hint::black_box,
+    pin::{Pin, pin},
+    rc::Rc,
+    task::{Context, Poll, Waker},
+};
+
+/// Takes `items` from a stream that has them.
+pub fn take(stream: &mut (impl Stream<Item = u64> + Unpin), items: usize) {
+    let mut cx = Context::from_waker(Waker::noop());
+    let mut sum = 0;
+    for _ in 0..items {
+        match Pin::new(&mut *stream).poll_next(&mut cx) {
+            Poll::Ready(Some(item)) => sum += item,
+            Poll::Ready(None) => panic!("ended early"),
+            Poll::Pending => {}
+        }
+    }
+    black_box(sum);
+}
+
+/// Takes all items there are.
+pub fn drain(stream: impl Stream<Item = u64>) {
+    let mut cx = Context::from_waker(Waker::noop());
+    let mut stream = pin!(stream);
+    let mut sum = 0;
+    loop {
+        match stream.as_mut().poll_next(&mut cx) {
+            Poll::Ready(Some(item)) => sum += item,
+            Poll::Ready(None) => break,
+            Poll::Pending => {}
+        }
+    }
+    black_box(sum);
+}
+
+/// Counts up for ever.
+#[derive(Debug, Default)]
+pub struct Endless(u64);
+
+impl Stream for Endless {
+    type Item = u64;
+
+    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<u64>> {
+        self.0 += 1;
+        Poll::Ready(Some(self.0))
+    }
+}
+
+/// Whether it was rung, and whom to wake.
+type Ring = Rc<RefCell<(bool, Option<Waker>)>>;
+
+/// Yields one item whenever it is rung.
+#[derive(Debug)]
+pub struct Bell(Ring);
+
+impl Bell {
+    /// Has an item ready for who listens, and wakes it.
+    pub fn ring(&self) {
+        let waker = {
+            let mut state = self.0.borrow_mut();
+            state.0 = true;
+            state.1.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+impl Stream for Bell {
+    type Item = u64;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<u64>> {
+        let mut state = self.0.borrow_mut();
+        if std::mem::take(&mut state.0) {
+            return Poll::Ready(Some(1));
+        }
+        state.1 = Some(cx.waker().clone());
+        Poll::Pending
+    }
+}
+
+/// In which order bells are rung.
+#[derive(Clone, Copy, Debug)]
+pub enum Order {
+    /// One after the other, as memory is laid out: what is measured is the work.
+    InTurn,
+    /// Anywhere: caches miss, those of the bells themselves included.
+    Scattered,
+}
+
+impl Order {
+    /// Numbers below `n` in this order.
+    pub fn numbers(self, n: usize) -> impl FnMut() -> usize {
+        let mut state = 1_u64;
+        move || match self {
+            Self::InTurn => {
+                state += 1;
+                state as usize % n
+            }
+            Self::Scattered => {
+                state = state
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1);
+                (state >> 33) as usize % n
+            }
+        }
+    }
+}
+
+/// A bell for who rings, and one for who listens.
+pub fn bells(n: usize) -> (Vec<Bell>, Vec<Bell>) {
+    (0..n)
+        .map(|_| Ring::default())
+        .map(|state: Ring| (Bell(state.clone()), Bell(state)))
+        .unzip()
+}
+
+/// Rings one of `n` bells, and takes its item until nothing is ready; so many times.
+pub fn wakes<S: Stream<Item = u64> + Unpin>(
+    n: usize,
+    times: usize,
+    order: Order,
+    join: impl FnOnce(Vec<Bell>) -> S,
+) -> impl FnMut() {
+    let (rung, heard) = bells(n);
+    let mut join = join(heard);
+    let mut next = order.numbers(n);
+    move || {
+        let mut cx = Context::from_waker(Waker::noop());
+        for _ in 0..times {
+            rung[next()].ring();
+            let mut items = 0;
+            while items == 0 {
+                while let Poll::Ready(item) = Pin::new(&mut join).poll_next(&mut cx) {
+                    items += item.expect("bells never end");
+                }
+            }
+            assert_eq!(items, 1);
+        }
+    }
+}
+
+/// A join of bells.
+pub fn join_bells(bells: Vec<Bell>) -> impl Stream<Item = u64> + Unpin {
+    join_aiters(iter_to_aiter(bells))
+}
