@@ -1,9 +1,11 @@
-//! The paths that one thread takes most often, to be run under an instruction counter: `instructions SCENARIO ITEMS`.
-//! Without arguments it lists the scenarios, each with the number of items that `ci/instructions.sh` asks for.
+//! The paths that a single thread takes most often, to be run under an instruction counter:
+//! `instructions SCENARIO ITEMS`. Without arguments it lists the scenarios, each with the number of
+//! items that `ci/instructions.sh` runs it with.
 //!
-//! A scenario does the same work for every item, and nothing that varies from run to run has a part in it. The script
-//! counts the instructions of a run with the listed number of items and of one with twice as many. The difference
-//! belongs to the second half of the longer run, without the start of the process and without the warm-up.
+//! A scenario does the same work for every item, and nothing that varies from run to run takes part
+//! in it. The script counts the instructions of a run with the listed number of items and of a run
+//! with twice as many. The difference belongs to the second half of the longer run, without the
+//! start of the process and without the warm-up.
 
 use aiter_benches::{
     ForkedPush, Push,
@@ -28,18 +30,18 @@ use std::{
 /// A path through the library.
 struct Scenario {
     name: &'static str,
-    /// How many items it takes to warm up. The work repeats itself after so many, or earlier.
+    /// How many items it takes to warm up. After as many items, or fewer, the work repeats itself.
     items: u64,
-    /// Takes so many items.
+    /// Takes as many items.
     run: fn(u64),
 }
 
-/// A list looks again before its reader sleeps, ever more rarely as this finds nothing. After so many waits it does so at
-/// regular intervals, of half as many waits.
+/// The reader of a list looks again before it sleeps, less and less often while this finds nothing.
+/// After this number of waits it does so at regular intervals of half as many.
 const WAKES: u64 = 8_192;
-/// After so many items the end of a batch of 250 meets the end of a block of 64.
+/// After this number of items a batch of 250 and a block of 64 end together.
 const BATCHED: u64 = 8_000;
-/// A multiple of the items in a block, of the streams in a join and of the workers.
+/// A multiple of the items in a block, of the streams in a join, and of the workers.
 const ITEMS: u64 = 12_800;
 
 macro_rules! scenarios {
@@ -121,7 +123,7 @@ fn push(items: u64) {
     mem::forget((pusher, aiter));
 }
 
-/// Takes from a list that is full, the same one whatever the number of rounds.
+/// Takes from a list that is filled in the same way for every number of items.
 fn take_from_list(items: u64) {
     let (pusher, mut aiter) = push_aiter();
     for item in 0..3 * ITEMS {

@@ -60,7 +60,7 @@ type Ring = Rc<RefCell<(bool, Option<Waker>)>>;
 pub struct Bell(Ring);
 
 impl Bell {
-    /// Has an item ready for who listens, and wakes it.
+    /// Makes its item ready, and wakes the task that waits for it.
     pub fn ring(&self) {
         let waker = {
             let mut state = self.0.borrow_mut();

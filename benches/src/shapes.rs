@@ -60,7 +60,8 @@ pub fn send_wake_take<C: Channel>(items: u64) {
     assert_eq!(wakes.0.load(Ordering::Relaxed) as u64, items);
 }
 
-/// The same in a task of an executor that polls it whenever it was woken. The executor makes a waker for each poll, as many do.
+/// The same in a task. Its executor polls it whenever it was woken, and makes a waker for each poll,
+/// as many executors do.
 pub fn send_wake_take_in_task<C: Channel>(items: u64) {
     struct Woken(AtomicBool);
     impl Wake for Woken {
@@ -69,7 +70,7 @@ pub fn send_wake_take_in_task<C: Channel>(items: u64) {
         }
 
         fn wake_by_ref(self: &Arc<Self>) {
-            // Ordering: read by the same thread; an executor of several needs it.
+            // Ordering: read by the same thread; this is what an executor of several threads does.
             self.0.store(true, Ordering::Release);
         }
     }
@@ -87,7 +88,7 @@ pub fn send_wake_take_in_task<C: Channel>(items: u64) {
     });
     let woken = Arc::new(Woken(AtomicBool::new(true)));
     let mut run = || {
-        // Ordering: as for the store.
+        // Ordering: written by the same thread; the partner of the store above.
         while woken.0.swap(false, Ordering::AcqRel) {
             let waker = Waker::from(woken.clone());
             let polled = task.as_mut().poll(&mut Context::from_waker(&waker));
