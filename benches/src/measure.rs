@@ -196,7 +196,7 @@ fn table(title: &str, items: usize, ways: &[Way], times: &[Vec<Duration>]) -> St
     let _ = write!(out, "\n{rule}");
     for (way, way_times) in ways.iter().zip(times) {
         let per_item = median(way_times.iter().map(Duration::as_secs_f64)) * 1e9 / items as f64;
-        let _ = write!(out, "\n| {:<44} | {per_item:>11.1} |", way.name);
+        let _ = write!(out, "\n| {:<44} | {per_item:>11.2} |", way.name);
         for (_, peer_times) in peers() {
             let ratio = if way.is_peer {
                 String::new()
