@@ -374,23 +374,26 @@ impl<T> Block<T> {
             END => return Found::Ended,
             run => slot + run as usize,
         };
-        loop {
-            // Apart from longer runs: which slot to look at next does not wait for what this one says.
-            while end < SLOTS && self.mark(end) == 1 {
-                end += 1;
-            }
-            if end == SLOTS {
-                break;
-            }
+        while end < SLOTS {
             match self.mark(end) {
+                // Apart from longer runs: which slot to look at next does not wait for what this one says.
+                1 => {
+                    end += 1;
+                    while end < SLOTS && self.mark(end) == 1 {
+                        end += 1;
+                    }
+                }
                 EMPTY | END => break,
                 run => end += run as usize,
             }
         }
         // Ordering: a slot that never held an item was marked before it was published.
-        match (self.gone() >> slot).trailing_zeros() as usize {
-            0 => Found::Gone,
-            held => Found::Items(end.min(slot + held)),
+        match self.gone() >> slot {
+            0 => Found::Items(end),
+            gone => match gone.trailing_zeros() as usize {
+                0 => Found::Gone,
+                held => Found::Items(end.min(slot + held)),
+            },
         }
     }
 

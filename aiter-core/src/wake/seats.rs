@@ -242,8 +242,8 @@ impl Seats {
     pub(crate) fn arm(&self, at: &mut SeatRef, waker: &Waker, sleep: Sleep) -> bool {
         // Ordering: Acquire pairs with the Release of IDLE in `wake`: the writer is done with the waker.
         let was = self.state(*at).load(Acquire);
-        let is_ready = was == IDLE && self.keeps(*at, waker);
-        let has_moved = !is_ready && self.prepare(at, was, waker);
+        let is_unready = was != IDLE || !self.keeps(*at, waker);
+        let has_moved = is_unready && self.prepare(at, was, waker);
         // Ordering: Release pairs with the Acquire in `take`. That a writer sees this at all is due to what the reader does
         // next (see `Reader::sleep`).
         self.state(*at).store(
