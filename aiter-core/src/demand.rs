@@ -31,9 +31,9 @@ pub(crate) struct Demand {
 impl Alarm<Demand> {
     /// An item was taken. Wakes the driver if it waits for this one.
     pub(crate) fn take(&self) {
-        // Ordering: AcqRel. In one order with the driver's `fetch_or`: if that comes first, FULL and `wake_at` are seen here;
-        // if it comes second, the driver sees the room.
-        let before = self.taken.fetch_add(ONE, AcqRel);
+        // Ordering: Acquire. In one order with the driver's `fetch_or`: if that comes first, FULL and `wake_at` are seen here;
+        // if it comes second, the driver sees the room, by the value alone.
+        let before = self.taken.fetch_add(ONE, Acquire);
         if before & FULL == 0 {
             return;
         }
@@ -123,8 +123,8 @@ impl Supply {
             let wake_at = self.brought.wrapping_sub(low * ONE);
             // Ordering: Relaxed, the next operation publishes it.
             self.demand.wake_at.store(wake_at, Relaxed);
-            // Ordering: AcqRel, see `Alarm::take`.
-            let is_below = is_below(self.demand.taken.fetch_or(FULL, AcqRel));
+            // Ordering: Release, for `wake_at`, see `Alarm::take`.
+            let is_below = is_below(self.demand.taken.fetch_or(FULL, Release));
             if is_below {
                 // Ordering: Relaxed, nobody waits for it.
                 self.demand.taken.fetch_and(!FULL, Relaxed);
