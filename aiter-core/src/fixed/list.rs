@@ -260,9 +260,10 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
         self.head
             .seats
             .stand(seat, lap_before(self.head.tail.load(Relaxed)));
-        // Ordering: AcqRel pairs with that in `reserve`: who reserves after this, and whoever reads that slot, sees this
-        // reader stand; who has reserved before has seen the slot free, as this reader does.
-        let tail = self.head.tail.fetch_or(0, AcqRel);
+        // Ordering: a read-modify-write, in one order with the reservations. Release pairs with the Acquire in `reserve`: who
+        // reserves after this, and whoever reads that slot, sees this reader stand. Slots that were reserved before are told
+        // apart by their words, in `walk_up`.
+        let tail = self.head.tail.fetch_or(0, Release);
         let at = lap_before(tail);
         self.head.seats.stand(seat, at);
         let mut aiter = PushAiter::new(self, seat, at, Some(Laps::<N, R>::position(tail)));
@@ -375,14 +376,14 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
         T: Clone,
     {
         let clone: fn(&T) -> T = T::clone;
-        // Ordering: Release, so that who sees the new reader stand sees this.
-        self.clone.store(clone as *mut (), Release);
+        // Ordering: Relaxed, published by the Release with which the new reader stands.
+        self.clone.store(clone as *mut (), Relaxed);
     }
 
     /// Clones an item for a reader that is not the last to read it.
     pub(super) fn clone_item(&self, item: &T) -> T {
-        // Ordering: any, see `allow_clones`.
-        let clone = self.clone.load(Acquire);
+        // Ordering: Relaxed, as the other reader was seen to stand; see `allow_clones`.
+        let clone = self.clone.load(Relaxed);
         debug_assert!(
             !clone.is_null(),
             "a second reader was made by `allow_clones`"

@@ -422,3 +422,4 @@ fn loom_the_next_reader_takes_over() {
 }
 
 mod coming;
+mod seen;

@@ -209,8 +209,8 @@ impl<const R: usize> Seats<[Seat; R]> {
     /// The places where readers stand.
     pub(super) fn places(&self) -> impl Iterator<Item = Position> {
         let places = self.seats.iter().enumerate();
-        // Ordering: Acquire pairs with the Release in `stand` and `leave`.
-        places.filter_map(|(seat, it)| Self::standing(it.place.load(Acquire), seat))
+        // Ordering: Relaxed, nothing is read on the strength of it.
+        places.filter_map(|(seat, it)| Self::standing(it.place.load(Relaxed), seat))
     }
 
     /// Whether every reader `but` that of one seat has passed a position. That is settled then: no other comes to it.
@@ -223,7 +223,7 @@ impl<const R: usize> Seats<[Seat; R]> {
         let mut claims = self.claims.load(Acquire);
         loop {
             for (seat, it) in self.seats.iter().enumerate() {
-                // Ordering: as in `places`.
+                // Ordering: Acquire pairs with the Release in `stand` and `leave`.
                 let place = Self::standing(it.place.load(Acquire), seat);
                 if seat != but && place.is_some_and(|place| !is_after(place, at)) {
                     return false;

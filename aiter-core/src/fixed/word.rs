@@ -6,7 +6,7 @@ use crate::sync::{AtomicUsize, Ordering::*};
 #[inline(never)]
 pub(super) fn turn(word: &AtomicUsize, others: usize, expected: usize, bits: usize) -> bool {
     if others == !0 {
-        // Nothing to look at first. Ordering: as below.
+        // Nothing to look at first. Ordering: what the callers need, each of which says what it pairs with.
         let turned = word.compare_exchange(expected, expected ^ bits, AcqRel, Relaxed);
         return turned.is_ok();
     }
@@ -15,8 +15,9 @@ pub(super) fn turn(word: &AtomicUsize, others: usize, expected: usize, bits: usi
         if now & others != expected {
             return false;
         }
-        // Ordering: what the callers need, each of which says what it pairs with.
-        let turned = word.compare_exchange_weak(now, now ^ bits, AcqRel, Relaxed);
+        // Ordering: Release, as each caller says what it pairs with. None takes anything over from others: a flag is set, or
+        // taken back by who set it, or a seat is given back.
+        let turned = word.compare_exchange_weak(now, now ^ bits, Release, Relaxed);
         if turned.is_ok() {
             return true;
         }
@@ -34,7 +35,7 @@ pub(super) fn exchange(word: &AtomicUsize, from: usize, to: usize) -> bool {
 pub(super) fn flip(word: &AtomicUsize, bits: usize) {
     if cfg!(target_has_atomic = "ptr") {
         // Ordering: as above.
-        word.fetch_xor(bits, AcqRel);
+        word.fetch_xor(bits, Release);
     } else {
         turn(word, 0, 0, bits);
     }

@@ -44,3 +44,27 @@ fn loom_subscribe_before_a_push_that_is_read_at_once() {
         assert_eq!(first.available(), [2]);
     });
 }
+
+/// Two forks one after the other, each into a seat before its parent's: a look that was repeated because of the first one must
+/// not miss the second.
+#[test]
+fn loom_fork_of_a_fork_into_seats_before_its_parents() {
+    model(|| {
+        let list = Shared::<1, 5>::new();
+        let mut lowest = list.aiter();
+        let lower = lowest.fork();
+        let mut parent = lowest.fork();
+        let mut first = lowest.fork();
+        drop(lower);
+        list.push_all([1]);
+        let reading = thread::spawn(move || assert_eq!(first.available(), [1]));
+        let leaving = thread::spawn(move || drop(lowest));
+        let mut child = parent.fork();
+        assert_eq!(parent.available(), [1]);
+        let mut grandchild = child.fork();
+        assert_eq!(child.available(), [1]);
+        reading.join().unwrap();
+        leaving.join().unwrap();
+        assert_eq!(grandchild.available(), [1]);
+    });
+}
