@@ -243,7 +243,10 @@ mod tests {
 #[cfg(all(test, aiter_loom))]
 mod models {
     use super::*;
-    use crate::modelling::{Task, model};
+    use crate::{
+        modelling::{Task, model},
+        sync::Arc,
+    };
     use futures_lite::stream;
     use loom::thread;
 
@@ -257,6 +260,29 @@ mod models {
             assert!(stopper.is_stopped());
             stop.join().unwrap();
         });
+    }
+
+    #[test]
+    fn the_end_tells_what_came_before_the_stop() {
+        let ways: [fn(&mut Stoppable<stream::Pending<()>>) -> bool; 2] = [
+            |stream| stream.sleeper.get(),
+            |stream| matches!(Task::new(stream).poll(), Poll::Ready(None)),
+        ];
+        for knows_of_it in ways {
+            model(move || {
+                let (mut stream, stopper) = stoppable_aiter(stream::pending());
+                let done = Arc::new(AtomicUsize::new(0));
+                let before = done.clone();
+                let look = thread::spawn(move || {
+                    if knows_of_it(&mut stream) {
+                        assert_eq!(before.load(Ordering::Relaxed), 1);
+                    }
+                });
+                done.store(1, Ordering::Relaxed);
+                stopper.stop();
+                look.join().unwrap();
+            });
+        }
     }
 
     #[test]

@@ -24,7 +24,7 @@
 //! A waker is the chunk's address with the slot number in the low bits. It is a *borrowed* reference while a child is
 //! being polled, and counts only once a child clones it.
 use super::head::Head;
-use crate::sync::{Arc, AtomicUsize, Ordering, UnsafeCell};
+use crate::sync::{Arc, AtomicUsize, Lifetime, Ordering, UnsafeCell};
 use alloc::alloc::{alloc, dealloc, handle_alloc_error};
 use core::{
     alloc::Layout,
@@ -56,6 +56,8 @@ pub(super) struct Header {
     /// The chunk below on the stack: the waker's that queues this one, then the owner's until it clears the bits.
     pub(super) below: UnsafeCell<*mut Header>,
     head: Arc<Head>,
+    /// For the models.
+    lifetime: Lifetime,
 }
 
 /// What only the owner of the set sees of a chunk.
@@ -109,6 +111,7 @@ impl Chunk {
             word: AtomicUsize::new(ONE),
             below: UnsafeCell::new(ptr::null_mut()),
             head,
+            lifetime: Lifetime::new(),
         };
         let own = Own {
             occupied: 0,
@@ -223,12 +226,14 @@ impl Header {
     /// The caller holds that reference. Children in the slots were dropped if it is the set's.
     pub(super) unsafe fn release(this: *mut Self) {
         // SAFETY: alive until the reference is given back.
-        let word = unsafe { &(*this).word };
+        let Self { word, lifetime, .. } = unsafe { &*this };
+        lifetime.used();
         // Ordering: AcqRel. Release: what this holder did with the chunk is over; Acquire: the last holder sees that of
         // every other, through the release sequence of RMWs.
         if word.fetch_sub(ONE, Ordering::AcqRel) / ONE != 1 {
             return;
         }
+        lifetime.over();
         /// Gives the memory back, also if the last waker of the set panics in its drop.
         struct Free(*mut u8, Layout);
         impl Drop for Free {
@@ -250,6 +255,7 @@ impl Header {
     unsafe fn wake(this: *mut Self, slot: usize) {
         // SAFETY: alive as the caller promises.
         let header = unsafe { &*this };
+        header.lifetime.used();
         // Ordering: AcqRel. Release: what happened before the wake is seen by the poll after `clear`, also if this bit was
         // set already. Acquire: pairs with `clear`, whose owner has done with `below` before we write it.
         if header.word.fetch_or(1 << slot, Ordering::AcqRel) & READY == 0 {

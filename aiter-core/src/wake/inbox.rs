@@ -10,21 +10,27 @@
 #![allow(unsafe_code)]
 
 use super::alarm::{Alarm, Inner};
-use crate::sync::{AtomicPtr, AtomicUsize, Ordering};
+use crate::sync::{AtomicPtr, AtomicUsize, Ordering, UnsafeCell};
 use core::{fmt, mem::ManuallyDrop, ops::Deref, ptr};
 
 /// The data of an alarm that can be put in an inbox.
 pub(crate) struct Letter<T> {
     linked: AtomicUsize,
-    next: AtomicPtr<Inner<Letter<T>>>,
+    /// Whose it is says the flag.
+    next: UnsafeCell<*mut Inner<Letter<T>>>,
     data: T,
 }
+
+// SAFETY: the link is one thread's at a time, as the table says, and leads to letters, which then may go where this one goes.
+unsafe impl<T: Send + Sync> Send for Letter<T> {}
+// SAFETY: as above.
+unsafe impl<T: Send + Sync> Sync for Letter<T> {}
 
 impl<T> Letter<T> {
     pub(crate) fn new(data: T) -> Self {
         Self {
             linked: AtomicUsize::new(0),
-            next: AtomicPtr::new(ptr::null_mut()),
+            next: UnsafeCell::new(ptr::null_mut()),
             data,
         }
     }
@@ -76,8 +82,8 @@ impl<T> Inbox<T> {
         // Ordering: Relaxed, the exchange below validates it.
         let mut head = self.head.load(Ordering::Relaxed);
         loop {
-            // Ordering: Relaxed, published by the exchange below.
-            alarm.next.store(head, Ordering::Relaxed);
+            // SAFETY: the flag was set just now, and the letter is not in yet: the link is this thread's.
+            alarm.next.with_mut(|next| unsafe { *next = head });
             // Ordering: Release pairs with the acquire in `drain`.
             match self
                 .head
@@ -120,8 +126,8 @@ impl<T> Iterator for Drain<T> {
         }
         // SAFETY: `put` forgot this share when it linked the letter, and nobody else took it out.
         let alarm = unsafe { Alarm::from_raw(self.0) };
-        // Ordering: Relaxed, the swap in `drain` acquired it.
-        self.0 = alarm.next.load(Ordering::Relaxed);
+        // SAFETY: the stack was taken with the letter in it, and the flag stands: the link is this thread's.
+        self.0 = alarm.next.with(|next| unsafe { *next });
         // Ordering: Release hands the link back to `put`; Acquire pairs with a `put` that found the letter linked.
         alarm.linked.swap(0, Ordering::AcqRel);
         Some(alarm)
@@ -134,5 +140,7 @@ impl<T> Drop for Drain<T> {
     }
 }
 
+#[cfg(all(test, aiter_loom))]
+mod models;
 #[cfg(all(test, not(aiter_loom)))]
 mod tests;
