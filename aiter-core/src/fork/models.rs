@@ -4,6 +4,7 @@
 extern crate std;
 
 mod bounds;
+mod window;
 
 use super::{
     Fork, aiter_forker_with,

@@ -181,8 +181,8 @@ impl<T> Counted<T> {
 
 impl<T> Drop for Counted<T> {
     fn drop(&mut self) {
-        // Ordering: Release pairs with the Acquire in `is_alone`.
-        if self.public().forks.fetch_sub(1, Ordering::Release) > 1 {
+        // Ordering: Relaxed, see `is_alone`.
+        if self.public().forks.fetch_sub(1, Ordering::Relaxed) > 1 {
             // What only it had not passed is dropped.
             drop(self.0.leave(KNOCKED));
         }
@@ -303,8 +303,9 @@ impl<T> Place<T> for WindowPlace<T> {
     type Item = Seen<T>;
 
     fn is_alone(&mut self) -> bool {
-        // Ordering: Acquire pairs with the Release of a fork that left.
-        self.window.public().forks.load(Ordering::Acquire) == 1
+        // Ordering: Relaxed. What a fork that left had pulled is seen by who takes the source's baton after it; and whoever
+        // acts on this takes that first.
+        self.window.public().forks.load(Ordering::Relaxed) == 1
     }
 
     fn next(&mut self, waker: &Waker) -> Found<Seen<T>> {
