@@ -1,0 +1,183 @@
+//! Asks the models about each switch, with more and more preemptions: most that can be killed are killed with one.
+
+use crate::models::{Binary, End, Model, in_parallel};
+use std::{
+    sync::Mutex,
+    time::{Duration, Instant},
+};
+
+/// A model that took less than this is asked about survivors with a preemption more.
+const SMALL: Duration = Duration::from_secs(3);
+/// What is not measured may take so long.
+const LONG: Duration = Duration::from_secs(600);
+/// In a sample one switch may take so long, all models together.
+const SHARE: Duration = Duration::from_secs(40);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    Killed,
+    Survived,
+    /// No model comes to it.
+    Unreached,
+    /// The time was up.
+    Open,
+}
+
+pub struct Judge<'a> {
+    pub binary: &'a Binary,
+    pub switches: &'a [String],
+    pub jobs: usize,
+    pub deadline: Option<Instant>,
+    pub verdicts: Vec<(usize, Verdict)>,
+    /// Those that nothing has killed yet.
+    pub left: Vec<usize>,
+}
+
+/// Models that are asked with the same bound.
+pub struct Round<'a> {
+    /// The fastest first.
+    pub models: Vec<&'a Model>,
+    pub bound: usize,
+    /// The models were measured with this bound: to take far longer is to hang.
+    pub is_measured: bool,
+    /// Nobody knows whether the models pass with this bound when no switch is on.
+    is_new: bool,
+}
+
+impl<'a> Round<'a> {
+    pub fn measured(models: &'a [Model], bound: usize) -> Self {
+        Self {
+            models: models.iter().collect(),
+            bound,
+            is_measured: true,
+            is_new: false,
+        }
+    }
+
+    pub fn unmeasured(models: &'a [Model], bound: usize) -> Self {
+        Self {
+            is_measured: false,
+            ..Self::measured(models, bound)
+        }
+    }
+
+    /// The models for which a further preemption does not take for ever.
+    pub fn small(models: &'a [Model], bound: usize) -> Self {
+        Self {
+            models: models.iter().filter(|model| model.time < SMALL).collect(),
+            bound,
+            is_measured: false,
+            is_new: true,
+        }
+    }
+}
+
+enum Answer {
+    Killed(String),
+    Passed,
+    Open,
+}
+
+impl Judge<'_> {
+    /// Asks about those that are left, in one round after the other until one kills.
+    pub fn ask(&mut self, rounds: &[Round]) -> Result<(), String> {
+        if self.left.is_empty() {
+            return Ok(());
+        }
+        let bounds: Vec<_> = rounds.iter().map(|round| round.bound.to_string()).collect();
+        println!(
+            "{} switches, preemption bound {}:",
+            self.left.len(),
+            bounds.join(", then ")
+        );
+        let answers = Mutex::new(Vec::new());
+        in_parallel(self.jobs, self.left.len(), |n| {
+            let start = Instant::now();
+            let answer = self.ask_about(self.left[n], rounds);
+            let mut answers = answers.lock().expect("no job panics");
+            let (verdict, by) = match &answer {
+                Ok(Answer::Killed(by)) => ("killed", by.clone()),
+                Ok(Answer::Passed) => ("passed", String::new()),
+                Ok(Answer::Open) => ("open", String::new()),
+                Err(_) => ("error", String::new()),
+            };
+            answers.push((self.left[n], answer));
+            println!(
+                "[{:3}/{}] {verdict:7} {:7.2} s  {}{by}",
+                answers.len(),
+                self.left.len(),
+                start.elapsed().as_secs_f64(),
+                self.switches[self.left[n]],
+            );
+        });
+        let mut left = Vec::new();
+        for (switch, answer) in answers.into_inner().expect("no job panics") {
+            match answer? {
+                Answer::Killed(_) => self.verdicts.push((switch, Verdict::Killed)),
+                Answer::Open => self.verdicts.push((switch, Verdict::Open)),
+                Answer::Passed => left.push(switch),
+            }
+        }
+        left.sort_by_key(|switch| self.left.iter().position(|it| it == switch));
+        self.left = left;
+        Ok(())
+    }
+
+    fn ask_about(&self, switch: usize, rounds: &[Round]) -> Result<Answer, String> {
+        let deadline = self.deadline.map(|it| it.min(Instant::now() + SHARE));
+        let asked = rounds.iter().flat_map(|round| {
+            let models = round.models.iter().filter(|model| model.reaches(switch));
+            models.map(move |model| (round, model))
+        });
+        for (round, model) in asked {
+            let mut limit = match round.is_measured {
+                true => model.time * 10 + Duration::from_secs(20),
+                false => LONG,
+            };
+            let mut hang_kills = round.is_measured;
+            if let Some(deadline) = deadline {
+                let left = deadline.saturating_duration_since(Instant::now());
+                hang_kills &= limit <= left;
+                limit = limit.min(left);
+            }
+            let by = |how| {
+                let bound = round.bound;
+                format!(
+                    "\n                           by {how}{}, bound {bound}",
+                    model.name
+                )
+            };
+            match self
+                .binary
+                .run(&model.name, round.bound, Some(switch), limit)?
+            {
+                End::Failed if !round.is_new || self.passes(model, round.bound)? => {
+                    return Ok(Answer::Killed(by("")));
+                }
+                End::TimedOut if hang_kills => return Ok(Answer::Killed(by("a hang of "))),
+                End::TimedOut if deadline.is_some() => return Ok(Answer::Open),
+                End::Passed | End::Failed | End::TimedOut => {}
+            }
+        }
+        Ok(Answer::Passed)
+    }
+
+    /// Whether a model passes without a switch.
+    fn passes(&self, model: &Model, bound: usize) -> Result<bool, String> {
+        let end = self.binary.run(&model.name, bound, None, LONG)?;
+        Ok(end == End::Passed)
+    }
+
+    /// Those that are left have survived.
+    pub fn close(&mut self, models: &[Model]) {
+        for switch in self.left.drain(..) {
+            let verdict = match models.iter().any(|model| model.reaches(switch)) {
+                true => Verdict::Survived,
+                // A sample has not looked for those that come to it with more preemptions only.
+                false if self.deadline.is_some() => Verdict::Open,
+                false => Verdict::Unreached,
+            };
+            self.verdicts.push((switch, verdict));
+        }
+    }
+}
