@@ -37,9 +37,8 @@
 //!
 //! - **Cancel safety**: a future that waits for the next item may be dropped at any point; no item is lost, repeated or
 //!   reordered by it, and nobody else who waits is stranded.
-//! - **Progress**: no operation blocks a thread, waits for another one, or wakes itself in a loop until another one goes on; what is
-//!   lock-free and what is wait-free is said at each. (On Linux, with `std`: but for a millisecond where threads meet, should a filter
-//!   of system calls take `membarrier(2)` from a process that had it.)
+//! - **Progress**: no operation blocks a thread, waits for another one, or wakes itself in a loop until another one goes on; the docs
+//!   of each say whether it is lock-free or wait-free.
 //! - **Bad input** has a clear answer: a count of 0 that makes no sense panics at the caller's line. A panic in a closure, a
 //!   source or a waker reaches whoever ran it, and hangs nobody else.
 //!

@@ -177,11 +177,10 @@ pub fn aiter_forker_with<S: Stream, B: Bound>(bound: B, stream: S) -> Fork<S, B>
 ///
 /// # Progress
 /// No lock is held while the stream is pending. A poll never waits for another fork: if another thread
-/// is polling the stream at that moment the fork goes to sleep, and that thread wakes it. With `std`, and more than one core, it looks
+/// is polling the stream at that moment the fork goes to sleep, and that thread wakes it. With `std` it looks
 /// again before that, as a [taker](crate::sharable_aiter) does. Polls, forks and drops are
 /// lock-free, but for what the stream itself does. What the bounds add stands with them: [`wait`](bound::wait),
-/// [`skip`](bound::skip). See [`push_aiter`](crate::push_aiter) for what is asked of the kernel; where threads keep meeting, one
-/// poll in a thousand is.
+/// [`skip`](bound::skip).
 ///
 /// # Example
 /// An active fork pulls; a passive one that waits is woken by what comes.

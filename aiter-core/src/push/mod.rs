@@ -20,12 +20,7 @@ use aiter::Preflight;
 /// 16 KiB of empty blocks are kept while the list is longer than a block; then, and else, one.
 ///
 /// # Progress
-/// Lock-free: no operation waits or spins for another thread. See each one's docs. But with the feature `std`, on Linux, the
-/// first list of a process announces to the kernel that fences of the process will be asked for ([membarrier(2)]), so that a
-/// push needs none: a system call that takes microseconds while the process has a single thread, and some milliseconds once
-/// it has several.
-///
-/// [membarrier(2)]: https://man7.org/linux/man-pages/man2/membarrier.2.html
+/// Lock-free: no operation waits or spins for another thread. See each one's docs.
 ///
 /// # Example
 /// ```

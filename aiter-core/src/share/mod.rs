@@ -8,7 +8,7 @@
 //! The source and the line belong to whoever holds a [baton](crate::wake::baton). It is held for a poll of the source,
 //! never while the source is pending, and nobody waits for it: a taker that finds it held registers its waker, drops
 //! its alarm in the inbox of the line and leaves a note. The source is always polled with one waker, whose wake is a
-//! note as well. A handle that is the only one, or that always comes, keeps the baton when it has got an item.
+//! note as well. A handle that is the only one keeps the baton when it has got an item.
 //!
 //! **The invariant**: whenever the baton lies on the table, either the source is *idle* (its last poll was pending, and
 //! it has not woken since), so that its wake is still to come and will call all who wait; or everybody in the line
@@ -74,10 +74,9 @@ use line::{ARRIVED, Place, Turn, Turns, baton};
 ///
 /// # Progress
 /// No lock is held while the source is pending. A poll never waits for another taker: if another
-/// thread is polling the source at that moment the taker goes to sleep, and that thread wakes it. With `std`, and more than one
-/// core, it looks again before that, up to four times and some microseconds in all, while that has paid lately. Polls and drops
-/// are lock-free, but for what the source itself does. What [`push_aiter`](crate::push_aiter) says of the first list of a process
-/// goes for the first shared stream too; and where threads keep meeting, one poll in a thousand asks for such a fence.
+/// thread is polling the source at that moment the taker goes to sleep, and that thread wakes it. With `std` it looks again
+/// before that, up to four times and some microseconds in all, while that has paid lately. Polls and drops are lock-free, but for
+/// what the source itself does.
 ///
 /// # Example
 /// ```
