@@ -22,7 +22,7 @@ pub(super) struct Cursor<T> {
     /// Slots without an item that were passed.
     pub(super) skipped: usize,
     /// The slot of the block that it began at. Those before it were not seen published.
-    since: usize,
+    since: u8,
 }
 
 impl<T> Cursor<T> {
@@ -36,7 +36,7 @@ impl<T> Cursor<T> {
             moves: false,
             moved: at,
             skipped,
-            since,
+            since: since as u8,
         }
     }
 
@@ -121,7 +121,7 @@ impl<T> Cursor<T> {
 
     #[cold]
     fn sees_all(&mut self) -> bool {
-        if self.block().published_to(0) >= self.since {
+        if self.block().published_to(0) >= usize::from(self.since) {
             self.since = 0;
         }
         self.since == 0
@@ -241,7 +241,7 @@ impl<T> Cursor<T> {
     pub(super) fn fork(&mut self) -> Self {
         self.unclaim();
         self.head().refs.fetch_add(1, Relaxed);
-        Self::new(self.block, self.at, self.since, self.skipped)
+        Self::new(self.block, self.at, self.since.into(), self.skipped)
     }
 
     /// Drops the items up to `end`, which are this cursor's to move.
