@@ -251,6 +251,9 @@ impl<T> Run<'_, T> {
             .compare_exchange(RUNNING, PARKED, Release, Acquire);
         if parked.is_err() {
             list.orphan.state.store(RUNNING, Relaxed);
+            // Ordering: SeqCst, between that and the next look; pairs with the fence in `List::wake_after`. A writer that
+            // still finds `AGAIN` says nothing, and what it published has to be seen by that look.
+            fence(SeqCst);
         }
         parked.is_ok()
     }

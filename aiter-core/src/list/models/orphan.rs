@@ -46,3 +46,28 @@ fn loom_two_slots_are_published_while_the_last_reader_goes() {
         drop(writer);
     });
 }
+
+/// A thread publishes two slots while another is about to look after the place once more. The second one is seen too, which finds
+/// that the first has said so.
+#[test]
+fn loom_a_second_slot_is_published_before_the_place_is_looked_at_again() {
+    model(|| {
+        let (writer, reader) = list();
+        let counted = Arc::new(0);
+        let mut reader = Some(reader);
+        let mut going = None;
+        let outer = core::iter::once_with(|| {
+            let inner = core::iter::once_with(|| {
+                let reader = reader.take();
+                going = Some(thread::spawn(move || drop(reader)));
+                counted.clone()
+            });
+            writer.push_batch(1, &mut { inner }).unwrap();
+            counted.clone()
+        });
+        writer.push_batch(1, &mut { outer }).unwrap();
+        going.unwrap().join().unwrap();
+        assert_eq!(Arc::strong_count(&counted), 1);
+        drop(writer);
+    });
+}
