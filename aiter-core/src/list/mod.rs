@@ -387,7 +387,12 @@ impl<T> List<T> {
 
     #[inline(never)]
     fn wake(&self, reserved: usize) {
-        self.drain_orphan();
+        self.drain_orphan(reserved);
+        self.wake_readers(reserved);
+    }
+
+    #[inline(always)]
+    fn wake_readers(&self, reserved: usize) {
         if !self.seats.wake_only(reserved & !FLAGS) {
             self.wake_each(reserved);
         }

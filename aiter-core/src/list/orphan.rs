@@ -88,17 +88,24 @@ impl<T> List<T> {
         }
     }
 
-    /// Looks after the orphan, if there is one. To be called after a publication, behind a fence.
+    /// Looks after the orphan, if there is one. To be called after a publication, behind a fence, and before readers are woken that
+    /// wait for the slot that was reserved: when the drop of an item panics, that is done here.
     #[inline(always)]
-    pub(super) fn drain_orphan(&self) {
+    pub(super) fn drain_orphan(&self, reserved: usize) {
         let state = self.orphan.state.load(Relaxed);
         if state != NONE {
-            self.drain_place(state);
+            self.drain_place(state, reserved);
         }
     }
 
     #[cold]
-    fn drain_place(&self, mut state: usize) {
+    fn drain_place(&self, mut state: usize, reserved: usize) {
+        struct OnUnwind<'a, T>(&'a List<T>, usize);
+        impl<T> Drop for OnUnwind<'_, T> {
+            fn drop(&mut self) {
+                self.0.wake_readers(self.1);
+            }
+        }
         loop {
             let to = match state {
                 PARKED => RUNNING,
@@ -118,12 +125,14 @@ impl<T> List<T> {
         }
         // SAFETY: the state was moved to RUNNING just now.
         if let Some(place) = unsafe { self.orphan.take_place() } {
+            let unwind = OnUnwind(self, reserved);
             Run {
                 list: self,
                 place,
                 is_announced: true,
             }
             .run();
+            mem::forget(unwind);
         }
     }
 }

@@ -183,3 +183,28 @@ fn what_nobody_looked_for_goes_with_the_list() {
         assert_eq!(world.live(), 0);
     }
 }
+
+/// A writer that looks after a place before the one it publishes at, where the drop of an item panics, wakes those that wait for its
+/// own slot all the same.
+#[test]
+fn a_drop_that_panics_at_a_place_that_was_left_keeps_nobody_from_being_woken() {
+    let world = World::new(Some(0));
+    let list = List::new(None);
+    let writer = Writer::new(list.clone());
+    let reader = Reader::first(list.clone());
+    let gap = list.tail.fetch_add(ahead(0, 1), Relaxed);
+    (1..SLOTS).for_each(|n| assert!(writer.push(world.item(n)).is_ok()));
+    let mut late = writer.subscribe();
+    drop(reader);
+    let (wakes, waker) = Wakes::new();
+    assert!(poll(&mut late, &waker).is_pending());
+    // Published, by a writer that has yet to look who waits.
+    // SAFETY: reserved above.
+    let (block, slot) = unsafe { list.write(gap, world.item(0)) };
+    // SAFETY: kept by the slot.
+    unsafe { block.as_ref() }.publish(slot, 1);
+    assert_eq!(panic_of(|| drop(writer.push(world.item(SLOTS)))), "drop");
+    assert_eq!(wakes.count(), 1);
+    assert!(matches!(late.next(), Poll::Ready(Some(item)) if item.n == SLOTS));
+    assert_eq!(world.live(), 0);
+}
