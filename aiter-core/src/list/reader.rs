@@ -183,11 +183,21 @@ impl<T> Reader<T> {
     /// Over slots without an item, and into the next block.
     #[inline(never)]
     fn look_on(&mut self) -> Found {
-        let found = self.cursor.look(&self.list);
-        self.list
-            .seats
-            .advance(self.seat, self.cursor.position(), self.cursor.skipped);
-        found
+        /// Says where the reader has come to, also when the drop of an item in the block it left panics: writers wake who
+        /// sleeps at exactly their slot.
+        struct Say<'a, T>(&'a mut Reader<T>);
+        impl<T> Drop for Say<'_, T> {
+            #[inline(always)]
+            fn drop(&mut self) {
+                let Reader {
+                    list, cursor, seat, ..
+                } = &*self.0;
+                list.seats.advance(*seat, cursor.position(), cursor.skipped);
+            }
+        }
+        let say = Say(self);
+        let Reader { cursor, list, .. } = &mut *say.0;
+        cursor.look(list)
     }
 
     /// Settles up to where the items before `end` are moved out, if this is the last of several readers to come to them;

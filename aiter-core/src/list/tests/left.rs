@@ -208,3 +208,25 @@ fn a_drop_that_panics_at_a_place_that_was_left_keeps_nobody_from_being_woken() {
     assert!(matches!(late.next(), Poll::Ready(Some(item)) if item.n == SLOTS));
     assert_eq!(world.live(), 0);
 }
+
+/// A reader passes a slot without an item and comes to the next block, where a drop panics. It is woken at the place it came to.
+#[test]
+fn a_drop_that_panics_on_the_way_to_the_next_block_costs_no_wake() {
+    let world = World::new(Some(0));
+    let (writer, mut one) = list();
+    (0..SLOTS - 1).for_each(|n| assert!(writer.push(world.item(n)).is_ok()));
+    let mut other = Some(one.fork());
+    world.take_at_once(&mut one, &mut other, 1);
+    assert_eq!(take_all(&mut one).len(), SLOTS - 2);
+    drop(writer.subscribe());
+    drop(other);
+    let (wakes, waker) = Wakes::new();
+    let mut items = core::iter::once_with(|| {
+        assert_eq!(panic_of(|| drop(poll(&mut one, &waker))), "drop");
+        assert!(poll(&mut one, &waker).is_pending());
+        world.item(SLOTS)
+    });
+    assert_eq!(writer.push_batch(1, &mut items), Ok(true));
+    assert_eq!(wakes.count(), 1);
+    assert!(matches!(one.next(), Poll::Ready(Some(item)) if item.n == SLOTS));
+}
