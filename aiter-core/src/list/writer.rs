@@ -135,23 +135,22 @@ impl<T> Writer<T> {
         let counted = list.readers.fetch_update(Release, Relaxed, |readers| {
             (readers != 0).then_some(readers + 1)
         });
-        let reader = match counted {
-            Ok(_) => Some(Reader::new(
-                self.list.clone(),
-                Cursor::new(block.cast(), slot + 1, slot + 1, skipped),
-                seat,
-            )),
-            Err(_) => {
-                // What is pushed after this returns is refused.
-                list.close_tail();
-                list.seats.leave(seat);
-                // SAFETY: counted above.
-                unsafe { list.depart(block.cast()) };
-                None
-            }
+        // SAFETY: kept by the unpublished slot; and then by the count.
+        let publish = || unsafe { block.as_ref() }.skip(slot, 1);
+        let reader = if counted.is_ok() {
+            publish();
+            let cursor = Cursor::new(block.cast(), slot + 1, slot + 1, skipped);
+            Some(Reader::new(self.list.clone(), cursor, seat))
+        } else {
+            // What is pushed after this returns is refused.
+            list.close_tail();
+            list.seats.leave(seat);
+            // Before the place is left: the drop of an item that is found there may panic.
+            publish();
+            // SAFETY: counted above.
+            unsafe { list.depart(block.cast()) };
+            None
         };
-        // SAFETY: kept by the unpublished slot.
-        unsafe { block.as_ref() }.skip(slot, 1);
         list.wake_after(reserved);
         reader
     }
