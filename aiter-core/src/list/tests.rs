@@ -3,6 +3,7 @@
 extern crate std;
 
 mod left;
+mod random;
 mod wakers;
 
 use super::{Reader, Writer, block::SLOTS, list};
