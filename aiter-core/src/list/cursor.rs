@@ -187,7 +187,8 @@ impl<T> Cursor<T> {
         self.is_next_vacant()
     }
 
-    /// The quick half of [`is_at_gap`](Self::is_at_gap): false at the end of a block that has a successor, which is to be entered.
+    /// The quick half of [`is_at_gap`](Self::is_at_gap): false at the end of a block that has a successor, which is to be
+    /// entered.
     #[inline(always)]
     pub(super) fn is_bare(&self) -> bool {
         if self.at < SLOTS {

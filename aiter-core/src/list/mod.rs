@@ -38,6 +38,7 @@ use core::{
     marker::PhantomPinned,
     mem,
     ptr::{self, NonNull},
+    task::{Context, Poll},
 };
 use orphan::Orphan;
 use retired::free_from;
@@ -54,6 +55,8 @@ const UNKNOWN: Position = 1;
 /// How a reader takes an item that it clones. What forks are asked for, `T: Clone`, is not known where they are polled: so
 /// they find the function here, with the clone compiled into it.
 type CloneNext<T> = unsafe fn(&mut Reader<T>) -> T;
+/// How it comes to an item that it does not know of yet, for the same reason; or has the task woken when there is one.
+type Find<T> = fn(&mut Reader<T>, Option<&mut Context<'_>>) -> Poll<Option<T>>;
 
 /// What all handles of a list share, in an order that keeps writers and readers out of each other's cache lines, wherever the
 /// list begins: what changes with each push, or each item taken, is 64 bytes away from what the other side looks at as often.
@@ -77,6 +80,8 @@ pub(crate) struct List<T> {
     readers: AtomicUsize,
     /// A [`CloneNext`], from the first fork on.
     clone: AtomicPtr<()>,
+    /// A [`Find`].
+    find: AtomicPtr<()>,
     root: Head<T>,
     /// Who is to know when the last reader is gone.
     driver: Option<Alarm<Demand>>,
@@ -126,6 +131,7 @@ impl<T> List<T> {
             pushing: Probe::new(),
             readers: AtomicUsize::new(1),
             clone: AtomicPtr::new(ptr::null_mut()),
+            find: AtomicPtr::new(Reader::<T>::find_alone as Find<T> as *mut ()),
             orphan: Orphan::new(),
             root: Head::root(),
             driver,
@@ -421,8 +427,11 @@ impl<T> List<T> {
         T: Clone,
     {
         let clone: CloneNext<T> = Reader::pass_next;
+        let find: Find<T> = Reader::find_among_others;
         // Ordering: any. A reader learns that it is not alone from a seat claimed after this, or from `readers`.
         self.clone.store(clone as *mut (), Release);
+        // Ordering: any, either will do.
+        self.find.store(find as *mut (), Release);
     }
 
     /// How a reader that is not alone takes an item that it is not the last to read.
@@ -436,6 +445,13 @@ impl<T> List<T> {
         );
         // SAFETY: there is another reader, so the pointer was stored, from a function of this type.
         unsafe { mem::transmute::<*mut (), CloneNext<T>>(clone) }
+    }
+
+    #[inline(always)]
+    fn find(&self) -> Find<T> {
+        let find = self.find.load(Relaxed);
+        // SAFETY: what is stored there are functions of this type.
+        unsafe { mem::transmute::<*mut (), Find<T>>(find) }
     }
 
     /// No item is taken any more: the list was stopped, or has no reader left.

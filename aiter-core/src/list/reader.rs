@@ -57,9 +57,9 @@ impl<T> Reader<T> {
     pub(crate) fn next(&mut self) -> Poll<Option<T>> {
         match self.next_known() {
             Some(item) => Poll::Ready(Some(item)),
-            // A fork of any stream looks here before it pulls, most often in vain.
+            // A fork of any stream looks here before it pulls, in vain if it is the first to come.
             None if self.cursor.is_bare() => Poll::Pending,
-            None => self.find(None),
+            None => self.list.find()(self, None),
         }
     }
 
@@ -113,13 +113,31 @@ impl<T> Reader<T> {
         item.clone()
     }
 
-    /// The next item, which is yet to be found.
-    fn find(&mut self, cx: Option<&mut Context<'_>>) -> Poll<Option<T>> {
+    /// The [`Find`] of a list that has never had a second reader.
+    pub(super) fn find_alone(&mut self, cx: Option<&mut Context<'_>>) -> Poll<Option<T>> {
+        match self.look() {
+            Found::Items(end) if self.is_alone() => {
+                self.cursor.move_on(&self.list, end);
+                // SAFETY: the run has an item, and the cursor moves.
+                Poll::Ready(Some(unsafe { self.move_next() }))
+            }
+            // By now it has another one.
+            Found::Items(_) => self.list.find()(self, cx),
+            Found::Ended => Poll::Ready(None),
+            Found::Empty | Found::Gone => self.wait_with(cx),
+        }
+    }
+
+    /// The [`Find`] of a list that may have several readers.
+    pub(super) fn find_among_others(&mut self, cx: Option<&mut Context<'_>>) -> Poll<Option<T>>
+    where
+        T: Clone,
+    {
         match self.refill() {
             // SAFETY: the run has an item, and the cursor moves.
             Found::Items(_) if self.cursor.moves => Poll::Ready(Some(unsafe { self.move_next() })),
-            // SAFETY: the run has an item, and there is another reader.
-            Found::Items(_) => Poll::Ready(Some(unsafe { self.list.clone_next()(self) })),
+            // SAFETY: the run has an item.
+            Found::Items(_) => Poll::Ready(Some(unsafe { self.pass_next() })),
             Found::Ended => Poll::Ready(None),
             Found::Empty | Found::Gone => self.wait_with(cx),
         }
@@ -237,7 +255,7 @@ impl<T> Reader<T> {
     /// No more than a jump, but out of the way: then what is known goes straight to the caller.
     #[inline(never)]
     fn poll_find(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
-        self.find(Some(cx))
+        self.list.find()(self, Some(cx))
     }
 
     #[inline(always)]
