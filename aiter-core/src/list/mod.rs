@@ -491,8 +491,10 @@ impl<T> Drop for List<T> {
     fn drop(&mut self) {
         // SAFETY: nobody else is left.
         if let Some(front) = unsafe { self.orphan.take() } {
+            // SAFETY: the orphan keeps its block.
+            let head = unsafe { front.as_ref() };
             // SAFETY: nobody is left who could be in a block before this one.
-            unsafe { self.reclaim_all(front.as_ref()) };
+            unsafe { self.reclaim_all(head) };
             // SAFETY: nor in one after it.
             unsafe { free_from(self, front) };
         }

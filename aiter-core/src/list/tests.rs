@@ -384,7 +384,7 @@ fn a_reader_that_goes_outruns_its_pushers() {
 }
 
 /// A slot that is reserved and not published outlives the last reader that is to come to it, when a subscriber stands
-/// behind it: it is neither dropped as an item nor freed with its block.
+/// behind it, or a fork of one: it is neither dropped as an item nor freed with its block.
 #[test]
 fn a_reader_goes_at_a_gap_with_a_subscriber_behind_it() {
     #[derive(Clone)]
@@ -394,19 +394,24 @@ fn a_reader_goes_at_a_gap_with_a_subscriber_behind_it() {
             assert!(self.0 >= 1000, "what never was is dropped: {}", self.0);
         }
     }
-    let (writer, reader) = list::<Whole>();
-    let mut reader = Some(reader);
-    let mut late = None;
-    let other = writer.clone();
-    let mut items = core::iter::from_fn(|| {
-        // The slot of this item is reserved. The subscriber's is the next one.
-        let late = late.insert(other.subscribe());
-        drop(reader.take());
-        for n in 1000..1000 + 3 * SLOTS {
-            assert!(other.push(Whole(n)).is_ok());
-            assert!(matches!(late.next(), Poll::Ready(Some(item)) if item.0 == n));
-        }
-        Some(Whole(7777))
-    });
-    writer.push_batch(1, &mut items).unwrap();
+    for is_forked in [false, true] {
+        let (writer, reader) = list::<Whole>();
+        let mut reader = Some(reader);
+        let mut late = None;
+        let other = writer.clone();
+        let mut items = core::iter::from_fn(|| {
+            // The slot of this item is reserved. The subscriber's is the next one.
+            let late = late.insert(other.subscribe());
+            drop(reader.take());
+            if is_forked {
+                *late = late.fork();
+            }
+            for n in 1000..1000 + 3 * SLOTS {
+                assert!(other.push(Whole(n)).is_ok());
+                assert!(matches!(late.next(), Poll::Ready(Some(item)) if item.0 == n));
+            }
+            Some(Whole(7777))
+        });
+        writer.push_batch(1, &mut items).unwrap();
+    }
 }
