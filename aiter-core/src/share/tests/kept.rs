@@ -41,7 +41,7 @@ fn a_taker_that_is_the_last_one_keeps_it_again() {
 fn a_taker_that_comes_no_more_holds_nobody_up() {
     let (a, _remote) = kept((2..).take(5).map(Item));
     let mut b = Taker::new(a.handle.clone());
-    core::mem::forget(a.handle.clone());
+    let _idle = a.handle.clone();
     for n in 2..7 {
         assert_eq!(b.poll(), item(n));
     }
