@@ -188,10 +188,10 @@ impl<T> Head<T> {
 
     /// Sets what follows, once; gives what did before. The end is not followed: it has the last slot.
     fn set_next(&self, next: *mut Block<T>) -> Next<T> {
-        // Ordering: Release publishes the block; Acquire shows one that is there.
+        // Ordering: Release publishes the block to the Acquire in `next`; Acquire, when it fails, as there.
         match self
             .next
-            .compare_exchange(ptr::null_mut(), next, AcqRel, Acquire)
+            .compare_exchange(ptr::null_mut(), next, Release, Acquire)
         {
             Ok(_) => Next::None,
             Err(now) => Self::untag(now),

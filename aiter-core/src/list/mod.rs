@@ -229,17 +229,19 @@ impl<T> List<T> {
         // Only compared, never stored.
         let from = ptr::from_ref(head).cast_mut();
         let to = next.cast().as_ptr();
-        // Ordering: Release publishes the block to writers; Acquire orders the look at the tail after it.
+        // Ordering: Release publishes the block to the Acquire in `locate`.
         if self
             .tail_block
-            .compare_exchange(from, to, AcqRel, Relaxed)
+            .compare_exchange(from, to, Release, Relaxed)
             .is_ok()
         {
-            // Ordering: a read-modify-write, in one order with the reservations. A writer that reserves after it
-            // synchronizes with it, and then finds the tail block moved on. So whoever finds `head` as the tail block
-            // holds a slot before `observed`. Release is for `reclaim`.
-            let tail = self.tail.fetch_add(0, AcqRel);
-            head.observed.store(tail & !FLAGS, Release);
+            // Ordering: a read-modify-write, in one order with the reservations, and Release pairs with the Acquire of those
+            // that come after it: they find the tail block moved on. So whoever finds `head` as the tail block holds a slot
+            // before `observed`.
+            let tail = self.tail.fetch_add(0, Release);
+            // Ordering: Relaxed, see `reclaim`. It is stored before the caller publishes its own slot, or links the block
+            // of its own slot when it closes the list.
+            head.observed.store(tail & !FLAGS, Relaxed);
         }
     }
 
@@ -275,9 +277,10 @@ impl<T> List<T> {
         let mut link = unsafe { &head.as_ref().prev };
         // The latest first: while it has to stay, looking at all others each time would cost more than they do.
         let is_passed = |retired: NonNull<Head<T>>| {
-            // SAFETY: a retired block is freed here alone. Ordering: Acquire pairs with the Release in `advance_tail`:
-            // its writer is done with the block.
-            let observed = unsafe { retired.as_ref() }.observed.load(Acquire);
+            // SAFETY: a retired block is freed here alone. Ordering: Relaxed. Every writer that was in the block, the one that
+            // stored this too, had a slot before `observed`, and published it (Release) after it was done with the block. All
+            // slots before `passed` were seen published (Acquire).
+            let observed = unsafe { retired.as_ref() }.observed.load(Relaxed);
             observed != UNOBSERVED && distance(observed, passed) >= 0
         };
         if !NonNull::new(link.load(Relaxed)).is_some_and(is_passed) {
@@ -346,6 +349,7 @@ impl<T> List<T> {
         let tail_block = self.tail_block.load(Acquire);
         // SAFETY: reserved before `tail_block` was read, so `observed` keeps the block.
         let head = unsafe { &*tail_block };
+        head.lifetime.used();
         // No block for the end alone: it may well be the end of a list that never held an item.
         if distance(head.start, position) == SLOTS as isize && head.end_here().is_ok() {
             return;
@@ -399,7 +403,7 @@ impl<T> List<T> {
 
     #[inline(always)]
     fn wake_readers(&self, reserved: usize) {
-        if !self.seats.wake_only(reserved & !FLAGS) {
+        if !self.seats.wake_only() {
             self.wake_each(reserved);
         }
     }
@@ -415,9 +419,9 @@ impl<T> List<T> {
     /// Clears the flag, as no reader waits for the slot at `position`: those that set it have been woken already.
     #[cold]
     fn clear_asleep(&self, position: Position) {
-        // Ordering: Acquire takes over the seats of the readers that set the flag before. Writers that reserve after this
-        // do not know of those, so all from this slot on are woken here.
-        self.tail.fetch_and(!ASLEEP, AcqRel);
+        // Ordering: Acquire pairs with the Release of the readers that set the flag before: their seats are seen. Writers that
+        // reserve after this do not know of those, so all from this slot on are woken here. Nothing of this writer's is told.
+        self.tail.fetch_and(!ASLEEP, Acquire);
         self.seats.wake_from(position);
     }
 
@@ -428,17 +432,17 @@ impl<T> List<T> {
     {
         let clone: CloneNext<T> = Reader::pass_next;
         let find: Find<T> = Reader::find_among_others;
-        // Ordering: any. A reader learns that it is not alone from a seat claimed after this, or from `readers`.
-        self.clone.store(clone as *mut (), Release);
-        // Ordering: any, either will do.
-        self.find.store(find as *mut (), Release);
+        // Ordering: Relaxed, they are functions, and nothing comes with them. A reader learns that it is not alone from a seat
+        // claimed after this (Acquire), or from `readers` (Acquire), and then it finds them.
+        self.clone.store(clone as *mut (), Relaxed);
+        self.find.store(find as *mut (), Relaxed);
     }
 
     /// How a reader that is not alone takes an item that it is not the last to read.
     #[inline(always)]
     fn clone_next(&self) -> CloneNext<T> {
-        // Ordering: Acquire pairs with the Release in `allow_clones`.
-        let clone = self.clone.load(Acquire);
+        // Ordering: Relaxed, see `allow_clones`.
+        let clone = self.clone.load(Relaxed);
         debug_assert!(
             !clone.is_null(),
             "a second reader was made by `allow_clones`"
@@ -449,6 +453,7 @@ impl<T> List<T> {
 
     #[inline(always)]
     fn find(&self) -> Find<T> {
+        // Ordering: Relaxed, see `allow_clones`. Who has not heard of another reader finds either, and either will do.
         let find = self.find.load(Relaxed);
         // SAFETY: what is stored there are functions of this type.
         unsafe { mem::transmute::<*mut (), Find<T>>(find) }
@@ -462,7 +467,8 @@ impl<T> List<T> {
     pub(crate) fn statistics(&self) -> Statistics {
         // Ordering: Acquire pairs with the Release of those who count a slot: the tail is seen past it.
         let skipped = self.skipped.load(Acquire);
-        let tail = match (self.tail.load(Acquire), self.end.load(Relaxed)) {
+        // Ordering: Relaxed, the Acquire above has the tail seen past each slot that is counted.
+        let tail = match (self.tail.load(Relaxed), self.end.load(Relaxed)) {
             // Still open; or closed just now, and then pushes that were refused may count for a moment.
             (tail, UNKNOWN) => tail & !FLAGS,
             (_, end) => end,

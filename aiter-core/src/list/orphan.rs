@@ -62,6 +62,12 @@ impl<T> Orphan<T> {
         unsafe { self.take_place() }.map(|place| place.block)
     }
 
+    /// Whether somebody is said to look after an orphan.
+    #[cfg(all(test, aiter_loom))]
+    pub(super) fn is_running(&self) -> bool {
+        self.state.load(Relaxed) == RUNNING
+    }
+
     /// # Safety
     /// The caller is alone with the list, or moved the state to `RUNNING`.
     unsafe fn take_place(&self) -> Option<Place<T>> {
@@ -112,11 +118,12 @@ impl<T> List<T> {
                 RUNNING => AGAIN,
                 _ => return,
             };
-            // Ordering: Acquire for the place; Release for the item just published, of which `AGAIN` tells.
+            // Ordering: Acquire pairs with the Release in `is_parked`, for the place. What `AGAIN` tells of, the item just
+            // published, comes before the fence that the caller is behind.
             match self
                 .orphan
                 .state
-                .compare_exchange(state, to, AcqRel, Relaxed)
+                .compare_exchange(state, to, Acquire, Relaxed)
             {
                 Ok(PARKED) => break,
                 Ok(_) => return,
@@ -145,12 +152,13 @@ unsafe fn is_left<T>(block: NonNull<Head<T>>) -> bool {
     // SAFETY: by the contract.
     let head = unsafe { block.as_ref() };
     head.lifetime.used();
-    // Ordering: Acquire takes over what the others did in the block, for the last one; Release hands over what this one did.
-    let mut refs = head.refs.load(Acquire);
+    // Ordering: Release hands over what this one did in the block; who is the last one takes that over in `Run::is_drained` and
+    // `Run::drain`, where it looks at the count again.
+    let mut refs = head.refs.load(Relaxed);
     while refs != 1 {
         match head
             .refs
-            .compare_exchange_weak(refs, refs - 1, Release, Acquire)
+            .compare_exchange_weak(refs, refs - 1, Release, Relaxed)
         {
             Ok(_) => return true,
             Err(now) => refs = now,
@@ -230,8 +238,8 @@ impl<T> Run<'_, T> {
     fn is_given_up(&mut self) -> bool {
         if mem::replace(&mut self.is_announced, false) {
             self.list.seats.forget_gap();
-            // Ordering: Release, before the count is given up: the next to park finds `NONE`.
-            self.list.orphan.state.store(NONE, Release);
+            // Ordering: Relaxed. It is stored before the count is given up (Release), and who parks next has taken that over.
+            self.list.orphan.state.store(NONE, Relaxed);
         }
         // SAFETY: counted there.
         unsafe { is_left(self.place.block) }
@@ -240,31 +248,30 @@ impl<T> Run<'_, T> {
     /// Parks the orphan. False if the place is to be looked at again.
     fn is_parked(&mut self) -> bool {
         let Self { list, place, .. } = self;
-        if !mem::replace(&mut self.is_announced, true) {
-            // Ordering: Relaxed, the fence orders it.
-            list.orphan.state.store(RUNNING, Relaxed);
+        if mem::replace(&mut self.is_announced, true) {
+            let Place { block, at } = *place;
+            // SAFETY: the cell belongs to who runs.
+            list.orphan
+                .place
+                .with_mut(|cell| unsafe { *cell = Some(Place { block, at }) });
+            // Ordering: Release hands the place on, to the Acquire in `drain_place`.
+            let parked = list
+                .orphan
+                .state
+                .compare_exchange(RUNNING, PARKED, Release, Relaxed);
+            if parked.is_ok() {
+                return true;
+            }
+        } else {
             list.seats.keep_gap();
-            // Ordering: SeqCst, between that and the next look; pairs with the fence in `List::wake_after`.
-            fence(SeqCst);
-            return false;
         }
-        let Place { block, at } = *place;
-        // SAFETY: the cell belongs to who runs.
-        list.orphan
-            .place
-            .with_mut(|cell| unsafe { *cell = Some(Place { block, at }) });
-        // Ordering: Release hands the place on; Acquire takes over what a writer published.
-        let parked = list
-            .orphan
-            .state
-            .compare_exchange(RUNNING, PARKED, Release, Acquire);
-        if parked.is_err() {
-            list.orphan.state.store(RUNNING, Relaxed);
-            // Ordering: SeqCst, between that and the next look; pairs with the fence in `List::wake_after`. A writer that
-            // still finds `AGAIN` says nothing, and what it published has to be seen by that look.
-            fence(SeqCst);
-        }
-        parked.is_ok()
+        // Ordering: Relaxed, the fence orders it.
+        list.orphan.state.store(RUNNING, Relaxed);
+        // Ordering: SeqCst, between that, with the count, and the next look; pairs with the fence in `List::wake_after`. What the
+        // writer published that said `AGAIN` is taken over. And a writer that finds no more than was there before, no count or
+        // `AGAIN`, says nothing: what it published is seen by that look.
+        fence(SeqCst);
+        false
     }
 }
 

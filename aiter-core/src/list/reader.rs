@@ -297,7 +297,7 @@ impl<T> Reader<T> {
             // and then wakes all that are further on than itself.
             self.list
                 .tail
-                .compare_exchange(tail, tail | ASLEEP, AcqRel, Relaxed)
+                .compare_exchange(tail, tail | ASLEEP, Release, Relaxed)
                 .is_ok()
         } else {
             self.sleep_at_gap(waker)

@@ -63,7 +63,8 @@ impl<T> Writer<T> {
             return None;
         }
         // No other thread writes the tail: this is the only writer, and readers neither sleep nor leave last meanwhile.
-        self.list.tail.store(ahead(tail, 1), Release);
+        // Ordering: Relaxed. Who reserves later got this writer from here, and with it all that was done by it.
+        self.list.tail.store(ahead(tail, 1), Relaxed);
         Some(tail)
     }
 
@@ -90,9 +91,10 @@ impl<T> Writer<T> {
     /// first. `None` if the list is closed.
     #[inline(always)]
     fn reserve(&self, len: usize) -> Option<usize> {
-        // Ordering: Acquire and Release put reservations in one order with `close`, with the looks at the tail in
-        // `advance_tail`, and with the readers that go to sleep.
-        let tail = self.list.tail.fetch_add(ahead(0, len), AcqRel);
+        // Ordering: Acquire pairs with the Release of who closed the list, of who moved the tail block on (in `advance_tail`), and
+        // of the readers that went to sleep, also where other reservations came between: those keep up what was released
+        // before them. A reservation itself tells nothing: what was written in the slot is told by its mark.
+        let tail = self.list.tail.fetch_add(ahead(0, len), Acquire);
         (tail & CLOSED == 0).then_some(tail)
     }
 

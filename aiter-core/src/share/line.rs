@@ -101,7 +101,8 @@ impl Settle for Turns {
 
     #[inline]
     fn is_settled(&self, line: &Line) -> bool {
-        self.inbox.is_empty() && (line.idle || line.waiting == 0) && line.calls.is_empty()
+        // A letter that is in comes with a note, which is left after it.
+        (line.idle || line.waiting == 0) && line.calls.is_empty()
     }
 
     fn settle(&self, line: &mut Line, notes: usize, after: &mut Self::After) {

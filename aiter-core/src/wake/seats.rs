@@ -135,6 +135,8 @@ impl Seats {
     /// A seat for a new reader that stands at `position`. Lock-free; looks at one word for each row.
     pub(crate) fn claim(&self, position: usize, skipped: usize) -> SeatRef {
         let at = self.claim_vacant();
+        // Else the last reader's position might come to stand after this one's.
+        self.seat(at).lifetime.over();
         self.advance(at, position, skipped);
         // Ordering: Release, after the position and before the reader it was forked from moves on, pairs with the
         // loads in `slowest_but`: who sees that reader further on sees this count too.
@@ -180,16 +182,17 @@ impl Seats {
     /// The same, when no slot without an item was passed.
     #[inline]
     pub(crate) fn step(&self, at: SeatRef, position: usize) {
-        // Ordering: Release pairs with the Acquire in `is_behind` and `each`: who sees the reader past a slot may move
-        // the slot's item out.
+        // Ordering: Release pairs with the Acquire in `each`: who sees the reader past a slot may move the slot's item out.
         self.seat(at).position.store(position, Release);
     }
 
     /// Whether the reader of a seat stands at or behind `position`. A seat given up since is behind nobody.
     #[inline]
     pub(crate) fn is_behind(&self, at: Standing, position: usize) -> bool {
-        // Ordering: Acquire pairs with the Release in `step`.
-        position.wrapping_sub(self.seen(at).position.load(Acquire)) as isize >= 0
+        // Ordering: Relaxed. If it is, the caller clones an item that it has to read itself, which nobody moves before that;
+        // should the other have gone on by now, one more is cloned than need be. If not, nothing is moved on the strength of
+        // this: who moves has looked at all, see `each`.
+        position.wrapping_sub(self.seen(at).position.load(Relaxed)) as isize >= 0
     }
 
     /// The slowest reader but the one at `me`, if it is given, with its position; `None` without other readers. An error if a reader
@@ -198,7 +201,7 @@ impl Seats {
         &self,
         me: Option<Standing>,
     ) -> Result<Option<(Standing, usize)>, Changed> {
-        // Ordering: the Acquires of `claims`, of the bits and of the positions keep this load first and the next last.
+        // Ordering: Acquire pairs with the Release in `claim`: a reader that is counted is seen below.
         let claims = self.claims.load(Acquire);
         let mut slowest: Option<(Standing, usize)> = None;
         self.each(|at, position| {
@@ -208,7 +211,9 @@ impl Seats {
                 slowest = Some((at, position));
             }
         });
-        if self.claims.load(Acquire) == claims {
+        // Ordering: Relaxed. Who was missed below was counted before its parent moved on, or before it left its old seat; that
+        // was seen (Acquire), or the reader would have been, so this finds the count.
+        if self.claims.load(Relaxed) == claims {
             Ok(slowest)
         } else {
             Err(Changed)
@@ -313,6 +318,7 @@ impl Seats {
         let far = seat.position.load(Relaxed).wrapping_add(FAR);
         // Ordering: as in `step`.
         seat.position.store(far, Release);
+        seat.lifetime.used();
         if self.disarm(at) {
             // SAFETY: the seat is idle and was this reader's.
             unsafe { self.vacate(at) };
@@ -387,10 +393,13 @@ impl Seats {
         self.wake_those(Whom::From(position));
     }
 
-    /// The same for a list that has had no more than one reader at a time, which sleeps at the tail: the common case, in
+    /// Wakes the only reader of a list that has had no more than one at a time, if it sleeps at the tail: the common case, in
     /// few enough instructions that a push does not notice. False if it is another case.
+    ///
+    /// It is not asked for which slot the reader waits. One that sleeps further on by now has taken the caller's item and set the
+    /// flag anew: it would be woken for nothing by who clears that, too.
     #[inline(always)]
-    pub(crate) fn wake_only(&self, position: usize) -> bool {
+    pub(crate) fn wake_only(&self) -> bool {
         struct OnUnwind<'a>(&'a AtomicU8);
         impl Drop for OnUnwind<'_> {
             #[inline(always)]
@@ -400,9 +409,8 @@ impl Seats {
             }
         }
         let ([state], [seat]) = (&self.state, &self.seat);
-        // Ordering: of `next` and `position` as in `wake_those` and `wake`; of the state as in `take`.
-        if !self.first.next.load(Acquire).is_null()
-            || seat.position.load(Relaxed) != position
+        // Ordering: of `next` as in `wake_those`; of the state as in `take`.
+        if !self.first.next.load(Relaxed).is_null()
             || state
                 .compare_exchange(ARMED, WAKING, Acquire, Relaxed)
                 .is_err()
@@ -424,8 +432,9 @@ impl Seats {
     #[inline(always)]
     fn wake_those(&self, whom: Whom) -> bool {
         let first = self.wake(&self.state[0], &self.seat[0], whom);
-        // Ordering: Acquire as in `rows`. Sleepers that have to be woken linked their row before they armed their seat.
-        if self.first.next.load(Acquire).is_null() && self.first.left.load(Relaxed) == 0 {
+        // Ordering: Relaxed, what it points to is not looked at here. A sleeper that has to be woken linked its row before it
+        // armed its seat, and that is visible (see `Reader::sleep`).
+        if self.first.next.load(Relaxed).is_null() && self.first.left.load(Relaxed) == 0 {
             return first;
         }
         self.wake_rows(whom) | first

@@ -1,9 +1,13 @@
 //! Seats by themselves, apart from the list: their wakers, who takes them over, and what a look at all of them says.
 
+extern crate std;
+
 use super::*;
 use crate::wake::seats::{SeatRef, Seats, Sleep};
 use alloc::task::Wake;
+use core::panic::AssertUnwindSafe;
 use loom::cell::UnsafeCell;
+use std::panic::catch_unwind;
 
 /// A place in a list: four times the number of a slot.
 const FIRST: usize = 0;
@@ -39,12 +43,18 @@ impl Shared {
     }
 
     fn arm(&self, own: &mut Own) {
-        /// A waker unlike any other.
-        struct Unlike(#[allow(dead_code)] usize);
+        self.arm_with(own, || ());
+    }
+
+    /// With a waker unlike any other.
+    fn arm_with(&self, own: &mut Own, wake: fn()) {
+        struct Unlike(fn());
         impl Wake for Unlike {
-            fn wake(self: alloc::sync::Arc<Self>) {}
+            fn wake(self: alloc::sync::Arc<Self>) {
+                (self.0)();
+            }
         }
-        let waker = Waker::from(alloc::sync::Arc::new(Unlike(0)));
+        let waker = Waker::from(alloc::sync::Arc::new(Unlike(wake)));
         self.0.arm(&mut own.0, &waker, Sleep::AtTail);
     }
 }
@@ -107,6 +117,68 @@ fn loom_a_waker_changes_while_it_is_called() {
         let changing = thread::spawn(move || other.arm(&mut own));
         waking.join().unwrap();
         changing.join().unwrap();
+    });
+}
+
+/// The same when the old one panics.
+fn change_while_it_panics(wake: fn(&Seats)) {
+    let (seats, mut own) = seats();
+    seats.arm_with(&mut own, || panic!("waker"));
+    let other = seats.clone();
+    let waking = thread::spawn(move || {
+        // It panics unless the reader was first.
+        let _ = catch_unwind(AssertUnwindSafe(|| wake(&other.0)));
+    });
+    let other = seats.clone();
+    let changing = thread::spawn(move || other.arm(&mut own));
+    waking.join().unwrap();
+    changing.join().unwrap();
+}
+
+#[test]
+fn loom_a_waker_changes_while_it_panics() {
+    model(|| change_while_it_panics(|seats| seats.wake_all()));
+}
+
+#[test]
+fn loom_the_waker_of_the_only_reader_changes_while_it_panics() {
+    model(|| {
+        change_while_it_panics(|seats| {
+            seats.wake_only();
+        });
+    });
+}
+
+/// A reader that goes out of its own waker, the waker being kept by its seat for as long.
+struct Goes(Arc<Shared>, Own);
+// SAFETY: the seat is one of those that it goes with.
+unsafe impl Sync for Goes {}
+
+impl Wake for Goes {
+    fn wake(self: alloc::sync::Arc<Self>) {
+        let Self(seats, own) = &*self;
+        seats.0.leave(own.at());
+    }
+}
+
+/// Who has woken a reader that went meanwhile takes the waker out of its seat.
+fn go_while_woken((seats, mut own): (Arc<Shared>, Own), wake: fn(&Seats)) {
+    let goes = alloc::sync::Arc::new(Goes(seats.clone(), Own(own.at())));
+    let waker = Waker::from(goes.clone());
+    seats.0.arm(&mut own.0, &waker, Sleep::AtTail);
+    drop(waker);
+    wake(&seats.0);
+    assert_eq!(alloc::sync::Arc::strong_count(&goes), 1);
+}
+
+#[test]
+fn loom_a_reader_goes_out_of_its_waker() {
+    model(|| {
+        go_while_woken(seats(), |seats| seats.wake_all());
+        go_while_woken(seats(), |seats| assert!(seats.wake_only()));
+        let (seats, _first) = seats();
+        let second = seats.claim();
+        go_while_woken((seats, second), |seats| seats.wake_all());
     });
 }
 

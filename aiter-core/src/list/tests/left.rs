@@ -230,3 +230,22 @@ fn a_drop_that_panics_on_the_way_to_the_next_block_costs_no_wake() {
     assert_eq!(wakes.count(), 1);
     assert!(matches!(one.next(), Poll::Ready(Some(item)) if item.n == SLOTS));
 }
+
+/// A subscriber that is alone in its block frees none before it while a slot before its own is not published: the writer of that
+/// slot may be on its way there.
+#[test]
+fn a_subscriber_frees_nothing_that_a_writer_before_it_may_be_in() {
+    let list = List::new(None);
+    let (writer, mut reader) = (Writer::new(list.clone()), Some(Reader::first(list.clone())));
+    (0..SLOTS).for_each(|n| writer.push(n).unwrap());
+    assert_eq!(take_all(reader.as_mut().unwrap()).len(), SLOTS);
+    let first = core::iter::once_with(|| {
+        let mut late = writer.subscribe();
+        writer.push(1).unwrap();
+        drop(reader.take());
+        assert_eq!(take_all(&mut late), [1]);
+        assert!(list.spares.take().is_none());
+        0
+    });
+    assert_eq!(writer.push_batch(1, &mut { first }), Ok(true));
+}

@@ -11,7 +11,7 @@
 //! position.
 
 use super::{IDLE, SeatRef, Standing};
-use crate::sync::{AtomicPtr, AtomicU8, AtomicUsize, Ordering::*, UnsafeCell};
+use crate::sync::{AtomicPtr, AtomicU8, AtomicUsize, Lifetime, Ordering::*, UnsafeCell};
 use alloc::boxed::Box;
 use core::{
     iter,
@@ -33,6 +33,8 @@ pub(super) struct Seat {
     pub(super) skipped: AtomicUsize,
     /// The reader's position; everything before it has been read.
     pub(super) position: AtomicUsize,
+    /// For the models: from its last position on to the claim of the next reader.
+    pub(super) lifetime: Lifetime,
 }
 
 impl Seat {
@@ -41,6 +43,7 @@ impl Seat {
             waker: UnsafeCell::new(None),
             skipped: AtomicUsize::new(0),
             position: AtomicUsize::new(position),
+            lifetime: Lifetime::new(),
         }
     }
 }
@@ -101,11 +104,11 @@ impl Row {
             if seat >= len {
                 return None;
             }
-            // Ordering: Acquire pairs with the Release in `vacate`: what the last reader did with the seat is over.
-            // Release shows the seat to `Seats::each` no sooner than what this thread did before.
+            // Ordering: Acquire pairs with the Release in `vacate`: what the last reader did with the seat is over. Who sees the
+            // bit before the reader's position finds a vacant seat; the reader is counted when it stands there.
             match self
                 .used
-                .compare_exchange(used, used | 1 << seat, AcqRel, Relaxed)
+                .compare_exchange(used, used | 1 << seat, Acquire, Relaxed)
             {
                 Ok(_) => return Some(seat),
                 Err(now) => used = now,
