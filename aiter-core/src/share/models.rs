@@ -235,3 +235,24 @@ fn a_panic_of_the_source_strands_nobody() {
     });
     drop(std::panic::take_hook());
 }
+
+/// A taker that goes leaves neither a letter nor a place in the line, whether or not others come after it.
+#[test]
+fn a_taker_goes_while_another_looks_for_an_item() {
+    model(|| {
+        let remote = Remote::endless();
+        let mut one = Task::new(shared(&remote));
+        let mut other = Task::new(one.stream.clone());
+        assert!(one.poll().is_pending());
+        remote.give_without_a_wake(1);
+        let looking = thread::spawn(move || {
+            let _ = other.poll();
+            other
+        });
+        let last = one.stream.clone();
+        drop(one);
+        drop(looking.join().unwrap());
+        let mut held = last.shared.try_take().expect("nobody else is there");
+        held.with(|turns, line| assert!(line.begins_empty(turns)));
+    });
+}

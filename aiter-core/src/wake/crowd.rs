@@ -118,5 +118,7 @@ impl Drop for Member {
     }
 }
 
+#[cfg(all(test, aiter_loom))]
+mod models;
 #[cfg(all(test, not(aiter_loom)))]
 mod tests;

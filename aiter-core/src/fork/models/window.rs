@@ -1,7 +1,14 @@
 //! Models of the counts of a ring.
 
 use super::*;
-use crate::fork::bound::skip;
+use crate::{
+    fork::{
+        bound::skip,
+        place::{Place, What},
+        window::WindowPlace,
+    },
+    list,
+};
 use futures_core::FusedStream;
 
 /// Who knows of the end knows of all items before it.
@@ -20,5 +27,21 @@ fn a_fork_behind_the_last_item_is_not_at_the_end() {
         assert!(mine.next().is_some());
         assert!(mine.next().is_none());
         theirs.join().unwrap();
+    });
+}
+
+/// The same without a list whose end orders it.
+#[test]
+fn the_end_of_a_ring_tells_how_many_items_came_before() {
+    model(|| {
+        let (_writer, reader) = list::list::<usize>();
+        let mut one = WindowPlace::new(1, reader);
+        let other = one.fork();
+        let pulling = thread::spawn(move || {
+            one.pulled(What::Item);
+            one.pulled(What::End);
+        });
+        assert!(!other.at_end(), "it has not read the item");
+        pulling.join().unwrap();
     });
 }

@@ -103,3 +103,44 @@ fn loom_a_push_that_is_refused_comes_after_the_close() {
         closing.join().unwrap();
     });
 }
+
+/// A push that is refused as there is no reader comes after what each reader did before it went, not only the last.
+#[test]
+fn loom_a_push_that_is_refused_comes_after_the_readers() {
+    model(|| {
+        let (writer, mut reader) = list::<usize>();
+        let (told, other) = (Told::new(), reader.fork());
+        let first = thread::spawn({
+            let told = told.clone();
+            move || {
+                told.tell();
+                drop(other);
+            }
+        });
+        let second = thread::spawn(move || drop(reader));
+        // Here, as loom then lets it come last without a preemption.
+        let pushing = thread::spawn(move || {
+            if writer.push(1).is_err() {
+                told.is_told();
+            }
+        });
+        first.join().unwrap();
+        second.join().unwrap();
+        pushing.join().unwrap();
+    });
+}
+
+/// Of two that close a list at one time one does it, and pushes that are refused move its end no further.
+#[test]
+fn loom_of_two_that_close_one_does_it() {
+    model(|| {
+        let (writer, mut reader) = list();
+        let other = writer.clone();
+        let closing = thread::spawn(move || other.close());
+        let is_pushed = writer.push(0).is_ok();
+        let is_closed = writer.close();
+        assert_ne!(is_closed, closing.join().unwrap());
+        assert_eq!(rest(&mut reader).len(), usize::from(is_pushed));
+        assert_eq!(writer.statistics().pushed, usize::from(is_pushed));
+    });
+}

@@ -2,6 +2,7 @@
 //! published where the iterator of a batch runs: what is spawned there races the publication alone.
 
 use super::*;
+use crate::list::{List, Writer};
 
 /// Of all interleavings of a publication and the drop of the last reader, each drops the item.
 #[test]
@@ -69,5 +70,28 @@ fn loom_a_second_slot_is_published_before_the_place_is_looked_at_again() {
         going.unwrap().join().unwrap();
         assert_eq!(Arc::strong_count(&counted), 1);
         drop(writer);
+    });
+}
+
+/// A place that was announced to writers is given up to a subscriber further on. From there on pushes look for nobody.
+#[test]
+fn loom_the_place_is_given_up_to_a_subscriber_further_on() {
+    model(|| {
+        let list = List::new(None);
+        let (writer, reader) = (Writer::new(list.clone()), Reader::first(list.clone()));
+        let (mut reader, mut late, mut going) = (Some(reader), None, None);
+        let first = core::iter::once_with(|| {
+            writer.push(item(1)).unwrap();
+            // In the next block.
+            late = Some(writer.subscribe());
+            let reader = reader.take();
+            going = Some(thread::spawn(move || drop(reader)));
+            item(0)
+        });
+        writer.push_batch(1, &mut { first }).unwrap();
+        going.unwrap().join().unwrap();
+        assert!(!list.orphan.is_running() && !list.seats.any_at_gap());
+        writer.push(item(3)).unwrap();
+        assert_eq!(numbers(&take(&mut late.unwrap(), 1)), [3]);
     });
 }
