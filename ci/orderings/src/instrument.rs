@@ -83,7 +83,6 @@ impl File<'_> {
         let is_called = self.outline.word(at + 1) == "(" && self.outline.before(at, 1) != "fn";
         match word {
             "fence" if is_called => self.fence(at),
-            "light" | "heavy" if is_called && self.outline.word(at + 2) == ")" => self.half(at),
             _ if word.starts_with("fetch_") && is_called && self.outline.word(at + 2) == "0" => {
                 self.idle(at)
             }
@@ -176,21 +175,6 @@ impl File<'_> {
             before += &format!("if crate::weaken::is_on({weaker}) {{ {FENCE} }} else ");
         }
         self.edit(start, end, before + "{ ", " })");
-        Ok(())
-    }
-
-    /// A half of the fence of `sync::barrier`.
-    fn half(&mut self, at: usize) -> Result<(), String> {
-        let start = self.outline.path_start(at);
-        let word = self.outline.word(at);
-        let result = if word == "heavy" { "true" } else { "()" };
-        let number = self.number(at);
-        let gone = self.switch(format!("{number} {word}->none"));
-        let weaker = self.switch(format!("{number} {word}->fence(AcqRel)"));
-        let before = format!(
-            "(if crate::weaken::is_on({gone}) {{ {result} }} else if crate::weaken::is_on({weaker}) {{ {FENCE}; {result} }} else {{ "
-        );
-        self.edit(start, at + 2, before, " })");
         Ok(())
     }
 

@@ -151,7 +151,7 @@ impl Judge<'_> {
                 .binary
                 .run(&model.name, round.bound, Some(switch), limit)?
             {
-                End::Failed if !round.is_new || self.passes(model, round.bound)? => {
+                End::Failed if !round.is_new || self.passes(model, round.bound, deadline)? => {
                     return Ok(Answer::Killed(by("")));
                 }
                 End::TimedOut if hang_kills => return Ok(Answer::Killed(by("a hang of "))),
@@ -163,8 +163,14 @@ impl Judge<'_> {
     }
 
     /// Whether a model passes without a switch.
-    fn passes(&self, model: &Model, bound: usize) -> Result<bool, String> {
-        let end = self.binary.run(&model.name, bound, None, LONG)?;
+    fn passes(
+        &self,
+        model: &Model,
+        bound: usize,
+        deadline: Option<Instant>,
+    ) -> Result<bool, String> {
+        let limit = deadline.map_or(LONG, |it| it.saturating_duration_since(Instant::now()));
+        let end = self.binary.run(&model.name, bound, None, limit)?;
         Ok(end == End::Passed)
     }
 

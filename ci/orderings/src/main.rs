@@ -157,7 +157,9 @@ fn run() -> Result<bool, String> {
     };
     let first = Round::measured(&quick, bound.min(1));
     let models = if options.is_sample() {
-        judge.ask(&[first, Round::unmeasured(&quick, bound)])?;
+        // Some need as many preemptions as they are asked with when all are, or are left open.
+        let small = Round::small(&quick, bound + 1);
+        judge.ask(&[first, Round::unmeasured(&quick, bound), small])?;
         quick
     } else {
         judge.ask(&[first])?;
