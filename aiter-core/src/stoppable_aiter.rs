@@ -264,7 +264,8 @@ mod models {
 
     #[test]
     fn the_end_tells_what_came_before_the_stop() {
-        let ways: [fn(&mut Stoppable<stream::Pending<()>>) -> bool; 2] = [
+        type KnowsOfIt = fn(&mut Stoppable<stream::Pending<()>>) -> bool;
+        let ways: [KnowsOfIt; 2] = [
             |stream| stream.sleeper.get(),
             |stream| matches!(Task::new(stream).poll(), Poll::Ready(None)),
         ];

@@ -210,11 +210,9 @@ impl<T> Block<T> {
         #[cfg(aiter_loom)]
         for slot in 0..SLOTS {
             // SAFETY: in bounds of the memory just allocated.
-            let slot = unsafe {
-                (&raw mut (*block).slots)
-                    .cast::<UnsafeCell<MaybeUninit<T>>>()
-                    .add(slot)
-            };
+            let slots = unsafe { &raw mut (*block).slots };
+            // SAFETY: as above.
+            let slot = unsafe { slots.cast::<UnsafeCell<MaybeUninit<T>>>().add(slot) };
             // SAFETY: as above.
             unsafe { slot.write(UnsafeCell::new(MaybeUninit::uninit())) };
         }
