@@ -263,8 +263,26 @@ impl<T> Reader<T> {
         cx.map_or(Poll::Pending, |cx| self.wait(cx))
     }
 
+    /// The wait of a reader that has waited here before with the same waker, and that is not to look again first. Any other
+    /// case is [`wait_slow`](Self::wait_slow).
     #[inline(never)]
     fn wait(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        let list = &*self.list;
+        let tail = list.tail.load(Relaxed);
+        if tail & !ASLEEP == self.cursor.position()
+            && list.probe.rests()
+            && list.seats.rearm(self.seat, cx.waker())
+            // Ordering: as in `sleep`.
+            && list.tail.compare_exchange(tail, tail | ASLEEP, Release, Relaxed).is_ok()
+        {
+            return Poll::Pending;
+        }
+        self.wait_slow(cx)
+    }
+
+    #[inline(never)]
+    fn wait_slow(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        self.list.seats.disarm(self.seat);
         // What the probe sees is taken without arming.
         if !self.list.probe.pays(|| !self.peek().at_tail()) && self.sleep(cx.waker()) {
             return Poll::Pending;

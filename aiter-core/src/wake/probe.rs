@@ -41,6 +41,10 @@ impl<M> Probe<M> {
     pub(crate) fn pays(&self, _look: impl FnMut() -> bool) -> bool {
         false
     }
+
+    pub(crate) fn rests(&self) -> bool {
+        true
+    }
 }
 
 #[cfg(all(feature = "std", not(aiter_loom)))]
@@ -108,17 +112,23 @@ mod learnt {
         /// Looks again, a few times, if that has paid lately. True as soon as a look is.
         #[inline]
         pub(crate) fn pays(&self, look: impl FnMut() -> bool) -> bool {
+            !self.rests() && self.looks(look)
+        }
+
+        /// Counts a wait that goes without a look. False if the next one is to look.
+        #[inline(always)]
+        pub(crate) fn rests(&self) -> bool {
             let word = self.rest.load(Relaxed);
-            let (rest, left) = (word >> HALF, word & ((1 << HALF) - 1));
-            if left != 0 {
+            let rests = word & ((1 << HALF) - 1) != 0;
+            if rests {
                 self.rest.store(word - 1, Relaxed);
-                return false;
             }
-            self.looks(rest, look)
+            rests
         }
 
         #[cold]
-        fn looks(&self, rest: usize, mut look: impl FnMut() -> bool) -> bool {
+        fn looks(&self, mut look: impl FnMut() -> bool) -> bool {
+            let rest = self.rest.load(Relaxed) >> HALF;
             let looks = if rest == 0 { M::LOOKS } else { M::TRIAL };
             let found = (0..looks).any(|_| {
                 (0..M::PAUSES).for_each(|_| hint::spin_loop());

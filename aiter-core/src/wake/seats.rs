@@ -264,6 +264,17 @@ impl Seats {
         has_moved
     }
 
+    /// The same as [`arm`](Self::arm) at the tail, if the waker is there already and the seat is idle. Else false.
+    #[inline(always)]
+    pub(crate) fn rearm(&self, at: SeatRef, waker: &Waker) -> bool {
+        // Ordering: as in `arm`.
+        let is_ready = self.state(at).load(Acquire) == IDLE && self.keeps(at, waker);
+        if is_ready {
+            self.state(at).store(ARMED, Release);
+        }
+        is_ready
+    }
+
     /// Whether a waker for the same task is in the reader's seat, which is not armed.
     #[inline(always)]
     fn keeps(&self, at: SeatRef, waker: &Waker) -> bool {
