@@ -432,17 +432,16 @@ fn loom_nobody_moves_what_another_clones() {
         let (writer, mut reader) = list();
         let mut fork = reader.fork();
         let clones = Arc::new(AtomicUsize::new(0));
-        (1..3).for_each(|n| {
-            let item = Cloned(loom::cell::UnsafeCell::new(n), clones.clone());
-            assert!(writer.push(item).is_ok());
-        });
+        let item = Cloned(loom::cell::UnsafeCell::new(1), clones.clone());
+        assert!(writer.push(item).is_ok());
         drop(writer);
-        let reading = thread::spawn(move || take(&mut fork, 2));
+        let reading = thread::spawn(move || take(&mut fork, 1));
         let mut second = reader.fork();
         take(&mut reader, 1);
         drop(reader);
-        take(&mut second, 2);
+        take(&mut second, 1);
         reading.join().unwrap();
+        // One of the three may have moved it.
         assert!(clones.load(Relaxed) >= 2);
     });
 }
