@@ -197,6 +197,20 @@ fn loom_a_seat_is_armed_while_others_wake() {
     });
 }
 
+/// The same of one that is armed again with the waker that is in it.
+#[test]
+fn loom_a_seat_is_armed_again_while_others_wake() {
+    model(|| {
+        let (seats, mut own) = seats();
+        let other = seats.clone();
+        let waking = thread::spawn(move || other.0.wake_all());
+        seats.0.arm(&mut own.0, Waker::noop(), Sleep::AtTail);
+        seats.0.disarm(own.at());
+        seats.0.rearm(own.at(), Waker::noop());
+        waking.join().unwrap();
+    });
+}
+
 /// What a reader at the first place reads, and one that knows nobody to be there changes.
 #[derive(Clone)]
 struct Slot(Arc<UnsafeCell<usize>>);
