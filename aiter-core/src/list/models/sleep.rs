@@ -142,27 +142,3 @@ fn loom_readers_go_while_they_are_woken_beside_one_that_stays() {
         take(&mut reader, 1);
     });
 }
-
-/// A reader sleeps once more with the waker that is in its seat. The push that finds its flag finds it asleep.
-#[test]
-fn loom_a_reader_sleeps_again_with_the_same_waker() {
-    model(|| {
-        let (writer, mut reader) = list();
-        let _fork = reader.fork();
-        let (mut writer, mut pushing) = (Some(writer), None);
-        let item = block_on(poll_fn(|cx| {
-            if let Some(writer) = writer.take() {
-                assert!(reader.poll_next(cx).is_pending());
-                writer.push(0).unwrap();
-                take(&mut reader, 1);
-                pushing = Some(thread::spawn(move || {
-                    writer.push(1).unwrap();
-                    writer
-                }));
-            }
-            reader.poll_next(cx)
-        }));
-        assert_eq!(item, Some(1));
-        drop(pushing.unwrap().join().unwrap());
-    });
-}
