@@ -78,8 +78,8 @@ impl Crowd {
 impl Member {
     /// The next [`Crowd::wake_all`] that comes after this wakes `waker`.
     pub(crate) fn wait(&mut self, waker: &Waker) {
-        let has_moved = self.crowd.0.arm(&mut self.at, waker, Sleep::AtTail);
-        if has_moved && self.behind == Some(self.at.standing()) {
+        self.crowd.0.arm(&mut self.at, waker, Sleep::AtTail);
+        if self.behind == Some(self.at.standing()) {
             // The new seat was that of the other: nobody is behind itself.
             self.behind = None;
         }
