@@ -78,10 +78,10 @@ impl Crowd {
 impl Member {
     /// The next [`Crowd::wake_all`] that comes after this wakes `waker`.
     pub(crate) fn wait(&mut self, waker: &Waker) {
-        self.crowd.0.arm(&mut self.at, waker, Sleep::AtTail);
-        if self.behind == Some(self.at.standing()) {
-            // The new seat was that of the other: nobody is behind itself.
-            self.behind = None;
+        if self.crowd.0.arm(&mut self.at, waker, Sleep::AtTail) {
+            // The new seat may be that of the other: nobody is behind itself.
+            let me = self.at.standing();
+            self.behind = self.behind.filter(|other| *other != me);
         }
     }
 
