@@ -453,7 +453,7 @@ impl<T> List<T> {
 
     #[inline(always)]
     fn find(&self) -> Find<T> {
-        // Ordering: Relaxed, see `allow_clones`. Who has not heard of another reader finds either, and either will do.
+        // Ordering: Relaxed, see `allow_clones`. A reader that has not heard of another one finds either, and either will do.
         let find = self.find.load(Relaxed);
         // SAFETY: what is stored there are functions of this type.
         unsafe { mem::transmute::<*mut (), Find<T>>(find) }

@@ -11,8 +11,8 @@
 //!
 //! | `state` | means | moved on by |
 //! |---|---|---|
-//! | `NONE` | no orphan, or one that looks for the first time | who parks it → `RUNNING` |
-//! | `RUNNING` | somebody looks after the orphan | that thread → `PARKED`, or → `NONE` when it gives the place up; a writer that has published → `AGAIN` |
+//! | `NONE` | no orphan, or one that is looked after for the first time | the thread that is to park it → `RUNNING` |
+//! | `RUNNING` | a thread looks after the orphan | that thread → `PARKED`, or → `NONE` when it gives the place up; a writer that has published → `AGAIN` |
 //! | `AGAIN` | the same, and is to look again | that thread → `RUNNING`, or → `NONE` |
 //! | `PARKED` | nobody does | a writer that has published → `RUNNING` |
 //!

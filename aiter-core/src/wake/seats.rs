@@ -408,7 +408,7 @@ impl Seats {
     /// few enough instructions that a push does not notice. False if it is another case.
     ///
     /// It is not asked for which slot the reader waits. One that sleeps further on by now has taken the caller's item and set the
-    /// flag anew: it would be woken for nothing by who clears that, too.
+    /// flag anew: the writer that clears that would wake it for nothing, too.
     #[inline(always)]
     pub(crate) fn wake_only(&self) -> bool {
         struct OnUnwind<'a>(&'a AtomicU8);

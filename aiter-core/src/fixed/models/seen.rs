@@ -64,7 +64,7 @@ fn loom_who_leaves_is_done_looking() {
     });
 }
 
-/// Who leaves drops what all others have passed; one that comes meanwhile has yet to read what is pushed after it.
+/// A reader that leaves drops what all others have passed; one that comes meanwhile has yet to read what is pushed after it.
 #[test]
 fn loom_who_leaves_sees_who_came() {
     model(|| {

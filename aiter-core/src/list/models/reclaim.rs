@@ -84,7 +84,7 @@ fn loom_a_writer_that_has_not_heard_of_a_new_block_keeps_the_old_one() {
     });
 }
 
-/// Two readers clone the same items, each with the other behind. Whoever leaves the block last drops them, and comes after
+/// Two readers clone the same items, each with the other behind. The last reader to leave the block drops them, and comes after
 /// the other.
 #[test]
 fn loom_the_last_to_leave_a_block_drops_what_both_cloned() {

@@ -1,4 +1,4 @@
-//! Seats by themselves, apart from the list: their wakers, who takes them over, and what a look at all of them says.
+//! Seats by themselves, apart from the list: their wakers, how they are taken over, and what a look at all of them says.
 
 extern crate std;
 
@@ -59,7 +59,7 @@ impl Shared {
     }
 }
 
-/// Whoever takes the waker out, of the reader that leaves and the writer that wakes, comes after the other.
+/// Of the reader that leaves and the writer that wakes, the one that takes the waker out comes after the other.
 #[test]
 fn loom_a_seat_is_left_while_it_is_woken() {
     model(|| {
