@@ -1,6 +1,9 @@
 //! The one file that knows where atomics, `Arc` and `UnsafeCell` come from: `core` and `alloc`, `portable-atomic` on
 //! targets without compare-and-swap, or `loom` when a model checks the code. Everything else imports from here.
 
+#[cfg(feature = "alloc")]
+pub(crate) mod barrier;
+
 #[cfg(all(not(aiter_loom), not(feature = "portable-atomic")))]
 mod imp {
     #[cfg(feature = "alloc")]

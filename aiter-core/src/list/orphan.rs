@@ -25,7 +25,7 @@ use super::{
     block::{Block, Head, Next, SLOTS, ones},
     retired::{discard, retire},
 };
-use crate::sync::{AtomicUsize, Ordering::*, UnsafeCell, fence};
+use crate::sync::{AtomicUsize, Ordering::*, UnsafeCell, barrier};
 use core::{mem, ptr::NonNull};
 
 const NONE: usize = 0;
@@ -267,10 +267,11 @@ impl<T> Run<'_, T> {
         }
         // Ordering: Relaxed, the fence orders it.
         list.orphan.state.store(RUNNING, Relaxed);
-        // Ordering: SeqCst, between that, with the count, and the next look; pairs with the fence in `List::wake_after`. What the
+        // Ordering: between that, with the count, and the next look; pairs with the light half in `List::wake_after`. What the
         // writer published that said `AGAIN` is taken over. And a writer that finds no more than was there before, no count or
-        // `AGAIN`, says nothing: what it published is seen by that look.
-        fence(SeqCst);
+        // `AGAIN`, says nothing: what it published is seen by that look. Where the kernel refuses the fence an item may stay until
+        // the next push.
+        let _ = barrier::heavy();
         false
     }
 }

@@ -5,7 +5,7 @@ use super::{
 };
 use crate::{
     demand::Demand,
-    sync::{Arc, Ordering::*, fence},
+    sync::{Arc, Ordering::*, barrier},
     wake::{
         alarm::Alarm,
         seats::{SeatRef, Seats, Sleep, Standing},
@@ -330,8 +330,11 @@ impl<T> Reader<T> {
     #[cold]
     fn sleep_at_gap(&mut self, waker: &Waker) -> bool {
         self.arm(waker, Sleep::AtGap);
-        // Ordering: SeqCst, between the seat and the look at the slot; pairs with the fence in `List::wake_after`.
-        fence(SeqCst);
+        // Ordering: between the seat and the look at the slot; pairs with the light half in `List::wake_after`.
+        if !barrier::heavy() {
+            // The writer of the slot may be about to publish it without seeing the seat.
+            waker.wake_by_ref();
+        }
         self.cursor.is_at_gap()
     }
 

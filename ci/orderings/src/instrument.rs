@@ -83,6 +83,7 @@ impl File<'_> {
         let is_called = self.outline.word(at + 1) == "(" && self.outline.before(at, 1) != "fn";
         match word {
             "fence" if is_called => self.fence(at),
+            "light" | "heavy" if is_called && self.outline.before(at, 2) == ":" => self.half(at),
             _ if word.starts_with("fetch_") && is_called && self.outline.word(at + 2) == "0" => {
                 self.idle(at)
             }
@@ -175,6 +176,22 @@ impl File<'_> {
             before += &format!("if crate::weaken::is_on({weaker}) {{ {FENCE} }} else ");
         }
         self.edit(start, end, before + "{ ", " })");
+        Ok(())
+    }
+
+    /// One half of a fence in two, of `sync/barrier.rs`, which is a `SeqCst` fence in models. The heavy one gives a value.
+    fn half(&mut self, at: usize) -> Result<(), String> {
+        let start = self.outline.path_start(at);
+        let end = self.outline.pairs[&(at + 1)];
+        let half = self.outline.word(at);
+        let value = if half == "heavy" { "true" } else { "()" };
+        let name = format!("{} {half}", self.number(at));
+        let gone = self.switch(format!("{name}->none"));
+        let weaker = self.switch(format!("{name}->fence(AcqRel)"));
+        let before = format!(
+            "(if crate::weaken::is_on({gone}) {{ {value} }} else if crate::weaken::is_on({weaker}) {{ {FENCE}; {value} }} else {{ "
+        );
+        self.edit(start, end, before, " })");
         Ok(())
     }
 

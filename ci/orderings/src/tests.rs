@@ -111,6 +111,21 @@ fn fences_can_be_left_out_and_the_strongest_weakened() {
 }
 
 #[test]
+fn both_halves_of_a_fence_are_fences() {
+    let text = "fn f() { barrier::light(); if !barrier::heavy() {} other.light(); }";
+    let (names, text) = switched(text);
+    let expected = [
+        "a.rs f #1 light->none",
+        "a.rs f #1 light->fence(AcqRel)",
+        "a.rs f #2 heavy->none",
+        "a.rs f #2 heavy->fence(AcqRel)",
+    ];
+    assert_eq!(names, expected);
+    assert!(text.contains("{ true } else if"), "{text}");
+    assert!(text.contains("else { barrier::heavy() }) {}"), "{text}");
+}
+
+#[test]
 fn what_reads_and_writes_back_becomes_a_load() {
     let text = "fn f() { let x = self.row(at)\n.words[1].0.fetch_or(0, AcqRel); }";
     let (names, text) = switched(text);
