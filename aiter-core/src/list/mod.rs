@@ -378,9 +378,17 @@ impl<T> List<T> {
     fn wake_after_push(&self, reserved: usize) {
         // Ordering: as in `wake_after`.
         barrier::light();
+        if reserved & ASLEEP != 0 || self.seats.any_at_gap() || slots(reserved) % 8 == 7 {
+            self.look_around(reserved);
+        }
+    }
+
+    /// Both looks in one call: a second one in each push had the loops around it compiled worse.
+    #[inline(never)]
+    fn look_around(&self, reserved: usize) {
         if reserved & ASLEEP != 0 || self.seats.any_at_gap() {
             self.wake(reserved);
-        } else if slots(reserved) % 8 == 7 {
+        } else {
             self.meet(reserved);
         }
     }
