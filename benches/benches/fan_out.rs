@@ -2,7 +2,10 @@
 
 use aiter_benches::{
     Bench, Mark, Push, PushMut, Way,
-    fan_out::{BATCH, Broadcast, FanOut, ForkStream, Forker, Kanals, each_wakes_all, in_batches},
+    fan_out::{
+        BATCH, Broadcast, FanOut, ForkStream, Forker, Kanals, each_wakes_all, in_batches,
+        in_changing_order,
+    },
     ours, peer,
 };
 use std::process::ExitCode;
@@ -26,7 +29,34 @@ fn main() -> ExitCode {
         let ways = ways!(each_wakes_all(readers, WAKES));
         bench.compare(&title, WAKES as usize, 51, ways, &marks(WOKEN));
     }
+    changing_order(&mut bench);
     bench.finish()
+}
+
+/// What an item costs a reader does not grow with the number of readers, in whatever order they come.
+fn changing_order(bench: &mut Bench) {
+    const DELIVERIES: u64 = 1_000_000;
+    let ways = vec![
+        ours("push, 10 readers", || {
+            in_changing_order::<Push>(10, DELIVERIES);
+        }),
+        ours("push, 1 000 readers", || {
+            in_changing_order::<Push>(1_000, DELIVERIES);
+        }),
+        ours("push, 10 000 readers", || {
+            in_changing_order::<Push>(10_000, DELIVERIES);
+        }),
+        peer("tokio, 10 000 readers", || {
+            in_changing_order::<Broadcast>(10_000, DELIVERIES);
+        }),
+    ];
+    let marks = ["push, 1 000 readers", "push, 10 000 readers"].map(|ours| Mark {
+        ours,
+        peer: "push, 10 readers",
+        at_most: 2.0,
+    });
+    let title = "readers come in changing order, per delivery";
+    bench.compare(title, DELIVERIES as usize, 11, ways, &marks);
 }
 
 /// To be no slower than so many times the best is to be no slower than so many times each.

@@ -190,6 +190,30 @@ pub fn in_batches<F: FanOut>(readers: usize, deliveries: u64) {
     }
 }
 
+/// Sends an item, then each reader takes it, in an order that changes from item to item; and so on, until there were about so many
+/// `deliveries`. The setup, some fork or channel for each reader, is part of it.
+pub fn in_changing_order<F: FanOut>(readers: usize, deliveries: u64) {
+    let (mut sender, mut all) = F::new(readers);
+    // A walk around a prime number of places that leaves out those beyond the last reader.
+    let places = (readers..)
+        .find(|&n| n > 1 && (2..n).take_while(|d| d * d <= n).all(|d| n % d != 0))
+        .expect("there are more primes");
+    for item in 0..deliveries.div_ceil(readers as u64) {
+        F::send(&mut sender, black_box(item));
+        let stride = 1 + (item as usize * 7919 + 104_729) % (places - 1);
+        let mut place = item as usize % places;
+        for _ in 0..places {
+            if let Some(reader) = all.get_mut(place) {
+                black_box(F::take(reader).expect("it was sent"));
+            }
+            place += stride;
+            if place >= places {
+                place -= places;
+            }
+        }
+    }
+}
+
 /// All readers wait, one number is sent, which wakes each of them, and each takes it and waits again.
 pub fn each_wakes_all<F: FanOut>(readers: usize, deliveries: u64) {
     struct Count(AtomicUsize);

@@ -483,10 +483,9 @@ impl<T> List<T> {
             (_, end) => end,
         };
         let mut lags = None;
-        self.seats.each(|at, position| {
+        self.seats.each(|position, passed| {
             // Not negative but for a reader that moved on since the tail was looked at.
-            let lag =
-                distance(position, tail) - skipped.wrapping_sub(self.seats.skipped(at)) as isize;
+            let lag = distance(position, tail) - skipped.wrapping_sub(passed) as isize;
             let lag = lag.max(0) as usize;
             let (least, most) = lags.unwrap_or((lag, lag));
             lags = Some((lag.min(least), lag.max(most)));

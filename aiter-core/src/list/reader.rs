@@ -8,7 +8,7 @@ use crate::{
     sync::{Arc, Ordering::*, barrier},
     wake::{
         alarm::Alarm,
-        seats::{SeatRef, Seats, Sleep, Standing},
+        seats::{Behind, Last, SeatRef, Seats, Sleep},
     },
 };
 use core::{
@@ -23,7 +23,7 @@ pub(crate) struct Reader<T> {
     seat: SeatRef,
     /// Another reader, seen at or behind this one's place. As long as it is there, items are cloned, not moved. While any are
     /// known that are to be cloned, it is not empty: but for one of them, which is cloned when it is found.
-    behind: Option<Standing>,
+    behind: Option<Behind>,
 }
 
 // SAFETY: a reader moves items to its thread (`T: Send`). Items are read by several threads at once only when there are
@@ -163,7 +163,7 @@ impl<T> Reader<T> {
     unsafe fn is_still_followed(&self) -> bool {
         debug_assert!(self.behind.is_some());
         // SAFETY: by the contract.
-        let other = unsafe { self.behind.unwrap_unchecked() };
+        let other = unsafe { self.behind.as_ref().unwrap_unchecked() };
         self.list.seats.is_behind(other, self.cursor.position())
     }
 
@@ -171,6 +171,7 @@ impl<T> Reader<T> {
     #[inline(always)]
     fn is_followed(&self) -> bool {
         self.behind
+            .as_ref()
             .is_some_and(|other| self.list.seats.is_behind(other, self.cursor.position()))
     }
 
@@ -225,21 +226,18 @@ impl<T> Reader<T> {
     /// too, or subscribed at a slot published after those found: neither reads the item.
     #[inline(never)]
     fn settle(&mut self, end: usize) {
-        self.behind = None;
-        match self.list.seats.slowest_but(Some(self.seat.standing())) {
-            // A reader came: look again at the next item.
-            Err(_) => self.cursor.clone_on(self.cursor.at + 1),
-            Ok(None) => self.cursor.move_on(&self.list, end),
-            Ok(Some((other, least))) => match distance(self.cursor.position(), least) {
-                lead @ 1.. => {
-                    let end = end.min(self.cursor.at + lead as usize);
-                    self.cursor.move_on(&self.list, end);
-                }
-                _ => {
-                    self.behind = Some(other);
-                    self.cursor.clone_on(end);
-                }
-            },
+        let position = self.cursor.position();
+        let seats = &self.list.seats;
+        match seats.last_at(self.seat, &mut self.behind, position) {
+            Last::No => self.cursor.clone_on(end),
+            Last::Yes(None) => self.cursor.move_on(&self.list, end),
+            Last::Yes(Some(least)) => {
+                let lead = distance(position, least) as usize;
+                self.cursor
+                    .move_on(&self.list, end.min(self.cursor.at + lead));
+            }
+            // Look again at the next item.
+            Last::Unknown => self.cursor.clone_on(self.cursor.at + 1),
         }
     }
 
@@ -341,9 +339,14 @@ impl<T> Reader<T> {
     #[inline(always)]
     fn arm(&mut self, waker: &Waker, sleep: Sleep) {
         let has_moved = self.list.seats.arm(&mut self.seat, waker, sleep);
-        if has_moved && self.behind == Some(self.seat.standing()) {
+        if has_moved
+            && self
+                .behind
+                .as_ref()
+                .is_some_and(|other| other.is_at(self.seat))
+        {
             // The new seat was that of the other reader: nobody is behind itself.
-            self.behind = None;
+            self.list.seats.let_go(&mut self.behind);
         }
     }
 
@@ -372,12 +375,8 @@ impl<T> Reader<T> {
     /// How many slots the slowest other reader is behind this one's place; 0 without one. Lock-free: looks again when a
     /// reader came.
     pub(crate) fn lead(&self) -> usize {
-        loop {
-            if let Ok(slowest) = self.list.seats.slowest_but(Some(self.seat.standing())) {
-                let lead = |(_, at)| distance(at, self.cursor.position()).max(0) as usize;
-                return slowest.map_or(0, lead);
-            }
-        }
+        let lead = |at| distance(at, self.cursor.position()).max(0) as usize;
+        self.list.seats.slowest(Some(self.seat)).map_or(0, lead)
     }
 
     /// The items that are there.
@@ -409,14 +408,12 @@ impl<T> Reader<T> {
         Writer::join(self.list.clone())
     }
 
-    /// Drops the items that only this reader still was to read: those before the place where the slowest other one is
-    /// now, however far that gets meanwhile. Alone it leaves them: the list is closed first, lest pushers add to them for
-    /// as long as they are dropped.
+    /// Drops the items that only this reader still was to read: those before the place of the slowest other one, however far
+    /// that gets meanwhile, and no further than pushes have come by now. Alone it leaves them: the list is closed first, lest
+    /// pushers add to them for as long as they are dropped.
     fn discard(&mut self) {
-        let Ok(Some((_, limit))) = self.list.seats.slowest_but(Some(self.seat.standing())) else {
-            return;
-        };
-        while distance(self.cursor.position(), limit) > 0 {
+        let limit = self.list.tail.load(Relaxed);
+        while !self.is_alone() && distance(self.cursor.position(), limit) > 0 {
             if !(self.cursor.moves && self.cursor.at < self.cursor.end) {
                 match self.refill() {
                     Found::Items(_) if self.cursor.moves => {}
@@ -444,6 +441,7 @@ impl<T> Reader<T> {
                 }
             }
         }
+        self.list.seats.let_go(&mut self.behind);
         // Ordering: Release for what this reader read and moved; Acquire so that the last one takes over all others'.
         let is_last = self.list.readers.fetch_sub(1, AcqRel) == 1;
         let _seat = Vacate(&self.list.seats, self.seat);

@@ -3,7 +3,7 @@
 //! [`Seats`] with the contracts kept by types: a member cannot be cloned, waits by `&mut`, and keeps its seats alive.
 #![allow(unsafe_code)]
 
-use super::seats::{SeatRef, Seats, Sleep, Standing};
+use super::seats::{Behind, Last, SeatRef, Seats, Sleep};
 use crate::sync::Arc;
 use core::task::Waker;
 
@@ -15,7 +15,7 @@ pub(crate) struct Member {
     crowd: Arc<Shared>,
     at: SeatRef,
     /// Another member, seen behind this one.
-    behind: Option<Standing>,
+    behind: Option<Behind>,
 }
 
 struct Shared(Seats);
@@ -55,16 +55,12 @@ impl Crowd {
 
     /// The place of the member that is furthest behind. Lock-free: looks again when a member came.
     pub(crate) fn slowest(&self) -> Option<usize> {
-        loop {
-            if let Ok(slowest) = self.0.0.slowest_but(None) {
-                return slowest.map(|(_, place)| place);
-            }
-        }
+        self.0.0.slowest(None)
     }
 
     /// Looks at each member's place.
     pub(crate) fn places(&self, mut look: impl FnMut(usize)) {
-        self.0.0.each(|_, place| look(place));
+        self.0.0.each(|place, _| look(place));
     }
 
     /// Wakes each member that waits, once. If a waker panics the others are woken all the same.
@@ -80,8 +76,13 @@ impl Member {
     pub(crate) fn wait(&mut self, waker: &Waker) {
         if self.crowd.0.arm(&mut self.at, waker, Sleep::AtTail) {
             // The new seat may be that of the other: nobody is behind itself.
-            let me = self.at.standing();
-            self.behind = self.behind.filter(|other| *other != me);
+            if self
+                .behind
+                .as_ref()
+                .is_some_and(|other| other.is_at(self.at))
+            {
+                self.crowd.0.let_go(&mut self.behind);
+            }
         }
     }
 
@@ -94,26 +95,23 @@ impl Member {
     /// Lock-free: looks again when a member came.
     pub(crate) fn is_last_at(&mut self, place: usize) -> bool {
         let seats = &self.crowd.0;
-        if self
-            .behind
-            .is_some_and(|other| seats.is_behind(other, place))
-        {
+        let is_behind = |other: &Behind| seats.is_behind(other, place);
+        if self.behind.as_ref().is_some_and(is_behind) {
             return false;
         }
-        let slowest = loop {
-            if let Ok(slowest) = seats.slowest_but(Some(self.at.standing())) {
-                break slowest;
+        loop {
+            match seats.last_at(self.at, &mut self.behind, place) {
+                Last::No => return false,
+                Last::Yes(_) => return true,
+                Last::Unknown => {}
             }
-        };
-        // By the place that was seen: the member may be at another seat by now.
-        let behind = slowest.filter(|(_, least)| place.wrapping_sub(*least) as isize >= 0);
-        self.behind = behind.map(|(other, _)| other);
-        behind.is_none()
+        }
     }
 }
 
 impl Drop for Member {
     fn drop(&mut self) {
+        self.crowd.0.let_go(&mut self.behind);
         self.crowd.0.leave(self.at);
     }
 }

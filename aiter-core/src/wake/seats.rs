@@ -1,9 +1,8 @@
 //! The readers of a list: one *seat* each, with its waker while it sleeps and its position in the list.
 //!
-//! Seats stand in rows. The first row is a single seat inside the list itself, so that an unforked list allocates
-//! nothing; each further row has four times as many, up to the bits of a word. A row lives as long as its list: whoever walks the rows never meets freed
-//! memory, and a seat that was given up is taken by the next reader. Memory is bounded by the most readers there were
-//! at one time.
+//! The first seat stands inside the list itself, so that an unforked list allocates nothing; a few more stand beside it as soon as
+//! there is a second reader, and live as long as the list. All others stand in [rows on the heap](rows) that are freed when they are empty:
+//! what the readers cost follows how many there are now.
 //!
 //! # States of a seat
 //! | state | the waker belongs to | who moves it on |
@@ -24,15 +23,17 @@
 #![allow(unsafe_code)]
 
 mod row;
+mod rows;
 
-use crate::sync::{AtomicU8, AtomicUsize, Ordering::*};
+use crate::sync::{AtomicPtr, AtomicU8, AtomicUsize, Ordering::*};
 use alloc::boxed::Box;
 use core::{
-    iter, mem,
+    array, iter, mem,
     ptr::{self, NonNull},
     task::Waker,
 };
-use row::{FAR, HeapRow, Row, Seat, Seating};
+use row::{FAR, Floor, HeapRow, Row, Seat, Seating, least};
+use rows::Rows;
 
 const IDLE: u8 = 0;
 const ARMED: u8 = 1;
@@ -49,6 +50,9 @@ pub(crate) enum Sleep {
     AtGap,
 }
 
+/// Seats beside the list.
+const BESIDE: usize = if cfg!(aiter_loom) { 2 } else { 8 };
+
 /// All seats of a list. Writers look at the first field, and the reader in the list writes the last one, for every item: they
 /// are [not in one cache line](Self::SPAN).
 #[repr(C)]
@@ -58,27 +62,70 @@ pub(crate) struct Seats {
     /// How often a seat was claimed. A look at all seats that saw this change may have missed a reader.
     claims: AtomicUsize,
     first: Row,
+    /// All further ones. There from the second reader on.
+    others: AtomicPtr<Others>,
     state: [AtomicU8; 1],
     seat: [Seat; 1],
+}
+
+struct Others {
+    row: Row,
+    states: [AtomicU8; BESIDE],
+    seats: [Seat; BESIDE],
+    rows: Rows,
+}
+
+impl Others {
+    fn new() -> Box<Self> {
+        Box::new(Self {
+            row: Row::new(0),
+            states: array::from_fn(|_| AtomicU8::new(IDLE)),
+            seats: array::from_fn(|_| Seat::new(FAR)),
+            rows: Rows::new(),
+        })
+    }
+
+    fn seating(&self) -> Seating<'_> {
+        Seating {
+            row: &self.row,
+            states: &self.states,
+            seats: &self.seats,
+            heap: None,
+        }
+    }
 }
 
 /// A reader's own seat. It is used with the [`Seats`] it was taken from, which outlive it.
 #[derive(Clone, Copy)]
 pub(crate) struct SeatRef {
-    row: *const Row,
-    state: *const AtomicU8,
-    seat: Standing,
+    row: NonNull<Row>,
+    state: NonNull<AtomicU8>,
+    seat: NonNull<Seat>,
+    heap: Option<NonNull<HeapRow>>,
     index: usize,
 }
 
-/// Where a reader stands, for others to look at: its seat, with the [`Seats`] it was seen in, which outlive it.
-#[derive(Clone, Copy, PartialEq)]
-pub(crate) struct Standing(NonNull<Seat>);
+/// Another reader that was seen behind. It keeps the memory of its seat, and is [let go](Seats::let_go) before it is dropped.
+pub(crate) struct Behind {
+    seat: NonNull<Seat>,
+    heap: Option<NonNull<HeapRow>>,
+}
 
-impl SeatRef {
-    pub(crate) fn standing(self) -> Standing {
-        self.seat
+impl Behind {
+    /// Whether that reader's seat is this one by now.
+    pub(crate) fn is_at(&self, at: SeatRef) -> bool {
+        self.seat == at.seat
     }
+}
+
+/// Whether a reader is the last one to come to a position.
+pub(crate) enum Last {
+    /// Another one stands there or behind it.
+    No,
+    /// None does. All others stand at this position or further on, if there are others.
+    Yes(Option<usize>),
+    /// A reader came meanwhile, and may have been missed.
+    Unknown,
 }
 
 impl Seats {
@@ -92,6 +139,7 @@ impl Seats {
             at_gap: AtomicUsize::new(0),
             claims: AtomicUsize::new(0),
             first: Row::new(1),
+            others: AtomicPtr::new(ptr::null_mut()),
             state: [AtomicU8::new(IDLE)],
             seat: [Seat::new(position)],
         }
@@ -106,70 +154,81 @@ impl Seats {
             row: &self.first,
             states: &self.state,
             seats: &self.seat,
+            heap: None,
         }
     }
 
-    fn rows(&self) -> impl Iterator<Item = Seating<'_>> {
-        iter::successors(Some(self.first_row()), |seating| seating.next())
+    fn others(&self) -> Option<&Others> {
+        // Ordering: Acquire pairs with the Release in `make_others`.
+        let others = self.others.load(Acquire);
+        // SAFETY: they live as long as `self`, and are never borrowed mutably before.
+        unsafe { others.as_ref() }
+    }
+
+    fn make_others(&self) -> &Others {
+        if let Some(others) = self.others() {
+            return others;
+        }
+        let fresh = Box::into_raw(Others::new());
+        // Ordering: Release publishes them to the Acquire in `others`; Acquire, when it fails, as there.
+        let others = match self
+            .others
+            .compare_exchange(ptr::null_mut(), fresh, Release, Acquire)
+        {
+            Ok(_) => fresh,
+            Err(others) => {
+                // SAFETY: made above, and nobody has seen it.
+                drop(unsafe { Box::from_raw(fresh) });
+                others
+            }
+        };
+        // SAFETY: as in `others`; not null.
+        unsafe { &*others }
     }
 
     fn seat(&self, at: SeatRef) -> &Seat {
-        self.seen(at.seat)
-    }
-
-    fn seen(&self, at: Standing) -> &Seat {
-        // SAFETY: seats live as long as `self`, from which the reference was taken.
-        unsafe { at.0.as_ref() }
+        // SAFETY: a reader's seat lives as long as it is the reader's, and `self` as long as all seats.
+        unsafe { at.seat.as_ref() }
     }
 
     fn state(&self, at: SeatRef) -> &AtomicU8 {
         // SAFETY: as in `seat`.
-        unsafe { &*at.state }
+        unsafe { at.state.as_ref() }
     }
 
     fn row(&self, at: SeatRef) -> &Row {
-        // SAFETY: rows live as long as `self`, from which the reference was taken.
-        unsafe { &*at.row }
+        // SAFETY: as in `seat`.
+        unsafe { at.row.as_ref() }
     }
 
-    /// A seat for a new reader that stands at `position`. Lock-free; looks at one word for each row.
+    /// A seat for a new reader that stands at `position`. Lock-free; looks at a few rows, and allocates one for many readers.
     pub(crate) fn claim(&self, position: usize, skipped: usize) -> SeatRef {
         let at = self.claim_vacant();
         // Else the last reader's position might come to stand after this one's.
         self.seat(at).lifetime.over();
         self.advance(at, position, skipped);
+        if let Some(row) = at.heap {
+            // SAFETY: the row has this reader.
+            unsafe { row.as_ref() }.joined();
+        }
         // Ordering: Release, after the position and before the reader it was forked from moves on, pairs with the
-        // loads in `slowest_but`: who sees that reader further on sees this count too.
+        // loads in `last_at` and `slowest`: who sees that reader further on sees this count too.
         self.claims.fetch_add(1, Release);
         at
     }
 
     fn claim_vacant(&self) -> SeatRef {
-        let mut fresh: Option<Box<HeapRow>> = None;
-        loop {
-            self.sweep();
-            let mut last = self.first_row();
-            for seating in self.rows() {
-                if let Some(index) = seating.row.claim(seating.seats.len()) {
-                    return seating.at(index);
-                }
-                last = seating;
-            }
-            let row = fresh
-                .take()
-                .unwrap_or_else(|| HeapRow::new((last.seats.len() * 4).min(usize::BITS as usize)));
-            let row = Box::into_raw(row);
-            // Ordering: Release publishes the row to the Acquire in `rows`.
-            if last
-                .row
-                .next
-                .compare_exchange(ptr::null_mut(), row, Release, Relaxed)
-                .is_err()
-            {
-                // SAFETY: `row` came from `into_raw` above and was not linked.
-                fresh = Some(unsafe { Box::from_raw(row) });
-            }
+        let in_list = self.first_row();
+        if let Some(at) = claim_in(in_list) {
+            return at;
         }
+        let others = self.make_others();
+        if let Some(at) = claim_in(others.seating()) {
+            return at;
+        }
+        let (_walk, row, index) = others.rows.claim();
+        // SAFETY: the row has this reader.
+        unsafe { row.as_ref() }.seating().at(index)
     }
 
     /// The reader has read everything before `position`, of which `skipped` slots held no item.
@@ -186,59 +245,155 @@ impl Seats {
         self.seat(at).position.store(position, Release);
     }
 
-    /// Whether the reader of a seat stands at or behind `position`. A seat given up since is behind nobody.
-    #[inline]
-    pub(crate) fn is_behind(&self, at: Standing, position: usize) -> bool {
+    /// Whether another reader stands at or behind `position`. One that has left since is behind nobody.
+    #[inline(always)]
+    pub(crate) fn is_behind(&self, other: &Behind, position: usize) -> bool {
+        // SAFETY: the seat is kept as long as it is remembered.
+        let seat = unsafe { other.seat.as_ref() };
         // Ordering: Relaxed. If it is, the caller clones an item that it has to read itself, which nobody moves before that;
         // should the other have gone on by now, one more is cloned than need be. If not, nothing is moved on the strength of
-        // this: who moves has looked at all, see `each`.
-        position.wrapping_sub(self.seen(at).position.load(Relaxed)) as isize >= 0
+        // this: who moves has looked at all, see `last_at`.
+        position.wrapping_sub(seat.position.load(Relaxed)) as isize >= 0
     }
 
-    /// The slowest reader but the one at `me`, if it is given, with its position; `None` without other readers. An error if a reader
-    /// came meanwhile, who may have been missed.
-    pub(crate) fn slowest_but(
+    /// Whether the reader at `me` is the last one to come to `position`. Another one that is to come is remembered in `behind`.
+    ///
+    /// However many readers there are, and in whatever order they come, this looks at few of them: at those in the row of the
+    /// one that was remembered, of whom one is still behind most likely; else at the rows from there on, and not again at a row
+    /// of which all have passed. So while all readers pass a position, each row is looked at once. If some lag behind many,
+    /// the rows of all others are known to be further on.
+    pub(crate) fn last_at(
         &self,
-        me: Option<Standing>,
-    ) -> Result<Option<(Standing, usize)>, Changed> {
+        me: SeatRef,
+        behind: &mut Option<Behind>,
+        position: usize,
+    ) -> Last {
+        if let Some(Behind {
+            seat,
+            heap: Some(row),
+        }) = behind
+        {
+            // SAFETY: held.
+            let seating = unsafe { row.as_ref() }.seating();
+            if let Ok(found) = seating.follower(me.seat, position) {
+                *seat = found;
+                return Last::No;
+            }
+        }
         // Ordering: Acquire pairs with the Release in `claim`: a reader that is counted is seen below.
         let claims = self.claims.load(Acquire);
-        let mut slowest: Option<(Standing, usize)> = None;
-        self.each(|at, position| {
-            if Some(at) != me
-                && slowest.is_none_or(|(_, least)| (position.wrapping_sub(least) as isize) < 0)
-            {
-                slowest = Some((at, position));
+        let mut others = None;
+        let beside = self.others();
+        for seating in iter::once(self.first_row()).chain(beside.map(Others::seating)) {
+            match seating.follower(me.seat, position) {
+                Ok(seat) => {
+                    self.remember(behind, Behind { seat, heap: None });
+                    return Last::No;
+                }
+                Err((_, least_other)) => others = least(others, least_other),
             }
-        });
-        // Ordering: Relaxed. Who was missed below was counted before its parent moved on, or before it left its old seat; that
-        // was seen (Acquire), or the reader would have been, so this finds the count.
-        if self.claims.load(Relaxed) == claims {
-            Ok(slowest)
-        } else {
-            Err(Changed)
         }
-    }
-
-    /// Looks at each reader's seat and position.
-    #[inline(always)]
-    pub(crate) fn each(&self, mut look: impl FnMut(Standing, usize)) {
-        for row in self.rows() {
-            for (_, seat) in row.used() {
-                // Ordering: Acquire pairs with the Release in `step`; and with that in `leave`: who misses a reader that
-                // changed its seat sees the claim of the new one.
-                let position = seat.position.load(Acquire);
-                // Else the seat is vacant, or its reader has yet to say where it stands.
-                if position & 1 == 0 {
-                    look(Standing(NonNull::from(seat)), position);
+        if let Some(walk) = beside.and_then(|beside| beside.rows.walk()) {
+            let start = behind.as_ref().and_then(|behind| behind.heap);
+            for row in walk.from(start) {
+                // SAFETY: seen by a walk that goes on.
+                let heap = unsafe { row.as_ref() };
+                match heap.floor(position) {
+                    Floor::Nobody => continue,
+                    Floor::Above(floor) => {
+                        others = least(others, Some(floor));
+                        continue;
+                    }
+                    Floor::Unknown => {}
+                }
+                let mut least_other = None;
+                let scanned = heap.scan(me.seat, || {
+                    heap.seating()
+                        .follower(me.seat, position)
+                        .map_err(|(all, other)| {
+                            least_other = other;
+                            all
+                        })
+                });
+                match scanned {
+                    Ok(seat) => {
+                        Rows::hold(row);
+                        let heap = Some(row);
+                        self.remember(behind, Behind { seat, heap });
+                        return Last::No;
+                    }
+                    Err(_) => others = least(others, least_other),
                 }
             }
         }
+        self.let_go(behind);
+        // Ordering: Relaxed. Who was missed above was counted before its parent moved on, or before it left its old seat; that
+        // was seen (Acquire), or the reader would have been, so this finds the count.
+        if self.claims.load(Relaxed) == claims {
+            Last::Yes(others)
+        } else {
+            Last::Unknown
+        }
     }
 
-    /// How many slots without an item the reader of a seat has passed.
-    pub(crate) fn skipped(&self, at: Standing) -> usize {
-        self.seen(at).skipped.load(Relaxed)
+    fn remember(&self, behind: &mut Option<Behind>, other: Behind) {
+        self.let_go(behind);
+        *behind = Some(other);
+    }
+
+    /// Forgets a reader that was remembered.
+    pub(crate) fn let_go(&self, behind: &mut Option<Behind>) {
+        if let Some(Behind {
+            heap: Some(row), ..
+        }) = behind.take()
+            && let Some(others) = self.others()
+        {
+            others.rows.let_go(row);
+        }
+    }
+
+    /// The position of the slowest reader but the one at `me`, if it is given; `None` without other readers. Looks at each reader,
+    /// again if one came meanwhile: lock-free.
+    pub(crate) fn slowest(&self, me: Option<SeatRef>) -> Option<usize> {
+        loop {
+            // Ordering: as in `last_at`.
+            let claims = self.claims.load(Acquire);
+            let mut slowest = None;
+            self.each_seat(|seat, position| {
+                if me.is_none_or(|me| me.seat != NonNull::from(seat)) {
+                    slowest = least(slowest, Some(position));
+                }
+            });
+            if self.claims.load(Relaxed) == claims {
+                return slowest;
+            }
+        }
+    }
+
+    /// Looks at each reader's position, and at how many slots without an item it has passed.
+    pub(crate) fn each(&self, mut look: impl FnMut(usize, usize)) {
+        self.each_seat(|seat, position| look(position, seat.skipped.load(Relaxed)));
+    }
+
+    #[inline(always)]
+    fn each_seat(&self, mut look: impl FnMut(&Seat, usize)) {
+        let mut look_at = |seating: Seating<'_>| {
+            for (seat, position) in seating.readers() {
+                // SAFETY: a seat of the row that is looked at.
+                look(unsafe { seat.as_ref() }, position);
+            }
+        };
+        look_at(self.first_row());
+        let Some(others) = self.others() else {
+            return;
+        };
+        look_at(others.seating());
+        if let Some(walk) = others.rows.walk() {
+            for row in walk.all() {
+                // SAFETY: seen by a walk that goes on.
+                look_at(unsafe { row.as_ref() }.seating());
+            }
+        }
     }
 
     /// Leaves the waker in the reader's seat; the caller then lets writers know, and looks again. If a writer was just at the
@@ -332,44 +487,19 @@ impl Seats {
         seat.lifetime.used();
         if self.disarm(at) {
             // SAFETY: the seat is idle and was this reader's.
-            unsafe { self.vacate(at) };
+            unsafe { vacate(at, self.rows()) };
         } else {
+            let rows = self.rows();
+            // Whoever vacates the seat may be another thread, and then the row may go.
+            let _walk = at.heap.and(rows).and_then(Rows::walk);
             // Ordering: Release pairs with the Acquire in `vacate_left`: this reader is done with the seat.
             self.row(at).left.fetch_or(1 << at.index, Release);
-            self.vacate_left(at);
+            vacate_left(at, rows);
         }
     }
 
-    /// Vacates the seats that readers have left while they were being woken, where that is over.
-    #[cold]
-    fn sweep(&self) {
-        for row in self.rows() {
-            for index in bits(row.row.left.load(Relaxed)) {
-                self.vacate_left(row.at(index));
-            }
-        }
-    }
-
-    /// Vacates a seat that a reader has left while it was being woken, if that is over.
-    fn vacate_left(&self, at: SeatRef) {
-        // Ordering: Acquire pairs with the Release of IDLE in `wake`.
-        if self.state(at).load(Acquire) != IDLE {
-            return;
-        }
-        // Ordering: Acquire pairs with the Release in `leave`. Of several who are here, one finds the bit.
-        if self.row(at).left.fetch_and(!(1 << at.index), Acquire) & 1 << at.index != 0 {
-            // SAFETY: the seat is idle; its reader has left it to whoever finds the bit.
-            unsafe { self.vacate(at) };
-        }
-    }
-
-    /// # Safety
-    /// The seat is idle, and the caller acts for its reader, which has left.
-    unsafe fn vacate(&self, at: SeatRef) {
-        // SAFETY: by the contract the waker is the caller's.
-        let waker = self.seat(at).waker.with_mut(|w| unsafe { (*w).take() });
-        self.row(at).vacate(at.index);
-        drop(waker);
+    fn rows(&self) -> Option<&Rows> {
+        self.others().map(|others| &others.rows)
     }
 
     /// Whether a reader may sleep at a gap. Ordering: see `List::wake_after`.
@@ -420,8 +550,8 @@ impl Seats {
             }
         }
         let ([state], [seat]) = (&self.state, &self.seat);
-        // Ordering: of `next` as in `wake_those`; of the state as in `take`.
-        if !self.first.next.load(Relaxed).is_null()
+        // Ordering: of `others` as in `wake_those`; of the state as in `take`.
+        if !self.others.load(Relaxed).is_null()
             || state
                 .compare_exchange(ARMED, WAKING, Acquire, Relaxed)
                 .is_err()
@@ -435,34 +565,54 @@ impl Seats {
         // Ordering: Release lets the reader have the waker back.
         state.store(IDLE, Release);
         if self.first.left.load(Relaxed) != 0 {
-            self.sweep();
+            self.sweep_first();
         }
         true
+    }
+
+    #[cold]
+    fn sweep_first(&self) {
+        sweep(self.first_row(), None);
     }
 
     #[inline(always)]
     fn wake_those(&self, whom: Whom) -> bool {
         let first = self.wake(&self.state[0], &self.seat[0], whom);
-        // Ordering: Relaxed, what it points to is not looked at here. A sleeper that has to be woken linked its row before it
+        // Ordering: Relaxed, what it points to is not looked at here. A sleeper that has to be woken saw it set before it
         // armed its seat, and that is visible (see `Reader::sleep`).
-        if self.first.next.load(Relaxed).is_null() && self.first.left.load(Relaxed) == 0 {
+        if self.others.load(Relaxed).is_null() && self.first.left.load(Relaxed) == 0 {
             return first;
         }
-        self.wake_rows(whom) | first
+        self.wake_others_too(whom) | first
     }
 
     /// The seats after the first one.
     #[inline(never)]
-    fn wake_rows(&self, whom: Whom) -> bool {
-        let (mut any, mut left) = (false, self.first.left.load(Relaxed));
-        for row in self.rows().skip(1) {
-            for (state, seat) in row.used() {
-                any |= self.wake(state, seat, whom);
-            }
-            left |= row.row.left.load(Relaxed);
+    fn wake_others_too(&self, whom: Whom) -> bool {
+        if self.first.left.load(Relaxed) != 0 {
+            self.sweep_first();
         }
-        if left != 0 {
-            self.sweep();
+        let Some(others) = self.others() else {
+            return false;
+        };
+        let mut any = self.wake_row(others.seating(), whom, &others.rows);
+        if let Some(walk) = others.rows.walk() {
+            for row in walk.all() {
+                // SAFETY: seen by a walk that goes on.
+                any |= self.wake_row(unsafe { row.as_ref() }.seating(), whom, &others.rows);
+            }
+        }
+        any
+    }
+
+    #[inline(always)]
+    fn wake_row(&self, seating: Seating<'_>, whom: Whom, rows: &Rows) -> bool {
+        let mut any = false;
+        for (state, seat) in seating.used() {
+            any |= self.wake(state, seat, whom);
+        }
+        if seating.row.left.load(Relaxed) != 0 {
+            sweep(seating, Some(rows));
         }
         any
     }
@@ -546,8 +696,57 @@ impl Whom {
     }
 }
 
-/// A reader came while all were looked at.
-pub(crate) struct Changed;
+fn claim_in(seating: Seating<'_>) -> Option<SeatRef> {
+    if seating.row.left.load(Relaxed) != 0 {
+        sweep(seating, None);
+    }
+    let (index, _) = seating.row.claim(seating.seats.len())?;
+    Some(seating.at(index))
+}
+
+/// Vacates the seats of a row that readers have left while they were being woken, where that is over.
+#[cold]
+fn sweep(seating: Seating<'_>, rows: Option<&Rows>) {
+    for index in bits(seating.row.left.load(Relaxed)) {
+        vacate_left(seating.at(index), rows);
+    }
+}
+
+/// Vacates a seat that a reader has left while it was being woken, if that is over. The caller keeps the seat's row.
+fn vacate_left(at: SeatRef, rows: Option<&Rows>) {
+    // SAFETY: kept by the caller. Ordering: Acquire pairs with the Release of IDLE in `wake`.
+    if unsafe { at.state.as_ref() }.load(Acquire) != IDLE {
+        return;
+    }
+    // SAFETY: as above.
+    let row = unsafe { at.row.as_ref() };
+    // Ordering: Acquire pairs with the Release in `leave`. Of several who are here, one finds the bit.
+    if row.left.fetch_and(!(1 << at.index), Acquire) & 1 << at.index != 0 {
+        // SAFETY: the seat is idle; its reader has left it to whoever finds the bit.
+        unsafe { vacate(at, rows) };
+    }
+}
+
+/// # Safety
+/// The seat is idle, and the caller acts for its reader, which has left.
+unsafe fn vacate(at: SeatRef, rows: Option<&Rows>) {
+    // SAFETY: the seat is in use until below, which keeps it.
+    let seat = unsafe { at.seat.as_ref() };
+    // SAFETY: by the contract the waker is the caller's.
+    let waker = seat.waker.with_mut(|w| unsafe { (*w).take() });
+    let on_heap = at.heap.zip(rows);
+    if let Some((row, rows)) = on_heap {
+        rows.note_vacant(row);
+    }
+    // SAFETY: as above.
+    let is_empty = unsafe { at.row.as_ref() }.vacate(at.index);
+    if let Some((_, rows)) = on_heap
+        && is_empty
+    {
+        rows.emptied();
+    }
+    drop(waker);
+}
 
 fn bits(mut word: usize) -> impl Iterator<Item = usize> {
     iter::from_fn(move || {
@@ -559,14 +758,15 @@ fn bits(mut word: usize) -> impl Iterator<Item = usize> {
 
 impl Drop for Seats {
     fn drop(&mut self) {
-        let mut next = self.first.next.load(Relaxed);
-        while !next.is_null() {
-            // SAFETY: rows come from `Box::into_raw`, are linked once, and nobody else is left to look at them.
-            let row = unsafe { Box::from_raw(next) };
-            next = row.row.next.load(Relaxed);
+        let others = self.others.load(Relaxed);
+        if !others.is_null() {
+            // SAFETY: made by `Box::into_raw`, and nobody else is left to look at them.
+            drop(unsafe { Box::from_raw(others) });
         }
     }
 }
 
+#[cfg(all(test, aiter_loom))]
+mod models;
 #[cfg(all(test, not(aiter_loom)))]
 mod tests;

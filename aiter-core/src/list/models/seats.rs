@@ -3,7 +3,7 @@
 extern crate std;
 
 use super::*;
-use crate::wake::seats::{SeatRef, Seats, Sleep};
+use crate::wake::seats::{Last, SeatRef, Seats, Sleep};
 use alloc::task::Wake;
 use core::panic::AssertUnwindSafe;
 use loom::cell::UnsafeCell;
@@ -229,9 +229,10 @@ impl Slot {
 
     /// Changes it if nobody but the reader of a seat is at the first place.
     fn change_alone(&self, seats: &Shared, own: &Own) {
-        if let Ok(slowest) = seats.0.slowest_but(Some(own.at().standing()))
-            && slowest.is_none_or(|(_, place)| place == SECOND)
-        {
+        let mut behind = None;
+        let last = seats.0.last_at(own.at(), &mut behind, FIRST);
+        seats.0.let_go(&mut behind);
+        if matches!(last, Last::Yes(_)) {
             // SAFETY: `with_mut` reports any other access.
             self.0.with_mut(|slot| unsafe { *slot = 2 });
         }

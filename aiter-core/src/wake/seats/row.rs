@@ -1,16 +1,18 @@
-//! Seats side by side: a row in the list itself, and rows on the heap.
+//! Seats side by side: one in the list itself, a few beside it, and rows on the heap that come and go with their readers.
 //!
 //! # Bits of a row
 //! | bit | set by | cleared by | while it is set |
 //! |---|---|---|---|
-//! | `used` | a new reader | who vacates the seat | the seat is a reader's, or `left` |
-//! | `left` | a reader that leaves a seat that is `WAKING` | whoever finds the seat idle, and vacates it | no reader is there, but maybe a writer |
+//! | `used` | a new reader | the thread that vacates the seat | the seat is a reader's, or `left` |
+//! | `left` | a reader that leaves a seat that is `WAKING` | the thread that finds the seat idle, and vacates it | no reader is there, but maybe a writer |
 //!
-//! The states of a row's seats lie side by side, so that a writer looks at one cache line for up to 64 readers. Who walks a
+//! All `used` bits together say that a row is [closed](HeapRow::close): nobody takes a seat in it any more.
+//!
+//! The states of a row's seats lie side by side, so that a writer looks at one cache line for up to 64 readers. A walk over a
 //! row, to wake or to look, goes up to its last `used` seat: a vacant one between is known by its state, or by its
 //! position.
 
-use super::{IDLE, SeatRef, Standing};
+use super::{IDLE, SeatRef};
 use crate::sync::{AtomicPtr, AtomicU8, AtomicUsize, Lifetime, Ordering::*, UnsafeCell};
 use alloc::boxed::Box;
 use core::{
@@ -24,6 +26,9 @@ use core::{
 /// half of what a comparison tells apart, as it is counted from a reader that may have been ahead itself. It is odd, as no
 /// reader's position is.
 pub(super) const FAR: usize = (isize::MAX as usize / 2) | 1;
+
+/// `used` of a closed row.
+const CLOSED: usize = usize::MAX;
 
 /// One reader's place: its waker while it sleeps, and how far it has read.
 #[repr(C)]
@@ -46,9 +51,7 @@ impl Seat {
             lifetime: Lifetime::new(),
         }
     }
-}
 
-impl Seat {
     /// Calls the waker.
     ///
     /// # Safety
@@ -64,27 +67,10 @@ impl Seat {
     }
 }
 
-/// The part of a row that is the same for the one inside the list and for those on the heap.
+/// The part of a row that is the same wherever it is.
 pub(super) struct Row {
-    pub(super) used: AtomicUsize,
+    used: AtomicUsize,
     pub(super) left: AtomicUsize,
-    pub(super) next: AtomicPtr<HeapRow>,
-}
-
-pub(super) struct HeapRow {
-    pub(super) row: Row,
-    pub(super) states: Box<[AtomicU8]>,
-    pub(super) seats: Box<[Seat]>,
-}
-
-impl HeapRow {
-    pub(super) fn new(len: usize) -> Box<Self> {
-        Box::new(Self {
-            row: Row::new(0),
-            states: (0..len).map(|_| AtomicU8::new(IDLE)).collect(),
-            seats: (0..len).map(|_| Seat::new(FAR)).collect(),
-        })
-    }
 }
 
 impl Row {
@@ -92,33 +78,156 @@ impl Row {
         Self {
             used: AtomicUsize::new(used),
             left: AtomicUsize::new(0),
-            next: AtomicPtr::new(ptr::null_mut()),
         }
     }
 
-    /// Takes a vacant seat among the first `len`, if there is one.
-    pub(super) fn claim(&self, len: usize) -> Option<usize> {
+    /// Takes a vacant seat among the first `len`, if there is one. With it comes whether the row was empty.
+    pub(super) fn claim(&self, len: usize) -> Option<(usize, bool)> {
         let mut used = self.used.load(Relaxed);
         loop {
             let seat = used.trailing_ones() as usize;
             if seat >= len {
                 return None;
             }
-            // Ordering: Acquire pairs with the Release in `vacate`: what the last reader did with the seat is over. Who sees the
-            // bit before the reader's position finds a vacant seat; the reader is counted when it stands there.
+            // Ordering: Acquire pairs with the Release in `vacate`: what the last reader did with the seat is over. A look that
+            // sees the bit before the reader's position finds a vacant seat; the reader is counted when it stands there.
             match self
                 .used
                 .compare_exchange(used, used | 1 << seat, Acquire, Relaxed)
             {
-                Ok(_) => return Some(seat),
+                Ok(_) => return Some((seat, used == 0)),
                 Err(now) => used = now,
             }
         }
     }
 
-    pub(super) fn vacate(&self, seat: usize) {
-        // Ordering: Release pairs with the Acquire in `claim`.
-        self.used.fetch_and(!(1 << seat), Release);
+    /// Gives a seat back. True if it was the last one in use: then the row may be freed at any time.
+    pub(super) fn vacate(&self, seat: usize) -> bool {
+        // Ordering: Release pairs with the Acquire in `claim`, and with that in `HeapRow::close`.
+        self.used.fetch_and(!(1 << seat), Release) == 1 << seat
+    }
+}
+
+/// What a heap row knows about all its readers, see [`HeapRow::floor`].
+mod floor {
+    /// Nothing: a reader came.
+    pub(super) const UNKNOWN: usize = 1;
+    /// There is none.
+    pub(super) const NOBODY: usize = usize::MAX;
+}
+
+/// What a look at a heap row's floor says about its readers.
+pub(super) enum Floor {
+    /// All are further on than the position that was asked about: none is before this one.
+    Above(usize),
+    /// There are none.
+    Nobody,
+    /// They have to be looked at.
+    Unknown,
+}
+
+/// A row that is linked from the one before it, until it is empty.
+pub(super) struct HeapRow {
+    row: Row,
+    /// No reader in the row is before this position; or [`floor::NOBODY`]; or an odd word: it is not known, see [`Self::scan`].
+    floor: AtomicUsize,
+    /// Readers elsewhere that remember one in this row. They keep its memory, nothing else.
+    pub(super) holders: AtomicUsize,
+    pub(super) next: AtomicPtr<HeapRow>,
+    /// The next row that waits to be freed. For the thread that tidies up.
+    pub(super) retired: AtomicPtr<HeapRow>,
+    states: Box<[AtomicU8]>,
+    seats: Box<[Seat]>,
+    pub(super) lifetime: Lifetime,
+}
+
+impl HeapRow {
+    /// A row of `len` seats. The first is taken.
+    pub(super) fn new(len: usize) -> Box<Self> {
+        Box::new(Self {
+            row: Row::new(1),
+            floor: AtomicUsize::new(floor::UNKNOWN),
+            holders: AtomicUsize::new(0),
+            next: AtomicPtr::new(ptr::null_mut()),
+            retired: AtomicPtr::new(ptr::null_mut()),
+            states: (0..len).map(|_| AtomicU8::new(IDLE)).collect(),
+            seats: (0..len).map(|_| Seat::new(FAR)).collect(),
+            lifetime: Lifetime::new(),
+        })
+    }
+
+    pub(super) fn seating(&self) -> Seating<'_> {
+        self.lifetime.used();
+        Seating {
+            row: &self.row,
+            states: &self.states,
+            seats: &self.seats,
+            heap: Some(NonNull::from(self)),
+        }
+    }
+
+    /// Has nobody take a seat here any more, if none is taken.
+    pub(super) fn close(&self) -> bool {
+        // Ordering: Acquire pairs with the Release in `vacate`: the readers are done with the row.
+        self.row.used.load(Relaxed) == 0
+            && self
+                .row
+                .used
+                .compare_exchange(0, CLOSED, Acquire, Relaxed)
+                .is_ok()
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        // Ordering: Relaxed. If it is missed, the row was linked when the walk that asks began.
+        self.row.used.load(Relaxed) == CLOSED
+    }
+
+    /// A reader came to stand in the row.
+    pub(super) fn joined(&self) {
+        // Ordering: Release, after the reader's position, pairs with the Acquire of the swap in `scan`. A read-modify-write, as
+        // that is: of the two one comes first, in models too.
+        self.floor.swap(floor::UNKNOWN, Release);
+    }
+
+    /// Whether all readers in the row are further on than `position`.
+    #[inline(always)]
+    pub(super) fn floor(&self, position: usize) -> Floor {
+        // Ordering: Acquire pairs with the Release in `scan`: this sees what that saw of the readers.
+        match self.floor.load(Acquire) {
+            floor::NOBODY => Floor::Nobody,
+            known if known & 1 == 0 && (known.wrapping_sub(position) as isize) > 0 => {
+                Floor::Above(known)
+            }
+            _ => Floor::Unknown,
+        }
+    }
+
+    /// Has `look` look at all readers, and notes the least of their positions that it returns, unless a reader comes meanwhile; or
+    /// gives what it found, for which it did not look at all.
+    ///
+    /// | `floor` | means | moved on by |
+    /// |---|---|---|
+    /// | even | no reader stands before it | a reader that comes → `UNKNOWN`; one that looks → its own mark |
+    /// | `NOBODY` | there are no readers | the same |
+    /// | `UNKNOWN` | a reader came | one that looks → its own mark |
+    /// | a mark | the reader whose seat is there looks, or has found what it looked for | that reader → what it saw; and the same |
+    pub(super) fn scan<F>(
+        &self,
+        me: NonNull<Seat>,
+        look: impl FnOnce() -> Result<F, Option<usize>>,
+    ) -> Result<F, Option<usize>> {
+        let mark = me.as_ptr().addr() | 1;
+        // Ordering: Acquire pairs with the Release in `joined`: that reader is seen, or comes later and replaces the mark. Release
+        // passes on to the next such swap what other readers released here.
+        self.floor.swap(mark, AcqRel);
+        let least = match look() {
+            Ok(found) => return Ok(found),
+            Err(least) => least,
+        };
+        let floor = least.unwrap_or(floor::NOBODY);
+        // Ordering: Release pairs with the Acquire in `floor`.
+        let _ = self.floor.compare_exchange(mark, floor, Release, Relaxed);
+        Err(least)
     }
 }
 
@@ -128,38 +237,69 @@ pub(super) struct Seating<'a> {
     pub(super) row: &'a Row,
     pub(super) states: &'a [AtomicU8],
     pub(super) seats: &'a [Seat],
+    /// The same row, if it may be freed.
+    pub(super) heap: Option<NonNull<HeapRow>>,
 }
 
 impl<'a> Seating<'a> {
-    /// The next row; it lives as long as this one.
-    pub(super) fn next(self) -> Option<Seating<'a>> {
-        // Ordering: Acquire pairs with the Release that linked the row in `claim`.
-        let next = self.row.next.load(Acquire);
-        // SAFETY: a linked row is freed only with the seats, and is never borrowed mutably before.
-        let next = unsafe { next.as_ref()? };
-        Some(Seating {
-            row: &next.row,
-            states: &next.states,
-            seats: &next.seats,
-        })
-    }
-
     /// The seats that are used, and vacant ones between them.
     #[inline(always)]
     pub(super) fn used(self) -> iter::Zip<slice::Iter<'a, AtomicU8>, slice::Iter<'a, Seat>> {
-        // Ordering: Acquire pairs with the Release in `vacate`: who misses a reader that changed its seat sees the claim of
-        // the new one.
+        // Ordering: Acquire pairs with the Release in `vacate`: a look that misses a reader that changed its seat sees the
+        // claim of the new one.
         let len = (usize::BITS - self.row.used.load(Acquire).leading_zeros()) as usize;
         let len = len.min(self.states.len()).min(self.seats.len());
         self.states[..len].iter().zip(&self.seats[..len])
     }
 
+    /// The seats of readers, and their positions.
+    #[inline(always)]
+    pub(super) fn readers(self) -> impl Iterator<Item = (NonNull<Seat>, usize)> + 'a {
+        self.used().filter_map(|(_, seat)| {
+            // Ordering: Acquire pairs with the Release in `step`; and with that in `leave`: a look that misses a reader that
+            // changed its seat sees the claim of the new one.
+            let position = seat.position.load(Acquire);
+            // Else the seat is vacant, or its reader has yet to say where it stands.
+            (position & 1 == 0).then_some((NonNull::from(seat), position))
+        })
+    }
+
+    /// A reader at `position` or behind it, but for the one at `me`; or else the least of all positions, and of all but that of `me`.
+    #[inline(always)]
+    pub(super) fn follower(
+        self,
+        me: NonNull<Seat>,
+        position: usize,
+    ) -> Result<NonNull<Seat>, (Option<usize>, Option<usize>)> {
+        let (mut all, mut others) = (None, None);
+        for (seat, at) in self.readers() {
+            if seat != me {
+                if position.wrapping_sub(at) as isize >= 0 {
+                    return Ok(seat);
+                }
+                others = least(others, Some(at));
+            }
+            all = least(all, Some(at));
+        }
+        Err((all, others))
+    }
+
     pub(super) fn at(self, index: usize) -> SeatRef {
         SeatRef {
-            row: self.row,
-            state: &self.states[index],
-            seat: Standing(NonNull::from(&self.seats[index])),
+            row: NonNull::from(self.row),
+            state: NonNull::from(&self.states[index]),
+            seat: NonNull::from(&self.seats[index]),
+            heap: self.heap,
             index,
         }
+    }
+}
+
+/// The one that is further behind.
+pub(super) fn least(one: Option<usize>, other: Option<usize>) -> Option<usize> {
+    match (one, other) {
+        (Some(a), Some(b)) if (a.wrapping_sub(b) as isize) < 0 => Some(a),
+        (Some(_), Some(b)) => Some(b),
+        (a, b) => a.or(b),
     }
 }
