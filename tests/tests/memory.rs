@@ -96,6 +96,38 @@ fn the_meter_counts() {
     assert_eq!(meter.held(), 0);
 }
 
+/// Of what was pushed in one batch each block is free when it has been read, as with single pushes.
+#[test]
+fn a_batch_is_given_back_as_it_is_read() {
+    let meter = Meter::start();
+    let (pusher, mut aiter) = push_aiter::<[u64; 8]>();
+    let mut fork = aiter.fork();
+    pusher.push([0; 8]).unwrap();
+    pusher.push_all((1..100_000).map(|n| [n; 8])).unwrap();
+    let full = meter.held();
+    for n in 0..50_000 {
+        assert_eq!(aiter.try_next(), Ok([n; 8]));
+    }
+    at_most("while a fork has read none", full - meter.held(), 0);
+    for n in 0..90_000 {
+        assert_eq!(fork.try_next(), Ok([n; 8]));
+    }
+    for n in 50_000..90_000 {
+        assert_eq!(aiter.try_next(), Ok([n; 8]));
+    }
+    at_most(
+        "when nine tenths are read",
+        meter.held(),
+        full / 10 + 64 * 1024,
+    );
+    while aiter.try_next().is_ok() {}
+    while fork.try_next().is_ok() {}
+    at_most("when all are read", meter.held(), 24 * 1024);
+    pusher.stop();
+    assert!(aiter.try_next().is_err() && fork.try_next().is_err());
+    at_most("at the end", meter.held(), 24 * 1024);
+}
+
 #[test]
 fn an_idle_list_is_small_and_holds_no_block() {
     let meter = Meter::start();

@@ -152,10 +152,10 @@ impl<T> List<T> {
     /// Finds the block of a position, and the slot in it. Blocks on the way are made if need be; nobody is waited for.
     ///
     /// # Safety
-    /// The position was reserved by the caller and is not published yet: that keeps its block, and every block the way
-    /// leads over, from being freed.
+    /// The position and `len` slots from there on were reserved by the caller and are not published yet: that keeps its
+    /// block, and every block the way leads over, from being freed. Whoever closes the list has none from there on.
     #[inline(always)]
-    unsafe fn locate(&self, position: Position) -> (NonNull<Block<T>>, usize) {
+    unsafe fn locate(&self, position: Position, len: usize) -> (NonNull<Block<T>>, usize) {
         // Ordering: Acquire pairs with the Release in `advance_tail`: the block is seen whole.
         let at = self.tail_block.load(Acquire);
         // SAFETY: reserved before `tail_block` was read, so `observed` keeps the block (see `reclaim`).
@@ -167,18 +167,19 @@ impl<T> List<T> {
             return (unsafe { NonNull::new_unchecked(at) }.cast(), slot as usize);
         }
         // SAFETY: by the contract.
-        unsafe { self.locate_from(at, position) }
+        unsafe { self.locate_from(at, position, len) }
     }
 
-    /// Walks from the tail block to that of a position.
+    /// Walks from a block to that of a position.
     ///
     /// # Safety
-    /// As in `locate`, with the tail block read after the reservation.
+    /// As in `locate`. The block is the tail block as it was after the reservation, or one that had a slot of the same reservation.
     #[cold]
     unsafe fn locate_from(
         &self,
         mut at: *mut Head<T>,
         position: Position,
+        len: usize,
     ) -> (NonNull<Block<T>>, usize) {
         loop {
             // SAFETY: `observed` keeps the tail block, and what is between it and the position (see `reclaim`).
@@ -194,7 +195,9 @@ impl<T> List<T> {
                 // SAFETY: not null, as it was just looked at.
                 let block = unsafe { NonNull::new_unchecked(at) };
                 // SAFETY: kept as above.
-                at = unsafe { self.follow(block) }.cast().as_ptr();
+                at = unsafe { self.follow(block, position & !FLAGS, len) }
+                    .cast()
+                    .as_ptr();
             }
         }
     }
@@ -205,7 +208,12 @@ impl<T> List<T> {
     /// # Safety
     /// The block is kept by a slot of the caller's.
     #[cold]
-    unsafe fn follow(&self, at: NonNull<Head<T>>) -> NonNull<Block<T>> {
+    unsafe fn follow(
+        &self,
+        at: NonNull<Head<T>>,
+        position: Position,
+        len: usize,
+    ) -> NonNull<Block<T>> {
         // SAFETY: by the contract.
         let head = unsafe { at.as_ref() };
         let next = match head.next() {
@@ -222,11 +230,18 @@ impl<T> List<T> {
                 }
             }
         };
-        self.advance_tail(head, next);
+        self.advance_tail(head, next, position, len);
         next
     }
 
-    fn advance_tail(&self, head: &Head<T>, next: NonNull<Block<T>>) {
+    /// Moves the tail block on, for a writer with `len` slots from a position on, the next it has to publish.
+    fn advance_tail(
+        &self,
+        head: &Head<T>,
+        next: NonNull<Block<T>>,
+        position: Position,
+        len: usize,
+    ) {
         // Only compared, never stored.
         let from = ptr::from_ref(head).cast_mut();
         let to = next.cast().as_ptr();
@@ -239,10 +254,17 @@ impl<T> List<T> {
             // Ordering: a read-modify-write, in one order with the reservations, and Release pairs with the Acquire of those
             // that come after it: they find the tail block moved on. So whoever finds `head` as the tail block holds a slot
             // before `observed`.
-            let tail = self.tail.fetch_add(0, Release);
+            let tail = self.tail.fetch_add(0, Release) & !FLAGS;
+            // Of a batch the caller's next slot is enough, if nobody has reserved after it: those before are published, and
+            // the caller is past `head`, when that is. Else the blocks of a batch would stay until all of it is read.
+            let observed = if tail == ahead(position, len) {
+                ahead(position, 1)
+            } else {
+                tail
+            };
             // Ordering: Relaxed, see `reclaim`. It is stored before the caller publishes its own slot, or links the block
             // of its own slot when it closes the list.
-            head.observed.store(tail & !FLAGS, Relaxed);
+            head.observed.store(observed, Relaxed);
         }
     }
 
@@ -356,7 +378,7 @@ impl<T> List<T> {
             return;
         }
         // SAFETY: the caller's position.
-        let (block, slot) = unsafe { self.locate(position) };
+        let (block, slot) = unsafe { self.locate(position, 0) };
         // SAFETY: kept by the unpublished slot.
         unsafe { block.as_ref() }.publish_end(slot);
     }

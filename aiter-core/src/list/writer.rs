@@ -126,7 +126,7 @@ impl<T> Writer<T> {
     fn read_from(&self, reserved: usize) -> Option<Reader<T>> {
         let list = &*self.list;
         // SAFETY: reserved by the caller, and published below.
-        let (block, slot) = unsafe { list.locate(reserved) };
+        let (block, slot) = unsafe { list.locate(reserved, 1) };
         // SAFETY: kept by the unpublished slot.
         let refs = unsafe { &block.cast::<super::Head<T>>().as_ref().refs };
         refs.fetch_add(1, Relaxed);
@@ -181,7 +181,7 @@ impl<T> List<T> {
     #[inline(always)]
     pub(super) unsafe fn write(&self, position: Position, item: T) -> (NonNull<Block<T>>, usize) {
         // SAFETY: by the contract.
-        let (block, slot) = unsafe { self.locate(position) };
+        let (block, slot) = unsafe { self.locate(position, 1) };
         // SAFETY: kept by the unpublished slot.
         let at = unsafe { block.as_ref() };
         // SAFETY: by the contract.
@@ -212,7 +212,7 @@ impl<'a, T> Batch<'a, T> {
     /// `len` positions from `reserved` on were reserved by the caller and are not published. There is at least one.
     unsafe fn new(list: &'a List<T>, reserved: usize, len: usize) -> Self {
         // SAFETY: by the contract.
-        let (block, slot) = unsafe { list.locate(reserved) };
+        let (block, slot) = unsafe { list.locate(reserved, len) };
         Self {
             list,
             reserved,
@@ -248,8 +248,12 @@ impl<'a, T> Batch<'a, T> {
     fn in_block(&mut self) -> usize {
         if self.slot == SLOTS {
             let next = ahead(self.end, self.left.wrapping_neg());
+            // From the last block of its own: others may have moved the tail block far ahead.
             // SAFETY: reserved, and not published.
-            (self.block, self.slot) = unsafe { self.list.locate(next) };
+            (self.block, self.slot) = unsafe {
+                self.list
+                    .locate_from(self.block.cast().as_ptr(), next, self.left)
+            };
         }
         self.left.min(SLOTS - self.slot)
     }

@@ -170,7 +170,7 @@ fn what_nobody_looked_for_goes_with_the_list() {
             let block = unsafe { block.as_ref() };
             block.publish(slot, 1);
             // SAFETY: as above.
-            let (block, slot) = unsafe { list.locate(ahead(end, 2 * n + 1)) };
+            let (block, slot) = unsafe { list.locate(ahead(end, 2 * n + 1), 1) };
             // SAFETY: as above.
             unsafe { block.as_ref() }.skip(slot, 1);
         }
