@@ -209,7 +209,7 @@ impl Seats {
         self.advance(at, position, skipped);
         if let Some(row) = at.heap {
             // SAFETY: the row has this reader.
-            unsafe { row.as_ref() }.joined();
+            unsafe { HeapRow::at(row) }.joined();
         }
         // Ordering: Release, after the position and before the reader it was forked from moves on, pairs with the
         // loads in `last_at` and `slowest`: who sees that reader further on sees this count too.
@@ -228,7 +228,7 @@ impl Seats {
         }
         let (_walk, row, index) = others.rows.claim();
         // SAFETY: the row has this reader.
-        unsafe { row.as_ref() }.seating().at(index)
+        unsafe { HeapRow::at(row) }.seating().at(index)
     }
 
     /// The reader has read everything before `position`, of which `skipped` slots held no item.
@@ -248,6 +248,11 @@ impl Seats {
     /// Whether another reader stands at or behind `position`. One that has left since is behind nobody.
     #[inline(always)]
     pub(crate) fn is_behind(&self, other: &Behind, position: usize) -> bool {
+        #[cfg(aiter_loom)]
+        if let Some(row) = other.heap {
+            // SAFETY: held.
+            unsafe { HeapRow::at(row) };
+        }
         // SAFETY: the seat is kept as long as it is remembered.
         let seat = unsafe { other.seat.as_ref() };
         // Ordering: Relaxed. If it is, the caller clones an item that it has to read itself, which nobody moves before that;
@@ -274,7 +279,7 @@ impl Seats {
         }) = behind
         {
             // SAFETY: held.
-            let seating = unsafe { row.as_ref() }.seating();
+            let seating = unsafe { HeapRow::at(*row) }.seating();
             if let Ok(found) = seating.follower(me.seat, position) {
                 *seat = found;
                 return Last::No;
@@ -297,7 +302,7 @@ impl Seats {
             let start = behind.as_ref().and_then(|behind| behind.heap);
             for row in walk.from(start) {
                 // SAFETY: seen by a walk that goes on.
-                let heap = unsafe { row.as_ref() };
+                let heap = unsafe { HeapRow::at(row) };
                 match heap.floor(position) {
                     Floor::Nobody => continue,
                     Floor::Above(floor) => {
@@ -391,7 +396,7 @@ impl Seats {
         if let Some(walk) = others.rows.walk() {
             for row in walk.all() {
                 // SAFETY: seen by a walk that goes on.
-                look_at(unsafe { row.as_ref() }.seating());
+                look_at(unsafe { HeapRow::at(row) }.seating());
             }
         }
     }
@@ -599,7 +604,7 @@ impl Seats {
         if let Some(walk) = others.rows.walk() {
             for row in walk.all() {
                 // SAFETY: seen by a walk that goes on.
-                any |= self.wake_row(unsafe { row.as_ref() }.seating(), whom, &others.rows);
+                any |= self.wake_row(unsafe { HeapRow::at(row) }.seating(), whom, &others.rows);
             }
         }
         any

@@ -258,17 +258,88 @@ fn loom_a_row_is_freed_when_its_holder_lets_go() {
     });
 }
 
+/// Two rows of a reader each.
+fn two_rows(shared: &Shared) -> [Reader; 2] {
+    let [goes, one, other] = [(); 3].map(|()| shared.claim().on_heap());
+    goes.leave();
+    [one, other]
+}
+
 /// Of two threads that would tidy up, one does.
 #[test]
 fn loom_two_rows_are_emptied_at_once() {
     model(|| {
         let shared = Shared::new();
-        let one = [(); 2].map(|()| shared.claim().on_heap());
-        let other = [(); 2].map(|()| shared.claim().on_heap());
-        let going = thread::spawn(move || one.into_iter().for_each(Reader::leave));
-        other.into_iter().for_each(Reader::leave);
+        let [one, other] = two_rows(&shared);
+        let going = thread::spawn(move || one.leave());
+        other.leave();
         going.join().unwrap();
         shared.assert_freed();
+    });
+}
+
+/// What the one could not free yet the other takes over.
+#[test]
+fn loom_two_rows_are_emptied_while_another_walks() {
+    model(|| {
+        let shared = Shared::new();
+        let [one, other] = two_rows(&shared);
+        let walk = shared.0.seats.rows().unwrap().walk();
+        let going = thread::spawn(move || one.leave());
+        let also_going = thread::spawn(move || other.leave());
+        drop(walk);
+        going.join().unwrap();
+        also_going.join().unwrap();
+        shared.assert_freed();
+    });
+}
+
+/// Two that come second make room for others at once.
+#[test]
+fn loom_two_come_to_the_first_reader() {
+    model(|| {
+        let seats = Shared(Arc::new(Inner {
+            seats: Seats::new(SECOND),
+            slot: UnsafeCell::new(1),
+        }));
+        let coming = thread::spawn({
+            let seats = seats.clone();
+            move || {
+                let mut reader = seats.claim();
+                reader.arm();
+                reader.leave();
+            }
+        });
+        let mut reader = seats.claim();
+        reader.arm();
+        reader.leave();
+        coming.join().unwrap();
+    });
+}
+
+/// The exact look misses no fork either.
+#[test]
+fn loom_the_slowest_is_no_fork_that_was_missed() {
+    model(|| {
+        let shared = Shared::new();
+        let parent = shared.claim().on_heap();
+        let looking = shared.first();
+        let forking = thread::spawn({
+            let shared = shared.clone();
+            move || {
+                let fork = shared.claim().on_heap();
+                parent.step();
+                fork.read();
+                fork.stay();
+                parent.stay();
+            }
+        });
+        if looking.seats().slowest(Some(looking.at)) == Some(SECOND) {
+            // SAFETY: `with_mut` reports any other access.
+            looking.shared.0.slot.with_mut(|slot| unsafe { *slot = 2 });
+        }
+        forking.join().unwrap();
+        looking.leave();
     });
 }
 

@@ -139,6 +139,9 @@ pub(super) struct HeapRow {
     states: Box<[AtomicU8]>,
     seats: Box<[Seat]>,
     pub(super) lifetime: Lifetime,
+    /// Models report one that is never dropped.
+    #[cfg(aiter_loom)]
+    _leak: crate::sync::Arc<()>,
 }
 
 impl HeapRow {
@@ -153,11 +156,22 @@ impl HeapRow {
             states: (0..len).map(|_| AtomicU8::new(IDLE)).collect(),
             seats: (0..len).map(|_| Seat::new(FAR)).collect(),
             lifetime: Lifetime::new(),
+            #[cfg(aiter_loom)]
+            _leak: crate::sync::Arc::new(()),
         })
     }
 
+    /// # Safety
+    /// The row is not freed as long as the reference is used.
+    #[inline(always)]
+    pub(super) unsafe fn at<'a>(row: NonNull<Self>) -> &'a Self {
+        // SAFETY: by the contract.
+        let row = unsafe { row.as_ref() };
+        row.lifetime.used();
+        row
+    }
+
     pub(super) fn seating(&self) -> Seating<'_> {
-        self.lifetime.used();
         Seating {
             row: &self.row,
             states: &self.states,
@@ -217,9 +231,8 @@ impl HeapRow {
         look: impl FnOnce() -> Result<F, Option<usize>>,
     ) -> Result<F, Option<usize>> {
         let mark = me.as_ptr().addr() | 1;
-        // Ordering: Acquire pairs with the Release in `joined`: that reader is seen, or comes later and replaces the mark. Release
-        // passes on to the next such swap what other readers released here.
-        self.floor.swap(mark, AcqRel);
+        // Ordering: Acquire pairs with the Release in `joined`: that reader is seen, or comes later and replaces the mark.
+        self.floor.swap(mark, Acquire);
         let least = match look() {
             Ok(found) => return Ok(found),
             Err(least) => least,

@@ -97,7 +97,7 @@ impl Rows {
         let found = walk.from(hint).take(LOOKS).find_map(|row| {
             walk.sweep(row);
             // SAFETY: seen by a walk that goes on.
-            let seating = unsafe { row.as_ref() }.seating();
+            let seating = unsafe { HeapRow::at(row) }.seating();
             let (index, was_empty) = seating.row.claim(seating.seats.len())?;
             if was_empty {
                 self.empty.fetch_sub(1, Relaxed);
@@ -118,7 +118,7 @@ impl Rows {
         let mut head = self.head.load(Relaxed);
         loop {
             // SAFETY: it is not linked yet.
-            unsafe { row.as_ref() }.next.store(head, Relaxed);
+            unsafe { HeapRow::at(row) }.next.store(head, Relaxed);
             // Ordering: Release publishes the row to the Acquire in `Walk::from`.
             match self
                 .head
@@ -153,14 +153,14 @@ impl Rows {
     /// A reader in another row is to be remembered beyond the walk that found it.
     pub(super) fn hold(row: NonNull<HeapRow>) {
         // SAFETY: the caller's walk goes on. Ordering: Relaxed, the end of the walk publishes it.
-        unsafe { row.as_ref() }.holders.fetch_add(1, Relaxed);
+        unsafe { HeapRow::at(row) }.holders.fetch_add(1, Relaxed);
     }
 
     /// It is remembered no more.
     pub(super) fn let_go(&self, row: NonNull<HeapRow>) {
         // SAFETY: held until now. Ordering: Release, for what was read in the row; Acquire pairs with the Release in `free_retired`:
         // if that has found this holder, the flag is seen.
-        if unsafe { row.as_ref() }.holders.fetch_sub(1, AcqRel) == 1
+        if unsafe { HeapRow::at(row) }.holders.fetch_sub(1, AcqRel) == 1
             && self.stale.load(Relaxed) & HELD != 0
         {
             self.tidy_up();
@@ -197,7 +197,7 @@ impl Rows {
         let mut next = NonNull::new(link.load(Acquire));
         while let Some(row) = next {
             // SAFETY: as above.
-            let linked = unsafe { row.as_ref() };
+            let linked = unsafe { HeapRow::at(row) };
             next = NonNull::new(linked.next.load(Relaxed));
             if !linked.close() {
                 link = &linked.next;
@@ -221,20 +221,22 @@ impl Rows {
         row: NonNull<HeapRow>,
     ) -> &'a AtomicPtr<HeapRow> {
         // SAFETY: as in `unlink_empty`.
-        let next = unsafe { row.as_ref() }.next.load(Relaxed);
-        // Ordering: Release passes on the row that is linked now.
-        let mut before = match link.compare_exchange(row.as_ptr(), next, Release, Acquire) {
+        let next = unsafe { HeapRow::at(row) }.next.load(Relaxed);
+        // Ordering: Relaxed, see `Walk::next`; when it fails, Acquire pairs with the Release of the thread that linked the row.
+        let mut before = match link.compare_exchange(row.as_ptr(), next, Relaxed, Acquire) {
             Ok(_) => return link,
             // It was the first, and others were linked in front of it.
             Err(first) => first,
         };
         while before != row.as_ptr() {
-            // SAFETY: as in `unlink_empty`; the chain leads to the row.
-            link = unsafe { &(*before).next };
+            // SAFETY: not null, as the chain leads to the row.
+            let linked = unsafe { NonNull::new_unchecked(before) };
+            // SAFETY: as in `unlink_empty`.
+            link = &unsafe { HeapRow::at(linked) }.next;
             before = link.load(Relaxed);
         }
         // Ordering: as above. Only the first link is written by others.
-        link.store(next, Release);
+        link.store(next, Relaxed);
         link
     }
 
@@ -253,7 +255,7 @@ impl Rows {
         let mut next = self.retired.load(Relaxed);
         while let Some(row) = NonNull::new(next) {
             // SAFETY: retired, and not freed yet.
-            let retired = unsafe { row.as_ref() };
+            let retired = unsafe { HeapRow::at(row) };
             next = retired.retired.load(Relaxed);
             // Ordering: a read-modify-write, in one order with those of holders: Release for the flag, Acquire pairs with their Release.
             if retired.holders.fetch_add(0, AcqRel) == 0 {
@@ -276,7 +278,7 @@ impl Rows {
         let walk = self.walk();
         let rows = walk.iter().flat_map(|walk| walk.all());
         // SAFETY: the walk goes on.
-        rows.map(|row| unsafe { row.as_ref() }.seating().seats.len())
+        rows.map(|row| unsafe { HeapRow::at(row) }.seating().seats.len())
             .collect()
     }
 }
@@ -318,7 +320,7 @@ impl Walk<'_> {
     /// All rows.
     #[inline(always)]
     pub(super) fn all(&self) -> impl Iterator<Item = NonNull<HeapRow>> {
-        // Ordering: Acquire pairs with the Release in `claim` and in `unlink`.
+        // Ordering: Acquire pairs with the Release in `claim`.
         iter::successors(NonNull::new(self.0.head.load(Acquire)), Self::next)
     }
 
@@ -329,7 +331,7 @@ impl Walk<'_> {
     ) -> impl Iterator<Item = NonNull<HeapRow>> {
         // A row that was unlinked before this walk began leads nowhere.
         // SAFETY: by the contract.
-        let start = start.filter(|row| !unsafe { row.as_ref() }.is_closed());
+        let start = start.filter(|row| !unsafe { HeapRow::at(*row) }.is_closed());
         let first = start.is_none();
         let rest = iter::successors(start, Self::next);
         rest.chain(
@@ -340,15 +342,16 @@ impl Walk<'_> {
 
     #[inline(always)]
     fn next(row: &NonNull<HeapRow>) -> Option<NonNull<HeapRow>> {
-        // SAFETY: the walk keeps the row. Ordering: as in `all`.
-        NonNull::new(unsafe { row.as_ref() }.next.load(Acquire))
+        // SAFETY: the walk keeps the row. Ordering: Relaxed. It leads to a row that was linked earlier than this one, and only
+        // read-modify-writes change the first link: who has acquired this row there has acquired the others too.
+        NonNull::new(unsafe { HeapRow::at(*row) }.next.load(Relaxed))
     }
 
     /// Vacates the seats of a row that readers have left while they were being woken, where that is over.
     #[inline(always)]
     pub(super) fn sweep(&self, row: NonNull<HeapRow>) {
         // SAFETY: seen by this walk.
-        let seating = unsafe { row.as_ref() }.seating();
+        let seating = unsafe { HeapRow::at(row) }.seating();
         if seating.row.left.load(Relaxed) != 0 {
             super::sweep(seating, Some(self.0));
         }
