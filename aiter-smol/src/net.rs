@@ -1,15 +1,16 @@
 //! Servers whose connections are streams.
 use aiter_core::adapter::servers;
 #[cfg(unix)]
-use smol::net::unix::UnixStream;
+use smol::net::unix::{UnixListener, UnixStream};
 use smol::{
     Async, Timer,
     net::{AsyncToSocketAddrs as ToSocketAddrs, TcpListener, TcpStream},
 };
 
 servers! {
-    watch: |listener: TcpListener| std::io::Result::Ok(listener.into()),
+    tcp_listener: |listener: TcpListener| std::io::Result::Ok(listener.into()),
     tcp: TcpStream::try_from,
+    unix_listener: |listener: UnixListener| std::io::Result::Ok(listener.into()),
     unix: UnixStream::try_from,
-    example: "aiter_smol", "smol::block_on", "smol::net",
+    example: "aiter_smol", "smol::block_on", "smol::net", "smol::net::unix", "?",
 }

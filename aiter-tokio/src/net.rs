@@ -1,5 +1,5 @@
 //! Servers whose connections are streams.
-use aiter_core::adapter::{Accept, Listen, Sleep, connections, waiting_connections};
+use aiter_core::adapter::{Accept, Client, Listen, Sleep, Spare, connections, waiting_clients};
 #[doc(inline)]
 pub use aiter_core::adapter::{Connections, Server};
 #[cfg(unix)]
@@ -28,9 +28,10 @@ pub type Unix = WithFile<Acceptor<UnixListener>>;
 
 /// Listens on a TCP address; port 0 takes a free one, which [`Server::local_addr`] tells.
 ///
-/// The stream yields each connection as it comes, and accept errors as they come: see [`Connections`]. Nothing is
-/// accepted ahead of a poll; what connects meanwhile waits in the backlog of the system. [`Server::stop`] ends the stream,
-/// dropping the stream closes the listener.
+/// The stream yields each connection as it comes, with the address that it comes from, and accept
+/// errors as they come: see [`Connections`]. Nothing is accepted ahead of a poll; what connects
+/// meanwhile waits in the backlog of the system. [`Server::stop`] ends the stream, dropping the
+/// stream closes the listener.
 ///
 /// # Errors
 ///
@@ -45,36 +46,90 @@ pub type Unix = WithFile<Acceptor<UnixListener>>;
 ///
 /// ```
 /// use futures_lite::StreamExt;
-/// use tokio::net::TcpStream;
+/// use tokio::{io::AsyncWriteExt, net::TcpStream};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> std::io::Result<()> {
 /// let (server, mut connections) = aiter_tokio::net::tcp_server("127.0.0.1:0").await?;
 /// let client = TcpStream::connect(server.local_addr()).await?;
-/// let connection = connections.next().await.unwrap()?;
-/// assert_eq!(connection.peer_addr()?, client.local_addr()?);
+/// let address = client.local_addr()?;
+/// server.stop(); // Who has connected already is served.
 ///
-/// server.stop();
-/// assert!(connections.next().await.is_none());
+/// while let Some(accepted) = connections.next().await {
+///     match accepted {
+///         Ok((mut connection, from)) => {
+///             assert_eq!(from, address);
+///             // A client that fails is no reason to fail the others.
+///             if let Err(error) = connection.write_all(b"hello").await {
+///                 eprintln!("{from}: {error}");
+///             }
+///         }
+///         Err(error) => eprintln!("a client could not be accepted: {error}"),
+///     }
+/// }
 /// # Ok(())
 /// # }
 /// ```
 pub async fn tcp_server(
     addr: impl ToSocketAddrs,
 ) -> io::Result<(Server<SocketAddr>, Connections<Tcp>)> {
-    let listener = TcpListener::bind(addr).await?;
+    tcp_server_from(TcpListener::bind(addr).await?)
+}
+
+/// Serves a listener that is bound already: by [`TcpListener::bind`], or with the options of a
+/// [`TcpSocket`](tokio::net::TcpSocket).
+///
+/// As [`tcp_server`]. The listener is closed when the stream ends or is dropped.
+///
+/// # Errors
+///
+/// The listener's address is not known, or the process may open no more files.
+///
+/// # Panics
+///
+/// As [`tcp_server`].
+///
+/// # Example
+///
+/// ```
+/// use futures_lite::StreamExt;
+/// use tokio::net::{TcpSocket, TcpStream};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> std::io::Result<()> {
+/// let socket = TcpSocket::new_v4()?;
+/// socket.bind("127.0.0.1:0".parse().expect("an address"))?;
+/// let (server, mut connections) = aiter_tokio::net::tcp_server_from(socket.listen(1000)?)?;
+/// let client = TcpStream::connect(server.local_addr()).await?;
+/// server.stop();
+///
+/// while let Some(accepted) = connections.next().await {
+///     match accepted {
+///         Ok((_connection, from)) => assert_eq!(from, client.local_addr()?),
+///         Err(error) => eprintln!("a client could not be accepted: {error}"),
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[track_caller]
+pub fn tcp_server_from(
+    listener: TcpListener,
+) -> io::Result<(Server<SocketAddr>, Connections<Tcp>)> {
     let local_addr = listener.local_addr()?;
-    Ok(connections(Acceptor::new(listener), local_addr))
+    let spare = Spare::new(&listener)?;
+    Ok(connections(Acceptor::new(listener, spare), local_addr))
 }
 
 /// Listens on a Unix socket, as a new file at `path`.
 ///
-/// As [`tcp_server`]. The file is removed when the listener is closed, if it still is the one made here.
+/// As [`tcp_server`]. The file is removed when the listener is closed, if it still is the one made
+/// here.
 ///
 /// # Errors
 ///
-/// The file cannot be made. One that exists is never removed, not even a socket that a killed server left behind, as
-/// whose it is cannot be known: the error is `AddrInUse` then and says so.
+/// The file cannot be made. One that exists is never removed, not even a socket that a killed
+/// server left behind, as whose it is cannot be known: the error is `AddrInUse` then and says so.
 ///
 /// # Panics
 ///
@@ -91,10 +146,15 @@ pub async fn tcp_server(
 /// # let path = std::env::temp_dir().join(format!("aiter-doc-{}.sock", std::process::id()));
 /// let (server, mut connections) = aiter_tokio::net::unix_server(&path).await?;
 /// let _client = UnixStream::connect(&path).await?;
-/// let _connection = connections.next().await.unwrap()?;
-///
 /// server.stop();
-/// assert!(connections.next().await.is_none());
+///
+/// while let Some(accepted) = connections.next().await {
+///     match accepted {
+///         // Clients seldom bind an address of their own.
+///         Ok((_connection, from)) => assert!(from.is_unnamed()),
+///         Err(error) => eprintln!("a client could not be accepted: {error}"),
+///     }
+/// }
 /// assert!(!path.exists());
 /// # Ok(())
 /// # }
@@ -104,38 +164,96 @@ pub async fn unix_server(
     path: impl AsRef<Path>,
 ) -> io::Result<(Server<UnixAddr>, Connections<Unix>)> {
     unix_connections(path.as_ref(), |listener| {
-        Ok(Acceptor::new(UnixListener::from_std(listener)?))
+        let spare = Spare::new(&listener)?;
+        Ok(Acceptor::new(UnixListener::from_std(listener)?, spare))
     })
+}
+
+/// Serves a Unix listener that is bound already.
+///
+/// As [`unix_server`], except that the listener's file stays: it was not made here.
+///
+/// # Errors
+///
+/// The listener's address is not known, or the process may open no more files.
+///
+/// # Panics
+///
+/// As [`tcp_server`].
+///
+/// # Example
+///
+/// ```
+/// use futures_lite::StreamExt;
+/// use tokio::net::{UnixListener, UnixStream};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> std::io::Result<()> {
+/// # let path = std::env::temp_dir().join(format!("aiter-doc-from-{}.sock", std::process::id()));
+/// let listener = UnixListener::bind(&path)?;
+/// let (server, mut connections) = aiter_tokio::net::unix_server_from(listener)?;
+/// let _client = UnixStream::connect(&path).await?;
+/// server.stop();
+///
+/// while let Some(accepted) = connections.next().await {
+///     match accepted {
+///         Ok((_connection, from)) => assert!(from.is_unnamed()),
+///         Err(error) => eprintln!("a client could not be accepted: {error}"),
+///     }
+/// }
+/// std::fs::remove_file(&path)
+/// # }
+/// ```
+#[cfg(unix)]
+#[track_caller]
+pub fn unix_server_from(
+    listener: UnixListener,
+) -> io::Result<(Server<UnixAddr>, Connections<Unix>)> {
+    let local_addr = listener.local_addr()?.into();
+    let spare = Spare::new(&listener)?;
+    let acceptor = Acceptor::new(listener, spare);
+    Ok(connections(acceptor.into(), local_addr))
 }
 
 /// Accepts on a listener of tokio, wherever it is polled.
 #[derive(Debug)]
 pub struct Acceptor<L> {
     listener: L,
+    spare: Spare,
     runtime: Handle,
 }
 
 impl<L> Acceptor<L> {
-    fn new(listener: L) -> Self {
+    #[track_caller]
+    fn new(listener: L, spare: Spare) -> Self {
         let runtime = Handle::current();
-        Self { listener, runtime }
+        Self {
+            listener,
+            spare,
+            runtime,
+        }
     }
 }
 
 impl<L: Listener> Listen for Acceptor<L> {
     type Connection = L::Connection;
+    type Address = L::Address;
 
-    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<L::Connection>> {
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Client<Self>>> {
         self.listener.poll_accept(cx)
     }
 
-    fn close(self) -> Vec<L::Connection> {
+    fn close(self) -> Vec<io::Result<Client<Self>>> {
         let _context = self.runtime.enter();
         // Tokio may not have heard yet of who came last.
-        let Ok(listener) = self.listener.into_std() else {
-            return Vec::new();
+        let listener = match self.listener.into_std() {
+            Ok(listener) => listener,
+            Err(error) => return vec![Err(error)],
         };
-        waiting_connections(|| L::connection(listener.accept_one()?))
+        let accept = || listener.accept_one();
+        waiting_clients(self.spare, accept, |(stream, address)| {
+            Ok((L::connection(stream)?, address))
+        })
     }
 
     fn sleep(&self, time: Duration) -> Sleep {
@@ -149,10 +267,14 @@ mod sealed {
 
     /// What listeners of tokio have in common.
     pub trait Listener: Unpin {
-        type Std: Accept;
+        type Std: Accept<Address = Self::Address>;
         type Connection;
+        type Address;
 
-        fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Self::Connection>>;
+        fn poll_accept(
+            &self,
+            cx: &mut Context<'_>,
+        ) -> Poll<io::Result<(Self::Connection, Self::Address)>>;
         fn into_std(self) -> io::Result<Self::Std>;
         fn connection(stream: <Self::Std as Accept>::Stream) -> io::Result<Self::Connection>;
     }
@@ -161,9 +283,10 @@ mod sealed {
 impl Listener for TcpListener {
     type Std = std::net::TcpListener;
     type Connection = TcpStream;
+    type Address = SocketAddr;
 
-    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<TcpStream>> {
-        self.poll_accept(cx).map_ok(|(connection, _)| connection)
+    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
+        self.poll_accept(cx)
     }
 
     fn into_std(self) -> io::Result<Self::Std> {
@@ -180,9 +303,11 @@ impl Listener for TcpListener {
 impl Listener for UnixListener {
     type Std = std::os::unix::net::UnixListener;
     type Connection = UnixStream;
+    type Address = UnixAddr;
 
-    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<UnixStream>> {
-        self.poll_accept(cx).map_ok(|(connection, _)| connection)
+    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(UnixStream, UnixAddr)>> {
+        let accepted = self.poll_accept(cx);
+        accepted.map_ok(|(connection, address)| (connection, address.into()))
     }
 
     fn into_std(self) -> io::Result<Self::Std> {

@@ -2,6 +2,8 @@
 #![cfg(unix)]
 #![allow(missing_docs, reason = "a test program")]
 
+#[path = "servers/clients.rs"]
+mod clients;
 #[path = "servers/runtimes.rs"]
 mod runtimes;
 
@@ -24,7 +26,7 @@ macro_rules! suite {
                     assert_ne!(server.local_addr().port(), 0);
                     for _ in 0..3 {
                         let mut client = Client::connect(server.local_addr()).unwrap();
-                        let mut connection = connections.next().await.unwrap().unwrap();
+                        let (mut connection, _) = connections.next().await.unwrap().unwrap();
                         connection.write_all(b"hello").await.unwrap();
                         drop(connection);
                         let mut text = String::new();
@@ -65,7 +67,7 @@ macro_rules! suite {
                         .collect();
                     server.stop();
                     for mut client in clients {
-                        let mut connection = connections.next().await.unwrap().unwrap();
+                        let (mut connection, _) = connections.next().await.unwrap().unwrap();
                         connection.write_all(b"x").await.unwrap();
                         client.read_exact(&mut [0]).unwrap();
                     }

@@ -5,7 +5,7 @@
 //! | `Open`, no pause | `Open`, no pause | a connection came (the next pause is short again), or one was lost before it was taken |
 //! | `Open`, no pause | `Open`, pausing | an error that would come back at once, such as too many open files |
 //! | `Open`, pausing | `Open`, no pause | the pause is over |
-//! | `Open` | `Closing` | [`Server::stop`]: the listener is closed, what waited in its backlog is kept |
+//! | `Open` | `Closing` | [`Server::stop`]: the backlog is taken, then the listener is closed |
 //! | `Closing` | | yields what was kept, then the end |
 use crate::{PushAiter, Pusher, push_aiter};
 use alloc::{boxed::Box, vec::Vec};
@@ -19,7 +19,7 @@ use core::{
     time::Duration,
 };
 use futures_core::{FusedStream, Stream};
-use std::io;
+use std::io::{self, ErrorKind::WouldBlock};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
@@ -29,30 +29,105 @@ const LONGEST_BACKLOG: usize = 4096;
 /// A timer of one runtime.
 pub type Sleep = Pin<Box<dyn Future<Output = ()> + Send + Sync>>;
 
+/// A client as users get it: its connection, and its address as `accept` told it.
+pub type Client<L> = (<L as Listen>::Connection, <L as Listen>::Address);
+
 /// What a listener of one runtime can do.
 pub trait Listen: Unpin {
     /// A connection as users get it.
     type Connection;
+    /// Where a connection comes from.
+    type Address;
 
-    /// Waits for a connection.
-    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Self::Connection>>;
+    /// Waits for a client.
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Client<Self>>>;
 
-    /// Closes the listener and returns the connections that were waiting in its backlog: [`waiting_connections`].
-    fn close(self) -> Vec<Self::Connection>;
+    /// Closes the listener and returns the [`waiting_clients`].
+    fn close(self) -> Vec<io::Result<Client<Self>>>;
 
     /// A timer.
     fn sleep(&self, time: Duration) -> Sleep;
 }
 
-/// Accepts until nobody waits any more; `accept` must not block.
-pub fn waiting_connections<C>(mut accept: impl FnMut() -> io::Result<C>) -> Vec<C> {
+/// A descriptor that a listener keeps in reserve. Where the process may open no more, giving this
+/// one up makes room to accept the waiting clients one at a time, and so to count those that are
+/// turned away.
+///
+/// It is empty on systems other than Unix, where sockets are not limited by a count of descriptors.
+#[derive(Debug)]
+pub struct Spare {
+    #[cfg(unix)]
+    _descriptor: std::os::fd::OwnedFd,
+}
+
+impl Spare {
+    /// Takes a descriptor, as a duplicate of the listener's.
+    ///
+    /// # Errors
+    ///
+    /// The process may open no more.
+    #[cfg(unix)]
+    pub fn new(listener: &impl std::os::fd::AsFd) -> io::Result<Self> {
+        let _descriptor = listener.as_fd().try_clone_to_owned()?;
+        Ok(Self { _descriptor })
+    }
+
+    /// Nothing is reserved here.
+    ///
+    /// # Errors
+    ///
+    /// None.
+    #[cfg(not(unix))]
+    pub fn new<L>(_listener: &L) -> io::Result<Self> {
+        Ok(Self {})
+    }
+}
+
+/// Accepts until nobody waits any more, and returns one result for each client. `accept` must not
+/// block; `client` turns what it returns into what users get. Dropping `spare` makes room for one
+/// client.
+///
+/// A client for which there is no room is accepted and closed; its result is the error. The last
+/// error stands for all clients that remain if the system accepts none even without the spare, or
+/// if there are more than 4096.
+pub fn waiting_clients<S, C>(
+    spare: impl Sized,
+    mut accept: impl FnMut() -> io::Result<S>,
+    mut client: impl FnMut(S) -> io::Result<C>,
+) -> Vec<io::Result<C>> {
     let mut waiting = Vec::new();
+    // Closed to make room: the spare for the first client that is lost, and that client for the
+    // next.
+    let (mut spare, mut lost) = (Some(spare), None);
+    // Why the next client is lost. Without a descriptor the system does not look whether there is
+    // one.
+    let mut no_room = None;
     while waiting.len() < LONGEST_BACKLOG {
         match accept() {
-            Ok(connection) => waiting.push(connection),
-            Err(error) if concerns_one_connection(&error) => {}
-            Err(_) => break,
+            Ok(stream) => match no_room.take() {
+                None => waiting.push(client(stream)),
+                Some(error) => {
+                    lost = Some(stream);
+                    waiting.push(Err(error));
+                }
+            },
+            Err(error) if error.kind() == WouldBlock => return waiting,
+            Err(error) if concerns_one_connection(&error) => waiting.push(Err(error)),
+            Err(error) if no_room.is_none() => {
+                drop((spare.take(), lost.take()));
+                no_room = Some(error);
+            }
+            Err(error) => {
+                waiting.push(Err(error));
+                return waiting;
+            }
         }
+    }
+    drop((spare, lost));
+    if !matches!(accept(), Err(error) if error.kind() == WouldBlock) {
+        waiting.push(Err(io::Error::other(
+            "more clients waited than a server takes when it is stopped",
+        )));
     }
     waiting
 }
@@ -78,6 +153,9 @@ impl<A> Server<A> {
     /// the listener, yields the connections that the system had already accepted, and ends. Never blocks; a second
     /// call does nothing.
     ///
+    /// A client that cannot be accepted then, because the process may open no more files for
+    /// instance, comes out as an `Err`: see [`Connections`].
+    ///
     /// It is the stream that closes the listener, when it is next polled; dropping the stream closes it as well.
     pub fn stop(&self) {
         self.running.stop();
@@ -98,11 +176,22 @@ impl<A: fmt::Debug> fmt::Debug for Server<A> {
     }
 }
 
-/// The connections of a server, as a stream of `io::Result`.
+/// The clients of a server, as a stream of `io::Result<(connection, address)>`.
 ///
-/// An `Err` is a report, not the end: the server goes on. After an error that would come back at once (too many open
-/// files, no memory) it accepts nothing for a while, 5 ms at first and twice as long each time up to a second; what
-/// connects meanwhile waits in the backlog of the system. The stream ends only after [`Server::stop`].
+/// The address is the one that the system reported when it accepted the connection. It is right
+/// even if the client has disconnected since, when the connection no longer knows its `peer_addr`.
+///
+/// An `Err` is a report, not the end: the server goes on. After an error that would come back at
+/// once (too many open files, no memory) it accepts nothing for a while, 5 ms at first and twice as
+/// long each time up to a second; what connects meanwhile waits in the backlog of the system.
+///
+/// # The end
+///
+/// The stream ends after [`Server::stop`]. Before that it yields one item for each client that was
+/// waiting in the backlog: its connection, or an `Err` if the client had to be turned away because
+/// the process may open no more files, or because the runtime could not take the socket. If the
+/// system accepts nobody at all, or if more than 4096 clients were waiting, one last `Err` stands
+/// for all that remain. A server keeps one descriptor in reserve to know how many it turns away.
 ///
 /// # Cancel safety
 ///
@@ -119,7 +208,7 @@ pub struct Connections<L: Listen> {
 
 enum State<L: Listen> {
     Open(L),
-    Closing(alloc::vec::IntoIter<L::Connection>),
+    Closing(alloc::vec::IntoIter<io::Result<Client<L>>>),
 }
 
 // A connection is moved, never pinned.
@@ -127,7 +216,10 @@ impl<L: Listen> Unpin for State<L> {}
 impl<L: Listen> Unpin for Connections<L> {}
 
 /// Connects a listener with the handle that stops it.
-pub fn connections<L: Listen, A>(listener: L, local_addr: A) -> (Server<A>, Connections<L>) {
+pub fn connections<L: Listen>(
+    listener: L,
+    local_addr: L::Address,
+) -> (Server<L::Address>, Connections<L>) {
     let (running, stopped) = push_aiter();
     let connections = Connections {
         state: State::Open(listener),
@@ -146,7 +238,7 @@ pub fn connections<L: Listen, A>(listener: L, local_addr: A) -> (Server<A>, Conn
 }
 
 impl<L: Listen> Stream for Connections<L> {
-    type Item = io::Result<L::Connection>;
+    type Item = io::Result<(L::Connection, L::Address)>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
@@ -160,7 +252,7 @@ impl<L: Listen> Stream for Connections<L> {
         }
         let listener = match &mut this.state {
             State::Open(listener) => listener,
-            State::Closing(backlog) => return Poll::Ready(backlog.next().map(Ok)),
+            State::Closing(backlog) => return Poll::Ready(backlog.next()),
         };
         if let Some(pause) = &mut this.pause {
             ready!(pause.as_mut().poll(cx));

@@ -1,12 +1,13 @@
 //! Accepting on the listeners of the system, for runtimes that only say when one is readable.
-use super::{Listen, Sleep, waiting_connections};
+use super::{Client, Listen, Sleep, Spare, waiting_clients};
 use alloc::vec::Vec;
 use core::{
+    net::SocketAddr,
     task::{Context, Poll, ready},
     time::Duration,
 };
 #[cfg(unix)]
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::{SocketAddr as UnixAddr, UnixListener, UnixStream};
 use std::{
     io,
     net::{TcpListener, TcpStream},
@@ -16,25 +17,40 @@ use std::{
 pub trait Accept {
     /// A connection of the system.
     type Stream;
+    /// Where a connection comes from.
+    type Address;
 
     /// Accepts a connection; does not block if the listener does not.
-    fn accept_one(&self) -> io::Result<Self::Stream>;
+    fn accept_one(&self) -> io::Result<(Self::Stream, Self::Address)>;
+
+    /// A descriptor in reserve.
+    fn spare(&self) -> io::Result<Spare>;
 }
 
 impl Accept for TcpListener {
     type Stream = TcpStream;
+    type Address = SocketAddr;
 
-    fn accept_one(&self) -> io::Result<TcpStream> {
-        self.accept().map(|(stream, _)| stream)
+    fn accept_one(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        self.accept()
+    }
+
+    fn spare(&self) -> io::Result<Spare> {
+        Spare::new(self)
     }
 }
 
 #[cfg(unix)]
 impl Accept for UnixListener {
     type Stream = UnixStream;
+    type Address = UnixAddr;
 
-    fn accept_one(&self) -> io::Result<UnixStream> {
-        self.accept().map(|(stream, _)| stream)
+    fn accept_one(&self) -> io::Result<(UnixStream, UnixAddr)> {
+        self.accept()
+    }
+
+    fn spare(&self) -> io::Result<Spare> {
+        Spare::new(self)
     }
 }
 
@@ -57,42 +73,54 @@ pub trait Watched: Unpin {
 #[derive(Debug)]
 pub struct Acceptor<W: Watched, C> {
     watched: W,
+    spare: Spare,
     connection: fn(<W::Listener as Accept>::Stream) -> io::Result<C>,
 }
 
 impl<W: Watched, C> Acceptor<W, C> {
     /// Accepts on a listener; `connection` turns what the system gives into what users get.
+    ///
+    /// # Errors
+    ///
+    /// There is no descriptor to keep in reserve.
     pub fn new(
         watched: W,
         connection: fn(<W::Listener as Accept>::Stream) -> io::Result<C>,
-    ) -> Self {
-        Self {
+    ) -> io::Result<Self> {
+        Ok(Self {
+            spare: watched.listener().spare()?,
             watched,
             connection,
-        }
-    }
-
-    fn accept(&self) -> io::Result<C> {
-        (self.connection)(self.watched.listener().accept_one()?)
+        })
     }
 }
 
 impl<W: Watched, C> Listen for Acceptor<W, C> {
     type Connection = C;
+    type Address = <W::Listener as Accept>::Address;
 
-    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<C>> {
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Client<Self>>> {
         loop {
-            match self.accept() {
+            let accepted = match self.watched.listener().accept_one() {
+                Ok((stream, address)) => (self.connection)(stream).map(|c| (c, address)),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    ready!(self.watched.poll_readable(cx))?;
+                    match ready!(self.watched.poll_readable(cx)) {
+                        Ok(()) => continue,
+                        Err(error) => Err(error),
+                    }
                 }
-                accepted => return Poll::Ready(accepted),
-            }
+                Err(error) => Err(error),
+            };
+            return Poll::Ready(accepted);
         }
     }
 
-    fn close(self) -> Vec<C> {
-        waiting_connections(|| self.accept())
+    fn close(self) -> Vec<io::Result<Client<Self>>> {
+        waiting_clients(
+            self.spare,
+            || self.watched.listener().accept_one(),
+            |(stream, address)| Ok(((self.connection)(stream)?, address)),
+        )
     }
 
     fn sleep(&self, time: Duration) -> Sleep {

@@ -14,7 +14,7 @@ mod tasks;
 #[cfg(unix)]
 mod unix;
 
-pub use accept::{Connections, Listen, Server, Sleep, connections, waiting_connections};
+pub use accept::{Client, Connections, Listen, Server, Sleep, Spare, connections, waiting_clients};
 pub use acceptor::{Accept, Acceptor, Watched};
 pub use active::{ActiveAiter, Source, active_aiter};
 pub use blocking::{BlockingIter, Wait, WaitAnywhere};

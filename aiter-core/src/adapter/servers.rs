@@ -1,17 +1,19 @@
 //! The servers of the adapters whose I/O is that of async-io: what they do, their docs, and how they wait, once for both.
 //!
-//! `servers!` asks for these names where it is called: `Async` and `Timer` of async-io; `TcpListener`, `TcpStream`, `UnixStream`
-//! and `ToSocketAddrs` of the runtime.
+//! `servers!` asks for these names where it is called: `Async` and `Timer` of async-io;
+//! `TcpListener`, `TcpStream`, `UnixListener`, `UnixStream` and `ToSocketAddrs` of the runtime.
 
-/// `watch` makes what std listens with out of the runtime's listener; `tcp` and `unix` make connections of the runtime.
+/// `tcp_listener` and `unix_listener` make what std listens with out of the runtime's listeners;
+/// `tcp` and `unix` make connections of the runtime.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __servers {
     (
-        watch: $watch:expr,
+        tcp_listener: $tcp_listener:expr,
         tcp: $tcp:expr,
+        unix_listener: $unix_listener:expr,
         unix: $unix:expr,
-        example: $krate:literal, $block_on:literal, $streams:literal,
+        example: $krate:literal, $block_on:literal, $net:literal, $unix_net:literal, $bound:literal,
     ) => {
         #[doc(inline)]
         pub use $crate::adapter::{Connections, Server};
@@ -26,8 +28,9 @@ macro_rules! __servers {
 
         /// Listens on a TCP address; port 0 takes a free one, which [`Server::local_addr`] tells.
         ///
-        /// The stream yields each connection as it comes, and accept errors as they come: see [`Connections`]. Nothing is
-        /// accepted ahead of a poll; what connects meanwhile waits in the backlog of the system. [`Server::stop`] ends the
+        /// The stream yields each connection as it comes, with the address that it comes from, and
+        /// accept errors as they come: see [`Connections`]. Nothing is accepted ahead of a poll;
+        /// what connects meanwhile waits in the backlog of the system. [`Server::stop`] ends the
         /// stream, dropping the stream closes the listener.
         ///
         /// # Errors
@@ -37,17 +40,27 @@ macro_rules! __servers {
         /// # Example
         ///
         /// ```
-        #[doc = concat!("use ", $streams, "::TcpStream;")]
-        /// use futures_lite::StreamExt;
+        /// use futures_lite::{AsyncWriteExt, StreamExt};
+        #[doc = concat!("use ", $net, "::TcpStream;")]
         ///
         #[doc = concat!($block_on, "(async {")]
         #[doc = concat!("    let (server, mut connections) = ", $krate, "::net::tcp_server(\"127.0.0.1:0\").await?;")]
         ///     let client = TcpStream::connect(server.local_addr()).await?;
-        ///     let connection = connections.next().await.unwrap()?;
-        ///     assert_eq!(connection.peer_addr()?, client.local_addr()?);
+        ///     let address = client.local_addr()?;
+        ///     server.stop(); // Who has connected already is served.
         ///
-        ///     server.stop();
-        ///     assert!(connections.next().await.is_none());
+        ///     while let Some(accepted) = connections.next().await {
+        ///         match accepted {
+        ///             Ok((mut connection, from)) => {
+        ///                 assert_eq!(from, address);
+        ///                 // A client that fails is no reason to fail the others.
+        ///                 if let Err(error) = connection.write_all(b"hello").await {
+        ///                     eprintln!("{from}: {error}");
+        ///                 }
+        ///             }
+        ///             Err(error) => eprintln!("a client could not be accepted: {error}"),
+        ///         }
+        ///     }
         ///     std::io::Result::Ok(())
         /// })
         /// # .unwrap();
@@ -55,35 +68,82 @@ macro_rules! __servers {
         pub async fn tcp_server(
             addr: impl ToSocketAddrs,
         ) -> std::io::Result<(Server<std::net::SocketAddr>, Connections<Tcp>)> {
-            let listener = TcpListener::bind(addr).await?;
-            let local_addr = listener.local_addr()?;
-            let acceptor = $crate::adapter::Acceptor::new(Watch($watch(listener)?), $tcp);
-            Ok($crate::adapter::connections(acceptor, local_addr))
+            tcp_server_from(TcpListener::bind(addr).await?)
         }
 
-        /// Listens on a Unix socket, as a new file at `path`.
+        /// Serves a listener that is bound already: by [`TcpListener::bind`], or by other means
+        /// with options of its own.
         ///
-        /// As [`tcp_server`]. The file is removed when the listener is closed, if it still is the one made here.
+        /// As [`tcp_server`]. The listener is closed when the stream ends or is dropped; a clone of
+        /// it would keep it open.
         ///
         /// # Errors
         ///
-        /// The file cannot be made. One that exists is never removed, not even a socket that a killed server left behind, as
-        /// whose it is cannot be known: the error is `AddrInUse` then and says so.
+        /// The listener's address is not known, or the process may open no more files.
         ///
         /// # Example
         ///
         /// ```
         /// use futures_lite::StreamExt;
+        #[doc = concat!("use ", $net, "::{TcpListener, TcpStream};")]
+        ///
+        #[doc = concat!($block_on, "(async {")]
+        ///     let listener = TcpListener::bind("127.0.0.1:0").await?;
+        #[doc = concat!("    let (server, mut connections) = ", $krate, "::net::tcp_server_from(listener)?;")]
+        ///     let client = TcpStream::connect(server.local_addr()).await?;
+        ///     server.stop();
+        ///
+        ///     while let Some(accepted) = connections.next().await {
+        ///         match accepted {
+        ///             Ok((_connection, from)) => assert_eq!(from, client.local_addr()?),
+        ///             Err(error) => eprintln!("a client could not be accepted: {error}"),
+        ///         }
+        ///     }
+        ///     std::io::Result::Ok(())
+        /// })
+        /// # .unwrap();
+        /// ```
+        pub fn tcp_server_from(
+            listener: TcpListener,
+        ) -> std::io::Result<(Server<std::net::SocketAddr>, Connections<Tcp>)> {
+            let local_addr = listener.local_addr()?;
+            let watch = Watch($tcp_listener(listener)?);
+            let acceptor = $crate::adapter::Acceptor::new(watch, $tcp)?;
+            Ok($crate::adapter::connections(acceptor, local_addr))
+        }
+
+        /// Listens on a Unix socket, as a new file at `path`.
+        ///
+        /// As [`tcp_server`]. The file is removed when the listener is closed, if it still is the one made
+        /// here.
+        ///
+        /// # Errors
+        ///
+        /// The file cannot be made. One that exists is never removed, not even a socket that a
+        /// killed server left behind, as whose it is cannot be known: the error is `AddrInUse` then
+        /// and says so.
+        ///
+        /// # Example
+        ///
+        /// ```
+        /// use futures_lite::StreamExt;
+        #[doc = concat!("use ", $unix_net, "::UnixStream;")]
         ///
         #[doc = concat!("# let name = format!(\"", $krate, "-doc-{}.sock\", std::process::id());")]
         /// # let path = std::env::temp_dir().join(name);
         #[doc = concat!($block_on, "(async {")]
         #[doc = concat!("    let (server, mut connections) = ", $krate, "::net::unix_server(&path).await?;")]
-        ///     let _client = std::os::unix::net::UnixStream::connect(&path)?;
-        ///     let _connection = connections.next().await.unwrap()?;
-        ///
+        ///     let _client = UnixStream::connect(&path).await?;
         ///     server.stop();
-        ///     assert!(connections.next().await.is_none());
+        ///
+        ///     while let Some(accepted) = connections.next().await {
+        ///         match accepted {
+        ///             // Clients seldom bind an address of their own.
+        ///             Ok((_connection, from)) => assert!(from.is_unnamed()),
+        ///             Err(error) => eprintln!("a client could not be accepted: {error}"),
+        ///         }
+        ///     }
+        ///     assert!(!path.exists());
         ///     std::io::Result::Ok(())
         /// })
         /// # .unwrap();
@@ -94,8 +154,50 @@ macro_rules! __servers {
         ) -> std::io::Result<(Server<std::os::unix::net::SocketAddr>, Connections<Unix>)> {
             $crate::adapter::unix_connections(path.as_ref(), |listener| {
                 let watch = Watch(std::sync::Arc::new(Async::new(listener)?));
-                Ok($crate::adapter::Acceptor::new(watch, $unix))
+                $crate::adapter::Acceptor::new(watch, $unix)
             })
+        }
+
+        /// Serves a Unix listener that is bound already.
+        ///
+        /// As [`unix_server`], except that the listener's file stays: it was not made here.
+        ///
+        /// # Errors
+        ///
+        /// The listener's address is not known, or the process may open no more files.
+        ///
+        /// # Example
+        ///
+        /// ```
+        /// use futures_lite::StreamExt;
+        #[doc = concat!("use ", $unix_net, "::{UnixListener, UnixStream};")]
+        ///
+        #[doc = concat!("# let name = format!(\"", $krate, "-doc-from-{}.sock\", std::process::id());")]
+        /// # let path = std::env::temp_dir().join(name);
+        #[doc = concat!($block_on, "(async {")]
+        #[doc = concat!("    let listener = UnixListener::bind(&path)", $bound, ";")]
+        #[doc = concat!("    let (server, mut connections) = ", $krate, "::net::unix_server_from(listener)?;")]
+        ///     let _client = UnixStream::connect(&path).await?;
+        ///     server.stop();
+        ///
+        ///     while let Some(accepted) = connections.next().await {
+        ///         match accepted {
+        ///             Ok((_connection, from)) => assert!(from.is_unnamed()),
+        ///             Err(error) => eprintln!("a client could not be accepted: {error}"),
+        ///         }
+        ///     }
+        ///     std::fs::remove_file(&path)
+        /// })
+        /// # .unwrap();
+        /// ```
+        #[cfg(unix)]
+        pub fn unix_server_from(
+            listener: UnixListener,
+        ) -> std::io::Result<(Server<std::os::unix::net::SocketAddr>, Connections<Unix>)> {
+            let local_addr = listener.local_addr()?;
+            let watch = Watch($unix_listener(listener)?);
+            let acceptor = $crate::adapter::Acceptor::new(watch, $unix)?;
+            Ok($crate::adapter::connections(acceptor.into(), local_addr))
         }
 
         /// Waits for a listener.

@@ -1,5 +1,5 @@
 //! Listening Unix sockets and the files they leave.
-use super::{Connections, Listen, Server, Sleep, connections};
+use super::{Client, Connections, Listen, Server, Sleep, connections};
 use alloc::{borrow::ToOwned, format, vec::Vec};
 use core::{
     fmt,
@@ -15,11 +15,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// A listener that removes its file when it is closed.
+/// A listener, and the file that is removed when it is closed.
 #[derive(Debug)]
 pub struct WithFile<L> {
+    /// Dropped first: while the socket is open, no other file can get the inode of this one.
+    file: Option<SocketFile>,
     listener: L,
-    _file: SocketFile,
 }
 
 /// Listens on a new file; `listen` hands its non-blocking listener to the runtime.
@@ -28,27 +29,41 @@ pub struct WithFile<L> {
 ///
 /// A file that exists is never removed, not even a socket that nobody listens on any more: who made it is not known
 /// here. The error is `AddrInUse` then and names the file.
-pub fn unix_connections<L: Listen>(
+pub fn unix_connections<L: Listen<Address = SocketAddr>>(
     path: &Path,
     listen: impl FnOnce(UnixListener) -> io::Result<L>,
 ) -> io::Result<(Server<SocketAddr>, Connections<WithFile<L>>)> {
     let (listener, file) = bind_unix(path)?;
+    listener.set_nonblocking(true)?;
     let local_addr = listener.local_addr()?;
     let listener = WithFile {
         listener: listen(listener)?,
-        _file: file,
+        file: Some(file),
     };
     Ok(connections(listener, local_addr))
 }
 
+/// A listener whose file, if it has one, was not made here, and stays.
+impl<L> From<L> for WithFile<L> {
+    fn from(listener: L) -> Self {
+        Self {
+            file: None,
+            listener,
+        }
+    }
+}
+
 impl<L: Listen> Listen for WithFile<L> {
     type Connection = L::Connection;
+    type Address = L::Address;
 
-    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<L::Connection>> {
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Client<L>>> {
         self.listener.poll_accept(cx)
     }
 
-    fn close(self) -> Vec<L::Connection> {
+    fn close(self) -> Vec<io::Result<Client<L>>> {
+        // First, so that nobody else connects while the backlog is taken.
+        drop(self.file);
         self.listener.close()
     }
 
@@ -75,7 +90,6 @@ fn bind_unix(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
         ),
         kind => io::Error::new(kind, format!("{}: {error}", path.display())),
     })?;
-    listener.set_nonblocking(true)?;
     let made = identity(path)?;
     let path = path.to_owned();
     Ok((listener, SocketFile { path, made }))

@@ -83,7 +83,7 @@ pub(crate) async fn start(
 
     let opened = tally.clone();
     let open = move |accepted| match accepted {
-        Ok(connection) => {
+        Ok((connection, _address)) => {
             opened.connections.add(1);
             let socket = runtime::socket(connection);
             Some(connection::lines(socket, quitting.fork(), opened.clone()))

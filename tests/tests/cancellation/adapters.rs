@@ -83,8 +83,9 @@ struct Listener {
 
 impl Listen for Listener {
     type Connection = Item;
+    type Address = ();
 
-    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Item>> {
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(Item, ())>> {
         if self.fails {
             self.fails = false;
             return Poll::Ready(Err(io::Error::other("too many open files")));
@@ -93,11 +94,11 @@ impl Listen for Listener {
             return Poll::Pending;
         };
         self.fails = true;
-        Poll::Ready(Ok(item))
+        Poll::Ready(Ok((item, ())))
     }
 
-    fn close(mut self) -> Vec<Item> {
-        iter::from_fn(|| self.source.now()).collect()
+    fn close(mut self) -> Vec<io::Result<(Item, ())>> {
+        iter::from_fn(|| self.source.now().map(|item| Ok((item, ())))).collect()
     }
 
     fn sleep(&self, _: Duration) -> Sleep {
@@ -117,7 +118,7 @@ fn server(rounds: usize) -> World {
             pause().await;
         }
     };
-    let stream = map_filter_aiter(Result::ok, stream);
+    let stream = map_filter_aiter(|client: io::Result<_>| Some(client.ok()?.0), stream);
     World::of(Gets::All, [items(stream)], [driving(stopping)])
 }
 

@@ -92,8 +92,10 @@ const ADAPTER_ITEMS: &[(&str, &[&str])] = &[
     ("BlockOn", &["an_iterator_moved_to_another_thread_keeps_its_runtime"]),
     ("OnRuntime", &["an_iterator_moved_to_another_thread_keeps_its_runtime"]),
     ("OnThread", &["a_blocking_iterator_pulls_nothing_ahead_and_drops_its_stream"]),
-    ("tcp_server", &["servers_serve_who_comes_and_stop", "out_of_file_descriptors_is_reported_with_pauses_and_the_server_lives_on", "an_address_in_use_or_malformed_is_an_error"]),
-    ("unix_server", &["a_unix_server_removes_its_own_file_only"]),
+    ("tcp_server", &["servers_serve_who_comes_and_stop", "out_of_file_descriptors_is_reported_with_pauses_and_the_server_lives_on", "an_address_in_use_or_malformed_is_an_error", "who_has_reset_comes_with_its_address_and_the_next_is_served"]),
+    ("tcp_server_from", &["a_listener_that_is_bound_already_is_served"]),
+    ("unix_server", &["a_unix_server_removes_its_own_file_only", "a_unix_client_comes_with_its_own_file_or_without_a_name"]),
+    ("unix_server_from", &["the_file_of_a_listener_that_is_bound_already_stays"]),
 ];
 
 /// What a case looks at, beside normal use.
@@ -218,12 +220,13 @@ const ADAPTER_BY_KIND: ByKind = &[
     ("aiter_to_iter_on", Limit, &["reading_ahead_gives_the_same_and_no_more_is_pulled_than_was_allowed"]),
     ("tcp_server", End, &["servers_serve_who_comes_and_stop", "stop_from_another_thread_wakes_the_stream_and_closes_the_listener"]),
     ("tcp_server", Drop, &["servers_serve_who_comes_and_stop"]),
-    ("tcp_server", Limit, &["out_of_file_descriptors_is_reported_with_pauses_and_the_server_lives_on"]),
+    ("tcp_server", Limit, &["out_of_file_descriptors_is_reported_with_pauses_and_the_server_lives_on", "whom_stop_has_no_descriptor_for_comes_out_as_an_error"]),
     ("unix_server", End, &["a_unix_server_removes_its_own_file_only"]),
     ("unix_server", Drop, &["a_unix_server_serves_and_removes_its_file"]),
 ];
 
 const SAME: &str = "as the function without a place, whose code it shares";
+const MADE_OF: &str = "as the function that binds, which is made of it or shares its code";
 const ADAPTER_WITHOUT: Without = &[
     (
         "active_aiter",
@@ -275,6 +278,8 @@ const ADAPTER_WITHOUT: Without = &[
         &[Limit],
         "the pauses are those of `tcp_server`",
     ),
+    ("tcp_server_from", &KINDS, MADE_OF),
+    ("unix_server_from", &KINDS, MADE_OF),
 ];
 
 /// Each function has each kind exactly once: as a subject of the sweeps, by cases of its own, or not, for a reason.
@@ -318,7 +323,7 @@ const ADAPTERS: [&str; 3] = [
     include_str!("../../../aiter-smol/src/lib.rs"),
     include_str!("../../../aiter-async-std/src/lib.rs"),
 ];
-const ADAPTER_CASES: [&str; 8] = [
+const ADAPTER_CASES: [&str; 9] = [
     include_str!("../adapters.rs"),
     include_str!("../places.rs"),
     include_str!("../../../aiter-tokio/tests/spawn/all.rs"),
@@ -326,6 +331,7 @@ const ADAPTER_CASES: [&str; 8] = [
     include_str!("../../../aiter-tokio/tests/blocking.rs"),
     include_str!("../../../aiter-tokio/tests/coop.rs"),
     include_str!("../servers.rs"),
+    include_str!("../servers/clients.rs"),
     include_str!("../file_limit.rs"),
 ];
 
@@ -404,7 +410,8 @@ fn every_public_item_of_the_adapters_has_a_case() {
     let mut public: BTreeSet<_> = ADAPTERS.into_iter().flat_map(public).collect();
     // All that core has; and what `net` has.
     assert!(public.remove("*"));
-    public.extend(["tcp_server", "unix_server"]);
+    public.extend(["tcp_server", "tcp_server_from"]);
+    public.extend(["unix_server", "unix_server_from"]);
     assert_eq!(
         public,
         names(ADAPTER_ITEMS),
