@@ -5,6 +5,7 @@ pub use aiter_core::adapter::{Connections, Server};
 #[cfg(unix)]
 use aiter_core::adapter::{WithFile, unix_connections};
 use core::{
+    future::poll_fn,
     task::{Context, Poll},
     time::Duration,
 };
@@ -12,7 +13,8 @@ use sealed::Listener;
 use std::{io, net::SocketAddr};
 use tokio::{
     net::{TcpListener, TcpStream, ToSocketAddrs},
-    runtime::Handle,
+    runtime::{Handle, is_rt_shutdown_err},
+    task::JoinSet,
 };
 #[cfg(unix)]
 use {
@@ -32,6 +34,9 @@ pub type Unix = WithFile<Acceptor<UnixListener>>;
 /// errors as they come: see [`Connections`]. Nothing is accepted ahead of a poll; what connects
 /// meanwhile waits in the backlog of the system. [`Server::stop`] ends the stream, dropping the
 /// stream closes the listener.
+///
+/// The stream may be polled anywhere, also by another executor. Its connections belong to the
+/// runtime in which the server was made. When that shuts down, the stream ends.
 ///
 /// # Errors
 ///
@@ -239,8 +244,16 @@ impl<L: Listener> Listen for Acceptor<L> {
     type Connection = L::Connection;
     type Address = L::Address;
 
-    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Client<Self>>> {
-        self.listener.poll_accept(cx)
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Client<Self>>>> {
+        // Tokio registers a connection with the current runtime: whoever polls may have none, or
+        // another.
+        let _context = self.runtime.enter();
+        self.listener
+            .poll_accept(cx)
+            .map(|accepted| match accepted {
+                Err(error) if is_rt_shutdown_err(&error) => None,
+                accepted => Some(accepted),
+            })
     }
 
     fn close(self) -> Vec<io::Result<Client<Self>>> {
@@ -251,14 +264,22 @@ impl<L: Listener> Listen for Acceptor<L> {
             Err(error) => return vec![Err(error)],
         };
         let accept = || listener.accept_one();
-        waiting_clients(self.spare, accept, |(stream, address)| {
+        let mut clients = waiting_clients(self.spare, accept, |(stream, address)| {
             Ok((L::connection(stream)?, address))
-        })
+        });
+        clients.retain(|client| !client.as_ref().is_err_and(is_rt_shutdown_err));
+        clients
     }
 
     fn sleep(&self, time: Duration) -> Sleep {
         let _context = self.runtime.enter();
-        Box::pin(tokio::time::sleep(time))
+        // In a task, which the runtime cancels when it shuts down. To poll the timer itself would
+        // panic then.
+        let mut pause = JoinSet::new();
+        pause.spawn_on(tokio::time::sleep(time), &self.runtime);
+        Box::pin(poll_fn(move |cx| {
+            pause.poll_join_next(cx).map(|over| over?.ok())
+        }))
     }
 }
 

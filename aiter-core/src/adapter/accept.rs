@@ -6,6 +6,7 @@
 //! | `Open`, no pause | `Open`, pausing | an error that would come back at once, such as too many open files |
 //! | `Open`, pausing | `Open`, no pause | the pause is over |
 //! | `Open` | `Closing` | [`Server::stop`]: the backlog is taken, then the listener is closed |
+//! | `Open`, pausing or not | `Closing`, nothing kept | the runtime has shut down |
 //! | `Closing` | | yields what was kept, then the end |
 use crate::{PushAiter, Pusher, push_aiter};
 use alloc::{boxed::Box, vec::Vec};
@@ -26,8 +27,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// More connections than a kernel queues by default, few enough that closing a flooded listener ends.
 const LONGEST_BACKLOG: usize = 4096;
 
-/// A timer of one runtime.
-pub type Sleep = Pin<Box<dyn Future<Output = ()> + Send + Sync>>;
+/// A timer of one runtime. `None` if the runtime has shut down.
+pub type Sleep = Pin<Box<dyn Future<Output = Option<()>> + Send + Sync>>;
 
 /// A client as users get it: its connection, and its address as `accept` told it.
 pub type Client<L> = (<L as Listen>::Connection, <L as Listen>::Address);
@@ -39,10 +40,10 @@ pub trait Listen: Unpin {
     /// Where a connection comes from.
     type Address;
 
-    /// Waits for a client.
-    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Client<Self>>>;
+    /// Waits for a client. `None` if the runtime has shut down.
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Client<Self>>>>;
 
-    /// Closes the listener and returns the [`waiting_clients`].
+    /// Closes the listener and returns the [`waiting_clients`]; none if the runtime has shut down.
     fn close(self) -> Vec<io::Result<Client<Self>>>;
 
     /// A timer.
@@ -161,7 +162,8 @@ impl<A> Server<A> {
         self.running.stop();
     }
 
-    /// Whether [`stop`](Self::stop) was called or the stream was dropped.
+    /// Whether [`stop`](Self::stop) was called, or the stream was dropped or has ended with its
+    /// runtime.
     pub fn is_stopped(&self) -> bool {
         self.running.is_stopped()
     }
@@ -193,6 +195,10 @@ impl<A: fmt::Debug> fmt::Debug for Server<A> {
 /// system accepts nobody at all, or if more than 4096 clients were waiting, one last `Err` stands
 /// for all that remain. A server keeps one descriptor in reserve to know how many it turns away.
 ///
+/// The stream also ends when its runtime shuts down, if the runtime is one that can. It makes no
+/// difference where the stream is polled then, or whether it was waiting or pausing. The clients in
+/// the backlog are lost with the runtime.
+///
 /// # Cancel safety
 ///
 /// Nothing is lost when a `next()` is dropped: a connection is taken from the system only to be returned.
@@ -201,7 +207,7 @@ pub struct Connections<L: Listen> {
     state: State<L>,
     stopped: PushAiter<Infallible>,
     /// Lets the server outlive its handles.
-    _running: Pusher<Infallible>,
+    running: Pusher<Infallible>,
     pause: Option<Sleep>,
     next_pause: Duration,
 }
@@ -224,7 +230,7 @@ pub fn connections<L: Listen>(
     let connections = Connections {
         state: State::Open(listener),
         stopped,
-        _running: running.clone(),
+        running: running.clone(),
         pause: None,
         next_pause: FIRST_PAUSE,
     };
@@ -235,6 +241,16 @@ pub fn connections<L: Listen>(
         },
         connections,
     )
+}
+
+impl<L: Listen> Connections<L> {
+    /// The end if the runtime has shut down: a client in the backlog cannot be served any more.
+    fn end(&mut self) -> Poll<Option<io::Result<Client<L>>>> {
+        self.pause = None;
+        self.state = State::Closing(Vec::new().into_iter());
+        self.running.stop();
+        Poll::Ready(None)
+    }
 }
 
 impl<L: Listen> Stream for Connections<L> {
@@ -255,10 +271,14 @@ impl<L: Listen> Stream for Connections<L> {
             State::Closing(backlog) => return Poll::Ready(backlog.next()),
         };
         if let Some(pause) = &mut this.pause {
-            ready!(pause.as_mut().poll(cx));
+            if ready!(pause.as_mut().poll(cx)).is_none() {
+                return this.end();
+            }
             this.pause = None;
         }
-        let accepted = ready!(listener.poll_accept(cx));
+        let Some(accepted) = ready!(listener.poll_accept(cx)) else {
+            return this.end();
+        };
         match &accepted {
             Ok(_) => this.next_pause = FIRST_PAUSE,
             Err(error) if concerns_one_connection(error) => {}

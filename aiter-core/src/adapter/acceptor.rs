@@ -99,7 +99,7 @@ impl<W: Watched, C> Listen for Acceptor<W, C> {
     type Connection = C;
     type Address = <W::Listener as Accept>::Address;
 
-    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Client<Self>>> {
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Client<Self>>>> {
         loop {
             let accepted = match self.watched.listener().accept_one() {
                 Ok((stream, address)) => (self.connection)(stream).map(|c| (c, address)),
@@ -111,7 +111,7 @@ impl<W: Watched, C> Listen for Acceptor<W, C> {
                 }
                 Err(error) => Err(error),
             };
-            return Poll::Ready(accepted);
+            return Poll::Ready(Some(accepted));
         }
     }
 

@@ -221,6 +221,8 @@ macro_rules! __servers {
             fn sleep(time: core::time::Duration) -> $crate::adapter::Sleep {
                 Box::pin(async move {
                     Timer::after(time).await;
+                    // The thread that waits for all timers and sockets ends with the process.
+                    Some(())
                 })
             }
         }

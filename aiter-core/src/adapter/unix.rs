@@ -57,7 +57,7 @@ impl<L: Listen> Listen for WithFile<L> {
     type Connection = L::Connection;
     type Address = L::Address;
 
-    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Client<L>>> {
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Client<L>>>> {
         self.listener.poll_accept(cx)
     }
 

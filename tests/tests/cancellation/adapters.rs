@@ -85,16 +85,16 @@ impl Listen for Listener {
     type Connection = Item;
     type Address = ();
 
-    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(Item, ())>> {
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<(Item, ())>>> {
         if self.fails {
             self.fails = false;
-            return Poll::Ready(Err(io::Error::other("too many open files")));
+            return Poll::Ready(Some(Err(io::Error::other("too many open files"))));
         }
         let Some(item) = ready!(Pin::new(&mut self.source).poll_next(cx)) else {
             return Poll::Pending;
         };
         self.fails = true;
-        Poll::Ready(Ok((item, ())))
+        Poll::Ready(Some(Ok((item, ()))))
     }
 
     fn close(mut self) -> Vec<io::Result<(Item, ())>> {
@@ -102,7 +102,10 @@ impl Listen for Listener {
     }
 
     fn sleep(&self, _: Duration) -> Sleep {
-        Box::pin(pause())
+        Box::pin(async {
+            pause().await;
+            Some(())
+        })
     }
 }
 

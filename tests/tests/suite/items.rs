@@ -93,7 +93,7 @@ const ADAPTER_ITEMS: &[(&str, &[&str])] = &[
     ("OnRuntime", &["an_iterator_moved_to_another_thread_keeps_its_runtime"]),
     ("OnThread", &["a_blocking_iterator_pulls_nothing_ahead_and_drops_its_stream"]),
     ("tcp_server", &["servers_serve_who_comes_and_stop", "out_of_file_descriptors_is_reported_with_pauses_and_the_server_lives_on", "an_address_in_use_or_malformed_is_an_error", "who_has_reset_comes_with_its_address_and_the_next_is_served"]),
-    ("tcp_server_from", &["a_listener_that_is_bound_already_is_served"]),
+    ("tcp_server_from", &["a_listener_that_is_bound_already_is_served", "a_listener_of_another_runtime_ends_with_either"]),
     ("unix_server", &["a_unix_server_removes_its_own_file_only", "a_unix_client_comes_with_its_own_file_or_without_a_name"]),
     ("unix_server_from", &["the_file_of_a_listener_that_is_bound_already_stays"]),
 ];
@@ -218,7 +218,7 @@ const ADAPTER_BY_KIND: ByKind = &[
     ("aiter_to_iter_on", Drop, &["dropping_the_iterator_drops_the_stream"]),
     ("aiter_to_iter_on", Panic, &["a_panic_of_the_source_comes_out_and_leaves_the_runtime_usable"]),
     ("aiter_to_iter_on", Limit, &["reading_ahead_gives_the_same_and_no_more_is_pulled_than_was_allowed"]),
-    ("tcp_server", End, &["servers_serve_who_comes_and_stop", "stop_from_another_thread_wakes_the_stream_and_closes_the_listener"]),
+    ("tcp_server", End, &["servers_serve_who_comes_and_stop", "stop_from_another_thread_wakes_the_stream_and_closes_the_listener", "a_server_that_waits_is_woken_and_ends", "a_server_that_pauses_after_an_error_is_woken_and_ends"]),
     ("tcp_server", Drop, &["servers_serve_who_comes_and_stop"]),
     ("tcp_server", Limit, &["out_of_file_descriptors_is_reported_with_pauses_and_the_server_lives_on", "whom_stop_has_no_descriptor_for_comes_out_as_an_error"]),
     ("unix_server", End, &["a_unix_server_removes_its_own_file_only"]),
@@ -323,7 +323,7 @@ const ADAPTERS: [&str; 3] = [
     include_str!("../../../aiter-smol/src/lib.rs"),
     include_str!("../../../aiter-async-std/src/lib.rs"),
 ];
-const ADAPTER_CASES: [&str; 9] = [
+const ADAPTER_CASES: [&str; 10] = [
     include_str!("../adapters.rs"),
     include_str!("../places.rs"),
     include_str!("../../../aiter-tokio/tests/spawn/all.rs"),
@@ -332,6 +332,7 @@ const ADAPTER_CASES: [&str; 9] = [
     include_str!("../../../aiter-tokio/tests/coop.rs"),
     include_str!("../servers.rs"),
     include_str!("../servers/clients.rs"),
+    include_str!("../runtime_gone.rs"),
     include_str!("../file_limit.rs"),
 ];
 

@@ -18,6 +18,8 @@ struct Script {
     polls: Cell<usize>,
     awake: Arc<AtomicUsize>,
     closed: Cell<bool>,
+    dropped: Cell<bool>,
+    runtime_is_gone: Cell<bool>,
 }
 
 fn from(n: u32) -> (u32, u16) {
@@ -28,10 +30,13 @@ struct Scripted(Rc<Script>);
 impl Listen for Scripted {
     type Connection = u32;
     type Address = u16;
-    fn poll_accept(&mut self, _: &mut Context<'_>) -> Poll<io::Result<(u32, u16)>> {
+    fn poll_accept(&mut self, _: &mut Context<'_>) -> Poll<Option<io::Result<(u32, u16)>>> {
         self.0.polls.set(self.0.polls.get() + 1);
+        if self.0.runtime_is_gone.get() {
+            return Poll::Ready(None);
+        }
         match self.0.accepts.borrow_mut().pop_front().flatten() {
-            Some(result) => Poll::Ready(result.map(from)),
+            Some(result) => Poll::Ready(Some(result.map(from))),
             None => Poll::Pending,
         }
     }
@@ -48,12 +53,23 @@ impl Listen for Scripted {
         let awake = self.0.awake.clone();
         Box::pin(core::future::poll_fn(move |_| {
             match awake.load(Ordering::Relaxed) {
-                0 => Poll::Pending,
-                _ => Poll::Ready(()),
+                AWAKE => Poll::Ready(Some(())),
+                GONE => Poll::Ready(None),
+                _ => Poll::Pending,
             }
         }))
     }
 }
+
+impl Drop for Scripted {
+    fn drop(&mut self) {
+        self.0.dropped.set(true);
+    }
+}
+
+/// How a pause ends: when it is over, or because the runtime has shut down.
+const AWAKE: usize = 1;
+const GONE: usize = 2;
 
 type Polled = Poll<Option<Result<u32, io::ErrorKind>>>;
 
@@ -104,7 +120,7 @@ fn an_error_is_reported_and_nothing_is_accepted_during_the_pause() {
         assert_eq!(poll(&mut stream, Waker::noop()), Poll::Pending);
     }
     assert_eq!(script.polls.get(), 1);
-    script.awake.store(1, Ordering::Relaxed);
+    script.awake.store(AWAKE, Ordering::Relaxed);
     assert_eq!(poll(&mut stream, Waker::noop()), Poll::Ready(Some(Ok(1))));
 }
 
@@ -113,7 +129,7 @@ fn pauses_grow_to_a_second_and_a_connection_makes_them_short_again() {
     let errors = || (0..10).map(|_| Some(Err(Other.into())));
     let (script, _server, mut stream) =
         listening(errors().chain([Some(Ok(1))]).chain(errors().take(2)));
-    script.awake.store(1, Ordering::Relaxed);
+    script.awake.store(AWAKE, Ordering::Relaxed);
     for _ in 0..13 {
         assert!(poll(&mut stream, Waker::noop()).is_ready());
     }
@@ -192,6 +208,49 @@ fn dropping_the_stream_stops() {
     drop(stream);
     assert!(server.is_stopped());
     server.stop();
+}
+
+/// It ends, the listener is closed, and the server counts as stopped.
+fn assert_ends(script: &Script, server: &Server<u16>, stream: &mut Connections<Scripted>) {
+    for _ in 0..2 {
+        assert_eq!(poll(stream, Waker::noop()), Poll::Ready(None));
+        assert!(stream.is_terminated());
+    }
+    assert!(script.dropped.get());
+    assert!(server.is_stopped());
+    server.stop();
+    assert_eq!(poll(stream, Waker::noop()), Poll::Ready(None));
+    assert!(!script.closed.get(), "nobody could be served");
+}
+
+#[test]
+fn without_its_runtime_it_ends_whatever_it_was_at() {
+    // Before the first poll.
+    let (script, server, mut stream) = listening([]);
+    script.runtime_is_gone.set(true);
+    assert!(!server.is_stopped());
+    assert_ends(&script, &server, &mut stream);
+
+    // While it waits.
+    let (script, server, mut stream) = listening([None]);
+    assert_eq!(poll(&mut stream, Waker::noop()), Poll::Pending);
+    script.runtime_is_gone.set(true);
+    assert_ends(&script, &server, &mut stream);
+
+    // When a pause begins, and in a pause: the listener itself is not asked.
+    for pending in [0, 1] {
+        let (script, server, mut stream) = listening([Some(Err(Other.into())), Some(Ok(1))]);
+        assert_eq!(
+            poll(&mut stream, Waker::noop()),
+            Poll::Ready(Some(Err(Other)))
+        );
+        for _ in 0..pending {
+            assert_eq!(poll(&mut stream, Waker::noop()), Poll::Pending);
+        }
+        script.awake.store(GONE, Ordering::Relaxed);
+        assert_ends(&script, &server, &mut stream);
+        assert_eq!(script.polls.get(), 1);
+    }
 }
 
 /// A system with clients in a listener's backlog, and so many descriptors left.
