@@ -3,7 +3,7 @@
 # dev-dependency lends it a feature.
 . "$(dirname "$0")/common"
 next='build the failing set with the command above; gate what it lacks, or turn the missing feature on in its Cargo.toml'
-for features in '' alloc std portable-atomic alloc,portable-atomic std,portable-atomic; do
+for features in '' alloc std net portable-atomic alloc,portable-atomic std,portable-atomic; do
     step cargo check -p aiter-core --no-default-features --features "$features"
 done
 for crate in "${published[@]:1}"; do

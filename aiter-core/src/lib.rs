@@ -47,6 +47,7 @@
 //! | feature | what it adds |
 //! |---|---|
 //! | `std` (default) | what the adapter crates are built on: panics carried from task to task; and a push list may look again before it sleeps |
+//! | `net` (with the adapters' servers) | what removes the files of Unix sockets |
 //! | `alloc` (with `std`) | everything but [`fixed`] and [`pump`] |
 //! | `portable-atomic` | atomics and `Arc` of that crate, for targets without compare-and-swap (Cortex-M0, RISC-V without A) |
 //!

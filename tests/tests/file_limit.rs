@@ -165,7 +165,7 @@ fn whom_stop_has_no_descriptor_for_comes_out_as_an_error() {
                     let connect = |_| UnixClient::connect(&path).unwrap();
                     let clients: Vec<_> = (0..waiting).map(connect).collect();
                     let greet = async |to: &mut _| Write::write_all(to, b"x").await.unwrap();
-                    stop_with(left, 0, || server.stop(), connections, clients, greet).await;
+                    stop_with(left, 1, || server.stop(), connections, clients, greet).await;
                 });
             }
         })*};
@@ -190,6 +190,35 @@ fn one_error_stands_for_all_if_not_even_the_descriptor_in_reserve_helps() {
                 assert_eq!(error.raw_os_error(), TOO_MANY_FILES, "{error}");
                 assert!(connections.next().await.is_none());
                 drop(limit);
+            });
+        })*};
+    }
+    on_each! { tokio_threads tokio_thread smol async_std }
+}
+
+#[test]
+fn a_server_that_there_are_too_few_descriptors_for_leaves_no_file() {
+    let _alone = alone();
+    /// On one runtime after the other.
+    macro_rules! on_each {
+        ($($name:ident)*) => {$({
+            use runtimes::$name::{block_on, net::unix_server};
+            block_on(async {
+                let path = path(stringify!($name));
+                let mut failed = 0;
+                loop {
+                    let descriptors = Left::only(failed);
+                    let made = unix_server(&path).await;
+                    drop(descriptors);
+                    if made.is_ok() {
+                        break;
+                    }
+                    assert!(!path.exists(), "{failed} descriptors");
+                    failed += 1;
+                }
+                // The directory's, the socket's, and the one in reserve.
+                assert_eq!(failed, 3);
+                assert!(!path.exists());
             });
         })*};
     }

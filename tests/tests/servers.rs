@@ -4,6 +4,8 @@
 
 #[path = "servers/clients.rs"]
 mod clients;
+#[path = "servers/files.rs"]
+mod files;
 #[path = "servers/runtimes.rs"]
 mod runtimes;
 

@@ -11,7 +11,7 @@ mod panics;
 mod read_ahead;
 mod servers;
 mod tasks;
-#[cfg(unix)]
+#[cfg(all(unix, feature = "net"))]
 mod unix;
 
 pub use accept::{Client, Connections, Listen, Server, Sleep, Spare, connections, waiting_clients};
@@ -27,7 +27,7 @@ pub use tasks::{
     JoinTasks, MapTasks, PreloadAiter, Tasks, Worker, join_aiters_buffered, map_workers,
     preload_aiter, preload_aiter_with,
 };
-#[cfg(unix)]
+#[cfg(all(unix, feature = "net"))]
 pub use unix::{WithFile, unix_connections};
 
 /// Where tasks run: those that are `Send` on any thread, others on this one.

@@ -114,14 +114,16 @@ macro_rules! __servers {
 
         /// Listens on a Unix socket, as a new file at `path`.
         ///
-        /// As [`tcp_server`]. The file is removed when the listener is closed, if it still is the one made
-        /// here.
+        /// As [`tcp_server`]. The file is removed when the listener is closed, if it still is the
+        /// one made here. Its directory is kept open to find it there: the process may change its
+        /// working directory meanwhile, and the directory may be renamed.
         ///
         /// # Errors
         ///
         /// The file cannot be made. One that exists is never removed, not even a socket that a
         /// killed server left behind, as whose it is cannot be known: the error is `AddrInUse` then
-        /// and says so.
+        /// and says so. On systems other than Linux and Android it is also an error if the process
+        /// may not read the directory.
         ///
         /// # Example
         ///

@@ -6,13 +6,15 @@ use core::{
     task::{Context, Poll},
     time::Duration,
 };
+use rustix::fs::{AtFlags, Mode, OFlags, Stat, open, statat, unlinkat};
 use std::{
-    fs, io,
-    os::unix::{
-        fs::MetadataExt,
-        net::{SocketAddr, UnixListener},
+    ffi::{OsStr, OsString},
+    io,
+    os::{
+        fd::OwnedFd,
+        unix::net::{SocketAddr, UnixListener},
     },
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 /// A listener, and the file that is removed when it is closed.
@@ -73,44 +75,72 @@ impl<L: Listen> Listen for WithFile<L> {
 }
 
 /// Removes the file of a listening socket when dropped, if it still is the file that was made for it.
+///
+/// The file is found in its directory, which is kept open, and not by a path: the process may
+/// change its working directory, and directories may be renamed.
 struct SocketFile {
-    path: PathBuf,
-    made: (u64, u64),
+    directory: OwnedFd,
+    name: OsString,
+    made: Stat,
 }
 
-/// Binds a non-blocking listener to a new file.
+/// Opens a directory to find files in it, which takes no permission here.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const DIRECTORY: OFlags = OFlags::PATH.union(OFlags::DIRECTORY);
+/// Opens a directory; here that takes the permission to read it.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY);
+
+/// Binds a listener to a new file.
 fn bind_unix(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
-    let listener = UnixListener::bind(path).map_err(|error| match error.kind() {
-        io::ErrorKind::AddrInUse => io::Error::new(
-            error.kind(),
-            format!(
+    let named = |error: io::Error| {
+        let message = match error.kind() {
+            io::ErrorKind::AddrInUse => format!(
                 "{} exists already; if no server uses it any more, remove it first",
                 path.display()
             ),
-        ),
-        kind => io::Error::new(kind, format!("{}: {error}", path.display())),
-    })?;
-    let made = identity(path)?;
-    let path = path.to_owned();
-    Ok((listener, SocketFile { path, made }))
+            _ => format!("{}: {error}", path.display()),
+        };
+        io::Error::new(error.kind(), message)
+    };
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+        return Err(named(io::ErrorKind::InvalidInput.into()));
+    };
+    let parent = match parent.as_os_str().is_empty() {
+        true => Path::new("."),
+        false => parent,
+    };
+    // Before the file is made, as nothing would remove it if this fails.
+    let directory = open(parent, DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+        .map_err(|error| named(error.into()))?;
+    let listener = UnixListener::bind(path).map_err(named)?;
+    let file = SocketFile {
+        made: status(&directory, name).map_err(named)?,
+        directory,
+        name: name.to_owned(),
+    };
+    Ok((listener, file))
 }
 
-fn identity(path: &Path) -> io::Result<(u64, u64)> {
-    let file = fs::symlink_metadata(path)?;
-    Ok((file.dev(), file.ino()))
+/// What is known of the file itself, not of one that it links to.
+fn status(directory: &OwnedFd, name: &OsStr) -> io::Result<Stat> {
+    Ok(statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)?)
 }
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        if identity(&self.path).is_ok_and(|file| file == self.made) {
+        let Ok(found) = status(&self.directory, &self.name) else {
+            return;
+        };
+        if (found.st_dev, found.st_ino) == (self.made.st_dev, self.made.st_ino) {
             // Nobody to tell: the directory may have become read-only meanwhile.
-            let _ = fs::remove_file(&self.path);
+            let _ = unlinkat(&self.directory, &self.name, AtFlags::empty());
         }
     }
 }
 
 impl fmt::Debug for SocketFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("SocketFile").field(&self.path).finish()
+        f.debug_tuple("SocketFile").field(&self.name).finish()
     }
 }

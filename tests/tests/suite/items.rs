@@ -94,7 +94,7 @@ const ADAPTER_ITEMS: &[(&str, &[&str])] = &[
     ("OnThread", &["a_blocking_iterator_pulls_nothing_ahead_and_drops_its_stream"]),
     ("tcp_server", &["servers_serve_who_comes_and_stop", "out_of_file_descriptors_is_reported_with_pauses_and_the_server_lives_on", "an_address_in_use_or_malformed_is_an_error", "who_has_reset_comes_with_its_address_and_the_next_is_served"]),
     ("tcp_server_from", &["a_listener_that_is_bound_already_is_served", "a_listener_of_another_runtime_ends_with_either"]),
-    ("unix_server", &["a_unix_server_removes_its_own_file_only", "a_unix_client_comes_with_its_own_file_or_without_a_name"]),
+    ("unix_server", &["a_unix_server_removes_its_own_file_only", "it_goes_if_its_directory_or_a_parent_has_been_renamed", "the_file_of_a_relative_path_goes_wherever_the_process_has_gone", "a_unix_client_comes_with_its_own_file_or_without_a_name"]),
     ("unix_server_from", &["the_file_of_a_listener_that_is_bound_already_stays"]),
 ];
 
@@ -323,7 +323,7 @@ const ADAPTERS: [&str; 3] = [
     include_str!("../../../aiter-smol/src/lib.rs"),
     include_str!("../../../aiter-async-std/src/lib.rs"),
 ];
-const ADAPTER_CASES: [&str; 10] = [
+const ADAPTER_CASES: [&str; 12] = [
     include_str!("../adapters.rs"),
     include_str!("../places.rs"),
     include_str!("../../../aiter-tokio/tests/spawn/all.rs"),
@@ -332,7 +332,9 @@ const ADAPTER_CASES: [&str; 10] = [
     include_str!("../../../aiter-tokio/tests/coop.rs"),
     include_str!("../servers.rs"),
     include_str!("../servers/clients.rs"),
+    include_str!("../servers/files.rs"),
     include_str!("../runtime_gone.rs"),
+    include_str!("../working_directory.rs"),
     include_str!("../file_limit.rs"),
 ];
 
