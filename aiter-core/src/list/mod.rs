@@ -72,6 +72,8 @@ pub(crate) struct List<T> {
     end: AtomicUsize,
     /// Live writers. The last one closes the list.
     writers: AtomicUsize,
+    /// Slots of batches that are reserved, and may not be published yet.
+    promised: AtomicUsize,
 
     orphan: Orphan<T>,
     /// Live readers. The last one closes the list.
@@ -129,6 +131,7 @@ impl<T> List<T> {
             skipped: AtomicUsize::new(0),
             end: AtomicUsize::new(UNKNOWN),
             writers: AtomicUsize::new(1),
+            promised: AtomicUsize::new(0),
             pushing: Probe::new(),
             readers: AtomicUsize::new(1),
             clone: AtomicPtr::new(ptr::null_mut()),

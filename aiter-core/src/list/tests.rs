@@ -20,6 +20,46 @@ fn poll<T>(reader: &mut Reader<T>, waker: &Waker) -> Poll<Option<T>> {
     reader.poll_next(&mut Context::from_waker(waker))
 }
 
+/// Batches under way at once, as from iterators that push in their turn, reserve no more than positions can tell apart.
+#[test]
+fn batches_within_batches_reserve_only_so_much() {
+    const MOST: usize = usize::MAX >> 5;
+    struct Nested<'a>(&'a Writer<()>, bool);
+    impl Iterator for Nested<'_> {
+        type Item = ();
+        fn next(&mut self) -> Option<()> {
+            if core::mem::replace(&mut self.1, true) {
+                return None;
+            }
+            let promised = || self.0.promised();
+            assert_eq!(promised(), 3);
+            for (len, fits) in [
+                (MOST, false),
+                (MOST - 2, false),
+                (usize::MAX, false),
+                (2, true),
+            ] {
+                let pushed = catch_unwind(AssertUnwindSafe(|| {
+                    self.0.push_batch(len, &mut core::iter::repeat_n((), 2))
+                }));
+                assert_eq!(pushed.is_ok(), fits, "{len}");
+                assert_eq!(promised(), 3);
+            }
+            Some(())
+        }
+    }
+    let (writer, mut reader) = list::<()>();
+    assert_eq!(writer.push_batch(3, &mut Nested(&writer, false)), Ok(false));
+    assert_eq!(writer.promised(), 0);
+    assert_eq!(take_all(&mut reader).len(), 3);
+    assert!(writer.close());
+    assert_eq!(
+        writer.push_batch(MOST, &mut core::iter::repeat_n((), 1)),
+        Err(())
+    );
+    assert_eq!(writer.promised(), 0);
+}
+
 fn take_all<T>(reader: &mut Reader<T>) -> Vec<T> {
     core::iter::from_fn(|| match reader.next() {
         Poll::Ready(Some(item)) => Some(item),

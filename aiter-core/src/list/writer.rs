@@ -75,16 +75,17 @@ impl<T> Writer<T> {
     /// that yields more is left with the rest.
     ///
     /// # Panics
-    /// If positions could not tell so many items apart, which only items without a size can be.
+    /// If positions could not tell so many items apart, those of other batches under way included, which only items without a size
+    /// can be.
     pub(crate) fn push_batch<I: Iterator<Item = T>>(
         &self,
         len: usize,
         items: &mut I,
     ) -> Result<bool, ()> {
-        assert!(len <= usize::MAX >> 4, "capacity overflow");
+        let promise = Promise::new(&self.list, len).expect("capacity overflow");
         let reserved = self.reserve(len).ok_or(())?;
         // SAFETY: reserved just now.
-        Ok(unsafe { Batch::new(&self.list, reserved, len) }.fill(items))
+        Ok(unsafe { Batch::new(promise, reserved, len) }.fill(items))
     }
 
     /// The position of `len` slots that are the caller's to publish, and [`ASLEEP`](super::ASLEEP) if somebody may sleep on the
@@ -101,6 +102,11 @@ impl<T> Writer<T> {
     /// Ends the list after what was pushed. True for who does it.
     pub(crate) fn close(&self) -> bool {
         self.list.close()
+    }
+
+    #[cfg(all(test, not(aiter_loom)))]
+    pub(super) fn promised(&self) -> usize {
+        self.list.promised.load(Relaxed)
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -190,6 +196,34 @@ impl<T> List<T> {
     }
 }
 
+/// Slots that a batch may reserve: positions have to tell all slots apart that are reserved and not published, whatever happens
+/// between. Single pushes have one each, and no other code runs before it is published.
+struct Promise<'a, T> {
+    list: &'a List<T>,
+    len: usize,
+}
+
+impl<'a, T> Promise<'a, T> {
+    /// An eighth of all positions, and so a quarter of the distances that they can tell the sign of.
+    const MOST: usize = usize::MAX >> 5;
+
+    fn new(list: &'a List<T>, len: usize) -> Option<Self> {
+        // Ordering: Relaxed, only the sum counts.
+        let counted = list.promised.fetch_update(Relaxed, Relaxed, |promised| {
+            promised
+                .checked_add(len)
+                .filter(|&promised| promised <= Self::MOST)
+        });
+        counted.is_ok().then(|| Self { list, len })
+    }
+}
+
+impl<T> Drop for Promise<'_, T> {
+    fn drop(&mut self) {
+        self.list.promised.fetch_sub(self.len, Relaxed);
+    }
+}
+
 /// Consecutive slots that are being written, published a block at a time. On drop, those that were not written are
 /// published without an item, so that nobody waits for them.
 struct Batch<'a, T> {
@@ -205,12 +239,14 @@ struct Batch<'a, T> {
     left: usize,
     /// How many of those, all in the block, have been written.
     written: usize,
+    _promise: Promise<'a, T>,
 }
 
 impl<'a, T> Batch<'a, T> {
     /// # Safety
     /// `len` positions from `reserved` on were reserved by the caller and are not published. There is at least one.
-    unsafe fn new(list: &'a List<T>, reserved: usize, len: usize) -> Self {
+    unsafe fn new(promise: Promise<'a, T>, reserved: usize, len: usize) -> Self {
+        let list = promise.list;
         // SAFETY: by the contract.
         let (block, slot) = unsafe { list.locate(reserved, len) };
         Self {
@@ -221,6 +257,7 @@ impl<'a, T> Batch<'a, T> {
             slot,
             left: len,
             written: 0,
+            _promise: promise,
         }
     }
 
