@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Each feature set of core, and each adapter with its features and without, builds on its own: no other package and no
-# dev-dependency lends it a feature.
+# dev-dependency lends it a feature. Core also does its work where a panic aborts.
 . "$(dirname "$0")/common"
 next='build the failing set with the command above; gate what it lacks, or turn the missing feature on in its Cargo.toml'
 for features in '' alloc std net portable-atomic alloc,portable-atomic std,portable-atomic; do
@@ -10,3 +10,6 @@ for crate in "${published[@]:1}"; do
     step cargo check -p "$crate"
     step cargo check -p "$crate" --no-default-features
 done
+next='see tests/abort: what it runs has to work without unwinding'
+step cargo run --quiet --manifest-path tests/abort/Cargo.toml --target-dir "$target_dir/abort"
+passed

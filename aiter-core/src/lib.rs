@@ -66,6 +66,14 @@
 // The page of this crate tells of all that it has.
 #![cfg_attr(not(feature = "alloc"), allow(rustdoc::broken_intra_doc_links))]
 #![deny(unsafe_code)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::disallowed_macros,
+        clippy::disallowed_types,
+        reason = "tests may wait"
+    )
+)]
 #![warn(
     clippy::alloc_instead_of_core,
     clippy::std_instead_of_alloc,

@@ -1,5 +1,6 @@
-//! What fails around the library: the allocator, and wakers that panic, that poll the stream they wake, or that drop it.
-//! Executors that never poll again are in `cancellation.rs`.
+//! What fails around the library, or is not there: the allocator; wakers that panic, that poll the stream they wake, or that drop it;
+//! system calls that are not admitted; threads that are gone after a `fork(2)`. Executors that never poll again are in
+//! `cancellation.rs`.
 #![allow(
     missing_docs,
     missing_debug_implementations,
@@ -9,5 +10,33 @@
 
 #[path = "failures/allocator.rs"]
 mod allocator;
+#[path = "failures/child.rs"]
+mod child;
+#[path = "failures/everything.rs"]
+mod everything;
+#[cfg(target_os = "linux")]
+#[path = "failures/fork.rs"]
+mod fork;
+#[cfg(target_os = "linux")]
+#[path = "failures/system_calls.rs"]
+mod system_calls;
 #[path = "failures/wakers.rs"]
 mod wakers;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::AcqRel},
+    },
+    task::Wake,
+};
+
+/// A waker that counts.
+#[derive(Default)]
+struct Counts(AtomicUsize);
+
+impl Wake for Counts {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, AcqRel);
+    }
+}

@@ -5,7 +5,7 @@ use super::{
     panics::{Caught, Panic},
 };
 use crate::{Driver, PushAiter, TryNextError, active};
-use alloc::{boxed::Box, string::String, sync::Arc};
+use alloc::{borrow::Cow, boxed::Box, string::String, sync::Arc};
 use core::{
     marker::PhantomData,
     ops::Deref,
@@ -14,10 +14,7 @@ use core::{
 };
 use futures_core::{FusedStream, Stream};
 use pin_project::pin_project;
-use std::{
-    panic::resume_unwind,
-    sync::{Mutex, MutexGuard, PoisonError},
-};
+use std::panic::resume_unwind;
 
 /// Spawns the driver of [`active`].
 #[track_caller]
@@ -124,30 +121,46 @@ impl<T, P: Pace> FusedStream for ActiveAiter<T, P> {
     }
 }
 
-/// The panic of the source, if there was one.
+/// The panic of the source, if there was one. No consumer waits for another here: the lock is tried, never waited for.
 #[derive(Debug, Default)]
-struct Fate(Mutex<Option<Panic>>);
+#[allow(
+    clippy::disallowed_types,
+    reason = "to try a lock is not to wait for it, nor is to set a cell that nobody else sets"
+)]
+struct Fate {
+    /// For the first consumer that meets it.
+    panic: std::sync::Mutex<Option<Panic>>,
+    /// What the others are told. It is set before the end of the items is seen.
+    message: std::sync::OnceLock<Cow<'static, str>>,
+}
 
 impl Fate {
-    fn lock(&self) -> MutexGuard<'_, Option<Panic>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The source has panicked, which happens once.
+    fn seal(&self, panic: Panic) {
+        let message = if let Some(message) = panic.downcast_ref::<&'static str>() {
+            Cow::Borrowed(*message)
+        } else if let Some(message) = panic.downcast_ref::<String>() {
+            Cow::Owned(message.clone())
+        } else {
+            Cow::Borrowed("the source of this stream panicked")
+        };
+        if let Ok(mut first) = self.panic.try_lock() {
+            *first = Some(panic);
+        }
+        let _ = self.message.set(message);
     }
 
-    /// Panics as the source did; a payload that can be copied is kept for other consumers.
+    /// Panics as the source did: with its own payload if no other consumer takes that.
     fn meet(&self) {
-        let mut left = self.lock();
-        let Some(panic) = left.take() else { return };
-        *left = Some(
-            if let Some(message) = panic.downcast_ref::<&'static str>() {
-                Box::new(*message)
-            } else if let Some(message) = panic.downcast_ref::<String>() {
-                Box::new(message.clone())
-            } else {
-                Box::new("the source of this stream panicked")
-            },
-        );
-        drop(left);
-        resume_unwind(panic);
+        let Some(message) = self.message.get() else {
+            return;
+        };
+        let first = self.panic.try_lock().ok().and_then(|mut it| it.take());
+        resume_unwind(match (first, message) {
+            (Some(panic), _) => panic,
+            (None, Cow::Borrowed(message)) => Box::new(*message),
+            (None, Cow::Owned(message)) => Box::new(message.clone()),
+        });
     }
 }
 
@@ -168,7 +181,7 @@ impl<S: Stream> Stream for Source<S> {
         match ready!(this.stream.poll_next(cx)) {
             Some(Ok(item)) => Poll::Ready(Some(item)),
             Some(Err(panic)) => {
-                *this.fate.lock() = Some(panic);
+                this.fate.seal(panic);
                 Poll::Ready(None)
             }
             None => Poll::Ready(None),

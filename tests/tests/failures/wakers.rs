@@ -1,5 +1,6 @@
 //! Each stream that waits is woken by a waker that panics, that polls it, or that drops it.
 
+use super::Counts;
 use aiter_core::{
     PushAiter, active, aiter_forker, gated_aiter, iter_to_aiter, join_aiters, map_workers, preload,
     push_aiter, sharable_aiter, stoppable_aiter,
@@ -160,15 +161,6 @@ impl Wake for Evil {
                 drop(stream);
             }
         }
-    }
-}
-
-#[derive(Default)]
-struct Counts(AtomicUsize);
-
-impl Wake for Counts {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, AcqRel);
     }
 }
 

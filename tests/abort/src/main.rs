@@ -1,0 +1,136 @@
+//! Core where a panic aborts: all of it works, and a panic of a user's code ends the process there and then, with its own message.
+//! No guard that runs while others unwind is needed for anything else. The program starts itself for each panic.
+
+#[path = "../../tests/failures/everything.rs"]
+mod everything;
+
+use aiter_core::{
+    AiterExt, active, aiter_forker, gated_aiter, iter_to_aiter, join_aiters, push_aiter,
+    push_aiter_with, sharable_aiter,
+};
+use futures_lite::{
+    StreamExt,
+    future::{block_on, poll_once},
+};
+use std::{env, process::Command, sync::Arc, task::Wake};
+
+/// Panics wherever it is asked to.
+struct Bomb(&'static str);
+
+impl Bomb {
+    fn go_off(&self, at: &str) {
+        assert!(self.0 != at, "boom");
+    }
+}
+
+impl Clone for Bomb {
+    fn clone(&self) -> Self {
+        self.go_off("clone");
+        Self(self.0)
+    }
+}
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        self.go_off("drop");
+    }
+}
+
+impl Wake for Bomb {
+    fn wake(self: Arc<Self>) {
+        self.go_off("wake");
+    }
+}
+
+fn source() -> impl Iterator<Item = u32> {
+    (0..3).inspect(|n| assert!(*n < 2, "boom"))
+}
+
+/// Each of these panics in the middle of something.
+const PANICS: &[(&str, fn())] = &[
+    ("the clone of an item", || {
+        let (pusher, mut aiter) = push_aiter();
+        let _behind = aiter.fork();
+        pusher.push(Bomb("clone")).unwrap_or(());
+        let _ = aiter.try_next();
+    }),
+    ("the drop of an item", || {
+        let (pusher, aiter) = push_aiter();
+        pusher.push(Bomb("drop")).unwrap_or(());
+        drop(aiter);
+    }),
+    ("a waker", || {
+        let (pusher, mut aiter) = push_aiter();
+        let waker = Arc::new(Bomb("wake")).into();
+        let mut context = std::task::Context::from_waker(&waker);
+        assert!(aiter.poll_next(&mut context).is_pending());
+        pusher.push(1).unwrap();
+    }),
+    ("an iterator", || {
+        let (pusher, _aiter) = push_aiter();
+        pusher.push_all(source()).unwrap();
+    }),
+    ("a preflight", || {
+        let (_pusher, mut aiter) = push_aiter_with::<u8>(|_| panic!("boom"));
+        let _ = aiter.try_next();
+    }),
+    ("the source of forks", || {
+        let mut fork = aiter_forker(iter_to_aiter(source()));
+        let _other = fork.fork();
+        block_on(fork.count());
+    }),
+    ("the source of takers", || {
+        let taker = sharable_aiter(iter_to_aiter(source()));
+        let _other = taker.clone();
+        block_on(taker.count());
+    }),
+    ("the source of a gate", || {
+        let (gated, gate) = gated_aiter(iter_to_aiter(source()));
+        gate.open();
+        block_on(gated.count());
+    }),
+    ("the source of a driver", || {
+        let (_items, driver) = active(iter_to_aiter(source()));
+        block_on(poll_once(driver));
+    }),
+    ("a member of a join", || {
+        let joined = join_aiters(iter_to_aiter([iter_to_aiter(source())]));
+        block_on(joined.count());
+    }),
+    ("a worker", || {
+        let mapped = iter_to_aiter(0..3).map_workers(2, async |n| assert!(n < 2, "boom"));
+        block_on(mapped.count());
+    }),
+];
+
+fn main() {
+    if let Some(case) = env::args().nth(1) {
+        let found = PANICS.iter().find(|(name, _)| *name == case);
+        found.expect("there is such a case").1();
+        println!("it went on");
+        return;
+    }
+    everything::everything();
+    for (case, _) in PANICS {
+        let output = Command::new(env::current_exe().unwrap())
+            .arg(case)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        #[cfg(unix)]
+        assert_eq!(
+            std::os::unix::process::ExitStatusExt::signal(&output.status),
+            Some(6),
+            "{case}: {said}"
+        );
+        assert!(
+            !output.status.success() && said.contains("boom"),
+            "{case}: {said}"
+        );
+        assert!(output.stdout.is_empty(), "{case}: it went on");
+    }
+    println!(
+        "where a panic aborts all works, and {} panics were the end",
+        PANICS.len()
+    );
+}
