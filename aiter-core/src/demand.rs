@@ -9,23 +9,25 @@
 //! already it takes the flag back and goes on, else the consumer's count gets there later and finds the flag.
 
 use crate::{
-    sync::{AtomicUsize, Ordering::*},
+    sync::{AtomicWord, Ordering::*, Word},
     wake::alarm::{Alarm, Sleeper},
 };
 use core::task::Waker;
 
 /// Flag in `taken`.
-const FULL: usize = 1;
+const FULL: Word = 1;
 /// One item in `taken`.
-const ONE: usize = 2;
+const ONE: Word = 2;
 
 /// What the consumer tells the driver, and the driver the consumer.
 #[derive(Debug)]
 pub(crate) struct Demand {
-    /// Items taken, in units of [`ONE`], and [`FULL`]. It may wrap.
-    taken: AtomicUsize,
+    /// Items taken, in units of [`ONE`], and [`FULL`]. It may wrap: what was brought is ahead of it by the items that wait, and
+    /// there is no memory for half as many as a word counts. (On a processor with words of 32 bits that exchanges 64 at once, where
+    /// there might be for items without a size, a word here has 64.)
+    taken: AtomicWord,
     /// The count at which the driver is to be woken, in the same units. The driver's; looked at only if [`FULL`] is set.
-    wake_at: AtomicUsize,
+    wake_at: AtomicWord,
 }
 
 impl Alarm<Demand> {
@@ -67,7 +69,7 @@ pub(crate) struct Supply {
     /// `None` for any number.
     marks: Option<Watermarks>,
     /// Items brought, in units of [`ONE`]. It may wrap.
-    brought: usize,
+    brought: Word,
     /// The high mark was not reached since the low one was.
     is_filling: bool,
 }
@@ -75,8 +77,8 @@ pub(crate) struct Supply {
 impl Supply {
     pub(crate) fn new(marks: Option<Watermarks>) -> Self {
         let demand = Sleeper::new(Demand {
-            taken: AtomicUsize::new(0),
-            wake_at: AtomicUsize::new(0),
+            taken: AtomicWord::new(0),
+            wake_at: AtomicWord::new(0),
         });
         Self {
             demand,
@@ -116,11 +118,11 @@ impl Supply {
             return true;
         };
         let limit = if self.is_filling { high } else { low + 1 };
-        let is_below = |taken: usize| self.brought.wrapping_sub(taken & !FULL) / ONE < limit;
+        let is_below = |taken: Word| self.brought.wrapping_sub(taken & !FULL) / ONE < limit as Word;
         // Ordering: Relaxed, an old count is one of more items that wait: it is read again before going to sleep.
         self.is_filling = is_below(self.demand.taken.load(Relaxed)) || {
             // At least `limit` items wait, so the product is in range.
-            let wake_at = self.brought.wrapping_sub(low * ONE);
+            let wake_at = self.brought.wrapping_sub(low as Word * ONE);
             // Ordering: Relaxed, the next operation publishes it.
             self.demand.wake_at.store(wake_at, Relaxed);
             // Ordering: Release, for `wake_at`, see `Alarm::take`.
@@ -242,7 +244,7 @@ mod tests {
     #[test]
     fn counts_wrap() {
         let mut supply = Supply::new(Some(Watermarks { low: 1, high: 3 }));
-        let start = usize::MAX - 2 * ONE + 1;
+        let start = Word::MAX - 2 * ONE + 1;
         supply.brought = start;
         supply.demand.taken.store(start, Relaxed);
         let alarm = supply.alarm();

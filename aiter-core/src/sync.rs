@@ -15,14 +15,14 @@ mod imp {
 
 #[cfg(all(not(aiter_loom), feature = "portable-atomic"))]
 mod imp {
-    #[cfg(feature = "alloc")]
-    pub(crate) use portable_atomic::AtomicU8;
     #[cfg(not(all(
         not(target_has_atomic = "ptr"),
         any(target_arch = "arm", target_arch = "riscv32")
     )))]
     pub(crate) use portable_atomic::AtomicUsize;
-    pub(crate) use portable_atomic::{AtomicPtr, fence};
+    pub(crate) use portable_atomic::fence;
+    #[cfg(feature = "alloc")]
+    pub(crate) use portable_atomic::{AtomicPtr, AtomicU8};
     #[cfg(feature = "alloc")]
     pub(crate) use portable_atomic_util::Arc;
 }
@@ -142,8 +142,38 @@ pub(crate) use core::sync::atomic::AtomicPtr as PlainPtr;
 pub(crate) use loom::sync::atomic::AtomicPtr as PlainPtr;
 
 /// A store to a word that nobody else writes at this time: all others load it, or try exchanges that have to fail.
-pub(crate) trait StoreAlone {
-    fn store_alone(&self, value: usize, order: Ordering);
+pub(crate) trait StoreAlone<T = usize> {
+    fn store_alone(&self, value: T, order: Ordering);
+}
+
+/// A word that is exchanged, and compared, by what has been counted in it: one that comes to an old value again, while somebody
+/// stands between a look and an exchange, fools that one. So it has 64 bits wherever so many can be exchanged at once.
+#[cfg(not(all(target_pointer_width = "32", target_has_atomic = "64", not(aiter_loom))))]
+mod long {
+    pub(crate) type Word = usize;
+    pub(crate) type SignedWord = isize;
+    pub(crate) type AtomicWord = super::AtomicUsize;
+}
+
+#[cfg(all(target_pointer_width = "32", target_has_atomic = "64", not(aiter_loom)))]
+mod long {
+    pub(crate) type Word = u64;
+    pub(crate) type SignedWord = i64;
+    pub(crate) type AtomicWord = core::sync::atomic::AtomicU64;
+
+    impl super::StoreAlone<u64> for AtomicWord {
+        #[inline(always)]
+        fn store_alone(&self, value: u64, order: super::Ordering) {
+            self.store(value, order);
+        }
+    }
+}
+
+/// What of a word's value an address counts.
+#[inline(always)]
+#[allow(clippy::unnecessary_cast, reason = "words may be longer")]
+pub(crate) const fn cut(word: Word) -> usize {
+    word as usize
 }
 
 /// A constructor that is `const`, but for the models: loom has to count what it makes.
@@ -198,4 +228,5 @@ impl Lifetime {
 pub(crate) use cell::UnsafeCell;
 pub(crate) use core::sync::atomic::Ordering;
 pub(crate) use imp::*;
+pub(crate) use long::{AtomicWord, SignedWord, Word};
 pub(crate) use {array_of, const_new};

@@ -7,17 +7,18 @@
 //!
 //! A copy is made first, and is thrown away if the stamp has moved meanwhile: so between two instructions the waker belongs to
 //! nobody who may be interrupted there, and the reader never finds the bell in use. What was copied belongs together, as
-//! a stamp comes once: until that word wraps.
+//! a stamp comes once: it wraps after half as many wakers as a word counts, and would fool only who is interrupted between its two
+//! looks for so many of them, to the waker.
 
 use super::word::exchange;
-use crate::sync::{AtomicUsize, Ordering::*, PlainPtr, StoreAlone, const_new};
+use crate::sync::{AtomicWord, Ordering::*, PlainPtr, StoreAlone, const_new};
 use core::{
     ptr,
     task::{RawWakerVTable, Waker},
 };
 
 pub(super) struct Bell {
-    stamp: AtomicUsize,
+    stamp: AtomicWord,
     data: PlainPtr<()>,
     vtable: PlainPtr<RawWakerVTable>,
 }
@@ -26,7 +27,7 @@ impl Bell {
     const_new! {
         pub(super) fn new() -> Self {
             Self {
-                stamp: AtomicUsize::new(0),
+                stamp: AtomicWord::new(0),
                 data: PlainPtr::new(ptr::null_mut()),
                 vtable: PlainPtr::new(ptr::null_mut()),
             }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     Statistics,
-    sync::{Ordering::*, PlainPtr, array_of, const_new, fence},
+    sync::{Ordering::*, PlainPtr, Word, array_of, const_new, fence},
 };
 use core::{fmt, mem, ptr};
 
@@ -36,9 +36,9 @@ unsafe impl<T: Send, const N: usize, const R: usize> Send for PushList<T, N, R> 
 #[must_use = "readers wait for it"]
 pub(super) struct Reserved<'a, T> {
     /// What the tail was, with the flag of a sleeper.
-    tail: usize,
+    tail: Word,
     slot: &'a Slot<T>,
-    lap: usize,
+    lap: Word,
 }
 
 /// Why no position was given out.
@@ -69,6 +69,20 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
                 slots: array_of!(Slot::new(); N),
             }
         }
+    }
+
+    /// An empty list that has had so many laps.
+    #[cfg(all(test, not(aiter_loom)))]
+    pub(super) fn after_laps(laps: crate::sync::Word) -> Self {
+        let lap = laps * Laps::<N, R>::LAP;
+        let list = Self {
+            head: Head::new(),
+            clone: PlainPtr::new(ptr::null_mut()),
+            slots: core::array::from_fn(|_| Slot::free_for(lap)),
+        };
+        list.head.tail.store(lap, Relaxed);
+        list.head.seats.stand(0, lap);
+        list
     }
 
     /// Appends an item, and wakes the readers that wait for it.
@@ -256,7 +270,7 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
     /// Items published behind the tail are nobody else's business if all readers leave: this one has to pass them. So it
     /// stands a lap behind first, where every slot in use is before it, and walks up to the tail.
     fn subscribe_at(&self, seat: usize) -> PushAiter<'_, T, N, R> {
-        let lap_before = |tail: usize| Laps::<N, R>::position(tail).wrapping_sub(Laps::<N, R>::LAP);
+        let lap_before = |tail: Word| Laps::<N, R>::position(tail).wrapping_sub(Laps::<N, R>::LAP);
         self.head
             .seats
             .stand(seat, lap_before(self.head.tail.load(Relaxed)));

@@ -1,4 +1,6 @@
-//! Places in a list of `N` slots: a *lap* and the slot in it, in one word that only grows, and wraps.
+//! Places in a list of `N` slots: a *lap* and the slot in it, in one word that only grows, and wraps. It has 64 bits wherever so many
+//! can be exchanged at once, since a push that is interrupted between its look and its exchange is fooled by a tail that has come
+//! round meanwhile; where it has 32, see `docs/design/fixed.md` for how long that takes.
 //!
 //! ```text
 //! a position:     | lap … | slot, as many bits as the length of a lap takes | 0 …    | 0      |
@@ -7,33 +9,35 @@
 //! ```
 //! Two positions are compared by their wrapping difference.
 
-pub(super) type Position = usize;
+use crate::sync::{SignedWord, Word, cut};
+
+pub(super) type Position = Word;
 
 /// A flag of the tail: no slot is given out any more. The tail then lies so far ahead of where it was: so all slots look as if
 /// they were in use, and pushes need not ask for the flag.
-pub(super) const CLOSED: usize = 1;
+pub(super) const CLOSED: Word = 1;
 /// A quarter of all positions.
-const AWAY: usize = 1 << (usize::BITS - 2);
+const AWAY: Word = 1 << (Word::BITS - 2);
 /// How many readers have a flag in the tail, the first seats' readers: a quarter of the word at most, the rest tells laps apart.
 const fn nappers(readers: usize) -> usize {
-    let most = usize::BITS as usize / 4;
+    let most = Word::BITS as usize / 4;
     if readers < most { readers } else { most }
 }
 
 /// The flags of the tail: the readers of those seats [nap](super::sleep) at this very position.
-pub(super) const fn naps(readers: usize) -> usize {
+pub(super) const fn naps(readers: usize) -> Word {
     (1 << nappers(readers) << 1) - 2
 }
 
 /// The flag of one seat, if there is one.
 #[inline(always)]
-pub(super) fn nap(seat: usize, naps: usize) -> usize {
+pub(super) fn nap(seat: usize, naps: Word) -> Word {
     (2 << seat) & naps
 }
 
 /// What a tail at this position becomes when it is closed; nobody naps there any more.
 #[inline(always)]
-pub(super) fn closed(at: Position) -> usize {
+pub(super) fn closed(at: Position) -> Word {
     at.wrapping_add(AWAY | CLOSED)
 }
 
@@ -42,22 +46,22 @@ pub(super) struct Laps<const N: usize, const R: usize>;
 
 impl<const N: usize, const R: usize> Laps<N, R> {
     /// From a slot to the next: the flags of a tail are below.
-    const STEP: usize = naps(R) + 2;
+    const STEP: Word = naps(R) + 2;
 
     /// How far it is from a position to the same slot a lap later. A lap has more positions than slots if `N` is no
     /// power of two; the last ones are skipped, so that no division is needed.
-    pub(super) const LAP: usize = {
+    pub(super) const LAP: Word = {
         assert!(N > 0, "a push list needs a slot");
         assert!(
-            N <= usize::MAX / 16 / Self::STEP,
+            N as Word <= Word::MAX / 16 / Self::STEP,
             "positions have to tell laps apart: so many slots are too many"
         );
-        N.next_power_of_two() * Self::STEP
+        (N as Word).next_power_of_two() * Self::STEP
     };
 
     #[inline(always)]
     pub(super) fn index(at: Position) -> usize {
-        at % Self::LAP / Self::STEP
+        cut(at % Self::LAP / Self::STEP)
     }
 
     /// Where the slot of a position lies in an array: the index times the size, in the fewest instructions. It is masked where
@@ -66,19 +70,19 @@ impl<const N: usize, const R: usize> Laps<N, R> {
     #[inline(always)]
     pub(super) fn offset<Slot>(at: Position) -> [usize; 2] {
         let even = size_of::<Slot>() & size_of::<Slot>().wrapping_neg();
-        let mask = (Self::LAP / Self::STEP - 1) * even;
-        let index = if even > Self::STEP {
-            at.wrapping_mul(even / Self::STEP)
+        let mask = cut(Self::LAP / Self::STEP - 1) * even;
+        let index = if even as Word > Self::STEP {
+            at.wrapping_mul(even as Word / Self::STEP)
         } else {
-            at / (Self::STEP / even)
+            at / (Self::STEP / even as Word)
         };
-        let unit = index & mask;
+        let unit = cut(index) & mask;
         [unit, unit * (size_of::<Slot>() / even - 1)]
     }
 
     /// The position without the slot: what a slot's word says, which knows its own index.
     #[inline(always)]
-    pub(super) fn lap(at: Position) -> usize {
+    pub(super) fn lap(at: Position) -> Word {
         at & !(Self::LAP - 1)
     }
 
@@ -86,20 +90,20 @@ impl<const N: usize, const R: usize> Laps<N, R> {
     /// then, or more. Of a tail that was moved on meanwhile it says no: who gave the position out has found its slot free, and
     /// the word is at most two less than this lap.
     #[inline(always)]
-    pub(super) fn is_in_use(word: usize, tail: usize) -> bool {
+    pub(super) fn is_in_use(word: Word, tail: Word) -> bool {
         // Where there are two readers, those two and all flags could add up to a lap.
         let at = if R > 1 { tail & !naps(R) } else { tail };
         let ahead = at.wrapping_sub(word);
         // Either takes the fewest instructions where it is asked; the common case is the first there.
         if cfg!(target_arch = "arm") {
-            ahead as isize >= Self::LAP as isize
+            ahead as SignedWord >= Self::LAP as SignedWord
         } else {
-            word != Self::lap(tail) && ahead.wrapping_sub(Self::LAP) as isize >= 0
+            word != Self::lap(tail) && ahead.wrapping_sub(Self::LAP) as SignedWord >= 0
         }
     }
 
-    pub(super) fn at(lap: usize, index: usize) -> Position {
-        lap | (index * Self::STEP)
+    pub(super) fn at(lap: Word, index: usize) -> Position {
+        lap | (index as Word * Self::STEP)
     }
 
     /// The position after this one.
@@ -114,7 +118,7 @@ impl<const N: usize, const R: usize> Laps<N, R> {
 
     /// The position after that of a tail, which is in this lap.
     #[inline(always)]
-    pub(super) fn next_in(lap: usize, tail: usize) -> Position {
+    pub(super) fn next_in(lap: Word, tail: Word) -> Position {
         if N.is_power_of_two() {
             // From a lap that is at hand and the bits that say where the slot is.
             lap.wrapping_add(tail & (Self::LAP - Self::STEP))
@@ -126,19 +130,22 @@ impl<const N: usize, const R: usize> Laps<N, R> {
 
     /// The position of a tail.
     #[inline(always)]
-    pub(super) fn position(tail: usize) -> Position {
+    pub(super) fn position(tail: Word) -> Position {
         (tail & !(Self::STEP - 1)).wrapping_sub((tail & CLOSED) * AWAY)
     }
 
     /// How many slots come before a position, since the list was new.
     pub(super) fn count(at: Position) -> usize {
-        at / Self::LAP * N + Self::index(at)
+        // Fewer than there are positions; a word may count more of them than an address does.
+        cut(at / Self::LAP * N as Word).wrapping_add(Self::index(at))
     }
 
     /// How many slots there are from one position up to a later one.
     pub(super) fn between(from: Position, to: Position) -> usize {
         // Laps are told apart modulo how many there are; so is the product.
-        (Self::lap(to).wrapping_sub(Self::lap(from)) / Self::LAP * N + Self::index(to))
+        let laps = Self::lap(to).wrapping_sub(Self::lap(from)) / Self::LAP;
+        cut(laps * N as Word)
+            .wrapping_add(Self::index(to))
             .wrapping_sub(Self::index(from))
     }
 }
@@ -146,7 +153,7 @@ impl<const N: usize, const R: usize> Laps<N, R> {
 /// Whether one position comes after another.
 #[inline(always)]
 pub(super) fn is_after(a: Position, b: Position) -> bool {
-    a.wrapping_sub(b) as isize > 0
+    a.wrapping_sub(b) as SignedWord > 0
 }
 
 #[cfg(all(test, not(aiter_loom)))]
@@ -157,7 +164,7 @@ mod tests {
     fn positions_visit_the_slots_in_turn_and_wrap() {
         fn check<const N: usize, const R: usize>() {
             let lap = Laps::<N, R>::LAP;
-            for start in [0, lap * 5, 0_usize.wrapping_sub(lap)] {
+            for start in [0, lap * 5, (0 as Word).wrapping_sub(lap)] {
                 let mut at = start;
                 for n in 0..3 * N {
                     assert_eq!(Laps::<N, R>::index(at), n % N);
@@ -184,12 +191,12 @@ mod tests {
         fn check<const N: usize, const R: usize>() {
             let length = Laps::<N, R>::LAP;
             // Being written, published, or taken, which happens where there are two readers.
-            let words = |lap: usize| [0, 1, if R > 1 { 2 } else { 1 }].map(|n| lap.wrapping_sub(n));
-            for lap in [0, length * 5, 0_usize.wrapping_sub(length)] {
+            let words = |lap: Word| [0, 1, if R > 1 { 2 } else { 1 }].map(|n| lap.wrapping_sub(n));
+            for lap in [0, length * 5, (0 as Word).wrapping_sub(length)] {
                 for index in 0..N {
                     let at = Laps::<N, R>::at(lap, index);
                     for tail in [at, at | naps(R)] {
-                        let is_in_use = |word: usize| Laps::<N, R>::is_in_use(word, tail);
+                        let is_in_use = |word: Word| Laps::<N, R>::is_in_use(word, tail);
                         assert!(words(lap.wrapping_sub(length)).into_iter().all(is_in_use));
                         assert!(!words(lap).into_iter().any(is_in_use));
                         assert!(!words(lap.wrapping_add(length)).into_iter().any(is_in_use));

@@ -17,12 +17,12 @@ use super::{
     sleep::Bed,
     word::{self, exchange, turn},
 };
-use crate::sync::{AtomicUsize, Ordering::*, StoreAlone, array_of, const_new};
+use crate::sync::{AtomicWord, Ordering::*, StoreAlone, Word, array_of, const_new, cut};
 
 /// Flag of a place: a reader stands there.
-const STANDS: usize = 1;
+const STANDS: Word = 1;
 /// A seat that is kept, in `readers`: its index times this. Below is the count.
-const KEPT: usize = 1 << 8;
+const KEPT: Word = 1 << 8;
 
 /// No seat.
 pub(super) const NOBODY: usize = usize::MAX;
@@ -30,7 +30,7 @@ pub(super) const NOBODY: usize = usize::MAX;
 #[repr(C)]
 pub(super) struct Seat {
     pub(super) bed: Bed,
-    place: AtomicUsize,
+    place: AtomicWord,
 }
 
 impl Seat {
@@ -38,13 +38,13 @@ impl Seat {
         fn new() -> Self {
             Self {
                 bed: Bed::new(),
-                place: AtomicUsize::new(0),
+                place: AtomicWord::new(0),
             }
         }
     }
 
     /// Whether a reader stands at this place; `first` is 1 for the first seat, 0 for others.
-    pub(super) fn is_at(&self, at: Position, first: usize) -> bool {
+    pub(super) fn is_at(&self, at: Position, first: Word) -> bool {
         // Ordering: Relaxed, whoever asks has fenced.
         self.place.load(Relaxed) ^ first ^ STANDS == at
     }
@@ -52,9 +52,9 @@ impl Seat {
 
 #[repr(C)]
 pub(super) struct Seats<S: ?Sized> {
-    used: AtomicUsize,
-    readers: AtomicUsize,
-    claims: AtomicUsize,
+    used: AtomicWord,
+    readers: AtomicWord,
+    claims: AtomicWord,
     seats: S,
 }
 
@@ -67,13 +67,13 @@ impl Seats<[Seat]> {
 
 /// What the words of a seat are flipped by.
 #[inline(always)]
-fn flip(seat: usize) -> usize {
-    usize::from(seat == 0)
+fn flip(seat: usize) -> Word {
+    Word::from(seat == 0)
 }
 
 /// Once, for any number of seats.
 #[inline(never)]
-fn take_over(readers: &AtomicUsize) -> Option<usize> {
+fn take_over(readers: &AtomicWord) -> Option<usize> {
     loop {
         let now = readers.load(Relaxed);
         if now % KEPT != 0 {
@@ -81,7 +81,7 @@ fn take_over(readers: &AtomicUsize) -> Option<usize> {
         }
         // Ordering: Acquire pairs with the Release in `leave`: the seat is seen as it was left.
         if exchange(readers, now, 1) {
-            return Some(now / KEPT);
+            return Some(cut(now / KEPT));
         }
     }
 }
@@ -94,9 +94,9 @@ impl<const R: usize> Seats<[Seat; R]> {
                 assert!(R <= usize::BITS as usize, "there is a bit of a word for each reader");
             }
             Self {
-                used: AtomicUsize::new(0),
-                readers: AtomicUsize::new(0),
-                claims: AtomicUsize::new(0),
+                used: AtomicWord::new(0),
+                readers: AtomicWord::new(0),
+                claims: AtomicWord::new(0),
                 seats: array_of!(Seat::new(); R),
             }
         }
@@ -180,7 +180,11 @@ impl<const R: usize> Seats<[Seat; R]> {
         loop {
             let readers = self.readers.load(Relaxed);
             let last = readers == 1;
-            let left = if last { seat * KEPT } else { readers - 1 };
+            let left = if last {
+                seat as Word * KEPT
+            } else {
+                readers - 1
+            };
             // Ordering: Release pairs with the Acquire in `take_over`.
             if exchange(&self.readers, readers, left) {
                 if last {
@@ -196,7 +200,7 @@ impl<const R: usize> Seats<[Seat; R]> {
     }
 
     #[inline(always)]
-    fn standing(place: usize, seat: usize) -> Option<Position> {
+    fn standing(place: Word, seat: usize) -> Option<Position> {
         let place = place ^ flip(seat);
         (place & STANDS != 0).then_some(place & !STANDS)
     }
@@ -216,7 +220,8 @@ impl<const R: usize> Seats<[Seat; R]> {
     /// Whether every reader `but` that of one seat has passed a position. That is settled then: no other comes to it.
     ///
     /// The look at the seats is not one instant. A fork that is made meanwhile stands where its parent stood: either it, or the
-    /// parent at its old place, or a higher count is seen, and then all are looked at again.
+    /// parent at its old place, or another count is seen, and then all are looked at again. (The same one after as many forks as a
+    /// word counts, all within one look, is out of reach.)
     #[inline(never)]
     pub(super) fn is_passed(&self, at: Position, but: usize) -> bool {
         // Ordering: this Acquire and those of the places keep the second look at the count last.

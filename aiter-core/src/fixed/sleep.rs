@@ -27,7 +27,7 @@ use super::{
     seats::{Seat, Seats},
     word::{flip, turn},
 };
-use crate::sync::{AtomicUsize, Ordering::*, StoreAlone, const_new, fence};
+use crate::sync::{AtomicWord, Ordering::*, StoreAlone, Word, const_new, fence};
 use core::{mem, slice, task::Waker};
 
 /// What pushes and readers have in common. What need not know how many seats there are takes it as one of any number, and is
@@ -35,9 +35,9 @@ use core::{mem, slice, task::Waker};
 #[repr(C)]
 pub(super) struct Head<S: ?Sized = [Seat]> {
     /// The next position to be given out, and flags: see [`position`](super::position).
-    pub(super) tail: AtomicUsize,
+    pub(super) tail: AtomicWord,
     /// Who has gone to sleep the long way: a bit for each seat.
-    late: AtomicUsize,
+    late: AtomicWord,
     pub(super) seats: Seats<S>,
 }
 
@@ -88,7 +88,7 @@ impl Head {
     pub(super) unsafe fn lie_down(
         &self,
         seat: usize,
-        naps: usize,
+        naps: Word,
         at: Position,
         waker: Option<&Waker>,
     ) -> Rest {
@@ -133,7 +133,7 @@ impl Head {
     /// # Safety
     /// As for `lie_down`.
     #[inline(never)]
-    pub(super) unsafe fn get_up(&self, seat: usize, naps: usize, at: Position) {
+    pub(super) unsafe fn get_up(&self, seat: usize, naps: Word, at: Position) {
         // SAFETY: by the contract.
         let Bed { nap, bell } = unsafe { self.bed(seat) };
         let flag = flag(seat, naps);
@@ -149,7 +149,7 @@ impl Head {
 
     /// A reader says whether pushes are to look at its bell. The only one has the word for itself.
     #[inline(always)]
-    fn set_late(&self, seat: usize, flags: usize, is_late: bool) {
+    fn set_late(&self, seat: usize, flags: Word, is_late: bool) {
         // Ordering: Relaxed, as the fences see to it, in `lie_down` and `wake`.
         if flags == naps(1) {
             self.late.store_alone(is_late.into(), Relaxed);
@@ -163,8 +163,8 @@ impl<const R: usize> Head<[Seat; R]> {
     const_new! {
         pub(super) fn new() -> Self {
             Self {
-                tail: AtomicUsize::new(0),
-                late: AtomicUsize::new(0),
+                tail: AtomicWord::new(0),
+                late: AtomicWord::new(0),
                 seats: Seats::new(),
             }
         }
@@ -172,7 +172,7 @@ impl<const R: usize> Head<[Seat; R]> {
 
     /// Wakes who sleeps at the position that the tail had before the caller moved it, and whose slot it has filled since.
     #[inline(always)]
-    pub(super) fn wake(&self, tail: usize) {
+    pub(super) fn wake(&self, tail: Word) {
         // Ordering: pairs with the fence in `lie_down`.
         fence(SeqCst);
         let mut sleepers = Sleepers {
@@ -186,7 +186,7 @@ impl<const R: usize> Head<[Seat; R]> {
 
     /// Wakes who sleeps at the position that the tail had before the caller closed it.
     #[inline(always)]
-    pub(super) fn wake_all(&self, tail: usize) {
+    pub(super) fn wake_all(&self, tail: Word) {
         // Ordering: as in `wake`.
         fence(SeqCst);
         wake_apart(self, tail, naps(R));
@@ -198,7 +198,7 @@ struct Sleepers<'a, const R: usize> {
     head: &'a Head<[Seat; R]>,
     /// How many were woken from their naps, or had none.
     woken: usize,
-    tail: usize,
+    tail: Word,
 }
 
 impl<const R: usize> Sleepers<'_, R> {
@@ -239,7 +239,7 @@ impl<const R: usize> Drop for Sleepers<'_, R> {
 /// caller has taken from there. `naps` are the flags there are.
 #[cold]
 #[inline(never)]
-fn wake_apart(head: &Head, tail: usize, naps: usize) {
+fn wake_apart(head: &Head, tail: Word, naps: Word) {
     let mut each = Each {
         seats: head.seats.all().iter(),
         at: tail & !naps,
@@ -254,8 +254,8 @@ fn wake_apart(head: &Head, tail: usize, naps: usize) {
 struct Each<'a> {
     seats: slice::Iter<'a, Seat>,
     at: Position,
-    flags: usize,
-    first: usize,
+    flags: Word,
+    first: Word,
 }
 
 impl Each<'_> {

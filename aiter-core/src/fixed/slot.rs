@@ -10,14 +10,14 @@
 //! for the position at the tail if the tail is less than a lap ahead of the word.
 
 use super::word::exchange;
-use crate::sync::{AtomicUsize, Ordering::*, StoreAlone, UnsafeCell, const_new};
+use crate::sync::{AtomicWord, Ordering::*, SignedWord, StoreAlone, UnsafeCell, Word, const_new};
 use core::mem::MaybeUninit;
 
-const FULL: usize = usize::MAX;
-const TAKEN: usize = usize::MAX - 1;
+const FULL: Word = Word::MAX;
+const TAKEN: Word = Word::MAX - 1;
 
 pub(super) struct Slot<T> {
-    word: AtomicUsize,
+    word: AtomicWord,
     item: UnsafeCell<MaybeUninit<T>>,
 }
 
@@ -34,40 +34,49 @@ impl<T> Slot<T> {
     const_new! {
         pub(super) fn new() -> Self {
             Self {
-                word: AtomicUsize::new(0),
+                word: AtomicWord::new(0),
                 item: UnsafeCell::new(MaybeUninit::uninit()),
             }
         }
     }
 
+    /// As it is when it is free for this lap.
+    #[cfg(all(test, not(aiter_loom)))]
+    pub(super) const fn free_for(lap: Word) -> Self {
+        Self {
+            word: AtomicWord::new(lap),
+            item: UnsafeCell::new(MaybeUninit::uninit()),
+        }
+    }
+
     /// The word. If the slot is free by that, who then gets its position has to fence before it writes.
     #[inline(always)]
-    pub(super) fn word(&self) -> usize {
+    pub(super) fn word(&self) -> Word {
         // Ordering: Relaxed, see `PushList::try_reserve`.
         self.word.load(Relaxed)
     }
 
     /// Whether the item of this lap is published, and nobody is emptying the slot.
     #[inline(always)]
-    pub(super) fn is_full(&self, lap: usize) -> bool {
+    pub(super) fn is_full(&self, lap: Word) -> bool {
         // Ordering: Acquire pairs with the Release in `publish`: the item is seen whole.
         self.word.load(Acquire) == lap.wrapping_add(FULL)
     }
 
-    pub(super) fn find(&self, lap: usize) -> Found {
+    pub(super) fn find(&self, lap: Word) -> Found {
         // Ordering: as in `is_full`.
         match self.word.load(Acquire).wrapping_sub(lap) {
             FULL => Found::Item,
             TAKEN => Found::Passed,
             0 => Found::Nothing,
-            ahead if (ahead as isize) > 0 => Found::Passed,
+            ahead if (ahead as SignedWord) > 0 => Found::Passed,
             // The item of an earlier lap is still there.
             _ => Found::Nothing,
         }
     }
 
     /// The lap whose item is published here, if one is.
-    pub(super) fn full_lap(&self) -> Option<usize> {
+    pub(super) fn full_lap(&self) -> Option<Word> {
         // Ordering: as in `is_full`.
         let word = self.word.load(Acquire);
         (word % 4 == FULL % 4).then_some(word.wrapping_sub(FULL))
@@ -78,7 +87,7 @@ impl<T> Slot<T> {
     /// # Safety
     /// The caller has reserved the position in this lap, and publishes it once. The lap is what the word was when it was free.
     #[inline(always)]
-    pub(super) unsafe fn publish(&self, lap: usize, item: T) {
+    pub(super) unsafe fn publish(&self, lap: Word, item: T) {
         self.item.with_mut(|slot| {
             // SAFETY: the slot was free, and is its writer's alone until it is published.
             unsafe { slot.cast::<T>().write(item) };
@@ -102,7 +111,7 @@ impl<T> Slot<T> {
     /// # Safety
     /// The item is published, and the caller is the only one who comes to it.
     #[inline(always)]
-    pub(super) unsafe fn take(&self, next_lap: usize) -> T {
+    pub(super) unsafe fn take(&self, next_lap: Word) -> T {
         let item = self.item.with(|slot| {
             // SAFETY: by the contract; the word says from here on that it is gone.
             unsafe { slot.cast::<T>().read() }
@@ -116,7 +125,7 @@ impl<T> Slot<T> {
     ///
     /// # Safety
     /// No reader comes to the item of this lap any more, and what they did with it happens before.
-    pub(super) unsafe fn try_take(&self, lap: usize, next_lap: usize) -> Option<T> {
+    pub(super) unsafe fn try_take(&self, lap: Word, next_lap: Word) -> Option<T> {
         // Ordering: Acquire pairs with the Release in `publish`.
         if !exchange(&self.word, lap.wrapping_add(FULL), lap.wrapping_add(TAKEN)) {
             return None;

@@ -3,8 +3,12 @@
 
 extern crate std;
 
-use super::{PushAiter, PushError, PushList};
-use crate::{TryNextError, testing::*};
+use super::{PushAiter, PushError, PushList, position::Laps};
+use crate::{
+    TryNextError,
+    sync::{Ordering::Relaxed, Word},
+    testing::*,
+};
 use alloc::{sync::Arc, task::Wake, vec::Vec};
 use core::task::Poll;
 use std::sync::Mutex;
@@ -170,4 +174,77 @@ fn a_push_that_interrupts_a_wake_wakes_by_itself() {
     LIST.push(1).unwrap();
     assert_eq!(*nested.taken.lock().unwrap(), [1, 9, 9]);
     nested.reader.lock().unwrap().take();
+}
+
+/// Pushes, takes, sleeps and ends across the places where positions, and halves of words, wrap.
+#[test]
+fn a_list_goes_on_where_its_positions_wrap() {
+    fn check<const N: usize, const R: usize>() {
+        let all = Word::MAX / Laps::<N, R>::LAP + 1;
+        let first_half = u32::MAX as Word / Laps::<N, R>::LAP + 1;
+        for wraps_after in [all, all / 2, all / 4, first_half] {
+            for stops_after in 1..5 {
+                let list = PushList::<_, N, R>::after_laps(wraps_after - 2);
+                let mut aiter = list.subscribe().unwrap();
+                let mut fork = aiter.fork();
+                let (wakes, waker) = Wakes::new();
+                for lap in 0..stops_after {
+                    assert!(poll(&mut aiter, &waker).is_pending());
+                    let woken = wakes.taken();
+                    assert_eq!(woken, 0);
+                    (0..N).for_each(|n| list.push((lap, n)).unwrap());
+                    assert_eq!(wakes.taken(), 1);
+                    assert_eq!(list.push((lap, N)), Err(PushError::Full((lap, N))));
+                    let now = list.statistics();
+                    assert_eq!((now.waiting, now.lag), (N, N));
+                    assert_eq!(now.pushed.wrapping_sub(now.taken), N);
+                    for reader in [Some(&mut aiter), fork.as_mut()].into_iter().flatten() {
+                        assert_eq!(reader.len(), N);
+                        assert!(rest(reader).into_iter().eq((0..N).map(|n| (lap, n))));
+                    }
+                    // A reader that comes in the middle.
+                    list.push((lap, N)).unwrap();
+                    let late = list.subscribe();
+                    for reader in [Some(&mut aiter), fork.as_mut()].into_iter().flatten() {
+                        assert_eq!(rest(reader), [(lap, N)]);
+                    }
+                    assert!(late.is_none_or(|mut late| rest(&mut late).is_empty()));
+                    for n in 1..N {
+                        list.push((lap, n)).unwrap();
+                        rest(&mut aiter);
+                        fork.as_mut().map(rest);
+                    }
+                }
+                list.push((9, 9)).unwrap();
+                list.stop();
+                assert_eq!(list.push((9, 9)), Err(PushError::Stopped((9, 9))));
+                for reader in [Some(&mut aiter), fork.as_mut()].into_iter().flatten() {
+                    assert_eq!(poll(reader, &waker), Poll::Ready(Some((9, 9))));
+                    assert_eq!(poll(reader, &waker), Poll::Ready(None));
+                }
+            }
+        }
+    }
+    check::<1, 1>();
+    check::<2, 2>();
+    check::<3, 3>();
+    check::<4, 8>();
+    check::<5, 9>();
+}
+
+/// A push that was overtaken between its look at the tail and its exchange finds out, by however many: with eight readers a word of
+/// 32 bits has 2²³ positions.
+#[test]
+#[cfg(target_has_atomic = "64")]
+#[cfg_attr(miri, ignore = "it takes millions of pushes")]
+fn a_position_does_not_come_again_while_somebody_stands_still() {
+    let list = PushList::<_, 4, 8>::new();
+    let mut aiter = list.aiter().unwrap();
+    list.push(()).unwrap();
+    let seen = list.head.tail.load(Relaxed);
+    for _ in 0..1 << 23 {
+        aiter.try_next().unwrap();
+        list.push(()).unwrap();
+    }
+    assert_ne!(list.head.tail.load(Relaxed), seen);
 }

@@ -1,10 +1,10 @@
 //! The read-modify-write of all words but where a push takes its place: one function, which is in a program once.
 
-use crate::sync::{AtomicUsize, Ordering::*};
+use crate::sync::{AtomicWord, Ordering::*, Word};
 
 /// Turns bits of a word over, if others are as expected.
 #[inline(never)]
-pub(super) fn turn(word: &AtomicUsize, others: usize, expected: usize, bits: usize) -> bool {
+pub(super) fn turn(word: &AtomicWord, others: Word, expected: Word, bits: Word) -> bool {
     if others == !0 {
         // Nothing to look at first. Ordering: what the callers need, each of which says what it pairs with.
         let turned = word.compare_exchange(expected, expected ^ bits, AcqRel, Relaxed);
@@ -26,13 +26,13 @@ pub(super) fn turn(word: &AtomicUsize, others: usize, expected: usize, bits: usi
 
 /// Puts one value in the place of another, if that is there.
 #[inline(always)]
-pub(super) fn exchange(word: &AtomicUsize, from: usize, to: usize) -> bool {
+pub(super) fn exchange(word: &AtomicWord, from: Word, to: Word) -> bool {
     turn(word, !0, from, from ^ to)
 }
 
 /// Turns bits of a word over.
 #[inline(always)]
-pub(super) fn flip(word: &AtomicUsize, bits: usize) {
+pub(super) fn flip(word: &AtomicWord, bits: Word) {
     if cfg!(target_has_atomic = "ptr") {
         // Ordering: as above.
         word.fetch_xor(bits, Release);

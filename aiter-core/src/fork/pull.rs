@@ -33,9 +33,9 @@ pub(crate) struct Pulls {
     actives: Crowd,
     /// The passive ones that have waited.
     followers: Crowd,
-    /// How many there are.
+    /// How many there are. Each takes memory, in the crowd of those, so that no word is too small.
     active: AtomicUsize,
-    /// Items that went to the only fork without the list. Written with the baton in hand.
+    /// Items that went to the only fork without the list, for statistics. It wraps as these do. Written with the baton in hand.
     direct: AtomicUsize,
     /// Not 0 once the source has panicked.
     panicked: AtomicUsize,
@@ -47,7 +47,8 @@ pub(crate) struct Pulls {
 pub(crate) struct Pull {
     /// The source's last poll was pending, and it has not woken since.
     idle: bool,
-    /// How often there was news: a wake of the source, or an item.
+    /// How often there was news: a wake of the source, or an item. It may wrap: a fork that comes again to an old count polls the
+    /// source once more than it has to.
     news: usize,
     /// An active fork began to wait, and has not been woken.
     awaited: bool,

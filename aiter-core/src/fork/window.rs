@@ -26,7 +26,7 @@ use super::{
 use crate::{
     Statistics,
     list::Reader,
-    sync::{Arc, AtomicUsize, Ordering},
+    sync::{Arc, AtomicUsize, AtomicWord, Ordering, Word, cut},
     wake::{
         baton::{Baton, Held, NOTES, Settle},
         crowd::{Crowd, Member},
@@ -49,7 +49,7 @@ fn place(count: u64) -> usize {
     (count as usize) << 1
 }
 
-/// How many items `to` is ahead of `from`, both places.
+/// How many items `to` is ahead of `from`, both places: right as long as that is fewer than a quarter of what a word counts.
 fn ahead(from: usize, to: usize) -> usize {
     (to.wrapping_sub(from) as isize >> 1).max(0) as usize
 }
@@ -57,9 +57,10 @@ fn ahead(from: usize, to: usize) -> usize {
 /// What all forks share.
 pub(crate) struct Window<T> {
     limit: usize,
+    /// How many there are. Each takes memory, in the crowd, so that the word is not too small.
     forks: AtomicUsize,
     /// Items that were put into the list. Written with the source's baton in hand, as is the next.
-    pulled: AtomicUsize,
+    pulled: AtomicWord,
     /// Not 0 after the end of the list.
     closed: AtomicUsize,
     /// All forks, each at the count of the item it comes to.
@@ -196,7 +197,7 @@ impl<T> WindowPlace<T> {
         let window = Window {
             limit,
             forks: AtomicUsize::new(1),
-            pulled: AtomicUsize::new(0),
+            pulled: AtomicWord::new(0),
             closed: AtomicUsize::new(0),
             crowd,
             _items: PhantomData,
@@ -271,10 +272,13 @@ impl<T> WindowPlace<T> {
 
     /// How many items it has still to take, lost ones included.
     fn behind(&self) -> usize {
-        // Ordering: Relaxed, exact for who holds the source's baton, with which it is written. For others an item may
-        // have been taken before it is counted.
+        // Ordering: Relaxed, exact for who holds the source's baton, with which it is written. For others one item may have been
+        // taken before it is counted, and no more: who puts the next into the list has counted it.
         let pulled = self.window.public().pulled.load(Ordering::Relaxed);
-        ahead(place(self.at), pulled << 1)
+        match pulled.wrapping_sub(self.at as Word) {
+            Word::MAX => 0,
+            behind => cut(behind.min(usize::MAX as Word)),
+        }
     }
 
     /// How many items there are, in the ring or on their way.
@@ -350,7 +354,7 @@ impl<T> Place<T> for WindowPlace<T> {
 
     fn statistics(&self) -> Statistics {
         let window = self.window.public();
-        let pulled = window.pulled.load(Ordering::Relaxed);
+        let pulled = cut(window.pulled.load(Ordering::Relaxed));
         let mut lags = None;
         window.crowd.places(|at| {
             let lag = ahead(at, pulled << 1).min(window.limit);
@@ -380,5 +384,45 @@ impl<T> Place<T> for WindowPlace<T> {
             missed: self.missed,
             clone: self.clone,
         }
+    }
+}
+
+#[cfg(all(test, not(aiter_loom)))]
+mod tests {
+    use super::*;
+
+    /// A fork that nobody polls falls behind without a bound, and has the latest items to take all the same.
+    #[test]
+    fn a_fork_is_behind_by_however_many_there_were() {
+        let (_writer, reader) = crate::list::list();
+        let place = WindowPlace::<u8>::new(4, reader);
+        let window = place.window.public();
+        let lags = [
+            1,
+            3,
+            4,
+            1 << 29,
+            1 << 30,
+            (1 << 30) + 1,
+            1 << 31,
+            (1 << 32) - 2,
+        ];
+        #[cfg(target_has_atomic = "64")]
+        let lags = lags
+            .into_iter()
+            .chain([(1 << 32) - 1, 1 << 32, 1 << 33, 1 << 62]);
+        for lag in lags.into_iter() {
+            window.pulled.store(lag as Word, Ordering::Relaxed);
+            assert_eq!(place.count(), lag.min(4_u64) as usize);
+            assert!(!place.at_tail(), "{lag}");
+            window.closed.store(1, Ordering::Relaxed);
+            assert!(!place.at_end(), "{lag}");
+            window.closed.store(0, Ordering::Relaxed);
+        }
+        // Another fork has just put it into the list, and not counted it yet.
+        window
+            .pulled
+            .store((0 as Word).wrapping_sub(1), Ordering::Relaxed);
+        assert!(place.at_tail() && place.count() == 0);
     }
 }

@@ -315,7 +315,8 @@ impl<T> Chunks<T> {
                 self.chunks.push_back(chunk);
             }
         }
-        self.len += 1;
+        // Items without a size may be more than can be counted. The list then refuses the batch.
+        self.len = self.len.saturating_add(1);
     }
 }
 
@@ -329,5 +330,28 @@ impl<T> Iterator for Chunks<T> {
             }
             self.first = self.chunks.pop_front()?.into_iter();
         }
+    }
+}
+
+#[cfg(all(test, not(aiter_loom)))]
+mod tests {
+    use super::*;
+    use crate::{push_aiter, testing::panic_of};
+
+    /// Items without a size may be: each 256 of them take no more than the header of a vector.
+    #[test]
+    fn a_batch_of_more_than_can_be_counted_is_refused() {
+        let (pusher, aiter) = push_aiter();
+        let mut items = Chunks {
+            len: usize::MAX - 1,
+            ..Chunks::default()
+        };
+        items.push(());
+        items.push(());
+        assert_eq!(items.len, usize::MAX);
+        let said = panic_of(|| pusher.writer.push_batch(items.len, &mut items));
+        assert_eq!(said, "capacity overflow");
+        pusher.push(()).unwrap();
+        assert_eq!(aiter.len(), 1);
     }
 }

@@ -279,3 +279,35 @@ impl Header {
         self.word.fetch_or(READY, Ordering::Relaxed) & READY == 0
     }
 }
+
+#[cfg(all(test, not(aiter_loom)))]
+mod tests {
+    use super::{super::head::Owner, *};
+    use crate::testing::panic_of;
+
+    /// Where words have 32 bits, so many wakers can be made, and forgotten.
+    #[test]
+    fn wakers_that_could_not_be_counted_are_not_made() {
+        let owner = Owner::new();
+        let chunk = Chunk::new::<u8>(1, owner.head().clone());
+        // SAFETY: alive until the end.
+        let header = unsafe { &(*chunk).header };
+        // SAFETY: the chunk outlives it.
+        let waker = unsafe { lend(tag(chunk, 0)) };
+        let most = MOST / ONE * ONE;
+        header.word.fetch_add(most - ONE, Ordering::Relaxed);
+        // The last one that there is room for.
+        drop(Waker::clone(&waker));
+        let last = Waker::clone(&waker);
+        let said = panic_of(|| Waker::clone(&waker));
+        assert_eq!(said, "too many wakers of one chunk");
+        drop(last);
+        assert_eq!(header.word.load(Ordering::Relaxed), most);
+        waker.wake_by_ref();
+        assert_eq!(header.clear(), 1);
+        header.word.fetch_sub(most - ONE, Ordering::Relaxed);
+        drop(owner);
+        // SAFETY: the one reference that is left; there is no child.
+        unsafe { Header::release(chunk.cast()) };
+    }
+}

@@ -27,7 +27,8 @@ const PARKED: usize = 1;
 #[repr(align(2))]
 struct Record {
     waker: UnsafeCell<Option<Waker>>,
-    /// Claims ended. Written by pushers.
+    /// Claims ended. Written by pushers. It may wrap, as `begun` does: the two are only compared, and are apart by as many as there
+    /// are threads inside a wake.
     ended: AtomicUsize,
     /// Claims begun. The owner's alone.
     begun: UnsafeCell<usize>,

@@ -5,7 +5,7 @@
 //! taker registered last, so an entry may be called and its taker wait again, by a letter in the inbox.
 
 use crate::{
-    sync::{AtomicUsize, Ordering},
+    sync::{AtomicUsize, AtomicWord, Ordering, SignedWord, Word},
     wake::{
         alarm::{Alarm, Sleeper},
         batch::Batch,
@@ -27,7 +27,7 @@ pub(super) const ARRIVED: usize = NOTES[1];
 #[derive(Debug)]
 pub(super) struct Turns {
     inbox: Inbox<Ticket>,
-    next_ticket: AtomicUsize,
+    next_ticket: AtomicWord,
     /// Whether to look again for a baton that is held.
     pub(super) probe: Probe<Taking>,
 }
@@ -35,7 +35,7 @@ pub(super) struct Turns {
 /// What a taker writes on its letter.
 #[derive(Debug)]
 pub(super) struct Ticket {
-    number: AtomicUsize,
+    number: AtomicWord,
     /// Not 0 once the taker has been dropped.
     gone: AtomicUsize,
 }
@@ -48,7 +48,7 @@ pub(super) struct Line {
     /// How many entries wait.
     waiting: usize,
     /// How often somebody came.
-    visits: usize,
+    visits: u64,
     /// To be rung, or only dropped, when the baton is down.
     calls: Vec<Alarm<Letter<Ticket>>>,
     /// The source's last poll was pending, and it has not woken since.
@@ -57,10 +57,10 @@ pub(super) struct Line {
 
 #[derive(Debug)]
 struct Entry {
-    ticket: usize,
+    ticket: Word,
     /// The number of its last visit with the baton in hand. A visit in vain, by letter, does not count: else two
     /// takers could keep each other from their turns.
-    visit: usize,
+    visit: u64,
     alarm: Option<Alarm<Letter<Ticket>>>,
 }
 
@@ -77,7 +77,7 @@ pub(super) enum Turn {
 pub(super) fn baton() -> Baton<Turns> {
     let turns = Turns {
         inbox: Inbox::new(),
-        next_ticket: AtomicUsize::new(0),
+        next_ticket: AtomicWord::new(0),
         probe: Probe::new(),
     };
     let line = Line {
@@ -90,9 +90,11 @@ pub(super) fn baton() -> Baton<Turns> {
     Baton::new(turns, line)
 }
 
-/// Whether a ticket is older. The numbers may wrap.
-fn before(ticket: usize, other: usize) -> bool {
-    (ticket.wrapping_sub(other) as isize) < 0
+/// Whether a ticket is older. The numbers may wrap: two are compared rightly, and told apart, as long as fewer than half of all
+/// were given out between them. That is for ever with 64 bits. With 32, where no more can be exchanged at once, a taker that stays
+/// away for as long as 2³¹ others begin to wait may lose its place, or a wake, to one of them.
+fn before(ticket: Word, other: Word) -> bool {
+    (ticket.wrapping_sub(other) as SignedWord) < 0
 }
 
 impl Settle for Turns {
@@ -211,7 +213,7 @@ impl Line {
         }
     }
 
-    fn find(&self, ticket: usize) -> Result<usize, usize> {
+    fn find(&self, ticket: Word) -> Result<usize, usize> {
         let at = self
             .entries
             .partition_point(|entry| before(entry.ticket, ticket));
@@ -222,16 +224,16 @@ impl Line {
     }
 
     /// Puts in line who has come with the baton in hand.
-    fn come(&mut self, ticket: usize, alarm: Option<Alarm<Letter<Ticket>>>) {
+    fn come(&mut self, ticket: Word, alarm: Option<Alarm<Letter<Ticket>>>) {
         let at = self.insert(ticket, alarm);
         self.entries[at].visit = self.visits;
-        self.visits = self.visits.wrapping_add(1);
+        self.visits += 1;
     }
 
-    fn insert(&mut self, ticket: usize, alarm: Option<Alarm<Letter<Ticket>>>) -> usize {
+    fn insert(&mut self, ticket: Word, alarm: Option<Alarm<Letter<Ticket>>>) -> usize {
         let at = self.find(ticket).unwrap_or_else(|at| {
             let visit = self.visits;
-            self.visits = visit.wrapping_add(1);
+            self.visits = visit + 1;
             let entry = Entry {
                 ticket,
                 visit,
@@ -247,7 +249,7 @@ impl Line {
     }
 
     /// Takes the entry out, if it is there, and with it the alarm of one that waits.
-    fn strike(&mut self, ticket: usize) -> Option<Alarm<Letter<Ticket>>> {
+    fn strike(&mut self, ticket: Word) -> Option<Alarm<Letter<Ticket>>> {
         let at = self.find(ticket).ok()?;
         let alarm = self.entries.remove(at)?.alarm;
         self.waiting -= usize::from(alarm.is_some());
@@ -258,9 +260,9 @@ impl Line {
 /// A taker's side: its ticket while it waits, and what it is woken by once it has had to wait.
 #[derive(Debug)]
 pub(super) struct Place {
-    ticket: Option<usize>,
+    ticket: Option<Word>,
     /// The visit of the taker that this one gave way to last.
-    gave_way_to: Option<usize>,
+    gave_way_to: Option<u64>,
     sleeper: Option<Sleeper<Letter<Ticket>>>,
 }
 
@@ -277,7 +279,7 @@ impl Place {
         self.ticket.is_some()
     }
 
-    fn ticket(&mut self, turns: &Turns) -> usize {
+    fn ticket(&mut self, turns: &Turns) -> Word {
         *self.ticket.get_or_insert_with(|| {
             // Ordering: Relaxed, only the order of the numbers matters.
             turns.next_ticket.fetch_add(1, Ordering::Relaxed)
@@ -287,7 +289,7 @@ impl Place {
     fn sleeper(&mut self) -> &mut Sleeper<Letter<Ticket>> {
         self.sleeper.get_or_insert_with(|| {
             Sleeper::new(Letter::new(Ticket {
-                number: AtomicUsize::new(0),
+                number: AtomicWord::new(0),
                 gone: AtomicUsize::new(0),
             }))
         })
@@ -322,5 +324,42 @@ impl Place {
         sleeper.gone.store(1, Ordering::Relaxed);
         turns.inbox.put(sleeper.alarm());
         true
+    }
+}
+
+#[cfg(all(test, not(aiter_loom)))]
+mod tests {
+    use super::*;
+
+    /// A taker has its place for as long as it likes, however many come meanwhile.
+    #[test]
+    #[cfg(target_has_atomic = "64")]
+    fn an_old_place_stays_the_first_and_is_nobody_elses() {
+        for others in [
+            1,
+            1 << 31,
+            (1 << 31) + 1,
+            u64::from(u32::MAX),
+            1 << 32,
+            1 << 40,
+        ] {
+            let baton = baton();
+            let mut held = baton.try_take().unwrap();
+            held.with(|turns, line| {
+                let (mut old, mut new) = (Place::new(), Place::new());
+                line.join(turns, &mut old, Waker::noop());
+                turns.next_ticket.store(others as Word, Ordering::Relaxed);
+                line.join(turns, &mut new, Waker::noop());
+                let tickets: Vec<_> = line.entries.iter().map(|entry| entry.ticket).collect();
+                assert_eq!(tickets, [0, others as Word]);
+                line.rest(turns, &mut new, Waker::noop());
+                assert!(matches!(line.turn(turns, &mut new), Turn::Wait));
+                assert!(matches!(line.turn(turns, &mut old), Turn::Poll));
+                line.leave(&mut old);
+                assert_eq!(line.entries.len(), 1);
+                line.leave(&mut new);
+                assert_eq!((line.entries.len(), line.waiting), (0, 0));
+            });
+        }
     }
 }
