@@ -1,6 +1,7 @@
 //! Examples as programs.
 use std::process::Command;
 
+/// How to run an example. `AITER_RUNNER`, with its arguments, runs it where the processor cannot: see `ci/cross.sh`.
 pub(crate) fn example(name: &str) -> Command {
     let test = std::env::current_exe().unwrap();
     let program = test.ancestors().nth(2).unwrap().join("examples").join(name);
@@ -8,5 +9,14 @@ pub(crate) fn example(name: &str) -> Command {
         program.exists(),
         "{program:?} is not there: `cargo test` builds it, `cargo test --test` does not; `cargo build --examples` does"
     );
-    Command::new(program)
+    let runner = std::env::var("AITER_RUNNER").unwrap_or_default();
+    let mut words = runner.split_whitespace();
+    match words.next() {
+        None => Command::new(program),
+        Some(first) => {
+            let mut command = Command::new(first);
+            command.args(words).arg(program);
+            command
+        }
+    }
 }

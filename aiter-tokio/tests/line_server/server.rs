@@ -5,6 +5,18 @@ pub(super) fn program() -> Command {
     example::example(PROGRAM)
 }
 
+/// The program as it runs when it may have so many files open.
+pub(super) fn limited(files: usize, arguments: &[&str]) -> Command {
+    let program = program();
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", &format!("ulimit -n {files}; exec \"$@\""), "sh"])
+        .arg(program.get_program())
+        .args(program.get_args())
+        .args(arguments);
+    command
+}
+
 /// Runs to the end, which must come.
 pub(super) fn run(mut command: Command) -> Output {
     let child = command

@@ -8,7 +8,7 @@ mod example;
 mod waiting;
 
 use super::PROGRAM;
-use server::{Client, Server, Tally, program, run, text};
+use server::{Client, Server, Tally, limited, program, run, text};
 use socket2::SockRef;
 use std::{
     io::{BufRead, BufReader, ErrorKind, Read, Write},
@@ -355,11 +355,7 @@ fn quit_under_load_answers_each_line_it_received_once() {
 
 #[test]
 fn without_file_descriptors_it_reports_and_lives_on() {
-    let mut command = Command::new("sh");
-    command
-        .args(["-c", "ulimit -n 40; exec \"$0\" --listen 127.0.0.1:0"])
-        .arg(program().get_program());
-    let server = Server::run(command);
+    let server = Server::run(limited(40, &["--listen", "127.0.0.1:0"]));
     let mut clients: Vec<_> = (0..60).map(|_| server.connect()).collect();
     for client in &mut clients {
         client.send(b"hello\n");
