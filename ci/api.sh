@@ -23,4 +23,5 @@ for crate in "${published[@]}"; do
         diff -u "ci/api/$crate.txt" "$target_dir/api/$crate.txt" || changed=1
     fi
 done
-exit "$changed"
+((changed == 0))
+passed

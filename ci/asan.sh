@@ -37,4 +37,5 @@ else
     export PROPTEST_CASES=${PROPTEST_CASES:-64} AITER_DROP_ITEMS=${AITER_DROP_ITEMS:-300000}
     tests_but "${left_out[@]}" event_bus line_server
 fi
-step "${test[@]}" "${profile[@]}" --no-fail-fast "${tests[@]}"
+tested "${test[@]}" "${profile[@]}" --no-fail-fast "${tests[@]}"
+passed

@@ -7,3 +7,4 @@ step cargo clippy --workspace --all-targets -- -D warnings
 step cargo clippy -p aiter-core --all-targets --no-default-features --features alloc -- -D warnings
 step cargo clippy -p aiter-core --lib --no-default-features -- -D warnings
 step cargo clippy -p aiter-benches --all-targets --all-features -- -D warnings
+passed

@@ -4,10 +4,10 @@
 # is a workspace of its own, so its format and its lints are looked at here.
 . "$(dirname "$0")/common"
 cd tests/conformance
-next='ask the failing cell alone: cd tests/conformance && cargo run --release -- --cell SUBJECT PROBE
-If it is another crate that does not build, leave it out: --no-default-features --features CRATE,...'
+next='ask the failing cell alone: cd tests/conformance && cargo run --release -- --cell SUBJECT PROBE; another crate that does not build can be left out: --no-default-features --features CRATE,...'
 export CARGO_TARGET_DIR=$target_dir/conformance
 step cargo fmt --check
 step cargo clippy --release --all-targets -- -D warnings
 step cargo test --release
 step cargo run --release
+passed

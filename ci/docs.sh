@@ -7,3 +7,4 @@ step cargo doc --workspace --no-deps
 for features in alloc ''; do
     step cargo doc -p aiter-core --no-deps --no-default-features --features "$features" --target-dir "$target_dir/docs-no_std"
 done
+passed

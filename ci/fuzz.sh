@@ -4,8 +4,12 @@
 # that earlier runs left in fuzz/corpus, and has its share of AITER_FUZZ_SECONDS (60). Before, each has to find a planted bug.
 . "$(dirname "$0")/common"
 next='take the steps printed above into a test; the input is in fuzz/artifacts, `AITER_FUZZ_SHOW=1 BINARY INPUT` repeats it'
-targets=(push fork gate share join drive)
+targets=(fuzz/targets/*.rs)
+targets=("${targets[@]##*/}")
+targets=("${targets[@]%.rs}")
 seconds=$((${AITER_FUZZ_SECONDS:-60} / ${#targets[@]}))
+# To libFuzzer 0 is no limit.
+((seconds > 0)) || seconds=1
 export CARGO_INCREMENTAL=0
 cargo +nightly --version 2>/dev/null || step rustup toolchain install nightly --profile minimal
 command -v cargo-fuzz >/dev/null || step cargo +nightly install cargo-fuzz --locked
@@ -28,8 +32,12 @@ stat() {
 for target in "${targets[@]}"; do
     rm -rf "$scratch"
     mkdir -p "$scratch"
-    if AITER_FUZZ_PLANTED=1 fuzz "$target" "$scratch" "$scratch" -max_total_time=20; then
-        next="$target no longer sees a lost wake: look at what its model checks"
+    found=0
+    AITER_FUZZ_PLANTED=1 fuzz "$target" "$scratch" "$scratch" -max_total_time=20 || found=$?
+    # A panic of the model, and no other end: a program that is not there, or does not start, has found nothing.
+    if ((found == 0)) || ! grep -q "panicked at .*tests/src/properties/" "$log"; then
+        tail -n 20 "$log"
+        next="$target no longer sees a lost wake (exit $found): look at what its model checks"
         exit 1
     fi
     echo "$target: the planted bug was found: $(sed -n '/panicked at/{n;p;q}' "$log")"
@@ -45,5 +53,9 @@ for target in "${targets[@]}"; do
         exit 1
     fi
     last=$(grep -o 'cov: [0-9]* ft: [0-9]* corp: [0-9]*' "$log" | tail -n 1)
-    echo "$target: $(stat number_of_executed_units) runs in $seconds s, $last, new $(stat new_units_added)"
+    runs=$(stat number_of_executed_units)
+    # The seeds, and then some.
+    ((runs > $(find "fuzz/seeds/$target" -type f | wc -l))) || { next="$target ran $runs times only: see $log" && exit 1; }
+    echo "$target: $runs runs in $seconds s, $last, new $(stat new_units_added)"
 done
+passed

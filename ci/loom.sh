@@ -20,6 +20,8 @@ model() {
     local start=${EPOCHREALTIME/./} code=0 output
     output=$("$1" --exact "$2" 2>&1) || code=$?
     local millis=$(((${EPOCHREALTIME/./} - start) / 1000))
+    # A model that is ignored, or not there, passes too.
+    ((code != 0)) || grep -q '^test result: ok. 1 passed;' <<<"$output" || code=1
     ((code == 0)) || printf '%s\n' "$output" >&2
     printf '%7d ms  bound %d  %s%s\n' "$millis" "$LOOM_MAX_PREEMPTIONS" "$2" "$( ((code == 0)) || echo '  FAILED')"
     if ((code == 0 && ${3:-0} && millis < 1000)); then
@@ -30,3 +32,4 @@ model() {
 export -f model
 # shellcheck disable=SC2016
 xargs -P "$(nproc)" -I{} bash -c 'model "$1" "$2" 1' - "$binary" {} <<<"$names"
+passed

@@ -21,3 +21,4 @@ done
 step cargo +nightly update -Zdirect-minimal-versions
 step cargo +nightly tree --depth 1 --edges normal "${published[@]/#/-p}"
 step cargo +nightly check --all-features --target-dir "$target_dir/minimal_versions" "${published[@]/#/-p}"
+passed

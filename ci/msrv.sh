@@ -3,13 +3,13 @@
 # dependency whose own `rust-version` is above that.
 . "$(dirname "$0")/common"
 msrv=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+[[ $msrv =~ ^[0-9]+\.[0-9]+$ ]] || { next='say `rust-version = "MAJOR.MINOR"` in Cargo.toml' && exit 1; }
 cargo=(cargo)
 if command -v rustup >/dev/null && { rustup run "$msrv" rustc -V 2>/dev/null || rustup toolchain install "$msrv" --profile minimal; }; then
     cargo=(rustup run "$msrv" cargo)
 else
     # Clippy's `incompatible_msrv` knows which items of the standard library are newer; new syntax goes unseen.
-    echo "Rust $msrv cannot be had here: only the \`rust-version\` of the dependencies is checked, with a newer compiler"
-    echo "that says it is $msrv. For the full check: rustup toolchain install $msrv"
+    leave_out "syntax that is newer than Rust $msrv, which cannot be had here (rustup toolchain install $msrv): a newer compiler says it is $msrv"
     mkdir -p "$target_dir/msrv"
     export RUSTC=$target_dir/msrv/rustc
     cat >"$RUSTC" <<SCRIPT
@@ -20,6 +20,8 @@ case \$* in
 esac
 SCRIPT
     chmod +x "$RUSTC"
+    [[ $("$RUSTC" -V) == "rustc $msrv.0 "* ]]
 fi
 next="keep to what Rust $msrv has; for a dependency take an older version (\`cargo update -p NAME --precise VERSION\`)"
 step "${cargo[@]}" check --locked --target-dir "$target_dir/msrv" "${published[@]/#/-p}"
+passed

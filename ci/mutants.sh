@@ -52,3 +52,8 @@ if [[ -s $out/missed.txt ]]; then
     round 1800 --lib -- --profile release "$@" -- -- models loom
 fi
 [[ ! -s $out/missed.txt ]]
+if [[ ! -s $out/caught.txt ]]; then
+    next='no mutant was made: correct the names of files'
+    exit 1
+fi
+passed

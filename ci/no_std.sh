@@ -23,5 +23,6 @@ if command -v node >/dev/null; then
         --target wasm32-unknown-unknown
     step timeout 60 node tests/wasm/run.mjs "$target_dir/no_std/wasm32-unknown-unknown/release/aiter_wasm.wasm"
 else
-    echo 'there is no node here: what was built for wasm32-unknown-unknown was not run'
+    leave_out 'what was built for wasm32-unknown-unknown was not run: there is no node here'
 fi
+passed

@@ -21,3 +21,4 @@ next='the comparison passes what is wrong: mend tests/python/compare.py'
 code=0
 step "${compare[@]}" "$work/python.txt" "$work/wrong.txt" || code=$?
 ((code == 3))
+passed

@@ -4,3 +4,4 @@
 . "$(dirname "$0")/common"
 next='run it again with the seed that is printed; tests/examples/soak/shifts.rs has the part that is named'
 step cargo run --release -p aiter-tests --example soak -- "${AITER_SOAK_SECONDS:-20}"
+passed

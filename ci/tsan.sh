@@ -48,4 +48,5 @@ if [[ ${AITER_LONG:-} ]]; then
     export TSAN_OPTIONS="suppressions=$target_dir/tsan.suppressions ${TSAN_OPTIONS#* }"
 fi
 # What is suppressed is looked up by a process of its own, for which there has to be a descriptor left.
-step "${test[@]}" "${profile[@]}" --no-fail-fast "${tests[@]}" -- --skip without_file_descriptors
+tested "${test[@]}" "${profile[@]}" --no-fail-fast "${tests[@]}" -- --skip without_file_descriptors
+passed

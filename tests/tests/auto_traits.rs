@@ -348,9 +348,17 @@ fn adapters() {
         aiter_smol::BlockingIter<Gives<Local, Shared>> => "Unpin";
         aiter_smol::BlockingIter<Gives<Pinned, Shared>> => "Send + Sync + Unpin";
 
+        aiter_smol::Global => "Send + Sync + Unpin";
+        aiter_tokio::Local => "Send + Sync + Unpin";
+        aiter_tokio::OnRuntime<tokio::runtime::Handle> => "Send + Sync + Unpin";
+        aiter_smol::OnThread => "Send + Sync + Unpin";
+
         On<&'static tokio::task::LocalSet> => "Unpin";
         aiter_smol::On<&'static smol::Executor<'static>> => "Send + Sync + Unpin";
         aiter_smol::On<&'static smol::LocalExecutor<'static>> => "Unpin";
+
+        aiter_tokio::net::Acceptor<tokio::net::TcpListener> => "Send + Sync + Unpin";
+        aiter_smol::net::Watch<std::net::TcpListener> => "Send + Sync + Unpin";
 
         Server<std::net::SocketAddr> => "Send + Sync + Unpin";
         Connections<Tcp> => "Send + Sync + Unpin";
@@ -363,4 +371,32 @@ fn adapters() {
         Connections<aiter_smol::net::Unix> => "Send + Sync + Unpin";
         Connections<aiter_async_std::net::Unix> => "Send + Sync + Unpin";
     }
+}
+
+/// Each struct and enum of the list of public items has a line, or a short name here, which has one.
+#[test]
+fn no_type_is_left_out() {
+    const API: [&str; 4] = [
+        include_str!("../../ci/api/aiter-core.txt"),
+        include_str!("../../ci/api/aiter-tokio.txt"),
+        include_str!("../../ci/api/aiter-smol.txt"),
+        include_str!("../../ci/api/aiter-async-std.txt"),
+    ];
+    let lines = include_str!("auto_traits.rs").lines();
+    let lines = lines.filter(|line| line.contains(" => \"") || line.trim().starts_with("type "));
+    let words: Vec<_> = lines
+        .flat_map(|line| line.split(|c: char| !c.is_alphanumeric()))
+        .collect();
+    let has_line = |name: &&str| words.contains(name);
+    let types = API.iter().flat_map(|api| api.lines()).filter_map(|line| {
+        let line = line.split_once("pub ")?.1;
+        let path = line
+            .strip_prefix("struct ")
+            .or(line.strip_prefix("enum "))?;
+        path.split(['<', '(', ' ']).next()?.rsplit("::").next()
+    });
+    let types: Vec<_> = types.collect();
+    assert!(types.len() > 40, "{types:?}");
+    let left_out: Vec<_> = types.into_iter().filter(|name| !has_line(name)).collect();
+    assert!(left_out.is_empty(), "{left_out:?}");
 }

@@ -31,6 +31,9 @@ use std::{
 const SAMPLE: Duration = Duration::from_secs(170);
 const LEAST: Duration = Duration::from_secs(45);
 
+/// A sample that has judged fewer has shown nothing.
+const FEWEST: usize = 20;
+
 /// The file that is in the copy alone, to see that the tool sees.
 const PLANTED: &str = "planted.rs ";
 
@@ -183,7 +186,19 @@ fn run() -> Result<bool, String> {
         models
     };
     judge.close(&models);
-    Ok(report(&judge.verdicts, &copy.switches, &allowed))
+    let is_well = report(&judge.verdicts, &copy.switches, &allowed);
+    if options.is_sample() && !is_enough(&judge.verdicts) {
+        return Err(format!(
+            "fewer than {FEWEST} switches were judged in the time there was: let the machine do less meanwhile"
+        ));
+    }
+    Ok(is_well)
+}
+
+/// Whether a sample has judged as many as there are, or as many as it has to.
+fn is_enough(verdicts: &[(usize, Verdict)]) -> bool {
+    let open = |(_, verdict): &&(usize, Verdict)| *verdict == Verdict::Open;
+    verdicts.len() - verdicts.iter().filter(open).count() >= FEWEST.min(verdicts.len())
 }
 
 /// The test program of the copy.

@@ -238,3 +238,14 @@ fn the_list_has_to_be_the_survivors() {
         assert_eq!(is_well(verdict, &switches), listed);
     }
 }
+
+#[test]
+fn a_sample_that_judges_next_to_nothing_fails() {
+    use crate::{FEWEST, Verdict::*, is_enough};
+    let sample = |judged, open| {
+        let verdicts = [vec![Killed; judged], vec![Open; open]].concat();
+        is_enough(&verdicts.into_iter().enumerate().collect::<Vec<_>>())
+    };
+    assert!(sample(FEWEST, 200) && sample(1, 0) && sample(FEWEST - 1, 0));
+    assert!(!sample(FEWEST - 1, 200) && !sample(0, 200) && !sample(0, 1));
+}

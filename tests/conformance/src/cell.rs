@@ -5,7 +5,7 @@ use std::{
     env,
     io::Read,
     panic::{AssertUnwindSafe, catch_unwind},
-    process::{Command, ExitStatus, Stdio},
+    process::{Command, ExitCode, ExitStatus, Stdio},
     sync::mpsc,
     thread,
     time::Duration,
@@ -112,23 +112,27 @@ fn death(status: ExitStatus) -> String {
     format!("the process died, {status}")
 }
 
-/// If this process was started for a single cell, runs that, prints what came of it, and is true: then `main` is to
-/// return. The same arguments by hand show what a probe prints to the standard error.
-pub fn serve(subjects: &[Subject]) -> bool {
+/// If this process was started for a single cell, runs that, prints what came of it, and says how `main` is to end: well, if the
+/// cell passed or makes no sense. The same arguments by hand show what a probe prints to the standard error.
+pub fn serve(subjects: &[Subject]) -> Option<ExitCode> {
     let args: Vec<String> = env::args().skip(1).collect();
     let [cell, subject, probe] = args.as_slice() else {
-        return false;
+        return None;
     };
     if cell != CELL {
-        return false;
+        return None;
     }
     let subject = subjects.iter().find(|one| one.name == subject);
     let probe = PROBES.iter().find(|one| one.name == probe);
     match (subject, probe) {
         (Some(subject), Some(probe)) if subject.build.is_some() => {
-            println!("{}", Verdict::of(subject, probe).line());
+            let verdict = Verdict::of(subject, probe);
+            println!("{}", verdict.line());
+            if let Verdict::Pass(_) | Verdict::Skip(_) = verdict {
+                return Some(ExitCode::SUCCESS);
+            }
         }
         _ => eprintln!("no such subject or probe, or it is not built in"),
     }
-    true
+    Some(ExitCode::FAILURE)
 }

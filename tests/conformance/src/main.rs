@@ -12,8 +12,8 @@ const LIMIT: Duration = Duration::from_secs(10);
 
 fn main() -> ExitCode {
     let subjects = subjects::all();
-    if serve(&subjects) {
-        return ExitCode::SUCCESS;
+    if let Some(code) = serve(&subjects) {
+        return code;
     }
     let table = Table::run(&subjects, LIMIT);
     println!("{table}");

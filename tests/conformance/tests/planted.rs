@@ -8,9 +8,10 @@ use aiter_conformance::{
 use futures_core::Stream;
 use std::{
     collections::VecDeque,
+    env,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     pin::Pin,
-    process,
+    process::{self, Command, ExitCode},
     sync::{Arc, Mutex},
     task::{Context, Poll, Wake, Waker},
     time::Duration,
@@ -259,7 +260,7 @@ macro_rules! subject {
     };
 }
 
-fn main() {
+fn main() -> ExitCode {
     let right = [subject!(Fork, Nothing), subject!(Take, Nothing)];
     let not_built = Subject {
         build: None,
@@ -295,8 +296,8 @@ fn main() {
         }),
     ];
     let wrong = plants.map(|(subject, ..)| subject);
-    if serve(&[right.as_slice(), &wrong].concat()) {
-        return;
+    if let Some(code) = serve(&[right.as_slice(), &wrong].concat()) {
+        return code;
     }
 
     let table = Table::run(&right, Duration::from_secs(30));
@@ -347,5 +348,21 @@ fn main() {
     assert!(!table.ours_pass());
     assert!(!Table::run(&[right[0], not_built], Duration::from_secs(30)).ours_pass());
     assert!(!Table::run(&[], Duration::ZERO).ours_pass());
+
+    // Asked for by hand a cell ends as its verdict says, and one that is not there does not end well.
+    let ends_well = |subject: &str, probe: &str| {
+        let program = env::current_exe().expect("this program has a path");
+        let output = Command::new(program)
+            .args(["--cell", subject, probe])
+            .output();
+        output
+            .expect("this program can be started again")
+            .status
+            .success()
+    };
+    let (wrong, finds, _) = plants[0];
+    assert!(ends_well(right[0].name, finds) && !ends_well(wrong.name, finds));
+    assert!(!ends_well("nobody", finds) && !ends_well(right[0].name, "nothing"));
     println!("all planted faults are found");
+    ExitCode::SUCCESS
 }

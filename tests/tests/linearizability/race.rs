@@ -101,6 +101,7 @@ pub fn race<R: Send>(
         }
         drop(over);
     });
+    assert!(rounds > 0, "{time:?} is too short for a single round");
     rounds
 }
 
