@@ -82,7 +82,9 @@ impl<T> Writer<T> {
         len: usize,
         items: &mut I,
     ) -> Result<bool, ()> {
-        let promise = Promise::new(&self.list, len).expect("capacity overflow");
+        let Some(promise) = Promise::new(&self.list, len) else {
+            panic!("capacity overflow");
+        };
         let reserved = self.reserve(len).ok_or(())?;
         // SAFETY: reserved just now.
         Ok(unsafe { Batch::new(promise, reserved, len) }.fill(items))
