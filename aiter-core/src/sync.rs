@@ -8,6 +8,8 @@ pub(crate) mod barrier;
 mod imp {
     #[cfg(feature = "alloc")]
     pub(crate) use alloc::sync::Arc;
+    #[cfg(feature = "std")]
+    pub(crate) use core::sync::atomic::AtomicU32;
     #[cfg(feature = "alloc")]
     pub(crate) use core::sync::atomic::{AtomicPtr, AtomicU8};
     pub(crate) use core::sync::atomic::{AtomicUsize, fence};

@@ -86,11 +86,11 @@ pub(crate) struct List<T> {
     /// Who is to know when the last reader is gone.
     driver: Option<Alarm<Demand>>,
 
-    /// Whether it pays for a writer to pause when it meets another.
-    pushing: Probe<Pushing>,
     seats: Seats,
     spares: Spares<T>,
+    /// Whether it pays for a reader to look again before it sleeps, and for a writer to pause when it meets another.
     probe: Probe<Reading>,
+    pushing: Probe<Pushing>,
     /// Blocks point to the root, also when the list is dropped: its `&mut` is not the only way there.
     _pinned: PhantomPinned,
 }

@@ -50,7 +50,7 @@ impl<M> Probe<M> {
 #[cfg(all(feature = "std", not(aiter_loom)))]
 mod learnt {
     use super::{PhantomData, Pushing, Reading, Taking};
-    use crate::sync::{AtomicUsize, Ordering::*};
+    use crate::sync::{AtomicU32, Ordering::*};
     use core::hint;
 
     /// How to look.
@@ -58,9 +58,9 @@ mod learnt {
         /// Spin-loop hints before each look.
         const PAUSES: usize;
         /// How many waits a new one does without.
-        const FIRST: usize;
+        const FIRST: u32;
         /// The most waits in a row without a look.
-        const REST: usize;
+        const REST: u32;
         /// Looks in a row while they pay.
         const LOOKS: usize = 4;
         /// Looks in a row to find out whether it pays.
@@ -70,41 +70,41 @@ mod learnt {
     impl Manner for Reading {
         /// Time for a writer to push some dozens of items without a reader that takes the marks' cache line away.
         const PAUSES: usize = 40;
-        const FIRST: usize = 15;
-        const REST: usize = (1 << 12) - 1;
+        const FIRST: u32 = 15;
+        const REST: u32 = (1 << 12) - 1;
         const TRIAL: usize = 1;
     }
 
     impl Manner for Pushing {
         /// Time for another writer to push some dozens of items.
         const PAUSES: usize = 40;
-        const FIRST: usize = 0;
-        const REST: usize = (1 << 12) - 1;
+        const FIRST: u32 = 0;
+        const REST: u32 = (1 << 12) - 1;
         const LOOKS: usize = 1;
     }
 
     impl Manner for Taking {
         /// Time for the other to take some hundreds of items, or else the two are at each other's cache lines all the time.
         const PAUSES: usize = 100;
-        const FIRST: usize = 0;
+        const FIRST: u32 = 0;
         /// In vain is what it is while the source itself takes long.
-        const REST: usize = (1 << 5) - 1;
+        const REST: u32 = (1 << 5) - 1;
     }
 
     /// What was learnt. Those who look share it; a lost update is no more than a look more or less.
     #[derive(Debug)]
     pub(crate) struct Probe<M> {
         /// How many waits go without a look after one in vain, in the upper half; how many of them are left, in the lower.
-        rest: AtomicUsize,
+        rest: AtomicU32,
         _manner: PhantomData<M>,
     }
 
-    const HALF: u32 = usize::BITS / 2;
+    const HALF: u32 = u32::BITS / 2;
 
     impl<M: Manner> Probe<M> {
         pub(crate) fn new() -> Self {
             Self {
-                rest: AtomicUsize::new(M::FIRST << HALF | M::FIRST),
+                rest: AtomicU32::new(M::FIRST << HALF | M::FIRST),
                 _manner: PhantomData,
             }
         }
@@ -167,22 +167,22 @@ mod learnt {
         #[test]
         fn a_new_list_does_without() {
             assert_eq!(
-                looks(&Probe::<Reading>::new(), Reading::FIRST, true),
-                [0; Reading::FIRST]
+                looks(&Probe::<Reading>::new(), Reading::FIRST as usize, true),
+                [0; Reading::FIRST as usize]
             );
         }
 
         #[test]
         fn while_it_pays_every_wait_looks_once() {
             let probe = Probe::<Reading>::new();
-            looks(&probe, Reading::FIRST, true);
+            looks(&probe, Reading::FIRST as usize, true);
             assert_eq!(looks(&probe, 100, true), [1; 100]);
         }
 
         #[test]
         fn in_vain_it_gets_rarer() {
             let probe = Probe::<Reading>::new();
-            looks(&probe, Reading::FIRST + 1, true);
+            looks(&probe, Reading::FIRST as usize + 1, true);
             let mut expected = vec![Reading::LOOKS];
             for rest in [1, 3, 7, 15] {
                 expected.extend(vec![0; rest]);
@@ -197,10 +197,10 @@ mod learnt {
         #[test]
         fn in_vain_it_is_not_given_up() {
             let probe = Probe::<Reading>::new();
-            let waits = 20 * Reading::REST;
+            let waits = 20 * Reading::REST as usize;
             let total: usize = looks(&probe, waits, false).iter().sum();
             assert!((20..40).contains(&total), "{total} looks in {waits} waits");
-            assert!(looks(&probe, Reading::REST + 1, true).contains(&1));
+            assert!(looks(&probe, Reading::REST as usize + 1, true).contains(&1));
         }
 
         #[test]
@@ -208,7 +208,7 @@ mod learnt {
             let probe = Probe::<Taking>::new();
             assert_eq!(looks(&probe, 3, true), [1; 3]);
             looks(&probe, 1000, false);
-            let taken = looks(&probe, 2 * (Taking::REST + 1), false);
+            let taken = looks(&probe, 2 * (Taking::REST as usize + 1), false);
             assert_eq!(
                 taken
                     .iter()
