@@ -170,12 +170,13 @@ impl Rows {
     /// Frees what nobody needs, or leaves that to the thread that does so already.
     #[cold]
     fn tidy_up(&self) {
-        // Ordering: Acquire pairs with the Release of the last thread that tidied up; Release hands over what this one has seen.
-        if self.upkeep.fetch_or(BUSY | AGAIN, AcqRel) & BUSY != 0 {
+        // Ordering: Release hands over what this thread has seen, to itself or to the one that tidies up.
+        if self.upkeep.fetch_or(BUSY | AGAIN, Release) & BUSY != 0 {
             return;
         }
         loop {
-            // Ordering: Acquire pairs with the Release of the threads that asked for it.
+            // Ordering: Acquire pairs with the Release of the threads that asked for it, and of the last one that tidied up: the
+            // exchange above keeps up what that released.
             self.upkeep.fetch_and(!AGAIN, Acquire);
             self.unlink_empty();
             self.free_retired();
