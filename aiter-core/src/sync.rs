@@ -23,6 +23,8 @@ mod imp {
     )))]
     pub(crate) use portable_atomic::AtomicUsize;
     pub(crate) use portable_atomic::fence;
+    #[cfg(feature = "std")]
+    pub(crate) use portable_atomic::AtomicU32;
     #[cfg(feature = "alloc")]
     pub(crate) use portable_atomic::{AtomicPtr, AtomicU8};
     #[cfg(feature = "alloc")]

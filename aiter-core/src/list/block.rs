@@ -200,10 +200,6 @@ impl<T> Head<T> {
 }
 
 impl<T> Block<T> {
-    pub(super) fn head(&self) -> &Head<T> {
-        &self.head
-    }
-
     /// A block that follows `prev`, in fresh memory.
     pub(super) fn after(prev: NonNull<Head<T>>) -> NonNull<Self> {
         let block = Box::into_raw(Box::<Self>::new_uninit()).cast::<Self>();

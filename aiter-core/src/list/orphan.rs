@@ -152,8 +152,8 @@ unsafe fn is_left<T>(block: NonNull<Head<T>>) -> bool {
     // SAFETY: by the contract.
     let head = unsafe { block.as_ref() };
     head.lifetime.used();
-    // Ordering: Release hands over what this one did in the block; who is the last one takes that over in `Run::is_drained` and
-    // `Run::drain`, where it looks at the count again.
+    // Ordering: Release hands over what this one did in the block; who is the last one takes that over in `Run::look`, where it looks at
+    // the count again.
     let mut refs = head.refs.load(Relaxed);
     while refs != 1 {
         match head
@@ -175,6 +175,16 @@ struct Run<'a, T> {
     is_announced: bool,
 }
 
+/// What is found at the place.
+enum Look<T> {
+    /// A reader.
+    Read,
+    /// Nobody and nothing, up to the end of the block, which has a next one.
+    Complete(NonNull<Block<T>>),
+    /// Nobody, and a slot that is not published.
+    Vacant,
+}
+
 impl<T> Run<'_, T> {
     fn run(mut self) {
         self.drain();
@@ -183,46 +193,46 @@ impl<T> Run<'_, T> {
 
     fn drain(&mut self) {
         loop {
-            let is_complete = self.is_drained();
-            // SAFETY: counted there.
-            let head = unsafe { self.place.block.as_ref() };
-            // Ordering: Acquire takes over from readers that were here. Whoever subscribed at a slot that was seen published is
-            // counted.
-            if head.refs.load(Acquire) != 1 {
-                if self.is_given_up() {
-                    return;
+            match self.look() {
+                Look::Read if self.is_given_up() => return,
+                Look::Complete(next) => {
+                    let block = mem::replace(
+                        &mut self.place,
+                        Place {
+                            block: next.cast(),
+                            at: 0,
+                        },
+                    )
+                    .block;
+                    // The link's count is that of the place from here on.
+                    // SAFETY: complete, and nobody is there.
+                    unsafe { retire(self.list, block, 0) };
                 }
-            } else if let (true, Next::Block(next)) = (is_complete, head.next()) {
-                let block = mem::replace(
-                    &mut self.place,
-                    Place {
-                        block: next.cast(),
-                        at: 0,
-                    },
-                )
-                .block;
-                // The link's count is that of the place from here on.
-                // SAFETY: complete, and nobody is there.
-                unsafe { retire(self.list, block, 0) };
-            } else if self.is_parked() {
-                return;
+                Look::Vacant if self.is_parked() => return,
+                _ => {}
             }
         }
     }
 
-    /// Drops the items from the place on, up to the first slot that is not published. True if there is none in the block.
+    /// Drops the items from the place on, up to the first slot that is not published.
     ///
     /// With a reader in the block nothing is dropped: it may have come to read that.
-    fn is_drained(&mut self) -> bool {
+    fn look(&mut self) -> Look<T> {
         let Place { block, at } = &mut self.place;
-        if *block == self.list.root() {
-            return true;
+        // SAFETY: counted there.
+        let head = unsafe { block.as_ref() };
+        let slots = (*block != self.list.root()).then(|| {
+            // SAFETY: counted there, and it is not the root.
+            unsafe { block.cast::<Block<T>>().as_ref() }
+        });
+        let end = slots.map_or(SLOTS, |slots| slots.published_to(*at));
+        // Ordering: Acquire takes over from readers that were here. It comes after the look at the marks: whoever subscribed at
+        // a slot that was seen published is counted. It is looked at once, or the last reader could go between two looks, of
+        // which the first leaves the items to it, and the second the place to writers.
+        if head.refs.load(Acquire) != 1 {
+            return Look::Read;
         }
-        // SAFETY: counted there, and it is not the root.
-        let slots = unsafe { block.cast::<Block<T>>().as_ref() };
-        let end = slots.published_to(*at);
-        // Ordering: Acquire, after the look at the marks: a subscriber is counted before it publishes its slot.
-        if slots.head().refs.load(Acquire) == 1 {
+        if let Some(slots) = slots {
             let left = ones(*at..end) & !slots.gone();
             *at = end;
             if left != 0 {
@@ -231,7 +241,10 @@ impl<T> Run<'_, T> {
                 unsafe { discard(slots, left) };
             }
         }
-        end == SLOTS
+        match head.next() {
+            Next::Block(next) if end == SLOTS => Look::Complete(next),
+            _ => Look::Vacant,
+        }
     }
 
     /// Leaves the place to a reader that is in the block. False if none is there any more.

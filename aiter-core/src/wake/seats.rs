@@ -17,8 +17,9 @@
 //! system call: it leaves the seat and takes another.
 //!
 //! The writer ends `WAKING` with a plain store, and looks for [`left`](row) bits once it has woken all. It may miss one that is set
-//! later. Then the seat stays, with its waker, until somebody wakes or the next reader looks for a seat: that costs a
-//! seat for a while, and a read-modify-write less for every wake.
+//! later. Then the seat stays, with its waker, until somebody wakes again: that costs a seat for a while, and a
+//! read-modify-write less for every wake. Who looks for a seat leaves them alone: a waker's drop may panic, and nobody who reads
+//! or subscribes answers for another's waker.
 
 #![allow(unsafe_code)]
 
@@ -348,12 +349,9 @@ impl Seats {
 
     /// Forgets a reader that was remembered.
     pub(crate) fn let_go(&self, behind: &mut Option<Behind>) {
-        if let Some(Behind {
-            heap: Some(row), ..
-        }) = behind.take()
-            && let Some(others) = self.others()
-        {
-            others.rows.let_go(row);
+        let row = behind.take().and_then(|behind| behind.heap);
+        if let Some((row, rows)) = row.zip(self.rows()) {
+            rows.let_go(row);
         }
     }
 
@@ -591,35 +589,45 @@ impl Seats {
         self.wake_others_too(whom) | first
     }
 
-    /// The seats after the first one.
+    /// The seats after the first one. Those that were left meanwhile are swept when all are woken: a waker's drop may panic.
     #[inline(never)]
     fn wake_others_too(&self, whom: Whom) -> bool {
-        if self.first.left.load(Relaxed) != 0 {
-            self.sweep_first();
-        }
-        let Some(others) = self.others() else {
-            return false;
-        };
-        let mut any = self.wake_row(others.seating(), whom, &others.rows);
-        if let Some(walk) = others.rows.walk() {
-            for row in walk.all() {
-                // SAFETY: seen by a walk that goes on.
-                any |= self.wake_row(unsafe { HeapRow::at(row) }.seating(), whom, &others.rows);
+        let mut any = false;
+        let mut any_left = self.first.left.load(Relaxed) != 0;
+        let mut wake_row = |seating: Seating<'_>| {
+            for (state, seat) in seating.used() {
+                any |= self.wake(state, seat, whom);
             }
+            any_left |= seating.row.left.load(Relaxed) != 0;
+        };
+        if let Some(others) = self.others() {
+            wake_row(others.seating());
+            if let Some(walk) = others.rows.walk() {
+                for row in walk.all() {
+                    // SAFETY: seen by a walk that goes on.
+                    wake_row(unsafe { HeapRow::at(row) }.seating());
+                }
+            }
+        }
+        if any_left {
+            self.sweep_all();
         }
         any
     }
 
-    #[inline(always)]
-    fn wake_row(&self, seating: Seating<'_>, whom: Whom, rows: &Rows) -> bool {
-        let mut any = false;
-        for (state, seat) in seating.used() {
-            any |= self.wake(state, seat, whom);
+    #[cold]
+    fn sweep_all(&self) {
+        self.sweep_first();
+        let Some(others) = self.others() else {
+            return;
+        };
+        sweep(others.seating(), None);
+        if let Some(walk) = others.rows.walk() {
+            for row in walk.all() {
+                // SAFETY: seen by a walk that goes on.
+                sweep(unsafe { HeapRow::at(row) }.seating(), Some(&others.rows));
+            }
         }
-        if seating.row.left.load(Relaxed) != 0 {
-            sweep(seating, Some(rows));
-        }
-        any
     }
 
     /// Wakes the reader of one seat. False if nobody sleeps there, or not one of those.
@@ -702,9 +710,6 @@ impl Whom {
 }
 
 fn claim_in(seating: Seating<'_>) -> Option<SeatRef> {
-    if seating.row.left.load(Relaxed) != 0 {
-        sweep(seating, None);
-    }
     let (index, _) = seating.row.claim(seating.seats.len())?;
     Some(seating.at(index))
 }
@@ -745,9 +750,7 @@ unsafe fn vacate(at: SeatRef, rows: Option<&Rows>) {
     }
     // SAFETY: as above.
     let is_empty = unsafe { at.row.as_ref() }.vacate(at.index);
-    if let Some((_, rows)) = on_heap
-        && is_empty
-    {
+    if let Some((_, rows)) = on_heap.filter(|_| is_empty) {
         rows.emptied();
     }
     drop(waker);

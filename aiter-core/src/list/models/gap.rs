@@ -47,7 +47,7 @@ fn loom_a_subscriber_comes_while_the_place_before_it_is_drained() {
 /// All go at gaps, one after the other. When all pushes have returned nothing is kept.
 #[test]
 fn loom_a_subscriber_behind_a_gap_goes_as_well() {
-    large_model(|| {
+    model(|| {
         let (writer, reader) = list();
         let counted = Arc::new(0);
         let (other, theirs) = (writer.clone(), counted.clone());

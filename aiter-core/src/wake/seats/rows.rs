@@ -95,7 +95,6 @@ impl Rows {
         // Ordering: Acquire pairs with the Release in `note_vacant`: the row is seen whole.
         let hint = NonNull::new(self.vacant.load(Acquire));
         let found = walk.from(hint).take(LOOKS).find_map(|row| {
-            walk.sweep(row);
             // SAFETY: seen by a walk that goes on.
             let seating = unsafe { HeapRow::at(row) }.seating();
             let (index, was_empty) = seating.row.claim(seating.seats.len())?;
@@ -346,16 +345,6 @@ impl Walk<'_> {
         // SAFETY: the walk keeps the row. Ordering: Relaxed. It leads to a row that was linked earlier than this one, and only
         // read-modify-writes change the first link: who has acquired this row there has acquired the others too.
         NonNull::new(unsafe { HeapRow::at(*row) }.next.load(Relaxed))
-    }
-
-    /// Vacates the seats of a row that readers have left while they were being woken, where that is over.
-    #[inline(always)]
-    pub(super) fn sweep(&self, row: NonNull<HeapRow>) {
-        // SAFETY: seen by this walk.
-        let seating = unsafe { HeapRow::at(row) }.seating();
-        if seating.row.left.load(Relaxed) != 0 {
-            super::sweep(seating, Some(self.0));
-        }
     }
 }
 
