@@ -17,14 +17,14 @@ mod imp {
 
 #[cfg(all(not(aiter_loom), feature = "portable-atomic"))]
 mod imp {
+    #[cfg(feature = "std")]
+    pub(crate) use portable_atomic::AtomicU32;
     #[cfg(not(all(
         not(target_has_atomic = "ptr"),
         any(target_arch = "arm", target_arch = "riscv32")
     )))]
     pub(crate) use portable_atomic::AtomicUsize;
     pub(crate) use portable_atomic::fence;
-    #[cfg(feature = "std")]
-    pub(crate) use portable_atomic::AtomicU32;
     #[cfg(feature = "alloc")]
     pub(crate) use portable_atomic::{AtomicPtr, AtomicU8};
     #[cfg(feature = "alloc")]

@@ -9,7 +9,7 @@ use std::{
     env,
     ops::Range,
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, mpsc},
     task::{Context, Poll, Wake, Waker},
     thread,
 };
@@ -126,6 +126,50 @@ fn a_batch_is_given_back_as_it_is_read() {
     pusher.stop();
     assert!(aiter.try_next().is_err() && fork.try_next().is_err());
     at_most("at the end", meter.held(), 24 * 1024);
+}
+
+/// Two writers push one batch after the other, and at any time each has reserved one and is in the middle of it. No item that the
+/// reader comes to is the last one that was reserved.
+#[test]
+fn batches_that_overlap_are_given_back_as_they_are_read() {
+    const LEN: usize = 1000;
+    let (pusher, mut aiter) = push_aiter::<usize>();
+    let meter = Meter::start();
+    let writers = [(); 2].map(|()| {
+        let (go, goes) = mpsc::channel::<()>();
+        let (rests, rested) = mpsc::channel();
+        let pusher = pusher.clone();
+        let writer = thread::spawn(move || {
+            let meter = Meter::start();
+            let mut is_over = false;
+            while !is_over {
+                let items = (0..LEN).inspect(|n| {
+                    if *n == LEN / 2 {
+                        rests.send(meter.held()).unwrap();
+                        is_over = goes.recv().is_err();
+                    }
+                });
+                pusher.push_all(items).unwrap();
+            }
+        });
+        (go, rested, writer)
+    });
+    let held_by = |(_, rested, _): &(_, mpsc::Receiver<isize>, _)| rested.recv().unwrap();
+    let mut held: Vec<_> = writers.iter().map(held_by).collect();
+    for turn in 0..400 {
+        let writer = &writers[turn % 2];
+        // To the end of its batch, which is the older one, and half of the next.
+        writer.0.send(()).unwrap();
+        held[turn % 2] = held_by(writer);
+        while aiter.try_next().is_ok() {}
+        let held = held.iter().sum::<isize>() + meter.held();
+        let limit = 4 * (LEN * size_of::<usize>()) as isize;
+        at_most("while batches overlap", held, limit);
+    }
+    for (go, _, writer) in writers {
+        drop(go);
+        writer.join().unwrap();
+    }
 }
 
 #[test]

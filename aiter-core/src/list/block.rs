@@ -13,31 +13,9 @@ use core::{
     ptr::{self, NonNull},
 };
 
-/// Four times the number of a slot, counted from the list's first. The low bits are free for flags beside it in the tail
-/// word, and positions wrap with the machine word: compare them by [`distance`] alone.
-pub(super) type Position = usize;
+mod position;
 
-const UNIT: u32 = 2;
-
-/// How many slots `to` is ahead of `from`; negative if it is behind. Flags beside `to` make no difference.
-#[inline(always)]
-pub(super) fn distance(from: Position, to: Position) -> isize {
-    (to.wrapping_sub(from) as isize) >> UNIT
-}
-
-/// How many slots a difference of positions is that is known not to be negative.
-pub(super) fn slots(difference: Position) -> usize {
-    difference >> UNIT
-}
-
-/// The position `slots` further on.
-#[inline(always)]
-pub(super) fn ahead(from: Position, slots: usize) -> Position {
-    from.wrapping_add(slots << UNIT)
-}
-
-/// The bits of a word that a position leaves free.
-pub(super) const FLAGS: usize = (1 << UNIT) - 1;
+pub(super) use position::*;
 
 /// Slots of a block: 64 where words have 64 bits, 32 where they have 32. Models run on blocks of two.
 pub(super) const SLOTS: usize = if cfg!(aiter_loom) {
@@ -59,13 +37,6 @@ static RUNS: [u8; SLOTS] = {
         slot += 1;
     }
     runs
-};
-
-/// The first slot of a list. Tests begin a little before positions wrap.
-pub(super) const FIRST: Position = if cfg!(test) {
-    0usize.wrapping_sub((SLOTS + 1) << UNIT)
-} else {
-    0
 };
 
 /// `observed` of a block that the tail has not left yet. No position is odd.

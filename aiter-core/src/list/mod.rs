@@ -8,6 +8,7 @@
 
 mod block;
 mod cursor;
+mod kept;
 #[cfg(all(test, aiter_loom))]
 mod models;
 mod orphan;
@@ -33,13 +34,19 @@ use crate::{
         seats::Seats,
     },
 };
-use block::{Block, FIRST, FLAGS, Head, Next, Position, SLOTS, UNOBSERVED, ahead, distance, slots};
+use alloc::alloc::handle_alloc_error;
+use block::{
+    Block, FIRST, FIRST_TAIL, FLAGS, Head, Next, Position, SLOTS, Tail, UNOBSERVED, ahead, as_tail,
+    counted, distance, on_by, on_tail, to_reserved, to_tail,
+};
 use core::{
+    alloc::Layout,
     marker::PhantomPinned,
     mem,
     ptr::{self, NonNull},
     task::{Context, Poll},
 };
+use kept::Kept;
 use orphan::Orphan;
 use retired::free_from;
 use spares::Spares;
@@ -49,8 +56,8 @@ const CLOSED: usize = 1;
 /// Flag in the tail word: readers may sleep that found nothing reserved.
 const ASLEEP: usize = 2;
 
-/// `end` of a list that has none yet. No position is odd.
-const UNKNOWN: Position = 1;
+/// `end` of a list that has none yet.
+const UNKNOWN: Tail = 1;
 
 /// How a reader takes an item that it clones. What forks are asked for, `T: Clone`, is not known where they are polled: so
 /// they find the function here, with the clone compiled into it.
@@ -62,13 +69,13 @@ type Find<T> = fn(&mut Reader<T>, Option<&mut Context<'_>>) -> Poll<Option<T>>;
 /// list begins: what changes with each push, or each item taken, is 64 bytes away from what the other side looks at as often.
 #[repr(C)]
 pub(crate) struct List<T> {
-    /// The position of the next slot to be reserved, [`CLOSED`] and [`ASLEEP`].
+    /// The next slot to be reserved, [`CLOSED`] and [`ASLEEP`].
     tail: AtomicUsize,
     /// A block near the tail: where writers start to look for theirs.
     tail_block: AtomicPtr<Head<T>>,
     /// Slots published without an item, in all.
     skipped: AtomicUsize,
-    /// Where the list ended, soon after `CLOSED`, and [`UNKNOWN`] before; see [`List::statistics`].
+    /// The tail where the list ended, soon after `CLOSED`, and [`UNKNOWN`] before; see [`List::statistics`].
     end: AtomicUsize,
     /// Live writers. The last one closes the list.
     writers: AtomicUsize,
@@ -87,6 +94,7 @@ pub(crate) struct List<T> {
     driver: Option<Alarm<Demand>>,
 
     seats: Seats,
+    kept: Kept,
     spares: Spares<T>,
     /// Whether it pays for a reader to look again before it sleeps, and for a writer to pause when it meets another.
     probe: Probe<Reading>,
@@ -126,7 +134,7 @@ impl<T> List<T> {
     fn new(driver: Option<Alarm<Demand>>) -> Arc<Self> {
         barrier::prepare();
         let list = Arc::new(Self {
-            tail: AtomicUsize::new(FIRST),
+            tail: AtomicUsize::new(FIRST_TAIL),
             tail_block: AtomicPtr::new(ptr::null_mut()),
             skipped: AtomicUsize::new(0),
             end: AtomicUsize::new(UNKNOWN),
@@ -140,6 +148,7 @@ impl<T> List<T> {
             root: Head::root(),
             driver,
             seats: Seats::new(FIRST),
+            kept: Kept::new(),
             spares: Spares::new(),
             probe: Probe::new(),
             _pinned: PhantomPinned,
@@ -152,23 +161,25 @@ impl<T> List<T> {
         NonNull::from(&self.root)
     }
 
-    /// Finds the block of a position, and the slot in it. Blocks on the way are made if need be; nobody is waited for.
+    /// Finds the block of a slot that was reserved, and the slot in it. Blocks on the way are made if need be; nobody is waited
+    /// for.
     ///
     /// # Safety
-    /// The position and `len` slots from there on were reserved by the caller and are not published yet: that keeps its
-    /// block, and every block the way leads over, from being freed. Whoever closes the list has none from there on.
+    /// `len` slots from there on were reserved by the caller, with this tail word, and are not published yet: that keeps their
+    /// blocks, and every block the way leads over, from being freed. Whoever closes the list has none from there on.
     #[inline(always)]
-    unsafe fn locate(&self, position: Position, len: usize) -> (NonNull<Block<T>>, usize) {
+    unsafe fn locate(&self, reserved: Tail, len: usize) -> (NonNull<Block<T>>, usize) {
         // Ordering: Acquire pairs with the Release in `advance_tail`: the block is seen whole.
         let at = self.tail_block.load(Acquire);
         // SAFETY: reserved before `tail_block` was read, so `observed` keeps the block (see `reclaim`).
         let head = unsafe { &*at };
         head.lifetime.used();
-        let slot = distance(head.start, position);
+        let slot = to_reserved(head.start, reserved);
         if (0..SLOTS as isize).contains(&slot) {
             // SAFETY: not null; and a head with a slot in reach is that of a block, as the root's are all taken.
             return (unsafe { NonNull::new_unchecked(at) }.cast(), slot as usize);
         }
+        let position = ahead(head.start, slot as usize);
         // SAFETY: by the contract.
         unsafe { self.locate_from(at, position, len) }
     }
@@ -198,9 +209,7 @@ impl<T> List<T> {
                 // SAFETY: not null, as it was just looked at.
                 let block = unsafe { NonNull::new_unchecked(at) };
                 // SAFETY: kept as above.
-                at = unsafe { self.follow(block, position & !FLAGS, len) }
-                    .cast()
-                    .as_ptr();
+                at = unsafe { self.follow(block, position, len) }.cast().as_ptr();
             }
         }
     }
@@ -257,14 +266,11 @@ impl<T> List<T> {
             // Ordering: a read-modify-write, in one order with the reservations, and Release pairs with the Acquire of those
             // that come after it: they find the tail block moved on. So whoever finds `head` as the tail block holds a slot
             // before `observed`.
-            let tail = self.tail.fetch_add(0, Release) & !FLAGS;
+            let tail = self.tail.fetch_add(0, Release);
+            let reserved = to_tail(position, tail) as usize;
             // Of a batch the caller's next slot is enough, if nobody has reserved after it: those before are published, and
             // the caller is past `head`, when that is. Else the blocks of a batch would stay until all of it is read.
-            let observed = if tail == ahead(position, len) {
-                ahead(position, 1)
-            } else {
-                tail
-            };
+            let observed = ahead(position, if reserved == len { 1 } else { reserved });
             // Ordering: Relaxed, see `reclaim`. It is stored before the caller publishes its own slot, or links the block
             // of its own slot when it closes the list.
             head.observed.store(observed, Relaxed);
@@ -272,6 +278,9 @@ impl<T> List<T> {
     }
 
     fn fresh_block(&self, prev: NonNull<Head<T>>) -> NonNull<Block<T>> {
+        if !self.kept.one_more() {
+            handle_alloc_error(Layout::new::<Block<T>>());
+        }
         if let Some(spare) = self.spares.take() {
             // SAFETY: a spare block holds nothing, and it is ours.
             unsafe { Block::reset(spare, prev) };
@@ -287,6 +296,7 @@ impl<T> List<T> {
     unsafe fn recycle(&self, block: NonNull<Block<T>>) {
         // SAFETY: by the contract.
         unsafe { block.cast::<Head<T>>().as_ref() }.lifetime.over();
+        self.kept.one_less();
         // SAFETY: by the contract.
         unsafe { self.spares.put(block) };
     }
@@ -348,15 +358,14 @@ impl<T> List<T> {
         let Some(tail) = self.close_tail() else {
             return false;
         };
-        let end = tail & !FLAGS;
         // SAFETY: the slot at the tail is the closer's: whoever else was given it was refused.
-        unsafe { self.publish_end(end) };
+        unsafe { self.publish_end(tail) };
         self.wake_after(tail);
         true
     }
 
     /// Has all that come later refused. The tail, with its flags, for who does it.
-    fn close_tail(&self) -> Option<usize> {
+    fn close_tail(&self) -> Option<Tail> {
         // Ordering: in one order with the reservations: who reserves before is delivered, who comes after is refused.
         let tail = self.tail.fetch_or(CLOSED, AcqRel);
         if tail & CLOSED != 0 {
@@ -366,29 +375,29 @@ impl<T> List<T> {
         Some(tail)
     }
 
-    /// Publishes the end at `position`.
+    /// Publishes the end in the slot at the tail.
     ///
     /// # Safety
     /// As in [`List::locate`].
-    unsafe fn publish_end(&self, position: Position) {
+    unsafe fn publish_end(&self, tail: Tail) {
         // Ordering: as in `locate`.
         let tail_block = self.tail_block.load(Acquire);
         // SAFETY: reserved before `tail_block` was read, so `observed` keeps the block.
         let head = unsafe { &*tail_block };
         head.lifetime.used();
         // No block for the end alone: it may well be the end of a list that never held an item.
-        if distance(head.start, position) == SLOTS as isize && head.end_here().is_ok() {
+        if to_reserved(head.start, tail) == SLOTS as isize && head.end_here().is_ok() {
             return;
         }
-        // SAFETY: the caller's position.
-        let (block, slot) = unsafe { self.locate(position, 0) };
+        // SAFETY: the caller's slot.
+        let (block, slot) = unsafe { self.locate(tail, 0) };
         // SAFETY: kept by the unpublished slot.
         unsafe { block.as_ref() }.publish_end(slot);
     }
 
     /// Wakes those who wait for slots that were just published: `reserved` is the tail word they were reserved with.
     #[inline(always)]
-    fn wake_after(&self, reserved: usize) {
+    fn wake_after(&self, reserved: Tail) {
         // Ordering: between the publication and the look at who sleeps at a gap; pairs with the heavy halves in
         // `Reader::sleep_at_gap` and `Run::is_parked`: either they see what was published, or they are seen here.
         barrier::light();
@@ -400,17 +409,17 @@ impl<T> List<T> {
     /// The same after a push of one item. Every eighth also looks whether it has met another writer: to load the tail just after
     /// it was exchanged costs as much as half of the exchange on some processors.
     #[inline(always)]
-    fn wake_after_push(&self, reserved: usize) {
+    fn wake_after_push(&self, reserved: Tail) {
         // Ordering: as in `wake_after`.
         barrier::light();
-        if reserved & ASLEEP != 0 || self.seats.any_at_gap() || slots(reserved) % 8 == 7 {
+        if reserved & ASLEEP != 0 || self.seats.any_at_gap() || on_by(0, reserved) % 8 == 7 {
             self.look_around(reserved);
         }
     }
 
     /// Both looks in one call: a second one in each push had the loops around it compiled worse.
     #[inline(never)]
-    fn look_around(&self, reserved: usize) {
+    fn look_around(&self, reserved: Tail) {
         if reserved & ASLEEP != 0 || self.seats.any_at_gap() {
             self.wake(reserved);
         } else {
@@ -420,43 +429,43 @@ impl<T> List<T> {
 
     /// Pauses if another writer pushes at the same time, and if pauses have paid lately.
     #[cold]
-    fn meet(&self, reserved: usize) {
+    fn meet(&self, reserved: Tail) {
         // Ordering: Relaxed, a hint.
-        let passed = || distance(ahead(reserved, 1), self.tail.load(Relaxed));
+        let on = || on_by(reserved, self.tail.load(Relaxed));
         // Else a reader has just gone to sleep.
-        if passed() != 0 {
-            self.pushing.pays(|| passed() > 16);
+        if on() != 1 {
+            self.pushing.pays(|| on() > 17);
         }
     }
 
     #[inline(never)]
-    fn wake(&self, reserved: usize) {
+    fn wake(&self, reserved: Tail) {
         self.drain_orphan(reserved);
         self.wake_readers(reserved);
     }
 
     #[inline(always)]
-    fn wake_readers(&self, reserved: usize) {
+    fn wake_readers(&self, reserved: Tail) {
         if !self.seats.wake_only() {
             self.wake_each(reserved);
         }
     }
 
     #[inline(never)]
-    fn wake_each(&self, reserved: usize) {
-        let position = reserved & !FLAGS;
-        if !self.seats.wake_at(position) && reserved & ASLEEP != 0 {
-            self.clear_asleep(position);
+    fn wake_each(&self, reserved: Tail) {
+        let slot = reserved & !FLAGS;
+        if !self.seats.wake_at(slot) && reserved & ASLEEP != 0 {
+            self.clear_asleep(slot);
         }
     }
 
-    /// Clears the flag, as no reader waits for the slot at `position`: those that set it have been woken already.
+    /// Clears the flag, as no reader waits for this slot: those that set it have been woken already.
     #[cold]
-    fn clear_asleep(&self, position: Position) {
+    fn clear_asleep(&self, slot: Tail) {
         // Ordering: Acquire pairs with the Release of the readers that set the flag before: their seats are seen. Writers that
         // reserve after this do not know of those, so all from this slot on are woken here. Nothing of this writer's is told.
         self.tail.fetch_and(!ASLEEP, Acquire);
-        self.seats.wake_from(position);
+        self.seats.wake_from(slot);
     }
 
     /// From here on there may be several readers.
@@ -504,19 +513,20 @@ impl<T> List<T> {
         // Ordering: Relaxed, the Acquire above has the tail seen past each slot that is counted.
         let tail = match (self.tail.load(Relaxed), self.end.load(Relaxed)) {
             // Still open; or closed just now, and then pushes that were refused may count for a moment.
-            (tail, UNKNOWN) => tail & !FLAGS,
+            (tail, UNKNOWN) => tail,
             (_, end) => end,
         };
         let mut lags = None;
         self.seats.each(|position, passed| {
             // Not negative but for a reader that moved on since the tail was looked at.
-            let lag = distance(position, tail) - skipped.wrapping_sub(passed) as isize;
+            let lag = to_tail(position, tail) - skipped.wrapping_sub(passed) as isize;
             let lag = lag.max(0) as usize;
             let (least, most) = lags.unwrap_or((lag, lag));
             lags = Some((lag.min(least), lag.max(most)));
         });
         let (waiting, lag) = lags.unwrap_or_default();
-        let pushed = slots(tail.wrapping_sub(FIRST)).wrapping_sub(skipped);
+        // Both wrap, and the tail does so before the other.
+        let pushed = counted(on_by(FIRST_TAIL, tail).wrapping_sub(skipped));
         Statistics {
             pushed,
             taken: pushed.saturating_sub(waiting),

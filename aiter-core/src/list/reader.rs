@@ -1,7 +1,8 @@
 //! The reading handle: a cursor with a seat.
 
 use super::{
-    ASLEEP, List, Peek, SLOTS, Statistics, Writer, block::Found, cursor::Cursor, distance,
+    ASLEEP, List, Peek, SLOTS, Statistics, Writer, as_tail, block::Found, cursor::Cursor, distance,
+    to_tail,
 };
 use crate::{
     demand::Demand,
@@ -267,7 +268,7 @@ impl<T> Reader<T> {
     fn wait(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
         let list = &*self.list;
         let tail = list.tail.load(Relaxed);
-        if tail & !ASLEEP == self.cursor.position()
+        if tail & !ASLEEP == as_tail(self.cursor.position())
             && list.probe.rests()
             && list.seats.rearm(self.seat, cx.waker())
             // Ordering: as in `sleep`.
@@ -306,7 +307,7 @@ impl<T> Reader<T> {
     #[inline(always)]
     fn sleep(&mut self, waker: &Waker) -> bool {
         let tail = self.list.tail.load(Relaxed);
-        let sleeps = if tail & !ASLEEP == self.cursor.position() {
+        let sleeps = if tail & !ASLEEP == as_tail(self.cursor.position()) {
             // First the seat, then the word: a writer that knows of a sleeper sees the waker.
             self.arm(waker, Sleep::AtTail);
             // Ordering: Release hands the armed seat to the writer that reserves the slot, or to one that takes the flag away
@@ -413,7 +414,7 @@ impl<T> Reader<T> {
     /// pushers add to them for as long as they are dropped.
     fn discard(&mut self) {
         let limit = self.list.tail.load(Relaxed);
-        while !self.is_alone() && distance(self.cursor.position(), limit) > 0 {
+        while !self.is_alone() && to_tail(self.cursor.position(), limit) > 0 {
             if !(self.cursor.moves && self.cursor.at < self.cursor.end) {
                 match self.refill() {
                     Found::Items(_) if self.cursor.moves => {}

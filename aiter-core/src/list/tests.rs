@@ -23,7 +23,7 @@ fn poll<T>(reader: &mut Reader<T>, waker: &Waker) -> Poll<Option<T>> {
 /// Batches under way at once, as from iterators that push in their turn, reserve no more than positions can tell apart.
 #[test]
 fn batches_within_batches_reserve_only_so_much() {
-    const MOST: usize = usize::MAX >> 5;
+    const MOST: usize = super::block::MOST_PROMISED;
     struct Nested<'a>(&'a Writer<()>, bool);
     impl Iterator for Nested<'_> {
         type Item = ();

@@ -1,10 +1,10 @@
 //! The writing handle: reserve a slot, write the item, publish it.
 
 use super::{
-    CLOSED, List, Reader, SLOTS, Statistics, ahead,
-    block::{Block, FLAGS, Position},
+    CLOSED, List, Reader, SLOTS, Statistics, Tail, ahead,
+    block::{Block, FLAGS, Head, MOST_PROMISED, Position},
     cursor::Cursor,
-    list,
+    list, on_tail,
 };
 use crate::sync::{Arc, Ordering::*};
 use core::ptr::NonNull;
@@ -45,26 +45,26 @@ impl<T> Writer<T> {
     #[inline]
     pub(crate) fn push_unawaited(&mut self, item: T) -> Result<(), T> {
         debug_assert_eq!(self.list.writers.load(Relaxed), 1, "there is one writer");
-        let Some(position) = self.reserve_alone() else {
+        let Some(reserved) = self.reserve_alone() else {
             return Err(item);
         };
         // SAFETY: reserved just now.
-        let (block, slot) = unsafe { self.list.write(position, item) };
+        let (block, slot) = unsafe { self.list.write(reserved, item) };
         // SAFETY: kept by the unpublished slot.
         unsafe { block.as_ref() }.publish(slot, 1);
         Ok(())
     }
 
-    /// The position of a slot, for the only writer. `None` if the list is closed.
+    /// A slot for the only writer, as in [`reserve`](Self::reserve).
     #[inline(always)]
-    fn reserve_alone(&mut self) -> Option<Position> {
+    fn reserve_alone(&mut self) -> Option<Tail> {
         let tail = self.list.tail.load(Relaxed);
         if tail & CLOSED != 0 {
             return None;
         }
         // No other thread writes the tail: this is the only writer, and readers neither sleep nor leave last meanwhile.
         // Ordering: Relaxed. Who reserves later got this writer from here, and with it all that was done by it.
-        self.list.tail.store(ahead(tail, 1), Relaxed);
+        self.list.tail.store(tail.wrapping_add(on_tail(1)), Relaxed);
         Some(tail)
     }
 
@@ -90,15 +90,26 @@ impl<T> Writer<T> {
         Ok(unsafe { Batch::new(promise, reserved, len) }.fill(items))
     }
 
-    /// The position of `len` slots that are the caller's to publish, and [`ASLEEP`](super::ASLEEP) if somebody may sleep on the
+    /// Where `len` slots stand that are the caller's to publish, and [`ASLEEP`](super::ASLEEP) if somebody may sleep on the
     /// first. `None` if the list is closed.
     #[inline(always)]
-    fn reserve(&self, len: usize) -> Option<usize> {
+    fn reserve(&self, len: usize) -> Option<Tail> {
         // Ordering: Acquire pairs with the Release of who closed the list, of who moved the tail block on (in `advance_tail`), and
         // of the readers that went to sleep, also where other reservations came between: those keep up what was released
         // before them. A reservation itself tells nothing: what was written in the slot is told by its mark.
-        let tail = self.list.tail.fetch_add(ahead(0, len), Acquire);
-        (tail & CLOSED == 0).then_some(tail)
+        let tail = self.list.tail.fetch_add(on_tail(len), Acquire);
+        if tail & CLOSED != 0 {
+            self.give_back(len);
+            return None;
+        }
+        Some(tail)
+    }
+
+    /// After a refusal. Else a writer that has a slot from before the end might find the tail anywhere.
+    #[cold]
+    fn give_back(&self, len: usize) {
+        // Ordering: Relaxed, nobody reserves any more.
+        self.list.tail.fetch_sub(on_tail(len), Relaxed);
     }
 
     /// Ends the list after what was pushed. True for who does it.
@@ -131,16 +142,16 @@ impl<T> Writer<T> {
     }
 
     /// A reader that starts after a slot that was reserved, which keeps the place until the reader is counted there.
-    fn read_from(&self, reserved: usize) -> Option<Reader<T>> {
+    fn read_from(&self, reserved: Tail) -> Option<Reader<T>> {
         let list = &*self.list;
         // SAFETY: reserved by the caller, and published below.
         let (block, slot) = unsafe { list.locate(reserved, 1) };
         // SAFETY: kept by the unpublished slot.
-        let refs = unsafe { &block.cast::<super::Head<T>>().as_ref().refs };
-        refs.fetch_add(1, Relaxed);
+        let head = unsafe { block.cast::<Head<T>>().as_ref() };
+        head.refs.fetch_add(1, Relaxed);
         // Ordering: Release, after the reservation; and below: see `List::statistics`.
         let skipped = list.skipped.fetch_add(1, Release) + 1;
-        let seat = list.seats.claim(ahead(reserved & !FLAGS, 1), skipped);
+        let seat = list.seats.claim(ahead(head.start, slot + 1), skipped);
         // Ordering: Release, with the publication below: who reads past the slot sees this reader.
         let counted = list.readers.fetch_update(Release, Relaxed, |readers| {
             (readers != 0).then_some(readers + 1)
@@ -187,9 +198,9 @@ impl<T> List<T> {
     /// # Safety
     /// As in [`List::locate`].
     #[inline(always)]
-    pub(super) unsafe fn write(&self, position: Position, item: T) -> (NonNull<Block<T>>, usize) {
+    pub(super) unsafe fn write(&self, reserved: Tail, item: T) -> (NonNull<Block<T>>, usize) {
         // SAFETY: by the contract.
-        let (block, slot) = unsafe { self.locate(position, 1) };
+        let (block, slot) = unsafe { self.locate(reserved, 1) };
         // SAFETY: kept by the unpublished slot.
         let at = unsafe { block.as_ref() };
         // SAFETY: by the contract.
@@ -206,15 +217,12 @@ struct Promise<'a, T> {
 }
 
 impl<'a, T> Promise<'a, T> {
-    /// An eighth of all positions, and so a quarter of the distances that they can tell the sign of.
-    const MOST: usize = usize::MAX >> 5;
-
     fn new(list: &'a List<T>, len: usize) -> Option<Self> {
         // Ordering: Relaxed, only the sum counts.
         let counted = list.promised.fetch_update(Relaxed, Relaxed, |promised| {
             promised
                 .checked_add(len)
-                .filter(|&promised| promised <= Self::MOST)
+                .filter(|&promised| promised <= MOST_PROMISED)
         });
         counted.is_ok().then(|| Self { list, len })
     }
@@ -231,7 +239,7 @@ impl<T> Drop for Promise<'_, T> {
 struct Batch<'a, T> {
     list: &'a List<T>,
     /// The tail word that the slots were reserved with. The flag goes once the sleepers were woken.
-    reserved: usize,
+    reserved: Tail,
     /// The position after the last slot.
     end: Position,
     /// The first slot that is not published, and its block, unless that is past its end.
@@ -246,15 +254,17 @@ struct Batch<'a, T> {
 
 impl<'a, T> Batch<'a, T> {
     /// # Safety
-    /// `len` positions from `reserved` on were reserved by the caller and are not published. There is at least one.
-    unsafe fn new(promise: Promise<'a, T>, reserved: usize, len: usize) -> Self {
+    /// `len` slots from `reserved` on were reserved by the caller and are not published. There is at least one.
+    unsafe fn new(promise: Promise<'a, T>, reserved: Tail, len: usize) -> Self {
         let list = promise.list;
         // SAFETY: by the contract.
         let (block, slot) = unsafe { list.locate(reserved, len) };
+        // SAFETY: kept by the unpublished slots.
+        let start = unsafe { block.cast::<Head<T>>().as_ref() }.start;
         Self {
             list,
             reserved,
-            end: ahead(reserved & !FLAGS, len),
+            end: ahead(start, slot + len),
             block,
             slot,
             left: len,

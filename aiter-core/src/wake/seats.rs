@@ -26,7 +26,7 @@
 mod row;
 mod rows;
 
-use crate::sync::{AtomicPtr, AtomicU8, AtomicUsize, Ordering::*};
+use crate::sync::{AtomicPtr, AtomicU8, AtomicUsize, AtomicWord, Ordering::*};
 use alloc::boxed::Box;
 use core::{
     array, iter, mem,
@@ -54,6 +54,10 @@ pub(crate) enum Sleep {
 /// Seats beside the list.
 const BESIDE: usize = if cfg!(aiter_loom) { 2 } else { 8 };
 
+/// How many bits fewer than a position leave the words of a slot for its number, by which writers [wake](Seats::wake_at): what
+/// is compared with those is a position shifted so.
+pub(crate) const SHORTER: u32 = if usize::BITS >= 64 { 0 } else { 1 };
+
 /// All seats of a list. Writers look at the first field, and the reader in the list writes the last one, for every item: they
 /// are [not in one cache line](Self::SPAN).
 #[repr(C)]
@@ -61,7 +65,7 @@ pub(crate) struct Seats {
     /// Readers that sleep at a gap.
     at_gap: AtomicUsize,
     /// How often a seat was claimed. A look at all seats that saw this change may have missed a reader.
-    claims: AtomicUsize,
+    claims: AtomicWord,
     first: Row,
     /// All further ones. There from the second reader on.
     others: AtomicPtr<Others>,
@@ -138,7 +142,7 @@ impl Seats {
     pub(crate) fn new(position: usize) -> Self {
         Self {
             at_gap: AtomicUsize::new(0),
-            claims: AtomicUsize::new(0),
+            claims: AtomicWord::new(0),
             first: Row::new(1),
             others: AtomicPtr::new(ptr::null_mut()),
             state: [AtomicU8::new(IDLE)],
@@ -259,7 +263,9 @@ impl Seats {
         // Ordering: Relaxed. If it is, the caller clones an item that it has to read itself, which nobody moves before that;
         // should the other have gone on by now, one more is cloned than need be. If not, nothing is moved on the strength of
         // this: who moves has looked at all, see `last_at`.
-        position.wrapping_sub(seat.position.load(Relaxed)) as isize >= 0
+        let at = seat.position.load(Relaxed);
+        // A seat that was left is odd. Where words are short it may come to stand behind who is far ahead.
+        (SHORTER == 0 || at & 1 == 0) && position.wrapping_sub(at) as isize >= 0
     }
 
     /// Whether the reader at `me` is the last one to come to `position`. Another one that is to come is remembered in `behind`.
@@ -525,16 +531,22 @@ impl Seats {
         self.wake_those(Whom::All);
     }
 
-    /// Wakes the sleepers that wait for exactly `position`, and those that sleep at a gap from there on; else as
+    /// Wakes the sleepers that wait for exactly this slot, and those that sleep at a gap from there on; else as
     /// [`wake_all`](Self::wake_all). False if there was none.
     #[inline(always)]
-    pub(crate) fn wake_at(&self, position: usize) -> bool {
-        self.wake_those(Whom::At(position))
+    pub(crate) fn wake_at(&self, slot: usize) -> bool {
+        self.wake_those(Whom::At(slot))
     }
 
-    /// Wakes the sleepers that wait for `position` or anything after it; else as [`wake_all`](Self::wake_all).
-    pub(crate) fn wake_from(&self, position: usize) {
-        self.wake_those(Whom::From(position));
+    /// Wakes the sleepers that wait for a slot or anything after it; else as [`wake_all`](Self::wake_all).
+    pub(crate) fn wake_from(&self, slot: usize) {
+        // A writer may stand between its publication and this while all others go on. Where words are short they may come so far
+        // meanwhile that a sleeper at the tail would be taken for one behind the slot.
+        self.wake_those(if SHORTER == 0 {
+            Whom::From(slot)
+        } else {
+            Whom::All
+        });
     }
 
     /// Wakes the only reader of a list that has had no more than one at a time, if it sleeps at the tail: the common case, in
@@ -688,9 +700,9 @@ impl Seats {
 #[derive(Clone, Copy)]
 enum Whom {
     All,
-    /// Those that wait for this position or anything after it.
+    /// Those that wait for this slot or anything after it.
     From(usize),
-    /// Those that wait for exactly this position; and those at a gap from there on, since one writer that publishes a batch
+    /// Those that wait for exactly this slot; and those at a gap from there on, since one writer that publishes a batch
     /// does not look for each of them.
     At(usize),
 }
@@ -699,9 +711,10 @@ impl Whom {
     /// Whether the reader of a seat that was seen in a state is one of them.
     #[inline(always)]
     fn is_one(self, state: u8, seat: &Seat) -> bool {
-        let ahead_of = |from: usize| seat.position.load(Relaxed).wrapping_sub(from) as isize >= 0;
+        let slot = || seat.position.load(Relaxed) << SHORTER;
+        let ahead_of = |from: usize| slot().wrapping_sub(from) as isize >= 0;
         match (state, self) {
-            (ARMED, Self::At(position)) => seat.position.load(Relaxed) == position,
+            (ARMED, Self::At(at)) => slot() == at,
             (ARMED | AT_GAP, Self::All) => true,
             (ARMED | AT_GAP, Self::At(from) | Self::From(from)) => ahead_of(from),
             _ => false,

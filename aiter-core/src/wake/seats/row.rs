@@ -12,7 +12,7 @@
 //! row, to wake or to look, goes up to its last `used` seat: a vacant one between is known by its state, or by its
 //! position.
 
-use super::{IDLE, SeatRef};
+use super::{IDLE, SHORTER, SeatRef};
 use crate::sync::{AtomicPtr, AtomicU8, AtomicUsize, Lifetime, Ordering::*, UnsafeCell};
 use alloc::boxed::Box;
 use core::{
@@ -22,9 +22,8 @@ use core::{
     task::Waker,
 };
 
-/// Further away than any two readers can be: a vacant seat stands this far ahead, and is behind nobody. No further than
-/// half of what a comparison tells apart, as it is counted from a reader that may have been ahead itself. It is odd, as no
-/// reader's position is.
+/// A vacant seat stands this far ahead, and so behind nobody: half of what a comparison tells apart, as it is counted from a reader
+/// that may have been ahead itself. With 64 bits no two readers are so far apart. It is odd, as no reader's position is.
 pub(super) const FAR: usize = (isize::MAX as usize / 2) | 1;
 
 /// `used` of a closed row.
@@ -209,7 +208,13 @@ impl HeapRow {
         // Ordering: Acquire pairs with the Release in `scan`: this sees what that saw of the readers.
         match self.floor.load(Acquire) {
             floor::NOBODY => Floor::Nobody,
-            known if known & 1 == 0 && (known.wrapping_sub(position) as isize) > 0 => {
+            // One that nobody has looked at for long may be any distance behind, and where words are short that may look like
+            // ahead.
+            known
+                if SHORTER == 0
+                    && known & 1 == 0
+                    && (known.wrapping_sub(position) as isize) > 0 =>
+            {
                 Floor::Above(known)
             }
             _ => Floor::Unknown,
