@@ -1,41 +1,38 @@
 #!/usr/bin/env bash
 # The tests on other processors: with words of 32 bits (i686, whose programs run as they are), and on aarch64 by qemu-user, which
-# has its instructions and its system calls, but not its weak order of memory. AITER_LONG=1 runs the whole suite, as the workflow does each
-# night. Arguments are the targets, for core's unit tests and those of memory, lists, histories and failures:
-# ci/cross.sh aarch64-unknown-linux-gnu. Without either it does nothing.
+# has its instructions and its system calls, but not its weak order of memory: core's unit tests and those of memory, lists,
+# histories and failures. AITER_LONG=1 runs the whole suite, as the workflow does each night. Arguments are the targets:
+# ci/cross.sh aarch64-unknown-linux-gnu.
 . "$(dirname "$0")/common"
 if [[ $(uname -sm) != 'Linux x86_64' ]]; then
     leave_out 'other processors: this needs Linux on x86-64'
     passed
     exit
 fi
-if [[ ! ${AITER_LONG:-} && $# == 0 ]]; then
-    echo 'asked at night, and when targets are named or AITER_LONG=1 is set: it installs two compilers'
-    passed
-    exit
-fi
 targets=("$@")
 ((${#targets[@]})) || targets=(i686-unknown-linux-gnu aarch64-unknown-linux-gnu)
-# Panics say where they are without it, and it takes half of the time to link.
-export CARGO_PROFILE_DEV_DEBUG=0
+# Panics say where they are without it, and it takes half of the time to link. And where each instruction is translated, or half of
+# all positions are walked over, tests take longer than it takes to compile better ones.
+export CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_DEV_OPT_LEVEL=1
 for target in "${targets[@]}"; do
     export AITER_RUNNER=
     case $target in
         i686-*)
             packages=(gcc-i686-linux-gnu libc6-dev-i386-cross lib32gcc-s1)
             linker=i686-linux-gnu-gcc
+            # The two cannot be installed together.
+            ! dpkg -s gcc-multilib >/dev/null 2>&1 || packages=(gcc-multilib) linker=cc
             ;;
         aarch64-*)
             packages=(gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static)
             linker=aarch64-linux-gnu-gcc
             # Tests that start programs find it here too.
             AITER_RUNNER='qemu-aarch64-static -L /usr/aarch64-linux-gnu'
-            # Where each instruction is translated, tests take longer than it takes to compile better ones.
-            export CARGO_PROFILE_DEV_OPT_LEVEL=1 PROPTEST_CASES=${PROPTEST_CASES:-32}
+            export PROPTEST_CASES=${PROPTEST_CASES:-32}
             ;;
         *) next='name i686-unknown-linux-gnu or aarch64-unknown-linux-gnu' && exit 1 ;;
     esac
-    next="install ${packages[*]}"
+    next="install ${packages[*]}; first remove gcc-multilib if it is in their way"
     add_packages "${packages[@]}"
     name=CARGO_TARGET_$(tr a-z- A-Z_ <<<"$target")
     export "${name}_LINKER=$linker"

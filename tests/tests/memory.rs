@@ -432,3 +432,49 @@ fn a_long_list_is_dropped_without_recursion() {
     });
     on_a_small_stack.unwrap().join().unwrap();
 }
+
+/// Items without a size take two bytes each, so that a reader can lag by as many as half of all that a word of 32 bits counts by fours.
+#[cfg(target_pointer_width = "32")]
+#[test]
+fn a_reader_may_lag_by_as_many_items_as_memory_holds() {
+    use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+    static ALIVE: AtomicUsize = AtomicUsize::new(0);
+    struct Token(());
+    impl Token {
+        fn new() -> Self {
+            ALIVE.fetch_add(1, Relaxed);
+            Self(())
+        }
+    }
+    impl Clone for Token {
+        fn clone(&self) -> Self {
+            Self::new()
+        }
+    }
+    impl Drop for Token {
+        fn drop(&mut self) {
+            ALIVE.fetch_sub(1, Relaxed);
+        }
+    }
+    const LAG: usize = (1 << 29) + 1000;
+    let (pusher, mut fast) = push_aiter::<Token>();
+    let mut slow = fast.fork();
+    for start in (0..LAG).step_by(1 << 16) {
+        let end = LAG.min(start + (1 << 16));
+        pusher.push_all((start..end).map(|_| Token::new())).unwrap();
+    }
+    assert_eq!(slow.statistics().lag, LAG);
+    let mut taken = 0;
+    while fast.try_next().is_ok() {
+        taken += 1;
+    }
+    assert_eq!((taken, ALIVE.load(Relaxed)), (LAG, LAG));
+    assert_eq!(fast.statistics().lag, LAG);
+    assert!(slow.try_next().is_ok());
+    // What it has not taken goes with it, each once.
+    drop(slow);
+    assert_eq!(ALIVE.load(Relaxed), 0);
+    pusher.push(Token::new()).unwrap();
+    assert!(fast.try_next().is_ok() && ALIVE.load(Relaxed) == 0);
+}

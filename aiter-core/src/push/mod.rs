@@ -19,6 +19,9 @@ use aiter::Preflight;
 /// of 64 (32 where words have 32 bits), which are used again or freed as the slowest consumer leaves them. With `std` up to
 /// 16 KiB of empty blocks are kept while the list is longer than a block; then, and else, one.
 ///
+/// Where words have 32 bits a list holds at most 671 088 640 items, which takes items of two bytes or less; a push beyond that
+/// fails as an allocation does, by [`handle_alloc_error`](alloc::alloc::handle_alloc_error).
+///
 /// # Progress
 /// Lock-free: no operation waits or spins for another thread. See each one's docs.
 ///

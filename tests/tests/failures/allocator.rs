@@ -8,10 +8,36 @@ use super::{
 use std::{
     alloc::{GlobalAlloc, Layout, System},
     cell::Cell,
-    env, ptr,
+    env, hint, ptr,
+    sync::atomic::{AtomicBool, Ordering::*},
 };
 
 thread_local!(static LEFT: Cell<Option<usize>> = const { Cell::new(None) });
+
+/// From then on one thread at a time is in the system's allocator, and others spin: it would have them wait by a system call.
+pub static ONE_AT_A_TIME: AtomicBool = AtomicBool::new(false);
+static IS_IN: AtomicBool = AtomicBool::new(false);
+
+/// A thread is in the system's allocator.
+struct Turn(bool);
+
+impl Turn {
+    fn take() -> Self {
+        let is_taken = ONE_AT_A_TIME.load(Acquire);
+        while is_taken && IS_IN.swap(true, Acquire) {
+            hint::spin_loop();
+        }
+        Self(is_taken)
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        if self.0 {
+            IS_IN.store(false, Release);
+        }
+    }
+}
 
 struct Failing;
 
@@ -23,11 +49,13 @@ unsafe impl GlobalAlloc for Failing {
             Some(left) => LEFT.set(Some(left - 1)),
             None => {}
         }
+        let _turn = Turn::take();
         // SAFETY: the caller keeps to the same contract.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        let _turn = Turn::take();
         // SAFETY: the caller keeps to the same contract.
         unsafe { System.dealloc(at, layout) }
     }

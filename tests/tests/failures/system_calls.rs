@@ -4,6 +4,7 @@
 
 use super::{
     Counts,
+    allocator::ONE_AT_A_TIME,
     child::{child, is_emulated},
     everything::everything,
 };
@@ -154,6 +155,7 @@ fn meet() -> impl FnOnce() {
 fn without_other_system_calls() {
     let case = env::var(VARIABLE).unwrap();
     let refused = libc::SECCOMP_RET_ERRNO | libc::EPERM as u32;
+    ONE_AT_A_TIME.store(true, Release);
     let meet = meet();
     // SAFETY: no precondition. Who is not woken would wait for ever.
     unsafe { libc::alarm(60) };

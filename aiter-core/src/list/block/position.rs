@@ -6,9 +6,9 @@
 //!
 //! | compared | how far apart | told apart |
 //! |---|---|---|
-//! | two positions, of readers and blocks | six eighths, either way | eight, either way: [`distance`] |
-//! | a block near the tail, and a slot that was just reserved | five eighths before it, where a writer fell asleep before it looked for its block; one behind | six, and two: [`to_reserved`] |
-//! | a reader's place or a writer's slot, and the tail | six eighths behind; a little before it, where the tail was read earlier | six, and two: [`to_tail`] |
+//! | two positions, of readers and blocks | a little more than six, either way | eight, either way: [`distance`] |
+//! | a block near the tail, and a slot that was just reserved | five after it, where the writer fell asleep before it looked for its block; a little more than one before it | six, and two: [`to_reserved`] |
+//! | a reader's place or a writer's slot, and the tail | a little more than six behind it; a little before it, where the tail was read earlier | seven, and one: [`to_tail`] |
 //!
 //! (In eighths of 2³⁰ slots, with 32 bits.)
 
@@ -94,7 +94,7 @@ pub(in crate::list) fn to_reserved(from: Position, reserved: Tail) -> isize {
 /// How many slots the tail is ahead of a place in the list. Flags make no difference.
 #[inline(always)]
 pub(in crate::list) fn to_tail(from: Position, tail: Tail) -> isize {
-    signed(from, tail, 6 * EIGHTH)
+    signed(from, tail, 7 * EIGHTH)
 }
 
 /// The distance, if it is below `ahead`, and not as far behind as that leaves.
@@ -122,16 +122,19 @@ mod tests {
         let tail_at = |slots: isize| FIRST_TAIL.wrapping_add(on_tail(slots as usize));
         for from in [0, 1, 63, kept, 2 * kept, isize::MAX / 8, -1] {
             for far in [0, 1, 2, beyond, kept, kept + beyond] {
-                assert_eq!(distance(at(from), at(from + far)), far);
-                assert_eq!(distance(at(from), at(from - far)), -far);
+                assert_eq!(distance(at(from), at(from.wrapping_add(far))), far);
+                assert_eq!(distance(at(from), at(from.wrapping_sub(far))), -far);
                 for flags in 0..=FLAGS {
-                    let tail = |far| tail_at(from + far) | flags;
+                    let tail = |far| tail_at(from.wrapping_add(far)) | flags;
                     assert_eq!(to_tail(at(from), tail(far)), far);
-                    assert_eq!(to_tail(at(from), tail(-beyond)), -beyond);
+                    assert_eq!(to_tail(at(from), tail(-1_000_000)), -1_000_000);
                     assert_eq!(to_reserved(at(from), tail(-far.min(kept))), -far.min(kept));
                     assert_eq!(to_reserved(at(from), tail(beyond)), beyond);
                 }
-                assert_eq!(as_tail(at(from + far)), tail_at(from + far));
+                assert_eq!(
+                    as_tail(at(from.wrapping_add(far))),
+                    tail_at(from.wrapping_add(far))
+                );
             }
         }
     }

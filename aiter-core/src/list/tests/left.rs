@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    list::{List, block::ahead},
+    list::{List, block::on_tail},
     testing::panic_of,
 };
 use std::sync::Mutex;
@@ -165,12 +165,13 @@ fn what_nobody_looked_for_goes_with_the_list() {
         let end = list.end.load(Relaxed);
         for n in 0..SLOTS + 1 {
             // SAFETY: a slot that nobody else is given: the list is closed.
-            let (block, slot) = unsafe { list.write(ahead(end, 2 * n), world.item(n)) };
+            let (block, slot) =
+                unsafe { list.write(end.wrapping_add(on_tail(2 * n)), world.item(n)) };
             // SAFETY: kept by the list, of which no reader is left.
             let block = unsafe { block.as_ref() };
             block.publish(slot, 1);
             // SAFETY: as above.
-            let (block, slot) = unsafe { list.locate(ahead(end, 2 * n + 1), 1) };
+            let (block, slot) = unsafe { list.locate(end.wrapping_add(on_tail(2 * n + 1)), 1) };
             // SAFETY: as above.
             unsafe { block.as_ref() }.skip(slot, 1);
         }
@@ -192,7 +193,7 @@ fn a_drop_that_panics_at_a_place_that_was_left_keeps_nobody_from_being_woken() {
     let list = List::new(None);
     let writer = Writer::new(list.clone());
     let reader = Reader::first(list.clone());
-    let gap = list.tail.fetch_add(ahead(0, 1), Relaxed);
+    let gap = list.tail.fetch_add(on_tail(1), Relaxed);
     (1..SLOTS).for_each(|n| assert!(writer.push(world.item(n)).is_ok()));
     let mut late = writer.subscribe();
     drop(reader);

@@ -1,7 +1,10 @@
 //! Calls at random, and further ones from within: from the iterator of a batch, the clone and the drop of an item, and wakers.
 
 use super::*;
-use crate::list::List;
+use crate::list::{
+    List,
+    block::{FIRST_TAIL, on_by},
+};
 use alloc::{collections::BTreeMap, rc::Rc};
 use core::{
     cell::{Cell, RefCell},
@@ -90,11 +93,6 @@ fn within(one_in: usize) {
     }
 }
 
-/// The number of a slot.
-fn number(position: usize) -> usize {
-    position.wrapping_sub(crate::list::block::FIRST) >> 2
-}
-
 impl World {
     fn below(&self, n: usize) -> usize {
         let mut x = self.random.get();
@@ -106,7 +104,7 @@ impl World {
     }
 
     fn tail(&self) -> usize {
-        number(self.list.tail.load(Relaxed) & !3)
+        on_by(FIRST_TAIL, self.list.tail.load(Relaxed))
     }
 
     fn new_item(&self, at: usize) -> Item {
