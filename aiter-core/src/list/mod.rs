@@ -179,7 +179,25 @@ impl<T> List<T> {
             // SAFETY: not null; and a head with a slot in reach is that of a block, as the root's are all taken.
             return (unsafe { NonNull::new_unchecked(at) }.cast(), slot as usize);
         }
-        let position = ahead(head.start, slot as usize);
+        // SAFETY: by the contract.
+        unsafe { self.locate_far(at, reserved, len) }
+    }
+
+    /// Walks from the tail block, as [`locate_from`](Self::locate_from).
+    ///
+    /// # Safety
+    /// As in `locate`.
+    #[cold]
+    #[inline(never)]
+    unsafe fn locate_far(
+        &self,
+        at: *mut Head<T>,
+        reserved: Tail,
+        len: usize,
+    ) -> (NonNull<Block<T>>, usize) {
+        // SAFETY: as in `locate`.
+        let start = unsafe { &*at }.start;
+        let position = ahead(start, to_reserved(start, reserved) as usize);
         // SAFETY: by the contract.
         unsafe { self.locate_from(at, position, len) }
     }
@@ -266,7 +284,15 @@ impl<T> List<T> {
             // Ordering: a read-modify-write, in one order with the reservations, and Release pairs with the Acquire of those
             // that come after it: they find the tail block moved on. So whoever finds `head` as the tail block holds a slot
             // before `observed`.
-            let tail = self.tail.fetch_add(0, Release);
+            let mut tail = self.tail.fetch_add(0, Release);
+            if tail & CLOSED != 0 {
+                // Pushes that were refused have moved it on.
+                tail = self.end.load(Relaxed);
+                if tail == UNKNOWN {
+                    // The block stays.
+                    return;
+                }
+            }
             let reserved = to_tail(position, tail) as usize;
             // Of a batch the caller's next slot is enough, if nobody has reserved after it: those before are published, and
             // the caller is past `head`, when that is. Else the blocks of a batch would stay until all of it is read.
@@ -373,6 +399,15 @@ impl<T> List<T> {
         }
         self.end.store(tail & !FLAGS, Relaxed);
         Some(tail)
+    }
+
+    /// Where the list ended. Before that is known, the tail: of a list that is open; or was closed just now, and then pushes that
+    /// were refused may count for a moment.
+    fn end_or(&self, tail: Tail) -> Tail {
+        match self.end.load(Relaxed) {
+            UNKNOWN => tail,
+            end => end,
+        }
     }
 
     /// Publishes the end in the slot at the tail.
@@ -511,11 +546,7 @@ impl<T> List<T> {
         // Ordering: Acquire pairs with the Release of those who count a slot: the tail is seen past it.
         let skipped = self.skipped.load(Acquire);
         // Ordering: Relaxed, the Acquire above has the tail seen past each slot that is counted.
-        let tail = match (self.tail.load(Relaxed), self.end.load(Relaxed)) {
-            // Still open; or closed just now, and then pushes that were refused may count for a moment.
-            (tail, UNKNOWN) => tail,
-            (_, end) => end,
-        };
+        let tail = self.end_or(self.tail.load(Relaxed));
         let mut lags = None;
         self.seats.each(|position, passed| {
             // Not negative but for a reader that moved on since the tail was looked at.

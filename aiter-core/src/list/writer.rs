@@ -98,18 +98,7 @@ impl<T> Writer<T> {
         // of the readers that went to sleep, also where other reservations came between: those keep up what was released
         // before them. A reservation itself tells nothing: what was written in the slot is told by its mark.
         let tail = self.list.tail.fetch_add(on_tail(len), Acquire);
-        if tail & CLOSED != 0 {
-            self.give_back(len);
-            return None;
-        }
-        Some(tail)
-    }
-
-    /// After a refusal. Else a writer that has a slot from before the end might find the tail anywhere.
-    #[cold]
-    fn give_back(&self, len: usize) {
-        // Ordering: Relaxed, nobody reserves any more.
-        self.list.tail.fetch_sub(on_tail(len), Relaxed);
+        (tail & CLOSED == 0).then_some(tail)
     }
 
     /// Ends the list after what was pushed. True for who does it.

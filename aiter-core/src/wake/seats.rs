@@ -604,35 +604,38 @@ impl Seats {
     /// The seats after the first one. Those that were left meanwhile are swept when all are woken: a waker's drop may panic.
     #[inline(never)]
     fn wake_others_too(&self, whom: Whom) -> bool {
-        let mut any = false;
-        let mut any_left = self.first.left.load(Relaxed) != 0;
-        let mut wake_row = |seating: Seating<'_>| {
-            for (state, seat) in seating.used() {
-                any |= self.wake(state, seat, whom);
-            }
-            any_left |= seating.row.left.load(Relaxed) != 0;
+        let Some(others) = self.others() else {
+            self.sweep_first();
+            return false;
         };
-        if let Some(others) = self.others() {
-            wake_row(others.seating());
-            if let Some(walk) = others.rows.walk() {
-                for row in walk.all() {
-                    // SAFETY: seen by a walk that goes on.
-                    wake_row(unsafe { HeapRow::at(row) }.seating());
-                }
+        let mut any = self.wake_row(others.seating(), whom);
+        let mut left = self.first.left.load(Relaxed) | others.row.left.load(Relaxed);
+        if let Some(walk) = others.rows.walk() {
+            for row in walk.all() {
+                // SAFETY: seen by a walk that goes on.
+                let seating = unsafe { HeapRow::at(row) }.seating();
+                any |= self.wake_row(seating, whom);
+                left |= seating.row.left.load(Relaxed);
             }
         }
-        if any_left {
-            self.sweep_all();
+        if left != 0 {
+            self.sweep_all(others);
+        }
+        any
+    }
+
+    #[inline(always)]
+    fn wake_row(&self, seating: Seating<'_>, whom: Whom) -> bool {
+        let mut any = false;
+        for (state, seat) in seating.used() {
+            any |= self.wake(state, seat, whom);
         }
         any
     }
 
     #[cold]
-    fn sweep_all(&self) {
+    fn sweep_all(&self, others: &Others) {
         self.sweep_first();
-        let Some(others) = self.others() else {
-            return;
-        };
         sweep(others.seating(), None);
         if let Some(walk) = others.rows.walk() {
             for row in walk.all() {
