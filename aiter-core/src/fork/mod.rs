@@ -510,12 +510,17 @@ impl<S: Stream, B: Bound> Stream for Fork<S, B> {
         }
     }
 
-    /// What was pulled, and for an active fork what the stream promises; of that nothing while another fork polls it.
+    /// What was pulled. The only fork also asks the stream what that promises; among others it would keep it from those who come to
+    /// poll it. Constant time, but for what the stream does.
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let held = self.shared.try_take();
+        let held = self.place.is_alone().then(|| self.shared.try_take());
+        let is_over = self.place.is_closed();
         // Counted with the baton in hand: nothing is pulled between the two.
         let pulled = self.place.count();
-        let Some(mut held) = held else {
+        if is_over {
+            return (pulled, Some(pulled));
+        }
+        let Some(mut held) = held.flatten() else {
             return (pulled, None);
         };
         let (least, most) = held.with_value(|source| source.as_ref().size_hint());

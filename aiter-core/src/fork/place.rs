@@ -23,7 +23,7 @@ pub(crate) trait Place<T>: Unpin {
     type Item;
 
     /// Whether there is no other fork. If so, what others did before they left has been done.
-    fn is_alone(&mut self) -> bool;
+    fn is_alone(&self) -> bool;
 
     /// Takes what is there. The waker is left only with what is [`Found::Busy`].
     fn next(&mut self, waker: &Waker) -> Found<Self::Item>;
@@ -54,7 +54,10 @@ pub(crate) trait Place<T>: Unpin {
     /// An item that was pulled past all this by a fork that is alone.
     fn direct(&mut self, item: T) -> Self::Item;
 
-    /// How many items there are: exact with the baton in hand, and fewer if others may cost this fork some.
+    /// Whether nothing more is pulled: what there is is all.
+    fn is_closed(&self) -> bool;
+
+    /// How many items there are, or are about to be: exact with the baton in hand, and fewer if others may cost this fork some.
     fn count(&self) -> usize;
 
     /// At least how many of so many more it would see.
@@ -126,7 +129,7 @@ impl<T> Place<T> for Reader<T> {
     type Item = T;
 
     #[inline(always)]
-    fn is_alone(&mut self) -> bool {
+    fn is_alone(&self) -> bool {
         Self::is_alone(self)
     }
 
@@ -154,8 +157,12 @@ impl<T> Place<T> for Reader<T> {
         item
     }
 
+    fn is_closed(&self) -> bool {
+        self.is_stopped()
+    }
+
     fn count(&self) -> usize {
-        self.peek().count_to(usize::MAX)
+        self.lag()
     }
 
     fn statistics(&self) -> Statistics {

@@ -90,7 +90,7 @@ impl<T> RoomPlace<T> {
 impl<T> Place<T> for RoomPlace<T> {
     type Item = T;
 
-    fn is_alone(&mut self) -> bool {
+    fn is_alone(&self) -> bool {
         self.reader.is_alone()
     }
 
@@ -137,6 +137,10 @@ impl<T> Place<T> for RoomPlace<T> {
 
     fn direct(&mut self, item: T) -> T {
         item
+    }
+
+    fn is_closed(&self) -> bool {
+        self.reader.is_closed()
     }
 
     fn count(&self) -> usize {

@@ -15,7 +15,7 @@ use alloc::{boxed::Box, sync::Arc, task::Wake, vec, vec::Vec};
 use core::{
     cell::Cell,
     pin::Pin,
-    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
     task::{Context, Poll, Waker},
 };
 use futures_core::{FusedStream, Stream};
@@ -279,14 +279,49 @@ fn two_forks_of_one_task_share_its_wakes() {
 #[test]
 fn size_hints_tell_what_was_pulled_and_what_is_to_come() {
     let (mut a, _remote) = forker([Item(1), Item(2), Item(3), End]);
-    let mut b = a.fork();
+    let b = a.fork();
     let passive = a.fork_passive();
     assert_eq!(a.poll(), item(1));
-    assert_eq!(a.fork.size_hint(), (2, Some(2)));
-    assert_eq!(b.fork.size_hint(), (3, Some(3)));
-    assert_eq!(passive.fork.size_hint(), (1, Some(3)));
-    assert_eq!(b.poll(), item(1));
-    assert_eq!(b.fork.size_hint(), (2, Some(2)));
+    assert_eq!(a.fork.size_hint(), (0, None));
+    assert_eq!(b.fork.size_hint(), (1, None));
+    drop((a, b));
+    assert_eq!(passive.fork.size_hint(), (1, Some(3)), "it pulls none");
+    let mut last = passive;
+    last.fork.activate();
+    assert_eq!(last.fork.size_hint(), (3, Some(3)));
+    assert!((1..4).all(|n| last.poll() == item(n)));
+    let other = last.fork();
+    assert_eq!(other.fork.size_hint(), (0, None));
+    assert_eq!(last.poll(), END);
+    assert_eq!(other.fork.size_hint(), (0, Some(0)), "the stream is over");
+}
+
+/// Whoever asks how much there is keeps the stream from nobody who comes to poll it.
+#[test]
+fn a_size_hint_of_one_of_several_forks_is_not_asked_of_the_stream() {
+    struct Asked(Arc<AtomicUsize>);
+    impl Stream for Asked {
+        type Item = u32;
+        fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<u32>> {
+            item(0)
+        }
+        fn size_hint(&self) -> (usize, Option<usize>) {
+            self.0.fetch_add(1, Relaxed);
+            (usize::MAX, None)
+        }
+    }
+    let asked = Arc::new(AtomicUsize::new(0));
+    let mut a = aiter_forker(Asked(asked.clone()));
+    assert_eq!(
+        (a.size_hint(), asked.load(Relaxed)),
+        ((usize::MAX, None), 1)
+    );
+    let b = a.fork();
+    for n in 0..1000 {
+        assert_eq!((a.size_hint(), b.size_hint()), ((0, None), (n, None)));
+        assert!(poll_noop(&mut a).is_ready());
+    }
+    assert_eq!(asked.load(Relaxed), 1);
 }
 
 #[test]

@@ -289,11 +289,6 @@ impl<T> WindowPlace<T> {
             held.with(|_, ring| ring.items.len() + ring.reader.peek().count_to(usize::MAX))
         })
     }
-
-    fn is_closed(&self) -> bool {
-        // Ordering: Acquire pairs with the Release in `pulled`: all that came before the end is counted.
-        self.window.public().closed.load(Ordering::Acquire) != 0
-    }
 }
 
 /// Carries over all that has come. What is lost is dropped here.
@@ -306,7 +301,7 @@ fn carry_all<T>(held: &mut Held<'_, Window<T>>) {
 impl<T> Place<T> for WindowPlace<T> {
     type Item = Seen<T>;
 
-    fn is_alone(&mut self) -> bool {
+    fn is_alone(&self) -> bool {
         // Ordering: Relaxed. What a fork that left had pulled is seen by who takes the source's baton after it; and whoever
         // acts on this takes that first.
         self.window.public().forks.load(Ordering::Relaxed) == 1
@@ -342,6 +337,11 @@ impl<T> Place<T> for WindowPlace<T> {
     fn direct(&mut self, item: T) -> Seen<T> {
         let missed = core::mem::take(&mut self.missed);
         Seen { missed, item }
+    }
+
+    fn is_closed(&self) -> bool {
+        // Ordering: Acquire pairs with the Release in `pulled`: all that came before the end is counted.
+        self.window.public().closed.load(Ordering::Acquire) != 0
     }
 
     fn count(&self) -> usize {

@@ -368,7 +368,7 @@ impl<T> Reader<T> {
 
     /// Whether there is no other reader. If so, what others did before they left has been done.
     #[inline]
-    pub(crate) fn is_alone(&mut self) -> bool {
+    pub(crate) fn is_alone(&self) -> bool {
         // Ordering: Acquire pairs with the Release of a reader that left.
         self.list.readers.load(Acquire) == 1
     }
@@ -378,6 +378,16 @@ impl<T> Reader<T> {
     pub(crate) fn lead(&self) -> usize {
         let lead = |at| distance(at, self.cursor.position()).max(0) as usize;
         self.list.seats.slowest(Some(self.seat)).map_or(0, lead)
+    }
+
+    /// How many items it has still to take of a list in which each slot gets one, but for those that are skipped already. With those
+    /// that are not published yet.
+    pub(crate) fn lag(&self) -> usize {
+        // Ordering: as in `List::statistics`.
+        let skipped = self.list.skipped.load(Acquire);
+        let tail = self.list.end_or(self.list.tail.load(Relaxed));
+        let passed = skipped.wrapping_sub(self.cursor.skipped) as isize;
+        (to_tail(self.cursor.position(), tail) - passed).max(0) as usize
     }
 
     /// The items that are there.

@@ -207,8 +207,9 @@ impl<T> Stream for PushAiter<T> {
         this.reader.poll_next(cx)
     }
 
+    /// The items that are there, of which it counts a thousand at most.
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let len = self.len();
+        let len = self.reader.peek().count_to(1000);
         // Once stopped, what is published may still lack items of pushers that are under way.
         (len, self.is_terminated().then_some(0))
     }

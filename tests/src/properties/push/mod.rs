@@ -265,7 +265,7 @@ impl List {
             let mut rest = aiter.available_iter();
             let passed = rest.by_ref().take(n).count();
             assert_eq!(rest.count(), queue.len() - passed);
-            assert_eq!(aiter.size_hint().0, queue.len());
+            assert_eq!(aiter.size_hint().0, queue.len().min(1000));
         }
         self.consumers.put(at, consumer);
     }
