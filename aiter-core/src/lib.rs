@@ -39,6 +39,8 @@
 //!   reordered by it, and nobody else who waits is stranded.
 //! - **Progress**: no operation blocks a thread, waits for another one, or wakes itself in a loop until another one goes on; the docs
 //!   of each say whether it is lock-free or wait-free.
+//! - **Wakers**: what waits keeps one waker, that of the task that waited last, so that this need not clone it for each item. It goes at
+//!   the end, and when another task polls and has to look for an item: 64 items may have been found for it already.
 //! - **Bad input** has a clear answer: a count of 0 that makes no sense panics at the caller's line. A panic in a closure, a
 //!   source or a waker reaches whoever ran it, and hangs nobody else.
 //!

@@ -54,6 +54,7 @@ impl<S: Stream, C> Members<S, C> {
     ) -> Poll<Option<R>> {
         let mut this = self.project();
         let mut budget = Budget::new();
+        this.set.forget_for(cx.waker());
         loop {
             if this.set.is_source_ready() {
                 if let Poll::Ready(Some(item)) = this.set.poll_source(this.source.as_mut()) {
@@ -68,6 +69,7 @@ impl<S: Stream, C> Members<S, C> {
                 }
                 Served::Idle if this.set.is_source_ready() => {}
                 Served::Idle if this.set.is_empty() && this.source.is_none() => {
+                    this.set.forget();
                     return Poll::Ready(None);
                 }
                 Served::Idle if this.set.park(cx.waker()) => return Poll::Pending,

@@ -72,6 +72,7 @@ impl<S: Stream> Stream for Stoppable<S> {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
         let mut this = self.project();
+        this.sleeper.clear_for(cx.waker());
         if !this.sleeper.get() {
             match this.source.as_mut().poll_next(cx) {
                 Poll::Ready(Some(item)) => return Poll::Ready(Some(item)),

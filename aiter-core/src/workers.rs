@@ -55,6 +55,7 @@ impl<S: Stream, C> Workers<S, C> {
         mut step: impl FnMut(Pin<&mut C>, &mut Context<'_>) -> Poll<R>,
     ) -> Poll<Option<R>> {
         let mut this = self.project();
+        this.set.forget_for(cx.waker());
         loop {
             let mut more = budget.is_left();
             while more && room > 0 && *this.fresh < FRESH && this.set.is_source_ready() {
@@ -79,6 +80,7 @@ impl<S: Stream, C> Workers<S, C> {
                 }
                 Served::Idle if room > 0 && this.set.is_source_ready() => {}
                 Served::Idle if this.set.is_empty() && this.source.is_none() => {
+                    this.set.forget();
                     return Poll::Ready(None);
                 }
                 Served::Idle if this.set.park(cx.waker()) => return Poll::Pending,

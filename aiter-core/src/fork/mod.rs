@@ -43,7 +43,7 @@ mod window;
 use crate::{
     Statistics,
     list::list,
-    wake::{baton::Guarded, crowd::Member, waker_ref::waker_ref},
+    wake::{baton::Guarded, crowd::Member, task::Task, waker_ref::waker_ref},
 };
 use bound::{Bound, Unbounded, Wait, Yields, unbounded, wait};
 use core::{
@@ -144,6 +144,7 @@ pub fn aiter_forker_with<S: Stream, B: Bound>(bound: B, stream: S) -> Fork<S, B>
         puller,
         follower: None,
         told: false,
+        task: Task::NONE,
     }
 }
 
@@ -171,9 +172,9 @@ pub fn aiter_forker_with<S: Stream, B: Bound>(bound: B, stream: S) -> Fork<S, B>
 ///
 /// # Cancel safety
 /// Cancel safe: an item is taken in the poll that returns it. All state is in the fork: a `next()` that is dropped
-/// loses nothing and is owed nothing. A fork that waits keeps one waker, that of its last poll; one that was made active
-/// while it waited may keep the one from before as well, and so may one that found another at the ring of
-/// [`skip`](bound::skip).
+/// loses nothing and is owed nothing. A fork keeps the waker that it waited with last, so that the same task need not clone it
+/// anew, until it ends, or another task polls it and has to look for its item; one that was made active while it waited, or found
+/// another at the ring of [`skip`](bound::skip), has two of them.
 ///
 /// # Progress
 /// No lock is held while the stream is pending. A poll never waits for another fork: if another thread
@@ -208,6 +209,8 @@ pub struct Fork<S: Stream, B: Bound = Unbounded> {
     follower: Option<Member>,
     /// It has been told that the source panicked, if it has.
     told: bool,
+    /// Whose wakers it keeps: with the puller, with the follower, or with the place.
+    task: Task,
 }
 
 impl<S: Stream, B: Bound> Fork<S, B> {
@@ -259,6 +262,7 @@ impl<S: Stream, B: Bound> Fork<S, B> {
             puller: None,
             follower: None,
             told: self.told,
+            task: Task::NONE,
         }
     }
 
@@ -330,14 +334,21 @@ impl<S: Stream, B: Bound> Fork<S, B> {
     /// A poll that found nothing.
     #[inline(never)]
     fn poll_apart(&mut self, cx: &mut Context<'_>) -> Poll<Option<Item<S, B>>> {
-        if !self.is_active() {
-            return self.follow(cx);
+        let polled = if self.is_active() {
+            let mut found = Found::Nothing;
+            self.pull(cx, &mut found)
+                .or_else(|| self.tell(found))
+                .or_else(|| self.look(cx))
+                .unwrap_or(Poll::Pending)
+        } else {
+            self.follow(cx)
+        };
+        if polled.is_pending() {
+            self.task = Task::of(cx.waker());
+        } else if self.task.is_another(cx.waker()) {
+            self.forget_task();
         }
-        let mut found = Found::Nothing;
-        self.pull(cx, &mut found)
-            .or_else(|| self.tell(found))
-            .or_else(|| self.look(cx))
-            .unwrap_or(Poll::Pending)
+        polled
     }
 
     /// An active fork that found nothing. `None` if it has `found` something while another pulled; or is to look again, which is no
@@ -431,13 +442,33 @@ impl<S: Stream, B: Bound> Fork<S, B> {
             }
         }
         // What the last active fork pulled before it went is seen now.
-        self.look(cx).unwrap_or(Poll::Ready(None))
+        self.look(cx).unwrap_or_else(|| {
+            self.forget_task();
+            Poll::Ready(None)
+        })
+    }
+
+    /// Another task polls than the one that waited last, or nobody has to any more.
+    #[cold]
+    #[inline(never)]
+    fn forget_task(&mut self) {
+        if mem::replace(&mut self.task, Task::NONE) == Task::NONE {
+            return;
+        }
+        if let Some(puller) = &mut self.puller {
+            puller.forget();
+        }
+        if let Some(follower) = &mut self.follower {
+            follower.forget();
+        }
+        self.place.forget();
     }
 
     /// The list has ended.
     #[cold]
     #[inline(never)]
     fn end(&mut self) -> Option<Item<S, B>> {
+        self.forget_task();
         if !self.told && self.pulls().has_panicked() {
             self.told = true;
             panic!("the forked stream panicked, in a poll of another fork");
@@ -502,10 +533,22 @@ impl<S: Stream, B: Bound> Stream for Fork<S, B> {
     #[inline]
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Item<S, B>>> {
         let this = self.get_mut();
+        if let Some(item) = this.place.next_known() {
+            return Poll::Ready(Some(item));
+        }
+        if this.place.is_bare() {
+            return this.poll_apart(cx);
+        }
+        if this.task.is_another(cx.waker()) {
+            this.forget_task();
+        }
         match this.place.next(cx.waker()) {
             Found::Item(item) => Poll::Ready(Some(item)),
             Found::Ended => Poll::Ready(this.end()),
-            Found::Busy => Poll::Pending,
+            Found::Busy => {
+                this.task = Task::of(cx.waker());
+                Poll::Pending
+            }
             Found::Nothing => this.poll_apart(cx),
         }
     }

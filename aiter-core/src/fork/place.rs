@@ -25,7 +25,19 @@ pub(crate) trait Place<T>: Unpin {
     /// Whether there is no other fork. If so, what others did before they left has been done.
     fn is_alone(&self) -> bool;
 
-    /// Takes what is there. The waker is left only with what is [`Found::Busy`].
+    /// Takes an item that this fork knows of, which takes least.
+    #[inline(always)]
+    fn next_known(&mut self) -> Option<Self::Item> {
+        None
+    }
+
+    /// Whether a glance shows that there is nothing.
+    #[inline(always)]
+    fn is_bare(&self) -> bool {
+        false
+    }
+
+    /// Takes what is there, if none is known. The waker is left only with what is [`Found::Busy`].
     fn next(&mut self, waker: &Waker) -> Found<Self::Item>;
 
     /// Takes what this fork has just put into the list.
@@ -56,6 +68,10 @@ pub(crate) trait Place<T>: Unpin {
 
     /// Whether nothing more is pulled: what there is is all.
     fn is_closed(&self) -> bool;
+
+    /// Drops a waker that was left.
+    #[inline(always)]
+    fn forget(&mut self) {}
 
     /// How many items there are, or are about to be: exact with the baton in hand, and fewer if others may cost this fork some.
     fn count(&self) -> usize;
@@ -134,8 +150,18 @@ impl<T> Place<T> for Reader<T> {
     }
 
     #[inline(always)]
+    fn next_known(&mut self) -> Option<T> {
+        Self::next_known(self)
+    }
+
+    #[inline(always)]
+    fn is_bare(&self) -> bool {
+        Self::is_bare(self)
+    }
+
+    #[inline(always)]
     fn next(&mut self, _: &Waker) -> Found<T> {
-        Self::next(self).into()
+        self.find_next().into()
     }
 
     #[inline(always)]

@@ -210,6 +210,11 @@ impl Puller {
     pub(super) fn wait_outside(&mut self, waker: &Waker) {
         self.member.wait(waker);
     }
+
+    /// Drops the waker that it waited with last.
+    pub(super) fn forget(&mut self) {
+        self.member.forget();
+    }
 }
 
 impl Pull {

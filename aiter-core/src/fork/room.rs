@@ -104,7 +104,10 @@ impl<T> Place<T> for RoomPlace<T> {
             }
         }
         let unwind = OnUnwind(&self.room);
-        let found = Place::next(&mut self.reader, waker);
+        let found = match self.reader.next_known() {
+            Some(item) => Found::Item(item),
+            None => Place::next(&mut self.reader, waker),
+        };
         mem::forget(unwind);
         if !self.reader.is_alone() {
             self.room.made(|| !self.is_full());

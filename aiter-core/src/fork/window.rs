@@ -311,6 +311,10 @@ impl<T> Place<T> for WindowPlace<T> {
         self.take(waker)
     }
 
+    fn forget(&mut self) {
+        self.member.forget();
+    }
+
     fn at_tail(&self) -> bool {
         !self.is_closed() && self.behind() == 0
     }

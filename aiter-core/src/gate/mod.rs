@@ -119,6 +119,7 @@ impl<S: Stream> Stream for Gated<S> {
         loop {
             let seen = this.gate.look();
             if seen.may_pass() {
+                this.gate.clear_for(cx.waker());
                 let item = match this.held.take() {
                     Some(item) => item,
                     None => match this.source.as_mut().poll_next(cx) {

@@ -137,6 +137,12 @@ impl Inside {
         self.0.register(waker);
     }
 
+    /// Another task than that of this waker is not woken any more.
+    #[inline(always)]
+    pub(super) fn clear_for(&mut self, waker: &Waker) {
+        self.0.clear_for(waker);
+    }
+
     /// Gives up every permit and the waker: nothing will come out any more.
     pub(super) fn give_up(&mut self) {
         // Ordering: Release pairs with the acquire of a gate's look. Whatever a gate has just added is given up too.

@@ -10,6 +10,7 @@ use crate::{
     wake::{
         alarm::Alarm,
         seats::{Behind, Last, SeatRef, Seats, Sleep},
+        task::Task,
     },
 };
 use core::{
@@ -25,6 +26,8 @@ pub(crate) struct Reader<T> {
     /// Another reader, seen at or behind this one's place. As long as it is there, items are cloned, not moved. While any are
     /// known that are to be cloned, it is not empty: but for one of them, which is cloned when it is found.
     behind: Option<Behind>,
+    /// Whose waker its seat keeps.
+    task: Task,
 }
 
 // SAFETY: a reader moves items to its thread (`T: Send`). Items are read by several threads at once only when there are
@@ -48,6 +51,7 @@ impl<T> Reader<T> {
             cursor,
             seat,
             behind: None,
+            task: Task::NONE,
         }
     }
 
@@ -58,15 +62,29 @@ impl<T> Reader<T> {
     pub(crate) fn next(&mut self) -> Poll<Option<T>> {
         match self.next_known() {
             Some(item) => Poll::Ready(Some(item)),
-            // A fork of any stream looks here before it pulls, in vain if it is the first to come.
-            None if self.cursor.is_bare() => Poll::Pending,
-            None => self.list.find()(self, None),
+            None => self.find_next(),
         }
+    }
+
+    /// The same, for who knows of no item.
+    #[inline]
+    pub(crate) fn find_next(&mut self) -> Poll<Option<T>> {
+        if self.is_bare() {
+            return Poll::Pending;
+        }
+        self.list.find()(self, None)
+    }
+
+    /// Whether a glance shows that there is nothing: a fork of any stream looks here before it pulls, in vain if it is the first to
+    /// come.
+    #[inline(always)]
+    pub(crate) fn is_bare(&self) -> bool {
+        self.cursor.is_bare()
     }
 
     /// The next item of a run that was found.
     #[inline(always)]
-    fn next_known(&mut self) -> Option<T> {
+    pub(crate) fn next_known(&mut self) -> Option<T> {
         let is_known = self.cursor.at != self.cursor.end;
         if self.cursor.moves {
             // SAFETY: before `end`, and the cursor moves.
@@ -118,13 +136,14 @@ impl<T> Reader<T> {
     pub(super) fn find_alone(&mut self, cx: Option<&mut Context<'_>>) -> Poll<Option<T>> {
         match self.look() {
             Found::Items(end) if self.is_alone() => {
+                self.found_by(cx);
                 self.cursor.move_on(&self.list, end);
                 // SAFETY: the run has an item, and the cursor moves.
                 Poll::Ready(Some(unsafe { self.move_next() }))
             }
             // By now it has another one.
             Found::Items(_) => self.list.find()(self, cx),
-            Found::Ended => Poll::Ready(None),
+            Found::Ended => self.end(),
             Found::Empty | Found::Gone => self.wait_with(cx),
         }
     }
@@ -135,11 +154,17 @@ impl<T> Reader<T> {
         T: Clone,
     {
         match self.refill() {
-            // SAFETY: the run has an item, and the cursor moves.
-            Found::Items(_) if self.cursor.moves => Poll::Ready(Some(unsafe { self.move_next() })),
-            // SAFETY: the run has an item.
-            Found::Items(_) => Poll::Ready(Some(unsafe { self.pass_next() })),
-            Found::Ended => Poll::Ready(None),
+            Found::Items(_) => {
+                self.found_by(cx);
+                Poll::Ready(Some(if self.cursor.moves {
+                    // SAFETY: the run has an item, and the cursor moves.
+                    unsafe { self.move_next() }
+                } else {
+                    // SAFETY: the run has an item.
+                    unsafe { self.pass_next() }
+                }))
+            }
+            Found::Ended => self.end(),
             Found::Empty | Found::Gone => self.wait_with(cx),
         }
     }
@@ -257,6 +282,30 @@ impl<T> Reader<T> {
         self.list.find()(self, Some(cx))
     }
 
+    /// An item was found. If another task polls than the one that waited last, that one's waker goes.
+    #[inline(always)]
+    fn found_by(&mut self, cx: Option<&mut Context<'_>>) {
+        if cx.is_some_and(|cx| self.task.is_another(cx.waker())) {
+            self.forget_task();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn end(&mut self) -> Poll<Option<T>> {
+        self.forget_task();
+        Poll::Ready(None)
+    }
+
+    /// Drops the waker of the task that waited last.
+    #[cold]
+    #[inline(never)]
+    fn forget_task(&mut self) {
+        if mem::replace(&mut self.task, Task::NONE) != Task::NONE {
+            self.in_another_seat(|seats, seat| seats.forget(seat));
+        }
+    }
+
     #[inline(always)]
     fn wait_with(&mut self, cx: Option<&mut Context<'_>>) -> Poll<Option<T>> {
         cx.map_or(Poll::Pending, |cx| self.wait(cx))
@@ -339,8 +388,14 @@ impl<T> Reader<T> {
 
     #[inline(always)]
     fn arm(&mut self, waker: &Waker, sleep: Sleep) {
-        let has_moved = self.list.seats.arm(&mut self.seat, waker, sleep);
-        if has_moved
+        self.task = Task::of(waker);
+        self.in_another_seat(|seats, seat| seats.arm(seat, waker, sleep));
+    }
+
+    /// Does something that may move the reader to another seat, and says so.
+    #[inline(always)]
+    fn in_another_seat(&mut self, has_moved: impl FnOnce(&Seats, &mut SeatRef) -> bool) {
+        if has_moved(&self.list.seats, &mut self.seat)
             && self
                 .behind
                 .as_ref()

@@ -21,8 +21,9 @@ use futures_core::{FusedStream, Stream};
 /// Dropping the last one drops what was not read, and stops the list.
 ///
 /// # Cancel safety
-/// All state is in the aiter: dropping a future that waits for its next item loses nothing. The waker of the last poll
-/// is kept until the aiter is woken, polled again or dropped.
+/// All state is in the aiter: dropping a future that waits for its next item loses nothing. The waker that it waited with last
+/// is kept, so that the same task need not clone it anew: until the aiter ends or is dropped, or another task polls it and has to look
+/// for its item, as it has at the latest when a block is read.
 ///
 /// # Progress
 /// Polling is lock-free, and wait-free but for the move to the next block. It waits for no other thread and never wakes

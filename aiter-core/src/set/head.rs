@@ -18,7 +18,10 @@
 //! must stay; a changed waker then goes into another record, and nobody waits. There are never more records than
 //! threads inside a wake, plus one.
 use super::chunk::Header;
-use crate::sync::{Arc, AtomicPtr, AtomicUsize, Ordering, UnsafeCell};
+use crate::{
+    sync::{Arc, AtomicPtr, AtomicUsize, Ordering, UnsafeCell},
+    wake::task::Task,
+};
 use alloc::boxed::Box;
 use core::{ptr, task::Waker};
 
@@ -131,6 +134,8 @@ pub(super) struct Owner {
     record: *mut Record,
     /// The record was left on the stack, and was not yet seen to be gone.
     parked: bool,
+    /// Whose waker it slept with last.
+    task: Task,
 }
 
 impl Owner {
@@ -142,6 +147,7 @@ impl Owner {
             }),
             record: ptr::null_mut(),
             parked: false,
+            task: Task::NONE,
         }
     }
 
@@ -166,19 +172,25 @@ impl Owner {
             if is_parked(top) {
                 return ptr::null_mut();
             }
-            // SAFETY: it is parked, so there is a record.
-            let begun = unsafe { &(*self.record).begun };
-            begun.with_mut(|begun| {
-                // SAFETY: the owner's alone.
-                let begun = unsafe { &mut *begun };
-                *begun = begun.wrapping_add(1);
-            });
+            self.count_claim();
         }
         top
     }
 
+    /// The record that was left on the stack is gone from there.
+    fn count_claim(&mut self) {
+        // SAFETY: it was parked, so there is a record.
+        let begun = unsafe { &(*self.record).begun };
+        begun.with_mut(|begun| {
+            // SAFETY: the owner's alone.
+            let begun = unsafe { &mut *begun };
+            *begun = begun.wrapping_add(1);
+        });
+    }
+
     /// Goes to sleep with `waker` to be woken. `false` if something woke first: then the caller takes it.
     pub(super) fn park(&mut self, waker: &Waker) -> bool {
+        self.task = Task::of(waker);
         let same = self.has(waker);
         if self.parked {
             let mark = park_mark(self.record);
@@ -210,6 +222,60 @@ impl Owner {
             .compare_exchange(ptr::null_mut(), mark, Ordering::Release, Ordering::Relaxed)
             .is_ok();
         self.parked
+    }
+
+    /// Lets go the waker that it slept with last, unless that is for the task of this one.
+    #[inline(always)]
+    pub(super) fn forget_for(&mut self, waker: &Waker) {
+        if self.task.is_another(waker) {
+            self.forget();
+        }
+    }
+
+    /// Lets go the waker that it slept with last, and all before, but for those that are being called: they go another time.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn forget(&mut self) {
+        if self.task == Task::NONE {
+            return;
+        }
+        if self.parked {
+            let mark = park_mark(self.record);
+            // Ordering: Relaxed, as in `park`.
+            let unparked = self.head.stack.compare_exchange(
+                mark,
+                ptr::null_mut(),
+                Ordering::Relaxed,
+                Ordering::Relaxed,
+            );
+            self.parked = false;
+            if unparked.is_err() {
+                self.count_claim();
+            }
+        }
+        if self.is_clear() {
+            self.task = Task::NONE;
+        }
+    }
+
+    /// Drops the wakers that nobody is reading. False if there are others.
+    fn is_clear(&self) -> bool {
+        let mut all = true;
+        // SAFETY: the owner alone writes the list.
+        let mut record = self.head.records.with(|first| unsafe { *first });
+        while !record.is_null() {
+            if Self::is_quiet(record) {
+                // SAFETY: records live as long as the head.
+                let held = unsafe { &(*record).waker };
+                // SAFETY: no claim is open, and none can begin: the record is not on the stack.
+                drop(held.with_mut(|held| unsafe { (*held).take() }));
+            } else {
+                all = false;
+            }
+            // SAFETY: records live as long as the head.
+            record = unsafe { (*record).next };
+        }
+        all
     }
 
     /// Whether the record used last holds `waker`.
@@ -269,17 +335,6 @@ impl Drop for Owner {
     /// Wakes no one any more, and lets the wakers go that nobody is reading; the rest goes with the head.
     fn drop(&mut self) {
         self.take();
-        // SAFETY: the owner alone writes the list.
-        let mut record = self.head.records.with(|first| unsafe { *first });
-        while !record.is_null() {
-            if Self::is_quiet(record) {
-                // SAFETY: records live as long as the head.
-                let held = unsafe { &(*record).waker };
-                // SAFETY: no claim is open and none can begin.
-                drop(held.with_mut(|held| unsafe { (*held).take() }));
-            }
-            // SAFETY: records live as long as the head.
-            record = unsafe { (*record).next };
-        }
+        self.is_clear();
     }
 }

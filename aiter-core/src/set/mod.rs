@@ -117,6 +117,17 @@ impl<C> ReadySet<C> {
         polled
     }
 
+    /// Forgets the waker that it slept with last, unless that is for the task of this one.
+    #[inline(always)]
+    pub(crate) fn forget_for(&mut self, waker: &Waker) {
+        self.lists.owner.forget_for(waker);
+    }
+
+    /// Forgets the waker that it slept with last.
+    pub(crate) fn forget(&mut self) {
+        self.lists.owner.forget();
+    }
+
     /// Goes to sleep: `waker` is woken when a child or the source wakes. `false` if one has: then serve again.
     pub(crate) fn park(&mut self, waker: &Waker) -> bool {
         self.lists.owner.park(waker)

@@ -302,6 +302,21 @@ impl Place {
         sleeper.alarm()
     }
 
+    /// Another task than that of this waker is not woken any more.
+    #[inline(always)]
+    pub(super) fn clear_for(&mut self, waker: &Waker) {
+        if let Some(sleeper) = &mut self.sleeper {
+            sleeper.clear_for(waker);
+        }
+    }
+
+    /// Nobody is woken any more.
+    pub(super) fn clear(&mut self) {
+        if let Some(sleeper) = &mut self.sleeper {
+            sleeper.clear();
+        }
+    }
+
     /// Joins the line by letter, while another has the baton. A note has to follow.
     pub(super) fn queue_up(&mut self, turns: &Turns, waker: &Waker) {
         let ticket = self.ticket(turns);

@@ -162,6 +162,7 @@ impl<S: Stream> Stream for Sharable<S> {
             return Poll::Ready(None);
         }
         let (shared, place) = (&mut this.shared, &mut this.place);
+        place.clear_for(cx.waker());
         // What there is to do beside the poll of the source stands apart, and nothing is written here that need not be: an
         // exchange waits for all that was.
         let Some(mut held) = shared.take_or(|baton| come_by_letter(baton, place, cx.waker()))
@@ -183,10 +184,12 @@ impl<S: Stream> Stream for Sharable<S> {
                 if place.is_taken() {
                     held.with(|_, line| line.leave(place));
                 }
-                if item.is_none() {
-                    this.ended = true;
-                }
+                let ends = item.is_none();
                 held.keep();
+                if ends {
+                    this.ended = true;
+                    place.clear();
+                }
             }
         }
         polled

@@ -3,17 +3,21 @@
 //! The contract of the cell, one registrar, holds by type: a [`Sleeper`] cannot be cloned and registers by `&mut`.
 #![allow(unsafe_code)]
 
-use super::cell::WakeCell;
+use super::{cell::WakeCell, task::Task};
 use crate::sync::Arc;
-use core::{fmt, ops::Deref, task::Waker};
+use core::{fmt, mem, ops::Deref, task::Waker};
 
 pub(super) struct Inner<T> {
     cell: WakeCell,
     data: T,
 }
 
-/// The one that waits.
-pub(crate) struct Sleeper<T>(Arc<Inner<T>>);
+/// The one that waits. It keeps the waker that it registered last, until another one comes or it is told to forget it.
+pub(crate) struct Sleeper<T> {
+    inner: Arc<Inner<T>>,
+    /// Whose waker that is.
+    task: Task,
+}
 
 /// What wakes it.
 pub(crate) struct Alarm<T>(Arc<Inner<T>>);
@@ -21,23 +25,41 @@ pub(crate) struct Alarm<T>(Arc<Inner<T>>);
 impl<T> Sleeper<T> {
     pub(crate) fn new(data: T) -> Self {
         let cell = WakeCell::new();
-        Self(Arc::new(Inner { cell, data }))
+        Self {
+            inner: Arc::new(Inner { cell, data }),
+            task: Task::NONE,
+        }
     }
 
     pub(crate) fn alarm(&self) -> Alarm<T> {
-        Alarm(self.0.clone())
+        Alarm(self.inner.clone())
     }
 
     /// The next [`Alarm::wake`] wakes `waker`, once. Look at what is waited for afterwards.
     pub(crate) fn register(&mut self, waker: &Waker) {
+        self.task = Task::of(waker);
         // SAFETY: this is the only sleeper of the cell, and it is borrowed for itself.
-        unsafe { self.0.cell.register(waker) }
+        unsafe { self.inner.cell.register(waker) }
     }
 
     /// Forgets the registered waker.
+    #[cold]
+    #[inline(never)]
     pub(crate) fn clear(&mut self) {
+        let task = mem::replace(&mut self.task, Task::NONE);
         // SAFETY: as in `register`.
-        unsafe { self.0.cell.clear() }
+        if !unsafe { self.inner.cell.clear() } {
+            // It is being called. Another time.
+            self.task = task;
+        }
+    }
+
+    /// Forgets the registered waker if it is not for the task of this one.
+    #[inline(always)]
+    pub(crate) fn clear_for(&mut self, waker: &Waker) {
+        if self.task.is_another(waker) {
+            self.clear();
+        }
     }
 }
 
@@ -75,7 +97,7 @@ impl<T> Deref for Sleeper<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        &self.0.data
+        &self.inner.data
     }
 }
 
@@ -89,7 +111,7 @@ impl<T> Deref for Alarm<T> {
 
 impl<T: fmt::Debug> fmt::Debug for Sleeper<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Sleeper").field(&self.0.data).finish()
+        f.debug_tuple("Sleeper").field(&self.inner.data).finish()
     }
 }
 

@@ -113,19 +113,21 @@ impl WakeCell {
     }
 
     /// Takes the registration back and drops the waker. One that is being woken this very moment stays until the
-    /// next `register`, `clear` or drop.
+    /// next `register`, `clear` or drop, and then this is false.
     ///
     /// # Safety
     /// As for `register`.
-    pub(crate) unsafe fn clear(&self) {
+    pub(crate) unsafe fn clear(&self) -> bool {
         // Ordering: Acquire as in `register`.
         let state = self
             .state
             .fetch_and(!(ARMED[0] | ARMED[1] | AGAIN), Ordering::Acquire);
-        let _wakers = [0, 1].map(|slot| match busy(state) {
+        let busy = busy(state);
+        let _wakers = [0, 1].map(|slot| match busy {
             Some(busy) if busy == slot => None,
             _ => self.put(slot, None),
         });
+        busy.is_none()
     }
 
     /// Wakes the registered waker if there is one. Lock-free; a wake already under way on another thread is asked to

@@ -10,7 +10,7 @@ use core::task::Waker;
 /// What wakes the members.
 pub(crate) struct Crowd(Arc<Shared>);
 
-/// One that may wait. It keeps one waker, until it waits with another one or is dropped.
+/// One that may wait. It keeps one waker, until it waits with another one, forgets it or is dropped.
 pub(crate) struct Member {
     crowd: Arc<Shared>,
     at: SeatRef,
@@ -75,14 +75,27 @@ impl Member {
     /// The next [`Crowd::wake_all`] that comes after this wakes `waker`.
     pub(crate) fn wait(&mut self, waker: &Waker) {
         if self.crowd.0.arm(&mut self.at, waker, Sleep::AtTail) {
-            // The new seat may be that of the other: nobody is behind itself.
-            if self
-                .behind
-                .as_ref()
-                .is_some_and(|other| other.is_at(self.at))
-            {
-                self.crowd.0.let_go(&mut self.behind);
-            }
+            self.moved();
+        }
+    }
+
+    /// Drops the waker. Nothing wakes this member until it waits again.
+    pub(crate) fn forget(&mut self) {
+        if self.crowd.0.forget(&mut self.at) {
+            self.moved();
+        }
+    }
+
+    /// It has another seat.
+    #[cold]
+    fn moved(&mut self) {
+        // That may be the seat of the other: nobody is behind itself.
+        if self
+            .behind
+            .as_ref()
+            .is_some_and(|other| other.is_at(self.at))
+        {
+            self.crowd.0.let_go(&mut self.behind);
         }
     }
 

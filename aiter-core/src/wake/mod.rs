@@ -19,4 +19,6 @@ pub(crate) mod probe;
 #[cfg(feature = "alloc")]
 pub(crate) mod seats;
 #[cfg(feature = "alloc")]
+pub(crate) mod task;
+#[cfg(feature = "alloc")]
 pub(crate) mod waker_ref;

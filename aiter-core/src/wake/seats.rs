@@ -452,14 +452,7 @@ impl Seats {
     /// Puts the waker into the reader's seat, or into another, and leaves that idle. True if it is another.
     #[cold]
     fn prepare(&self, at: &mut SeatRef, was: u8, waker: &Waker) -> bool {
-        let moves = !self.take_back(*at, was);
-        if moves {
-            let seat = self.seat(*at);
-            let other = self.claim(seat.position.load(Relaxed), seat.skipped.load(Relaxed));
-            // Said before anything can panic: from here on the old seat may be another reader's.
-            let old = mem::replace(at, other);
-            self.leave(old);
-        }
+        let moves = !self.take_back(*at, was) && self.take_another(at);
         let old = self.seat(*at).waker.with_mut(|kept| {
             // SAFETY: the seat is idle, and an idle seat's waker is its reader's alone.
             match unsafe { &mut *kept } {
@@ -469,6 +462,28 @@ impl Seats {
         });
         drop(old);
         moves
+    }
+
+    /// Drops the waker in the reader's seat, which may have to be moved: then this is true.
+    pub(crate) fn forget(&self, at: &mut SeatRef) -> bool {
+        let moves = !self.disarm(*at) && self.take_another(at);
+        // SAFETY: the seat is idle, and an idle seat's waker is its reader's alone.
+        let waker = self
+            .seat(*at)
+            .waker
+            .with_mut(|kept| unsafe { (*kept).take() });
+        drop(waker);
+        moves
+    }
+
+    /// Leaves a seat that a writer is at. True.
+    fn take_another(&self, at: &mut SeatRef) -> bool {
+        let seat = self.seat(*at);
+        let other = self.claim(seat.position.load(Relaxed), seat.skipped.load(Relaxed));
+        // Said before anything can panic: from here on the old seat may be another reader's.
+        let old = mem::replace(at, other);
+        self.leave(old);
+        true
     }
 
     /// The reader takes its seat back, to write the waker or to leave. False while a writer is at it.

@@ -1,0 +1,324 @@
+//! A task that is done with a stream is not kept by it: its waker goes when another task polls and has to look for an item, and at the
+//! end. That of the task that polls on is kept, so that it is cloned once.
+#![allow(missing_docs, missing_debug_implementations, reason = "a test program")]
+
+use aiter_core::{
+    AiterExt, Pusher, active, aiter_forker, aiter_forker_with, bound, gated_aiter, iter_to_aiter,
+    join_aiters, join_aiters_keyed, map_workers, map_workers_ordered, preload, push_aiter,
+    sharable_aiter, stoppable_aiter,
+};
+use futures_core::Stream;
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, Wake, Waker},
+};
+
+type Numbers = Pin<Box<dyn Stream<Item = u8> + Send>>;
+
+/// A stream that waits; what gives it an item; and what ends it.
+struct Scene {
+    stream: Numbers,
+    /// Others that take from the same, and are to have items too.
+    others: Vec<Numbers>,
+    pusher: Option<Pusher<u8>>,
+    /// Polled after whatever was done to the source.
+    driver: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+}
+
+struct Task;
+
+impl Wake for Task {
+    fn wake(self: Arc<Self>) {}
+}
+
+impl Scene {
+    fn poll(&mut self, task: &Arc<Task>) -> Poll<Option<u8>> {
+        let waker = Waker::from(task.clone());
+        let polled = self
+            .stream
+            .as_mut()
+            .poll_next(&mut Context::from_waker(&waker));
+        self.drive();
+        polled
+    }
+
+    fn drive(&mut self) {
+        if let Some(mut driver) = self.driver.take() {
+            let polled = driver
+                .as_mut()
+                .poll(&mut Context::from_waker(Waker::noop()));
+            self.driver = polled.is_pending().then_some(driver);
+        }
+        self.others.retain_mut(|other| {
+            loop {
+                match other
+                    .as_mut()
+                    .poll_next(&mut Context::from_waker(Waker::noop()))
+                {
+                    Poll::Ready(Some(_)) => {}
+                    Poll::Ready(None) => return false,
+                    Poll::Pending => return true,
+                }
+            }
+        });
+    }
+
+    fn give(&mut self) {
+        self.pusher.as_ref().unwrap().push(7).unwrap();
+        self.drive();
+    }
+
+    fn end(&mut self) {
+        self.pusher = None;
+        self.drive();
+    }
+}
+
+/// Waits, and is given something by what reads from a push list.
+fn scene<S: Stream<Item = u8> + Send + 'static>(
+    make: impl FnOnce(aiter_core::PushAiter<u8>) -> S,
+) -> Scene {
+    with_others(|aiter| (make(aiter), Vec::new()))
+}
+
+fn with_others<S: Stream<Item = u8> + Send + 'static>(
+    make: impl FnOnce(aiter_core::PushAiter<u8>) -> (S, Vec<Numbers>),
+) -> Scene {
+    let (pusher, aiter) = push_aiter();
+    let (stream, others) = make(aiter);
+    Scene {
+        stream: Box::pin(stream),
+        others,
+        pusher: Some(pusher),
+        driver: None,
+    }
+}
+
+fn driven<S: Stream<Item = u8> + Send + 'static, D: Future<Output = ()> + Send + 'static>(
+    make: impl FnOnce(aiter_core::PushAiter<u8>) -> (S, D),
+) -> Scene {
+    let (pusher, aiter) = push_aiter();
+    let (stream, driver) = make(aiter);
+    Scene {
+        stream: Box::pin(stream),
+        others: Vec::new(),
+        pusher: Some(pusher),
+        driver: Some(Box::pin(driver)),
+    }
+}
+
+/// It keeps what it is given alive with the stream.
+fn beside<K: Send + 'static>(
+    stream: impl Stream<Item = u8> + Send + 'static,
+    kept: K,
+) -> impl Stream<Item = u8> + Send {
+    stream.map_aiter(move |n| {
+        let _kept = &kept;
+        n
+    })
+}
+
+type Case = (&'static str, fn() -> Scene);
+
+const SCENES: &[Case] = &[
+    ("push_aiter", || scene(|aiter| aiter)),
+    ("push_aiter, beside a fork", || {
+        with_others(|mut aiter| {
+            let fork = Box::pin(aiter.fork()) as Numbers;
+            (aiter, vec![fork])
+        })
+    }),
+    ("push_aiter, in front of a fork", || {
+        with_others(|mut aiter| {
+            let fork = aiter.fork();
+            (beside(aiter, fork), Vec::new())
+        })
+    }),
+    ("aiter_forker", || scene(aiter_forker)),
+    ("aiter_forker, beside another", || {
+        with_others(|aiter| {
+            let mut fork = aiter_forker(aiter);
+            let other = Box::pin(fork.fork()) as Numbers;
+            (fork, vec![other])
+        })
+    }),
+    ("aiter_forker, passive", || {
+        with_others(|aiter| {
+            let mut fork = aiter_forker(aiter);
+            let passive = fork.fork_passive();
+            (passive, vec![Box::pin(fork) as Numbers])
+        })
+    }),
+    ("aiter_forker, waits", || {
+        with_others(|aiter| {
+            let mut fork = aiter_forker_with(bound::wait(3), aiter);
+            let other = Box::pin(fork.fork()) as Numbers;
+            (fork, vec![other])
+        })
+    }),
+    ("aiter_forker, skips", || {
+        with_others(|aiter| {
+            let mut fork = aiter_forker_with(bound::skip(3), aiter);
+            let other = fork.fork().map_aiter(|seen| seen.item);
+            (
+                fork.map_aiter(|seen| seen.item),
+                vec![Box::pin(other) as Numbers],
+            )
+        })
+    }),
+    ("aiter_forker, skips, passive", || {
+        with_others(|aiter| {
+            let mut fork = aiter_forker_with(bound::skip(3), aiter);
+            let passive = fork.fork_passive().map_aiter(|seen| seen.item);
+            let fork = fork.map_aiter(|seen| seen.item);
+            (passive, vec![Box::pin(fork) as Numbers])
+        })
+    }),
+    ("sharable_aiter", || scene(sharable_aiter)),
+    ("sharable_aiter, beside another", || {
+        scene(|aiter| {
+            let taker = sharable_aiter(aiter);
+            beside(taker.clone(), taker)
+        })
+    }),
+    ("gated_aiter, at the gate", || {
+        let (gated, gate) = gated_aiter(iter_to_aiter([7_u8; 99]));
+        let (pusher, aiter) = push_aiter::<u8>();
+        let opens = aiter.map_aiter(move |_| {
+            gate.push(1);
+            0
+        });
+        Scene {
+            stream: Box::pin(gated),
+            others: vec![Box::pin(opens)],
+            pusher: Some(pusher),
+            driver: None,
+        }
+    }),
+    ("gated_aiter, at its source", || {
+        scene(|aiter| {
+            let (gated, gate) = gated_aiter(aiter);
+            gate.open();
+            beside(gated, gate)
+        })
+    }),
+    ("stoppable_aiter", || {
+        scene(|aiter| {
+            let (stoppable, stopper) = stoppable_aiter(aiter);
+            beside(stoppable, stopper)
+        })
+    }),
+    ("active", || driven(active)),
+    ("preload", || driven(|aiter| preload(2, aiter))),
+    ("join_aiters", || {
+        scene(|aiter| join_aiters(iter_to_aiter([aiter])))
+    }),
+    ("join_aiters_keyed", || {
+        scene(|aiter| join_aiters_keyed(iter_to_aiter([("k", aiter)])).map_filter_aiter(|(_, n)| n))
+    }),
+    ("map_workers", || {
+        scene(|aiter| map_workers(2, |n| async move { n }, aiter))
+    }),
+    ("map_workers_ordered", || {
+        scene(|aiter| map_workers_ordered(2, |n| async move { n }, aiter))
+    }),
+];
+
+/// Runs every scene, and says for all at once what failed.
+fn every_scene(check: impl Fn(&mut Scene) -> Result<(), String>) {
+    let failed: Vec<_> = SCENES
+        .iter()
+        .filter_map(|(name, make)| Some(format!("{name}: {}", check(&mut make()).err()?)))
+        .collect();
+    assert!(failed.is_empty(), "{failed:#?}");
+}
+
+fn task() -> Arc<Task> {
+    Arc::new(Task)
+}
+
+fn is_gone(what: &str, task: &Arc<Task>) -> Result<(), String> {
+    match Arc::strong_count(task) {
+        1 => Ok(()),
+        kept => Err(format!("{what}: {} wakers are kept", kept - 1)),
+    }
+}
+
+#[test]
+fn a_poll_by_another_task_lets_the_first_one_go() {
+    every_scene(|scene| {
+        let (first, second) = (task(), task());
+        assert_eq!(scene.poll(&first), Poll::Pending);
+        scene.give();
+        assert_eq!(scene.poll(&second), Poll::Ready(Some(7)));
+        is_gone("the first", &first)?;
+        is_gone("the second, which has not waited", &second)?;
+        assert_eq!(scene.poll(&second), Poll::Pending);
+        scene.give();
+        assert_eq!(scene.poll(&second), Poll::Ready(Some(7)));
+        // Whoever polls may be given what is known already: no more of it than a block of a list holds.
+        let third = task();
+        for _ in 0..65 {
+            scene.give();
+            assert_eq!(scene.poll(&third), Poll::Ready(Some(7)));
+        }
+        is_gone("the second", &second)?;
+        assert_eq!(scene.poll(&third), Poll::Pending);
+        assert_eq!(scene.poll(&first), Poll::Pending);
+        is_gone("the third", &third)
+    });
+}
+
+#[test]
+fn nobody_is_kept_after_the_end() {
+    every_scene(|scene| {
+        let (first, second) = (task(), task());
+        assert_eq!(scene.poll(&first), Poll::Pending);
+        scene.give();
+        assert_eq!(scene.poll(&first), Poll::Ready(Some(7)));
+        assert_eq!(scene.poll(&first), Poll::Pending);
+        scene.end();
+        // A gate that is not opened any more has items behind it.
+        for _ in 0..99 {
+            if scene.poll(&second) == Poll::Ready(None) {
+                break;
+            }
+        }
+        is_gone("the first", &first)?;
+        is_gone("the second", &second)
+    });
+}
+
+#[test]
+fn who_sees_the_end_is_not_kept() {
+    every_scene(|scene| {
+        let first = task();
+        assert_eq!(scene.poll(&first), Poll::Pending);
+        scene.end();
+        for _ in 0..100 {
+            if scene.poll(&first) == Poll::Ready(None) {
+                break;
+            }
+        }
+        is_gone("the first", &first)
+    });
+}
+
+#[test]
+fn a_task_that_waits_again_is_cloned_once() {
+    every_scene(|scene| {
+        let first = task();
+        for _ in 0..5 {
+            assert_eq!(scene.poll(&first), Poll::Pending);
+            assert_eq!(scene.poll(&first), Poll::Pending);
+            if Arc::strong_count(&first) > 3 {
+                return Err(format!("{} wakers", Arc::strong_count(&first) - 1));
+            }
+            scene.give();
+            assert_eq!(scene.poll(&first), Poll::Ready(Some(7)));
+        }
+        Ok(())
+    });
+}
