@@ -120,6 +120,19 @@ struct LookAndTake;
 /// ```
 struct Variance;
 
+/// A pump's closure does not lend what it owns to its futures, so that it can be spawned: `pump_lending` is for those that do.
+/// ```
+/// let mut text = String::new();
+/// let words = aiter_core::iter_to_aiter(["a", "b"]);
+/// let pumped = aiter_core::pump_lending(async |word| Ok::<_, ()>(text.push_str(word)), words);
+/// ```
+/// ```compile_fail
+/// let mut text = String::new();
+/// let words = aiter_core::iter_to_aiter(["a", "b"]);
+/// let pumped = aiter_core::pump(async |word| Ok::<_, ()>(text.push_str(word)), words);
+/// ```
+struct LendingPumps;
+
 /// The same holds for a list in a `static`: items that stay on their thread do not make one (RUSTSEC-2020-0126).
 /// ```
 /// use aiter_core::fixed::PushList;
