@@ -143,12 +143,12 @@ impl<S: fmt::Debug, F, Fut> fmt::Debug for Pump<S, F, Fut> {
 ///
 /// # In spawned tasks
 ///
-/// A future of this function can be spawned if `f` owns all that it uses and no lifetime stands in
-/// the type of an item: `spawn(pump_lending(async move |line: String| …, lines))`. With closures
-/// that borrow from the task around them, or with items such as `&'static str`, a multi-thread
-/// runtime refuses the task: today's compiler says that "implementation of `Send` is not general
-/// enough", or of `AsyncFnMut`, where it cannot tell for which lifetimes the closure is called. Take
-/// [`pump`] there, or a `while let` loop around `next()`.
+/// A task that calls this function can be spawned on a multi-thread runtime if `f` owns all that it
+/// uses and the items borrow nothing: `pump_lending(async move |line: String| …, lines)`. If `f`
+/// borrows from the task, or an item borrows, be it a `&'static str`, the compiler cannot tell for
+/// which lifetimes the closure is called, and refuses. It says "higher-ranked lifetime error", or
+/// that an implementation of `Send` or `AsyncFnMut` "is not general enough". Take [`pump`] there, or a
+/// `while let` loop around `next()`.
 ///
 /// # Errors
 /// The first error that a future of `f` gives.

@@ -13,7 +13,10 @@ use smol::{Executor, LocalExecutor};
 use std::{
     convert::Infallible,
     rc::{self, Rc},
-    sync::{self, Arc},
+    sync::{
+        self, Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
     thread::available_parallelism,
 };
 
@@ -100,7 +103,7 @@ impl<'a> Place for On<&Executor<'a>> {
     fn inside(&self, more: usize) -> Self::Inside {
         let own = Arc::new(Executor::new());
         let (tasks, mut end) = push_aiter::<Infallible>();
-        let runners = available_parallelism().map_or(1, usize::from).min(more);
+        let runners = processors().min(more);
         for _ in 0..runners {
             let (own, mut end) = (own.clone(), end.fork());
             let run = async move { own.run(end.next()).await };
@@ -108,6 +111,20 @@ impl<'a> Place for On<&Executor<'a>> {
         }
         Inside(Arc::downgrade(&own), Some(tasks))
     }
+}
+
+/// The number of processors. To ask the system takes some microseconds, so it is kept; whoever comes
+/// while it is not known yet asks as well.
+fn processors() -> usize {
+    static KNOWN: AtomicUsize = AtomicUsize::new(0);
+    // Ordering: Relaxed, only the number itself counts.
+    let known = KNOWN.load(Relaxed);
+    if known > 0 {
+        return known;
+    }
+    let asked = available_parallelism().map_or(1, usize::from);
+    KNOWN.store(asked, Relaxed);
+    asked
 }
 
 impl<'a> Place for On<&LocalExecutor<'a>> {

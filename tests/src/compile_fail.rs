@@ -133,6 +133,34 @@ struct Variance;
 /// ```
 struct LendingPumps;
 
+/// Such a pump cannot be spawned where its closure borrows from the task or its items borrow. That is what the compiler makes of
+/// it, and not what anybody wants: if these compile one day, the docs of `pump_lending` have to say so.
+/// ```
+/// fn spawn(_: impl Future + Send + 'static) {}
+/// spawn(async {
+///     let mut text = String::new();
+///     let words = aiter_core::iter_to_aiter(["a".to_owned()]);
+///     aiter_core::pump_lending(async move |word: String| Ok::<_, ()>(text.push_str(&word)), words).await
+/// });
+/// ```
+/// ```compile_fail
+/// fn spawn(_: impl Future + Send + 'static) {}
+/// spawn(async {
+///     let mut text = String::new();
+///     let words = aiter_core::iter_to_aiter(["a".to_owned()]);
+///     aiter_core::pump_lending(async |word: String| Ok::<_, ()>(text.push_str(&word)), words).await
+/// });
+/// ```
+/// ```compile_fail
+/// fn spawn(_: impl Future + Send + 'static) {}
+/// spawn(async {
+///     let mut text = String::new();
+///     let words = aiter_core::iter_to_aiter(["a"]);
+///     aiter_core::pump_lending(async move |word: &'static str| Ok::<_, ()>(text.push_str(word)), words).await
+/// });
+/// ```
+struct SpawnedLendingPumps;
+
 /// The same holds for a list in a `static`: items that stay on their thread do not make one (RUSTSEC-2020-0126).
 /// ```
 /// use aiter_core::fixed::PushList;
