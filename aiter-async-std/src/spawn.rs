@@ -1,7 +1,7 @@
 //! Drivers, joins and maps in tasks.
 #[doc(inline)]
 pub use aiter_core::adapter::{ActiveAiter, JoinTasks, MapTasks, PreloadAiter, Spawned};
-use aiter_core::adapter::{Spawn, functions};
+use aiter_core::adapter::{Place, Spawn, functions};
 use core::future::Future;
 use futures_core::Stream;
 
@@ -16,6 +16,14 @@ pub struct Global;
 impl<T: Future<Output = ()> + Send + 'static> Spawn<T> for On<Global> {
     fn spawn(&self, task: T) {
         async_std::task::spawn(task);
+    }
+}
+
+impl Place for On<Global> {
+    type Inside = Self;
+
+    fn inside(&self, _: usize) -> Self {
+        *self
     }
 }
 

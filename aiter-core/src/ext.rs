@@ -90,12 +90,22 @@ pub trait AiterExt: Stream {
     }
 
     /// See [`pump`].
-    fn pump<F, E>(self, sink: F) -> impl Future<Output = Result<(), E>>
+    fn pump<F, Fut, E>(self, f: F) -> Pump<Self, F, Fut>
+    where
+        Self: Sized,
+        F: FnMut(Self::Item) -> Fut,
+        Fut: Future<Output = Result<(), E>>,
+    {
+        pump(f, self)
+    }
+
+    /// See [`pump_lending`].
+    fn pump_lending<F, E>(self, f: F) -> impl Future<Output = Result<(), E>>
     where
         Self: Sized,
         F: AsyncFnMut(Self::Item) -> Result<(), E>,
     {
-        pump(self, sink)
+        pump_lending(f, self)
     }
 
     /// See [`join_aiters`].

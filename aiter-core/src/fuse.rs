@@ -18,6 +18,7 @@ impl<S> Fused<S> {
     }
 
     /// Drops the source, which ends the stream.
+    #[cfg(feature = "alloc")]
     pub(crate) fn end(self: Pin<&mut Self>) {
         self.project().0.set(None);
     }
@@ -52,7 +53,7 @@ impl<S: Stream> FusedStream for Fused<S> {
     }
 }
 
-#[cfg(all(test, not(aiter_loom)))]
+#[cfg(all(test, feature = "alloc", not(aiter_loom)))]
 mod tests {
     use super::*;
     use crate::testing::*;

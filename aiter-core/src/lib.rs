@@ -29,7 +29,7 @@
 //! | **map** items | [`map_aiter`]; [`map_async`], one future at a time; [`map_workers`] and [`map_workers_ordered`], many at once |
 //! | filter and flatten | [`map_filter_aiter`], [`flatten_aiter`] |
 //! | make a stream of an iterator | [`iter_to_aiter`] |
-//! | bring each item to a channel, a socket, any sink | [`pump`] |
+//! | bring each item to a channel, a socket, any sink | [`pump`]; [`pump_lending`], where the sink is called by `&mut` |
 //!
 //! [`AiterExt`] has those that take a stream as methods of every stream.
 //!
@@ -50,11 +50,11 @@
 //! |---|---|
 //! | `std` (default) | what the adapter crates are built on: panics carried from task to task; and a push list may look again before it sleeps |
 //! | `net` (with the adapters' servers) | what removes the files of Unix sockets |
-//! | `alloc` (with `std`) | everything but [`fixed`] and [`pump`] |
+//! | `alloc` (with `std`) | everything but [`fixed`], [`map_async`], [`pump`] and [`pump_lending`] |
 //! | `portable-atomic` | atomics and `Arc` of that crate, for targets without compare-and-swap (Cortex-M0, RISC-V without A) |
 //!
-//! Without `std` the crate needs `core` and `alloc`, that is a global allocator; without `alloc` it needs `core` alone, and is
-//! [`fixed`] and [`pump`] alone. With `portable-atomic` the final
+//! Without `std` the crate needs `core` and `alloc`, that is a global allocator; without `alloc` it needs `core` alone, and has
+//! nothing else than these four. With `portable-atomic` the final
 //! binary has to say how to do without compare-and-swap: it depends on `portable-atomic` itself, with the feature `critical-section` and
 //! an implementation of that, or is built with `--cfg portable_atomic_unsafe_assume_single_core`. This crate chooses neither.
 //!
@@ -105,7 +105,6 @@ pub mod fixed;
 mod flatten_aiter;
 #[cfg(feature = "alloc")]
 mod fork;
-#[cfg(feature = "alloc")]
 mod fuse;
 #[cfg(feature = "alloc")]
 mod gate;
@@ -119,7 +118,6 @@ mod join_keyed;
 mod list;
 #[cfg(feature = "alloc")]
 mod map_aiter;
-#[cfg(feature = "alloc")]
 mod map_async;
 #[cfg(feature = "alloc")]
 mod map_filter_aiter;
@@ -151,7 +149,8 @@ mod wake;
 #[cfg(feature = "alloc")]
 mod workers;
 
-pub use pump::pump;
+pub use map_async::{MapAsync, map_async};
+pub use pump::{Pump, pump, pump_lending};
 pub use statistics::Statistics;
 pub use try_next_error::TryNextError;
 
@@ -169,7 +168,6 @@ pub use crate::{
     join::{JoinAiters, join_aiters},
     join_keyed::{JoinAitersKeyed, join_aiters_keyed},
     map_aiter::{MapAiter, map_aiter},
-    map_async::{MapAsync, map_async},
     map_filter_aiter::{MapFilterAiter, map_filter_aiter},
     map_workers::{MapWorkers, map_workers},
     map_workers_ordered::{MapWorkersOrdered, map_workers_ordered},

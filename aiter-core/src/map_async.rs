@@ -126,7 +126,7 @@ impl<S: fmt::Debug, F, Fut> fmt::Debug for MapAsync<S, F, Fut> {
     }
 }
 
-#[cfg(all(test, not(aiter_loom)))]
+#[cfg(all(test, feature = "alloc", not(aiter_loom)))]
 mod tests {
     use super::*;
     use crate::{iter_to_aiter, testing::*};

@@ -4,7 +4,7 @@ use crate::{BlockOn, Budget};
 pub use aiter_core::adapter::Spawned;
 use aiter_core::{
     Driver,
-    adapter::{self, Spawn, functions, functions_on},
+    adapter::{self, Place, Spawn, functions, functions_on},
 };
 use core::future::Future;
 use futures_core::Stream;
@@ -45,6 +45,14 @@ impl<R: BlockOn, T: Future<Output = ()> + Send + 'static> Spawn<T> for On<R> {
     }
 }
 
+impl<R: BlockOn> Place for On<R> {
+    type Inside = On<Handle>;
+
+    fn inside(&self, _: usize) -> On<Handle> {
+        On(self.0.handle().clone())
+    }
+}
+
 impl<T: Future<Output = ()> + 'static> Spawn<T> for On<&LocalSet> {
     fn spawn(&self, task: T) {
         self.0.spawn_local(task);
@@ -63,6 +71,20 @@ impl<T: Future<Output = ()> + 'static> Spawn<T> for On<Local> {
         spawn_local(task);
     }
 }
+
+/// The tasks of a set are always polled inside it.
+macro_rules! local_places {
+    ($($Place:ty)*) => {$(
+        impl Place for On<$Place> {
+            type Inside = On<Local>;
+
+            fn inside(&self, _: usize) -> On<Local> {
+                On(Local)
+            }
+        }
+    )*};
+}
+local_places! { &LocalSet Rc<LocalSet> Local }
 
 functions! {
     place: On<Handle> = On(Handle::current()),

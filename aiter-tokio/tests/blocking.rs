@@ -17,6 +17,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     runtime::Handle,
+    task::coop::poll_proceed,
 };
 
 /// Yields, then sleeps in the middle of a poll that began after a ready item: timers must work there too.
@@ -191,26 +192,25 @@ fn a_panic_of_the_source_comes_out_and_leaves_the_runtime_usable() {
     });
 }
 
-/// The last panic's message and line.
+/// The message and line of a panic that comes with one message.
 fn panic_of(f: impl FnOnce()) -> (String, u32) {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _alone = ONE_AT_A_TIME.lock();
-    let line = Arc::new(Mutex::new(0));
-    let seen = line.clone();
+    let lines = Arc::new(Mutex::new(Vec::new()));
+    let seen = lines.clone();
     let this = std::thread::current().id();
     let before = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
         if std::thread::current().id() == this {
-            *seen.lock().unwrap() = info.location().unwrap().line();
+            seen.lock().unwrap().push(info.location().unwrap().line());
         }
     }));
     let result = catch_unwind(AssertUnwindSafe(f));
     std::panic::set_hook(before);
-    let line = *line.lock().unwrap();
-    (
-        message(&*result.expect_err("it did not panic")).to_owned(),
-        line,
-    )
+    let message = message(&*result.expect_err("it did not panic")).to_owned();
+    let lines = lines.lock().unwrap();
+    assert_eq!(lines.len(), 1, "one message: {message}");
+    (message, lines[0])
 }
 
 #[test]
@@ -235,6 +235,84 @@ fn inside_an_async_task_it_says_at_once_what_is_wrong() {
         });
     }
 }
+
+/// Takes all that is left of the budget; how much it was, if there is an end.
+fn spend_budget() -> Option<usize> {
+    let mut cx = Context::from_waker(std::task::Waker::noop());
+    (0..1000).find(|_| match poll_proceed(&mut cx) {
+        Poll::Ready(unit) => {
+            unit.made_progress();
+            false
+        }
+        Poll::Pending => true,
+    })
+}
+
+fn is_refused() {
+    let (message, _) = panic_of(|| drop(aiter_to_iter(stream::iter(0..3))));
+    assert!(message.contains("runs async tasks"), "{message}");
+}
+
+#[test]
+fn it_is_refused_wherever_tasks_run_and_leaves_their_budget_as_it_was() {
+    for runtime in both() {
+        runtime.block_on(async {
+            let whole = spend_budget().expect("a budget");
+            assert!(whole > 0);
+            is_refused();
+            assert_eq!(spend_budget(), Some(0));
+            tokio::task::yield_now().await;
+            is_refused();
+            assert_eq!(spend_budget(), Some(whole));
+        });
+        // A future in `block_on` has a context of its own, where the thread that it is on may block.
+        runtime.block_on(async {
+            let handle = Handle::current();
+            let nested = tokio::task::spawn_blocking(move || {
+                assert!(aiter_to_iter(ticks(3)).eq(0..3));
+                handle.block_on(async { is_refused() });
+                assert!(aiter_to_iter(ticks(3)).eq(0..3));
+            });
+            common::within(nested).await.unwrap();
+        });
+        let set = tokio::task::LocalSet::new();
+        let task = set.spawn_local(async { is_refused() });
+        set.block_on(&runtime, async {
+            is_refused();
+            task.await.unwrap();
+        });
+    }
+    multi_thread().block_on(async {
+        let task = tokio::spawn(async {
+            is_refused();
+            tokio::task::block_in_place(|| {
+                Handle::current().block_on(async { is_refused() });
+                assert!(aiter_to_iter(ticks(3)).eq(0..3));
+            });
+            is_refused();
+        });
+        common::within(task).await.unwrap();
+    });
+}
+
+/// There is no budget by which to tell: tokio panics, with one message too.
+#[test]
+fn in_a_task_that_is_unconstrained_tokio_says_what_is_wrong() {
+    for runtime in both() {
+        let unconstrained = || {
+            tokio::task::unconstrained(async {
+                let expected = line!() + 1;
+                let (message, line) = panic_of(|| drop(aiter_to_iter(stream::iter(0..3))));
+                assert!(message.contains("from within a runtime"), "{message}");
+                assert_eq!(line, expected);
+            })
+        };
+        runtime.block_on(unconstrained());
+        let task = runtime.spawn(unconstrained());
+        runtime.block_on(common::within(task)).unwrap();
+    }
+}
+
 #[test]
 fn an_iterator_carried_into_an_async_task_says_what_is_wrong_when_it_would_block() {
     for runtime in both() {

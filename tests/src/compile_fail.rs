@@ -120,6 +120,47 @@ struct LookAndTake;
 /// ```
 struct Variance;
 
+/// A pump's closure does not lend what it owns to its futures, so that it can be spawned: `pump_lending` is for those that do.
+/// ```
+/// let mut text = String::new();
+/// let words = aiter_core::iter_to_aiter(["a", "b"]);
+/// let pumped = aiter_core::pump_lending(async |word| Ok::<_, ()>(text.push_str(word)), words);
+/// ```
+/// ```compile_fail
+/// let mut text = String::new();
+/// let words = aiter_core::iter_to_aiter(["a", "b"]);
+/// let pumped = aiter_core::pump(async |word| Ok::<_, ()>(text.push_str(word)), words);
+/// ```
+struct LendingPumps;
+
+/// Such a pump cannot be spawned where its closure borrows from the task or its items borrow. That is what the compiler makes of
+/// it, and not what anybody wants: if these compile one day, the docs of `pump_lending` have to say so.
+/// ```
+/// fn spawn(_: impl Future + Send + 'static) {}
+/// spawn(async {
+///     let mut text = String::new();
+///     let words = aiter_core::iter_to_aiter(["a".to_owned()]);
+///     aiter_core::pump_lending(async move |word: String| Ok::<_, ()>(text.push_str(&word)), words).await
+/// });
+/// ```
+/// ```compile_fail
+/// fn spawn(_: impl Future + Send + 'static) {}
+/// spawn(async {
+///     let mut text = String::new();
+///     let words = aiter_core::iter_to_aiter(["a".to_owned()]);
+///     aiter_core::pump_lending(async |word: String| Ok::<_, ()>(text.push_str(&word)), words).await
+/// });
+/// ```
+/// ```compile_fail
+/// fn spawn(_: impl Future + Send + 'static) {}
+/// spawn(async {
+///     let mut text = String::new();
+///     let words = aiter_core::iter_to_aiter(["a"]);
+///     aiter_core::pump_lending(async move |word: &'static str| Ok::<_, ()>(text.push_str(word)), words).await
+/// });
+/// ```
+struct SpawnedLendingPumps;
+
 /// The same holds for a list in a `static`: items that stay on their thread do not make one (RUSTSEC-2020-0126).
 /// ```
 /// use aiter_core::fixed::PushList;

@@ -1,12 +1,13 @@
 //! One suite for the adapters: what their crates add to the core does the same on every runtime.
 #![allow(missing_docs, reason = "a test program")]
 
+use ::tokio::sync::Barrier;
 use futures_lite::{
     FutureExt,
     future::yield_now,
     stream::{self, Stream, StreamExt},
 };
-use std::{future::Future, panic::AssertUnwindSafe, pin::Pin, time::Duration};
+use std::{future::Future, panic::AssertUnwindSafe, pin::Pin, sync::Arc, time::Duration};
 
 /// No wait takes this long unless it would take for ever.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -154,6 +155,25 @@ macro_rules! suite {
                             }
                             assert_eq!(pulled(), taken + limit);
                         }
+                    });
+                }
+            }
+
+            /// One that asks, and one more for each item: see how many tasks there are in `aiter_core`.
+            #[test]
+            fn as_many_workers_as_memory_could_count_are_a_limit_like_any_other() {
+                for n in [1_000_000, usize::MAX] {
+                    block_on(async {
+                        let mut few: Vec<u32> = map_workers(n, async |n| n, stream::iter(0..3)).collect().await;
+                        few.sort();
+                        assert_eq!(few, [0, 1, 2]);
+                        let all = Arc::new(Barrier::new(200));
+                        let together = move |_: u32| {
+                            let all = all.clone();
+                            async move { all.wait().await.is_leader() }
+                        };
+                        let leaders = map_workers(n, together, stream::iter(0..400)).filter(|leads| *leads);
+                        assert_eq!(leaders.count().await, 2);
                     });
                 }
             }

@@ -3,7 +3,7 @@
 
 use aiter_core::{
     AvailableIter, Azip, Driver, FlattenAiter, Fork, Gate, Gated, IterToAiter, JoinAiters,
-    JoinAitersKeyed, MapAiter, MapAsync, MapWorkers, MapWorkersOrdered, Preloaded, PushAiter,
+    JoinAitersKeyed, MapAiter, MapAsync, MapWorkers, MapWorkersOrdered, Preloaded, Pump, PushAiter,
     Pusher, Sharable, Statistics, Stoppable, Stopped, Stopper, TryNextError, Watermarks,
     bound::{Seen, Skip, Unbounded, Wait},
 };
@@ -148,6 +148,12 @@ fn operators() {
         MapAsync<Pinned, Shared, Shared> => "Send + Sync";
         MapAsync<Shared, Shared, Pinned> => "Send + Sync";
         MapAsync<Shared, Shared, Sent> => "Send + Unpin";
+
+        Pump<Shared, Pinned, Shared> => "Send + Sync + Unpin";
+        Pump<Pinned, Shared, Shared> => "Send + Sync";
+        Pump<Shared, Shared, Pinned> => "Send + Sync";
+        Pump<Shared, Shared, Sent> => "Send + Unpin";
+        Pump<Shared, Local, Shared> => "Unpin";
 
         FlattenAiter<Iter<Vec<Shared>>> => "Send + Sync + Unpin";
         FlattenAiter<Iter<Vec<Pinned>>> => "Send + Sync + Unpin";

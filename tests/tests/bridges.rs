@@ -79,7 +79,7 @@ fn a_watch_receiver_is_one_of_many() {
 #[test]
 fn a_pump_waits_for_a_bounded_sender_and_ends_when_nobody_receives() {
     let (sender, mut receiver) = mpsc::channel(1);
-    let pumping = pump(iter_to_aiter(0..), async |n| sender.send(n).await);
+    let pumping = pump(async |n| sender.send(n).await, iter_to_aiter(0..));
     let receiving = async {
         for n in 0..100 {
             assert_eq!(receiver.recv().await, Some(n));
@@ -91,11 +91,29 @@ fn a_pump_waits_for_a_bounded_sender_and_ends_when_nobody_receives() {
     assert!((100..=101).contains(&error.0), "{error:?}");
 }
 
+/// The task may be on another thread after each await: what the closure borrows, and what the items borrow, does not tie it.
+#[test]
+fn a_pump_is_spawned_on_several_threads_with_a_sender_that_it_borrows() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let (sender, mut receiver) = mpsc::channel(1);
+    let pumping = runtime.spawn(async move {
+        let words = || aiter_tokio::iter_to_aiter(["a", "b"]);
+        aiter_tokio::pump(|word| sender.send(word), words()).await?;
+        aiter_tokio::pump(async |word| sender.send(word).await, words()).await?;
+        words().pump(|word| sender.send(word)).await
+    });
+    for word in ["a", "b"].repeat(3) {
+        assert_eq!(receiver.blocking_recv(), Some(word));
+    }
+    assert_eq!(receiver.blocking_recv(), None);
+    runtime.block_on(pumping).unwrap().unwrap();
+}
+
 #[test]
 fn a_pump_fills_a_sink_that_it_borrows() {
     let mut sink = Vec::new().sink_map_err(|error: Infallible| error);
     let (items, driver) = preload(3, iter_to_aiter(0..10));
-    let pumping = items.pump(async |n| sink.send(n).await);
+    let pumping = items.pump_lending(async |n| sink.send(n).await);
     block_on(join(driver, pumping)).1.unwrap();
     assert!(sink.into_inner().into_iter().eq(0..10));
 }

@@ -43,6 +43,14 @@ fn every_method_is_called_with_all_four_traits_in_scope() {
     drop(gate);
     assert_eq!(items(gated), [1, 2]);
     assert_eq!(items(numbers().aiter_forker()), [1, 2, 3]);
+    let seen = std::cell::Cell::new(0);
+    let add = async |n| {
+        seen.set(seen.get() + n);
+        Ok::<_, ()>(())
+    };
+    assert_eq!(block_on(numbers().pump(add)), Ok(()));
+    assert_eq!(block_on(numbers().pump_lending(add)), Ok(()));
+    assert_eq!(seen.get(), 12);
     let waits = numbers().aiter_forker_with(aiter_core::bound::wait(1));
     assert_eq!(items(waits), [1, 2, 3]);
 }

@@ -188,7 +188,7 @@ fn when_an_executor_is_dropped_its_streams_end() {
     use aiter_smol::{active_aiter_on, map_workers_on, preload_aiter_on};
     let executor = smol::Executor::new();
     let local = smol::LocalExecutor::new();
-    let streams: [Pin<Box<dyn Stream<Item = u32>>>; 6] = [
+    let streams: [Pin<Box<dyn Stream<Item = u32>>>; 8] = [
         Box::pin(active_aiter_on(&executor, one_then_pending())),
         Box::pin(preload_aiter_on(&executor, 5, one_then_pending())),
         Box::pin(map_workers_on(
@@ -200,10 +200,79 @@ fn when_an_executor_is_dropped_its_streams_end() {
         Box::pin(active_aiter_on(&local, one_then_pending())),
         Box::pin(preload_aiter_on(&local, 5, one_then_pending())),
         Box::pin(map_workers_on(&local, 1, async |n| n, one_then_pending())),
+        Box::pin(map_workers_on(
+            &executor,
+            usize::MAX,
+            async |n| n,
+            one_then_pending(),
+        )),
+        Box::pin(map_workers_on(
+            &local,
+            usize::MAX,
+            async |n| n,
+            one_then_pending(),
+        )),
     ];
     while executor.try_tick() | local.try_tick() {}
     drop((executor, local));
     end_after_one(streams);
+}
+
+/// A task cannot hold a reference to the executor that it is on, yet workers are started by tasks.
+#[test]
+fn workers_on_a_borrowed_executor_are_as_many_as_may_be_and_leave_nothing_there() {
+    let words = vec!["word".to_owned(); 60];
+    for n in [1, 2, 5, usize::MAX] {
+        // None goes on before so many are in work.
+        let together = n.min(20);
+        let all = tokio::sync::Barrier::new(together);
+        let lead = async |word: &String| all.wait().await.is_leader() && word == "word";
+        let (executor, local) = (smol::Executor::new(), smol::LocalExecutor::new());
+        let leaders =
+            aiter_smol::map_workers_on(&executor, n, lead, stream::iter(&words)).filter(|it| *it);
+        let count = block_on(executor.run(in_time(leaders.count())));
+        assert_eq!(count, 60 / together);
+        let leaders =
+            aiter_smol::map_workers_on(&local, n, lead, stream::iter(&words)).filter(|it| *it);
+        let count = block_on(local.run(in_time(leaders.count())));
+        assert_eq!(count, 60 / together);
+
+        while executor.try_tick() | local.try_tick() {}
+        assert!(executor.is_empty() && local.is_empty(), "n: {n}");
+        // Dropped while they work.
+        let stuck = async |_: &String| std::future::pending::<()>().await;
+        let results = [
+            aiter_smol::map_workers_on(&executor, n, stuck, stream::iter(&words)),
+            aiter_smol::map_workers_on(&local, n, stuck, stream::iter(&words)),
+        ];
+        while executor.try_tick() | local.try_tick() {}
+        assert!(!executor.is_empty() && !local.is_empty());
+        drop(results);
+        while executor.try_tick() | local.try_tick() {}
+        assert!(executor.is_empty() && local.is_empty(), "n: {n}");
+    }
+}
+
+/// On two threads that run it: each worker keeps its thread until another one is at work as well.
+#[test]
+fn workers_on_a_borrowed_executor_run_at_the_same_time() {
+    let executor = Arc::new(smol::Executor::new());
+    let ended = Arc::new(tokio::sync::Semaphore::new(0));
+    let threads = [(); 2].map(|()| {
+        let (executor, ended) = (executor.clone(), ended.clone());
+        std::thread::spawn(move || block_on(executor.run(async { drop(ended.acquire().await) })))
+    });
+    let meet = Arc::new(std::sync::Barrier::new(2));
+    let meeting = move |_: u32| {
+        let meet = meet.clone();
+        async move { meet.wait() }
+    };
+    let met = aiter_smol::map_workers_on(&*executor, 2, meeting, stream::iter(0..100));
+    assert_eq!(block_on(in_time(met.count())), 100);
+    ended.add_permits(2);
+    for thread in threads {
+        thread.join().unwrap();
+    }
 }
 
 #[test]

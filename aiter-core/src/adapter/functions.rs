@@ -166,7 +166,11 @@ macro_rules! __functions {
             $crate::adapter::join_aiters_buffered($place, n, streams)
         }
 
-        /// Awaits `f(item)` for the items of the stream, in `n` tasks that take from it: `f` runs in parallel.
+        /// Awaits `f(item)` for the items of the stream, in up to `n` tasks that take from it: `f` runs in parallel.
+        ///
+        /// One task is started by this call. It starts another when it gets an item while no other task waits for one, and so
+        /// do the others, up to `n`. Tasks that have nothing to do end, all but two of them. So time and memory follow the
+        /// items that are in work and not `n`: `usize::MAX` is a limit like any other.
         ///
         /// Results come in the order in which they are ready. Each task holds at most one result that was not yet taken,
         /// and takes no item meanwhile. A panic of `f` or of its future costs that item only: it comes out, and the task
@@ -368,7 +372,8 @@ macro_rules! __functions_on {
             S: Stream,
             F: Fn(S::Item) -> Fut,
             Fut: Future,
-            On<R>: Spawn<Driver<adapter::Worker<S, F, Fut>>>,
+            On<R>: Place + Spawn<adapter::WorkerTask<S, F, Fut, <On<R> as Place>::Inside>>,
+            <On<R> as Place>::Inside: Spawn<adapter::WorkerTask<S, F, Fut, <On<R> as Place>::Inside>>,
         {
             adapter::map_workers(&On(place), n, f, stream)
         }

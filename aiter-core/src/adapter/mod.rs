@@ -13,6 +13,7 @@ mod servers;
 mod tasks;
 #[cfg(all(unix, feature = "net"))]
 mod unix;
+mod workers;
 
 pub use accept::{Client, Connections, Listen, Server, Sleep, Spare, connections, waiting_clients};
 pub use acceptor::{Accept, Acceptor, Watched};
@@ -24,14 +25,25 @@ pub use panics::{Caught, CaughtFuture, Panic, Spawned};
 pub use read_ahead::ReadAhead;
 pub use servers::servers;
 pub use tasks::{
-    JoinTasks, MapTasks, PreloadAiter, Tasks, Worker, join_aiters_buffered, map_workers,
-    preload_aiter, preload_aiter_with,
+    Ahead, JoinTasks, PreloadAiter, Tasks, join_aiters_buffered, preload_aiter, preload_aiter_with,
 };
 #[cfg(all(unix, feature = "net"))]
 pub use unix::{WithFile, unix_connections};
+pub use workers::{MapTasks, Worker, WorkerTask, map_workers};
 
 /// Where tasks run: those that are `Send` on any thread, others on this one.
 pub trait Spawn<T> {
     /// Starts a task that nobody waits for.
     fn spawn(&self, task: T);
+}
+
+/// A place whose tasks can start others there.
+pub trait Place {
+    /// The place as its tasks hold it. It does not keep the place alive: a place holds its tasks, so
+    /// the two would keep each other.
+    type Inside;
+
+    /// What the first of some tasks needs to start up to `more` others, which outlive one another in
+    /// any order.
+    fn inside(&self, more: usize) -> Self::Inside;
 }

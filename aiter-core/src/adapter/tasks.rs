@@ -2,19 +2,10 @@
 use super::{
     Spawn,
     pace::Free,
-    panics::{Caught, CaughtFuture, Panic, Spawned, catch},
+    panics::{Caught, Panic, Spawned},
 };
-use crate::{
-    Driver, IterToAiter, JoinAiters, Preloaded, Sharable, Watermarks, iter_to_aiter, join_aiters,
-    preload, preload_with, sharable_aiter,
-};
-use alloc::{
-    sync::Arc,
-    vec::{IntoIter, Vec},
-};
+use crate::{Driver, JoinAiters, Preloaded, Watermarks, join_aiters, preload, preload_with};
 use core::{
-    fmt,
-    future::Future,
     pin::Pin,
     task::{Context, Poll, ready},
 };
@@ -25,11 +16,9 @@ use pin_project::pin_project;
 pub type PreloadAiter<T, P = Free> = Spawned<Ahead<T>, P>;
 /// Streams joined, with a task each.
 pub type JoinTasks<SS, R, P = Free> = Spawned<JoinAiters<Tasks<SS, R>>, P>;
-/// What workers made of a stream, in the order in which it was ready.
-pub type MapTasks<T, P = Free> = Spawned<JoinAiters<IterToAiter<IntoIter<Ahead<T>>>>, P>;
 
 /// The items of one task.
-type Ahead<T> = Preloaded<Result<T, Panic>>;
+pub type Ahead<T> = Preloaded<Result<T, Panic>>;
 
 /// Spawns the driver of [`preload`].
 #[track_caller]
@@ -72,86 +61,14 @@ where
     Spawned::new(join_aiters(Tasks { streams, n, place }))
 }
 
-/// Joins `n` tasks, each of which takes an item of the shared source and awaits its `f(item)`.
+/// Spawns the driver, and gives what it is ahead with.
 #[track_caller]
-pub fn map_workers<S, F, Fut, P>(
-    place: &impl Spawn<Driver<Worker<S, F, Fut>>>,
-    n: usize,
-    f: F,
-    stream: S,
-) -> MapTasks<Fut::Output, P>
-where
-    S: Stream,
-    F: Fn(S::Item) -> Fut,
-    Fut: Future,
-{
-    assert!(n > 0, "0 workers would never take an item");
-    let f = Arc::new(f);
-    let source = sharable_aiter(Caught::new(stream));
-    let mut workers = Vec::with_capacity(n);
-    // A plain loop: the panic of a place that cannot spawn stands at the caller's line.
-    for _ in 0..n {
-        let worker = Worker {
-            source: source.clone(),
-            f: f.clone(),
-            working: None,
-        };
-        workers.push(ahead(place, preload(1, worker)));
-    }
-    Spawned::new(join_aiters(iter_to_aiter(workers)))
-}
-
-#[track_caller]
-fn ahead<S: Stream>(
+pub(super) fn ahead<S: Stream>(
     place: &impl Spawn<Driver<S>>,
     (items, driver): (Preloaded<S::Item>, Driver<S>),
 ) -> Preloaded<S::Item> {
     place.spawn(driver);
     items
-}
-
-/// Takes an item of the shared source, awaits its `f(item)`, and takes the next. A panic costs one item.
-#[pin_project]
-pub struct Worker<S: Stream, F, Fut> {
-    source: Sharable<Caught<S>>,
-    f: Arc<F>,
-    #[pin]
-    working: Option<CaughtFuture<Fut>>,
-}
-
-impl<S, F, Fut> Stream for Worker<S, F, Fut>
-where
-    S: Stream,
-    F: Fn(S::Item) -> Fut,
-    Fut: Future,
-{
-    type Item = Result<Fut::Output, Panic>;
-
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let mut this = self.project();
-        loop {
-            if let Some(working) = this.working.as_mut().as_pin_mut() {
-                let result = ready!(working.poll(cx));
-                this.working.set(None);
-                return Poll::Ready(Some(result));
-            }
-            let Some(item) = ready!(Pin::new(&mut *this.source).poll_next(cx)) else {
-                return Poll::Ready(None);
-            };
-            match item.and_then(|item| catch(|| (this.f)(item))) {
-                Ok(future) => this.working.set(Some(CaughtFuture::new(future))),
-                Err(panic) => return Poll::Ready(Some(Err(panic))),
-            }
-        }
-    }
-}
-
-impl<S: Stream, F, Fut> fmt::Debug for Worker<S, F, Fut> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Worker")
-            .field("is_working", &self.working.is_some())
-            .finish_non_exhaustive()
-    }
 }
 
 /// A stream of streams, each of which gets a task when it comes.

@@ -183,6 +183,59 @@ fn workers_run_at_the_same_time_and_each_item_goes_to_one() {
     });
 }
 
+/// Each keeps its thread until all threads are busy: none may have to wait for the thread of the one that has started it.
+#[test]
+fn workers_that_block_run_on_every_thread() {
+    for n in [4, usize::MAX] {
+        let threads = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(4)
+            .build()
+            .unwrap();
+        in_time(move || {
+            threads.block_on(async {
+                let meet = Arc::new(Barrier::new(4));
+                let f = move |n: u32| {
+                    let meet = meet.clone();
+                    async move {
+                        meet.wait();
+                        n
+                    }
+                };
+                assert_eq!(map_workers(n, f, stream::iter(0..400)).count().await, 400);
+            });
+        });
+    }
+}
+
+#[test]
+fn a_burst_leaves_no_tasks_behind() {
+    for runtime in both() {
+        let metrics = runtime.metrics();
+        runtime.block_on(within(async {
+            let burst = Arc::new(tokio::sync::Barrier::new(1000));
+            let f = move |n| {
+                let burst = burst.clone();
+                async move {
+                    burst.wait().await;
+                    n
+                }
+            };
+            let (pusher, source) = push_aiter();
+            let mut results = map_workers(usize::MAX, f, source);
+            pusher.push_all(0..1000).unwrap();
+            for _ in 0..1000 {
+                results.next().await.unwrap();
+            }
+            // The one that asks, and one in reserve.
+            while metrics.num_alive_tasks() > 2 {
+                tokio::task::yield_now().await;
+            }
+            drop(pusher);
+            assert_eq!(results.next().await, None::<u32>);
+        }));
+    }
+}
+
 #[test]
 fn all_workers_but_a_stuck_one_go_on() {
     for runtime in both() {

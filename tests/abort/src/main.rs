@@ -1,5 +1,7 @@
 //! Core where a panic aborts: all of it works, and a panic of a user's code ends the process there and then, with its own message.
 //! No guard that runs while others unwind is needed for anything else. The program starts itself for each panic.
+//!
+//! So does a blocking iterator on tokio that is used where it must not block: it does not have to catch a panic to know.
 
 #[path = "../../tests/failures/everything.rs"]
 mod everything;
@@ -8,11 +10,14 @@ use aiter_core::{
     AiterExt, active, aiter_forker, gated_aiter, iter_to_aiter, join_aiters, push_aiter,
     push_aiter_with, sharable_aiter,
 };
+use aiter_tokio::aiter_to_iter;
 use futures_lite::{
     StreamExt,
     future::{block_on, poll_once},
+    stream,
 };
 use std::{env, process::Command, sync::Arc, task::Wake};
+use tokio::runtime::Runtime;
 
 /// Panics wherever it is asked to.
 struct Bomb(&'static str);
@@ -103,34 +108,87 @@ const PANICS: &[(&str, fn())] = &[
     }),
 ];
 
+/// Each of these uses a blocking iterator where tasks run, and what it says.
+const REFUSED: &[(&str, &str, fn(&Runtime))] = &[
+    ("where a block_on is", "runs async tasks", |runtime| {
+        runtime.block_on(async { iterate() });
+    }),
+    ("in a task", "runs async tasks", |runtime| {
+        let _ = runtime.block_on(runtime.spawn(async { iterate() }));
+    }),
+    ("carried into a task", "runs async tasks", |runtime| {
+        let _entered = runtime.enter();
+        let mut carried = aiter_to_iter(stream::once(1).chain(stream::pending()));
+        let task = runtime.spawn(async move {
+            assert_eq!(carried.next(), Some(1));
+            carried.next();
+        });
+        let _ = runtime.block_on(task);
+    }),
+    // Tokio does not tell of these: it panics, as if asked directly.
+    ("unconstrained", "from within a runtime", |runtime| {
+        runtime.block_on(tokio::task::unconstrained(async { iterate() }));
+    }),
+];
+
+fn iterate() {
+    drop(aiter_to_iter(iter_to_aiter(0..3)));
+}
+
+/// Where it may block it does.
+fn blocks() {
+    let runtime = Runtime::new().unwrap();
+    let sum = || aiter_to_iter(iter_to_aiter(0..3)).sum::<u32>();
+    assert_eq!(runtime.block_on(runtime.spawn_blocking(sum)).unwrap(), 3);
+    let in_place = runtime.spawn(async move { tokio::task::block_in_place(sum) });
+    assert_eq!(runtime.block_on(in_place).unwrap(), 3);
+    let _entered = runtime.enter();
+    assert_eq!(sum(), 3);
+}
+
+/// Runs a case in a process of its own: what it says when it is aborted.
+fn said_by(case: &str) -> String {
+    let output = Command::new(env::current_exe().unwrap())
+        .arg(case)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    #[cfg(unix)]
+    assert_eq!(
+        std::os::unix::process::ExitStatusExt::signal(&output.status),
+        Some(6),
+        "{case}: {said}"
+    );
+    assert!(!output.status.success(), "{case}: {said}");
+    assert!(output.stdout.is_empty(), "{case}: it went on");
+    said
+}
+
 fn main() {
     if let Some(case) = env::args().nth(1) {
-        let found = PANICS.iter().find(|(name, _)| *name == case);
-        found.expect("there is such a case").1();
+        match PANICS.iter().find(|(name, _)| *name == case) {
+            Some((_, panics)) => panics(),
+            None => {
+                let found = REFUSED.iter().find(|(name, ..)| *name == case);
+                found.expect("there is such a case").2(&Runtime::new().unwrap());
+            }
+        }
         println!("it went on");
         return;
     }
     everything::everything();
+    blocks();
     for (case, _) in PANICS {
-        let output = Command::new(env::current_exe().unwrap())
-            .arg(case)
-            .output()
-            .unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
-        #[cfg(unix)]
-        assert_eq!(
-            std::os::unix::process::ExitStatusExt::signal(&output.status),
-            Some(6),
-            "{case}: {said}"
-        );
-        assert!(
-            !output.status.success() && said.contains("boom"),
-            "{case}: {said}"
-        );
-        assert!(output.stdout.is_empty(), "{case}: it went on");
+        let said = said_by(case);
+        assert!(said.contains("boom"), "{case}: {said}");
+    }
+    for (case, says, _) in REFUSED {
+        let said = said_by(case);
+        let messages = said.matches("panicked at").count();
+        assert!(said.contains(says) && messages == 1, "{case}: {said}");
     }
     println!(
         "where a panic aborts all works, and {} panics were the end",
-        PANICS.len()
+        PANICS.len() + REFUSED.len()
     );
 }

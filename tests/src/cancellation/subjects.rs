@@ -9,7 +9,7 @@ use aiter_core::{
     bound::{Seen, skip, wait},
     fixed, flatten_aiter, gated_aiter, iter_to_aiter, join_aiters, join_aiters_keyed, map_aiter,
     map_async, map_filter_aiter, map_workers, map_workers_ordered, preload, preload_with, pump,
-    push_aiter, push_aiter_with, sharable_aiter, stoppable_aiter,
+    pump_lending, push_aiter, push_aiter_with, sharable_aiter, stoppable_aiter,
 };
 use futures_core::Stream;
 use std::{
@@ -19,6 +19,11 @@ use std::{
     sync::{Arc, Mutex},
     task::{Context, Poll},
 };
+
+/// Runs a pump, which is refused once nobody reads what it pushes.
+async fn until_refused<F: Future>(pump: F) {
+    pump.await;
+}
 
 /// A future that is pending once or twice.
 pub async fn slowly(item: Item) -> Item {
@@ -217,14 +222,25 @@ pub const SUBJECTS: &[Subject] = &[
     }),
     ("pump", || {
         let (pusher, aiter) = push_aiter();
-        let pumped = pump(Source::new(), async move |item| {
-            pause().await;
-            pusher.push(item).map_err(drop)
-        });
-        // Refused once nobody reads.
-        let pumping = async {
-            let _ = pumped.await;
+        let push = move |item| {
+            let pusher = pusher.clone();
+            async move {
+                pause().await;
+                pusher.push(item).map_err(drop)
+            }
         };
+        let pumping = until_refused(pump(push, Source::new()));
+        World::of(Gets::All, [items(aiter)], [driving(pumping)])
+    }),
+    ("pump_lending", || {
+        let (pusher, aiter) = push_aiter();
+        let mut pushed = 0;
+        let push = async move |item| {
+            pause().await;
+            pushed += 1;
+            pusher.push(item).map_err(|_| pushed)
+        };
+        let pumping = until_refused(pump_lending(push, Source::new()));
         World::of(Gets::All, [items(aiter)], [driving(pumping)])
     }),
     ("join_aiters", || World::any_order(join_aiters(thirds()))),

@@ -162,6 +162,12 @@ pub(crate) const SUBJECTS: &[Subject] = &[
             local(aiter_tokio::map_workers_on(place, 3, slowly, Source::new()))
         })
     }),
+    ("tokio, map_workers, without a limit", || {
+        on_tokio(Gets::AnyOrder, |place| {
+            let n = usize::MAX;
+            local(aiter_tokio::map_workers_on(place, n, slowly, Source::new()))
+        })
+    }),
     ("smol, active_aiter", || {
         on_smol(Gets::All, |place| {
             local(aiter_smol::active_aiter_on(place, Source::new()))
@@ -194,6 +200,12 @@ pub(crate) const SUBJECTS: &[Subject] = &[
     ("smol, map_workers", || {
         on_smol(Gets::AnyOrder, |place| {
             local(aiter_smol::map_workers_on(place, 3, slowly, Source::new()))
+        })
+    }),
+    ("smol, map_workers, without a limit", || {
+        on_smol(Gets::AnyOrder, |place| {
+            let n = usize::MAX;
+            local(aiter_smol::map_workers_on(place, n, slowly, Source::new()))
         })
     }),
     ("tokio, cooperative", || {

@@ -57,7 +57,9 @@ const ITEMS: &[(&str, &[&str])] = &[
     ("MapWorkers", &["workers_are_as_many_as_may_be"]),
     ("map_workers_ordered", &["workers_are_as_many_as_may_be"]),
     ("MapWorkersOrdered", &["workers_are_as_many_as_may_be"]),
-    ("pump", &["a_pump_brings_each_item_and_ends_with_the_first_error"]),
+    ("pump", &["a_pump_brings_each_item_and_ends_with_the_first_error", "a_pump_in_a_task_borrows_from_it_and_brings_what_borrows"]),
+    ("Pump", &["a_pump_brings_each_item_and_ends_with_the_first_error"]),
+    ("pump_lending", &["a_lending_pump_writes_to_what_its_closure_owns"]),
 ];
 
 #[rustfmt::skip]
@@ -159,6 +161,8 @@ const BY_KIND: ByKind = &[
     ("map_workers_ordered", Fairness, &["who_wakes_is_served_among_fresh_futures"]),
     ("pump", Limit, &["nothing_is_taken_ahead_of_who_asks"]),
     ("pump", Fairness, &["one_poll_of_who_pulls_for_others_is_bounded"]),
+    ("pump_lending", Limit, &["nothing_is_taken_ahead_of_who_asks"]),
+    ("pump_lending", Fairness, &["one_poll_of_who_pulls_for_others_is_bounded"]),
 ];
 
 const WITHOUT: Without = &[

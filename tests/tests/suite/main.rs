@@ -82,7 +82,9 @@ suite! {
         one_poll_of_who_pulls_for_others_is_bounded
         a_driver_pulls_and_ends_with_its_consumer
         a_preload_holds_no_more_than_it_may
-        a_pump_brings_each_item_and_ends_with_the_first_error;
+        a_pump_brings_each_item_and_ends_with_the_first_error
+        a_pump_in_a_task_borrows_from_it_and_brings_what_borrows
+        a_lending_pump_writes_to_what_its_closure_owns;
         sweeps:
         items_come_then_the_end_and_nothing_behind_it
         of_nothing_comes_the_end

@@ -5,9 +5,9 @@ use crate::{
     runtime::Runtime,
 };
 use aiter_core::{
-    AiterExt, Watermarks, active, aiter_forker, azip, flatten_aiter, iter_to_aiter, join_aiters,
-    join_aiters_keyed, map_aiter, map_async, map_filter_aiter, preload, preload_with, pump,
-    push_aiter, sharable_aiter,
+    AiterExt, Pusher, Stopped, Watermarks, active, aiter_forker, azip, flatten_aiter,
+    iter_to_aiter, join_aiters, join_aiters_keyed, map_aiter, map_async, map_filter_aiter, preload,
+    preload_with, pump, pump_lending, push_aiter, sharable_aiter,
 };
 use futures_lite::{
     StreamExt,
@@ -100,12 +100,19 @@ pub(crate) async fn nothing_is_taken_ahead_of_who_asks<R: Runtime>() {
     // A pump has one item in hand.
     pulled.store(0, SeqCst);
     let count = pulled.clone();
-    let pumped = R::spawn(pump(source(), async move |n| {
+    let in_hand = async move |n| {
         yield_now().await;
         assert_eq!(count.load(SeqCst), n + 1);
         Ok::<_, ()>(())
-    }));
-    assert_eq!(pumped.await, Ok(()));
+    };
+    let lending = in_hand.clone();
+    let plain = move |n| {
+        let in_hand = in_hand.clone();
+        async move { in_hand(n).await }
+    };
+    assert_eq!(R::spawn(pump(plain, source())).await, Ok(()));
+    pulled.store(0, SeqCst);
+    assert_eq!(R::spawn(pump_lending(lending, source())).await, Ok(()));
 }
 
 pub(crate) async fn one_poll_of_who_pulls_for_others_is_bounded<R: Runtime>() {
@@ -121,10 +128,16 @@ pub(crate) async fn one_poll_of_who_pulls_for_others_is_bounded<R: Runtime>() {
     };
     let (_aiter, driver) = active(endless());
     let (_preloaded, preloading) = preload(usize::MAX, endless());
-    let pumped = pump(endless(), async |_| Ok::<_, ()>(()));
+    let pumped = pump(async |_| Ok::<_, ()>(()), endless());
     let pumping = async { pumped.await.unwrap() };
-    let drivers: [std::pin::Pin<Box<dyn Future<Output = ()> + Send>>; 3] =
-        [Box::pin(driver), Box::pin(preloading), Box::pin(pumping)];
+    let lent = pump_lending(async |_| Ok::<_, ()>(()), endless());
+    let lending = async { lent.await.unwrap() };
+    let drivers: [std::pin::Pin<Box<dyn Future<Output = ()> + Send>>; 4] = [
+        Box::pin(driver),
+        Box::pin(preloading),
+        Box::pin(pumping),
+        Box::pin(lending),
+    ];
     for mut driver in drivers {
         let pulled = pulled.clone();
         R::spawn(async move {
@@ -187,14 +200,52 @@ pub(crate) async fn a_preload_holds_no_more_than_it_may<R: Runtime>() {
 pub(crate) async fn a_pump_brings_each_item_and_ends_with_the_first_error<R: Runtime>() {
     let (pusher, aiter) = push_aiter();
     let taker = collect::<R, _>(aiter);
-    let ended = R::spawn(pump(iter_to_aiter(0..ITEMS), async move |n| {
-        yield_now().await;
-        if n == 500 {
-            Err("full")
-        } else {
-            pusher.push(n).map_err(|_| "stopped")
-        }
-    }));
+    let ended = R::spawn(async move {
+        let up_to_500 = async |n| {
+            yield_now().await;
+            if n == 500 {
+                Err("full")
+            } else {
+                pusher.push(n).map_err(|_| "stopped")
+            }
+        };
+        pump(up_to_500, iter_to_aiter(0..ITEMS)).await
+    });
     assert_eq!(ended.await, Err("full"));
     assert_eq!(taker.await, Vec::from_iter(0..500));
+}
+
+pub(crate) async fn a_pump_in_a_task_borrows_from_it_and_brings_what_borrows<R: Runtime>() {
+    async fn write(word: &str, to: &Pusher<String>) -> Result<(), Stopped<String>> {
+        yield_now().await;
+        to.push(word.to_owned())
+    }
+    let (pusher, aiter) = push_aiter();
+    let written = collect::<R, _>(aiter);
+    R::spawn(async move {
+        let to = &pusher;
+        let words = || iter_to_aiter(["a", "b"]);
+        pump(|word| write(word, to), words()).await?;
+        pump(async |word| write(word, to).await, words()).await?;
+        words()
+            .pump(|word| async move { write(word, to).await })
+            .await
+    })
+    .await
+    .unwrap();
+    assert_eq!(written.await, ["a", "b"].repeat(3));
+}
+
+pub(crate) async fn a_lending_pump_writes_to_what_its_closure_owns<R: Runtime>() {
+    let (pusher, aiter) = push_aiter();
+    let written = collect::<R, _>(aiter);
+    let mut text = String::new();
+    let sink = async move |word: String| {
+        text.push_str(&word);
+        yield_now().await;
+        pusher.push(text.clone())
+    };
+    let words = iter_to_aiter(["a", "b"]).map_aiter(String::from);
+    R::spawn(pump_lending(sink, words)).await.unwrap();
+    assert_eq!(written.await, ["a", "ab"]);
 }
