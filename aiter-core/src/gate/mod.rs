@@ -116,10 +116,11 @@ impl<S: Stream> Stream for Gated<S> {
     #[inline]
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
         let mut this = self.project();
+        // Before it looks: the drop of a waker may do anything.
+        this.gate.clear_for(cx.waker());
         loop {
             let seen = this.gate.look();
             if seen.may_pass() {
-                this.gate.clear_for(cx.waker());
                 let item = match this.held.take() {
                     Some(item) => item,
                     None => match this.source.as_mut().poll_next(cx) {
