@@ -172,6 +172,29 @@ fn batches_that_overlap_are_given_back_as_they_are_read() {
     }
 }
 
+/// As few of them as go into some 32 KiB, and two at least.
+#[test]
+fn large_items_take_little_more_than_themselves() {
+    fn check<const N: usize>(at_first: isize) {
+        let meter = Meter::start();
+        let (pusher, mut aiter) = push_aiter::<[u8; N]>();
+        pusher.push([1; N]).unwrap();
+        at_most("after a push", meter.held(), at_first);
+        for _ in 0..20 {
+            pusher.push([2; N]).unwrap();
+        }
+        at_most("for 21 items", meter.held(), 21 * N as isize + 2 * at_first);
+        while aiter.try_next().is_ok() {}
+        at_most("when all are read", meter.held(), 3 * at_first);
+        drop((pusher, aiter));
+        assert_eq!(meter.held(), 0);
+    }
+    check::<65_536>(2 * 65_536 + 1024);
+    check::<4096>(33 * 1024);
+    check::<1024>(33 * 1024);
+    check::<512>(33 * 1024);
+}
+
 #[test]
 fn an_idle_list_is_small_and_holds_no_block() {
     let meter = Meter::start();

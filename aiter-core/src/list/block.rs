@@ -6,9 +6,10 @@
 //! may write its length there for others.
 
 use crate::sync::{AtomicPtr, AtomicU8, AtomicUsize, Lifetime, Ordering::*, UnsafeCell, array_of};
-use alloc::boxed::Box;
+use alloc::alloc::handle_alloc_error;
 use core::{
-    mem::MaybeUninit,
+    alloc::Layout,
+    mem::{MaybeUninit, needs_drop, offset_of},
     ops::Range,
     ptr::{self, NonNull},
 };
@@ -17,7 +18,8 @@ mod position;
 
 pub(super) use position::*;
 
-/// Slots of a block: 64 where words have 64 bits, 32 where they have 32. Models run on blocks of two.
+/// Slots of a block, unless items are [large](Block::LEN): 64 where words have 64 bits, 32 where they have 32. Models run on blocks of
+/// two.
 pub(super) const SLOTS: usize = if cfg!(aiter_loom) {
     2
 } else {
@@ -71,13 +73,20 @@ pub(super) struct Head<T> {
     pub(super) lifetime: Lifetime,
 }
 
+/// Bytes that the slots of a block may take together, but for two of them.
+const MOST_BYTES: usize = 32 << 10;
+
+/// The slots come after it, [`Block::LEN`] of them: so a reference to a block does not reach them, and they are found from the pointer
+/// to it.
 #[repr(C)]
 #[cfg_attr(target_pointer_width = "64", repr(align(16)))]
 pub(super) struct Block<T> {
     head: Head<T>,
     state: State,
-    slots: [UnsafeCell<MaybeUninit<T>>; SLOTS],
+    slots: [Slot<T>; 0],
 }
+
+type Slot<T> = UnsafeCell<MaybeUninit<T>>;
 
 struct State {
     /// Published slots that hold no item: it was moved out, or there never was one.
@@ -99,7 +108,8 @@ pub(super) enum Found {
 
 impl<T> Head<T> {
     pub(super) fn root() -> Self {
-        Self::new(ahead(FIRST, 0usize.wrapping_sub(SLOTS)), ptr::null_mut())
+        let start = ahead(FIRST, 0usize.wrapping_sub(Block::<T>::LEN));
+        Self::new(start, ptr::null_mut())
     }
 
     fn new(start: Position, prev: *mut Head<T>) -> Self {
@@ -115,7 +125,7 @@ impl<T> Head<T> {
 
     /// The position after the last slot.
     pub(super) fn end(&self) -> Position {
-        ahead(self.start, SLOTS)
+        ahead(self.start, Block::<T>::LEN)
     }
 
     pub(super) fn next(&self) -> Next<T> {
@@ -171,23 +181,61 @@ impl<T> Head<T> {
 }
 
 impl<T> Block<T> {
+    /// How many slots a block has: fewer where items are so large that an idle list would take memory for many of them.
+    pub(super) const LEN: usize = {
+        let fit = match size_of::<T>() {
+            0 => SLOTS,
+            bytes => MOST_BYTES / bytes,
+        };
+        match fit {
+            0 | 1 => 2,
+            fit if fit < SLOTS => fit,
+            _ => SLOTS,
+        }
+    };
+
+    /// A bit for each slot.
+    pub(super) const ALL: usize = usize::MAX >> (usize::BITS as usize - Self::LEN);
+
+    /// What a block takes, with its slots.
+    pub(super) const LAYOUT: Layout = {
+        let bytes = offset_of!(Self, slots) + Self::LEN * size_of::<Slot<T>>();
+        match Layout::from_size_align(bytes, align_of::<Self>()) {
+            Ok(layout) => layout.pad_to_align(),
+            Err(_) => panic!("no memory is so large"),
+        }
+    };
+
     /// A block that follows `prev`, in fresh memory.
     pub(super) fn after(prev: NonNull<Head<T>>) -> NonNull<Self> {
-        let block = Box::into_raw(Box::<Self>::new_uninit()).cast::<Self>();
+        // SAFETY: a block is not of size 0.
+        let memory = unsafe { alloc::alloc::alloc(Self::LAYOUT) };
+        let Some(block) = NonNull::new(memory.cast::<Self>()) else {
+            handle_alloc_error(Self::LAYOUT);
+        };
         #[cfg(aiter_loom)]
-        for slot in 0..SLOTS {
-            // SAFETY: in bounds of the memory just allocated.
-            let slots = unsafe { &raw mut (*block).slots };
-            // SAFETY: as above.
-            let slot = unsafe { slots.cast::<UnsafeCell<MaybeUninit<T>>>().add(slot) };
-            // SAFETY: as above.
+        for slot in 0..Self::LEN {
+            // SAFETY: one of the block's slots.
+            let slot = unsafe { Self::slot(block, slot) };
+            // SAFETY: memory just allocated.
             unsafe { slot.write(UnsafeCell::new(MaybeUninit::uninit())) };
         }
-        // SAFETY: not null, as `Box` never is.
-        let block = unsafe { NonNull::new_unchecked(block) };
         // SAFETY: allocated above; the slots need no initialization.
         unsafe { Self::reset(block, prev) };
         block
+    }
+
+    /// Where a slot is.
+    ///
+    /// # Safety
+    /// The block is not freed, and has the slot.
+    #[inline(always)]
+    unsafe fn slot(block: NonNull<Self>, slot: usize) -> NonNull<Slot<T>> {
+        debug_assert!(slot < Self::LEN);
+        // SAFETY: by the contract.
+        let slots = unsafe { block.byte_add(offset_of!(Self, slots)) };
+        // SAFETY: as above; the slots are side by side.
+        unsafe { slots.cast::<Slot<T>>().add(slot) }
     }
 
     /// Makes the block as new, to follow `prev`.
@@ -195,17 +243,13 @@ impl<T> Block<T> {
     /// # Safety
     /// The memory is the caller's alone, and holds no items.
     pub(super) unsafe fn reset(block: NonNull<Self>, prev: NonNull<Head<T>>) {
-        let block = block.as_ptr();
         // SAFETY: readers and writers are in `prev` or before it, so it is not freed: the caller holds a slot behind it.
         let start = unsafe { prev.as_ref() }.end();
+        let head = block.cast::<Head<T>>();
         // SAFETY: the caller's own memory; the head comes first in it.
-        unsafe {
-            block
-                .cast::<Head<T>>()
-                .write(Head::new(start, prev.as_ptr()))
-        };
+        unsafe { head.write(Head::new(start, prev.as_ptr())) };
         // SAFETY: as above.
-        let state = unsafe { &raw mut (*block).state };
+        let state = unsafe { &raw mut (*block.as_ptr()).state };
         // SAFETY: as above.
         unsafe {
             state.write(State {
@@ -216,9 +260,9 @@ impl<T> Block<T> {
         // The cache lines of its first slots, which the last reader had, are fetched together. Each push would wait for its own.
         #[cfg(all(feature = "std", not(aiter_loom)))]
         {
-            // SAFETY: as above.
-            let slots = unsafe { &raw mut (*block).slots }.cast::<u8>();
-            let len = size_of::<[T; SLOTS]>().min(1024);
+            // SAFETY: there is more than one slot.
+            let slots = unsafe { Self::slot(block, 0) }.cast::<u8>();
+            let len = (Self::LEN * size_of::<T>()).min(1024);
             // SAFETY: as above; the slots hold nothing, and are as long.
             unsafe { slots.write_bytes(0, len) };
         }
@@ -227,35 +271,41 @@ impl<T> Block<T> {
     /// # Safety
     /// The block is the caller's alone and holds no items.
     pub(super) unsafe fn free(block: NonNull<Self>) {
-        // SAFETY: blocks come from `Box::into_raw` in `after`.
-        drop(unsafe { Box::from_raw(block.as_ptr()) });
+        if needs_drop::<Slot<T>>() {
+            for slot in 0..Self::LEN {
+                // SAFETY: one of the block's slots.
+                let slot = unsafe { Self::slot(block, slot) };
+                // SAFETY: by the contract.
+                unsafe { slot.drop_in_place() };
+            }
+        }
+        // SAFETY: by the contract.
+        unsafe { block.drop_in_place() };
+        // SAFETY: blocks come from `after`.
+        unsafe { alloc::alloc::dealloc(block.as_ptr().cast(), Self::LAYOUT) };
     }
 
     /// # Safety
     /// The slot was reserved by the caller, and not published yet.
     #[inline(always)]
-    pub(super) unsafe fn write(&self, slot: usize, item: T) {
-        self.slots[slot].with_mut(|cell| {
+    pub(super) unsafe fn write(block: NonNull<Self>, slot: usize, item: T) {
+        // SAFETY: the block is kept by the slot.
+        let slot = unsafe { Self::slot(block, slot) };
+        // SAFETY: as above.
+        unsafe { slot.as_ref() }.with_mut(|cell| {
             // SAFETY: by the contract nobody else is at the slot.
             unsafe { (*cell).write(item) };
         });
     }
 
     /// # Safety
-    /// `slot` is below `SLOTS`.
-    #[inline(always)]
-    unsafe fn slot(&self, slot: usize) -> &UnsafeCell<MaybeUninit<T>> {
-        debug_assert!(slot < SLOTS);
-        // SAFETY: by the contract.
-        unsafe { self.slots.get_unchecked(slot) }
-    }
-
-    /// # Safety
     /// The slot was seen published, holds an item, and is nobody else's to read or move from here on.
     #[inline(always)]
-    pub(super) unsafe fn take(&self, slot: usize) -> T {
-        // SAFETY: a slot that was seen is one of the block's.
-        unsafe { self.slot(slot) }.with_mut(|cell| {
+    pub(super) unsafe fn take(block: NonNull<Self>, slot: usize) -> T {
+        // SAFETY: a slot that was seen is one of the block's, which the caller keeps.
+        let slot = unsafe { Self::slot(block, slot) };
+        // SAFETY: as above.
+        unsafe { slot.as_ref() }.with_mut(|cell| {
             // SAFETY: by the contract nobody else is at the slot.
             let cell = unsafe { &*cell };
             // SAFETY: by the contract it holds an item, which is read this once.
@@ -266,9 +316,11 @@ impl<T> Block<T> {
     /// # Safety
     /// The slot was seen published, holds an item, and is moved out by nobody as long as the item is borrowed.
     #[inline(always)]
-    pub(super) unsafe fn item<'a>(&self, slot: usize) -> &'a T {
-        // SAFETY: a slot that was seen is one of the block's.
-        unsafe { self.slot(slot) }.with(|cell| {
+    pub(super) unsafe fn item<'a>(block: NonNull<Self>, slot: usize) -> &'a T {
+        // SAFETY: a slot that was seen is one of the block's, which the caller keeps.
+        let slot = unsafe { Self::slot(block, slot) };
+        // SAFETY: as above.
+        unsafe { slot.as_ref() }.with(|cell| {
             // SAFETY: by the contract nobody writes to the slot.
             let cell = unsafe { &*cell };
             // SAFETY: by the contract it holds an item.
@@ -339,12 +391,12 @@ impl<T> Block<T> {
             END => return Found::Ended,
             run => slot + run as usize,
         };
-        while end < SLOTS {
+        while end < Self::LEN {
             match self.mark(end) {
                 // Apart from longer runs: which slot to look at next does not wait for what this one says.
                 1 => {
                     end += 1;
-                    while end < SLOTS && self.mark(end) == 1 {
+                    while end < Self::LEN && self.mark(end) == 1 {
                         end += 1;
                     }
                 }
@@ -364,7 +416,7 @@ impl<T> Block<T> {
 
     /// The first slot from one on that is not published, or is the end of the list.
     pub(super) fn published_to(&self, mut slot: usize) -> usize {
-        while slot < SLOTS {
+        while slot < Self::LEN {
             match self.mark(slot) {
                 EMPTY | END => break,
                 run => slot += run as usize,
@@ -375,20 +427,17 @@ impl<T> Block<T> {
 
     /// A bit for each slot that holds an item. For when no writer is left.
     pub(super) fn held(&self) -> usize {
-        let ready = (0..SLOTS).filter(|&slot| !matches!(self.mark(slot), EMPTY | END));
+        let ready = (0..Self::LEN).filter(|&slot| !matches!(self.mark(slot), EMPTY | END));
         ready.fold(0, |held, slot| held | 1 << slot) & !self.gone()
     }
 }
-
-/// A bit for each slot of a block.
-pub(super) const ALL: usize = usize::MAX >> (usize::BITS as usize - SLOTS);
 
 /// A bit for each slot of a range.
 pub(super) fn ones(slots: Range<usize>) -> usize {
     if slots.is_empty() {
         0
     } else {
-        (ALL >> (SLOTS - slots.len())) << slots.start
+        (usize::MAX >> (usize::BITS as usize - slots.len())) << slots.start
     }
 }
 

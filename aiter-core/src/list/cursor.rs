@@ -2,7 +2,7 @@
 
 use super::{
     List, Peek,
-    block::{Block, Found, Head, Next, Position, SLOTS, ahead, ones},
+    block::{Block, Found, Head, Next, Position, ahead, ones},
     retired::retire,
 };
 use crate::sync::Ordering::*;
@@ -11,7 +11,7 @@ use core::{mem, ptr::NonNull};
 /// A place in the chain that keeps the block it is in, and with it all that follow.
 pub(super) struct Cursor<T> {
     block: NonNull<Head<T>>,
-    /// The next slot to look at; `SLOTS` at the block's end.
+    /// The next slot to look at; its length at the block's end.
     pub(super) at: usize,
     /// Slots before it, from `at` on, are known to hold items for this cursor to take.
     pub(super) end: usize,
@@ -47,7 +47,7 @@ impl<T> Cursor<T> {
         head
     }
 
-    /// The block, which has slots: to be called with `at` below `SLOTS`, where the root's cursors never are.
+    /// The block, which has slots: to be called with `at` below its length, where the root's cursors never are.
     #[inline(always)]
     fn block(&self) -> &Block<T> {
         // SAFETY: the cursor is counted in the block's `refs`, and the block is not the root.
@@ -62,7 +62,7 @@ impl<T> Cursor<T> {
     /// What stands at `at`, unless that is a slot without an item, or the end of a block: then [`look`](Self::look).
     #[inline(always)]
     pub(super) fn glance(&self) -> Option<Found> {
-        if self.at >= SLOTS {
+        if self.at >= Block::<T>::LEN {
             return None;
         }
         match self.block().find(self.at) {
@@ -74,7 +74,7 @@ impl<T> Cursor<T> {
     /// Looks for items from `at` on, over slots without one and into the next block.
     pub(super) fn look(&mut self, list: &List<T>) -> Found {
         loop {
-            if self.at == SLOTS {
+            if self.at == Block::<T>::LEN {
                 match self.head().next() {
                     Next::None => return Found::Empty,
                     Next::Ended => return Found::Ended,
@@ -108,6 +108,10 @@ impl<T> Cursor<T> {
             // SAFETY: `refs` says that the cursor is alone here, so all blocks before this one have retired: every slot in
             // them was published, and this cursor saw those here.
             unsafe { list.reclaim(self.block, passed) };
+            if !matches!(self.head().next(), Next::Block(_)) {
+                // As in `retire`: the block before this one came to the spare ones after that.
+                list.spares.trim();
+            }
         }
         self.moves = true;
         self.end = end;
@@ -163,7 +167,7 @@ impl<T> Cursor<T> {
         let slot = self.at;
         self.at += 1;
         // SAFETY: by the contract: published, held, and this cursor the last to read it.
-        unsafe { self.block().take(slot) }
+        unsafe { Block::take(self.block.cast(), slot) }
     }
 
     /// The item at `at`, which the cursor passes.
@@ -175,13 +179,13 @@ impl<T> Cursor<T> {
         let slot = self.at;
         self.at += 1;
         // SAFETY: by the contract.
-        unsafe { self.block().item(slot) }
+        unsafe { Block::item(self.block.cast(), slot) }
     }
 
     /// Whether the slot at `at` is not published.
     #[inline(always)]
     pub(super) fn is_at_gap(&self) -> bool {
-        if self.at < SLOTS {
+        if self.at < Block::<T>::LEN {
             return self.block().is_vacant(self.at);
         }
         self.is_next_vacant()
@@ -191,7 +195,7 @@ impl<T> Cursor<T> {
     /// entered.
     #[inline(always)]
     pub(super) fn is_bare(&self) -> bool {
-        if self.at < SLOTS {
+        if self.at < Block::<T>::LEN {
             return self.block().is_vacant(self.at);
         }
         matches!(self.head().next(), Next::None)
@@ -217,7 +221,7 @@ impl<T> Cursor<T> {
         if self.saw_all() && self.head().refs.load(Acquire) == 1 {
             // Alone, and nobody can come: the link's count becomes this cursor's.
             let moved = if self.moves {
-                ones(self.moved..SLOTS)
+                ones(self.moved..Block::<T>::LEN)
             } else {
                 0
             };

@@ -36,11 +36,10 @@ use crate::{
 };
 use alloc::alloc::handle_alloc_error;
 use block::{
-    Block, FIRST, FIRST_TAIL, FLAGS, Head, Next, Position, SLOTS, Tail, UNOBSERVED, ahead, as_tail,
+    Block, FIRST, FIRST_TAIL, FLAGS, Head, Next, Position, Tail, UNOBSERVED, ahead, as_tail,
     counted, distance, on_by, on_tail, to_reserved, to_tail,
 };
 use core::{
-    alloc::Layout,
     marker::PhantomPinned,
     mem,
     ptr::{self, NonNull},
@@ -175,7 +174,7 @@ impl<T> List<T> {
         let head = unsafe { &*at };
         head.lifetime.used();
         let slot = to_reserved(head.start, reserved);
-        if (0..SLOTS as isize).contains(&slot) {
+        if (0..Block::<T>::LEN as isize).contains(&slot) {
             // SAFETY: not null; and a head with a slot in reach is that of a block, as the root's are all taken.
             return (unsafe { NonNull::new_unchecked(at) }.cast(), slot as usize);
         }
@@ -220,7 +219,7 @@ impl<T> List<T> {
             let slot = distance(head.start, position);
             if slot < 0 {
                 at = head.prev.load(Relaxed);
-            } else if (slot as usize) < SLOTS {
+            } else if (slot as usize) < Block::<T>::LEN {
                 // SAFETY: as in `locate`.
                 return (unsafe { NonNull::new_unchecked(at) }.cast(), slot as usize);
             } else {
@@ -305,7 +304,7 @@ impl<T> List<T> {
 
     fn fresh_block(&self, prev: NonNull<Head<T>>) -> NonNull<Block<T>> {
         if !self.kept.one_more() {
-            handle_alloc_error(Layout::new::<Block<T>>());
+            handle_alloc_error(Block::<T>::LAYOUT);
         }
         if let Some(spare) = self.spares.take() {
             // SAFETY: a spare block holds nothing, and it is ours.
@@ -421,7 +420,7 @@ impl<T> List<T> {
         let head = unsafe { &*tail_block };
         head.lifetime.used();
         // No block for the end alone: it may well be the end of a list that never held an item.
-        if to_reserved(head.start, tail) == SLOTS as isize && head.end_here().is_ok() {
+        if to_reserved(head.start, tail) == Block::<T>::LEN as isize && head.end_here().is_ok() {
             return;
         }
         // SAFETY: the caller's slot.

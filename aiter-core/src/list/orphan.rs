@@ -22,7 +22,7 @@
 
 use super::{
     List,
-    block::{Block, Head, Next, SLOTS, ones},
+    block::{Block, Head, Next, ones},
     retired::{discard, retire},
 };
 use crate::sync::{AtomicUsize, Ordering::*, UnsafeCell, barrier};
@@ -225,7 +225,7 @@ impl<T> Run<'_, T> {
             // SAFETY: counted there, and it is not the root.
             unsafe { block.cast::<Block<T>>().as_ref() }
         });
-        let end = slots.map_or(SLOTS, |slots| slots.published_to(*at));
+        let end = slots.map_or(Block::<T>::LEN, |slots| slots.published_to(*at));
         // Ordering: Acquire takes over from readers that were here. It comes after the look at the marks: whoever subscribed at
         // a slot that was seen published is counted. It is looked at once, or the last reader could go between two looks, of
         // which the first leaves the items to it, and the second the place to writers.
@@ -238,11 +238,11 @@ impl<T> Run<'_, T> {
             if left != 0 {
                 slots.mark_gone(left);
                 // SAFETY: published, held until now, and nobody is there, or comes, who would read them.
-                unsafe { discard(slots, left) };
+                unsafe { discard(block.cast::<Block<T>>(), left) };
             }
         }
         match head.next() {
-            Next::Block(next) if end == SLOTS => Look::Complete(next),
+            Next::Block(next) if end == Block::<T>::LEN => Look::Complete(next),
             _ => Look::Vacant,
         }
     }

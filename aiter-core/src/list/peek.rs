@@ -1,6 +1,6 @@
 //! A look at the items that are there, which takes none.
 
-use super::block::{Block, Found, Head, Next, SLOTS};
+use super::block::{Block, Found, Head, Next};
 use core::{marker::PhantomData, ptr::NonNull};
 
 /// A second look from a reader's place on, which sees items without taking any.
@@ -36,7 +36,7 @@ impl<'a, T> Peek<'a, T> {
     /// Goes on to the next run of items.
     fn look(&mut self) -> Found {
         loop {
-            if self.at == SLOTS {
+            if self.at == Block::<T>::LEN {
                 // SAFETY: the borrowed reader keeps its block and all that follow.
                 match unsafe { self.block.as_ref() }.next() {
                     Next::None => return Found::Empty,
@@ -61,7 +61,7 @@ impl<'a, T> Peek<'a, T> {
     }
 
     fn block(&self) -> &Block<T> {
-        // SAFETY: as in `look`; and with `at` below `SLOTS`, it is not the root.
+        // SAFETY: as in `look`; and with `at` below its length, it is not the root.
         unsafe { self.block.cast::<Block<T>>().as_ref() }
     }
 
@@ -96,7 +96,7 @@ impl<'a, T> Iterator for Peek<'a, T> {
         let slot = self.at;
         self.at += 1;
         // SAFETY: published and held; items from the borrowed reader's place on are moved out by nobody.
-        Some(unsafe { self.block().item(slot) })
+        Some(unsafe { Block::item(self.block.cast(), slot) })
     }
 
     fn count(self) -> usize {

@@ -1,8 +1,10 @@
 //! The reading handle: a cursor with a seat.
 
 use super::{
-    ASLEEP, List, Peek, SLOTS, Statistics, Writer, as_tail, block::Found, cursor::Cursor, distance,
-    to_tail,
+    ASLEEP, List, Peek, Statistics, Writer, as_tail,
+    block::{Block, Found},
+    cursor::Cursor,
+    distance, to_tail,
 };
 use crate::{
     demand::Demand,
@@ -39,7 +41,7 @@ unsafe impl<T: Send + Sync> Sync for Reader<T> {}
 impl<T> Reader<T> {
     /// The first reader of a new list.
     pub(super) fn first(list: Arc<List<T>>) -> Self {
-        let cursor = Cursor::new(list.root(), SLOTS, 0, 0);
+        let cursor = Cursor::new(list.root(), Block::<T>::LEN, 0, 0);
         let seat = list.seats.first();
         Self::new(list, cursor, seat)
     }
@@ -172,7 +174,7 @@ impl<T> Reader<T> {
     /// The same as [`next`](Self::next), for who has put an item there itself: others will come to it, so nobody asks who.
     #[inline]
     pub(crate) fn next_pushed(&mut self) -> Poll<Option<T>> {
-        if self.cursor.at == SLOTS || self.is_alone() {
+        if self.cursor.at == Block::<T>::LEN || self.is_alone() {
             return self.next();
         }
         self.cursor.clone_on(self.cursor.at + 1);

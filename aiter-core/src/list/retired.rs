@@ -2,7 +2,7 @@
 
 use super::{
     List,
-    block::{ALL, Block, Head, Next},
+    block::{Block, Head, Next},
 };
 use core::{mem, ptr::NonNull};
 
@@ -21,9 +21,10 @@ pub(super) unsafe fn retire<T>(list: &List<T>, block: NonNull<Head<T>>, moved: u
         list.spares.trim();
     }
     if block != list.root() {
+        let block = block.cast::<Block<T>>();
         // SAFETY: not the root.
-        let block = unsafe { block.cast::<Block<T>>().as_ref() };
-        let left = ALL & !(block.gone() | moved);
+        let gone = unsafe { block.as_ref() }.gone();
+        let left = Block::<T>::ALL & !(gone | moved);
         // SAFETY: published, held, and of no reader's interest.
         unsafe { discard(block, left) };
     }
@@ -33,10 +34,10 @@ pub(super) unsafe fn retire<T>(list: &List<T>, block: NonNull<Head<T>>, moved: u
 ///
 /// # Safety
 /// The slots are published, and hold items that nobody will read or drop any more.
-pub(super) unsafe fn discard<T>(block: &Block<T>, slots: usize) {
+pub(super) unsafe fn discard<T>(block: NonNull<Block<T>>, slots: usize) {
     /// Goes on with the others when the drop of one panics.
-    struct Leftovers<'a, T>(&'a Block<T>, usize);
-    impl<T> Drop for Leftovers<'_, T> {
+    struct Leftovers<T>(NonNull<Block<T>>, usize);
+    impl<T> Drop for Leftovers<T> {
         fn drop(&mut self) {
             let Self(block, slots) = *self;
             if slots != 0 {
@@ -51,7 +52,7 @@ pub(super) unsafe fn discard<T>(block: &Block<T>, slots: usize) {
             let slot = left.1.trailing_zeros() as usize;
             left.1 &= left.1 - 1;
             // SAFETY: by the contract; each slot once.
-            drop(unsafe { block.take(slot) });
+            drop(unsafe { Block::take(block, slot) });
         }
     }
 }
@@ -81,9 +82,9 @@ pub(super) unsafe fn free_from<T>(list: &List<T>, block: NonNull<Head<T>>) {
                 if head != self.root {
                     let block = Owned(head.cast::<Block<T>>());
                     // SAFETY: as above; not the root.
-                    let block = unsafe { block.0.as_ref() };
+                    let held = unsafe { block.0.as_ref() }.held();
                     // SAFETY: nobody else's, nor are its items.
-                    unsafe { discard(block, block.held()) };
+                    unsafe { discard(block.0, held) };
                 }
             }
         }

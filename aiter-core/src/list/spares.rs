@@ -26,7 +26,7 @@ impl<T> Spares<T> {
 
     /// How many are kept at most: one, and with `std` as many as the bits can count and 16 KiB can hold.
     const MOST: usize = {
-        let fit = (16 << 10) / size_of::<Block<T>>();
+        let fit = (16 << 10) / Block::<T>::LAYOUT.size();
         match cfg!(feature = "std") {
             true if fit > Self::COUNT => Self::COUNT,
             true if fit > 1 => fit,

@@ -60,6 +60,48 @@ fn batches_within_batches_reserve_only_so_much() {
     assert_eq!(writer.promised(), 0);
 }
 
+/// Blocks of large items have fewer slots.
+#[test]
+fn items_of_any_size_come_in_order_and_go() {
+    fn check<const N: usize>(len: usize) {
+        assert_eq!(super::block::Block::<Large<N>>::LEN, len.min(SLOTS));
+        let alive = Arc::new(());
+        let item = |n| Large::<N>([n as u8; N], n, alive.clone());
+        for (push, ahead) in [(1, 1), (1, 3 * len + 1), (len + 1, 2 * len), (3 * len, 1)] {
+            let (writer, mut reader) = list();
+            let mut fork = reader.fork();
+            let mut next = 0;
+            for turn in 0..4 * len / push + 2 {
+                for _ in 0..ahead.div_ceil(push) {
+                    let start = next;
+                    next += push;
+                    let mut items = (start..next).map(item);
+                    assert_eq!(writer.push_batch(push, &mut items), Ok(true));
+                }
+                let read = take_all(&mut reader);
+                assert!(read.iter().all(|item| item.0 == [item.1 as u8; N]));
+                assert_eq!(read.last().unwrap().1, next - 1);
+                if turn % 2 == 1 {
+                    let count = take_all(&mut fork).len();
+                    assert_eq!(count, 2 * read.len());
+                }
+            }
+            writer.push(item(0)).ok().unwrap();
+            assert!(Arc::ptr_eq(&take_all(&mut fork).pop().unwrap().2, &alive));
+        }
+        assert_eq!(Arc::strong_count(&alive), 1);
+    }
+    #[derive(Clone)]
+    struct Large<const N: usize>([u8; N], usize, Arc<()>);
+    check::<0>(SLOTS);
+    check::<488>(SLOTS);
+    check::<1008>(32);
+    check::<4080>(8);
+    check::<10_000>(3);
+    check::<16_000>(2);
+    check::<65_536>(2);
+}
+
 fn take_all<T>(reader: &mut Reader<T>) -> Vec<T> {
     core::iter::from_fn(|| match reader.next() {
         Poll::Ready(Some(item)) => Some(item),

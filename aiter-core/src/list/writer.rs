@@ -1,7 +1,7 @@
 //! The writing handle: reserve a slot, write the item, publish it.
 
 use super::{
-    CLOSED, List, Reader, SLOTS, Statistics, Tail, ahead,
+    CLOSED, List, Reader, Statistics, Tail, ahead,
     block::{Block, FLAGS, Head, MOST_PROMISED, Position},
     cursor::Cursor,
     list, on_tail,
@@ -190,10 +190,8 @@ impl<T> List<T> {
     pub(super) unsafe fn write(&self, reserved: Tail, item: T) -> (NonNull<Block<T>>, usize) {
         // SAFETY: by the contract.
         let (block, slot) = unsafe { self.locate(reserved, 1) };
-        // SAFETY: kept by the unpublished slot.
-        let at = unsafe { block.as_ref() };
         // SAFETY: by the contract.
-        unsafe { at.write(slot, item) };
+        unsafe { Block::write(block, slot, item) };
         (block, slot)
     }
 }
@@ -266,14 +264,12 @@ impl<'a, T> Batch<'a, T> {
     fn fill(mut self, items: &mut impl Iterator<Item = T>) -> bool {
         while self.left != 0 {
             let len = self.in_block();
-            // SAFETY: kept by the slots, which are not published.
-            let block = unsafe { self.block.as_ref() };
             while self.written < len {
                 let Some(item) = items.next() else {
                     return false;
                 };
                 // SAFETY: reserved, and not published.
-                unsafe { block.write(self.slot + self.written, item) };
+                unsafe { Block::write(self.block, self.slot + self.written, item) };
                 self.written += 1;
             }
             self.publish();
@@ -284,7 +280,7 @@ impl<'a, T> Batch<'a, T> {
 
     /// How many of the slots are in one block: that of the first one.
     fn in_block(&mut self) -> usize {
-        if self.slot == SLOTS {
+        if self.slot == Block::<T>::LEN {
             let next = ahead(self.end, self.left.wrapping_neg());
             // From the last block of its own: others may have moved the tail block far ahead.
             // SAFETY: reserved, and not published.
@@ -293,7 +289,7 @@ impl<'a, T> Batch<'a, T> {
                     .locate_from(self.block.cast().as_ptr(), next, self.left)
             };
         }
-        self.left.min(SLOTS - self.slot)
+        self.left.min(Block::<T>::LEN - self.slot)
     }
 
     /// Publishes what was written.
