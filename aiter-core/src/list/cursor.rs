@@ -100,21 +100,31 @@ impl<T> Cursor<T> {
         }
         // Ordering: Acquire pairs with the Release of whoever left last.
         if !self.head().prev.load(Relaxed).is_null() && self.head().refs.load(Acquire) == 1 {
-            let passed = if self.saw_all() {
-                self.position()
-            } else {
-                self.head().start
-            };
-            // SAFETY: `refs` says that the cursor is alone here, so all blocks before this one have retired: every slot in
-            // them was published, and this cursor saw those here.
-            unsafe { list.reclaim(self.block, passed) };
-            if !matches!(self.head().next(), Next::Block(_)) {
-                // As in `retire`: the block before this one came to the spare ones after that.
-                list.spares.trim();
-            }
+            // SAFETY: `refs` says that the cursor is alone here.
+            unsafe { self.reclaim(list) };
         }
         self.moves = true;
         self.end = end;
+    }
+
+    /// Frees blocks before this one.
+    ///
+    /// # Safety
+    /// No other reader is in the block, or can come.
+    #[inline(never)]
+    unsafe fn reclaim(&mut self, list: &List<T>) {
+        let passed = if self.saw_all() {
+            self.position()
+        } else {
+            self.head().start
+        };
+        // SAFETY: by the contract all blocks before this one have retired: every slot in them was published, and this cursor saw
+        // those here.
+        unsafe { list.reclaim(self.block, passed) };
+        if !matches!(self.head().next(), Next::Block(_)) {
+            // As in `retire`: the block before this one came to the spare ones after that.
+            list.spares.trim();
+        }
     }
 
     /// Whether all slots of the block before `at` were published.
