@@ -11,13 +11,17 @@ use pin_project::pin_project;
 ///
 /// Streams join as the source yields them, also while the others are pending. Only those that woke are polled, and what an
 /// item costs does not grow with their number. A stream that is ready is stayed on for eight items, then the others have
-/// their turn: between two turns of one ready stream every other ready stream has one. The items of each stream keep
-/// their order, and none is taken ahead of the consumer.
+/// their turn: between two turns of one ready stream every other ready stream has one. That holds
+/// under tokio's budget too: streams that are pending because the task has used it up are the first
+/// to be polled when it runs again. The items of each stream keep their order, and none is taken
+/// ahead of the consumer.
 ///
 /// The source is polled like one more stream of them: at once, and then when it woke. Streams need not be `Unpin`, and are
 /// dropped as soon as they end. The join ends when the source and every stream ended; a join of nothing ends at once.
 ///
 /// One call of `poll_next` polls at most about a hundred streams that have nothing, then it wakes its task and lets others run.
+/// If others had items before, those that had none are asked once more in the next call, also
+/// without having woken.
 /// A call that finds an item returns it: whoever takes items in a loop decides how many to take before it lets others run, as
 /// with any stream that is ready.
 ///

@@ -135,6 +135,8 @@ mod pump;
 #[cfg(feature = "alloc")]
 mod push;
 #[cfg(feature = "alloc")]
+mod ring;
+#[cfg(feature = "alloc")]
 mod set;
 #[cfg(feature = "alloc")]
 mod share;

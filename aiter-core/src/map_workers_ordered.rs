@@ -1,5 +1,5 @@
 //! Futures made from the items of a stream, several at once, their results in the order of the items.
-use crate::{set::Budget, workers::Workers};
+use crate::{ring, set::Budget, workers::Workers};
 use alloc::collections::VecDeque;
 use core::{
     fmt,
@@ -13,7 +13,8 @@ use pin_project::pin_project;
 
 /// Runs `f` on each item and up to `n` of the futures it returns at once; results come in the order of the items.
 ///
-/// At most `n` items are in work or held as results that wait for an earlier one. In all else as
+/// At most `n` items are in work or held as results that wait for an earlier one. The memory for
+/// results follows their number; that for 64 of them is kept. In all else as
 /// [`map_workers`](crate::map_workers).
 ///
 /// # Panics
@@ -110,8 +111,7 @@ impl<T> Ring<T> {
             self.put(number, Slot::Done(result));
             return None;
         }
-        self.slots.pop_front();
-        self.first = self.first.wrapping_add(1);
+        self.pop_front();
         Some(result)
     }
 
@@ -122,11 +122,19 @@ impl<T> Ring<T> {
             if matches!(self.slots.front()?, Slot::Working) {
                 return None;
             }
-            self.first = self.first.wrapping_add(1);
-            if let Some(Slot::Done(result)) = self.slots.pop_front() {
+            if let Some(Slot::Done(result)) = self.pop_front() {
                 return Some(result);
             }
         }
+    }
+
+    /// Goes on to the next number. The slot of the first one, if there is any.
+    #[inline]
+    fn pop_front(&mut self) -> Option<Slot<T>> {
+        self.first = self.first.wrapping_add(1);
+        let slot = self.slots.pop_front();
+        ring::shrink(&mut self.slots);
+        slot
     }
 }
 

@@ -68,13 +68,18 @@ impl<S: Stream, C> Workers<S, C> {
                     more = budget.spend();
                 }
             }
-            *this.fresh = 0;
-            match this.set.serve(budget, |child, cx| match step(child, cx) {
+            let served = this.set.serve(budget, |child, cx| match step(child, cx) {
                 Poll::Ready(result) => Turn::Last(result),
                 Poll::Pending => Turn::Pending,
-            }) {
-                Served::Out(result) => return Poll::Ready(Some(result)),
+            });
+            *this.fresh = 0;
+            match served {
+                Served::Out(result) => {
+                    *this.fresh = after_first(this.set);
+                    return Poll::Ready(Some(result));
+                }
                 Served::Spent => {
+                    *this.fresh = after_first(this.set);
                     cx.waker().wake_by_ref();
                     return Poll::Pending;
                 }
@@ -83,11 +88,19 @@ impl<S: Stream, C> Workers<S, C> {
                     this.set.forget();
                     return Poll::Ready(None);
                 }
-                Served::Idle if this.set.park(cx.waker()) => return Poll::Pending,
+                Served::Idle if this.set.park(cx.waker()) => {
+                    *this.fresh = after_first(this.set);
+                    return Poll::Pending;
+                }
                 Served::Idle => {}
             }
         }
     }
+}
+
+/// Those that were asked in vain come before fresh ones.
+fn after_first<C>(set: &ReadySet<C>) -> u32 {
+    if set.has_first() { FRESH } else { 0 }
 }
 
 impl<S: fmt::Debug, C> fmt::Debug for Workers<S, C> {

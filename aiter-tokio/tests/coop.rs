@@ -139,3 +139,56 @@ fn nothing_is_lost_where_the_budget_ends() {
         assert!((9..=11).contains(&waits), "{waits} times");
     }));
 }
+
+/// How often each of the numbers comes that a task takes from a stream.
+async fn shares(
+    n: usize,
+    mut numbers: impl Stream<Item = usize> + Unpin + Send + 'static,
+) -> Vec<usize> {
+    let count = async move {
+        let mut got = vec![0; n];
+        for _ in 0..n * 160 {
+            got[numbers.next().await.unwrap()] += 1;
+        }
+        got
+    };
+    spawn(count).await.unwrap()
+}
+
+/// A stream of one number that takes so many units of the budget for each item.
+fn costing(units: usize, number: usize) -> Items {
+    (0..units).fold(Box::pin(stream::repeat(number)), |stream, _| {
+        Box::pin(cooperative(stream))
+    })
+}
+
+#[test]
+fn streams_that_obey_the_budget_have_equal_shares() {
+    for busy in [false, true] {
+        current_thread().block_on(within(async {
+            // With another task that is always ready those that were refused are woken late.
+            let other = busy.then(|| {
+                spawn(async {
+                    loop {
+                        yield_now().await;
+                    }
+                })
+            });
+            for n in [36, 64, 100, 144, 300] {
+                for units in [|_| 1, |number| [2, 5][number % 2]] {
+                    let streams = move || (0..n).map(move |number| costing(units(number), number));
+                    let joined = iter_to_aiter(streams()).join_aiters();
+                    let keyed = iter_to_aiter(streams().enumerate()).join_aiters_keyed();
+                    let keys = keyed.map(|(key, _)| key);
+                    for got in [shares(n, joined).await, shares(n, keys).await] {
+                        let (least, most) = (got.iter().min().unwrap(), got.iter().max().unwrap());
+                        assert!(most <= &(2 * least), "{n} streams: {least} to {most}");
+                    }
+                }
+            }
+            if let Some(other) = other {
+                other.abort();
+            }
+        }));
+    }
+}

@@ -1,8 +1,11 @@
 //! What a push list asks of the allocator: bytes when idle, full and drained, and allocations on the way.
 #![allow(missing_docs, reason = "a test program")]
 
-use aiter_core::{aiter_forker_with, bound, iter_to_aiter, push_aiter, sharable_aiter};
+use aiter_core::{
+    aiter_forker_with, bound, iter_to_aiter, map_workers_ordered, push_aiter, sharable_aiter,
+};
 use futures_core::Stream;
+use futures_lite::StreamExt;
 use std::{
     alloc::{GlobalAlloc, Layout, System},
     cell::Cell,
@@ -411,6 +414,62 @@ fn a_large_ring_is_given_back_and_a_small_one_is_kept() {
     let meter = Meter::start();
     (0..100).for_each(|_| take(50));
     assert_eq!(meter.made(), 0);
+}
+
+#[test]
+fn ordered_results_that_were_taken_leave_nothing_behind() {
+    const PEAK: usize = 10_000;
+    const RESULT: isize = 256;
+    let (first, waits) = push_aiter::<()>();
+    let mut waits = Some(waits);
+    let meter = Meter::start();
+    let work = move |number: usize| {
+        let waits = (number == 0).then(|| waits.take()).flatten();
+        async move {
+            if let Some(mut waits) = waits {
+                assert_eq!(waits.next().await, Some(()));
+            }
+            [0_u8; RESULT as usize]
+        }
+    };
+    let mut results = Box::pin(map_workers_ordered(PEAK, work, iter_to_aiter(0..)));
+    while meter.held() < RESULT * (PEAK as isize - 1) {
+        assert!(poll(&mut results, Waker::noop()).is_pending());
+    }
+    first.push(()).unwrap();
+    for taken in 1..=PEAK {
+        assert!(poll(&mut results, Waker::noop()).is_ready());
+        let held = RESULT * (PEAK - taken) as isize;
+        at_most("while they are taken", meter.held(), 2 * held + 80 * 1024);
+    }
+    at_most("when all are taken", meter.held(), 80 * 1024);
+    let meter = Meter::start();
+    for _ in 0..PEAK {
+        assert!(poll(&mut results, Waker::noop()).is_ready());
+    }
+    assert_eq!(meter.made(), 0);
+}
+
+#[test]
+fn takers_that_came_and_went_leave_nothing_in_the_line() {
+    let (pusher, aiter) = push_aiter::<u64>();
+    let taker = sharable_aiter(aiter);
+    let mut stays = taker.clone();
+    assert!(poll(&mut stays, Waker::noop()).is_pending());
+    let meter = Meter::start();
+    for called in [false, true] {
+        let mut takers = vec![taker.clone(); 10_000];
+        for taker in &mut takers {
+            assert!(poll(taker, Waker::noop()).is_pending());
+        }
+        assert!(meter.held() > 10_000 * 24);
+        if called {
+            pusher.push(1).unwrap();
+            assert_eq!(poll(&mut stays, Waker::noop()), Poll::Ready(Some(1)));
+        }
+        drop(takers);
+        at_most("the line of one", meter.held(), 4096);
+    }
 }
 
 #[test]

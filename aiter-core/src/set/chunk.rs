@@ -23,7 +23,7 @@
 //!
 //! A waker is the chunk's address with the slot number in the low bits. It is a *borrowed* reference while a child is
 //! being polled, and counts only once a child clones it.
-use super::head::Head;
+use super::{head::Head, queue::LISTS};
 use crate::sync::{Arc, AtomicUsize, Lifetime, Ordering, UnsafeCell};
 use alloc::alloc::{alloc, dealloc, handle_alloc_error};
 use core::{
@@ -60,24 +60,38 @@ pub(super) struct Header {
     lifetime: Lifetime,
 }
 
+/// A set of slots of a chunk, a bit each.
+pub(super) type Slots = u32;
+const _: () = assert!(SLOTS <= Slots::BITS as usize);
+
 /// What only the owner of the set sees of a chunk.
 #[repr(C)]
 pub(super) struct Own {
     /// Slots that hold a child.
-    pub(super) occupied: usize,
+    pub(super) occupied: Slots,
     /// Slots to be polled in the next turn without having woken: fresh children, and those that had more items.
-    pub(super) again: usize,
-    /// Behind it in the owner's queue.
-    pub(super) behind: *mut Chunk,
+    pub(super) again: Slots,
+    /// Slots whose children have a place in the line, see `line`.
+    pub(super) waits: Slots,
     /// It was taken from the stack and its ready bits still stand.
     pub(super) taken: bool,
-    /// It is in the owner's queue.
-    pub(super) queued: bool,
+    /// Whether it is in each of the owner's queues, and what stands behind it there.
+    pub(super) listed: [bool; LISTS],
+    pub(super) behind: [*mut Chunk; LISTS],
     /// All slots of this chunk.
-    pub(super) full: usize,
+    pub(super) full: Slots,
+    /// Of those that wait: to be polled when the line has come to them; asked in this pass.
+    pub(super) due: Slots,
+    pub(super) asked: Slots,
     /// Neighbours in the owner's roster of all chunks.
     pub(super) prev: *mut Chunk,
     pub(super) next: *mut Chunk,
+    /// How many places it has in the line, and the first of them.
+    pub(super) places: u32,
+    pub(super) place: u64,
+    /// Since when each child waits, and how many items it may still yield in its turn.
+    pub(super) since: [u32; SLOTS],
+    pub(super) left: [u8; SLOTS],
 }
 
 /// A chunk's head; its slots follow in the same allocation. What a wake and a turn need is in one cache line.
@@ -115,13 +129,20 @@ impl Chunk {
         };
         let own = Own {
             occupied: 0,
-            full: (1 << slots) - 1,
             again: 0,
+            waits: 0,
             taken: false,
-            queued: false,
-            behind: ptr::null_mut(),
+            listed: [false; LISTS],
+            behind: [ptr::null_mut(); LISTS],
+            full: ((1_u64 << slots) - 1) as Slots,
+            due: 0,
+            asked: 0,
             prev: ptr::null_mut(),
             next: ptr::null_mut(),
+            places: 0,
+            place: u64::MAX,
+            since: [0; SLOTS],
+            left: [0; SLOTS],
         };
         // SAFETY: just allocated with a layout that begins with a `Chunk`.
         unsafe {
@@ -263,13 +284,20 @@ impl Header {
         }
     }
 
+    /// The slots that woke, of a chunk that was taken from the stack.
+    pub(super) fn ready(&self) -> Slots {
+        // Ordering: Relaxed. The bit that had the chunk queued is seen, by way of the stack; others
+        // may be.
+        (self.word.load(Ordering::Relaxed) & READY) as Slots
+    }
+
     /// Takes the ready bits. The chunk must have been taken from the stack since it was last cleared: while the bits stand
     /// nobody queues it a second time.
     #[inline]
-    pub(super) fn clear(&self) -> usize {
+    pub(super) fn clear(&self) -> Slots {
         // Ordering: AcqRel. Acquire: pairs with every `wake` whose bit is taken, the child sees what happened before.
         // Release: pairs with the `wake` that queues the chunk next.
-        self.word.fetch_and(!READY, Ordering::AcqRel) & READY
+        (self.word.fetch_and(!READY, Ordering::AcqRel) & READY) as Slots
     }
 
     /// Sees to it that no wake queues the chunk any more, unless one has: then `false`, and it comes by the stack.

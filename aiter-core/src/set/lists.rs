@@ -1,8 +1,10 @@
 //! What the set knows of its chunks, whatever the children are, and which slots are free.
 use super::{
-    chunk::{Chunk, Header, SLOTS},
+    chunk::{Chunk, Header, SLOTS, Slots},
     head::Owner,
-    queue::{Queue, Roster, own},
+    line::Line,
+    queue::{ASKED, LISTS, Queue, READY, Roster, own},
+    turns::Pass,
 };
 use core::ptr;
 
@@ -10,12 +12,19 @@ use core::ptr;
 pub(super) struct Lists {
     pub(super) owner: Owner,
     pub(super) roster: Roster,
-    pub(super) queue: Queue,
+    pub(super) queue: Queue<READY>,
     /// Turns until the round is over.
     pub(super) round: usize,
     /// The chunk whose turn it is, or null, and its ready children that were not yet polled.
     pub(super) turn: *mut Chunk,
-    pub(super) bits: usize,
+    pub(super) bits: Slots,
+    /// Chunks with children that are served before the queue.
+    pub(super) line: Line,
+    /// Chunks with children that were asked in vain in this pass.
+    pub(super) asked: Queue<ASKED>,
+    /// A new pass begins: who waits may have woken, which is to be seen before anybody is served.
+    pub(super) look: bool,
+    pub(super) pass: Pass,
     /// A chunk without slots whose waker is the source's; null before it is needed.
     pub(super) source: *mut Chunk,
     /// Children, slots, and chunks without a child.
@@ -33,6 +42,10 @@ impl Lists {
             round: 0,
             turn: ptr::null_mut(),
             bits: 0,
+            line: Line::new(),
+            asked: Queue::new(),
+            look: false,
+            pass: Pass::Fresh,
             source: ptr::null_mut(),
             len: 0,
             slots: 0,
@@ -84,6 +97,7 @@ impl Lists {
         let own = unsafe { own(self.turn) };
         let was_full = own.occupied == own.full;
         own.occupied &= !(1 << slot);
+        own.waits &= !(1 << slot);
         self.len -= 1;
         self.empty += usize::from(own.occupied == 0);
         if was_full {
@@ -96,7 +110,7 @@ impl Lists {
     pub(super) fn give_back(&mut self, chunk: *mut Chunk) {
         // SAFETY: the set's chunk, no other reference to `own`.
         let own = unsafe { own(chunk) };
-        if own.occupied != 0 || own.queued || self.empty < 2 {
+        if own.occupied != 0 || own.places != 0 || own.listed != [false; LISTS] || self.empty < 2 {
             return;
         }
         // SAFETY: alive.

@@ -5,12 +5,14 @@
 //! - `queue`: the owner's lists of chunks
 //! - `lists`: which slots are free
 //! - `turns`: whose turn it is
+//! - `line`: who was asked in vain, and comes first therefore
 //! - `serve`: polling those that are ready
 //! - `source`: where further children come from
 //! - this file: children come and go
 #![allow(unsafe_code)]
 mod chunk;
 mod head;
+mod line;
 mod lists;
 #[cfg(all(test, aiter_loom))]
 mod models;
@@ -42,7 +44,7 @@ pub(crate) struct ReadySet<C> {
     child: *mut C,
     data: *const (),
     /// Items it may still yield in this turn.
-    stay: u32,
+    stay: u8,
     source_ready: bool,
     lists: Lists,
     children: PhantomData<C>,
@@ -130,7 +132,11 @@ impl<C> ReadySet<C> {
 
     /// Goes to sleep: `waker` is woken when a child or the source wakes. `false` if one has: then serve again.
     pub(crate) fn park(&mut self, waker: &Waker) -> bool {
-        self.lists.owner.park(waker)
+        let parked = self.lists.owner.park(waker);
+        if parked {
+            self.lists.rest();
+        }
+        parked
     }
 
     /// Shows every child.

@@ -1,4 +1,4 @@
-//! The two lists that thread through the chunks of a set. Both belong to the owner alone.
+//! The lists that thread through the chunks of a set. They belong to the owner alone.
 use super::chunk::{Chunk, Own};
 use core::ptr;
 
@@ -11,14 +11,21 @@ pub(super) unsafe fn own<'a>(chunk: *mut Chunk) -> &'a mut Own {
     unsafe { &mut (*chunk).own }
 }
 
-/// The chunks to be served, first in, first out.
-pub(super) struct Queue {
+/// How many queues a chunk can be in at once.
+pub(super) const LISTS: usize = 2;
+/// The queue of those that are to be served.
+pub(super) const READY: usize = 0;
+/// The list of those that were asked in vain.
+pub(super) const ASKED: usize = 1;
+
+/// Chunks, first in, first out. `LIST` says by which links.
+pub(super) struct Queue<const LIST: usize> {
     first: *mut Chunk,
     last: *mut Chunk,
     pub(super) len: usize,
 }
 
-impl Queue {
+impl<const LIST: usize> Queue<LIST> {
     pub(super) const fn new() -> Self {
         Self {
             first: ptr::null_mut(),
@@ -31,16 +38,15 @@ impl Queue {
     pub(super) fn push(&mut self, chunk: *mut Chunk) {
         // SAFETY: the set's chunks live until it lets them go, which it does not while they are queued.
         let own = unsafe { own(chunk) };
-        if own.queued {
+        if own.listed[LIST] {
             return;
         }
-        own.queued = true;
-        own.behind = ptr::null_mut();
+        own.listed[LIST] = true;
         if self.len == 0 {
             self.first = chunk;
         } else {
             // SAFETY: as above, and another chunk.
-            unsafe { (*self.last).own.behind = chunk };
+            unsafe { (*self.last).own.behind[LIST] = chunk };
         }
         self.last = chunk;
         self.len += 1;
@@ -51,8 +57,8 @@ impl Queue {
         let chunk = self.first;
         // SAFETY: as in `push`.
         let own = unsafe { own(chunk) };
-        own.queued = false;
-        self.first = own.behind;
+        own.listed[LIST] = false;
+        self.first = own.behind[LIST];
         self.len -= 1;
         chunk
     }

@@ -2,12 +2,9 @@
 use super::{
     ReadySet,
     chunk::{Chunk, lend, slot_of, tag},
-    turns::{Budget, Next},
+    turns::{Budget, Stop},
 };
 use core::{mem, pin::Pin, task::Context};
-
-/// Items taken from a ready child before the next one is looked at.
-const STAY: u32 = 8;
 
 /// What polling a child gave.
 #[derive(Debug)]
@@ -41,27 +38,36 @@ impl<C> ReadySet<C> {
         budget: &mut Budget,
         mut step: impl FnMut(Pin<&mut C>, &mut Context<'_>) -> Turn<R>,
     ) -> Served<R> {
-        loop {
+        let everybody_was_asked = loop {
             if self.stay == 0 {
                 if !budget.is_left() {
-                    return Served::Spent;
+                    break false;
                 }
                 match self.lists.next(budget, &mut self.source_ready) {
-                    Next::Child(chunk, slot) => {
+                    Ok(slot) => {
+                        let chunk = self.lists.turn;
                         // SAFETY: an occupied slot of a chunk of ours.
                         self.child = unsafe { Chunk::slot::<C>(chunk, slot) };
                         self.data = tag(chunk, slot);
-                        self.stay = STAY;
+                        self.stay = self.lists.left(slot);
                     }
-                    Next::Idle => return Served::Idle,
-                    Next::Spent => return Served::Spent,
+                    Err(Stop::Idle) => return Served::Idle,
+                    Err(Stop::Spent) => break true,
                 }
             }
             if let Some(item) = self.stay(&mut step) {
+                self.lists.had_item();
                 return Served::Out(item);
             }
             budget.spend();
-        }
+        };
+        self.lists.pause(everybody_was_asked);
+        Served::Spent
+    }
+
+    /// Whether there may be children that come before those that have not been polled yet.
+    pub(crate) fn has_first(&self) -> bool {
+        self.lists.look || !self.lists.line.is_empty()
     }
 
     /// Polls the child whose turn it is, if one is left from the last call; `None` if it has no item.
@@ -90,7 +96,8 @@ impl<C> ReadySet<C> {
                 None
             }
             Turn::Pending => {
-                self.stay = 0;
+                let left = mem::take(&mut self.stay);
+                self.lists.pending(slot_of(self.data), left);
                 None
             }
         }

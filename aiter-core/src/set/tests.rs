@@ -2,6 +2,7 @@
 
 extern crate std;
 
+mod budget;
 mod memory;
 mod turns;
 

@@ -3,17 +3,22 @@
 //! The owner takes what woke into its queue at the beginning of a *round*, and gives each chunk that is then in the queue one
 //! *turn*: its ready bits are cleared, then each child they name is polled. A child that yields an item is stayed on
 //! for up to `STAY` items; if it may have more, it is polled again in the chunk's next turn, without having woken. Fresh
-//! children wait for their chunk's next turn likewise. So between two turns of a ready child each other ready child has
-//! at most two, and at least one if it was ready before the round began.
+//! children wait for their chunk's next turn likewise. Children that were asked in vain come before
+//! all of these, see [`line`](super::line).
 //!
-//! | a chunk is | `queued` | ready bits | its next turn comes |
+//! | a chunk is | in the queue | ready bits | its next turn comes |
 //! |---|---|---|---|
 //! | idle | no | none | never |
 //! | woken | no | some | after the owner took it from the stack |
 //! | waiting | yes | none or some | in the round after it was queued |
 //! | waiting and woken | yes | some, not `taken` | as above; those bits only in the turn after that |
+//! | in line | no matter | some, `taken` | before those in the queue; for those of its children that wait |
 //!
-//! The last row is why `taken` exists: bits of a chunk that is on the stack must stand, or the next wake would push it twice.
+//! The fourth row is why `taken` exists: bits of a chunk that is on the stack must stand, or the
+//! next wake would push it twice.
+//!
+//! A *pass* is what happens between two calls that told the owner's task to wait: in general one
+//! poll of that task.
 use super::{
     chunk::{Chunk, Header},
     lists::Lists,
@@ -51,52 +56,106 @@ impl Budget {
     }
 }
 
-/// The next one to be polled.
-pub(super) enum Next {
-    Child(*mut Chunk, usize),
+/// Items that a child may yield in one turn.
+pub(super) const STAY: u8 = 8;
+
+/// What has come of the polls since the owner's task was last told to wait.
+#[derive(Clone, Copy, Default, PartialEq)]
+pub(super) enum Pass {
+    /// Nothing yet.
+    #[default]
+    Fresh,
+    /// Only that a child had nothing.
+    Barren,
+    /// An item.
+    Fruitful,
+}
+
+/// Why nobody is to be polled now.
+pub(super) enum Stop {
+    /// Nobody is ready.
     Idle,
+    /// Who is ready has to wait for the next pass.
     Spent,
 }
 
 impl Lists {
-    /// Chooses the child to be polled next: the rest of this turn, then the next turn, then the next round.
-    pub(super) fn next(&mut self, budget: &mut Budget, source_ready: &mut bool) -> Next {
-        loop {
-            if self.bits != 0 {
-                let slot = self.bits.trailing_zeros() as usize;
-                self.bits &= self.bits - 1;
-                return Next::Child(self.turn, slot);
+    /// The slot of the chunk whose turn it is that is to be polled next: in the rest of this turn,
+    /// or in the next turn.
+    #[inline]
+    pub(super) fn next(&mut self, budget: &mut Budget, ready: &mut bool) -> Result<usize, Stop> {
+        if self.bits == 0 {
+            if self.is_idle() {
+                return Err(Stop::Idle);
             }
+            self.next_turn(budget, ready)?;
+        }
+        let slot = self.bits.trailing_zeros() as usize;
+        self.bits &= self.bits - 1;
+        Ok(slot)
+    }
+
+    /// Begins the next turn: that of the chunk which is first in line, or the next one of the
+    /// round, or of the next round.
+    #[inline(never)]
+    fn next_turn(&mut self, budget: &mut Budget, source_ready: &mut bool) -> Result<(), Stop> {
+        while self.bits == 0 {
             if !self.turn.is_null() {
                 let chunk = mem::replace(&mut self.turn, ptr::null_mut());
                 self.give_back(chunk);
             }
-            if self.round == 0 {
+            if self.round == 0 && self.line.is_empty() || self.look {
+                self.look = false;
                 if self.owner.has_woken() {
                     if budget.takes > 0 {
                         budget.takes -= 1;
                         self.take(source_ready);
                     } else if self.queue.len == 0 {
-                        return Next::Spent;
+                        return Err(Stop::Spent);
                     }
                 }
-                self.round = self.queue.len;
                 if self.round == 0 {
-                    return Next::Idle;
+                    self.round = self.queue.len;
                 }
             }
+            if !self.line.is_empty() {
+                self.resume();
+                continue;
+            }
+            if self.round == 0 {
+                return Err(Stop::Idle);
+            }
             self.round -= 1;
-            self.turn = self.queue.pop();
+            let chunk = self.queue.pop();
             // SAFETY: the set's chunk, no other reference to `own`.
-            let own = unsafe { own(self.turn) };
+            let own = unsafe { own(chunk) };
             let mut bits = mem::take(&mut own.again);
             if mem::take(&mut own.taken) {
                 // SAFETY: alive. The bits go before the children are polled: who wakes during its poll is polled again.
-                bits |= unsafe { &(*self.turn).header }.clear();
+                bits |= unsafe { &(*chunk).header }.clear();
             }
+            self.turn = chunk;
             // Wakers outlive their children: a bit may be of a slot that is vacant.
             self.bits = bits & own.occupied;
         }
+        Ok(())
+    }
+
+    /// Nothing is ready, and the last turn left nothing to be done.
+    #[inline]
+    fn is_idle(&self) -> bool {
+        self.turn.is_null() && self.queue.len | self.line.len() == 0 && !self.owner.has_woken()
+    }
+
+    /// How many items the child in `slot` may yield.
+    #[inline]
+    pub(super) fn left(&self, slot: usize) -> u8 {
+        // SAFETY: the set's chunk, no other reference to `own`.
+        let own = unsafe { own(self.turn) };
+        if own.waits & (1 << slot) == 0 {
+            return STAY;
+        }
+        own.left[slot]
     }
 
     /// Takes what woke into the queue, first come first.
@@ -123,17 +182,23 @@ impl Lists {
                 *source_ready = true;
             } else {
                 // SAFETY: the set's chunk, no other reference to `own`.
-                unsafe { own(chunk) }.taken = true;
-                self.queue.push(chunk);
+                let own = unsafe { own(chunk) };
+                own.taken = true;
+                // Its children that wait are served from the line, the others from the queue.
+                if own.waits == 0 || self.line_up_ready(chunk) {
+                    self.queue.push(chunk);
+                }
             }
             first = next;
         }
     }
 
-    /// The child whose turn it is may have more.
+    /// The child whose turn it is may have more, and its turn is over.
     pub(super) fn again(&mut self, slot: usize) {
         // SAFETY: the set's chunk, no other reference to `own`.
-        unsafe { own(self.turn) }.again |= 1 << slot;
+        let own = unsafe { own(self.turn) };
+        own.again |= 1 << slot;
+        own.waits &= !(1 << slot);
         self.queue.push(self.turn);
     }
 }

@@ -5,6 +5,7 @@
 //! taker registered last, so an entry may be called and its taker wait again, by a letter in the inbox.
 
 use crate::{
+    ring,
     sync::{AtomicUsize, AtomicWord, Ordering, SignedWord, Word},
     wake::{
         alarm::{Alarm, Sleeper},
@@ -17,6 +18,9 @@ use crate::{
 };
 use alloc::{collections::VecDeque, vec::Vec};
 use core::{mem, task::Waker};
+
+/// Memory for as many calls is kept.
+const SMALL: usize = 64;
 
 /// The source has woken.
 const WOKEN: usize = NOTES[0];
@@ -122,6 +126,7 @@ impl Settle for Turns {
         }
         if !line.calls.is_empty() {
             after.get_or_insert_default().extend(line.calls.drain(..));
+            line.calls.shrink_to(SMALL);
         }
     }
 
@@ -252,6 +257,7 @@ impl Line {
     fn strike(&mut self, ticket: Word) -> Option<Alarm<Letter<Ticket>>> {
         let at = self.find(ticket).ok()?;
         let alarm = self.entries.remove(at)?.alarm;
+        ring::shrink(&mut self.entries);
         self.waiting -= usize::from(alarm.is_some());
         alarm
     }

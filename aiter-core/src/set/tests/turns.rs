@@ -248,6 +248,13 @@ fn chunks_are_served_in_the_order_in_which_they_woke() {
         assert!(poll(&mut set, &waker).is_pending());
     }
     let order = [5, 0, 7, 2].map(|chunk| chunk * SLOTS);
+    // Those that have not had an item yet come in the order in which they were asked for one.
+    for k in order {
+        scripts[k].push(Some(0));
+        scripts[k].wake();
+        assert_eq!(poll(&mut set, &waker), Poll::Ready(0));
+        assert_eq!(poll(&mut set, &waker), Poll::Pending);
+    }
     for k in order {
         scripts[k].push(Some(k as u32));
         scripts[k].wake();
