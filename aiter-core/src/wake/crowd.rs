@@ -101,7 +101,7 @@ impl Member {
 
     /// The member stands at another place.
     pub(crate) fn step(&mut self, place: usize) {
-        self.crowd.0.step(self.at, place);
+        self.crowd.0.advance(self.at, place, 0);
     }
 
     /// Whether no other member stands at `place` or behind it. Looks at one of them, or at all if that has gone on.

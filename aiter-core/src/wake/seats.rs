@@ -23,6 +23,7 @@
 
 #![allow(unsafe_code)]
 
+mod epoch;
 mod row;
 mod rows;
 
@@ -33,6 +34,7 @@ use core::{
     ptr::{self, NonNull},
     task::Waker,
 };
+use epoch::Epoch;
 use row::{FAR, Floor, HeapRow, Row, Seat, Seating, least};
 use rows::Rows;
 
@@ -67,6 +69,8 @@ pub(crate) struct Seats {
     /// How often a seat was claimed. A look at all seats that saw this change may have missed a reader.
     claims: AtomicWord,
     first: Row,
+    /// When all floors were forgotten.
+    epoch: Epoch,
     /// All further ones. There from the second reader on.
     others: AtomicPtr<Others>,
     state: [AtomicU8; 1],
@@ -144,6 +148,7 @@ impl Seats {
             at_gap: AtomicUsize::new(0),
             claims: AtomicWord::new(0),
             first: Row::new(1),
+            epoch: Epoch::new(),
             others: AtomicPtr::new(ptr::null_mut()),
             state: [AtomicU8::new(IDLE)],
             seat: [Seat::new(position)],
@@ -239,8 +244,22 @@ impl Seats {
     /// The reader has read everything before `position`, of which `skipped` slots held no item.
     #[inline]
     pub(crate) fn advance(&self, at: SeatRef, position: usize, skipped: usize) {
-        self.seat(at).skipped.store(skipped, Relaxed);
+        let seat = self.seat(at);
+        self.epoch.enter(seat.position.load(Relaxed), position, || {
+            self.forget_floors()
+        });
+        seat.skipped.store(skipped, Relaxed);
         self.step(at, position);
+    }
+
+    #[cold]
+    fn forget_floors(&self) {
+        if let Some(walk) = self.rows().and_then(Rows::walk) {
+            for row in walk.all() {
+                // SAFETY: seen by a walk that goes on.
+                unsafe { HeapRow::at(row) }.joined();
+            }
+        }
     }
 
     /// The same, when no slot without an item was passed.

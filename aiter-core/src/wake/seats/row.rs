@@ -12,7 +12,7 @@
 //! row, to wake or to look, goes up to its last `used` seat: a vacant one between is known by its state, or by its
 //! position.
 
-use super::{IDLE, SHORTER, SeatRef};
+use super::{IDLE, SeatRef};
 use crate::sync::{AtomicPtr, AtomicU8, AtomicUsize, Lifetime, Ordering::*, UnsafeCell};
 use alloc::boxed::Box;
 use core::{
@@ -195,7 +195,7 @@ impl HeapRow {
         self.row.used.load(Relaxed) == CLOSED
     }
 
-    /// A reader came to stand in the row.
+    /// A reader came to stand in the row; or what is known of it is old.
     pub(super) fn joined(&self) {
         // Ordering: Release, after the reader's position, pairs with the Acquire of the swap in `scan`. A read-modify-write, as
         // that is: of the two one comes first, in models too.
@@ -208,13 +208,7 @@ impl HeapRow {
         // Ordering: Acquire pairs with the Release in `scan`: this sees what that saw of the readers.
         match self.floor.load(Acquire) {
             floor::NOBODY => Floor::Nobody,
-            // One that nobody has looked at for long may be any distance behind, and where words are short that may look like
-            // ahead.
-            known
-                if SHORTER == 0
-                    && known & 1 == 0
-                    && (known.wrapping_sub(position) as isize) > 0 =>
-            {
+            known if known & 1 == 0 && (known.wrapping_sub(position) as isize) > 0 => {
                 Floor::Above(known)
             }
             _ => Floor::Unknown,
