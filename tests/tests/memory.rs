@@ -2,16 +2,18 @@
 #![allow(missing_docs, reason = "a test program")]
 
 use aiter_core::{
-    aiter_forker_with, bound, iter_to_aiter, map_workers_ordered, push_aiter, sharable_aiter,
+    aiter_forker_with, bound, iter_to_aiter, join_aiters, map_workers_ordered, push_aiter,
+    sharable_aiter,
 };
 use futures_core::Stream;
-use futures_lite::StreamExt;
+use futures_lite::{StreamExt, stream};
 use std::{
     alloc::{GlobalAlloc, Layout, System},
-    cell::Cell,
+    cell::{Cell, RefCell},
     env,
     ops::Range,
     pin::Pin,
+    rc::Rc,
     sync::{Arc, mpsc},
     task::{Context, Poll, Wake, Waker},
     thread,
@@ -448,6 +450,97 @@ fn ordered_results_that_were_taken_leave_nothing_behind() {
         assert!(poll(&mut results, Waker::noop()).is_ready());
     }
     assert_eq!(meter.made(), 0);
+}
+
+/// A stream of `SIZE` bytes that waits, and keeps its waker in a place outside, until it is told to
+/// end.
+struct Waits<const SIZE: usize>(Rc<(Cell<bool>, RefCell<Vec<Waker>>)>, [u8; SIZE]);
+
+impl<const SIZE: usize> Stream for Waits<SIZE> {
+    type Item = u8;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<u8>> {
+        let (ends, wakers) = &*self.0;
+        if ends.get() {
+            return Poll::Ready(None);
+        }
+        wakers.borrow_mut().push(cx.waker().clone());
+        Poll::Pending
+    }
+}
+
+/// Of a join of as many streams of as many bytes: what is held while all wait, when some have
+/// ended, when all but the first have, and when the join is gone, while a waker of each stream is
+/// kept.
+fn held_by_wakers_of_a_join<const SIZE: usize>(count: usize, some: usize) -> [isize; 4] {
+    let shared: Vec<_> = (0..count)
+        .map(|_| Rc::new((Cell::new(false), RefCell::new(Vec::with_capacity(4)))))
+        .collect();
+    let meter = Meter::start();
+    let mut held = [0; 4];
+    {
+        let streams = shared
+            .iter()
+            .map(|own| Waits::<SIZE>(own.clone(), [0; SIZE]));
+        let mut joined = join_aiters(iter_to_aiter(streams));
+        let mut poll = || assert!(poll(&mut joined, Waker::noop()).is_pending());
+        let end = |own: &Rc<(Cell<bool>, RefCell<Vec<Waker>>)>| {
+            own.0.set(true);
+            own.1.borrow()[0].wake_by_ref();
+        };
+        poll();
+        held[0] = meter.held();
+        shared[count - some..].iter().for_each(end);
+        poll();
+        held[1] = meter.held();
+        shared[1..count - some].iter().for_each(end);
+        poll();
+        held[2] = meter.held();
+    }
+    held[3] = meter.held();
+    assert!(shared.iter().all(|own| !own.1.borrow().is_empty()));
+    shared.iter().for_each(|own| own.1.borrow_mut().clear());
+    assert_eq!(meter.held(), 0);
+    held
+}
+
+#[test]
+fn wakers_keep_no_room_for_streams() {
+    const LARGE: usize = 64 << 10;
+    // A chunk's own words, for each of the large streams.
+    const WORDS: isize = 512;
+    let [all, some, one, gone] = held_by_wakers_of_a_join::<LARGE>(32, 16);
+    assert!(all >= 32 * LARGE as isize);
+    at_most(
+        "half of the large streams",
+        some,
+        16 * LARGE as isize + 32 * WORDS,
+    );
+    at_most("one large stream", one, LARGE as isize + 32 * WORDS);
+    at_most("no large stream", gone, 32 * WORDS);
+
+    const SMALL: usize = 200;
+    // One chunk is kept for those that may come: 32 slots.
+    let slots = |count| count * (SMALL as isize + 8) + 8 * WORDS;
+    let [all, some, one, gone] = held_by_wakers_of_a_join::<SMALL>(96, 64);
+    assert!(all >= 96 * SMALL as isize);
+    at_most("a third of the small streams", some, slots(32 + 32));
+    at_most("one small stream", one, slots(4 + 32));
+    at_most("no small stream", gone, slots(0));
+}
+
+#[test]
+fn a_join_that_is_empty_keeps_no_room_for_large_streams() {
+    const LARGE: usize = 64 << 10;
+    let shared = Rc::new((Cell::new(true), RefCell::new(Vec::new())));
+    let streams = (0..10).map(|_| Waits(shared.clone(), [0; LARGE]));
+    let source = iter_to_aiter(streams.collect::<Vec<_>>());
+    let mut joined = join_aiters(source.chain(stream::pending()));
+    let meter = Meter::start();
+    assert!(poll(&mut joined, Waker::noop()).is_pending());
+    assert!(meter.peak() >= LARGE as isize);
+    // The source has given the memory of its own back.
+    at_most("an empty join", meter.held(), 4096 - 10 * LARGE as isize);
 }
 
 #[test]

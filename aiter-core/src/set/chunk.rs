@@ -1,4 +1,7 @@
-//! A chunk: the memory of a few children, the word that says which of them woke, and the wakers that point into it.
+//! A chunk: a few children, the word that says which of them woke, and the wakers that point to it.
+//!
+//! The children are in an allocation of their own, which belongs to the set: a waker that is kept
+//! for longer than the set, or than the child, keeps the chunk's own few words only.
 //!
 //! # The word
 //!
@@ -25,11 +28,14 @@
 //! being polled, and counts only once a child clones it.
 use super::{head::Head, queue::LISTS};
 use crate::sync::{Arc, AtomicUsize, Lifetime, Ordering, UnsafeCell};
-use alloc::alloc::{alloc, dealloc, handle_alloc_error};
+use alloc::{
+    alloc::{alloc, dealloc, handle_alloc_error},
+    boxed::Box,
+};
 use core::{
     alloc::Layout,
     mem::ManuallyDrop,
-    ptr,
+    ptr::{self, NonNull},
     task::{RawWaker, RawWakerVTable, Waker},
 };
 
@@ -41,6 +47,10 @@ pub(super) const SLOTS: usize = if cfg!(aiter_loom) {
 } else {
     usize::BITS as usize / 4
 };
+/// Bytes for children in a chunk, at most, if there is more than one. Less would make chunks of few
+/// children of what are common sizes for futures; more would be held for few children that are
+/// left.
+const BYTES: usize = 16 << 10;
 const READY: usize = (1 << SLOTS) - 1;
 const ONE: usize = READY + 1;
 /// References beyond which cloning a waker panics: half of what the word can count, the rest is room for racing clones.
@@ -75,50 +85,60 @@ pub(super) struct Own {
     pub(super) waits: Slots,
     /// It was taken from the stack and its ready bits still stand.
     pub(super) taken: bool,
+    /// How many places it has in the line.
+    pub(super) places: u8,
     /// Whether it is in each of the owner's queues, and what stands behind it there.
     pub(super) listed: [bool; LISTS],
     pub(super) behind: [*mut Chunk; LISTS],
+    /// The children.
+    slots: *mut u8,
     /// All slots of this chunk.
     pub(super) full: Slots,
     /// Of those that wait: to be polled when the line has come to them; asked in this pass.
     pub(super) due: Slots,
     pub(super) asked: Slots,
+    /// The first of its places in the line.
+    pub(super) place: u32,
     /// Neighbours in the owner's roster of all chunks.
     pub(super) prev: *mut Chunk,
     pub(super) next: *mut Chunk,
-    /// How many places it has in the line, and the first of them.
-    pub(super) places: u32,
-    pub(super) place: u64,
     /// Since when each child waits, and how many items it may still yield in its turn.
     pub(super) since: [u32; SLOTS],
     pub(super) left: [u8; SLOTS],
 }
 
-/// A chunk's head; its slots follow in the same allocation. What a wake and a turn need is in one cache line.
+/// What a wake and a turn need of a chunk is in one cache line.
 #[cfg_attr(target_pointer_width = "64", repr(C, align(64)))]
 #[cfg_attr(not(target_pointer_width = "64"), repr(C, align(16)))]
 pub(super) struct Chunk {
     pub(super) header: Header,
     pub(super) own: Own,
-    layout: Layout,
 }
 
+// A line for a turn, and three for what comes with waiting in line.
+#[cfg(all(target_pointer_width = "64", not(aiter_loom)))]
+const _: () = assert!(core::mem::offset_of!(Chunk, own.full) == 64 && size_of::<Chunk>() == 256);
+
 impl Chunk {
-    fn layout<C>(slots: usize) -> (Layout, usize) {
-        let slots = Layout::array::<C>(slots).expect("a child larger than memory");
-        let (layout, offset) = Layout::new::<Self>()
-            .extend(slots)
-            .expect("a child larger than memory");
-        (layout.pad_to_align(), offset)
+    /// How many of so large children a chunk can have, and whether one without any is worth
+    /// keeping.
+    pub(super) fn most(child: Layout) -> (usize, bool) {
+        let most = BYTES.checked_div(child.size()).unwrap_or(SLOTS);
+        (most.clamp(1, SLOTS), most > 0)
     }
 
-    /// A chunk with `slots` vacant slots and one reference. A chunk without slots still has slot 0 to wake.
-    pub(super) fn new<C>(slots: usize, head: Arc<Head>) -> *mut Self {
-        debug_assert!(slots <= SLOTS);
-        let (layout, _) = Self::layout::<C>(slots);
-        // SAFETY: the layout holds at least the header, so its size is not 0.
-        let chunk = unsafe { alloc(layout) }.cast::<Self>();
-        if chunk.is_null() {
+    /// A chunk with `count` vacant slots for children and one reference. A chunk without slots
+    /// still has slot 0 to wake.
+    pub(super) fn new(count: usize, child: Layout, head: Arc<Head>) -> *mut Self {
+        debug_assert!(count <= SLOTS);
+        let layout = Self::slots_layout(count, child);
+        let slots = if layout.size() == 0 {
+            NonNull::<u8>::dangling().as_ptr().with_addr(layout.align())
+        } else {
+            // SAFETY: the size is not 0.
+            unsafe { alloc(layout) }
+        };
+        if slots.is_null() {
             handle_alloc_error(layout);
         }
         let header = Header {
@@ -132,27 +152,43 @@ impl Chunk {
             again: 0,
             waits: 0,
             taken: false,
+            places: 0,
             listed: [false; LISTS],
             behind: [ptr::null_mut(); LISTS],
-            full: ((1_u64 << slots) - 1) as Slots,
+            slots,
+            full: ((1_u64 << count) - 1) as Slots,
             due: 0,
             asked: 0,
+            place: 0,
             prev: ptr::null_mut(),
             next: ptr::null_mut(),
-            places: 0,
-            place: u64::MAX,
             since: [0; SLOTS],
             left: [0; SLOTS],
         };
-        // SAFETY: just allocated with a layout that begins with a `Chunk`.
-        unsafe {
-            chunk.write(Self {
-                header,
-                own,
-                layout,
-            })
-        };
-        chunk
+        Box::into_raw(Box::new(Self { header, own }))
+    }
+
+    fn slots_layout(count: usize, child: Layout) -> Layout {
+        let size = child.size().checked_mul(count);
+        size.and_then(|size| Layout::from_size_align(size, child.align()).ok())
+            .expect("children larger than memory")
+    }
+
+    /// Gives the memory of the children back, and the set's reference.
+    ///
+    /// # Safety
+    /// The chunk was made for children of this layout. They are gone, and the set does not use it
+    /// any more.
+    pub(super) unsafe fn let_go(chunk: *mut Self, child: Layout) {
+        // SAFETY: the set's reference keeps it.
+        let own = unsafe { &(*chunk).own };
+        let layout = Self::slots_layout(own.full.count_ones() as usize, child);
+        if layout.size() > 0 {
+            // SAFETY: allocated in `new` with this layout; the children are gone.
+            unsafe { dealloc(own.slots, layout) }
+        }
+        // SAFETY: the set's reference, which the caller gives up.
+        unsafe { Header::release(chunk.cast()) }
     }
 
     /// Where slot `slot` is.
@@ -161,9 +197,8 @@ impl Chunk {
     /// `chunk` is alive and was made for children `C`, with more than `slot` slots.
     #[inline]
     pub(super) unsafe fn slot<C>(chunk: *mut Self, slot: usize) -> *mut C {
-        let offset = const { size_of::<Self>().next_multiple_of(align_of::<C>()) };
-        // SAFETY: the slots begin there, see `layout`, which extends by an array of `C`.
-        let first = unsafe { chunk.byte_add(offset) }.cast::<C>();
+        // SAFETY: alive as the caller promises; never written while it is.
+        let first = unsafe { (*chunk).own.slots }.cast::<C>();
         // SAFETY: in bounds as the caller promises.
         unsafe { first.add(slot) }
     }
@@ -244,8 +279,8 @@ impl Header {
     /// Gives one reference back, and the memory with the last one.
     ///
     /// # Safety
-    /// The caller holds that reference. Children in the slots were dropped if it is the set's.
-    pub(super) unsafe fn release(this: *mut Self) {
+    /// The caller holds that reference. The children and their memory are gone if it is the set's.
+    unsafe fn release(this: *mut Self) {
         // SAFETY: alive until the reference is given back.
         let Self { word, lifetime, .. } = unsafe { &*this };
         lifetime.used();
@@ -255,18 +290,8 @@ impl Header {
             return;
         }
         lifetime.over();
-        /// Gives the memory back, also if the last waker of the set panics in its drop.
-        struct Free(*mut u8, Layout);
-        impl Drop for Free {
-            fn drop(&mut self) {
-                // SAFETY: allocated in `Chunk::new` with this layout, and the header is at its beginning.
-                unsafe { dealloc(self.0, self.1) }
-            }
-        }
-        // SAFETY: the last reference is gone, nobody else looks.
-        let _free = Free(this.cast(), unsafe { (*this.cast::<Chunk>()).layout });
-        // SAFETY: as above; the children are gone, only the header needs dropping.
-        unsafe { this.drop_in_place() };
+        // SAFETY: made by `Box::into_raw`, and the last reference is gone, nobody else looks.
+        drop(unsafe { Box::from_raw(this.cast::<Chunk>()) });
     }
 
     /// Marks `slot` ready; the first mark queues the chunk.
@@ -317,7 +342,8 @@ mod tests {
     #[test]
     fn wakers_that_could_not_be_counted_are_not_made() {
         let owner = Owner::new();
-        let chunk = Chunk::new::<u8>(1, owner.head().clone());
+        let child = Layout::new::<u8>();
+        let chunk = Chunk::new(1, child, owner.head().clone());
         // SAFETY: alive until the end.
         let header = unsafe { &(*chunk).header };
         // SAFETY: the chunk outlives it.
@@ -336,6 +362,6 @@ mod tests {
         header.word.fetch_sub(most - ONE, Ordering::Relaxed);
         drop(owner);
         // SAFETY: the one reference that is left; there is no child.
-        unsafe { Header::release(chunk.cast()) };
+        unsafe { Chunk::let_go(chunk, child) };
     }
 }

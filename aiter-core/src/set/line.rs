@@ -132,9 +132,11 @@ impl Line {
         // line.
         let own = unsafe { own(chunk) };
         let since = Bits(slots).map(|slot| self.whole(own.since[slot]));
-        let since = since.min().unwrap_or(u64::MAX);
-        if since < own.place {
-            own.place = since;
+        let since = since.min().unwrap_or(self.clock);
+        // With so many places one more would hardly be better than those.
+        let is_better = since < self.whole(own.place) && own.places < u8::MAX;
+        if own.places == 0 || is_better {
+            own.place = since as u32;
             own.places += 1;
             self.places.push(Place { since, chunk });
         }
@@ -172,7 +174,7 @@ impl Line {
         }
         // SAFETY: as in `put`.
         let own = unsafe { own(chunk) };
-        own.place = u64::MAX;
+        own.place = self.clock as u32;
         own.places -= 1;
         Some(chunk)
     }

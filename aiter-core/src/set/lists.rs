@@ -1,12 +1,12 @@
 //! What the set knows of its chunks, whatever the children are, and which slots are free.
 use super::{
-    chunk::{Chunk, Header, SLOTS, Slots},
+    chunk::{Chunk, SLOTS, Slots},
     head::Owner,
     line::Line,
     queue::{ASKED, LISTS, Queue, READY, Roster, own},
     turns::Pass,
 };
-use core::ptr;
+use core::{alloc::Layout, ptr};
 
 /// All that does not depend on what the children are.
 pub(super) struct Lists {
@@ -31,10 +31,12 @@ pub(super) struct Lists {
     pub(super) len: usize,
     pub(super) slots: usize,
     pub(super) empty: usize,
+    /// Of a child.
+    pub(super) child: Layout,
 }
 
 impl Lists {
-    pub(super) const fn new(owner: Owner) -> Self {
+    pub(super) const fn new(owner: Owner, child: Layout) -> Self {
         Self {
             owner,
             roster: Roster::new(),
@@ -50,16 +52,17 @@ impl Lists {
             len: 0,
             slots: 0,
             empty: 0,
+            child,
         }
     }
 
     /// A vacant slot, of a new chunk if need be.
     #[inline]
-    pub(super) fn vacancy<C>(&mut self) -> (*mut Chunk, usize) {
+    pub(super) fn vacancy(&mut self) -> (*mut Chunk, usize) {
         let mut chunk = self.roster.front;
         // SAFETY: the roster holds live chunks; no other reference to `own`.
         if chunk.is_null() || unsafe { own(chunk) }.occupied == unsafe { own(chunk) }.full {
-            chunk = self.grow::<C>();
+            chunk = self.grow();
         }
         // SAFETY: as above.
         (
@@ -69,9 +72,10 @@ impl Lists {
     }
 
     #[cold]
-    fn grow<C>(&mut self) -> *mut Chunk {
-        let slots = self.slots.clamp(4.min(SLOTS), SLOTS);
-        let chunk = Chunk::new::<C>(slots, self.owner.head().clone());
+    fn grow(&mut self) -> *mut Chunk {
+        let (most, _) = Chunk::most(self.child);
+        let slots = self.slots.clamp(4.min(SLOTS), SLOTS).min(most);
+        let chunk = Chunk::new(slots, self.child, self.owner.head().clone());
         self.slots += slots;
         self.empty += 1;
         self.roster.push_front(chunk);
@@ -106,11 +110,14 @@ impl Lists {
         }
     }
 
-    /// Frees a chunk after its turn if it has no child, and is not the only such.
+    /// Frees a chunk after its turn if it has no child, and is not the only such, or is large.
     pub(super) fn give_back(&mut self, chunk: *mut Chunk) {
         // SAFETY: the set's chunk, no other reference to `own`.
         let own = unsafe { own(chunk) };
-        if own.occupied != 0 || own.places != 0 || own.listed != [false; LISTS] || self.empty < 2 {
+        if own.occupied != 0 || own.places != 0 || own.listed != [false; LISTS] {
+            return;
+        }
+        if self.empty < 2 && Chunk::most(self.child).1 {
             return;
         }
         // SAFETY: alive.
@@ -120,7 +127,7 @@ impl Lists {
         self.empty -= 1;
         self.slots -= own.full.count_ones() as usize;
         self.roster.unlink(chunk);
-        // SAFETY: the set's reference; it has no child, and is in none of the lists.
-        unsafe { Header::release(chunk.cast()) }
+        // SAFETY: it has no child, and is in none of the lists.
+        unsafe { Chunk::let_go(chunk, self.child) }
     }
 }

@@ -23,8 +23,9 @@ mod source;
 mod tests;
 mod turns;
 
-use chunk::{Chunk, Header, lend, tag};
+use chunk::{Chunk, lend, tag};
 use core::{
+    alloc::Layout,
     fmt,
     marker::PhantomData,
     mem,
@@ -63,7 +64,7 @@ impl<C> ReadySet<C> {
             data: ptr::null(),
             stay: 0,
             source_ready: true,
-            lists: Lists::new(Owner::new()),
+            lists: Lists::new(Owner::new(), Layout::new::<C>()),
             children: PhantomData,
         }
     }
@@ -81,7 +82,7 @@ impl<C> ReadySet<C> {
 
     /// Adds a child, to be polled in a coming turn.
     pub(crate) fn insert(&mut self, child: C) {
-        let (chunk, slot) = self.lists.vacancy::<C>();
+        let (chunk, slot) = self.lists.vacancy();
         // SAFETY: a vacant slot of a chunk of ours.
         let place = unsafe { Chunk::slot::<C>(chunk, slot) };
         // SAFETY: as above.
@@ -99,7 +100,7 @@ impl<C> ReadySet<C> {
         child: C,
         step: impl FnOnce(Pin<&mut C>, &mut Context<'_>) -> Poll<R>,
     ) -> Poll<R> {
-        let (chunk, slot) = self.lists.vacancy::<C>();
+        let (chunk, slot) = self.lists.vacancy();
         // SAFETY: a vacant slot of a chunk of ours.
         let place = unsafe { Chunk::slot::<C>(chunk, slot) };
         // SAFETY: as above.
@@ -173,8 +174,8 @@ impl<C> ReadySet<C> {
                 unsafe { child.drop_in_place() };
             }
             self.lists.roster.unlink(chunk);
-            // SAFETY: the set's reference, and the children are gone.
-            unsafe { Header::release(chunk.cast()) };
+            // SAFETY: the children are gone, and the set's lists with the set.
+            unsafe { Chunk::let_go(chunk, self.lists.child) };
         }
     }
 }
@@ -198,8 +199,8 @@ impl<C> Drop for ReadySet<C> {
                 self.0.drain();
                 let source = mem::replace(&mut self.0.lists.source, ptr::null_mut());
                 if !source.is_null() {
-                    // SAFETY: the set's reference.
-                    unsafe { Header::release(source.cast()) }
+                    // SAFETY: the set goes. It has no slots.
+                    unsafe { Chunk::let_go(source, self.0.lists.child) }
                 }
             }
         }

@@ -24,7 +24,7 @@ impl<C> ReadySet<C> {
         source: Pin<&mut Option<S>>,
     ) -> Poll<Option<S::Item>> {
         if self.lists.source.is_null() {
-            self.lists.source = Chunk::new::<C>(0, self.lists.owner.head().clone());
+            self.lists.source = Chunk::new(0, self.lists.child, self.lists.owner.head().clone());
         }
         // SAFETY: the chunk lives as long as the set.
         let waker = unsafe { lend(tag(self.lists.source, 0)) };
