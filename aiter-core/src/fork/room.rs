@@ -110,7 +110,10 @@ impl<T> Place<T> for RoomPlace<T> {
         };
         mem::forget(unwind);
         if !self.reader.is_alone() {
-            self.room.made(|| !self.is_full());
+            // Only the last one to pass an item makes room. Of several that pass it at once, the last to execute the fence in `made`
+            // sees that all others have passed it.
+            self.room
+                .made(|| !self.reader.was_followed() && !self.is_full());
         }
         found
     }

@@ -1,7 +1,7 @@
 //! The reading handle: a cursor with a seat.
 
 use super::{
-    ASLEEP, List, Peek, Statistics, Writer, as_tail,
+    ASLEEP, List, Peek, Statistics, Writer, ahead, as_tail,
     block::{Block, Found},
     cursor::Cursor,
     distance, to_tail,
@@ -201,6 +201,15 @@ impl<T> Reader<T> {
         self.behind
             .as_ref()
             .is_some_and(|other| self.list.seats.is_behind(other, self.cursor.position()))
+    }
+
+    /// Whether the other reader is known to have yet to pass the slot that this one has passed last. Two that ask this of each other,
+    /// each with a `SeqCst` fence before, are not both told so.
+    pub(crate) fn was_followed(&self) -> bool {
+        let passed = ahead(self.cursor.position(), 1_usize.wrapping_neg());
+        self.behind
+            .as_ref()
+            .is_some_and(|other| self.list.seats.is_behind(other, passed))
     }
 
     /// Looks for items, and settles whether they are moved out or cloned.
