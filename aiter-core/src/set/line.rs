@@ -44,8 +44,9 @@
 //!
 //! A call ends when too many polls in a row were in vain. If there was an item in the pass before,
 //! the children that were polled in vain may be refused ones whose wakes are still to come. They
-//! are the first in the next pass whether they woke or not (`due`). In all other cases only
-//! children that woke are polled.
+//! are the first in the next pass whether they woke or not (`due`), as long as it pays: a child has
+//! to have an item without having woken now and then (`Trust`). In all other cases only children
+//! that woke are polled.
 //!
 //! A child that has nothing while no other child is to be served gets no place, because there is
 //! nobody whom it could precede. This is the case of many children of which one wakes now and then;
@@ -180,6 +181,40 @@ impl Line {
     }
 }
 
+/// Whether to poll children again that had nothing and did not wake.
+pub(super) struct Trust {
+    /// How often it may be tried in vain before it is tried no more.
+    left: u8,
+    /// Some were polled so, since it was settled last.
+    tried: bool,
+    /// One had an item without having woken.
+    pub(super) paid: bool,
+}
+
+impl Trust {
+    pub(super) const fn new() -> Self {
+        Self {
+            left: 0,
+            tried: false,
+            paid: false,
+        }
+    }
+
+    /// A child that has an item without having woken is a reason to believe that others have one.
+    /// That a few were tried in vain is none to the contrary: what had items may have been woken
+    /// meanwhile, though late.
+    fn settle(&mut self) -> bool {
+        const TRIES: u8 = 4;
+        let tried = mem::take(&mut self.tried);
+        if mem::take(&mut self.paid) {
+            self.left = TRIES;
+        } else if tried {
+            self.left = self.left.saturating_sub(1);
+        }
+        self.left > 0
+    }
+}
+
 /// The numbers of slots.
 struct Bits(Slots);
 
@@ -216,7 +251,8 @@ impl Lists {
         };
         // SAFETY: the set's chunk, no other reference to `own`.
         let own = unsafe { own(chunk) };
-        if mem::take(&mut own.taken) {
+        let taken = mem::take(&mut own.taken);
+        if taken {
             // SAFETY: alive. As in `next_turn`.
             let woken = unsafe { &(*chunk).header }.clear();
             own.due |= woken;
@@ -228,6 +264,8 @@ impl Lists {
         own.due &= own.waits;
         self.bits = self.line.first_of(own);
         self.turn = chunk;
+        self.unwoken = !taken;
+        self.trust.tried |= !taken && self.bits != 0;
         own.due &= !self.bits;
         if own.due != 0 {
             let due = own.due;
@@ -255,12 +293,14 @@ impl Lists {
         // SAFETY: the set's chunk, no other reference to `own`.
         let own = unsafe { own(self.turn) };
         let bit = 1 << slot;
+        let before = self.left(slot);
         // The first of a pass had the whole budget.
         let had_all = self.pass == Pass::Fresh;
         if had_all || own.waits & bit == 0 {
             own.waits |= bit;
             own.since[slot] = self.line.stamp();
         }
+        self.trust.paid |= self.unwoken && left < before;
         own.left[slot] = left;
         if had_all {
             self.pass = Pass::Barren;
@@ -314,10 +354,14 @@ impl Lists {
         if everybody_was_asked {
             return self.rest();
         }
+        let is_trusted = self.trust.settle();
         if mem::take(&mut self.pass) != Pass::Fruitful {
             return;
         }
         self.look = true;
+        if !is_trusted {
+            self.forget();
+        }
         while self.asked.len > 0 {
             let chunk = self.asked.pop();
             // SAFETY: the set's chunk, no other reference to `own`.

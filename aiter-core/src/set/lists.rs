@@ -2,7 +2,7 @@
 use super::{
     chunk::{Chunk, SLOTS, Slots},
     head::Owner,
-    line::Line,
+    line::{Line, Trust},
     queue::{ASKED, LISTS, Queue, READY, Roster, own},
     turns::Pass,
 };
@@ -25,6 +25,9 @@ pub(super) struct Lists {
     /// A new pass begins: who waits may have woken, which is to be seen before anybody is served.
     pub(super) look: bool,
     pub(super) pass: Pass,
+    /// Nothing of the chunk whose turn it is had woken when the turn began.
+    pub(super) unwoken: bool,
+    pub(super) trust: Trust,
     /// A chunk without slots whose waker is the source's; null before it is needed.
     pub(super) source: *mut Chunk,
     /// Children, slots, and chunks without a child.
@@ -48,6 +51,8 @@ impl Lists {
             asked: Queue::new(),
             look: false,
             pass: Pass::Fresh,
+            unwoken: false,
+            trust: Trust::new(),
             source: ptr::null_mut(),
             len: 0,
             slots: 0,

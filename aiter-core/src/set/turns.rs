@@ -130,7 +130,9 @@ impl Lists {
             // SAFETY: the set's chunk, no other reference to `own`.
             let own = unsafe { own(chunk) };
             let mut bits = mem::take(&mut own.again);
-            if mem::take(&mut own.taken) {
+            let taken = mem::take(&mut own.taken);
+            self.unwoken = !taken;
+            if taken {
                 // SAFETY: alive. The bits go before the children are polled: who wakes during its poll is polled again.
                 bits |= unsafe { &(*chunk).header }.clear();
             }
@@ -199,6 +201,7 @@ impl Lists {
         let own = unsafe { own(self.turn) };
         own.again |= 1 << slot;
         own.waits &= !(1 << slot);
+        self.trust.paid |= self.unwoken;
         self.queue.push(self.turn);
     }
 }

@@ -238,6 +238,31 @@ fn a_poll_without_an_item_is_bounded() {
     assert_eq!(polls(), 1000);
 }
 
+/// In each pass a child that woke has an item. The idle ones are not polled again and again for
+/// that, and those that were not polled yet have their turn.
+#[test]
+fn items_of_a_few_keep_no_fresh_child_waiting() {
+    let (_, waker) = Wakes::new();
+    let mut set = ReadySet::new();
+    let scripts = scripts(1000);
+    scripts[0].push(Some(0));
+    scripts.iter().for_each(|script| set.insert(child(script)));
+    for (k, script) in scripts[..40].iter().enumerate() {
+        if k > 0 {
+            script.push(Some(k as u32));
+            script.wake();
+        }
+        let mut items = 0;
+        while poll(&mut set, &waker).is_ready() {
+            items += 1;
+        }
+        assert_eq!(items, 1);
+    }
+    let polls = || scripts.iter().map(|script| script.polls.get());
+    assert!(polls().all(|polls| polls > 0));
+    assert!(polls().sum::<usize>() < 2000);
+}
+
 #[test]
 fn chunks_are_served_in_the_order_in_which_they_woke() {
     let (_, waker) = Wakes::new();
