@@ -334,6 +334,10 @@ impl<S: Stream, B: Bound> Fork<S, B> {
     /// A poll that found nothing.
     #[inline(never)]
     fn poll_apart(&mut self, cx: &mut Context<'_>) -> Poll<Option<Item<S, B>>> {
+        // Before there is an item that a panic could cost.
+        if self.task.is_another(cx.waker()) {
+            self.forget_task();
+        }
         let polled = if self.is_active() {
             let mut found = Found::Nothing;
             self.pull(cx, &mut found)
@@ -345,8 +349,6 @@ impl<S: Stream, B: Bound> Fork<S, B> {
         };
         if polled.is_pending() {
             self.task = Task::of(cx.waker());
-        } else if self.task.is_another(cx.waker()) {
-            self.forget_task();
         }
         polled
     }

@@ -284,7 +284,8 @@ impl<T> List<T> {
             // that come after it: they find the tail block moved on. So whoever finds `head` as the tail block holds a slot
             // before `observed`.
             let mut tail = self.tail.fetch_add(0, Release);
-            if tail & CLOSED != 0 {
+            let is_closed = tail & CLOSED != 0;
+            if is_closed {
                 // Pushes that were refused have moved it on.
                 tail = self.end.load(Relaxed);
                 if tail == UNKNOWN {
@@ -294,8 +295,10 @@ impl<T> List<T> {
             }
             let reserved = to_tail(position, tail) as usize;
             // Of a batch the caller's next slot is enough, if nobody has reserved after it: those before are published, and
-            // the caller is past `head`, when that is. Else the blocks of a batch would stay until all of it is read.
-            let observed = ahead(position, if reserved == len { 1 } else { reserved });
+            // the caller is past `head`, when that is. Else the blocks of a batch would stay until all of it is read. Whoever closes
+            // the list has the slot after it, and may have found `head`.
+            let is_next = reserved == len && !is_closed;
+            let observed = ahead(position, if is_next { 1 } else { reserved });
             // Ordering: Relaxed, see `reclaim`. It is stored before the caller publishes its own slot, or links the block
             // of its own slot when it closes the list.
             head.observed.store(observed, Relaxed);

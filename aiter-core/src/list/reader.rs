@@ -138,7 +138,7 @@ impl<T> Reader<T> {
     pub(super) fn find_alone(&mut self, cx: Option<&mut Context<'_>>) -> Poll<Option<T>> {
         match self.look() {
             Found::Items(end) if self.is_alone() => {
-                self.found_by(cx);
+                self.let_others_go(cx);
                 self.cursor.move_on(&self.list, end);
                 // SAFETY: the run has an item, and the cursor moves.
                 Poll::Ready(Some(unsafe { self.move_next() }))
@@ -151,13 +151,14 @@ impl<T> Reader<T> {
     }
 
     /// The [`Find`] of a list that may have several readers.
-    pub(super) fn find_among_others(&mut self, cx: Option<&mut Context<'_>>) -> Poll<Option<T>>
+    pub(super) fn find_among_others(&mut self, mut cx: Option<&mut Context<'_>>) -> Poll<Option<T>>
     where
         T: Clone,
     {
+        // Before anything is known, which may be that another reader is behind: a waker's drop may have this one forget it.
+        self.let_others_go(cx.as_deref_mut());
         match self.refill() {
             Found::Items(_) => {
-                self.found_by(cx);
                 Poll::Ready(Some(if self.cursor.moves {
                     // SAFETY: the run has an item, and the cursor moves.
                     unsafe { self.move_next() }
@@ -293,9 +294,9 @@ impl<T> Reader<T> {
         self.list.find()(self, Some(cx))
     }
 
-    /// An item was found. If another task polls than the one that waited last, that one's waker goes.
+    /// If another task polls than the one that waited last, that one's waker goes. Anything may happen in its drop.
     #[inline(always)]
-    fn found_by(&mut self, cx: Option<&mut Context<'_>>) {
+    fn let_others_go(&mut self, cx: Option<&mut Context<'_>>) {
         if cx.is_some_and(|cx| self.task.is_another(cx.waker())) {
             self.forget_task();
         }
@@ -313,7 +314,7 @@ impl<T> Reader<T> {
     #[inline(never)]
     fn forget_task(&mut self) {
         if mem::replace(&mut self.task, Task::NONE) != Task::NONE {
-            self.in_another_seat(|seats, seat| seats.forget(seat));
+            self.change_seat(|seats, seat| seats.forget(seat));
         }
     }
 
@@ -400,21 +401,31 @@ impl<T> Reader<T> {
     #[inline(always)]
     fn arm(&mut self, waker: &Waker, sleep: Sleep) {
         self.task = Task::of(waker);
-        self.in_another_seat(|seats, seat| seats.arm(seat, waker, sleep));
+        self.change_seat(|seats, seat| seats.arm(seat, waker, sleep));
     }
 
-    /// Does something that may move the reader to another seat, and says so.
+    /// Does something that may move the reader to another seat, also when it panics. The new seat may be that of the other reader:
+    /// then nobody is known to be behind, lest it be itself.
     #[inline(always)]
-    fn in_another_seat(&mut self, has_moved: impl FnOnce(&Seats, &mut SeatRef) -> bool) {
-        if has_moved(&self.list.seats, &mut self.seat)
-            && self
-                .behind
-                .as_ref()
-                .is_some_and(|other| other.is_at(self.seat))
-        {
-            // The new seat was that of the other reader: nobody is behind itself.
-            self.list.seats.let_go(&mut self.behind);
+    fn change_seat(&mut self, change: impl FnOnce(&Seats, &mut SeatRef)) {
+        struct Changed<'a, T>(&'a mut Reader<T>, SeatRef);
+        impl<T> Drop for Changed<'_, T> {
+            #[inline(always)]
+            fn drop(&mut self) {
+                let Self(
+                    Reader {
+                        list, seat, behind, ..
+                    },
+                    before,
+                ) = self;
+                if !seat.is(*before) && behind.as_ref().is_some_and(|other| other.is_at(*seat)) {
+                    list.seats.let_go(behind);
+                }
+            }
         }
+        let before = self.seat;
+        let changed = Changed(self, before);
+        change(&changed.0.list.seats, &mut changed.0.seat);
     }
 
     /// Another reader at the same place.

@@ -114,6 +114,12 @@ pub(crate) struct SeatRef {
     index: usize,
 }
 
+impl SeatRef {
+    pub(crate) fn is(&self, other: Self) -> bool {
+        self.seat == other.seat
+    }
+}
+
 /// Another reader that was seen behind. It keeps the memory of its seat, and is [let go](Seats::let_go) before it is dropped.
 pub(crate) struct Behind {
     seat: NonNull<Seat>,
@@ -245,9 +251,7 @@ impl Seats {
     #[inline]
     pub(crate) fn advance(&self, at: SeatRef, position: usize, skipped: usize) {
         let seat = self.seat(at);
-        self.epoch.enter(seat.position.load(Relaxed), position, || {
-            self.forget_floors()
-        });
+        self.epoch.enter(position, || self.forget_floors());
         seat.skipped.store(skipped, Relaxed);
         self.step(at, position);
     }
@@ -425,13 +429,14 @@ impl Seats {
     }
 
     /// Leaves the waker in the reader's seat; the caller then lets writers know, and looks again. If a writer was just at the
-    /// seat the reader is moved to another one, and this is true.
+    /// seat the reader is moved to another one.
     #[inline(always)]
-    pub(crate) fn arm(&self, at: &mut SeatRef, waker: &Waker, sleep: Sleep) -> bool {
+    pub(crate) fn arm(&self, at: &mut SeatRef, waker: &Waker, sleep: Sleep) {
         // Ordering: Acquire pairs with the Release of IDLE in `wake`: the writer is done with the waker.
         let was = self.state(*at).load(Acquire);
-        let is_unready = was != IDLE || !self.keeps(*at, waker);
-        let has_moved = is_unready && self.prepare(at, was, waker);
+        if was != IDLE || !self.keeps(*at, waker) {
+            self.prepare(at, was, waker);
+        }
         // Ordering: Release pairs with the Acquire in `take`. That a writer sees this at all is due to what the reader does
         // next (see `Reader::sleep`).
         self.state(*at).store(
@@ -444,7 +449,6 @@ impl Seats {
             },
             Release,
         );
-        has_moved
     }
 
     /// The same as [`arm`](Self::arm) at the tail, if the waker is there already and the seat is idle. Else false.
@@ -468,10 +472,12 @@ impl Seats {
         })
     }
 
-    /// Puts the waker into the reader's seat, or into another, and leaves that idle. True if it is another.
+    /// Puts the waker into the reader's seat, or into another, and leaves that idle.
     #[cold]
-    fn prepare(&self, at: &mut SeatRef, was: u8, waker: &Waker) -> bool {
-        let moves = !self.take_back(*at, was) && self.take_another(at);
+    fn prepare(&self, at: &mut SeatRef, was: u8, waker: &Waker) {
+        if !self.take_back(*at, was) {
+            self.take_another(at);
+        }
         let old = self.seat(*at).waker.with_mut(|kept| {
             // SAFETY: the seat is idle, and an idle seat's waker is its reader's alone.
             match unsafe { &mut *kept } {
@@ -480,29 +486,28 @@ impl Seats {
             }
         });
         drop(old);
-        moves
     }
 
-    /// Drops the waker in the reader's seat, which may have to be moved: then this is true.
-    pub(crate) fn forget(&self, at: &mut SeatRef) -> bool {
-        let moves = !self.disarm(*at) && self.take_another(at);
+    /// Drops the waker in the reader's seat. If a writer was just at the seat the reader is moved to another one.
+    pub(crate) fn forget(&self, at: &mut SeatRef) {
+        if !self.disarm(*at) {
+            self.take_another(at);
+        }
         // SAFETY: the seat is idle, and an idle seat's waker is its reader's alone.
         let waker = self
             .seat(*at)
             .waker
             .with_mut(|kept| unsafe { (*kept).take() });
         drop(waker);
-        moves
     }
 
-    /// Leaves a seat that a writer is at. True.
-    fn take_another(&self, at: &mut SeatRef) -> bool {
+    /// Leaves a seat that a writer is at.
+    fn take_another(&self, at: &mut SeatRef) {
         let seat = self.seat(*at);
         let other = self.claim(seat.position.load(Relaxed), seat.skipped.load(Relaxed));
         // Said before anything can panic: from here on the old seat may be another reader's.
         let old = mem::replace(at, other);
         self.leave(old);
-        true
     }
 
     /// The reader takes its seat back, to write the waker or to leave. False while a writer is at it.

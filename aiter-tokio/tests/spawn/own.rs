@@ -183,10 +183,11 @@ fn workers_run_at_the_same_time_and_each_item_goes_to_one() {
     });
 }
 
-/// Each keeps its thread until all threads are busy: none may have to wait for the thread of the one that has started it.
+/// Each keeps its thread until all threads are busy: none may have to wait for the thread of the one that has started it. (Of workers
+/// that go on and block, one may: it is woken on the thread of another that has an item already.)
 #[test]
 fn workers_that_block_run_on_every_thread() {
-    for n in [4, usize::MAX] {
+    for n in [4, usize::MAX].repeat(10) {
         let threads = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(4)
             .build()
@@ -201,7 +202,7 @@ fn workers_that_block_run_on_every_thread() {
                         n
                     }
                 };
-                assert_eq!(map_workers(n, f, stream::iter(0..400)).count().await, 400);
+                assert_eq!(map_workers(n, f, stream::iter(0..4)).count().await, 4);
             });
         });
     }

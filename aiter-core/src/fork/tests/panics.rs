@@ -150,10 +150,45 @@ fn an_item_that_was_pulled_past_the_list_goes_with_the_panic_of_a_waker() {
     let mut b = a.fork_passive();
     assert!(poll_noop(&mut a).is_pending());
     // It leaves a waker as one that follows, and is itself whom it wakes when it has pulled.
-    assert!(poll(&mut b, &panicking_waker()).is_pending());
+    let waker = panicking_waker();
+    assert!(poll(&mut b, &waker).is_pending());
     b.activate();
     drop(a);
     remote.add([Item(count.clone())]);
-    assert_eq!(panic_of(|| poll_noop(&mut b)), "waker");
+    assert_eq!(panic_of(|| poll(&mut b, &waker)), "waker");
     assert_eq!(Arc::strong_count(&count), 1, "it is leaked");
+}
+
+/// A waker that is let go because another task polls may panic in its drop. Nothing has been taken by then.
+#[test]
+fn the_drop_of_another_tasks_waker_costs_no_item() {
+    struct Panics;
+    impl Wake for Panics {
+        fn wake(self: Arc<Self>) {}
+        fn wake_by_ref(self: &Arc<Self>) {}
+    }
+    impl Drop for Panics {
+        fn drop(&mut self) {
+            panic!("waker");
+        }
+    }
+    fn check(mut stream: impl Stream<Item = u32> + Unpin, push: impl Fn(u32)) {
+        let waker = Waker::from(Arc::new(Panics));
+        assert_eq!(poll(&mut stream, &waker), PENDING);
+        drop(waker);
+        push(1);
+        push(2);
+        let (_wakes, waker) = Wakes::new();
+        assert_eq!(panic_of(|| poll(&mut stream, &waker)), "waker");
+        assert_eq!(poll(&mut stream, &waker), item(1));
+        assert_eq!(poll(&mut stream, &waker), item(2));
+    }
+    for forks in 0..2 {
+        let (mut fork, remote) = forker([]);
+        let _others: Vec<_> = (0..forks).map(|_| fork.fork()).collect();
+        check(fork.fork, |n| remote.push(n));
+        let (pusher, mut aiter) = push_aiter();
+        let _others: Vec<_> = (0..forks).map(|_| aiter.fork()).collect();
+        check(aiter, |n| pusher.push(n).unwrap());
+    }
 }

@@ -144,3 +144,20 @@ fn loom_of_two_that_close_one_does_it() {
         assert_eq!(writer.statistics().pushed, usize::from(is_pushed));
     });
 }
+
+/// The closer has the slot after a batch, and may be in the block that the batch has moved the tail block on from.
+#[test]
+fn loom_a_block_is_freed_while_a_batch_before_the_end_is_read() {
+    model(|| {
+        let (writer, mut reader) = list::<usize>();
+        (0..2).for_each(|n| writer.push(n).unwrap());
+        take(&mut reader, 2);
+        let other = writer.clone();
+        let closing = thread::spawn(move || other.close());
+        if writer.push_batch(4, &mut (10..14)).is_ok() {
+            take(&mut reader, 4);
+        }
+        closing.join().unwrap();
+        assert!(rest(&mut reader).is_empty());
+    });
+}

@@ -322,3 +322,45 @@ fn loom_a_look_misses_no_reader_that_changes_its_seat() {
         changing.join().unwrap();
     });
 }
+
+/// A reader is polled in its own wake, by another task: it drops its waker by taking another seat, which is that of the reader behind
+/// when this one goes. It does not take itself for the one behind, nor does it rely on anybody while items are known.
+#[test]
+fn loom_a_reader_polled_in_its_wake_takes_the_seat_of_the_one_behind() {
+    /// Polls the reader at once when it is woken.
+    struct Polls(std::sync::Mutex<Option<Reader<usize>>>);
+    impl Wake for Polls {
+        fn wake(self: std::sync::Arc<Self>) {
+            self.wake_by_ref();
+        }
+        fn wake_by_ref(self: &std::sync::Arc<Self>) {
+            if let Some(mut reader) = self.0.lock().unwrap().take() {
+                struct Another;
+                impl Wake for Another {
+                    fn wake(self: std::sync::Arc<Self>) {}
+                }
+                let waker = Waker::from(std::sync::Arc::new(Another));
+                for n in [10, 11] {
+                    let polled = reader.poll_next(&mut Context::from_waker(&waker));
+                    assert_eq!(polled, Poll::Ready(Some(n)));
+                }
+            }
+        }
+    }
+    model(|| {
+        let (writer, mut reader) = list::<usize>();
+        let behind = reader.fork();
+        let polls = std::sync::Arc::new(Polls(std::sync::Mutex::new(None)));
+        let waker = Waker::from(polls.clone());
+        let mut cx = Context::from_waker(&waker);
+        for n in [0, 1] {
+            writer.push(n).unwrap();
+            assert_eq!(reader.poll_next(&mut cx), Poll::Ready(Some(n)));
+        }
+        assert!(reader.poll_next(&mut cx).is_pending());
+        *polls.0.lock().unwrap() = Some(reader);
+        let going = thread::spawn(move || drop(behind));
+        let _ = writer.push_batch(2, &mut (10..12));
+        going.join().unwrap();
+    });
+}

@@ -1,8 +1,8 @@
 //! Floors of rows are compared with positions, and where words are short, those come round within minutes: a floor that nobody has
 //! looked at meanwhile would look like one far ahead, and a reader in its row, which may be the one behind, would be passed over.
 //!
-//! So the first reader that comes to another epoch, an eighth of what a comparison tells apart either way, has all floors forgotten, and
-//! says for which epoch. A floor that is noted after that is no older than the slowest reader was then. Readers are five eighths apart
+//! So a reader that comes to another epoch than the one before it, an eighth of what a comparison tells apart either way, has all floors
+//! forgotten, and says for which epoch. It looks for that whenever it has left a block. A floor that is noted after that is no older than the slowest reader was then. Readers are five eighths apart
 //! at most, so no reader of that epoch is as far ahead of it as a comparison can tell. A reader that is made looks for that as well.
 
 #[cfg(target_pointer_width = "64")]
@@ -22,7 +22,7 @@ mod wide {
         }
 
         #[inline(always)]
-        pub(in crate::wake::seats) fn enter(&self, _: usize, _: usize, _: impl FnOnce()) {}
+        pub(in crate::wake::seats) fn enter(&self, _: usize, _: impl FnOnce()) {}
     }
 }
 
@@ -41,15 +41,13 @@ mod narrow {
             Self(AtomicUsize::new(usize::MAX))
         }
 
-        /// A reader goes from a position, an odd one if it is new, to another, and says so after this.
+        /// A reader comes to a position: one that is new, or has left a block.
         #[inline(always)]
-        pub(in crate::wake::seats) fn enter(&self, from: usize, to: usize, forget: impl FnOnce()) {
-            if from & 1 != 0 || from >> BITS != to >> BITS {
-                // Ordering: Acquire pairs with the Release below: what was forgotten is seen to be.
-                if self.0.load(Acquire) != to >> BITS {
-                    forget();
-                    self.0.store(to >> BITS, Release);
-                }
+        pub(in crate::wake::seats) fn enter(&self, position: usize, forget: impl FnOnce()) {
+            // Ordering: Acquire pairs with the Release below: what was forgotten is seen to be.
+            if self.0.load(Acquire) != position >> BITS {
+                forget();
+                self.0.store(position >> BITS, Release);
             }
         }
     }
@@ -62,21 +60,18 @@ mod narrow {
         #[test]
         fn the_first_to_come_has_all_forgotten() {
             let epoch = Epoch::new();
-            let forgotten = Cell::new(0);
-            let enter = |from, to| {
-                forgotten.set(0);
-                epoch.enter(from, to, || forgotten.set(1));
+            let enter = |position| {
+                let forgotten = Cell::new(false);
+                epoch.enter(position, || forgotten.set(true));
                 forgotten.get()
             };
             let at = |n: usize| n << BITS;
-            assert_eq!(enter(1, 0), 1, "the first reader");
-            assert_eq!((enter(1, 2), enter(2, 4), enter(2, at(1) - 2)), (0, 0, 0));
-            assert_eq!(
-                (enter(at(1) - 2, at(1)), enter(at(1) - 2, at(1) + 2)),
-                (1, 0)
-            );
-            assert_eq!((enter(at(15), 0), enter(at(16).wrapping_sub(2), 2)), (1, 0));
-            assert_eq!((enter(1, at(1)), enter(at(1), at(2))), (1, 1));
+            assert!(enter(0), "the first reader");
+            assert!(!enter(2) && !enter(at(1) - 2));
+            assert!(enter(at(1)) && !enter(at(1) + 2));
+            assert!(enter(at(15)) && !enter(usize::MAX - 1) && enter(0));
+            // One behind comes to an epoch that others have left.
+            assert!(enter(at(2)) && enter(at(1)) && !enter(at(1)));
         }
     }
 }

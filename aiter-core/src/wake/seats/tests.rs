@@ -217,3 +217,34 @@ fn a_seat_stays_its_readers_when_its_waker_panics() {
         assert_eq!(wakes.taken(), 6);
     }
 }
+
+/// A reader comes to another epoch by the last item of a block. When it has entered the next, nothing old is known of any row.
+#[cfg(not(target_pointer_width = "64"))]
+#[test]
+fn floors_are_forgotten_when_a_reader_comes_to_another_epoch() {
+    use super::row::Floor;
+
+    let (seats, all) = taken(30);
+    let walk = seats.rows().and_then(Rows::walk).unwrap();
+    let row = walk.all().next().unwrap();
+    let is_known = |position| {
+        // SAFETY: the walk goes on.
+        let floor = unsafe { HeapRow::at(row) }.floor(position);
+        !matches!(floor, Floor::Unknown)
+    };
+    for epoch in 1..=17_usize {
+        let boundary = epoch << (usize::BITS - 4);
+        let before = boundary.wrapping_sub(2);
+        for at in &all {
+            seats.step(*at, before);
+        }
+        assert!(matches!(
+            seats.last_at(all[0], &mut None, before.wrapping_sub(2)),
+            Last::Yes(_)
+        ));
+        assert!(is_known(before.wrapping_sub(2)));
+        seats.step(all[0], boundary);
+        seats.advance(all[0], boundary, 0);
+        assert!(!is_known(before.wrapping_sub(2)), "{epoch}");
+    }
+}
