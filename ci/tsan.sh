@@ -28,19 +28,20 @@ for bug in race race_of_clones; do
     echo "planted $bug: reported"
 done
 
-# `fixed_interrupts` steps through single instructions, those of a sanitizer too.
-profile=() stepping=fixed_interrupts
+# `fixed_interrupts` steps through single instructions, those of a sanitizer too. In `file_limit` no more files can be opened, that with
+# the names of functions neither, by which reports are suppressed.
+profile=() unfit=(fixed_interrupts file_limit)
 if [[ ! ${AITER_LONG:-} ]]; then
     # Where there is one thread there is no race; some tests run an example as a process, with deadlines.
-    tests_but $stepping auto_traits callers_line cancellation ext failures event_bus line_server memory properties seed
+    tests_but "${unfit[@]}" auto_traits callers_line cancellation ext failures event_bus line_server memory properties seed
 elif [[ ${test[0]} == cargo ]]; then
     profile=(--release)
-    tests_but $stepping
+    tests_but "${unfit[@]}"
     # The programs that tests run.
     step "${test[@]/#test/build}" "${profile[@]}" "${published[@]/#/-p}" --examples
 else
     profile=(--release)
-    tests_but $stepping event_bus line_server
+    tests_but "${unfit[@]}" event_bus line_server
 fi
 if [[ ${AITER_LONG:-} ]]; then
     # In release what is excused is inlined, and known by its file alone.

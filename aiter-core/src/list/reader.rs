@@ -145,7 +145,7 @@ impl<T> Reader<T> {
             }
             // By now it has another one.
             Found::Items(_) => self.list.find()(self, cx),
-            Found::Ended => self.end(),
+            Found::Ended => self.end(cx.is_some()),
             Found::Empty | Found::Gone => self.wait_with(cx),
         }
     }
@@ -167,7 +167,7 @@ impl<T> Reader<T> {
                     unsafe { self.pass_next() }
                 }))
             }
-            Found::Ended => self.end(),
+            Found::Ended => self.end(cx.is_some()),
             Found::Empty | Found::Gone => self.wait_with(cx),
         }
     }
@@ -302,10 +302,14 @@ impl<T> Reader<T> {
         }
     }
 
+    /// The list has ended for this reader. Nobody waits any more if that is found in a poll. Else somebody may, who has yet to be
+    /// woken by whoever ended the list.
     #[cold]
     #[inline(never)]
-    fn end(&mut self) -> Poll<Option<T>> {
-        self.forget_task();
+    fn end(&mut self, is_polled: bool) -> Poll<Option<T>> {
+        if is_polled || self.list.seats.is_idle(self.seat) {
+            self.forget_task();
+        }
         Poll::Ready(None)
     }
 

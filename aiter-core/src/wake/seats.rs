@@ -488,6 +488,12 @@ impl Seats {
         drop(old);
     }
 
+    /// Whether nobody is to be woken, nor being woken, in the reader's seat.
+    pub(crate) fn is_idle(&self, at: SeatRef) -> bool {
+        // Ordering: as in `arm`.
+        self.state(at).load(Acquire) == IDLE
+    }
+
     /// Drops the waker in the reader's seat. If a writer was just at the seat the reader is moved to another one.
     pub(crate) fn forget(&self, at: &mut SeatRef) {
         if !self.disarm(*at) {

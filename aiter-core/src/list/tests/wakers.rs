@@ -291,3 +291,27 @@ fn who_gets_the_seat_of_one_seen_behind_is_behind_nobody() {
     assert!(matches!(reader.next(), Poll::Ready(Some(_))));
     assert_eq!(Arc::strong_count(&live), 1, "the last to read it moved it");
 }
+
+/// A look at the end is no poll: whoever waits is woken by the stop all the same.
+#[test]
+fn a_look_at_the_end_takes_no_wake_away() {
+    for forks in 0..2 {
+        let list = List::new(None);
+        let (writer, mut reader) = (Writer::new(list.clone()), Reader::first(list.clone()));
+        let _others: Vec<_> = (0..forks).map(|_| reader.fork()).collect();
+        let (wakes, waker) = Wakes::new();
+        assert!(poll(&mut reader, &waker).is_pending());
+        // In the middle of a stop.
+        let tail = list.close_tail().unwrap();
+        // SAFETY: the slot at the tail is the closer's.
+        unsafe { list.publish_end(tail) };
+        assert_eq!(reader.next(), Poll::<Option<u8>>::Ready(None));
+        assert_eq!(wakes.count(), 0);
+        list.wake_after(tail);
+        assert_eq!(wakes.count(), 1);
+        // Then it goes.
+        assert_eq!(reader.next(), Poll::Ready(None));
+        drop((waker, writer));
+        assert_eq!(Arc::strong_count(&wakes), 1);
+    }
+}
