@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The loom models of core: every interleaving of a few threads, up to LOOM_MAX_PREEMPTIONS (2) forced switches, and one more of
-# those models that take less than a second so. Several at a time, each in a process of its own.
+# those models that take less than half a second so. Several at a time, each in a process of its own.
 . "$(dirname "$0")/common"
 next='run the failing model alone with LOOM_LOG=trace and LOOM_LOCATION=1 (see the docs of loom)'
 # With more switches an execution is longer than loom expects, which is 1000.
@@ -24,7 +24,7 @@ model() {
     ((code != 0)) || grep -q '^test result: ok. 1 passed;' <<<"$output" || code=1
     ((code == 0)) || printf '%s\n' "$output" >&2
     printf '%7d ms  bound %d  %s%s\n' "$millis" "$LOOM_MAX_PREEMPTIONS" "$2" "$( ((code == 0)) || echo '  FAILED')"
-    if ((code == 0 && ${3:-0} && millis < 1000)); then
+    if ((code == 0 && ${3:-0} && millis < 500)); then
         LOOM_MAX_PREEMPTIONS=$((LOOM_MAX_PREEMPTIONS + 1)) model "$1" "$2" || return
     fi
     return "$code"

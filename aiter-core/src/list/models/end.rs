@@ -107,7 +107,7 @@ fn loom_a_push_that_is_refused_comes_after_the_close() {
 /// A push that is refused as there is no reader comes after what each reader did before it went, not only the last.
 #[test]
 fn loom_a_push_that_is_refused_comes_after_the_readers() {
-    model(|| {
+    large_model(|| {
         let (writer, mut reader) = list::<usize>();
         let (told, other) = (Told::new(), reader.fork());
         let first = thread::spawn({
