@@ -421,3 +421,21 @@ fn loom_a_row_is_linked_while_another_is_unlinked() {
         shared.assert_freed();
     });
 }
+
+/// Whoever tidies up comes to a row that another thread has just linked.
+#[test]
+fn loom_a_row_is_linked_before_the_others_are_tidied_up() {
+    model(|| {
+        let shared = Shared::new();
+        let stays = [(); 2].map(|()| shared.claim().on_heap());
+        let goes = [(); 2].map(|()| shared.claim().on_heap());
+        let linking = thread::spawn({
+            let shared = shared.clone();
+            move || shared.claim().on_heap()
+        });
+        goes.into_iter().for_each(Reader::leave);
+        let came = linking.join().unwrap();
+        stays.into_iter().chain([came]).for_each(Reader::leave);
+        shared.assert_freed();
+    });
+}
