@@ -38,7 +38,7 @@ const EIGHTH: usize = 1 << (usize::BITS - TAIL_UNIT - 3);
 pub(in crate::list) const MOST_PROMISED: usize = EIGHTH;
 
 /// The most blocks of a list, with those that wait to be freed. With 64 bits no memory is so large.
-#[cfg(any(test, not(target_pointer_width = "64")))]
+#[cfg(any(all(test, not(aiter_loom)), not(target_pointer_width = "64")))]
 pub(in crate::list) const MOST_BLOCKS: usize = 5 * (EIGHTH / SLOTS);
 
 /// The first slot of a list. Tests begin a little before positions wrap.
