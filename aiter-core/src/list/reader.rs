@@ -68,7 +68,7 @@ impl<T> Reader<T> {
         }
     }
 
-    /// The same, for who knows of no item.
+    /// The same, when no item is known.
     #[inline]
     pub(crate) fn find_next(&mut self) -> Poll<Option<T>> {
         if self.is_bare() {
@@ -302,8 +302,8 @@ impl<T> Reader<T> {
         }
     }
 
-    /// The list has ended for this reader. Nobody waits any more if that is found in a poll. Else somebody may, who has yet to be
-    /// woken by whoever ended the list.
+    /// The list has ended for this reader. If a poll finds that, no task waits any more. If
+    /// `try_next` does, a task may still wait, and the closer is about to wake it.
     #[cold]
     #[inline(never)]
     fn end(&mut self, is_polled: bool) -> Poll<Option<T>> {
@@ -318,7 +318,7 @@ impl<T> Reader<T> {
     #[inline(never)]
     fn forget_task(&mut self) {
         if mem::replace(&mut self.task, Task::NONE) != Task::NONE {
-            self.change_seat(|seats, seat| seats.forget(seat));
+            self.list.seats.forget(&mut self.seat, &mut self.behind);
         }
     }
 
@@ -405,31 +405,10 @@ impl<T> Reader<T> {
     #[inline(always)]
     fn arm(&mut self, waker: &Waker, sleep: Sleep) {
         self.task = Task::of(waker);
-        self.change_seat(|seats, seat| seats.arm(seat, waker, sleep));
-    }
-
-    /// Does something that may move the reader to another seat, also when it panics. The new seat may be that of the other reader:
-    /// then nobody is known to be behind, lest it be itself.
-    #[inline(always)]
-    fn change_seat(&mut self, change: impl FnOnce(&Seats, &mut SeatRef)) {
-        struct Changed<'a, T>(&'a mut Reader<T>, SeatRef);
-        impl<T> Drop for Changed<'_, T> {
-            #[inline(always)]
-            fn drop(&mut self) {
-                let Self(
-                    Reader {
-                        list, seat, behind, ..
-                    },
-                    before,
-                ) = self;
-                if !seat.is(*before) && behind.as_ref().is_some_and(|other| other.is_at(*seat)) {
-                    list.seats.let_go(behind);
-                }
-            }
-        }
-        let before = self.seat;
-        let changed = Changed(self, before);
-        change(&changed.0.list.seats, &mut changed.0.seat);
+        let Self {
+            list, seat, behind, ..
+        } = self;
+        list.seats.arm(seat, behind, waker, sleep);
     }
 
     /// Another reader at the same place.

@@ -74,31 +74,13 @@ impl Crowd {
 impl Member {
     /// The next [`Crowd::wake_all`] that comes after this wakes `waker`.
     pub(crate) fn wait(&mut self, waker: &Waker) {
-        self.change_seat(|seats, at| seats.arm(at, waker, Sleep::AtTail));
+        let Self { crowd, at, behind } = self;
+        crowd.0.arm(at, behind, waker, Sleep::AtTail);
     }
 
     /// Drops the waker. Nothing wakes this member until it waits again.
     pub(crate) fn forget(&mut self) {
-        self.change_seat(|seats, at| seats.forget(at));
-    }
-
-    /// Does something that may move it to another seat, also when it panics. That may be the seat of the other: then nobody is known
-    /// to be behind, lest it be itself.
-    #[inline(always)]
-    fn change_seat(&mut self, change: impl FnOnce(&Seats, &mut SeatRef)) {
-        struct Changed<'a>(&'a mut Member, SeatRef);
-        impl Drop for Changed<'_> {
-            #[inline(always)]
-            fn drop(&mut self) {
-                let Self(Member { crowd, at, behind }, before) = self;
-                if !at.is(*before) && behind.as_ref().is_some_and(|other| other.is_at(*at)) {
-                    crowd.0.let_go(behind);
-                }
-            }
-        }
-        let before = self.at;
-        let changed = Changed(self, before);
-        change(&changed.0.crowd.0, &mut changed.0.at);
+        self.crowd.0.forget(&mut self.at, &mut self.behind);
     }
 
     /// The member stands at another place.

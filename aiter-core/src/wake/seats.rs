@@ -114,23 +114,10 @@ pub(crate) struct SeatRef {
     index: usize,
 }
 
-impl SeatRef {
-    pub(crate) fn is(&self, other: Self) -> bool {
-        self.seat == other.seat
-    }
-}
-
 /// Another reader that was seen behind. It keeps the memory of its seat, and is [let go](Seats::let_go) before it is dropped.
 pub(crate) struct Behind {
     seat: NonNull<Seat>,
     heap: Option<NonNull<HeapRow>>,
-}
-
-impl Behind {
-    /// Whether that reader's seat is this one by now.
-    pub(crate) fn is_at(&self, at: SeatRef) -> bool {
-        self.seat == at.seat
-    }
 }
 
 /// Whether a reader is the last one to come to a position.
@@ -428,14 +415,20 @@ impl Seats {
         }
     }
 
-    /// Leaves the waker in the reader's seat; the caller then lets writers know, and looks again. If a writer was just at the
-    /// seat the reader is moved to another one.
+    /// Leaves the waker in the reader's seat; the caller then lets writers know, and looks again.
+    /// If a writer is at the seat just then, the reader [takes another](Self::take_another).
     #[inline(always)]
-    pub(crate) fn arm(&self, at: &mut SeatRef, waker: &Waker, sleep: Sleep) {
+    pub(crate) fn arm(
+        &self,
+        at: &mut SeatRef,
+        behind: &mut Option<Behind>,
+        waker: &Waker,
+        sleep: Sleep,
+    ) {
         // Ordering: Acquire pairs with the Release of IDLE in `wake`: the writer is done with the waker.
         let was = self.state(*at).load(Acquire);
         if was != IDLE || !self.keeps(*at, waker) {
-            self.prepare(at, was, waker);
+            self.prepare(at, behind, was, waker);
         }
         // Ordering: Release pairs with the Acquire in `take`. That a writer sees this at all is due to what the reader does
         // next (see `Reader::sleep`).
@@ -474,9 +467,9 @@ impl Seats {
 
     /// Puts the waker into the reader's seat, or into another, and leaves that idle.
     #[cold]
-    fn prepare(&self, at: &mut SeatRef, was: u8, waker: &Waker) {
+    fn prepare(&self, at: &mut SeatRef, behind: &mut Option<Behind>, was: u8, waker: &Waker) {
         if !self.take_back(*at, was) {
-            self.take_another(at);
+            self.take_another(at, behind);
         }
         let old = self.seat(*at).waker.with_mut(|kept| {
             // SAFETY: the seat is idle, and an idle seat's waker is its reader's alone.
@@ -494,25 +487,30 @@ impl Seats {
         self.state(at).load(Acquire) == IDLE
     }
 
-    /// Drops the waker in the reader's seat. If a writer was just at the seat the reader is moved to another one.
-    pub(crate) fn forget(&self, at: &mut SeatRef) {
+    /// Drops the waker in the reader's seat. If a writer is at the seat just then, the reader
+    /// [takes another](Self::take_another), and the writer drops the waker.
+    pub(crate) fn forget(&self, at: &mut SeatRef, behind: &mut Option<Behind>) {
         if !self.disarm(*at) {
-            self.take_another(at);
+            self.take_another(at, behind);
         }
-        // SAFETY: the seat is idle, and an idle seat's waker is its reader's alone.
-        let waker = self
-            .seat(*at)
-            .waker
-            .with_mut(|kept| unsafe { (*kept).take() });
+        let waker = self.seat(*at).waker.with_mut(|kept| {
+            // SAFETY: the seat is idle, and an idle seat's waker is its reader's alone.
+            unsafe { (*kept).take() }
+        });
         drop(waker);
     }
 
-    /// Leaves a seat that a writer is at.
-    fn take_another(&self, at: &mut SeatRef) {
+    /// Moves the reader to another seat, because a writer is at its own. The new one may have been
+    /// that of the reader that was seen `behind`, which has left then: it is let go, or the reader
+    /// would be behind itself.
+    fn take_another(&self, at: &mut SeatRef, behind: &mut Option<Behind>) {
         let seat = self.seat(*at);
         let other = self.claim(seat.position.load(Relaxed), seat.skipped.load(Relaxed));
         // Said before anything can panic: from here on the old seat may be another reader's.
         let old = mem::replace(at, other);
+        if behind.as_ref().is_some_and(|behind| behind.seat == at.seat) {
+            self.let_go(behind);
+        }
         self.leave(old);
     }
 

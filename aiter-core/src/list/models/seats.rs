@@ -55,7 +55,7 @@ impl Shared {
             }
         }
         let waker = Waker::from(alloc::sync::Arc::new(Unlike(wake)));
-        self.0.arm(&mut own.0, &waker, Sleep::AtTail);
+        self.0.arm(&mut own.0, &mut None, &waker, Sleep::AtTail);
     }
 }
 
@@ -165,7 +165,7 @@ impl Wake for Goes {
 fn go_while_woken((seats, mut own): (Arc<Shared>, Own), wake: fn(&Seats)) {
     let goes = alloc::sync::Arc::new(Goes(seats.clone(), Own(own.at())));
     let waker = Waker::from(goes.clone());
-    seats.0.arm(&mut own.0, &waker, Sleep::AtTail);
+    seats.0.arm(&mut own.0, &mut None, &waker, Sleep::AtTail);
     drop(waker);
     wake(&seats.0);
     assert_eq!(alloc::sync::Arc::strong_count(&goes), 1);
@@ -204,7 +204,9 @@ fn loom_a_seat_is_armed_again_while_others_wake() {
         let (seats, mut own) = seats();
         let other = seats.clone();
         let waking = thread::spawn(move || other.0.wake_all());
-        seats.0.arm(&mut own.0, Waker::noop(), Sleep::AtTail);
+        seats
+            .0
+            .arm(&mut own.0, &mut None, Waker::noop(), Sleep::AtTail);
         seats.0.disarm(own.at());
         seats.0.rearm(own.at(), Waker::noop());
         waking.join().unwrap();

@@ -96,7 +96,7 @@ impl Reader {
         self.shared
             .0
             .seats
-            .arm(&mut self.at, Waker::noop(), Sleep::AtTail);
+            .arm(&mut self.at, &mut None, Waker::noop(), Sleep::AtTail);
     }
 
     fn last_at_first(&mut self) -> Last {

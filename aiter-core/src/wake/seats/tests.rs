@@ -97,7 +97,7 @@ fn a_remembered_reader_keeps_its_row_and_no_other() {
         }
     }
     assert!(matches!(seats.last_at(all[0], &mut behind, 0), Last::No));
-    assert!(behind.as_ref().unwrap().is_at(last));
+    assert!(behind.as_ref().unwrap().seat == last.seat);
     all[1..].iter().for_each(|at| seats.leave(*at));
     assert_eq!(rows(&seats), [1, 8]);
     // Its memory is there, and it is behind nobody.
@@ -181,8 +181,8 @@ fn a_reader_keeps_its_seat_and_its_waker() {
         CLONES.store(0, Relaxed);
         for _ in 0..3 {
             let mut now = at;
-            seats.arm(&mut now, &waker, Sleep::AtTail);
-            seats.arm(&mut now, &waker, Sleep::AtTail);
+            seats.arm(&mut now, &mut None, &waker, Sleep::AtTail);
+            seats.arm(&mut now, &mut None, &waker, Sleep::AtTail);
             assert!(now.seat == at.seat, "moved for nothing");
             seats.wake_all();
         }
@@ -195,7 +195,7 @@ fn wakers_go_with_the_seats() {
     let (wakes, waker) = Wakes::new();
     let (seats, readers) = taken(9);
     for mut at in readers {
-        seats.arm(&mut at, &waker, Sleep::AtTail);
+        seats.arm(&mut at, &mut None, &waker, Sleep::AtTail);
     }
     assert_eq!(Arc::strong_count(&wakes), 11);
     drop(seats);
@@ -210,7 +210,12 @@ fn a_seat_stays_its_readers_when_its_waker_panics() {
         for (reader, at) in readers.iter_mut().enumerate() {
             let before = at.seat;
             let bomb = (reader == panics).then(panicking_waker);
-            seats.arm(at, bomb.as_ref().unwrap_or(&waker), Sleep::AtTail);
+            seats.arm(
+                at,
+                &mut None,
+                bomb.as_ref().unwrap_or(&waker),
+                Sleep::AtTail,
+            );
             assert!(at.seat == before, "moved for nothing");
         }
         panic_of(|| seats.wake_all());
