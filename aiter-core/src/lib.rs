@@ -39,8 +39,9 @@
 //!   reordered by it, and nobody else who waits is stranded.
 //! - **Progress**: no operation blocks a thread, waits for another one, or wakes itself in a loop until another one goes on; the docs
 //!   of each say whether it is lock-free or wait-free.
-//! - **Wakers**: what waits keeps one waker, that of the task that waited last, so that this need not clone it for each item. It goes at
-//!   the end, and when another task polls and has to look for an item: 64 items may have been found for it already.
+//! - **Wakers**: what waits keeps one waker, that of the task that waited last, so that this need
+//!   not clone it for each item. It goes at the end, and when another task polls and has to look
+//!   for an item: 64 items may have been found for it already.
 //! - **Bad input** has a clear answer: a count of 0 that makes no sense panics at the caller's line. A panic in a closure, a
 //!   source or a waker reaches whoever ran it, and hangs nobody else.
 //!
@@ -53,10 +54,11 @@
 //! | `alloc` (with `std`) | everything but [`fixed`], [`map_async`], [`pump`] and [`pump_lending`] |
 //! | `portable-atomic` | atomics and `Arc` of that crate, for targets without compare-and-swap (Cortex-M0, RISC-V without A) |
 //!
-//! Without `std` the crate needs `core` and `alloc`, that is a global allocator; without `alloc` it needs `core` alone, and has
-//! nothing else than these four. With `portable-atomic` the final
-//! binary has to say how to do without compare-and-swap: it depends on `portable-atomic` itself, with the feature `critical-section` and
-//! an implementation of that, or is built with `--cfg portable_atomic_unsafe_assume_single_core`. This crate chooses neither.
+//! Without `std` the crate needs `core` and `alloc`, that is a global allocator; without `alloc` it
+//! needs `core` alone, and has nothing else than these four. With `portable-atomic` the final
+//! binary has to say how to do without compare-and-swap: it depends on `portable-atomic` itself,
+//! with the feature `critical-section` and an implementation of that, or is built with `--cfg
+//! portable_atomic_unsafe_assume_single_core`. This crate chooses neither.
 //!
 //! # How it works
 //!

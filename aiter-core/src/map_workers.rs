@@ -12,11 +12,11 @@ use pin_project::pin_project;
 /// Runs `f` on each item and up to `n` of the futures it returns at once; results come as they complete.
 ///
 /// As soon as one future completes, the next call of `poll_next` starts another. A fresh future is
-/// polled at once where it stays. After that futures are polled when they woke, as is the source, and
-/// once more if a call had to stop after many futures that were not done. Between fresh futures that
-/// are ready at once those that woke have a turn, at least every 32 items. Futures that could not go
-/// on for want of tokio's budget come first when the task runs again. Nothing is allocated for `n` in
-/// advance, and `usize::MAX` is a limit like any other.
+/// polled at once where it stays. After that futures are polled when they woke, as is the source,
+/// and once more if a call had to stop after many futures that were not done. Between fresh futures
+/// that are ready at once those that woke have a turn, at least every 32 items. Futures that could
+/// not go on for want of tokio's budget come first when the task runs again. Nothing is allocated
+/// for `n` in advance, and `usize::MAX` is a limit like any other.
 ///
 /// All futures run in the task that polls this stream: `n` bounds how many wait at the same time.
 ///

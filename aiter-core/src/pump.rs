@@ -19,8 +19,8 @@ pub(crate) const BUDGET: usize = 64;
 /// and may take its time. The first error of `f` ends the pump and is its output; the end of the
 /// stream is `Ok`. Either way the stream is dropped: pump `&mut stream` to go on with it.
 ///
-/// The pump yields to its executor after every 64 items, so that a stream and a sink that are always
-/// ready do not keep other tasks from running.
+/// The pump yields to its executor after every 64 items, so that a stream and a sink that are
+/// always ready do not keep other tasks from running.
 ///
 /// # Which closures
 ///
@@ -79,9 +79,9 @@ where
 
 /// The future of [`pump`].
 ///
-/// It is a type of its own and not that of an `async fn`, so that it is `Send` where the stream, the
-/// closure and its futures are: the compiler does not have to ask for which lifetimes the closure
-/// can be called.
+/// It is a type of its own and not that of an `async fn`, so that it is `Send` where the stream,
+/// the closure and its futures are: the compiler does not have to ask for which lifetimes the
+/// closure can be called.
 #[pin_project]
 #[must_use = "futures do nothing unless polled"]
 pub struct Pump<S, F, Fut> {
@@ -147,8 +147,8 @@ impl<S: fmt::Debug, F, Fut> fmt::Debug for Pump<S, F, Fut> {
 /// uses and the items borrow nothing: `pump_lending(async move |line: String| …, lines)`. If `f`
 /// borrows from the task, or an item borrows, be it a `&'static str`, the compiler cannot tell for
 /// which lifetimes the closure is called, and refuses. It says "higher-ranked lifetime error", or
-/// that an implementation of `Send` or `AsyncFnMut` "is not general enough". Take [`pump`] there, or a
-/// `while let` loop around `next()`.
+/// that an implementation of `Send` or `AsyncFnMut` "is not general enough". Take [`pump`] there,
+/// or a `while let` loop around `next()`.
 ///
 /// # Errors
 /// The first error that a future of `f` gives.

@@ -6,8 +6,8 @@ const SMALL: usize = 64;
 
 /// Gives memory back after an item was taken, if less than half of it is in use.
 ///
-/// A quarter goes at a time. Before the next quarter goes, or more is asked for, a number of items in
-/// proportion has to be taken or put in: so an item costs no more than a few moves.
+/// A quarter goes at a time. Before the next quarter goes, or more is asked for, a number of items
+/// in proportion has to be taken or put in: so an item costs no more than a few moves.
 #[inline]
 pub(crate) fn shrink<T>(ring: &mut VecDeque<T>) {
     let capacity = ring.capacity();
@@ -25,7 +25,8 @@ fn give_back<T>(ring: &mut VecDeque<T>, capacity: usize) {
 mod tests {
     use super::*;
 
-    /// How much memory there is, and how often it was given back, as the ring grows to a length, and loses all but some.
+    /// How much memory there is, and how often it was given back, as the ring grows to a length,
+    /// and loses all but some.
     fn fill_and_take(ring: &mut VecDeque<u8>, full: usize, rest: usize) -> usize {
         while ring.len() < full {
             ring.push_back(0);

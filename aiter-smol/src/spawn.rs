@@ -31,9 +31,10 @@ use std::{
 /// Somebody has to run an executor that is given, as with all of its tasks. Dropping it ends the streams whose tasks
 /// were on it, after the items that those had pulled.
 ///
-/// The tasks of [`map_workers_on`] start others. A task cannot hold a reference to the executor that it is on, as it may
-/// outlive that; so for `&Executor` all tasks but the first are on an executor of their own, which is run by as many tasks
-/// of the given one as there are processors, and for `&LocalExecutor` by one. An `Arc` or an `Rc` does without that.
+/// The tasks of [`map_workers_on`] start others. A task cannot hold a reference to the executor
+/// that it is on, as it may outlive that; so for `&Executor` all tasks but the first are on an
+/// executor of their own, which is run by as many tasks of the given one as there are processors,
+/// and for `&LocalExecutor` by one. An `Arc` or an `Rc` does without that.
 #[derive(Clone, Copy, Debug)]
 pub struct On<R>(R);
 
@@ -113,8 +114,8 @@ impl<'a> Place for On<&Executor<'a>> {
     }
 }
 
-/// The number of processors. To ask the system takes some microseconds, so it is kept; whoever comes
-/// while it is not known yet asks as well.
+/// The number of processors. Asking the system takes some microseconds, so the answer is kept.
+/// Threads that need it before the first answer is there ask as well.
 fn processors() -> usize {
     static KNOWN: AtomicUsize = AtomicUsize::new(0);
     // Ordering: Relaxed, only the number itself counts.

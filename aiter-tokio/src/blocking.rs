@@ -29,10 +29,11 @@ use tokio::{
 ///
 /// # Panics
 ///
-/// At the caller's line, if there is no current runtime, or if this thread runs async tasks, where blocking would stop
-/// the very tasks it waits for. One message says so, also where a panic aborts the process. (It is tokio's own, "Cannot
-/// start a runtime from within a runtime", inside [`unconstrained`](tokio::task::unconstrained), where tokio does not tell
-/// before.) A panic of the source comes out of `next()`.
+/// At the caller's line, if there is no current runtime, or if this thread runs async tasks, where
+/// blocking would stop the very tasks it waits for. One message says so, also where a panic aborts
+/// the process. (It is tokio's own, "Cannot start a runtime from within a runtime", inside
+/// [`unconstrained`](tokio::task::unconstrained), where tokio does not tell before.) A panic of the
+/// source comes out of `next()`.
 ///
 /// # Example
 ///
@@ -74,7 +75,8 @@ pub fn aiter_to_iter<S: Stream>(stream: S) -> BlockingIter<S> {
 ///
 /// # Panics
 ///
-/// At the caller's line, if this thread runs async tasks, as [`aiter_to_iter`]. A panic of the source comes out of `next()`.
+/// At the caller's line, if this thread runs async tasks, as [`aiter_to_iter`]. A panic of the
+/// source comes out of `next()`.
 ///
 /// # Example
 ///
@@ -145,19 +147,20 @@ impl<R: BlockOn> Wait for OnRuntime<R> {
     }
 }
 
-/// The units of tokio's budget at the begin of a poll. If they become more, tokio's panic will come in
-/// place of ours, and a test will say so.
+/// The units of tokio's budget at the begin of a poll. If they become more, tokio's panic will come
+/// in place of ours, and a test will say so.
 const BUDGET: usize = 128;
 
 /// Whether this thread is in a poll that counts against a budget: that of a task, or of a future in
 /// `block_on`.
 ///
-/// There the thread must not block. Tokio has no call that says so, short of a panic: a task's id and
-/// the current handle are also there in `spawn_blocking` and `block_in_place`, where it may. A budget
-/// is not. A future in [`unconstrained`](tokio::task::unconstrained) has none either, so there it is
-/// tokio that panics.
+/// There the thread must not block. Tokio has no call that says so, short of a panic: a task's id
+/// and the current handle are also there in `spawn_blocking` and `block_in_place`, where it may. A
+/// budget is not. A future in [`unconstrained`](tokio::task::unconstrained) has none either, so
+/// there it is tokio that panics.
 ///
-/// It takes about a quarter of a microsecond where there is no budget, and is asked before a thread waits.
+/// It takes about a quarter of a microsecond where there is no budget, and is asked before a thread
+/// waits.
 fn has_budget() -> bool {
     let mut cx = Context::from_waker(Waker::noop());
     let Poll::Ready(before) = poll_proceed(&mut cx) else {

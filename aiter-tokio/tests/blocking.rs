@@ -265,7 +265,8 @@ fn it_is_refused_wherever_tasks_run_and_leaves_their_budget_as_it_was() {
             is_refused();
             assert_eq!(spend_budget(), Some(whole));
         });
-        // A future in `block_on` has a context of its own, where the thread that it is on may block.
+        // A future in `block_on` has a context of its own, where the thread that it is on may
+        // block.
         runtime.block_on(async {
             let handle = Handle::current();
             let nested = tokio::task::spawn_blocking(move || {

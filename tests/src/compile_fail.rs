@@ -120,7 +120,8 @@ struct LookAndTake;
 /// ```
 struct Variance;
 
-/// A pump's closure does not lend what it owns to its futures, so that it can be spawned: `pump_lending` is for those that do.
+/// A pump's closure does not lend what it owns to its futures, so that it can be spawned:
+/// `pump_lending` is for those that do.
 /// ```
 /// let mut text = String::new();
 /// let words = aiter_core::iter_to_aiter(["a", "b"]);
@@ -133,8 +134,9 @@ struct Variance;
 /// ```
 struct LendingPumps;
 
-/// Such a pump cannot be spawned where its closure borrows from the task or its items borrow. That is what the compiler makes of
-/// it, and not what anybody wants: if these compile one day, the docs of `pump_lending` have to say so.
+/// Such a pump cannot be spawned where its closure borrows from the task or its items borrow. That
+/// is what the compiler makes of it, and not what anybody wants: if these compile one day, the docs
+/// of `pump_lending` have to say so.
 /// ```
 /// fn spawn(_: impl Future + Send + 'static) {}
 /// spawn(async {

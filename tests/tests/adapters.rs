@@ -159,7 +159,8 @@ macro_rules! suite {
                 }
             }
 
-            /// One that asks, and one more for each item: see how many tasks there are in `aiter_core`.
+            /// One that asks, and one more for each item: see how many tasks there are in
+            /// `aiter_core`.
             #[test]
             fn as_many_workers_as_memory_could_count_are_a_limit_like_any_other() {
                 for n in [1_000_000, usize::MAX] {

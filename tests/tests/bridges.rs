@@ -91,7 +91,8 @@ fn a_pump_waits_for_a_bounded_sender_and_ends_when_nobody_receives() {
     assert!((100..=101).contains(&error.0), "{error:?}");
 }
 
-/// The task may be on another thread after each await: what the closure borrows, and what the items borrow, does not tie it.
+/// The task may be on another thread after each await: what the closure borrows, and what the items
+/// borrow, does not tie it.
 #[test]
 fn a_pump_is_spawned_on_several_threads_with_a_sender_that_it_borrows() {
     let runtime = tokio::runtime::Runtime::new().unwrap();

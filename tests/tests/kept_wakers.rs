@@ -1,5 +1,6 @@
-//! A task that is done with a stream is not kept by it: its waker goes when another task polls and has to look for an item, and at the
-//! end. That of the task that polls on is kept, so that it is cloned once.
+//! A task that is done with a stream is not kept by it: its waker goes when another task polls and
+//! has to look for an item, and at the end. That of the task that polls on is kept, so that it is
+//! cloned once.
 #![allow(missing_docs, missing_debug_implementations, reason = "a test program")]
 
 use aiter_core::{
@@ -258,7 +259,7 @@ fn a_poll_by_another_task_lets_the_first_one_go() {
         assert_eq!(scene.poll(&second), Poll::Pending);
         scene.give();
         assert_eq!(scene.poll(&second), Poll::Ready(Some(7)));
-        // Whoever polls may be given what is known already: no more of it than a block of a list holds.
+        // The third task may be given items that were found before: at most a block of them.
         let third = task();
         for _ in 0..65 {
             scene.give();
@@ -271,39 +272,35 @@ fn a_poll_by_another_task_lets_the_first_one_go() {
     });
 }
 
+/// After an item and before the first, found by the task that waited and by another one.
 #[test]
 fn nobody_is_kept_after_the_end() {
-    every_scene(|scene| {
-        let (first, second) = (task(), task());
-        assert_eq!(scene.poll(&first), Poll::Pending);
-        scene.give();
-        assert_eq!(scene.poll(&first), Poll::Ready(Some(7)));
-        assert_eq!(scene.poll(&first), Poll::Pending);
-        scene.end();
-        // A gate that is not opened any more has items behind it.
-        for _ in 0..99 {
-            if scene.poll(&second) == Poll::Ready(None) {
-                break;
-            }
+    for has_items in [false, true] {
+        for is_another in [false, true] {
+            every_scene(|scene| {
+                let first = task();
+                let last = if is_another { task() } else { first.clone() };
+                assert_eq!(scene.poll(&first), Poll::Pending);
+                if has_items {
+                    scene.give();
+                    assert_eq!(scene.poll(&first), Poll::Ready(Some(7)));
+                    assert_eq!(scene.poll(&first), Poll::Pending);
+                }
+                scene.end();
+                // A gate that is not opened any more has items behind it.
+                for _ in 0..100 {
+                    if scene.poll(&last) == Poll::Ready(None) {
+                        break;
+                    }
+                }
+                let own = if is_another { 1 } else { 2 };
+                match (Arc::strong_count(&first), Arc::strong_count(&last)) {
+                    kept if kept == (own, own) => Ok(()),
+                    kept => Err(format!("{kept:?} references of {own} each")),
+                }
+            });
         }
-        is_gone("the first", &first)?;
-        is_gone("the second", &second)
-    });
-}
-
-#[test]
-fn who_sees_the_end_is_not_kept() {
-    every_scene(|scene| {
-        let first = task();
-        assert_eq!(scene.poll(&first), Poll::Pending);
-        scene.end();
-        for _ in 0..100 {
-            if scene.poll(&first) == Poll::Ready(None) {
-                break;
-            }
-        }
-        is_gone("the first", &first)
-    });
+    }
 }
 
 #[test]

@@ -133,8 +133,8 @@ fn a_batch_is_given_back_as_it_is_read() {
     at_most("at the end", meter.held(), 24 * 1024);
 }
 
-/// Two writers push one batch after the other, and at any time each has reserved one and is in the middle of it. No item that the
-/// reader comes to is the last one that was reserved.
+/// Two writers push one batch after the other, and at any time each has reserved one and is in the
+/// middle of it. No item that the reader comes to is the last one that was reserved.
 #[test]
 fn batches_that_overlap_are_given_back_as_they_are_read() {
     const LEN: usize = 1000;
@@ -411,7 +411,8 @@ fn a_large_ring_is_given_back_and_a_small_one_is_kept() {
     let meter = Meter::start();
     take(10_000);
     assert!(meter.peak() >= 8 * 10_000);
-    at_most("an empty ring", meter.held(), 1024);
+    // Beside room for 64 items, which is kept.
+    at_most("an empty ring", meter.held() - 64 * 8, 1024);
     (0..100).for_each(|_| take(50));
     let meter = Meter::start();
     (0..100).for_each(|_| take(50));
@@ -608,7 +609,8 @@ fn a_long_list_is_dropped_without_recursion() {
     on_a_small_stack.unwrap().join().unwrap();
 }
 
-/// Items without a size take two bytes each, so that a reader can lag by as many as half of all that a word of 32 bits counts by fours.
+/// Items without a size take two bytes each, so that a reader can lag by as many as half of all
+/// that a word of 32 bits counts by fours.
 #[cfg(target_pointer_width = "32")]
 #[test]
 fn a_reader_may_lag_by_as_many_items_as_memory_holds() {

@@ -166,11 +166,13 @@ macro_rules! __functions {
             $crate::adapter::join_aiters_buffered($place, n, streams)
         }
 
-        /// Awaits `f(item)` for the items of the stream, in up to `n` tasks that take from it: `f` runs in parallel.
+        /// Awaits `f(item)` for the items of the stream, in up to `n` tasks that take from it: `f`
+        /// runs in parallel.
         ///
-        /// One task is started by this call. It starts another when it gets an item while no other task waits for one, and so
-        /// do the others, up to `n`. Tasks that have nothing to do end, all but two of them. So time and memory follow the
-        /// items that are in work and not `n`: `usize::MAX` is a limit like any other.
+        /// One task is started by this call. It starts another when it gets an item while no other
+        /// task waits for one, and so do the others, up to `n`. Tasks that have nothing to do end,
+        /// all but two of them. So time and memory follow the items that are in work and not `n`:
+        /// `usize::MAX` is a limit like any other.
         ///
         /// Results come in the order in which they are ready. Each task holds at most one result that was not yet taken,
         /// and takes no item meanwhile. A panic of `f` or of its future costs that item only: it comes out, and the task

@@ -39,11 +39,11 @@ pub trait Spawn<T> {
 
 /// A place whose tasks can start others there.
 pub trait Place {
-    /// The place as its tasks hold it. It does not keep the place alive: a place holds its tasks, so
-    /// the two would keep each other.
+    /// The place as its tasks hold it. It does not keep the place alive: a place holds its tasks,
+    /// so the two would keep each other.
     type Inside;
 
-    /// What the first of some tasks needs to start up to `more` others, which outlive one another in
-    /// any order.
+    /// What the first of some tasks needs to start up to `more` others, which outlive one another
+    /// in any order.
     fn inside(&self, more: usize) -> Self::Inside;
 }

@@ -45,7 +45,8 @@ pub type MapTasks<T, P = super::Free> = Spawned<JoinAiters<PushAiter<Ahead<T>>>,
 /// The task of a worker.
 pub type WorkerTask<S, F, Fut, W> = Driver<Worker<S, F, Fut, W>>;
 
-/// Joins up to `n` tasks, each of which takes an item of the shared source and awaits its `f(item)`.
+/// Joins up to `n` tasks, each of which takes an item of the shared source and awaits its
+/// `f(item)`.
 #[track_caller]
 pub fn map_workers<R, S, F, Fut, P>(
     place: &R,
@@ -259,9 +260,9 @@ where
                                 return Poll::Ready(Some(Err(panic)));
                             }
                             // A multi-thread executor may run what a task starts next on the same
-                            // thread, and let no other thread have it (tokio does): if `f` kept this
-                            // thread busy, the new worker would wait for it. This task may be had by
-                            // any thread once it has been woken.
+                            // thread, and let no other thread have it (tokio does): if `f` kept
+                            // this thread busy, the new worker would wait for it. This task may be
+                            // had by any thread once it has been woken.
                             cx.waker().wake_by_ref();
                             return Poll::Pending;
                         }

@@ -98,10 +98,11 @@ pub fn wait(n: usize) -> Wait {
 /// A fork that is more than `n` items behind loses the oldest of them: it reads on with the latest `n`, and sees in
 /// the first how many it [missed](Seen::missed). Items are [`Seen`].
 ///
-/// No fork is ever waited for. At most `n` items are kept, in a ring that has room for as many once they have all been there; an
-/// item goes when the last fork has passed it or it is lost to those that have not. A fork that is
-/// held and never polled costs those `n` items. Where words have 32 bits, one that is 2³⁰ items behind may lose some of the latest
-/// `n` as well, which it sees in `missed`.
+/// No fork is ever waited for. At most `n` items are kept, in a ring that has room for as many once
+/// they have all been there; an item goes when the last fork has passed it or it is lost to those
+/// that have not. A fork that is held and never polled costs those `n` items. Where words have 32
+/// bits, one that is 2³⁰ items behind may lose some of the latest `n` as well, which it sees in
+/// `missed`.
 ///
 /// # Progress
 /// Forks take items from the ring in turn. One that finds another at it, on another thread, goes to sleep and

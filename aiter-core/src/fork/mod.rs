@@ -171,10 +171,11 @@ pub fn aiter_forker_with<S: Stream, B: Bound>(bound: B, stream: S) -> Fork<S, B>
 /// that is a poll that took an item and so made room under the bound [`wait`](bound::wait), the item goes with the panic.
 ///
 /// # Cancel safety
-/// Cancel safe: an item is taken in the poll that returns it. All state is in the fork: a `next()` that is dropped
-/// loses nothing and is owed nothing. A fork keeps the waker that it waited with last, so that the same task need not clone it
-/// anew, until it ends, or another task polls it and has to look for its item; one that was made active while it waited, or found
-/// another at the ring of [`skip`](bound::skip), has two of them.
+/// Cancel safe: an item is taken in the poll that returns it. All state is in the fork: a `next()`
+/// that is dropped loses nothing and is owed nothing. A fork keeps the waker that it waited with
+/// last, so that the same task need not clone it anew, until it ends, or another task polls it and
+/// has to look for its item; one that was made active while it waited, or found another at the ring
+/// of [`skip`](bound::skip), has two of them.
 ///
 /// # Progress
 /// No lock is held while the stream is pending. A poll never waits for another fork: if another thread
@@ -555,8 +556,9 @@ impl<S: Stream, B: Bound> Stream for Fork<S, B> {
         }
     }
 
-    /// What was pulled. The only fork also asks the stream what that promises; among others it would keep it from those who come to
-    /// poll it. Constant time, but for what the stream does.
+    /// The number of items that were pulled for this fork. A fork without siblings adds what the
+    /// stream itself promises. One with siblings does not ask the stream, because that would keep
+    /// them from polling it. Takes constant time, beside that of the stream.
     fn size_hint(&self) -> (usize, Option<usize>) {
         let held = self.place.is_alone().then(|| self.shared.try_take());
         let is_over = self.place.is_closed();

@@ -73,7 +73,8 @@ pub(crate) trait Place<T>: Unpin {
     #[inline(always)]
     fn forget(&mut self) {}
 
-    /// How many items there are, or are about to be: exact with the baton in hand, and fewer if others may cost this fork some.
+    /// How many items there are, or are about to be: exact with the baton in hand, and fewer if
+    /// others may cost this fork some.
     fn count(&self) -> usize;
 
     /// At least how many of so many more it would see.

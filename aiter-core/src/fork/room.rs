@@ -110,8 +110,8 @@ impl<T> Place<T> for RoomPlace<T> {
         };
         mem::forget(unwind);
         if !self.reader.is_alone() {
-            // Only the last one to pass an item makes room. Of several that pass it at once, the last to execute the fence in `made`
-            // sees that all others have passed it.
+            // Only the last one to pass an item makes room. Of several that pass it at once, the
+            // last to execute the fence in `made` sees that all others have passed it.
             self.room
                 .made(|| !self.reader.was_followed() && !self.is_full());
         }

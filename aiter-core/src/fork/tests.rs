@@ -296,7 +296,7 @@ fn size_hints_tell_what_was_pulled_and_what_is_to_come() {
     assert_eq!(other.fork.size_hint(), (0, Some(0)), "the stream is over");
 }
 
-/// Whoever asks how much there is keeps the stream from nobody who comes to poll it.
+/// A fork that is asked how much there is does not keep its siblings from polling the stream.
 #[test]
 fn a_size_hint_of_one_of_several_forks_is_not_asked_of_the_stream() {
     struct Asked(Arc<AtomicUsize>);

@@ -26,6 +26,7 @@ use super::{
 use crate::{
     Statistics,
     list::Reader,
+    ring::shrink,
     sync::{Arc, AtomicUsize, AtomicWord, Ordering, Word, cut},
     wake::{
         baton::{Baton, Held, NOTES, Settle},
@@ -40,9 +41,6 @@ use core::{
 
 /// A fork found the baton held, or went.
 const KNOCKED: usize = NOTES[0];
-
-/// A ring for so many items is kept when it is empty.
-const SMALL: usize = 64;
 
 /// A count of items, as a place in the crowd.
 fn place(count: u64) -> usize {
@@ -140,9 +138,7 @@ impl<T> Ring<T> {
     fn pop(&mut self) -> Option<T> {
         let item = self.items.pop_front()?;
         self.start += 1;
-        if self.items.is_empty() && self.items.capacity() > SMALL {
-            self.items = VecDeque::new();
-        }
+        shrink(&mut self.items);
         Some(item)
     }
 
@@ -344,7 +340,8 @@ impl<T> Place<T> for WindowPlace<T> {
     }
 
     fn is_closed(&self) -> bool {
-        // Ordering: Acquire pairs with the Release in `pulled`: all that came before the end is counted.
+        // Ordering: Acquire pairs with the Release in `pulled`: all that came before the end is
+        // counted.
         self.window.public().closed.load(Ordering::Acquire) != 0
     }
 

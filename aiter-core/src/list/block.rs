@@ -18,8 +18,8 @@ mod position;
 
 pub(super) use position::*;
 
-/// Slots of a block, unless items are [large](Block::LEN): 64 where words have 64 bits, 32 where they have 32. Models run on blocks of
-/// two.
+/// Slots of a block, unless items are [large](Block::LEN): 64 where words have 64 bits, 32 where
+/// they have 32. Models run on blocks of two.
 pub(super) const SLOTS: usize = if cfg!(aiter_loom) {
     2
 } else {
@@ -76,8 +76,8 @@ pub(super) struct Head<T> {
 /// Bytes that the slots of a block may take together, but for two of them.
 const MOST_BYTES: usize = 32 << 10;
 
-/// The slots come after it, [`Block::LEN`] of them: so a reference to a block does not reach them, and they are found from the pointer
-/// to it.
+/// The slots come after it, [`Block::LEN`] of them: so a reference to a block does not reach them,
+/// and they are found from the pointer to it.
 #[repr(C)]
 #[cfg_attr(target_pointer_width = "64", repr(align(16)))]
 pub(super) struct Block<T> {
@@ -181,7 +181,8 @@ impl<T> Head<T> {
 }
 
 impl<T> Block<T> {
-    /// How many slots a block has: fewer where items are so large that an idle list would take memory for many of them.
+    /// How many slots a block has: fewer where items are so large that an idle list would take
+    /// memory for many of them.
     pub(super) const LEN: usize = {
         let fit = match size_of::<T>() {
             0 => SLOTS,

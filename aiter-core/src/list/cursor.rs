@@ -47,7 +47,8 @@ impl<T> Cursor<T> {
         head
     }
 
-    /// The block, which has slots: to be called with `at` below its length, where the root's cursors never are.
+    /// The block, which has slots: to be called with `at` below its length, where the root's
+    /// cursors never are.
     #[inline(always)]
     fn block(&self) -> &Block<T> {
         // SAFETY: the cursor is counted in the block's `refs`, and the block is not the root.
@@ -118,8 +119,8 @@ impl<T> Cursor<T> {
         } else {
             self.head().start
         };
-        // SAFETY: by the contract all blocks before this one have retired: every slot in them was published, and this cursor saw
-        // those here.
+        // SAFETY: by the contract all blocks before this one have retired: every slot in them was
+        // published, and this cursor saw those here.
         unsafe { list.reclaim(self.block, passed) };
         if !matches!(self.head().next(), Next::Block(_)) {
             // As in `retire`: the block before this one came to the spare ones after that.

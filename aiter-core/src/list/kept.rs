@@ -1,4 +1,5 @@
-//! How many blocks a list has, where words are too short to count more slots than memory holds.
+//! Limits the number of a list's blocks where words have 32 bits: memory can hold more slots there
+//! than positions tell apart.
 
 #[cfg(target_pointer_width = "64")]
 pub(super) use wide::Kept;
@@ -39,7 +40,8 @@ mod narrow {
             Self(AtomicUsize::new(0))
         }
 
-        /// False if there are as many as there may be. Threads that come at once may each be one too many for a moment.
+        /// False if there are as many as there may be. Threads that come at once may each be one
+        /// too many for a moment.
         pub(in crate::list) fn one_more(&self) -> bool {
             let may = self.0.fetch_add(1, Relaxed) < MOST_BLOCKS;
             if !may {

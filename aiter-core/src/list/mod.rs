@@ -74,7 +74,8 @@ pub(crate) struct List<T> {
     tail_block: AtomicPtr<Head<T>>,
     /// Slots published without an item, in all.
     skipped: AtomicUsize,
-    /// The tail where the list ended, soon after `CLOSED`, and [`UNKNOWN`] before; see [`List::statistics`].
+    /// The tail where the list ended, soon after `CLOSED`, and [`UNKNOWN`] before; see
+    /// [`List::statistics`].
     end: AtomicUsize,
     /// Live writers. The last one closes the list.
     writers: AtomicUsize,
@@ -160,12 +161,13 @@ impl<T> List<T> {
         NonNull::from(&self.root)
     }
 
-    /// Finds the block of a slot that was reserved, and the slot in it. Blocks on the way are made if need be; nobody is waited
-    /// for.
+    /// Finds the block of a slot that was reserved, and the slot in it. Blocks on the way are made
+    /// if need be; nobody is waited for.
     ///
     /// # Safety
-    /// `len` slots from there on were reserved by the caller, with this tail word, and are not published yet: that keeps their
-    /// blocks, and every block the way leads over, from being freed. Whoever closes the list has none from there on.
+    /// `len` slots from there on were reserved by the caller, with this tail word, and are not
+    /// published yet: that keeps their blocks, and every block the way leads over, from being
+    /// freed. The closer has no slot to fill: for it `len` is 0.
     #[inline(always)]
     unsafe fn locate(&self, reserved: Tail, len: usize) -> (NonNull<Block<T>>, usize) {
         // Ordering: Acquire pairs with the Release in `advance_tail`: the block is seen whole.
@@ -286,17 +288,19 @@ impl<T> List<T> {
             let mut tail = self.tail.fetch_add(0, Release);
             let is_closed = tail & CLOSED != 0;
             if is_closed {
-                // Pushes that were refused have moved it on.
+                // Refused pushes have moved the tail on since. The closer says where the list
+                // ended.
                 tail = self.end.load(Relaxed);
                 if tail == UNKNOWN {
-                    // The block stays.
+                    // The closer has yet to say so. The block stays until the list is dropped.
                     return;
                 }
             }
             let reserved = to_tail(position, tail) as usize;
-            // Of a batch the caller's next slot is enough, if nobody has reserved after it: those before are published, and
-            // the caller is past `head`, when that is. Else the blocks of a batch would stay until all of it is read. Whoever closes
-            // the list has the slot after it, and may have found `head`.
+            // Of a batch the caller's next slot is enough, if nobody has reserved after it: those
+            // before are published, and the caller is past `head`, when that is. Else the blocks of
+            // a batch would stay until all of it is read. In a list that was closed this does not
+            // do: the closer has the slot after the batch, and may be at `head`.
             let is_next = reserved == len && !is_closed;
             let observed = ahead(position, if is_next { 1 } else { reserved });
             // Ordering: Relaxed, see `reclaim`. It is stored before the caller publishes its own slot, or links the block
@@ -403,8 +407,8 @@ impl<T> List<T> {
         Some(tail)
     }
 
-    /// Where the list ended. Before that is known, the tail: of a list that is open; or was closed just now, and then pushes that
-    /// were refused may count for a moment.
+    /// Where the list ended. Before that is known, the tail: of a list that is open; or was closed
+    /// just now, and then pushes that were refused may count for a moment.
     fn end_or(&self, tail: Tail) -> Tail {
         match self.end.load(Relaxed) {
             UNKNOWN => tail,
@@ -496,7 +500,8 @@ impl<T> List<T> {
         }
     }
 
-    /// Clears the flag, as no reader waits for this slot: those that set it have been woken already.
+    /// Clears the flag, as no reader waits for this slot: those that set it have been woken
+    /// already.
     #[cold]
     fn clear_asleep(&self, slot: Tail) {
         // Ordering: Acquire pairs with the Release of the readers that set the flag before: their seats are seen. Writers that

@@ -152,8 +152,8 @@ unsafe fn is_left<T>(block: NonNull<Head<T>>) -> bool {
     // SAFETY: by the contract.
     let head = unsafe { block.as_ref() };
     head.lifetime.used();
-    // Ordering: Release hands over what this one did in the block; who is the last one takes that over in `Run::look`, where it looks at
-    // the count again.
+    // Ordering: Release hands over what this reader did in the block. The last reader acquires it
+    // in `Run::look`, where it loads the count again.
     let mut refs = head.refs.load(Relaxed);
     while refs != 1 {
         match head
@@ -226,9 +226,10 @@ impl<T> Run<'_, T> {
             unsafe { block.cast::<Block<T>>().as_ref() }
         });
         let end = slots.map_or(Block::<T>::LEN, |slots| slots.published_to(*at));
-        // Ordering: Acquire takes over from readers that were here. It comes after the look at the marks: whoever subscribed at
-        // a slot that was seen published is counted. It is looked at once, or the last reader could go between two looks, of
-        // which the first leaves the items to it, and the second the place to writers.
+        // Ordering: Acquire takes over from readers that were here. It comes after the look at the
+        // marks: a reader that subscribed at a slot that was seen published is counted. The count
+        // is loaded once: between two loads the last reader could leave, and then neither this
+        // thread nor that reader would drop the items.
         if head.refs.load(Acquire) != 1 {
             return Look::Read;
         }

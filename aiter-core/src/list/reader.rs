@@ -77,8 +77,8 @@ impl<T> Reader<T> {
         self.list.find()(self, None)
     }
 
-    /// Whether a glance shows that there is nothing: a fork of any stream looks here before it pulls, in vain if it is the first to
-    /// come.
+    /// Whether a glance shows that there is nothing: a fork of any stream looks here before it
+    /// pulls, in vain if it is the first to come.
     #[inline(always)]
     pub(crate) fn is_bare(&self) -> bool {
         self.cursor.is_bare()
@@ -155,7 +155,8 @@ impl<T> Reader<T> {
     where
         T: Clone,
     {
-        // Before anything is known, which may be that another reader is behind: a waker's drop may have this one forget it.
+        // Before anything is known, which may be that another reader is behind: a waker's drop may
+        // have this one forget it.
         self.let_others_go(cx.as_deref_mut());
         match self.refill() {
             Found::Items(_) => {
@@ -204,8 +205,9 @@ impl<T> Reader<T> {
             .is_some_and(|other| self.list.seats.is_behind(other, self.cursor.position()))
     }
 
-    /// Whether the other reader is known to have yet to pass the slot that this one has passed last. Two that ask this of each other,
-    /// each with a `SeqCst` fence before, are not both told so.
+    /// Whether the other reader is known to have yet to pass the slot that this one has passed
+    /// last. Two that ask this of each other, each with a `SeqCst` fence before, are not both told
+    /// so.
     pub(crate) fn was_followed(&self) -> bool {
         let passed = ahead(self.cursor.position(), 1_usize.wrapping_neg());
         self.behind
@@ -294,7 +296,8 @@ impl<T> Reader<T> {
         self.list.find()(self, Some(cx))
     }
 
-    /// If another task polls than the one that waited last, that one's waker goes. Anything may happen in its drop.
+    /// If another task polls than the one that waited last, that one's waker goes. Anything may
+    /// happen in its drop.
     #[inline(always)]
     fn let_others_go(&mut self, cx: Option<&mut Context<'_>>) {
         if cx.is_some_and(|cx| self.task.is_another(cx.waker())) {
@@ -440,8 +443,8 @@ impl<T> Reader<T> {
         self.list.seats.slowest(Some(self.seat)).map_or(0, lead)
     }
 
-    /// How many items it has still to take of a list in which each slot gets one, but for those that are skipped already. With those
-    /// that are not published yet.
+    /// How many items it has still to take of a list in which each slot gets one, but for those
+    /// that are skipped already. With those that are not published yet.
     pub(crate) fn lag(&self) -> usize {
         // Ordering: as in `List::statistics`.
         let skipped = self.list.skipped.load(Acquire);

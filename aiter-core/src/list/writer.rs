@@ -90,8 +90,8 @@ impl<T> Writer<T> {
         Ok(unsafe { Batch::new(promise, reserved, len) }.fill(items))
     }
 
-    /// Where `len` slots stand that are the caller's to publish, and [`ASLEEP`](super::ASLEEP) if somebody may sleep on the
-    /// first. `None` if the list is closed.
+    /// Where `len` slots stand that are the caller's to publish, and [`ASLEEP`](super::ASLEEP) if
+    /// somebody may sleep on the first. `None` if the list is closed.
     #[inline(always)]
     fn reserve(&self, len: usize) -> Option<Tail> {
         // Ordering: Acquire pairs with the Release of who closed the list, of who moved the tail block on (in `advance_tail`), and
@@ -241,7 +241,8 @@ struct Batch<'a, T> {
 
 impl<'a, T> Batch<'a, T> {
     /// # Safety
-    /// `len` slots from `reserved` on were reserved by the caller and are not published. There is at least one.
+    /// `len` slots from `reserved` on were reserved by the caller and are not published. There is
+    /// at least one.
     unsafe fn new(promise: Promise<'a, T>, reserved: Tail, len: usize) -> Self {
         let list = promise.list;
         // SAFETY: by the contract.

@@ -21,9 +21,10 @@ use futures_core::{FusedStream, Stream};
 /// Dropping the last one drops what was not read, and stops the list.
 ///
 /// # Cancel safety
-/// All state is in the aiter: dropping a future that waits for its next item loses nothing. The waker that it waited with last
-/// is kept, so that the same task need not clone it anew: until the aiter ends or is dropped, or another task polls it and has to look
-/// for its item, as it has at the latest when a block is read.
+/// All state is in the aiter: dropping a future that waits for its next item loses nothing. The
+/// waker that it waited with last is kept, so that the same task need not clone it anew: until the
+/// aiter ends or is dropped, or another task polls it and has to look for its item, as it has at
+/// the latest when a block is read.
 ///
 /// # Progress
 /// Polling is lock-free, and wait-free but for the move to the next block. It waits for no other thread and never wakes
@@ -208,9 +209,10 @@ impl<T> Stream for PushAiter<T> {
         this.reader.poll_next(cx)
     }
 
-    /// The items that are there, of which it counts a thousand at most.
+    /// The number of items that are there, up to a thousand: to count more would take too long.
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let len = self.reader.peek().count_to(1000);
+        const MOST: usize = 1000;
+        let len = self.reader.peek().count_to(MOST);
         // Once stopped, what is published may still lack items of pushers that are under way.
         (len, self.is_terminated().then_some(0))
     }

@@ -15,14 +15,17 @@ use aiter::Preflight;
 /// pushes, and a task reads what comes as a stream. Items come out in push order; each pusher's in the order it pushed
 /// them. The aiter ends after [`Pusher::stop`], or when the last [`Pusher`] is dropped.
 ///
-/// The list itself takes under 256 bytes and allocates nothing more before the first push; then items stand in blocks
-/// of 64 (32 where words have 32 bits; fewer where they would take more than 32 KiB, but at least two), which are used again or freed
-/// as the slowest consumer leaves them. With `std` up to 16 KiB of empty blocks are kept while the list is longer than a block; then,
-/// and else, one; and beside it the block that was left last, through which a writer may be on its way, until the only consumer looks
-/// for an item after its next, or several ones leave their next block.
+/// The list itself takes under 256 bytes and allocates nothing more before the first push; then
+/// items stand in blocks of 64 (32 where words have 32 bits; fewer where they would take more than
+/// 32 KiB, but at least two), which are used again or freed as the slowest consumer leaves them.
+/// With `std` up to 16 KiB of empty blocks are kept while the list is longer than a block; then,
+/// and else, one; and beside it the block that was left last, through which a writer may be on its
+/// way, until the only consumer looks for an item after its next, or several ones leave their next
+/// block.
 ///
-/// Where words have 32 bits a list holds at most 671 088 640 items, which takes items of two bytes or less; a push beyond that
-/// fails as an allocation does, by [`handle_alloc_error`](alloc::alloc::handle_alloc_error).
+/// Where words have 32 bits a list holds at most 671 088 640 items, which takes items of two bytes
+/// or less; a push beyond that fails as an allocation does, by
+/// [`handle_alloc_error`](alloc::alloc::handle_alloc_error).
 ///
 /// # Progress
 /// Lock-free: no operation waits or spins for another thread. See each one's docs.

@@ -232,7 +232,8 @@ impl Owner {
         }
     }
 
-    /// Lets go the waker that it slept with last, and all before, but for those that are being called: they go another time.
+    /// Lets go the waker that it slept with last, and all before, but for those that are being
+    /// called: they go another time.
     #[cold]
     #[inline(never)]
     pub(super) fn forget(&mut self) {

@@ -22,7 +22,8 @@ pub(super) struct Lists {
     pub(super) line: Line,
     /// Chunks with children that were asked in vain in this pass.
     pub(super) asked: Queue<ASKED>,
-    /// A new pass begins: who waits may have woken, which is to be seen before anybody is served.
+    /// A new pass begins: children in line may have woken, which is looked at before any child is
+    /// served.
     pub(super) look: bool,
     pub(super) pass: Pass,
     /// Nothing of the chunk whose turn it is had woken when the turn began.

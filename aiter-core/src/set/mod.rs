@@ -5,7 +5,7 @@
 //! - `queue`: the owner's lists of chunks
 //! - `lists`: which slots are free
 //! - `turns`: whose turn it is
-//! - `line`: who was asked in vain, and comes first therefore
+//! - `line`: the children that were polled in vain, which are served first
 //! - `serve`: polling those that are ready
 //! - `source`: where further children come from
 //! - this file: children come and go

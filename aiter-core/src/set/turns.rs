@@ -75,7 +75,7 @@ pub(super) enum Pass {
 pub(super) enum Stop {
     /// Nobody is ready.
     Idle,
-    /// Who is ready has to wait for the next pass.
+    /// The children that are ready have to wait for the next pass.
     Spent,
 }
 

@@ -12,7 +12,8 @@ pub(super) struct Inner<T> {
     data: T,
 }
 
-/// The one that waits. It keeps the waker that it registered last, until another one comes or it is told to forget it.
+/// The one that waits. It keeps the waker that it registered last, until another one comes or it is
+/// told to forget it.
 pub(crate) struct Sleeper<T> {
     inner: Arc<Inner<T>>,
     /// Whose waker that is.

@@ -10,7 +10,8 @@ use core::task::Waker;
 /// What wakes the members.
 pub(crate) struct Crowd(Arc<Shared>);
 
-/// One that may wait. It keeps one waker, until it waits with another one, forgets it or is dropped.
+/// One that may wait. It keeps one waker, until it waits with another one, forgets it or is
+/// dropped.
 pub(crate) struct Member {
     crowd: Arc<Shared>,
     at: SeatRef,

@@ -16,10 +16,11 @@
 //! A reader that wants to sleep while its seat is `WAKING` does not wait for the writer, which may be preempted or in a
 //! system call: it leaves the seat and takes another.
 //!
-//! The writer ends `WAKING` with a plain store, and looks for [`left`](row) bits once it has woken all. It may miss one that is set
-//! later. Then the seat stays, with its waker, until somebody wakes again: that costs a seat for a while, and a
-//! read-modify-write less for every wake. Who looks for a seat leaves them alone: a waker's drop may panic, and nobody who reads
-//! or subscribes answers for another's waker.
+//! The writer ends `WAKING` with a plain store, and looks for [`left`](row) bits once it has woken
+//! all. It may miss one that is set later. Then the seat stays, with its waker, until somebody
+//! wakes again: that costs a seat for a while, and a read-modify-write less for every wake. A
+//! reader that looks for a seat does not sweep such seats: the drop of a waker may panic, and a
+//! panic of one reader's waker must not reach another reader.
 
 #![allow(unsafe_code)]
 
@@ -56,8 +57,9 @@ pub(crate) enum Sleep {
 /// Seats beside the list.
 const BESIDE: usize = if cfg!(aiter_loom) { 2 } else { 8 };
 
-/// How many bits fewer than a position leave the words of a slot for its number, by which writers [wake](Seats::wake_at): what
-/// is compared with those is a position shifted so.
+/// Writers [wake](Seats::wake_at) by the tail word of a slot, which has so many bits fewer for the
+/// slot's number than a position has. A position is shifted by it before it is compared with such a
+/// word.
 pub(crate) const SHORTER: u32 = if usize::BITS >= 64 { 0 } else { 1 };
 
 /// All seats of a list. Writers look at the first field, and the reader in the list writes the last one, for every item: they
@@ -69,7 +71,7 @@ pub(crate) struct Seats {
     /// How often a seat was claimed. A look at all seats that saw this change may have missed a reader.
     claims: AtomicWord,
     first: Row,
-    /// When all floors were forgotten.
+    /// When the floors of all rows were reset.
     epoch: Epoch,
     /// All further ones. There from the second reader on.
     others: AtomicPtr<Others>,
@@ -274,7 +276,8 @@ impl Seats {
         // should the other have gone on by now, one more is cloned than need be. If not, nothing is moved on the strength of
         // this: who moves has looked at all, see `last_at`.
         let at = seat.position.load(Relaxed);
-        // A seat that was left is odd. Where words are short it may come to stand behind who is far ahead.
+        // The position of a seat that was left is odd. Where words are short, it may come to look
+        // as if it were behind.
         (SHORTER == 0 || at & 1 == 0) && position.wrapping_sub(at) as isize >= 0
     }
 
@@ -574,17 +577,20 @@ impl Seats {
         self.wake_those(Whom::All);
     }
 
-    /// Wakes the sleepers that wait for exactly this slot, and those that sleep at a gap from there on; else as
+    /// Wakes the sleepers that wait for exactly this slot, and those that sleep at a gap from there
+    /// on; else as
     /// [`wake_all`](Self::wake_all). False if there was none.
     #[inline(always)]
     pub(crate) fn wake_at(&self, slot: usize) -> bool {
         self.wake_those(Whom::At(slot))
     }
 
-    /// Wakes the sleepers that wait for a slot or anything after it; else as [`wake_all`](Self::wake_all).
+    /// Wakes the sleepers that wait for a slot or anything after it; else as
+    /// [`wake_all`](Self::wake_all).
     pub(crate) fn wake_from(&self, slot: usize) {
-        // A writer may stand between its publication and this while all others go on. Where words are short they may come so far
-        // meanwhile that a sleeper at the tail would be taken for one behind the slot.
+        // A writer may stand between its publication and this while all others go on. Where words
+        // are short they may come so far meanwhile that a sleeper at the tail would be taken for
+        // one behind the slot.
         self.wake_those(if SHORTER == 0 {
             Whom::From(slot)
         } else {
@@ -644,7 +650,8 @@ impl Seats {
         self.wake_others_too(whom) | first
     }
 
-    /// The seats after the first one. Those that were left meanwhile are swept when all are woken: a waker's drop may panic.
+    /// The seats after the first one. Those that were left meanwhile are swept when all are woken:
+    /// a waker's drop may panic.
     #[inline(never)]
     fn wake_others_too(&self, whom: Whom) -> bool {
         let Some(others) = self.others() else {
@@ -748,8 +755,8 @@ enum Whom {
     All,
     /// Those that wait for this slot or anything after it.
     From(usize),
-    /// Those that wait for exactly this slot; and those at a gap from there on, since one writer that publishes a batch
-    /// does not look for each of them.
+    /// Those that wait for exactly this slot; and those at a gap from there on, since one writer
+    /// that publishes a batch does not look for each of them.
     At(usize),
 }
 

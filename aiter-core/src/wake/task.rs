@@ -1,9 +1,9 @@
-//! Whose waker is kept.
+//! Tells whether another task polls than the one whose waker is kept.
 
 use core::task::Waker;
 
-/// A task, told by the address of its waker's data: enough to see that another one polls, without a look at the waker that is kept.
-/// Two tasks with one address are taken for one.
+/// A task, identified by the address of its waker's data. To compare it does not touch the waker
+/// that is kept, which may be in use. Two tasks with the same address are taken for one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Task(usize);
 

@@ -183,8 +183,9 @@ fn workers_run_at_the_same_time_and_each_item_goes_to_one() {
     });
 }
 
-/// Each keeps its thread until all threads are busy: none may have to wait for the thread of the one that has started it. (Of workers
-/// that go on and block, one may: it is woken on the thread of another that has an item already.)
+/// Each keeps its thread until all threads are busy: none may have to wait for the thread of the
+/// one that has started it. (Of workers that go on and block, one may: it is woken on the thread of
+/// another that has an item already.)
 #[test]
 fn workers_that_block_run_on_every_thread() {
     for n in [4, usize::MAX].repeat(10) {

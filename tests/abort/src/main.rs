@@ -1,7 +1,8 @@
 //! Core where a panic aborts: all of it works, and a panic of a user's code ends the process there and then, with its own message.
 //! No guard that runs while others unwind is needed for anything else. The program starts itself for each panic.
 //!
-//! So does a blocking iterator on tokio that is used where it must not block: it does not have to catch a panic to know.
+//! So does a blocking iterator on tokio that is used where it must not block: it does not have to
+//! catch a panic to know.
 
 #[path = "../../tests/failures/everything.rs"]
 mod everything;

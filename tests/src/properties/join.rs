@@ -83,8 +83,8 @@ pub(super) struct Join {
     streams: Rc<RefCell<Vec<Joined>>>,
     /// The one stream that comes of them.
     aiter: Handles<Consumer>,
-    /// How many of them may be polled without a wake: those that had nothing in the last pass, if it ended with streams that were still
-    /// to be asked. A budget may have refused them.
+    /// How many of them may be polled without a wake: those that had nothing in the last pass, if
+    /// it ended with streams that were still to be asked. A budget may have refused them.
     excused: Rc<Cell<usize>>,
 }
 

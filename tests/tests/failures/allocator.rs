@@ -14,7 +14,8 @@ use std::{
 
 thread_local!(static LEFT: Cell<Option<usize>> = const { Cell::new(None) });
 
-/// From then on one thread at a time is in the system's allocator, and others spin: it would have them wait by a system call.
+/// From then on one thread at a time is in the system's allocator, and others spin: it would have
+/// them wait by a system call.
 pub static ONE_AT_A_TIME: AtomicBool = AtomicBool::new(false);
 static IS_IN: AtomicBool = AtomicBool::new(false);
 

@@ -300,7 +300,8 @@ fn when_the_place_is_gone_the_results_end() {
     assert_eq!(poll_noop(&mut results), Poll::Ready(None));
 }
 
-/// The results are dropped after each number of polls of tasks: all tasks end, and what they held goes.
+/// The results are dropped after each number of polls of tasks: all tasks end, and what they held
+/// goes.
 #[test]
 fn dropped_at_each_point_all_tasks_end() {
     for n in [1, 2, 3, usize::MAX] {

@@ -159,7 +159,8 @@ fn an_item_that_was_pulled_past_the_list_goes_with_the_panic_of_a_waker() {
     assert_eq!(Arc::strong_count(&count), 1, "it is leaked");
 }
 
-/// A waker that is let go because another task polls may panic in its drop. Nothing has been taken by then.
+/// A waker that is let go because another task polls may panic in its drop. Nothing has been taken
+/// by then.
 #[test]
 fn the_drop_of_another_tasks_waker_costs_no_item() {
     struct Panics;

@@ -1,8 +1,11 @@
-//! Where a slot stands in its list: as a position, and in the tail word.
+//! How slots are numbered: in a *position*, and in the tail word.
 //!
-//! Both wrap with the machine word. With 64 bits no list comes so far. With 32 they do within minutes, and only slots that are there
-//! at one time have to be told apart: at most [`MOST_BLOCKS`] are kept, which are five eighths of what the tail word counts, and at
-//! most [`MOST_PROMISED`] slots of batches are reserved beyond them, an eighth, beside one for each thread.
+//! Both wrap with the machine word. With 64 bits no list gets so far. With 32 bits they wrap within
+//! minutes, and then only slots that exist at the same time have to be told apart. A list has at
+//! most
+//! [`MOST_BLOCKS`] blocks, whose slots are five eighths of what the tail word can count. Batches
+//! reserve at most [`MOST_PROMISED`] slots beyond them, which is one more eighth, and each thread
+//! one.
 //!
 //! | compared | how far apart | told apart |
 //! |---|---|---|
@@ -15,7 +18,8 @@
 use super::SLOTS;
 use crate::wake::seats::SHORTER;
 
-/// A slot's number, counted from the list's first, shifted by [`UNIT`]: all positions are even. Compare them by [`distance`] alone.
+/// A slot's number, counted from the list's first, shifted by [`UNIT`]: all positions are even.
+/// Compare them by [`distance`] alone.
 pub(in crate::list) type Position = usize;
 
 /// What is reserved next, shifted by [`TAIL_UNIT`], with flags beside it.
@@ -115,7 +119,8 @@ mod tests {
     /// What the table above says, from places all around.
     #[test]
     fn slots_that_are_there_are_told_apart() {
-        // With 64 bits positions count no further than the tail word: that is enough, but not for so many.
+        // With 64 bits positions count no further than the tail word: that is enough, but not for
+        // so many.
         let kept = if IS_WIDE { EIGHTH } else { MOST_BLOCKS * SLOTS } as isize;
         let beyond = (MOST_PROMISED + 1_000_000) as isize;
         let at = |slots: isize| ahead(FIRST, slots as usize);

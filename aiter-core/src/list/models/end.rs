@@ -145,7 +145,8 @@ fn loom_of_two_that_close_one_does_it() {
     });
 }
 
-/// The closer has the slot after a batch, and may be in the block that the batch has moved the tail block on from.
+/// The closer has the slot after a batch, and may be in the block that the batch has moved the tail
+/// block on from.
 #[test]
 fn loom_a_block_is_freed_while_a_batch_before_the_end_is_read() {
     model(|| {

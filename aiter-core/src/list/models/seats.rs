@@ -325,8 +325,9 @@ fn loom_a_look_misses_no_reader_that_changes_its_seat() {
     });
 }
 
-/// A reader is polled in its own wake, by another task: it drops its waker by taking another seat, which is that of the reader behind
-/// when this one goes. It does not take itself for the one behind, nor does it rely on anybody while items are known.
+/// A reader is polled in its own wake, by another task: it drops its waker by taking another seat,
+/// which is that of the reader behind when this one goes. It does not take itself for the one
+/// behind, nor does it rely on anybody while items are known.
 #[test]
 fn loom_a_reader_polled_in_its_wake_takes_the_seat_of_the_one_behind() {
     /// Polls the reader at once when it is woken.

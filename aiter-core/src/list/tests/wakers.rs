@@ -292,7 +292,8 @@ fn who_gets_the_seat_of_one_seen_behind_is_behind_nobody() {
     assert_eq!(Arc::strong_count(&live), 1, "the last to read it moved it");
 }
 
-/// A look at the end is no poll: whoever waits is woken by the stop all the same.
+/// `try_next` is no poll: a task that waits is woken by the stop, although `try_next` has seen the
+/// end before.
 #[test]
 fn a_look_at_the_end_takes_no_wake_away() {
     for forks in 0..2 {

@@ -31,7 +31,8 @@ fn who_gets_the_seat_of_one_seen_behind_is_behind_nobody() {
     assert!(waits.0.lock().unwrap().0.is_last_at(0), "nobody else is");
 }
 
-/// Whoever goes while it is woken leaves its waker to who wakes, and that one's drop panics: all others are woken before.
+/// A member that is dropped while it is woken leaves its waker to the thread that wakes. The
+/// waker's drop panics, after all other members were woken.
 #[test]
 fn a_waker_that_panics_in_its_drop_keeps_nobody_else_asleep() {
     struct Goes(Mutex<Option<Member>>);

@@ -1,9 +1,14 @@
-//! Floors of rows are compared with positions, and where words are short, those come round within minutes: a floor that nobody has
-//! looked at meanwhile would look like one far ahead, and a reader in its row, which may be the one behind, would be passed over.
+//! Makes readers forget what they know of old rows, where positions of 32 bits wrap within minutes.
 //!
-//! So a reader that comes to another epoch than the one before it, an eighth of what a comparison tells apart either way, has all floors
-//! forgotten, and says for which epoch. It looks for that whenever it has left a block. A floor that is noted after that is no older than the slowest reader was then. Readers are five eighths apart
-//! at most, so no reader of that epoch is as far ahead of it as a comparison can tell. A reader that is made looks for that as well.
+//! A row's floor is compared with positions. A floor that no reader has looked at for long could
+//! look as if it were far ahead, and a reader in that row, which may be the slowest, would be
+//! passed over. So the positions are divided into sixteen *epochs*. A reader that comes to another
+//! epoch than the reader before it resets all floors, and records the epoch. Each reader looks for
+//! that whenever it leaves a block, and when it is made.
+//!
+//! A floor that is noted after the reset is no older than the slowest reader was then. Readers are
+//! at most five eighths of a comparison's range apart, and an epoch is one eighth: so a floor and a
+//! reader are never further apart than a comparison can tell.
 
 #[cfg(target_pointer_width = "64")]
 pub(super) use wide::Epoch;
@@ -41,7 +46,7 @@ mod narrow {
             Self(AtomicUsize::new(usize::MAX))
         }
 
-        /// A reader comes to a position: one that is new, or has left a block.
+        /// A reader that is new, or has left a block, comes to a position.
         #[inline(always)]
         pub(in crate::wake::seats) fn enter(&self, position: usize, forget: impl FnOnce()) {
             // Ordering: Acquire pairs with the Release below: what was forgotten is seen to be.

@@ -395,7 +395,8 @@ fn loom_a_reader_of_a_row_goes_while_it_is_woken() {
         });
         goes.leave();
         waking.join().unwrap();
-        // A wake that is over by then may have missed that the reader has left. The next one finds the seat.
+        // A wake that is over by then may have missed that the reader has left. The next one finds
+        // the seat.
         shared.0.seats.wake_all();
         shared.assert_freed();
     });
@@ -422,7 +423,7 @@ fn loom_a_row_is_linked_while_another_is_unlinked() {
     });
 }
 
-/// Whoever tidies up comes to a row that another thread has just linked.
+/// The thread that tidies up comes to a row that another thread has just linked.
 #[test]
 fn loom_a_row_is_linked_before_the_others_are_tidied_up() {
     model(|| {

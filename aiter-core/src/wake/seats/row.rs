@@ -22,8 +22,9 @@ use core::{
     task::Waker,
 };
 
-/// A vacant seat stands this far ahead, and so behind nobody: half of what a comparison tells apart, as it is counted from a reader
-/// that may have been ahead itself. With 64 bits no two readers are so far apart. It is odd, as no reader's position is.
+/// A vacant seat stands this far ahead, and so behind nobody: half of what a comparison tells
+/// apart, as it is counted from a reader that may have been ahead itself. With 64 bits no two
+/// readers are so far apart. It is odd, as no reader's position is.
 pub(super) const FAR: usize = (isize::MAX as usize / 2) | 1;
 
 /// `used` of a closed row.
@@ -195,7 +196,7 @@ impl HeapRow {
         self.row.used.load(Relaxed) == CLOSED
     }
 
-    /// A reader came to stand in the row; or what is known of it is old.
+    /// Resets the floor: a reader came to the row, or what is known of the row is old.
     pub(super) fn joined(&self) {
         // Ordering: Release, after the reader's position, pairs with the Acquire of the swap in `scan`. A read-modify-write, as
         // that is: of the two one comes first, in models too.

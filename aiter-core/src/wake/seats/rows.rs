@@ -114,7 +114,7 @@ impl Rows {
         };
         // SAFETY: not null, as a box never is.
         let row = unsafe { NonNull::new_unchecked(Box::into_raw(HeapRow::new(len))) };
-        // For the models: who comes to the row comes after it was made.
+        // For the models: the row has to be made before another thread uses it.
         // SAFETY: made just now.
         unsafe { row.as_ref() }.lifetime.over();
         let mut head = self.head.load(Relaxed);

@@ -223,7 +223,8 @@ fn a_seat_stays_its_readers_when_its_waker_panics() {
     }
 }
 
-/// A reader comes to another epoch by the last item of a block. When it has entered the next, nothing old is known of any row.
+/// A reader comes to another epoch by the last item of a block. When it has entered the next,
+/// nothing old is known of any row.
 #[cfg(not(target_pointer_width = "64"))]
 #[test]
 fn floors_are_forgotten_when_a_reader_comes_to_another_epoch() {
