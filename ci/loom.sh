@@ -3,11 +3,7 @@
 # those models that take less than half a second so. Several at a time, each in a process of its own.
 . "$(dirname "$0")/common"
 next='run the failing model alone with LOOM_LOG=trace and LOOM_LOCATION=1 (see the docs of loom)'
-# With more switches an execution is longer than loom expects, which is 1000.
-export LOOM_MAX_BRANCHES=${LOOM_MAX_BRANCHES:-4000}
-export RUSTFLAGS="${RUSTFLAGS:-} --cfg aiter_loom" LOOM_MAX_PREEMPTIONS=${LOOM_MAX_PREEMPTIONS:-2}
-# Some models would break no more than an assertion.
-export CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS=true
+set_up_models
 test=(cargo test --release --target-dir "$target_dir/loom" -p aiter-core --lib)
 echo "RUSTFLAGS='$RUSTFLAGS' LOOM_MAX_PREEMPTIONS=$LOOM_MAX_PREEMPTIONS"
 listed=$(step "${test[@]}" -- --list models loom)

@@ -47,7 +47,7 @@ if [[ -s $out/missed.txt ]]; then
     round 60 --package=aiter-tests --test=memory --test=push_lists --test=properties --test=linearizability -- "$@"
 fi
 if [[ -s $out/missed.txt ]]; then
-    export RUSTFLAGS="${RUSTFLAGS:-} --cfg aiter_loom" LOOM_MAX_PREEMPTIONS=${LOOM_MAX_PREEMPTIONS:-2}
+    set_up_models
     # All models take minutes, and three times as long beside other work: that is not to count as a hang.
     round 1800 --lib -- --profile release "$@" -- -- models loom
 fi

@@ -212,3 +212,41 @@ fn a_sleeper_may_be_dropped_inside_its_own_wake() {
     alarm.wake();
     assert!(sleeper.lock().unwrap().is_none());
 }
+
+#[test]
+fn the_waker_of_another_task_goes_and_the_own_one_stays() {
+    let mut sleeper = Sleeper::new(());
+    let alarm = sleeper.alarm();
+    let ((own, own_waker), (_, other_waker)) = (Wakes::new(), Wakes::new());
+    sleeper.register(&own_waker);
+    sleeper.clear_for(&own_waker);
+    assert_eq!(Arc::strong_count(&own), 3);
+    alarm.wake();
+    assert_eq!(own.count(), 1);
+    // Also one that has been called is kept, for the task's next wait, until another task comes.
+    sleeper.clear_for(&own_waker);
+    assert_eq!(Arc::strong_count(&own), 3);
+    sleeper.clear_for(&other_waker);
+    assert_eq!(Arc::strong_count(&own), 2);
+}
+
+/// A waker cannot be dropped while it is called; the next poll by another task comes to it again.
+#[test]
+fn a_waker_that_is_called_goes_another_time() {
+    let sleeper = Arc::new(Mutex::new(Sleeper::new(())));
+    let alarm = sleeper.lock().unwrap().alarm();
+    let weak = Arc::downgrade(&sleeper);
+    let in_wake = Arc::new(InWake(move || {
+        let sleeper = Weak::upgrade(&weak).unwrap();
+        sleeper.lock().unwrap().clear_for(Waker::noop());
+    }));
+    // As `Waker::noop` has no data, any waker of an `Arc` is another task's.
+    sleeper
+        .lock()
+        .unwrap()
+        .register(&Waker::from(in_wake.clone()));
+    alarm.wake();
+    assert_eq!(Arc::strong_count(&in_wake), 2);
+    sleeper.lock().unwrap().clear_for(Waker::noop());
+    assert_eq!(Arc::strong_count(&in_wake), 1);
+}
