@@ -14,8 +14,8 @@ elif [[ $("$mutants" mutants --version 2>/dev/null) != "cargo-mutants $version" 
     step cargo install cargo-mutants --locked --version "$version" --root "$target_dir/tools" --target-dir "$target_dir/tools"
 fi
 if [[ $# -eq 0 ]]; then
-    parts='wake/{alarm,batch,crowd,inbox,waker_ref}.rs'
-    [[ -z ${AITER_LONG:-} ]] || parts='{list,wake,gate,share,fork}/**'
+    parts='wait/{notify,wake_list,waker_ref,wait_set/mod,wake_stack/mod}.rs'
+    [[ -z ${AITER_LONG:-} ]] || parts='{list,wait,handoff,gate,share,fork}/**'
     set -- --file "aiter-core/src/$parts"
 fi
 host=$(rustc -vV | sed -n 's/^host: //p')
@@ -48,8 +48,9 @@ if [[ -s $out/missed.txt ]]; then
 fi
 if [[ -s $out/missed.txt ]]; then
     set_up_models
+    export "$runner=$PWD/ci/each_model"
     # All models take minutes, and three times as long beside other work: that is not to count as a hang.
-    round 1800 --lib -- --profile release "$@" -- -- models loom
+    round 1800 --lib -- --profile release "$@" -- -- loom
 fi
 [[ ! -s $out/missed.txt ]]
 if [[ ! -s $out/caught.txt ]]; then

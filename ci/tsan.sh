@@ -45,7 +45,8 @@ else
 fi
 if [[ ${AITER_LONG:-} ]]; then
     # In release what is excused is inlined, and known by its file alone.
-    sed 's#^race:aiter_core::\([a-z]*\)::\([a-z]*\)::.*#&\nrace:aiter-core/src/\1/\2.rs#' ci/tsan.suppressions >"$target_dir/tsan.suppressions"
+    sed -n 's#^race:aiter_core::\([a-z_:]*\)::[A-Z].*#\1#p' ci/tsan.suppressions | sed 's#::#/#g; s#.*#race:aiter-core/src/&.rs\nrace:aiter-core/src/&/mod.rs#' |
+        cat ci/tsan.suppressions - >"$target_dir/tsan.suppressions"
     export TSAN_OPTIONS="suppressions=$target_dir/tsan.suppressions ${TSAN_OPTIONS#* }"
 fi
 # What is suppressed is looked up by a process of its own, for which there has to be a descriptor left; and the sanitizer makes

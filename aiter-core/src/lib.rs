@@ -87,96 +87,59 @@
 #[cfg(any(feature = "alloc", test))]
 extern crate alloc;
 
-#[cfg(feature = "alloc")]
-mod active;
 #[cfg(feature = "std")]
 #[doc(hidden)]
 pub mod adapter;
-#[cfg(feature = "alloc")]
-mod azip;
-#[cfg(feature = "alloc")]
-mod demand;
 #[cfg(all(doc, not(doctest)))]
 pub mod design;
-#[cfg(feature = "alloc")]
-mod driver;
+mod drive;
+mod error;
 #[cfg(feature = "alloc")]
 mod ext;
 pub mod fixed;
 #[cfg(feature = "alloc")]
-mod flatten_aiter;
-#[cfg(feature = "alloc")]
 mod fork;
-mod fuse;
 #[cfg(feature = "alloc")]
 mod gate;
 #[cfg(feature = "alloc")]
-mod iter_to_aiter;
+mod handoff;
 #[cfg(feature = "alloc")]
 mod join;
 #[cfg(feature = "alloc")]
-mod join_keyed;
-#[cfg(feature = "alloc")]
 mod list;
-#[cfg(feature = "alloc")]
-mod map_aiter;
-mod map_async;
-#[cfg(feature = "alloc")]
-mod map_filter_aiter;
-#[cfg(feature = "alloc")]
-mod map_workers;
-#[cfg(feature = "alloc")]
-mod map_workers_ordered;
-#[cfg(feature = "alloc")]
-mod members;
-#[cfg(all(test, aiter_loom))]
-mod modelling;
-#[cfg(feature = "alloc")]
-mod preload;
-mod pump;
+mod ops;
 #[cfg(feature = "alloc")]
 mod push;
 #[cfg(feature = "alloc")]
-mod ring;
-#[cfg(feature = "alloc")]
-mod set;
+mod ready_set;
 #[cfg(feature = "alloc")]
 mod share;
 mod statistics;
-#[cfg(feature = "alloc")]
-mod stoppable_aiter;
 mod sync;
-#[cfg(all(test, not(aiter_loom)))]
-mod testing;
-mod try_next_error;
-mod wake;
+#[cfg(test)]
+mod test_support;
+mod util;
 #[cfg(feature = "alloc")]
-mod workers;
+mod wait;
 
-pub use map_async::{MapAsync, map_async};
-pub use pump::{Pump, pump, pump_lending};
+pub use drive::{Pump, pump, pump_lending};
+pub use error::TryNextError;
+pub use ops::{MapAsync, map_async};
 pub use statistics::Statistics;
-pub use try_next_error::TryNextError;
 
 #[cfg(feature = "alloc")]
 pub use crate::{
-    active::active,
-    azip::{Azip, ZipStreams, azip},
-    demand::Watermarks,
-    driver::Driver,
+    drive::{Driver, Preloaded, active, preload, preload_with},
     ext::AiterExt,
-    flatten_aiter::{FlattenAiter, flatten_aiter},
     fork::{Fork, aiter_forker, aiter_forker_with, bound},
     gate::{Gate, Gated, gated_aiter},
-    iter_to_aiter::{IterToAiter, iter_to_aiter},
-    join::{JoinAiters, join_aiters},
-    join_keyed::{JoinAitersKeyed, join_aiters_keyed},
-    map_aiter::{MapAiter, map_aiter},
-    map_filter_aiter::{MapFilterAiter, map_filter_aiter},
-    map_workers::{MapWorkers, map_workers},
-    map_workers_ordered::{MapWorkersOrdered, map_workers_ordered},
-    preload::{Preloaded, preload, preload_with},
+    join::{JoinAiters, JoinAitersKeyed, join_aiters, join_aiters_keyed},
+    ops::{
+        Azip, FlattenAiter, IterToAiter, MapAiter, MapFilterAiter, MapWorkers, MapWorkersOrdered,
+        Stoppable, Stopper, ZipStreams, azip, flatten_aiter, iter_to_aiter, map_aiter,
+        map_filter_aiter, map_workers, map_workers_ordered, stoppable_aiter,
+    },
     push::{AvailableIter, PushAiter, Pusher, Stopped, push_aiter, push_aiter_with},
     share::{Sharable, sharable_aiter},
-    stoppable_aiter::{Stoppable, Stopper, stoppable_aiter},
+    wait::demand::Watermarks,
 };

@@ -382,4 +382,5 @@ macro_rules! __functions_on {
     };
 }
 
-pub use {__functions as functions, __functions_on as functions_on};
+pub use __functions as functions;
+pub use __functions_on as functions_on;

@@ -3,9 +3,9 @@
 use super::{
     PushAiter, PushError,
     position::{CLOSED, Laps, Position, closed, naps},
-    seats::{NOBODY, Seat},
-    sleep::Head,
+    registry::{NOBODY, Seat},
     slot::Slot,
+    waiters::Head,
     word::exchange,
 };
 use crate::{

@@ -86,21 +86,18 @@
 //! list that has no reader wait for the next one, or for the drop of the list.
 #![allow(unsafe_code)]
 
-mod aiter;
-mod bell;
-mod error;
 mod list;
 #[cfg(all(test, aiter_loom))]
-mod models;
-mod nap;
+mod loom;
 mod position;
-mod seats;
-mod sleep;
+mod reader;
+mod registry;
 mod slot;
 #[cfg(all(test, not(aiter_loom)))]
 mod tests;
+mod waiters;
 mod word;
 
-pub use aiter::{AvailableIter, PushAiter};
-pub use error::PushError;
+pub use crate::error::PushError;
 pub use list::PushList;
+pub use reader::{AvailableIter, PushAiter};

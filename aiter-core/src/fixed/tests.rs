@@ -7,7 +7,7 @@ use super::{PushAiter, PushError, PushList, position::Laps};
 use crate::{
     TryNextError,
     sync::{Ordering::Relaxed, Word},
-    testing::*,
+    test_support::*,
 };
 use alloc::{sync::Arc, task::Wake, vec::Vec};
 use core::task::Poll;

@@ -10,7 +10,7 @@
 //!
 //! A fork is a reader of one push list (with `skip`: of a ring that the list feeds). An active one that comes to the list's end pulls the source: it appends one
 //! item and reads it like all others. The source and the list's writer belong to whoever holds a
-//! [baton](crate::wake::baton), for one poll of the source, and nobody waits for it. The source is always polled with
+//! [baton](crate::handoff::lock), for one poll of the source, and nobody waits for it. The source is always polled with
 //! one waker, that of the baton, whose wake wakes all active forks that wait.
 //!
 //! **The invariant**: whenever the baton lies on the table, either the source is *idle* (its last poll was pending, and
@@ -37,13 +37,14 @@
 pub mod bound;
 mod place;
 mod pull;
-mod room;
-mod window;
+mod skip;
+mod wait;
 
 use crate::{
     Statistics,
+    handoff::Guarded,
     list::list,
-    wake::{baton::Guarded, crowd::Member, task::Task, waker_ref::waker_ref},
+    wait::{task::Task, wait_set::Member, waker_ref::waker_ref},
 };
 use bound::{Bound, Unbounded, Wait, Yields, unbounded, wait};
 use core::{
@@ -608,6 +609,6 @@ impl<S: Stream, B: Bound> fmt::Debug for Fork<S, B> {
 }
 
 #[cfg(all(test, aiter_loom))]
-mod models;
+mod loom;
 #[cfg(all(test, not(aiter_loom)))]
 mod tests;

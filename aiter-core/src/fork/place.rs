@@ -3,10 +3,10 @@
 use super::{
     bound::{Skip, Unbounded, Wait, Yields},
     pull::Pulls,
-    room::RoomPlace,
-    window::WindowPlace,
+    skip::WindowPlace,
+    wait::RoomPlace,
 };
-use crate::{Statistics, list::Reader, sync::Arc, wake::baton::Baton};
+use crate::{Statistics, handoff::Baton, list::Reader, sync::Arc};
 use core::task::{Poll, Waker};
 
 /// What a bound does: it says what the places of forks are.

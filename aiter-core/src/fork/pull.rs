@@ -2,13 +2,13 @@
 
 use super::place::What;
 use crate::{
-    fuse::Fused,
+    handoff::{Baton, NOTES, Settle},
     list::Writer,
     sync::{AtomicUsize, Ordering},
-    wake::{
-        baton::{Baton, NOTES, Settle},
-        crowd::{Crowd, Member},
-        probe::{Probe, Taking},
+    util::fuse::Fused,
+    wait::{
+        spin::{Probe, Taking},
+        wait_set::{Crowd, Member},
         waker_ref::WakeUp,
     },
 };

@@ -23,7 +23,7 @@
 
 mod word;
 
-use crate::{fuse::Fused, sync::Arc};
+use crate::{sync::Arc, util::fuse::Fused};
 use core::{
     fmt,
     pin::Pin,
@@ -306,6 +306,6 @@ impl fmt::Debug for Gate {
 }
 
 #[cfg(all(test, aiter_loom))]
-mod models;
+mod loom;
 #[cfg(all(test, not(aiter_loom)))]
 mod tests;

@@ -1,5 +1,5 @@
 use super::*;
-use crate::{iter_to_aiter, testing::*};
+use crate::{iter_to_aiter, test_support::*};
 use alloc::{format, rc::Rc, vec::Vec};
 use core::cell::Cell;
 

@@ -32,7 +32,7 @@
 
 use crate::{
     sync::{AtomicUsize, Ordering},
-    wake::alarm::{Alarm, Sleeper},
+    wait::notify::{Alarm, Sleeper},
 };
 use core::{fmt, task::Waker};
 

@@ -2,7 +2,7 @@
 
 extern crate std;
 
-use crate::testing::{Source, Wakes, source};
+use crate::test_support::{Source, Wakes, source};
 use crate::{JoinAiters, join_aiters};
 use alloc::{vec, vec::Vec};
 use core::{

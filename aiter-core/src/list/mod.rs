@@ -8,14 +8,14 @@
 
 mod block;
 mod cursor;
+mod drain;
+mod free_list;
 mod kept;
 #[cfg(all(test, aiter_loom))]
-mod models;
-mod orphan;
+mod loom;
 mod peek;
 mod reader;
 mod retired;
-mod spares;
 #[cfg(all(test, not(aiter_loom)))]
 mod tests;
 mod writer;
@@ -26,12 +26,12 @@ pub(crate) use writer::Writer;
 
 use crate::{
     Statistics,
-    demand::Demand,
-    sync::{Arc, AtomicPtr, AtomicUsize, Ordering::*, barrier},
-    wake::{
-        alarm::Alarm,
-        probe::{Probe, Pushing, Reading},
-        seats::Seats,
+    sync::{Arc, AtomicPtr, AtomicUsize, Ordering::*, fence},
+    wait::{
+        demand::Demand,
+        notify::Alarm,
+        registry::Seats,
+        spin::{Probe, Pushing, Reading},
     },
 };
 use alloc::alloc::handle_alloc_error;
@@ -45,10 +45,10 @@ use core::{
     ptr::{self, NonNull},
     task::{Context, Poll},
 };
+use drain::Orphan;
+use free_list::Spares;
 use kept::Kept;
-use orphan::Orphan;
 use retired::free_from;
-use spares::Spares;
 
 /// Flag in the tail word: no slot is reserved any more.
 const CLOSED: usize = 1;
@@ -132,7 +132,7 @@ pub(crate) fn list_for<T>(driver: Option<Alarm<Demand>>) -> (Writer<T>, Reader<T
 impl<T> List<T> {
     /// A list that counts its first two handles, which the caller makes.
     fn new(driver: Option<Alarm<Demand>>) -> Arc<Self> {
-        barrier::prepare();
+        fence::prepare();
         let list = Arc::new(Self {
             tail: AtomicUsize::new(FIRST_TAIL),
             tail_block: AtomicPtr::new(ptr::null_mut()),
@@ -441,7 +441,7 @@ impl<T> List<T> {
     fn wake_after(&self, reserved: Tail) {
         // Ordering: between the publication and the look at who sleeps at a gap; pairs with the heavy halves in
         // `Reader::sleep_at_gap` and `Run::is_parked`: either they see what was published, or they are seen here.
-        barrier::light();
+        fence::light();
         if reserved & ASLEEP != 0 || self.seats.any_at_gap() {
             self.wake(reserved);
         }
@@ -452,7 +452,7 @@ impl<T> List<T> {
     #[inline(always)]
     fn wake_after_push(&self, reserved: Tail) {
         // Ordering: as in `wake_after`.
-        barrier::light();
+        fence::light();
         if reserved & ASLEEP != 0 || self.seats.any_at_gap() || on_by(0, reserved) % 8 == 7 {
             self.look_around(reserved);
         }

@@ -7,11 +7,11 @@ use super::{
     distance, to_tail,
 };
 use crate::{
-    demand::Demand,
-    sync::{Arc, Ordering::*, barrier},
-    wake::{
-        alarm::Alarm,
-        seats::{Behind, Last, SeatRef, Seats, Sleep},
+    sync::{Arc, Ordering::*, fence},
+    wait::{
+        demand::Demand,
+        notify::Alarm,
+        registry::{Behind, Last, SeatRef, Seats, Sleep},
         task::Task,
     },
 };
@@ -398,7 +398,7 @@ impl<T> Reader<T> {
     fn sleep_at_gap(&mut self, waker: &Waker) -> bool {
         self.arm(waker, Sleep::AtGap);
         // Ordering: between the seat and the look at the slot; pairs with the light half in `List::wake_after`.
-        if !barrier::heavy() {
+        if !fence::heavy() {
             // The writer of the slot may be about to publish it without seeing the seat.
             waker.wake_by_ref();
         }

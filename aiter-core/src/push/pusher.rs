@@ -336,7 +336,7 @@ impl<T> Iterator for Chunks<T> {
 #[cfg(all(test, not(aiter_loom)))]
 mod tests {
     use super::*;
-    use crate::{push_aiter, testing::panic_of};
+    use crate::{push_aiter, test_support::panic_of};
 
     /// Items without a size may be: each 256 of them take no more than the header of a vector.
     #[test]

@@ -5,7 +5,7 @@
 //! | [`mod@line`] | who waits, in which order, and who has been called |
 //! | this one | when a taker may poll the source, and what it does otherwise |
 //!
-//! The source and the line belong to whoever holds a [baton](crate::wake::baton). It is held for a poll of the source,
+//! The source and the line belong to whoever holds a [baton](crate::handoff::lock). It is held for a poll of the source,
 //! never while the source is pending, and nobody waits for it: a taker that finds it held registers its waker, drops
 //! its alarm in the inbox of the line and leaves a note. The source is always polled with one waker, whose wake is a
 //! note as well. A handle that is the only one keeps the baton when it has got an item.
@@ -33,14 +33,12 @@
 //! A place in the line is a ticket, kept until the taker has an item: who was struck off and comes late has its old
 //! place again. Nobody has to pass a turn on: if the source is not idle, the others have been called already.
 
-mod line;
+mod wait_queue;
 
 use crate::{
-    fuse::Fused,
-    wake::{
-        baton::{Baton, Guarded, Held},
-        waker_ref::waker_ref,
-    },
+    handoff::{Baton, Guarded, Held},
+    util::fuse::Fused,
+    wait::waker_ref::waker_ref,
 };
 use core::{
     fmt,
@@ -48,7 +46,7 @@ use core::{
     task::{Context, Poll, Waker},
 };
 use futures_core::{FusedStream, Stream};
-use line::{ARRIVED, Place, Turn, Turns, baton};
+use wait_queue::{ARRIVED, Place, Turn, Turns, baton};
 
 /// A stream from which several tasks take: each clone of the handle is a taker, and each item goes to one of them.
 ///
@@ -231,6 +229,6 @@ impl<S> fmt::Debug for Sharable<S> {
 }
 
 #[cfg(all(test, aiter_loom))]
-mod models;
+mod loom;
 #[cfg(all(test, not(aiter_loom)))]
 mod tests;

@@ -179,7 +179,7 @@ impl File<'_> {
         Ok(())
     }
 
-    /// One half of a fence in two, of `sync/barrier.rs`, which is a `SeqCst` fence in models. The heavy one gives a value.
+    /// One half of a fence in two, of `sync/fence.rs`, which is a `SeqCst` fence in models. The heavy one gives a value.
     fn half(&mut self, at: usize) -> Result<(), String> {
         let start = self.outline.path_start(at);
         let end = self.outline.pairs[&(at + 1)];

@@ -44,7 +44,7 @@ pub struct Binary {
 impl Binary {
     pub fn models(&self, part: Option<&str>) -> Result<Vec<String>, String> {
         let output = Command::new(&self.path)
-            .args(["--list", "models", "loom"])
+            .args(["--list", "loom"])
             .output()
             .map_err(|error| format!("{}: {error}", self.path.display()))?;
         let listed = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -57,7 +57,7 @@ impl Binary {
         let names: Vec<_> = names.filter(is_wanted).map(str::to_owned).collect();
         if names.is_empty() {
             return Err(String::from(
-                "no model has such a name: models are tests with \"models\" or \"loom\" in their paths",
+                "no model has such a name: models are tests with \"loom\" in their paths",
             ));
         }
         Ok(names)
@@ -262,7 +262,7 @@ mod tests {
     fn what_was_measured_can_be_read_again() {
         for reached in [vec![], vec![3, 14]] {
             let model = Model {
-                name: String::from("a::models::b"),
+                name: String::from("a::loom::b"),
                 time: Duration::from_millis(1234),
                 reached,
             };

@@ -69,7 +69,7 @@ fn what_models_do_not_run_is_left_alone() {
         #[cfg(all(test, not(aiter_loom)))]
         mod tests { fn b() { x.load(Acquire); } }
         #[cfg(all(test, aiter_loom))]
-        mod models;
+        mod loom;
         #[cfg(all(feature = "std", any(aiter_loom, miri)))]
         mod kept { fn c() { x.load(Acquire); } }
         #[cfg(any(not(feature = "alloc"), all(miri, not(test))))]
@@ -112,7 +112,7 @@ fn fences_can_be_left_out_and_the_strongest_weakened() {
 
 #[test]
 fn both_halves_of_a_fence_are_fences() {
-    let text = "fn f() { barrier::light(); if !barrier::heavy() {} other.light(); }";
+    let text = "fn f() { fence::light(); if !fence::heavy() {} other.light(); }";
     let (names, text) = switched(text);
     let expected = [
         "a.rs f #1 light->none",
@@ -122,7 +122,7 @@ fn both_halves_of_a_fence_are_fences() {
     ];
     assert_eq!(names, expected);
     assert!(text.contains("{ true } else if"), "{text}");
-    assert!(text.contains("else { barrier::heavy() }) {}"), "{text}");
+    assert!(text.contains("else { fence::heavy() }) {}"), "{text}");
 }
 
 #[test]

@@ -1,5 +1,5 @@
 use super::*;
-use crate::testing::Wakes;
+use crate::test_support::Wakes;
 use alloc::{collections::VecDeque, rc::Rc, sync::Arc, vec};
 use core::{
     cell::{Cell, RefCell},

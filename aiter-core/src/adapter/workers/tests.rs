@@ -1,6 +1,6 @@
 //! Workers on an executor that is run by hand: how many tasks there are, and when.
 use super::*;
-use crate::{iter_to_aiter, testing::*};
+use crate::{iter_to_aiter, test_support::*};
 use alloc::{boxed::Box, collections::BTreeSet, rc::Rc, vec, vec::Vec};
 use core::{
     cell::{Cell, RefCell},

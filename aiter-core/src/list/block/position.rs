@@ -16,7 +16,7 @@
 //! (In eighths of 2³⁰ slots, with 32 bits.)
 
 use super::SLOTS;
-use crate::wake::seats::SHORTER;
+use crate::wait::registry::SHORTER;
 
 /// A slot's number, counted from the list's first, shifted by [`UNIT`]: all positions are even.
 /// Compare them by [`distance`] alone.

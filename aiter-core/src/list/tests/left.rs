@@ -1,10 +1,8 @@
 //! Items that no reader takes, and when they are dropped.
 
+use super::super::{List, block::on_tail};
 use super::*;
-use crate::{
-    list::{List, block::on_tail},
-    testing::panic_of,
-};
+use crate::test_support::panic_of;
 use std::sync::Mutex;
 
 /// Counts the live ones. The drop of a bad one panics. Its clone is made while another reader takes it too, if there is one: each

@@ -1,10 +1,10 @@
 //! Calls at random, and further ones from within: from the iterator of a batch, the clone and the drop of an item, and wakers.
 
-use super::*;
-use crate::list::{
+use super::super::{
     List,
     block::{FIRST_TAIL, on_by},
 };
+use super::*;
 use alloc::{collections::BTreeMap, rc::Rc};
 use core::{
     cell::{Cell, RefCell},

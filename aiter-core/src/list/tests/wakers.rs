@@ -1,10 +1,8 @@
 //! Who is woken, and what a waker may do.
 
+use super::super::{ASLEEP, List};
 use super::*;
-use crate::{
-    list::{ASLEEP, List},
-    testing::panicking_waker,
-};
+use crate::test_support::panicking_waker;
 
 #[test]
 fn a_sleeper_is_woken_once_at_every_slot() {

@@ -1,0 +1,314 @@
+//! The future that pulls a source into a push list: what [`active`](crate::active) and [`preload`](crate::preload) share.
+
+use super::pump::BUDGET;
+use crate::{
+    Pusher, Watermarks,
+    list::Reader,
+    wait::{
+        demand::{Demand, Supply},
+        notify::Alarm,
+    },
+};
+use core::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+};
+use futures_core::Stream;
+use pin_project::pin_project;
+
+/// A future that pulls a source into a list, for whoever has an executor to run it: a spawned task, an Embassy task, a
+/// test. Returned by [`active`](crate::active), [`preload`](crate::preload) and [`preload_with`](crate::preload_with).
+///
+/// It completes when the source has ended, or when no consumer of the list is left, and drops the source then. Dropping
+/// it before ends the list after the items that were pulled.
+///
+/// It yields to the executor after every 64 items, so that a source that is always ready does not keep other tasks from
+/// running.
+///
+/// # Panics
+/// A panic of the source goes to whoever polls the driver. Dropping the driver then ends the list.
+///
+/// # Cancel safety
+/// An item that was pulled is in the list: no poll holds one back.
+#[pin_project]
+#[must_use = "nothing is pulled unless the driver is polled"]
+pub struct Driver<S: Stream> {
+    /// `None` once the driver is done.
+    #[pin]
+    source: Option<S>,
+    pusher: Option<Pusher<S::Item>>,
+    supply: Supply,
+}
+
+impl<S: Stream> Driver<S> {
+    /// A driver with the reader that it fills; without marks any number of items may wait there.
+    pub(crate) fn new(source: S, marks: Option<Watermarks>) -> (Reader<S::Item>, Self) {
+        let supply = Supply::new(marks);
+        let (writer, reader) = crate::list::list_for(Some(supply.alarm()));
+        let pusher = Some(Pusher::new(writer));
+        (
+            reader,
+            Self {
+                source: Some(source),
+                pusher,
+                supply,
+            },
+        )
+    }
+
+    /// For the consumer to tell what it takes.
+    pub(crate) fn alarm(&self) -> Alarm<Demand> {
+        self.supply.alarm()
+    }
+}
+
+/// What came of a look at the source.
+enum Pull {
+    Item,
+    Pending,
+    Done,
+}
+
+impl<S: Stream> Driver<S> {
+    fn pull(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Pull {
+        let this = self.project();
+        let (Some(source), Some(pusher)) = (this.source.as_pin_mut(), this.pusher) else {
+            return Pull::Done;
+        };
+        if pusher.is_stopped() {
+            return Pull::Done;
+        }
+        if !this.supply.has_room() {
+            return Pull::Pending;
+        }
+        match source.poll_next(cx) {
+            Poll::Ready(Some(item)) => {
+                // Before the push, which may end in a panic of the consumer's waker.
+                this.supply.bring();
+                match pusher.push_mut(item) {
+                    Ok(()) => Pull::Item,
+                    Err(_) => Pull::Done,
+                }
+            }
+            Poll::Ready(None) => Pull::Done,
+            Poll::Pending => Pull::Pending,
+        }
+    }
+}
+
+impl<S: Stream> Future for Driver<S> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        // Before anything is looked at: whoever changes it afterwards wakes this task.
+        self.as_mut().project().supply.register(cx.waker());
+        for _ in 0..BUDGET {
+            match self.as_mut().pull(cx) {
+                Pull::Item => {}
+                Pull::Pending => return Poll::Pending,
+                Pull::Done => {
+                    let mut this = self.project();
+                    *this.pusher = None;
+                    this.supply.clear();
+                    this.source.set(None);
+                    return Poll::Ready(());
+                }
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+impl<S: Stream> fmt::Debug for Driver<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Driver")
+            .field("is_done", &self.pusher.is_none())
+            .field("marks", &self.supply.marks())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(all(test, not(aiter_loom)))]
+mod tests {
+    use super::*;
+    use crate::{active, iter_to_aiter, preload, test_support::*};
+    use core::{cell::Cell, pin::pin, task::Waker};
+
+    fn drive<S: Stream>(driver: Pin<&mut Driver<S>>, waker: &Waker) -> Poll<()> {
+        driver.poll(&mut Context::from_waker(waker))
+    }
+
+    #[test]
+    fn an_active_source_is_pulled_whether_or_not_its_consumer_takes() {
+        let (mut items, driver) = active(iter_to_aiter(0..10));
+        assert!(drive(pin!(driver), Waker::noop()).is_ready());
+        assert!(items.is_stopped());
+        assert!((0..10).all(|n| items.try_next() == Ok(n)));
+        assert_eq!(items.try_next(), Err(crate::TryNextError::Ended));
+    }
+
+    #[test]
+    fn a_ready_source_gives_way_to_other_tasks() {
+        let (items, driver) = active(iter_to_aiter(0..));
+        let mut driver = pin!(driver);
+        let (wakes, waker) = Wakes::new();
+        for polls in 1..4 {
+            assert!(drive(driver.as_mut(), &waker).is_pending());
+            assert_eq!((items.len(), wakes.count()), (polls * BUDGET, polls));
+        }
+    }
+
+    #[test]
+    fn the_last_consumer_that_goes_ends_the_driver_and_drops_the_source() {
+        let (source, remote) = source([Item(1), Pending]);
+        let (mut items, driver) = active(source);
+        let mut driver = pin!(driver);
+        let (wakes, waker) = Wakes::new();
+        let fork = items.fork();
+        assert!(drive(driver.as_mut(), &waker).is_pending());
+        drop(items);
+        assert_eq!(wakes.count(), 0);
+        drop(fork);
+        assert_eq!(wakes.count(), 1);
+        assert!(!remote.is_dropped());
+        assert!(drive(driver.as_mut(), &waker).is_ready());
+        assert!(remote.is_dropped());
+        assert!(drive(driver, &waker).is_ready());
+    }
+
+    #[test]
+    fn an_item_that_panics_in_drop_does_not_strand_the_driver() {
+        struct Bomb;
+        impl Drop for Bomb {
+            fn drop(&mut self) {
+                panic!("dropped");
+            }
+        }
+        let (source, remote) = source([Item(Bomb), Pending]);
+        let (items, driver) = active(source);
+        let mut driver = pin!(driver);
+        let (wakes, waker) = Wakes::new();
+        assert!(drive(driver.as_mut(), &waker).is_pending());
+        assert_eq!(panic_of(|| drop(items)), "dropped");
+        assert_eq!(wakes.count(), 1);
+        assert!(drive(driver, &waker).is_ready());
+        assert!(remote.is_dropped());
+    }
+
+    #[test]
+    fn a_dropped_driver_ends_the_aiter_after_what_was_pulled() {
+        let (source, remote) = source([Item(1), Pending]);
+        let (mut items, driver) = preload(3, source);
+        {
+            let mut driver = pin!(driver);
+            assert!(drive(driver.as_mut(), Waker::noop()).is_pending());
+            assert!(!remote.is_dropped());
+        }
+        assert!(remote.is_dropped());
+        assert_eq!(items.try_next(), Ok(1));
+        assert_eq!(items.try_next(), Err(crate::TryNextError::Ended));
+    }
+
+    #[test]
+    fn a_panic_of_the_source_goes_to_the_driver() {
+        let (source, _remote) = source([Item(1), Panic]);
+        let (mut items, driver) = active(source);
+        let mut driver = alloc::boxed::Box::pin(driver);
+        panic_of(|| drive(driver.as_mut(), Waker::noop()));
+        assert_eq!(items.try_next(), Ok(1));
+        assert_eq!(items.try_next(), Err(crate::TryNextError::Empty));
+        drop(driver);
+        assert_eq!(items.try_next(), Err(crate::TryNextError::Ended));
+    }
+
+    #[test]
+    fn an_item_whose_consumers_waker_panics_is_counted() {
+        let (mut items, driver) = preload(1, iter_to_aiter(0..));
+        let mut driver = alloc::boxed::Box::pin(driver);
+        assert_eq!(poll(&mut items, &panicking_waker()), Poll::Pending);
+        assert_eq!(panic_of(|| drive(driver.as_mut(), Waker::noop())), "waker");
+        for n in 0..3 {
+            assert!(drive(driver.as_mut(), Waker::noop()).is_pending());
+            assert_eq!((items.len(), items.try_next()), (1, Ok(n)));
+        }
+    }
+
+    #[test]
+    fn what_is_pulled_ahead_is_counted_exactly() {
+        for n in [1, 2, 50, BUDGET, 3 * BUDGET] {
+            let pulled = Cell::new(0);
+            let source = iter_to_aiter((0..).inspect(|_| pulled.set(pulled.get() + 1)));
+            let (mut items, driver) = preload(n, source);
+            let mut driver = pin!(driver);
+            let (wakes, waker) = Wakes::new();
+            let mut settle = || {
+                let mut woken = wakes.count();
+                while drive(driver.as_mut(), &waker).is_pending() && wakes.count() > woken {
+                    woken = wakes.count();
+                }
+            };
+            settle();
+            for taken in 0..3 * n {
+                assert_eq!((pulled.get(), items.len()), (taken + n, n));
+                let before = wakes.count();
+                assert_eq!(poll_noop(&mut items), Poll::Ready(Some(taken)));
+                assert_eq!(wakes.count(), before + 1, "the driver waited for room");
+                // A second item taken before the driver runs does not wake it again.
+                settle();
+            }
+        }
+    }
+
+    #[test]
+    fn the_driver_is_woken_once_for_the_room_it_waits_for() {
+        let (mut items, driver) = preload(4, iter_to_aiter(0..));
+        let mut driver = pin!(driver);
+        let (wakes, waker) = Wakes::new();
+        assert!(drive(driver.as_mut(), &waker).is_pending());
+        (0..4).for_each(|n| assert_eq!(items.try_next(), Ok(n)));
+        assert_eq!(wakes.count(), 1);
+        assert!(drive(driver.as_mut(), &waker).is_pending());
+        assert_eq!(items.len(), 4);
+    }
+
+    #[test]
+    #[should_panic(expected = "n must be at least 1")]
+    fn nothing_ahead_makes_no_sense() {
+        drop(preload(0, iter_to_aiter(0..1)));
+    }
+}
+
+#[cfg(all(test, aiter_loom))]
+mod models {
+    use super::*;
+    use crate::{iter_to_aiter, preload, test_support::loom::*};
+    use ::loom::thread;
+
+    #[test]
+    fn loom_room_is_never_missed() {
+        large_model(|| {
+            let (mut items, driver) = preload(1, iter_to_aiter(0..2));
+            let driving = thread::spawn(move || block_on(driver));
+            for n in 0..2 {
+                let next = core::future::poll_fn(|cx| Pin::new(&mut items).poll_next(cx));
+                assert_eq!(block_on(next), Some(n));
+            }
+            driving.join().unwrap();
+        });
+    }
+
+    #[test]
+    fn loom_the_last_consumer_ends_the_driver() {
+        model(|| {
+            let (items, driver) = crate::active(crate::join_aiters(
+                crate::push_aiter::<crate::PushAiter<u8>>().1,
+            ));
+            let driving = thread::spawn(move || block_on(driver));
+            drop(items);
+            driving.join().unwrap();
+        });
+    }
+}

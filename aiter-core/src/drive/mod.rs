@@ -1,0 +1,17 @@
+//! Streams that run beside their consumer: the future that pulls them, and what it pulls into.
+
+#[cfg(feature = "alloc")]
+mod active;
+#[cfg(feature = "alloc")]
+mod driver;
+#[cfg(feature = "alloc")]
+mod preload;
+mod pump;
+
+#[cfg(feature = "alloc")]
+pub use self::{
+    active::active,
+    driver::Driver,
+    preload::{Preloaded, preload, preload_with},
+};
+pub use pump::{Pump, pump, pump_lending};

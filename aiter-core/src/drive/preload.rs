@@ -1,0 +1,168 @@
+//! Keeping a few items ready ahead of the consumer.
+
+use crate::{
+    Driver, TryNextError, Watermarks,
+    list::Reader,
+    wait::{demand::Demand, notify::Alarm},
+};
+use core::{
+    fmt,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+use futures_core::{FusedStream, Stream};
+
+/// Keeps up to `n` items of `stream` ready ahead of the consumer.
+///
+/// Whoever has an executor runs the [`Driver`], and it pulls while the consumer is busy elsewhere; the adapter crates
+/// do so in `preload_aiter`. Never more than `n` items were pulled and not taken: each one taken lets one more be
+/// pulled; [`preload_with`] pulls several in one go instead. The aiter ends where the source does, or where the driver was
+/// dropped. Once the consumer is dropped the driver completes and drops the source, also if it was pending.
+///
+/// # Panics
+/// If `n` is 0. A panic of the source goes to whoever polls the driver; the aiter ends when the driver is dropped.
+///
+/// # Cancel safety
+/// As [`Preloaded`] and [`Driver`]: nothing is lost.
+///
+/// # Example
+/// ```
+/// use aiter_core::{iter_to_aiter, preload};
+/// use futures_lite::{StreamExt, future::block_on, future::zip};
+///
+/// let (items, driver) = preload(2, iter_to_aiter(0..5));
+/// let (_, items) = block_on(zip(driver, items.collect::<Vec<_>>()));
+/// assert_eq!(items, [0, 1, 2, 3, 4]);
+/// ```
+#[track_caller]
+pub fn preload<S: Stream>(n: usize, stream: S) -> (Preloaded<S::Item>, Driver<S>) {
+    assert!(n != 0, "preload: n must be at least 1");
+    preload_with(
+        Watermarks {
+            low: n - 1,
+            high: n,
+        },
+        stream,
+    )
+}
+
+/// Keeps items of `stream` ready ahead of the consumer, and refills in batches.
+///
+/// As [`preload`] of `watermarks.high` items, but the driver is not woken for each item taken: it pulls until `high` items
+/// wait, then it rests until no more than `low` do, and pulls again until `high` wait. A source that pauses meanwhile does
+/// not end the batch. So the driver wakes once in `high - low` items, and never more than `high` were pulled and not
+/// taken. [`preload(n, …)`](preload) is `low: n - 1, high: n`.
+///
+/// # Panics
+/// If `low` is not below `high`, hence also if `high` is 0. In all else as [`preload`].
+///
+/// # Cancel safety
+/// As [`Preloaded`] and [`Driver`]: nothing is lost.
+///
+/// # Example
+/// ```
+/// use aiter_core::{Watermarks, iter_to_aiter, preload_with};
+/// use futures_lite::{StreamExt, future::{block_on, poll_once}};
+///
+/// let marks = Watermarks { low: 1, high: 4 };
+/// let (mut items, mut driver) = preload_with(marks, iter_to_aiter(0..));
+/// let mut ready_after = |taken: usize| {
+///     (0..taken).for_each(|_| drop(items.try_next()));
+///     block_on(poll_once(&mut driver));
+///     items.len()
+/// };
+/// assert_eq!(ready_after(0), 4);
+/// assert_eq!(ready_after(2), 2); // above `low`: no more is pulled yet
+/// assert_eq!(ready_after(1), 4);
+/// ```
+#[track_caller]
+pub fn preload_with<S: Stream>(
+    watermarks: Watermarks,
+    stream: S,
+) -> (Preloaded<S::Item>, Driver<S>) {
+    let Watermarks { low, high } = watermarks;
+    assert!(
+        low < high,
+        "preload: low ({low}) must be below high ({high})"
+    );
+    let (reader, driver) = Driver::new(stream, Some(watermarks));
+    (
+        Preloaded {
+            reader,
+            demand: driver.alarm(),
+        },
+        driver,
+    )
+}
+
+/// Items that were pulled ahead: see [`preload`].
+///
+/// # Cancel safety
+/// All state is in the aiter: dropping a future that waits for its next item loses nothing.
+///
+/// # Progress
+/// As [`PushAiter`](crate::PushAiter); taking an item wakes the driver if it waits for room.
+#[must_use = "streams do nothing unless polled"]
+pub struct Preloaded<T> {
+    reader: Reader<T>,
+    demand: Alarm<Demand>,
+}
+
+impl<T> Preloaded<T> {
+    /// Takes the next item if it is there, without waiting.
+    ///
+    /// # Errors
+    /// [`TryNextError::Empty`] when nothing is there now, [`TryNextError::Ended`] when nothing will come any more.
+    pub fn try_next(&mut self) -> Result<T, TryNextError> {
+        match self.reader.next() {
+            Poll::Ready(Some(item)) => {
+                self.demand.take();
+                Ok(item)
+            }
+            Poll::Pending => Err(TryNextError::Empty),
+            Poll::Ready(None) => Err(TryNextError::Ended),
+        }
+    }
+
+    /// How many items are ready: at most `n`.
+    pub fn len(&self) -> usize {
+        self.reader.peek().count_to(usize::MAX)
+    }
+
+    /// Whether no item is ready.
+    pub fn is_empty(&self) -> bool {
+        self.reader.peek().count_to(1) == 0
+    }
+}
+
+impl<T> Stream for Preloaded<T> {
+    type Item = T;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        let this = self.get_mut();
+        let item = ready!(this.reader.poll_next(cx));
+        if item.is_some() {
+            this.demand.take();
+        }
+        Poll::Ready(item)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.len(), self.is_terminated().then_some(0))
+    }
+}
+
+impl<T> FusedStream for Preloaded<T> {
+    fn is_terminated(&self) -> bool {
+        self.reader.is_ended()
+    }
+}
+
+impl<T> fmt::Debug for Preloaded<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Preloaded")
+            .field("len", &self.len())
+            .field("is_ended", &self.is_terminated())
+            .finish()
+    }
+}

@@ -1,0 +1,45 @@
+//! Models of the counts of a ring.
+
+use super::super::{
+    bound::skip,
+    place::{Place, What},
+    skip::WindowPlace,
+};
+use super::*;
+use crate::list;
+use futures_core::FusedStream;
+
+/// Who knows of the end knows of all items before it.
+#[test]
+fn a_fork_behind_the_last_item_is_not_at_the_end() {
+    model(|| {
+        let remote = Remote::new(2, End);
+        let mut one = bounded(skip(1), &remote);
+        let other = one.fork();
+        remote.give(2);
+        let theirs = thread::spawn(move || {
+            let is_over = other.is_terminated();
+            assert!(!is_over, "it has not read the item");
+        });
+        let mut mine = Task::new(one);
+        assert!(mine.next().is_some());
+        assert!(mine.next().is_none());
+        theirs.join().unwrap();
+    });
+}
+
+/// The same without a list whose end orders it.
+#[test]
+fn the_end_of_a_ring_tells_how_many_items_came_before() {
+    model(|| {
+        let (_writer, reader) = list::list::<usize>();
+        let mut one = WindowPlace::new(1, reader);
+        let other = one.fork();
+        let pulling = thread::spawn(move || {
+            one.pulled(What::Item);
+            one.pulled(What::End);
+        });
+        assert!(!other.at_end(), "it has not read the item");
+        pulling.join().unwrap();
+    });
+}

@@ -1,0 +1,222 @@
+//! Loom models: no wake is lost, no item passes without leave, and what a gate did before is seen behind it.
+
+use super::*;
+use crate::{
+    iter_to_aiter,
+    sync::{AtomicUsize, Ordering},
+    test_support::loom::{Task, large_model, model},
+};
+use ::loom::thread;
+use core::task::Waker;
+use futures_lite::stream;
+
+/// An endless source that must see `told`, relaxed, at least as large as its number of polls.
+struct Told(Arc<AtomicUsize>, usize);
+
+impl Stream for Told {
+    type Item = usize;
+
+    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<usize>> {
+        self.1 += 1;
+        assert!(self.0.load(Ordering::Relaxed) >= self.1);
+        Poll::Ready(Some(self.1))
+    }
+}
+
+fn told() -> (Arc<AtomicUsize>, Told) {
+    let told = Arc::new(AtomicUsize::new(0));
+    (told.clone(), Told(told, 0))
+}
+
+/// Yields items from when it has been fed; its wakes go nowhere.
+struct Fed(Arc<AtomicUsize>);
+
+impl Stream for Fed {
+    type Item = ();
+
+    fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<()>> {
+        match self.0.load(Ordering::Acquire) {
+            0 => Poll::Pending,
+            _ => Poll::Ready(Some(())),
+        }
+    }
+}
+
+#[test]
+fn a_push_racing_a_poll_wakes_it_and_is_seen() {
+    model(|| {
+        let (told, source) = told();
+        let (stream, gate) = gated_aiter(source);
+        let pushed = thread::spawn(move || {
+            for n in 1..3 {
+                told.store(n, Ordering::Relaxed);
+                gate.push(1);
+            }
+            gate
+        });
+        let mut task = Task::new(stream);
+        assert_eq!((task.next(), task.next()), (Some(1), Some(2)));
+        drop(pushed.join().unwrap());
+        assert_eq!(task.next(), None);
+    });
+}
+
+#[test]
+fn two_pushes_racing_a_poll_both_count() {
+    large_model(|| {
+        let (stream, gate) = gated_aiter(iter_to_aiter(1..));
+        let other = gate.clone();
+        let pushed = thread::spawn(move || other.push(1));
+        let mine = thread::spawn(move || gate.push(1));
+        let mut task = Task::new(stream);
+        // The last gate is dropped by whichever thread is last, which ends it after both.
+        assert_eq!((task.next(), task.next()), (Some(1), Some(2)));
+        assert_eq!(task.next(), None);
+        pushed.join().unwrap();
+        mine.join().unwrap();
+    });
+}
+
+#[test]
+fn an_open_racing_a_poll_wakes_it_and_is_seen() {
+    model(|| {
+        let (told, source) = told();
+        let (stream, gate) = gated_aiter(source);
+        let opened = thread::spawn(move || {
+            told.store(1, Ordering::Relaxed);
+            gate.open();
+            gate
+        });
+        let mut task = Task::new(stream);
+        assert_eq!(task.next(), Some(1));
+        assert!(opened.join().unwrap().is_open());
+    });
+}
+
+#[test]
+fn a_stop_racing_a_push_takes_all_of_it_or_nothing() {
+    model(|| {
+        let (stream, gate) = gated_aiter(iter_to_aiter(1..));
+        let other = gate.clone();
+        let pushed = thread::spawn(move || other.push(2));
+        gate.stop();
+        let most = stream.size_hint();
+        let mut task = Task::new(stream);
+        let mut came = 0;
+        while task.next().is_some() {
+            came += 1;
+        }
+        assert!(came == 0 || came == 2);
+        assert_eq!(most, (came, Some(came)));
+        pushed.join().unwrap();
+    });
+}
+
+#[test]
+fn nothing_fed_after_a_close_passes_an_open_gate() {
+    model(|| {
+        let fed = Arc::new(AtomicUsize::new(0));
+        let (stream, gate) = gated_aiter(Fed(fed.clone()));
+        gate.open();
+        let closed = thread::spawn(move || {
+            assert!(gate.close());
+            fed.store(1, Ordering::Release);
+            gate
+        });
+        let mut task = Task::new(stream);
+        assert!(task.poll().is_pending());
+        let gate = closed.join().unwrap();
+        assert!(task.poll().is_pending());
+        gate.push(1);
+        gate.stop();
+        // Kept back or still in the source, it is not lost, and its permit is spent on it.
+        assert_eq!((task.next(), task.next()), (Some(()), None));
+    });
+}
+
+#[test]
+fn a_close_and_a_push_racing_a_poll_lose_no_item() {
+    model(|| {
+        let (stream, gate) = gated_aiter(iter_to_aiter(1..));
+        gate.open();
+        let polled = thread::spawn(move || {
+            let mut task = Task::new(stream);
+            (task.next(), task)
+        });
+        gate.close();
+        gate.push(1);
+        let (first, mut task) = polled.join().unwrap();
+        assert_eq!(first, Some(1));
+        gate.stop();
+        // The permit went with the first item, or it goes with the second.
+        let second = task.next();
+        assert!(second.is_none() || (second == Some(2) && task.next().is_none()));
+    });
+}
+
+#[test]
+fn close_and_stop_racing_a_pending_source_end_the_stream() {
+    model(|| {
+        let (stream, gate) = gated_aiter(stream::pending::<()>());
+        gate.open();
+        let other = gate.clone();
+        let closed = thread::spawn(move || other.close());
+        let stopped = thread::spawn(move || gate.stop());
+        assert_eq!(Task::new(stream).next(), None);
+        assert!(closed.join().unwrap());
+        stopped.join().unwrap();
+    });
+}
+
+#[test]
+fn a_push_racing_a_change_of_the_waker() {
+    model(|| {
+        let (mut stream, gate) = gated_aiter(iter_to_aiter([1]));
+        let pushed = thread::spawn(move || {
+            gate.push(1);
+            gate
+        });
+        // A first waker that leads nowhere.
+        let cx = &mut Context::from_waker(Waker::noop());
+        let first = match Pin::new(&mut stream).poll_next(cx) {
+            Poll::Ready(item) => item,
+            Poll::Pending => Task::new(stream).next(),
+        };
+        assert_eq!(first, Some(1));
+        drop(pushed.join().unwrap());
+    });
+}
+
+#[test]
+fn a_push_racing_the_drop_of_the_stream() {
+    model(|| {
+        let (told, source) = told();
+        let (stream, gate) = gated_aiter(source);
+        let mut task = Task::new(stream);
+        assert!(task.poll().is_pending());
+        let other = gate.clone();
+        let pushed = thread::spawn(move || other.push(1));
+        told.store(7, Ordering::Relaxed);
+        drop(task);
+        pushed.join().unwrap();
+        assert!(gate.is_stopped() && !gate.open());
+    });
+}
+
+#[test]
+fn the_end_tells_the_gate_what_came_before() {
+    model(|| {
+        let told = Arc::new(AtomicUsize::new(0));
+        let (stream, gate) = gated_aiter(iter_to_aiter(0..0));
+        gate.push(1);
+        let seen = told.clone();
+        let looks = thread::spawn(move || {
+            if gate.is_stopped() {
+                assert_eq!(seen.load(Ordering::Relaxed), 1);
+            }
+        });
+        told.store(1, Ordering::Relaxed);
+        assert_eq!(Task::new(stream).next(), None);
+        looks.join().unwrap();
+    });
+}

@@ -1,0 +1,132 @@
+//! Blocks that are freed while writers are on their way to their slots: a writer that has found an old tail block
+//! keeps it by its slot. Loom reports a use of a block that does not happen before the block is freed.
+
+use super::super::Writer;
+use super::*;
+
+/// A list whose reader stands at the end of a first block, which is the tail block.
+fn at_the_end_of_a_block() -> (Writer<usize>, Reader<usize>) {
+    let (writer, mut reader) = list();
+    (0..2).for_each(|n| writer.push(n).unwrap());
+    take(&mut reader, 2);
+    (writer, reader)
+}
+
+/// Fills and empties the next block, item by item, so that the reader frees the one before it.
+fn free_the_first_block(writer: &Writer<usize>, reader: &mut Reader<usize>) {
+    for n in 2..4 {
+        writer.push(n).unwrap();
+        while reader.next().is_ready() {}
+    }
+}
+
+/// Whoever reserves a slot after the tail block has moved on finds the new tail block, and not one that may be freed.
+#[test]
+fn loom_a_block_is_freed_while_another_writer_looks_for_its_own() {
+    model(|| {
+        let (writer, mut reader) = at_the_end_of_a_block();
+        let other = writer.clone();
+        let freeing = thread::spawn(move || {
+            free_the_first_block(&writer, &mut reader);
+            (writer, reader)
+        });
+        let pushing = thread::spawn(move || other.push(9).unwrap());
+        let _list = freeing.join().unwrap();
+        pushing.join().unwrap();
+    });
+}
+
+/// The same for the closer, which has the slot at the end.
+#[test]
+fn loom_a_block_is_freed_while_the_list_is_closed() {
+    model(|| {
+        let (writer, mut reader) = at_the_end_of_a_block();
+        let other = writer.clone();
+        let freeing = thread::spawn(move || {
+            for n in 2..4 {
+                let _ = writer.push(n);
+                while let Poll::Ready(Some(_)) = reader.next() {}
+            }
+            (writer, reader)
+        });
+        let closing = thread::spawn(move || assert!(other.close()));
+        let (_writer, mut reader) = freeing.join().unwrap();
+        closing.join().unwrap();
+        while let Poll::Ready(Some(_)) = reader.next() {}
+        assert!(reader.is_ended());
+    });
+}
+
+/// The tail that is observed after the tail block moved on is one in the order of all reservations. Three slots of three
+/// writers: the first makes a block, the second has reserved before that and publishes late, and the third comes after
+/// the second, from whom it has not heard of the new block.
+#[test]
+fn loom_a_writer_that_has_not_heard_of_a_new_block_keeps_the_old_one() {
+    large_model(|| {
+        let (writer, mut reader) = at_the_end_of_a_block();
+        let (second, third) = (writer.clone(), writer.clone());
+        let making = thread::spawn(move || writer.push(10).unwrap());
+        let reading = thread::spawn(move || {
+            let reserved = core::iter::once_with(|| {
+                while reader.next().is_ready() {}
+                20
+            });
+            second.push_batch(1, &mut { reserved }).unwrap();
+            while reader.next().is_ready() {}
+            reader
+        });
+        let unaware = thread::spawn(move || third.push(30).unwrap());
+        making.join().unwrap();
+        let mut reader = reading.join().unwrap();
+        unaware.join().unwrap();
+        while let Poll::Ready(Some(_)) = reader.next() {}
+        assert!(reader.is_ended());
+    });
+}
+
+/// Two readers clone the same items, each with the other behind. The last reader to leave the block drops them, and comes after
+/// the other.
+#[test]
+fn loom_the_last_to_leave_a_block_drops_what_both_cloned() {
+    large_model(|| {
+        let (writer, mut reader) = list();
+        let mut fork = reader.fork();
+        let clones = Arc::new(AtomicUsize::new(0));
+        (0..3).for_each(|n| {
+            let item = Cloned(::loom::cell::UnsafeCell::new(n), clones.clone());
+            assert!(writer.push(item).is_ok());
+        });
+        let going = thread::spawn(move || {
+            take(&mut fork, 1);
+            drop(fork);
+        });
+        let staying = thread::spawn(move || {
+            take(&mut reader, 3);
+            reader
+        });
+        going.join().unwrap();
+        let _reader = staying.join().unwrap();
+    });
+}
+
+/// The same in the block where the last reader goes.
+#[test]
+fn loom_the_last_reader_drops_what_both_cloned() {
+    large_model(|| {
+        let (writer, mut reader) = list();
+        let mut fork = reader.fork();
+        let clones = Arc::new(AtomicUsize::new(0));
+        let item = Cloned(::loom::cell::UnsafeCell::new(0), clones);
+        assert!(writer.push(item).is_ok());
+        let first = thread::spawn(move || {
+            take(&mut fork, 1);
+            drop(fork);
+        });
+        let second = thread::spawn(move || {
+            take(&mut reader, 1);
+            drop(reader);
+        });
+        first.join().unwrap();
+        second.join().unwrap();
+    });
+}

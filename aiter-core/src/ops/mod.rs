@@ -1,0 +1,30 @@
+//! Operators: a stream in, a stream out, a file each.
+
+#[cfg(feature = "alloc")]
+mod flatten;
+#[cfg(feature = "alloc")]
+mod iter;
+#[cfg(feature = "alloc")]
+mod map;
+mod map_async;
+#[cfg(feature = "alloc")]
+mod map_filter;
+#[cfg(feature = "alloc")]
+mod stop;
+#[cfg(feature = "alloc")]
+mod workers;
+#[cfg(feature = "alloc")]
+mod zip;
+
+pub use map_async::{MapAsync, map_async};
+
+#[cfg(feature = "alloc")]
+pub use self::{
+    flatten::{FlattenAiter, flatten_aiter},
+    iter::{IterToAiter, iter_to_aiter},
+    map::{MapAiter, map_aiter},
+    map_filter::{MapFilterAiter, map_filter_aiter},
+    stop::{Stoppable, Stopper, stoppable_aiter},
+    workers::{MapWorkers, MapWorkersOrdered, map_workers, map_workers_ordered},
+    zip::{Azip, ZipStreams, azip},
+};

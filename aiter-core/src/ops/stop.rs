@@ -1,0 +1,303 @@
+//! `stoppable_aiter`: a stream with a switch that ends it.
+//!
+//! The stopped flag goes one way, 0 to 1. The stream looks at it before it polls the source, and again after it has
+//! registered its waker with a pending source; [`wake::cell`](crate::wait::wake_cell) has why no stop is missed.
+
+use crate::{
+    sync::{AtomicUsize, Ordering},
+    util::fuse::Fused,
+    wait::notify::{Alarm, Sleeper},
+};
+use core::{
+    fmt,
+    pin::Pin,
+    task::{Context, Poll},
+};
+use futures_core::{FusedStream, Stream};
+use pin_project::pin_project;
+
+/// The items of `stream` until [`Stopper::stop`] ends it.
+///
+/// The stop counts at once: items the source still has are not asked for. The source is dropped in the first poll
+/// after the stop, at its own end, or with the stream. Dropping the stopper changes nothing.
+///
+/// # Panics
+/// Never by itself. A panic of the source reaches whoever polls, and the next poll asks the source again.
+///
+/// # Cancel safety
+/// Cancel safe: between two polls no item is held. A stop that comes while a `next()` is dropped is seen by the next.
+///
+/// # Progress
+/// A poll adds a load to that of the source, and is wait-free in what it adds when the source is pending.
+///
+/// ```
+/// use aiter_core::{iter_to_aiter, stoppable_aiter};
+/// use futures_lite::{StreamExt, future::block_on};
+///
+/// let (mut numbers, stopper) = stoppable_aiter(iter_to_aiter(1..));
+/// assert_eq!(block_on(numbers.next()), Some(1));
+/// stopper.stop();
+/// assert_eq!(block_on(numbers.next()), None);
+/// ```
+pub fn stoppable_aiter<S: Stream>(stream: S) -> (Stoppable<S>, Stopper) {
+    let sleeper = Sleeper::new(Stopped(AtomicUsize::new(0)));
+    let stopper = Stopper(sleeper.alarm());
+    let source = Fused::new(stream);
+    (Stoppable { source, sleeper }, stopper)
+}
+
+#[derive(Debug)]
+struct Stopped(AtomicUsize);
+
+impl Stopped {
+    #[inline]
+    fn get(&self) -> bool {
+        // Ordering: Acquire pairs with `Stopper::stop`: what was done before the stop is seen after the end.
+        self.0.load(Ordering::Acquire) != 0
+    }
+}
+
+/// The stream [`stoppable_aiter`] returns.
+#[pin_project]
+#[derive(Debug)]
+#[must_use = "streams do nothing unless polled"]
+pub struct Stoppable<S> {
+    #[pin]
+    source: Fused<S>,
+    sleeper: Sleeper<Stopped>,
+}
+
+impl<S: Stream> Stream for Stoppable<S> {
+    type Item = S::Item;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
+        let mut this = self.project();
+        this.sleeper.clear_for(cx.waker());
+        if !this.sleeper.get() {
+            match this.source.as_mut().poll_next(cx) {
+                Poll::Ready(Some(item)) => return Poll::Ready(Some(item)),
+                Poll::Ready(None) => {}
+                Poll::Pending => {
+                    this.sleeper.register(cx.waker());
+                    if !this.sleeper.get() {
+                        return Poll::Pending;
+                    }
+                }
+            }
+        }
+        this.source.end();
+        this.sleeper.clear();
+        Poll::Ready(None)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        match self.sleeper.get() {
+            true => (0, Some(0)),
+            // It may be stopped at any time.
+            false => (0, self.source.size_hint().1),
+        }
+    }
+}
+
+impl<S: Stream> FusedStream for Stoppable<S> {
+    fn is_terminated(&self) -> bool {
+        self.source.is_terminated()
+    }
+}
+
+/// Ends the [`Stoppable`] it came with. Clones end the same one.
+#[derive(Clone)]
+pub struct Stopper(Alarm<Stopped>);
+
+impl Stopper {
+    /// Ends the stream now, and wakes whoever waits on it. Every further call does nothing.
+    ///
+    /// # Panics
+    /// If the waker of the task that waits panics; the stream is stopped all the same.
+    ///
+    /// # Progress
+    /// Lock-free.
+    pub fn stop(&self) {
+        // Ordering: Release pairs with the acquire of the stream's looks.
+        if self.0.0.swap(1, Ordering::Release) == 0 {
+            self.0.wake();
+        }
+    }
+
+    /// Whether it has been stopped. An end of the source is no stop.
+    pub fn is_stopped(&self) -> bool {
+        self.0.get()
+    }
+}
+
+impl fmt::Debug for Stopper {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stopper")
+            .field("stopped", &self.is_stopped())
+            .finish()
+    }
+}
+
+#[cfg(all(test, not(aiter_loom)))]
+mod tests {
+    use super::*;
+    use crate::{iter_to_aiter, test_support::*};
+    use alloc::sync::Arc;
+
+    #[test]
+    fn stops_at_once_and_drops_the_source_at_the_next_poll() {
+        let (source, remote) = source([Item(1), Item(2), Item(3)]);
+        let (mut stream, stopper) = stoppable_aiter(source);
+        assert_eq!(stream.size_hint(), (0, None));
+        assert_eq!(poll_noop(&mut stream), Poll::Ready(Some(1)));
+        stopper.clone().stop();
+        assert!(stopper.is_stopped() && !remote.is_dropped() && !stream.is_terminated());
+        assert_eq!(stream.size_hint(), (0, Some(0)));
+        for _ in 0..2 {
+            assert_eq!(poll_noop(&mut stream), Poll::Ready(None));
+            assert!(remote.is_dropped() && stream.is_terminated());
+        }
+        assert_eq!(remote.polls(), 1);
+        assert_eq!(stream.size_hint(), (0, Some(0)));
+        stopper.stop();
+    }
+
+    #[test]
+    fn wakes_who_waits_once_and_the_waker_registered_last() {
+        let (source, _remote) = source::<()>([]);
+        let (mut stream, stopper) = stoppable_aiter(source);
+        let (first, waker) = Wakes::new();
+        assert_eq!(poll(&mut stream, &waker), Poll::Pending);
+        let (second, waker) = Wakes::new();
+        assert_eq!(poll(&mut stream, &waker), Poll::Pending);
+        assert_eq!(poll(&mut stream, &waker), Poll::Pending);
+        stopper.stop();
+        stopper.stop();
+        assert_eq!((first.count(), second.count()), (0, 1));
+        assert_eq!(poll(&mut stream, &waker), Poll::Ready(None));
+    }
+
+    #[test]
+    fn sees_a_stop_made_while_the_source_is_polled() {
+        struct StopsIt(Option<Stopper>);
+        impl Stream for StopsIt {
+            type Item = ();
+            fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<()>> {
+                self.0.as_ref().unwrap().stop();
+                Poll::Pending
+            }
+        }
+        let (mut stream, stopper) = stoppable_aiter(StopsIt(None));
+        stream.source = Fused::new(StopsIt(Some(stopper)));
+        assert_eq!(poll_noop(&mut stream), Poll::Ready(None));
+    }
+
+    #[test]
+    fn ends_with_its_source_and_goes_on_without_a_stopper() {
+        let (mut stream, stopper) = stoppable_aiter(iter_to_aiter([1]));
+        assert_eq!(stream.size_hint(), (0, Some(1)));
+        drop(stopper);
+        assert_eq!(poll_noop(&mut stream), Poll::Ready(Some(1)));
+        assert_eq!(poll_noop(&mut stream), Poll::Ready(None));
+        assert!(stream.is_terminated());
+
+        let (mut stream, stopper) = stoppable_aiter(iter_to_aiter(0..0));
+        assert_eq!(poll_noop(&mut stream), Poll::Ready(None));
+        assert!(!stopper.is_stopped());
+    }
+
+    #[test]
+    fn keeps_no_waker_once_it_has_ended_or_is_dropped() {
+        for stop in [false, true] {
+            let (source, remote) = source::<()>([]);
+            let (mut stream, stopper) = stoppable_aiter(source);
+            let (wakes, waker) = Wakes::new();
+            assert_eq!(poll(&mut stream, &waker), Poll::Pending);
+            if stop {
+                stopper.stop();
+            } else {
+                remote.add([End]);
+            }
+            assert_eq!(poll(&mut stream, &waker), Poll::Ready(None));
+            drop(waker);
+            assert_eq!(Arc::strong_count(&wakes), 1);
+        }
+        let (source, _remote) = source::<()>([]);
+        let (mut stream, stopper) = stoppable_aiter(source);
+        let (wakes, waker) = Wakes::new();
+        assert_eq!(poll(&mut stream, &waker), Poll::Pending);
+        drop((stream, waker));
+        assert_eq!(Arc::strong_count(&wakes), 1);
+        stopper.stop();
+        assert_eq!(wakes.count(), 0);
+    }
+
+    #[test]
+    fn is_as_sendable_as_its_source() {
+        fn stopper<T: Send + Sync + Unpin + Clone>() {}
+        fn stream<T: Send + Sync + Unpin>() {}
+        stopper::<Stopper>();
+        stream::<Stoppable<u8>>();
+    }
+}
+
+#[cfg(all(test, aiter_loom))]
+mod models {
+    use super::*;
+    use crate::{
+        sync::Arc,
+        test_support::loom::{Task, model},
+    };
+    use ::loom::thread;
+    use futures_lite::stream;
+
+    #[test]
+    fn a_stop_racing_a_poll_wakes_it() {
+        model(|| {
+            let (stream, stopper) = stoppable_aiter(stream::pending::<()>());
+            let other = stopper.clone();
+            let stop = thread::spawn(move || other.stop());
+            assert_eq!(Task::new(stream).next(), None);
+            assert!(stopper.is_stopped());
+            stop.join().unwrap();
+        });
+    }
+
+    #[test]
+    fn the_end_tells_what_came_before_the_stop() {
+        type KnowsOfIt = fn(&mut Stoppable<stream::Pending<()>>) -> bool;
+        let ways: [KnowsOfIt; 2] = [
+            |stream| stream.sleeper.get(),
+            |stream| matches!(Task::new(stream).poll(), Poll::Ready(None)),
+        ];
+        for knows_of_it in ways {
+            model(move || {
+                let (mut stream, stopper) = stoppable_aiter(stream::pending());
+                let done = Arc::new(AtomicUsize::new(0));
+                let before = done.clone();
+                let look = thread::spawn(move || {
+                    if knows_of_it(&mut stream) {
+                        assert_eq!(before.load(Ordering::Relaxed), 1);
+                    }
+                });
+                done.store(1, Ordering::Relaxed);
+                stopper.stop();
+                look.join().unwrap();
+            });
+        }
+    }
+
+    #[test]
+    fn two_stops_racing_a_drop() {
+        model(|| {
+            let (stream, stopper) = stoppable_aiter(stream::pending::<()>());
+            let mut task = Task::new(stream);
+            assert!(task.poll().is_pending());
+            let other = stopper.clone();
+            let stop = thread::spawn(move || other.stop());
+            drop(task);
+            stopper.stop();
+            stop.join().unwrap();
+        });
+    }
+}

@@ -1,0 +1,11 @@
+//! What tests and models share.
+
+#[cfg(not(aiter_loom))]
+pub(crate) mod clones;
+#[cfg(aiter_loom)]
+pub(crate) mod loom;
+#[cfg(not(aiter_loom))]
+mod polling;
+
+#[cfg(not(aiter_loom))]
+pub(crate) use polling::*;

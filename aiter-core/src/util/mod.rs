@@ -1,0 +1,5 @@
+//! Small things that several layers need.
+
+pub(crate) mod fuse;
+#[cfg(feature = "alloc")]
+pub(crate) mod shrink;

@@ -1,0 +1,124 @@
+//! Loom models of the waker cell.
+
+use super::super::notify::{Alarm, Sleeper};
+use crate::{
+    sync::{AtomicUsize, Ordering},
+    test_support::loom::model,
+};
+use ::loom::thread;
+use alloc::{sync::Arc, task::Wake};
+use core::task::Waker;
+
+/// As any executor does, it orders a wake before the poll that follows it.
+struct Count(AtomicUsize);
+impl Wake for Count {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Release);
+    }
+}
+
+fn counting() -> (Arc<Count>, Waker) {
+    let count = Arc::new(Count(AtomicUsize::new(0)));
+    (count.clone(), Waker::from(count))
+}
+
+fn count(count: &Count) -> usize {
+    count.0.load(Ordering::Acquire)
+}
+
+fn set(flags: Alarm<AtomicUsize>) {
+    flags.fetch_add(1, Ordering::Relaxed);
+    flags.wake();
+}
+
+#[test]
+fn register_racing_a_wake() {
+    model(|| {
+        let mut sleeper = Sleeper::new(AtomicUsize::new(0));
+        let alarm = sleeper.alarm();
+        let setter = thread::spawn(move || set(alarm));
+        let (wakes, waker) = counting();
+        sleeper.register(&waker);
+        let seen = sleeper.load(Ordering::Relaxed);
+        setter.join().unwrap();
+        assert!(seen == 1 || count(&wakes) == 1);
+    });
+}
+
+#[test]
+fn register_racing_two_wakes() {
+    model(|| {
+        let mut sleeper = Sleeper::new(AtomicUsize::new(0));
+        let setters = [sleeper.alarm(), sleeper.alarm()].map(|a| thread::spawn(move || set(a)));
+        let (wakes, waker) = counting();
+        // As a task does: once for each wake, with the same waker.
+        let mut woken = 0;
+        let mut seen;
+        loop {
+            sleeper.register(&waker);
+            seen = sleeper.load(Ordering::Relaxed);
+            match count(&wakes) {
+                now if now > woken => woken = now,
+                _ => break,
+            }
+        }
+        for setter in setters {
+            setter.join().unwrap();
+        }
+        assert!(seen == 2 || count(&wakes) > woken);
+    });
+}
+
+#[test]
+fn a_changed_waker_racing_two_wakes() {
+    model(|| {
+        let mut sleeper = Sleeper::new(AtomicUsize::new(0));
+        let (_, first) = counting();
+        sleeper.register(&first);
+        let setters = [sleeper.alarm(), sleeper.alarm()].map(|a| thread::spawn(move || set(a)));
+        let (_, second) = counting();
+        sleeper.register(&second);
+        let (wakes, third) = counting();
+        sleeper.register(&third);
+        let seen = sleeper.load(Ordering::Relaxed);
+        for setter in setters {
+            setter.join().unwrap();
+        }
+        assert!(seen == 2 || count(&wakes) > 0);
+    });
+}
+
+#[test]
+fn register_again_racing_a_wake_leaves_the_armed_slot_alone() {
+    model(|| {
+        let mut sleeper = Sleeper::new(AtomicUsize::new(0));
+        let (wakes, waker) = counting();
+        sleeper.register(&waker);
+        let alarm = sleeper.alarm();
+        let setter = thread::spawn(move || set(alarm));
+        sleeper.register(&waker);
+        let seen = sleeper.load(Ordering::Relaxed);
+        setter.join().unwrap();
+        assert!(seen == 1 || count(&wakes) > 0);
+    });
+}
+
+#[test]
+fn drop_racing_two_wakes() {
+    model(|| {
+        let mut sleeper = Sleeper::new(AtomicUsize::new(0));
+        let (wakes, waker) = counting();
+        sleeper.register(&waker);
+        let setters = [sleeper.alarm(), sleeper.alarm()].map(|a| thread::spawn(move || set(a)));
+        sleeper.register(Waker::noop());
+        drop(sleeper);
+        for setter in setters {
+            setter.join().unwrap();
+        }
+        drop(waker);
+        assert_eq!(Arc::strong_count(&wakes), 1, "no waker outlives the cell");
+    });
+}
