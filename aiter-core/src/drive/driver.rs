@@ -5,8 +5,8 @@ use crate::{
     Pusher, Watermarks,
     list::Reader,
     wait::{
-        demand::{Demand, Supply},
-        notify::Alarm,
+        demand::{Demand, Producer},
+        notify::WakeSource,
     },
 };
 use core::{
@@ -39,14 +39,14 @@ pub struct Driver<S: Stream> {
     #[pin]
     source: Option<S>,
     pusher: Option<Pusher<S::Item>>,
-    supply: Supply,
+    supply: Producer,
 }
 
 impl<S: Stream> Driver<S> {
     /// A driver with the reader that it fills; without marks any number of items may wait there.
     pub(crate) fn new(source: S, marks: Option<Watermarks>) -> (Reader<S::Item>, Self) {
-        let supply = Supply::new(marks);
-        let (writer, reader) = crate::list::list_for(Some(supply.alarm()));
+        let supply = Producer::new(marks);
+        let (writer, reader) = crate::list::list_for(Some(supply.wake_source()));
         let pusher = Some(Pusher::new(writer));
         (
             reader,
@@ -59,8 +59,8 @@ impl<S: Stream> Driver<S> {
     }
 
     /// For the consumer to tell what it takes.
-    pub(crate) fn alarm(&self) -> Alarm<Demand> {
-        self.supply.alarm()
+    pub(crate) fn wake_source(&self) -> WakeSource<Demand> {
+        self.supply.wake_source()
     }
 }
 
@@ -86,7 +86,7 @@ impl<S: Stream> Driver<S> {
         match source.poll_next(cx) {
             Poll::Ready(Some(item)) => {
                 // Before the push, which may end in a panic of the consumer's waker.
-                this.supply.bring();
+                this.supply.produced();
                 match pusher.push_mut(item) {
                     Ok(()) => Pull::Item,
                     Err(_) => Pull::Done,

@@ -3,7 +3,7 @@
 use crate::{
     Driver, TryNextError, Watermarks,
     list::Reader,
-    wait::{demand::Demand, notify::Alarm},
+    wait::{demand::Demand, notify::WakeSource},
 };
 use core::{
     fmt,
@@ -89,7 +89,7 @@ pub fn preload_with<S: Stream>(
     (
         Preloaded {
             reader,
-            demand: driver.alarm(),
+            demand: driver.wake_source(),
         },
         driver,
     )
@@ -105,7 +105,7 @@ pub fn preload_with<S: Stream>(
 #[must_use = "streams do nothing unless polled"]
 pub struct Preloaded<T> {
     reader: Reader<T>,
-    demand: Alarm<Demand>,
+    demand: WakeSource<Demand>,
 }
 
 impl<T> Preloaded<T> {

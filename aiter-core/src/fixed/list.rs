@@ -2,8 +2,8 @@
 
 use super::{
     PushAiter, PushError,
-    position::{CLOSED, Laps, Position, closed, naps},
-    registry::{NOBODY, Seat},
+    position::{CLOSED, Laps, Position, closed, tail_flags},
+    registry::{NOBODY, ReaderCell},
     slot::Slot,
     waiters::Head,
     word::exchange,
@@ -20,7 +20,7 @@ use core::{fmt, mem, ptr};
 // In this order: what a push looks at is near the beginning, where short instructions reach.
 #[repr(C)]
 pub struct PushList<T, const N: usize, const R: usize = 1> {
-    pub(super) head: Head<[Seat; R]>,
+    pub(super) head: Head<[ReaderCell; R]>,
     /// `T::clone`, once there may be two readers.
     clone: PlainPtr<()>,
     slots: [Slot<T>; N],
@@ -81,7 +81,7 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
             slots: core::array::from_fn(|_| Slot::free_for(lap)),
         };
         list.head.tail.store(lap, Relaxed);
-        list.head.seats.stand(0, lap);
+        list.head.readers.stand(0, lap);
         list
     }
 
@@ -142,7 +142,7 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
                 .compare_exchange_weak(tail, next, Relaxed, Relaxed);
             if exchanged.is_ok() {
                 // Ordering: Acquire pairs with the Release of the slot in `Slot::take`: who had it before is done with it. It
-                // also pairs with that of a flag in `Head::lie_down`, and of the subscriber's place in `subscribe_at`.
+                // also pairs with that of a flag in `Head::register`, and of the subscriber's place in `subscribe_at`.
                 fence(Acquire);
                 return Ok(Reserved { tail, slot, lap });
             }
@@ -182,7 +182,7 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
                 return;
             }
             // Ordering: Acquire as in `reserve`; Release pairs with the Acquire of who finds the list stopped.
-            if exchange(&self.head.tail, tail, closed(tail & !naps(R))) {
+            if exchange(&self.head.tail, tail, closed(tail & !tail_flags(R))) {
                 return self.head.wake_all(tail);
             }
         }
@@ -218,11 +218,11 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
     /// assert_eq!(list.aiter().unwrap().try_next(), Ok(2));
     /// ```
     pub fn aiter(&self) -> Option<PushAiter<'_, T, N, R>> {
-        let seat = self.head.seats.take_over()?;
+        let reader = self.head.readers.take_over()?;
         Some(PushAiter::new(
             self,
-            seat,
-            self.head.seats.place(seat),
+            reader,
+            self.head.readers.place(reader),
             None,
         ))
     }
@@ -257,30 +257,30 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
             if let Some(aiter) = self.aiter() {
                 return Some(aiter);
             }
-            let seat = self.head.seats.claim()?;
+            let reader = self.head.readers.claim()?;
             self.allow_clones();
-            if self.head.seats.join() {
-                return Some(self.subscribe_at(seat));
+            if self.head.readers.join() {
+                return Some(self.subscribe_at(reader));
             }
             // The last reader has left just now: take over its seat.
-            self.head.seats.give_back(seat);
+            self.head.readers.give_back(reader);
         }
     }
 
     /// Items published behind the tail are nobody else's business if all readers leave: this one has to pass them. So it
     /// stands a lap behind first, where every slot in use is before it, and walks up to the tail.
-    fn subscribe_at(&self, seat: usize) -> PushAiter<'_, T, N, R> {
+    fn subscribe_at(&self, reader: usize) -> PushAiter<'_, T, N, R> {
         let lap_before = |tail: Word| Laps::<N, R>::position(tail).wrapping_sub(Laps::<N, R>::LAP);
         self.head
-            .seats
-            .stand(seat, lap_before(self.head.tail.load(Relaxed)));
+            .readers
+            .stand(reader, lap_before(self.head.tail.load(Relaxed)));
         // Ordering: a read-modify-write, in one order with the reservations. Release pairs with the Acquire in `reserve`: who
         // reserves after this, and whoever reads that slot, sees this reader stand. Slots that were reserved before are told
         // apart by their words, in `walk_up`.
         let tail = self.head.tail.fetch_or(0, Release);
         let at = lap_before(tail);
-        self.head.seats.stand(seat, at);
-        let mut aiter = PushAiter::new(self, seat, at, Some(Laps::<N, R>::position(tail)));
+        self.head.readers.stand(reader, at);
+        let mut aiter = PushAiter::new(self, reader, at, Some(Laps::<N, R>::position(tail)));
         aiter.walk_up();
         aiter
     }
@@ -306,7 +306,13 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
     pub fn statistics(&self) -> Statistics {
         let (tail, _) = self.tail();
         let behind = |at| Laps::<N, R>::between(at, tail);
-        let lags = || self.head.seats.places().map(behind).filter(|lag| *lag <= N);
+        let lags = || {
+            self.head
+                .readers
+                .places()
+                .map(behind)
+                .filter(|lag| *lag <= N)
+        };
         let waiting = lags().min().unwrap_or(0);
         let pushed = Laps::<N, R>::count(tail);
         Statistics {
@@ -347,7 +353,7 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
     /// A reader that passes does this after it has said so, and a fence. Of those who pass one item the last to fence sees all
     /// others past it; so somebody drops it.
     pub(super) fn drop_passed(&self, at: Position) {
-        if self.head.seats.is_passed(at, NOBODY) {
+        if self.head.readers.is_passed(at, NOBODY) {
             let lap = Laps::<N, R>::lap(at);
             // SAFETY: all have passed, as seen by an Acquire of their Release, and nobody comes to it any more.
             drop(unsafe {

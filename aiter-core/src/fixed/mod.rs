@@ -42,7 +42,7 @@
 //!     }
 //! }
 //!
-//! // A task, which is given `SAMPLES.subscribe().expect("there is a seat")`.
+//! // A task, which is given `SAMPLES.subscribe().expect("there is a reader")`.
 //! async fn read(mut samples: PushAiter<'static, Sample, CAPACITY, READERS>) {
 //!     let mut order = Order::new("reader");
 //!     while let Some(sample) = samples.next().await {

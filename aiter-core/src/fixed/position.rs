@@ -19,20 +19,20 @@ pub(super) const CLOSED: Word = 1;
 /// A quarter of all positions.
 const AWAY: Word = 1 << (Word::BITS - 2);
 /// How many readers have a flag in the tail, the first seats' readers: a quarter of the word at most, the rest tells laps apart.
-const fn nappers(readers: usize) -> usize {
+const fn tail_wakers(readers: usize) -> usize {
     let most = Word::BITS as usize / 4;
     if readers < most { readers } else { most }
 }
 
 /// The flags of the tail: the readers of those seats [nap](super::sleep) at this very position.
-pub(super) const fn naps(readers: usize) -> Word {
-    (1 << nappers(readers) << 1) - 2
+pub(super) const fn tail_flags(readers: usize) -> Word {
+    (1 << tail_wakers(readers) << 1) - 2
 }
 
 /// The flag of one seat, if there is one.
 #[inline(always)]
-pub(super) fn nap(seat: usize, naps: Word) -> Word {
-    (2 << seat) & naps
+pub(super) fn tail_waker(reader: usize, tail_flags: Word) -> Word {
+    (2 << reader) & tail_flags
 }
 
 /// What a tail at this position becomes when it is closed; nobody naps there any more.
@@ -46,7 +46,7 @@ pub(super) struct Laps<const N: usize, const R: usize>;
 
 impl<const N: usize, const R: usize> Laps<N, R> {
     /// From a slot to the next: the flags of a tail are below.
-    const STEP: Word = naps(R) + 2;
+    const STEP: Word = tail_flags(R) + 2;
 
     /// How far it is from a position to the same slot a lap later. A lap has more positions than slots if `N` is no
     /// power of two; the last ones are skipped, so that no division is needed.
@@ -92,7 +92,7 @@ impl<const N: usize, const R: usize> Laps<N, R> {
     #[inline(always)]
     pub(super) fn is_in_use(word: Word, tail: Word) -> bool {
         // Where there are two readers, those two and all flags could add up to a lap.
-        let at = if R > 1 { tail & !naps(R) } else { tail };
+        let at = if R > 1 { tail & !tail_flags(R) } else { tail };
         let ahead = at.wrapping_sub(word);
         // Either takes the fewest instructions where it is asked; the common case is the first there.
         if cfg!(target_arch = "arm") {
@@ -169,7 +169,7 @@ mod tests {
                 for n in 0..3 * N {
                     assert_eq!(Laps::<N, R>::index(at), n % N);
                     assert_eq!(Laps::<N, R>::lap(at) % lap, 0);
-                    assert_eq!(at & (naps(R) | CLOSED), 0);
+                    assert_eq!(at & (tail_flags(R) | CLOSED), 0);
                     assert_eq!(Laps::<N, R>::between(start, at), n);
                     assert_eq!(is_after(at, start), n > 0);
                     assert!(!is_after(start, at));
@@ -195,7 +195,7 @@ mod tests {
             for lap in [0, length * 5, (0 as Word).wrapping_sub(length)] {
                 for index in 0..N {
                     let at = Laps::<N, R>::at(lap, index);
-                    for tail in [at, at | naps(R)] {
+                    for tail in [at, at | tail_flags(R)] {
                         let is_in_use = |word: Word| Laps::<N, R>::is_in_use(word, tail);
                         assert!(words(lap.wrapping_sub(length)).into_iter().all(is_in_use));
                         assert!(!words(lap).into_iter().any(is_in_use));

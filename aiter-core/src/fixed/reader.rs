@@ -2,9 +2,9 @@
 
 use super::{
     PushList,
-    position::{Laps, Position, is_after, naps},
+    position::{Laps, Position, is_after, tail_flags},
     slot::Found,
-    waiters::{Head, Rest},
+    waiters::{Head, WaitOutcome},
 };
 use crate::{
     Statistics, TryNextError,
@@ -50,7 +50,7 @@ use futures_core::{FusedStream, Stream};
 #[must_use = "streams do nothing unless polled"]
 pub struct PushAiter<'a, T, const N: usize, const R: usize = 1> {
     list: &'a PushList<T, N, R>,
-    seat: usize,
+    reader: usize,
     /// Also in the seat, but for a moment.
     at: Position,
     /// A subscriber's first item, as long as it has not come there: what is before is passed.
@@ -68,13 +68,13 @@ unsafe impl<T: Send + Sync, const N: usize, const R: usize> Sync for PushAiter<'
 impl<'a, T, const N: usize, const R: usize> PushAiter<'a, T, N, R> {
     pub(super) fn new(
         list: &'a PushList<T, N, R>,
-        seat: usize,
+        reader: usize,
         at: Position,
         start: Option<Position>,
     ) -> Self {
         Self {
             list,
-            seat,
+            reader,
             at,
             start,
             _items: PhantomData,
@@ -103,12 +103,12 @@ impl<'a, T, const N: usize, const R: usize> PushAiter<'a, T, N, R> {
         let Self {
             list, at, start, ..
         } = *self;
-        let seat = list.head.seats.claim()?;
+        let reader = list.head.readers.claim()?;
         list.allow_clones();
-        list.head.seats.join();
-        list.head.seats.stand(seat, at);
-        list.head.seats.forked();
-        Some(Self::new(list, seat, at, start))
+        list.head.readers.join();
+        list.head.readers.stand(reader, at);
+        list.head.readers.forked();
+        Some(Self::new(list, reader, at, start))
     }
 
     /// Takes the next item if it is there, without waiting.
@@ -140,15 +140,15 @@ impl<'a, T, const N: usize, const R: usize> PushAiter<'a, T, N, R> {
 
     /// Its seat, known beforehand where there is one.
     #[inline(always)]
-    fn seat(&self) -> usize {
-        if R == 1 { 0 } else { self.seat }
+    fn reader(&self) -> usize {
+        if R == 1 { 0 } else { self.reader }
     }
 
     /// Moves on to the next position, from what the caller has at hand of it.
     #[inline(always)]
     fn step(&mut self, list: &PushList<T, N, R>, at: Position) {
         self.at = Laps::<N, R>::next(at);
-        list.head.seats.stand(self.seat(), self.at);
+        list.head.readers.stand(self.reader(), self.at);
     }
 
     /// Moves on from an item that it leaves where it is: to others, or, if all have passed, to nobody.
@@ -186,7 +186,7 @@ impl<'a, T, const N: usize, const R: usize> PushAiter<'a, T, N, R> {
         if !slot.is_full(lap) {
             return Err(at);
         }
-        if R == 1 || list.head.seats.is_passed(at, self.seat) {
+        if R == 1 || list.head.readers.is_passed(at, self.reader) {
             // SAFETY: published; all others have passed it, and they see this reader at it until it is gone.
             let item = unsafe { slot.take(lap.wrapping_add(Laps::<N, R>::LAP)) };
             self.step(list, at);
@@ -278,10 +278,10 @@ impl<T, const N: usize, const R: usize> Stream for PushAiter<'_, T, N, R> {
             };
             let head: &Head = &list.head;
             // SAFETY: the seat is this reader's, which is borrowed for itself; seats are handed on by an Acquire of a Release.
-            match unsafe { head.lie_down(this.seat(), naps(R), at, waker.take()) } {
-                Rest::Asleep => return Poll::Pending,
-                Rest::Look => {}
-                Rest::Ended => return Poll::Ready(None),
+            match unsafe { head.register(this.reader(), tail_flags(R), at, waker.take()) } {
+                WaitOutcome::Waiting => return Poll::Pending,
+                WaitOutcome::Recheck => {}
+                WaitOutcome::Ended => return Poll::Ready(None),
             }
         }
     }
@@ -308,9 +308,9 @@ impl<T, const N: usize, const R: usize> Drop for PushAiter<'_, T, N, R> {
         struct Leave<'r, 'a, T, const N: usize, const R: usize>(&'r PushAiter<'a, T, N, R>);
         impl<T, const N: usize, const R: usize> Drop for Leave<'_, '_, T, N, R> {
             fn drop(&mut self) {
-                let PushAiter { list, seat, .. } = *self.0;
+                let PushAiter { list, reader, .. } = *self.0;
                 // The only reader is the last one, too.
-                if list.head.seats.leave(seat) && R > 1 {
+                if list.head.readers.leave(reader) && R > 1 {
                     list.sweep();
                 }
             }
@@ -318,7 +318,7 @@ impl<T, const N: usize, const R: usize> Drop for PushAiter<'_, T, N, R> {
         let leave = Leave(self);
         let head: &Head = &leave.0.list.head;
         // SAFETY: as in `poll_next`; this reader is still there.
-        unsafe { head.get_up(leave.0.seat(), naps(R), leave.0.at) };
+        unsafe { head.unregister(leave.0.reader(), tail_flags(R), leave.0.at) };
     }
 }
 

@@ -14,10 +14,10 @@
 
 use super::{
     position::{Position, is_after},
-    waiters::Bed,
-    word::{self, exchange, turn},
+    waiters::WakerSlots,
+    word::{self, cas_masked, exchange},
 };
-use crate::sync::{AtomicWord, Ordering::*, StoreAlone, Word, array_of, const_new, cut};
+use crate::sync::{AtomicWord, Ordering::*, StoreExclusive, Word, array_of, const_new, cut};
 
 /// Flag of a place: a reader stands there.
 const STANDS: Word = 1;
@@ -28,16 +28,16 @@ const KEPT: Word = 1 << 8;
 pub(super) const NOBODY: usize = usize::MAX;
 
 #[repr(C)]
-pub(super) struct Seat {
-    pub(super) bed: Bed,
+pub(super) struct ReaderCell {
+    pub(super) wakers: WakerSlots,
     place: AtomicWord,
 }
 
-impl Seat {
+impl ReaderCell {
     const_new! {
         fn new() -> Self {
             Self {
-                bed: Bed::new(),
+                wakers: WakerSlots::new(),
                 place: AtomicWord::new(0),
             }
         }
@@ -51,24 +51,24 @@ impl Seat {
 }
 
 #[repr(C)]
-pub(super) struct Seats<S: ?Sized> {
+pub(super) struct Readers<S: ?Sized> {
     used: AtomicWord,
-    readers: AtomicWord,
+    count: AtomicWord,
     claims: AtomicWord,
-    seats: S,
+    cells: S,
 }
 
 /// Of any number of seats: what is done here is in a program once.
-impl Seats<[Seat]> {
-    pub(super) fn all(&self) -> &[Seat] {
-        &self.seats
+impl Readers<[ReaderCell]> {
+    pub(super) fn all(&self) -> &[ReaderCell] {
+        &self.cells
     }
 }
 
 /// What the words of a seat are flipped by.
 #[inline(always)]
-fn flip(seat: usize) -> Word {
-    Word::from(seat == 0)
+fn flip(reader: usize) -> Word {
+    Word::from(reader == 0)
 }
 
 /// Once, for any number of seats.
@@ -86,7 +86,7 @@ fn take_over(readers: &AtomicWord) -> Option<usize> {
     }
 }
 
-impl<const R: usize> Seats<[Seat; R]> {
+impl<const R: usize> Readers<[ReaderCell; R]> {
     const_new! {
         pub(super) fn new() -> Self {
             const {
@@ -95,18 +95,18 @@ impl<const R: usize> Seats<[Seat; R]> {
             }
             Self {
                 used: AtomicWord::new(0),
-                readers: AtomicWord::new(0),
+                count: AtomicWord::new(0),
                 claims: AtomicWord::new(0),
-                seats: array_of!(Seat::new(); R),
+                cells: array_of!(ReaderCell::new(); R),
             }
         }
     }
 
     #[inline(always)]
-    pub(super) fn seat(&self, seat: usize) -> &Seat {
-        debug_assert!(seat < R);
+    pub(super) fn reader(&self, reader: usize) -> &ReaderCell {
+        debug_assert!(reader < R);
         // SAFETY: seats are numbered here, below `R`.
-        unsafe { self.seats.get_unchecked(if R == 1 { 0 } else { seat }) }
+        unsafe { self.cells.get_unchecked(if R == 1 { 0 } else { reader }) }
     }
 
     /// Takes over the seat that the last reader left, if there is no reader now.
@@ -114,40 +114,40 @@ impl<const R: usize> Seats<[Seat; R]> {
     pub(super) fn take_over(&self) -> Option<usize> {
         if R == 1 {
             // Ordering: as in `take_over`. It is the first seat that is kept.
-            return exchange(&self.readers, 0, 1).then_some(0);
+            return exchange(&self.count, 0, 1).then_some(0);
         }
-        take_over(&self.readers)
+        take_over(&self.count)
     }
 
     /// Takes a seat where nobody stands, if there is one.
     pub(super) fn claim(&self) -> Option<usize> {
         loop {
             let used = self.used.load(Relaxed);
-            let seat = (used ^ flip(0)).trailing_ones() as usize;
-            if seat >= R {
+            let reader = (used ^ flip(0)).trailing_ones() as usize;
+            if reader >= R {
                 return None;
             }
             // Ordering: Acquire pairs with the Release in `give_back`: who had the seat before is done with it.
-            if turn(&self.used, !0, used, 1 << seat) {
-                return Some(seat);
+            if cas_masked(&self.used, !0, used, 1 << reader) {
+                return Some(reader);
             }
         }
     }
 
     /// Gives a claimed seat back in which nobody stands.
-    pub(super) fn give_back(&self, seat: usize) {
+    pub(super) fn give_back(&self, reader: usize) {
         // Ordering: Release pairs with the Acquire in `claim`.
-        word::flip(&self.used, 1 << seat);
+        word::flip(&self.used, 1 << reader);
     }
 
     /// Counts another reader, if there is one.
     pub(super) fn join(&self) -> bool {
         loop {
-            let readers = self.readers.load(Relaxed);
+            let readers = self.count.load(Relaxed);
             if readers % KEPT == 0 {
                 return false;
             }
-            if exchange(&self.readers, readers, readers + 1) {
+            if exchange(&self.count, readers, readers + 1) {
                 return true;
             }
         }
@@ -155,12 +155,12 @@ impl<const R: usize> Seats<[Seat; R]> {
 
     /// The reader of a seat says where it stands: everything before was read.
     #[inline(always)]
-    pub(super) fn stand(&self, seat: usize, at: Position) {
+    pub(super) fn stand(&self, reader: usize, at: Position) {
         // Ordering: Release pairs with the Acquire in `is_passed`: what it read before, it has read; and whom it forked, it
         // has forked.
-        self.seat(seat)
+        self.reader(reader)
             .place
-            .store_alone((at | STANDS) ^ flip(seat), Release);
+            .store_exclusive((at | STANDS) ^ flip(reader), Release);
     }
 
     /// A seat was taken where another reader stands, which has not moved on yet.
@@ -171,22 +171,22 @@ impl<const R: usize> Seats<[Seat; R]> {
     }
 
     /// The reader leaves. False if it was the last: then the seat is kept as it stands; else nobody stands there now.
-    pub(super) fn leave(&self, seat: usize) -> bool {
+    pub(super) fn leave(&self, reader: usize) -> bool {
         if R == 1 {
             // Ordering: as below. Nobody else comes or goes.
-            self.readers.store_alone(0, Release);
+            self.count.store_exclusive(0, Release);
             return false;
         }
         loop {
-            let readers = self.readers.load(Relaxed);
+            let readers = self.count.load(Relaxed);
             let last = readers == 1;
             let left = if last {
-                seat as Word * KEPT
+                reader as Word * KEPT
             } else {
                 readers - 1
             };
             // Ordering: Release pairs with the Acquire in `take_over`.
-            if exchange(&self.readers, readers, left) {
+            if exchange(&self.count, readers, left) {
                 if last {
                     return false;
                 }
@@ -194,27 +194,29 @@ impl<const R: usize> Seats<[Seat; R]> {
             }
         }
         // Ordering: as in `stand`.
-        self.seat(seat).place.store_alone(flip(seat), Release);
-        self.give_back(seat);
+        self.reader(reader)
+            .place
+            .store_exclusive(flip(reader), Release);
+        self.give_back(reader);
         true
     }
 
     #[inline(always)]
-    fn standing(place: Word, seat: usize) -> Option<Position> {
-        let place = place ^ flip(seat);
+    fn standing(place: Word, reader: usize) -> Option<Position> {
+        let place = place ^ flip(reader);
         (place & STANDS != 0).then_some(place & !STANDS)
     }
 
     /// The place of a seat in which a reader is known to stand.
-    pub(super) fn place(&self, seat: usize) -> Position {
-        self.seat(seat).place.load(Relaxed) ^ flip(seat) ^ STANDS
+    pub(super) fn place(&self, reader: usize) -> Position {
+        self.reader(reader).place.load(Relaxed) ^ flip(reader) ^ STANDS
     }
 
     /// The places where readers stand.
     pub(super) fn places(&self) -> impl Iterator<Item = Position> {
-        let places = self.seats.iter().enumerate();
+        let places = self.cells.iter().enumerate();
         // Ordering: Relaxed, nothing is read on the strength of it.
-        places.filter_map(|(seat, it)| Self::standing(it.place.load(Relaxed), seat))
+        places.filter_map(|(reader, it)| Self::standing(it.place.load(Relaxed), reader))
     }
 
     /// Whether every reader `but` that of one seat has passed a position. That is settled then: no other comes to it.
@@ -227,10 +229,10 @@ impl<const R: usize> Seats<[Seat; R]> {
         // Ordering: this Acquire and those of the places keep the second look at the count last.
         let mut claims = self.claims.load(Acquire);
         loop {
-            for (seat, it) in self.seats.iter().enumerate() {
+            for (reader, it) in self.cells.iter().enumerate() {
                 // Ordering: Acquire pairs with the Release in `stand` and `leave`.
-                let place = Self::standing(it.place.load(Acquire), seat);
-                if seat != but && place.is_some_and(|place| !is_after(place, at)) {
+                let place = Self::standing(it.place.load(Acquire), reader);
+                if reader != but && place.is_some_and(|place| !is_after(place, at)) {
                     return false;
                 }
             }

@@ -10,7 +10,9 @@
 //! for the position at the tail if the tail is less than a lap ahead of the word.
 
 use super::word::exchange;
-use crate::sync::{AtomicWord, Ordering::*, SignedWord, StoreAlone, UnsafeCell, Word, const_new};
+use crate::sync::{
+    AtomicWord, Ordering::*, SignedWord, StoreExclusive, UnsafeCell, Word, const_new,
+};
 use core::mem::MaybeUninit;
 
 const FULL: Word = Word::MAX;
@@ -93,7 +95,7 @@ impl<T> Slot<T> {
             unsafe { slot.cast::<T>().write(item) };
         });
         // Ordering: Release pairs with the Acquire of readers.
-        self.word.store_alone(lap.wrapping_add(FULL), Release);
+        self.word.store_exclusive(lap.wrapping_add(FULL), Release);
     }
 
     /// # Safety
@@ -117,7 +119,7 @@ impl<T> Slot<T> {
             unsafe { slot.cast::<T>().read() }
         });
         // Ordering: Release pairs with the fence in `PushList::reserve`: the item is gone before the next one comes.
-        self.word.store_alone(next_lap, Release);
+        self.word.store_exclusive(next_lap, Release);
         item
     }
 

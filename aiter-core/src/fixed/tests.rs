@@ -88,19 +88,19 @@ fn a_subscriber_passes_what_was_reserved_before_it() {
     list.push(0).unwrap();
     let Ok(at) = list.reserve() else { panic!() };
     list.push(2).unwrap();
-    let mut late = list.subscribe().unwrap();
+    let mut gap_waiters = list.subscribe().unwrap();
     drop(first);
     list.push(3).unwrap();
     let (wakes, waker) = Wakes::new();
-    assert!(poll(&mut late, &waker).is_pending());
-    assert_eq!(late.available_iter().next(), None);
+    assert!(poll(&mut gap_waiters, &waker).is_pending());
+    assert_eq!(gap_waiters.available_iter().next(), None);
     list.publish(at, 1);
     assert_eq!(wakes.count(), 1);
-    assert!(late.available_iter().eq(&[3]));
-    assert_eq!(poll(&mut late, &waker), Poll::Ready(Some(3)));
+    assert!(gap_waiters.available_iter().eq(&[3]));
+    assert_eq!(poll(&mut gap_waiters, &waker), Poll::Ready(Some(3)));
     // Nothing keeps a slot: what was reserved before it came and published after the others had left is gone.
     (0..4).for_each(|n| list.push(n).unwrap());
-    assert_eq!(rest(&mut late), [0, 1, 2, 3]);
+    assert_eq!(rest(&mut gap_waiters), [0, 1, 2, 3]);
 }
 
 #[test]
@@ -204,11 +204,13 @@ fn a_list_goes_on_where_its_positions_wrap() {
                     }
                     // A reader that comes in the middle.
                     list.push((lap, N)).unwrap();
-                    let late = list.subscribe();
+                    let gap_waiters = list.subscribe();
                     for reader in [Some(&mut aiter), fork.as_mut()].into_iter().flatten() {
                         assert_eq!(rest(reader), [(lap, N)]);
                     }
-                    assert!(late.is_none_or(|mut late| rest(&mut late).is_empty()));
+                    assert!(
+                        gap_waiters.is_none_or(|mut gap_waiters| rest(&mut gap_waiters).is_empty())
+                    );
                     for n in 1..N {
                         list.push((lap, n)).unwrap();
                         rest(&mut aiter);

@@ -4,7 +4,7 @@ use crate::sync::{AtomicWord, Ordering::*, Word};
 
 /// Turns bits of a word over, if others are as expected.
 #[inline(never)]
-pub(super) fn turn(word: &AtomicWord, others: Word, expected: Word, bits: Word) -> bool {
+pub(super) fn cas_masked(word: &AtomicWord, others: Word, expected: Word, bits: Word) -> bool {
     if others == !0 {
         // Nothing to look at first. Ordering: what the callers need, each of which says what it pairs with.
         let turned = word.compare_exchange(expected, expected ^ bits, AcqRel, Relaxed);
@@ -27,7 +27,7 @@ pub(super) fn turn(word: &AtomicWord, others: Word, expected: Word, bits: Word) 
 /// Puts one value in the place of another, if that is there.
 #[inline(always)]
 pub(super) fn exchange(word: &AtomicWord, from: Word, to: Word) -> bool {
-    turn(word, !0, from, from ^ to)
+    cas_masked(word, !0, from, from ^ to)
 }
 
 /// Turns bits of a word over.
@@ -37,6 +37,6 @@ pub(super) fn flip(word: &AtomicWord, bits: Word) {
         // Ordering: as above.
         word.fetch_xor(bits, Release);
     } else {
-        turn(word, 0, 0, bits);
+        cas_masked(word, 0, 0, bits);
     }
 }

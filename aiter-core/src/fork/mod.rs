@@ -42,9 +42,9 @@ mod wait;
 
 use crate::{
     Statistics,
-    handoff::Guarded,
+    handoff::Handle,
     list::list,
-    wait::{task::Task, wait_set::Member, waker_ref::waker_ref},
+    wait::{task::Task, wait_set::Waiter, waker_ref::waker_ref},
 };
 use bound::{Bound, Unbounded, Wait, Yields, unbounded, wait};
 use core::{
@@ -55,8 +55,8 @@ use core::{
     task::{Context, Poll},
 };
 use futures_core::{FusedStream, Stream};
-use place::{Found, Place, What};
-use pull::{ARRIVED, Pulled, Puller, Pulls, Source, baton, follow};
+use place::{Found, Place, PulledKind};
+use pull::{ARRIVED, ActiveWaiter, ForkShared, Pulled, Source, follow, lock};
 
 /// What a fork yields.
 type Item<S, B> = <B as Yields>::Item<<S as Stream>::Item>;
@@ -136,15 +136,15 @@ pub fn aiter_forker<S: Stream>(stream: S) -> Fork<S> {
 /// ```
 pub fn aiter_forker_with<S: Stream, B: Bound>(bound: B, stream: S) -> Fork<S, B> {
     let (writer, reader) = list();
-    let shared = Guarded::new(baton(), Source::new(stream, writer));
-    let place = bound.first(reader, shared.baton());
-    let puller = Some(shared.baton().public().join());
+    let handle = Handle::new(lock(), Source::new(stream, writer));
+    let place = bound.first(reader, handle.lock());
+    let waiter = Some(handle.lock().public().join());
     Fork {
-        shared,
+        handle,
         place,
-        puller,
+        waiter,
         follower: None,
-        told: false,
+        panic_reported: false,
         task: Task::NONE,
     }
 }
@@ -203,14 +203,14 @@ pub fn aiter_forker_with<S: Stream, B: Bound>(bound: B, stream: S) -> Fork<S, B>
 /// ```
 #[must_use = "streams do nothing unless polled"]
 pub struct Fork<S: Stream, B: Bound = Unbounded> {
-    shared: Guarded<Pulls, Source<S>>,
+    handle: Handle<ForkShared, Source<S>>,
     place: B::Place<S::Item>,
     /// There in active forks.
-    puller: Option<Puller>,
+    waiter: Option<ActiveWaiter>,
     /// There in those that have waited as passive ones.
-    follower: Option<Member>,
+    follower: Option<Waiter>,
     /// It has been told that the source panicked, if it has.
-    told: bool,
+    panic_reported: bool,
     /// Whose wakers it keeps: with the puller, with the follower, or with the place.
     task: Task,
 }
@@ -259,18 +259,18 @@ impl<S: Stream, B: Bound> Fork<S, B> {
         S::Item: Clone + Sync,
     {
         Self {
-            shared: self.shared.clone(),
+            handle: self.handle.clone(),
             place: self.place.fork(),
-            puller: None,
+            waiter: None,
             follower: None,
-            told: self.told,
+            panic_reported: self.panic_reported,
             task: Task::NONE,
         }
     }
 
     /// Whether this fork polls the stream when it comes to the end of what was pulled.
     pub fn is_active(&self) -> bool {
-        self.puller.is_some()
+        self.waiter.is_some()
     }
 
     /// Makes a passive fork active; an active one stays so. It has to be polled to have an effect on others.
@@ -281,8 +281,8 @@ impl<S: Stream, B: Bound> Fork<S, B> {
     /// # Example
     /// See [`Fork`].
     pub fn activate(&mut self) {
-        if self.puller.is_none() {
-            self.puller = Some(self.pulls().join());
+        if self.waiter.is_none() {
+            self.waiter = Some(self.shared().join());
         }
     }
 
@@ -305,15 +305,15 @@ impl<S: Stream, B: Bound> Fork<S, B> {
     /// assert_eq!((now.pushed, now.taken, now.waiting, now.lag), (2, 2, 0, 2));
     /// ```
     pub fn statistics(&self) -> Statistics {
-        let direct = self.pulls().direct();
+        let direct = self.shared().direct();
         let mut statistics = self.place.statistics();
         statistics.pushed = statistics.pushed.wrapping_add(direct);
         statistics.taken = statistics.taken.wrapping_add(direct);
         statistics
     }
 
-    fn pulls(&self) -> &Pulls {
-        self.shared.baton().public()
+    fn shared(&self) -> &ForkShared {
+        self.handle.lock().public()
     }
 
     /// Takes what there is. `None` if there is nothing.
@@ -363,64 +363,64 @@ impl<S: Stream, B: Bound> Fork<S, B> {
         cx: &mut Context<'_>,
         found: &mut Found<Item<S, B>>,
     ) -> Option<Poll<Option<Item<S, B>>>> {
-        let (place, puller) = (&mut self.place, self.puller.as_mut()?);
+        let (place, waiter) = (&mut self.place, self.waiter.as_mut()?);
         let alone = place.is_alone();
-        let mut held = self.shared.take_or(|baton| {
+        let mut guard = self.handle.lock_or(|lock| {
             let comes = || {
                 *found = place.next(cx.waker());
                 !matches!(*found, Found::Nothing)
             };
-            if baton.public().probe.pays(comes) {
+            if lock.public().spin.until(comes) {
                 return None;
             }
-            puller.wait_outside(cx.waker());
+            waiter.wait_outside(cx.waker());
             // What was pulled before the note is left may have come after the look, and is no news to who reads it.
-            baton.leave(ARRIVED)
+            lock.leave(ARRIVED)
         })?;
         // Another may have pulled since this one looked, but cannot any more.
         if self.place.at_tail() {
-            if !held.with(|_, pull| pull.begin(puller)) {
-                held.with(|_, pull| pull.wait(puller, cx.waker()));
+            if !guard.with(|_, pull| pull.begin(waiter)) {
+                guard.with(|_, pull| pull.wait(waiter, cx.waker()));
                 return Some(Poll::Pending);
             }
             if !alone && !self.place.has_room() {
-                held.with(|_, pull| {
-                    pull.wait(puller, cx.waker());
+                guard.with(|_, pull| {
+                    pull.wait(waiter, cx.waker());
                     pull.rest();
                 });
                 return Some(Poll::Pending);
             }
-            let baton = held.baton();
-            let (waker, told) = (waker_ref(baton), &mut self.told);
+            let lock = guard.lock();
+            let (waker, panic_reported) = (waker_ref(lock), &mut self.panic_reported);
             let cx_of_all = &mut Context::from_waker(&waker);
             let unwind = OnUnwind(&self.place, PhantomData);
-            let pulled =
-                held.with_value(|source| source.pull(baton.public(), alone, told, cx_of_all));
+            let pulled = guard
+                .with_value(|source| source.pull(lock.public(), alone, panic_reported, cx_of_all));
             mem::forget(unwind);
             match pulled {
                 Poll::Pending => {
-                    held.with(|_, pull| {
-                        pull.wait(puller, cx.waker());
+                    guard.with(|_, pull| {
+                        pull.wait(waiter, cx.waker());
                         pull.rest();
                     });
                     return Some(Poll::Pending);
                 }
                 Poll::Ready(Pulled::Item(item)) => {
-                    held.with(|pulls, pull| {
+                    guard.with(|shared, pull| {
                         pull.has_news(alone);
-                        pulls.count_direct();
+                        shared.count_direct();
                     });
                     let item = self.place.direct(item);
                     // Not left to the return: a waker that panics there would leak the item.
-                    held.keep();
+                    guard.keep_locked();
                     return Some(Poll::Ready(Some(item)));
                 }
                 Poll::Ready(Pulled::InList(what)) => {
-                    held.with(|_, pull| pull.has_news(alone));
+                    guard.with(|_, pull| pull.has_news(alone));
                     self.place.pulled(what);
                     // Before the item is cloned.
-                    held.keep();
-                    if what == What::Item {
+                    guard.keep_locked();
+                    if what == PulledKind::Item {
                         let found = self.place.next_pulled(cx.waker());
                         return self.tell(found);
                     }
@@ -432,16 +432,16 @@ impl<S: Stream, B: Bound> Fork<S, B> {
 
     /// A passive fork that found nothing.
     fn follow(&mut self, cx: &mut Context<'_>) -> Poll<Option<Item<S, B>>> {
-        if self.pulls().is_led() {
-            let baton = self.shared.baton();
+        if self.shared().has_active() {
+            let lock = self.handle.lock();
             let follower = self
                 .follower
-                .get_or_insert_with(|| baton.public().follower());
-            follow(baton, follower, cx.waker());
+                .get_or_insert_with(|| lock.public().follower());
+            follow(lock, follower, cx.waker());
             if let Some(found) = self.look(cx) {
                 return found;
             }
-            if self.pulls().stays_led() {
+            if self.shared().recheck_active() {
                 return Poll::Pending;
             }
         }
@@ -459,8 +459,8 @@ impl<S: Stream, B: Bound> Fork<S, B> {
         if mem::replace(&mut self.task, Task::NONE) == Task::NONE {
             return;
         }
-        if let Some(puller) = &mut self.puller {
-            puller.forget();
+        if let Some(waiter) = &mut self.waiter {
+            waiter.forget();
         }
         if let Some(follower) = &mut self.follower {
             follower.forget();
@@ -473,8 +473,8 @@ impl<S: Stream, B: Bound> Fork<S, B> {
     #[inline(never)]
     fn end(&mut self) -> Option<Item<S, B>> {
         self.forget_task();
-        if !self.told && self.pulls().has_panicked() {
-            self.told = true;
+        if !self.panic_reported && self.shared().has_panicked() {
+            self.panic_reported = true;
             panic!("the forked stream panicked, in a poll of another fork");
         }
         None
@@ -527,7 +527,7 @@ struct OnUnwind<'a, T, P: Place<T>>(&'a P, PhantomData<fn(T)>);
 
 impl<T, P: Place<T>> Drop for OnUnwind<'_, T, P> {
     fn drop(&mut self) {
-        self.0.pulled(What::End);
+        self.0.pulled(PulledKind::End);
     }
 }
 
@@ -561,17 +561,17 @@ impl<S: Stream, B: Bound> Stream for Fork<S, B> {
     /// stream itself promises. One with siblings does not ask the stream, because that would keep
     /// them from polling it. Takes constant time, beside that of the stream.
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let held = self.place.is_alone().then(|| self.shared.try_take());
+        let guard = self.place.is_alone().then(|| self.handle.try_lock());
         let is_over = self.place.is_closed();
         // Counted with the baton in hand: nothing is pulled between the two.
         let pulled = self.place.count();
         if is_over {
             return (pulled, Some(pulled));
         }
-        let Some(mut held) = held.flatten() else {
+        let Some(mut guard) = guard.flatten() else {
             return (pulled, None);
         };
-        let (least, most) = held.with_value(|source| source.as_ref().size_hint());
+        let (least, most) = guard.with_value(|source| source.as_ref().size_hint());
         let least = if self.is_active() { least } else { 0 };
         let most = most.and_then(|most| most.checked_add(pulled));
         (self.place.at_least(pulled.saturating_add(least)), most)
@@ -582,18 +582,18 @@ impl<S: Stream, B: Bound> Stream for Fork<S, B> {
 impl<S: Stream, B: Bound> FusedStream for Fork<S, B> {
     fn is_terminated(&self) -> bool {
         // In this order, for what the last active fork pulled.
-        let is_led = self.is_active() || self.pulls().is_led();
+        let has_active = self.is_active() || self.shared().has_active();
         if self.place.at_end() {
-            return self.told || !self.pulls().has_panicked();
+            return self.panic_reported || !self.shared().has_panicked();
         }
-        !is_led && self.place.at_tail()
+        !has_active && self.place.at_tail()
     }
 }
 
 impl<S: Stream, B: Bound> Drop for Fork<S, B> {
     fn drop(&mut self) {
-        if let Some(puller) = self.puller.take() {
-            self.pulls().leave(puller);
+        if let Some(waiter) = self.waiter.take() {
+            self.shared().leave(waiter);
         }
     }
 }

@@ -2,11 +2,11 @@
 
 use super::{
     bound::{Skip, Unbounded, Wait, Yields},
-    pull::Pulls,
-    skip::WindowPlace,
-    wait::RoomPlace,
+    pull::ForkShared,
+    skip::SkipCursor,
+    wait::WaitCursor,
 };
-use crate::{Statistics, handoff::Baton, list::Reader, sync::Arc};
+use crate::{Statistics, handoff::HandoffLock, list::Reader, sync::Arc};
 use core::task::{Poll, Waker};
 
 /// What a bound does: it says what the places of forks are.
@@ -14,7 +14,7 @@ pub(crate) trait Places: Yields {
     type Place<T>: Place<T, Item = Self::Item<T>>;
 
     /// The place of the first fork, the only reader of a new list.
-    fn first<T>(self, reader: Reader<T>, pulls: &Arc<Baton<Pulls>>) -> Self::Place<T>;
+    fn first<T>(self, reader: Reader<T>, shared: &Arc<HandoffLock<ForkShared>>) -> Self::Place<T>;
 }
 
 /// Where a fork stands among what was pulled.
@@ -61,7 +61,7 @@ pub(crate) trait Place<T>: Unpin {
 
     /// An item, or the end, was put into the list. Said with the baton in hand.
     #[inline(always)]
-    fn pulled(&self, _: What) {}
+    fn pulled(&self, _: PulledKind) {}
 
     /// An item that was pulled past all this by a fork that is alone.
     fn direct(&mut self, item: T) -> Self::Item;
@@ -92,7 +92,7 @@ pub(crate) trait Place<T>: Unpin {
 
 /// What was put into the list.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum What {
+pub(crate) enum PulledKind {
     Item,
     End,
 }
@@ -120,24 +120,24 @@ impl<T> From<Poll<Option<T>>> for Found<T> {
 impl Places for Unbounded {
     type Place<T> = Reader<T>;
 
-    fn first<T>(self, reader: Reader<T>, _: &Arc<Baton<Pulls>>) -> Reader<T> {
+    fn first<T>(self, reader: Reader<T>, _: &Arc<HandoffLock<ForkShared>>) -> Reader<T> {
         reader
     }
 }
 
 impl Places for Wait {
-    type Place<T> = RoomPlace<T>;
+    type Place<T> = WaitCursor<T>;
 
-    fn first<T>(self, reader: Reader<T>, pulls: &Arc<Baton<Pulls>>) -> RoomPlace<T> {
-        RoomPlace::new(self.0, reader, pulls.clone())
+    fn first<T>(self, reader: Reader<T>, shared: &Arc<HandoffLock<ForkShared>>) -> WaitCursor<T> {
+        WaitCursor::new(self.0, reader, shared.clone())
     }
 }
 
 impl Places for Skip {
-    type Place<T> = WindowPlace<T>;
+    type Place<T> = SkipCursor<T>;
 
-    fn first<T>(self, reader: Reader<T>, _: &Arc<Baton<Pulls>>) -> WindowPlace<T> {
-        WindowPlace::new(self.0, reader)
+    fn first<T>(self, reader: Reader<T>, _: &Arc<HandoffLock<ForkShared>>) -> SkipCursor<T> {
+        SkipCursor::new(self.0, reader)
     }
 }
 

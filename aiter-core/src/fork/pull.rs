@@ -1,14 +1,14 @@
 //! Pulling the source: what all forks share, what belongs to the one that pulls, and who is woken when.
 
-use super::place::What;
+use super::place::PulledKind;
 use crate::{
-    handoff::{Baton, NOTES, Settle},
+    handoff::{Combine, HandoffLock, REQUESTS},
     list::Writer,
     sync::{AtomicUsize, Ordering},
     util::fuse::Fused,
     wait::{
-        spin::{Probe, Taking},
-        wait_set::{Crowd, Member},
+        spin::{AdaptiveSpin, Taking},
+        wait_set::{WaitSet, Waiter},
         waker_ref::WakeUp,
     },
 };
@@ -21,18 +21,18 @@ use futures_core::Stream;
 use pin_project::pin_project;
 
 /// The source has woken.
-pub(super) const WOKEN: usize = NOTES[0];
+pub(super) const WOKEN: usize = REQUESTS[0];
 /// An active fork has begun to wait.
-pub(super) const ARRIVED: usize = NOTES[1];
+pub(super) const ARRIVED: usize = REQUESTS[1];
 /// A passive fork has.
-const FOLLOWS: usize = NOTES[2];
+const FOLLOWS: usize = REQUESTS[2];
 
 /// What all forks share.
-pub(crate) struct Pulls {
+pub(crate) struct ForkShared {
     /// The active forks.
-    actives: Crowd,
+    actives: WaitSet,
     /// The passive ones that have waited.
-    followers: Crowd,
+    followers: WaitSet,
     /// How many there are. Each takes memory, in the crowd of those, so that no word is too small.
     active: AtomicUsize,
     /// Items that went to the only fork without the list, for statistics. It wraps as these do. Written with the baton in hand.
@@ -40,16 +40,16 @@ pub(crate) struct Pulls {
     /// Not 0 once the source has panicked.
     panicked: AtomicUsize,
     /// Whether to look again while another fork pulls.
-    pub(super) probe: Probe<Taking>,
+    pub(super) spin: AdaptiveSpin<Taking>,
 }
 
 /// What belongs to the holder of the baton.
-pub(crate) struct Pull {
+pub(crate) struct PullState {
     /// The source's last poll was pending, and it has not woken since.
     idle: bool,
     /// How often there was news: a wake of the source, or an item. It may wrap: a fork that comes again to an old count polls the
     /// source once more than it has to.
-    news: usize,
+    version: usize,
     /// An active fork began to wait, and has not been woken.
     awaited: bool,
     /// A passive one did.
@@ -58,41 +58,41 @@ pub(crate) struct Pull {
     given: bool,
 }
 
-pub(super) fn baton() -> Baton<Pulls> {
-    let pulls = Pulls {
-        actives: Crowd::new(),
-        followers: Crowd::new(),
+pub(super) fn lock() -> HandoffLock<ForkShared> {
+    let shared = ForkShared {
+        actives: WaitSet::new(),
+        followers: WaitSet::new(),
         active: AtomicUsize::new(0),
         direct: AtomicUsize::new(0),
         panicked: AtomicUsize::new(0),
-        probe: Probe::new(),
+        spin: AdaptiveSpin::new(),
     };
-    let pull = Pull {
+    let pull = PullState {
         idle: false,
-        news: 1,
+        version: 1,
         awaited: false,
         followed: false,
         given: false,
     };
-    Baton::new(pulls, pull)
+    HandoffLock::new(shared, pull)
 }
 
-impl Settle for Pulls {
-    type State = Pull;
+impl Combine for ForkShared {
+    type State = PullState;
     type After = Wake;
 
     #[inline]
-    fn is_settled(&self, pull: &Pull) -> bool {
+    fn nothing_due(&self, pull: &PullState) -> bool {
         (pull.idle || !pull.awaited) && !(pull.given && pull.followed)
     }
 
-    fn settle(&self, pull: &mut Pull, notes: usize, wake: &mut Wake) {
-        if notes & WOKEN != 0 {
+    fn combine(&self, pull: &mut PullState, requests: usize, wake: &mut Wake) {
+        if requests & WOKEN != 0 {
             pull.idle = false;
-            pull.news = pull.news.wrapping_add(1);
+            pull.version = pull.version.wrapping_add(1);
         }
-        pull.awaited |= notes & ARRIVED != 0;
-        pull.followed |= notes & FOLLOWS != 0;
+        pull.awaited |= requests & ARRIVED != 0;
+        pull.followed |= requests & FOLLOWS != 0;
         if !pull.idle {
             wake.actives |= mem::take(&mut pull.awaited);
         }
@@ -103,7 +103,7 @@ impl Settle for Pulls {
 
     fn follow_up(&self, wake: Wake) {
         /// Wakes them in the end, also if a waker panics before.
-        struct Followers<'a>(&'a Crowd);
+        struct Followers<'a>(&'a WaitSet);
         impl Drop for Followers<'_> {
             fn drop(&mut self) {
                 self.0.wake_all();
@@ -123,48 +123,48 @@ pub(crate) struct Wake {
     followers: bool,
 }
 
-impl WakeUp for Baton<Pulls> {
+impl WakeUp for HandoffLock<ForkShared> {
     /// The wake of the source.
     fn wake_up(&self) {
         self.tell(WOKEN);
     }
 }
 
-impl Pulls {
+impl ForkShared {
     /// One more active fork.
-    pub(super) fn join(&self) -> Puller {
+    pub(super) fn join(&self) -> ActiveWaiter {
         // Ordering: Relaxed, who is made active by another, or by itself, orders nothing with it.
         self.active.fetch_add(1, Ordering::Relaxed);
-        Puller {
-            member: self.actives.join(),
-            heard: 0,
+        ActiveWaiter {
+            waiter: self.actives.add(),
+            seen_version: 0,
         }
     }
 
     /// One less. If it was the last, the passive ones that wait are woken: nothing comes for now.
-    pub(super) fn leave(&self, puller: Puller) {
-        // Ordering: Release, for what this fork pulled, pairs with `is_led`. Acquire pairs with the Release in
-        // `stays_led`: who went to sleep before this is seen by who wakes it after.
+    pub(super) fn leave(&self, waiter: ActiveWaiter) {
+        // Ordering: Release, for what this fork pulled, pairs with `has_active`. Acquire pairs with the Release in
+        // `recheck_active`: who went to sleep before this is seen by who wakes it after.
         if self.active.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.followers.wake_all();
         }
         // Last, for it has a waker, whose drop may panic.
-        drop(puller);
+        drop(waiter);
     }
 
     /// A passive fork's part, for when it has to wait.
-    pub(super) fn follower(&self) -> Member {
-        self.followers.join()
+    pub(super) fn follower(&self) -> Waiter {
+        self.followers.add()
     }
 
     /// Whether there is an active fork. If not, what the last one pulled is seen from here on.
-    pub(super) fn is_led(&self) -> bool {
+    pub(super) fn has_active(&self) -> bool {
         // Ordering: Acquire pairs with the Release in `leave`.
         self.active.load(Ordering::Acquire) != 0
     }
 
     /// The same, for who is ready to sleep: if it says yes, the last active fork to go will wake it.
-    pub(super) fn stays_led(&self) -> bool {
+    pub(super) fn recheck_active(&self) -> bool {
         // Ordering: a read-modify-write, in one order with that in `leave`, with which each half pairs: either this
         // sees that nobody is left, or who leaves last sees the sleeper.
         self.active.fetch_add(0, Ordering::AcqRel) != 0
@@ -190,38 +190,38 @@ impl Pulls {
 }
 
 /// An active fork's part.
-pub(super) struct Puller {
-    member: Member,
+pub(super) struct ActiveWaiter {
+    waiter: Waiter,
     /// The news there had been when it was last left waiting.
-    heard: usize,
+    seen_version: usize,
 }
 
 /// A passive fork waits, and looks again after this.
-pub(super) fn follow(baton: &Baton<Pulls>, follower: &mut Member, waker: &Waker) {
+pub(super) fn follow(lock: &HandoffLock<ForkShared>, follower: &mut Waiter, waker: &Waker) {
     follower.wait(waker);
-    if let Some(mut held) = baton.leave(FOLLOWS) {
+    if let Some(mut guard) = lock.leave(FOLLOWS) {
         // Nothing since it has looked; else it sees that when it looks again.
-        held.with(|_, pull| pull.given = false);
+        guard.with(|_, pull| pull.given = false);
     }
 }
 
-impl Puller {
+impl ActiveWaiter {
     /// Waits by a note, which has to follow.
     pub(super) fn wait_outside(&mut self, waker: &Waker) {
-        self.member.wait(waker);
+        self.waiter.wait(waker);
     }
 
     /// Drops the waker that it waited with last.
     pub(super) fn forget(&mut self) {
-        self.member.forget();
+        self.waiter.forget();
     }
 }
 
-impl Pull {
+impl PullState {
     /// Whether the source is to be polled. Not if it is idle, unless the fork was told so and comes all the same.
     #[inline]
-    pub(super) fn begin(&mut self, puller: &Puller) -> bool {
-        if self.idle && puller.heard != self.news {
+    pub(super) fn begin(&mut self, waiter: &ActiveWaiter) -> bool {
+        if self.idle && waiter.seen_version != self.version {
             return false;
         }
         // What holds unless the poll to come is pending, and if it panics. Written only where it changes: to put the baton
@@ -235,7 +235,7 @@ impl Pull {
     /// The source's poll gave an item, or the end. If the fork is `alone` nobody else waits, and it has what it came for.
     #[inline]
     pub(super) fn has_news(&mut self, alone: bool) {
-        self.news = self.news.wrapping_add(1);
+        self.version = self.version.wrapping_add(1);
         if alone {
             self.awaited = false;
         }
@@ -247,9 +247,9 @@ impl Pull {
     }
 
     /// The fork waits.
-    pub(super) fn wait(&mut self, puller: &mut Puller, waker: &Waker) {
-        puller.member.wait(waker);
-        puller.heard = self.news;
+    pub(super) fn wait(&mut self, waiter: &mut ActiveWaiter, waker: &Waker) {
+        waiter.waiter.wait(waker);
+        waiter.seen_version = self.version;
         self.awaited = true;
     }
 }
@@ -265,7 +265,7 @@ pub(super) struct Source<S: Stream> {
 /// What was pulled.
 pub(super) enum Pulled<T> {
     /// It is in the list.
-    InList(What),
+    InList(PulledKind),
     /// It is here: nobody else would read it there.
     Item(T),
 }
@@ -279,21 +279,21 @@ impl<S: Stream> Source<S> {
     }
 
     /// Pulls an item, or the end, into the list; past it for a fork that is alone. If the source panics, the fork is
-    /// `told` so.
+    /// `panic_reported` so.
     #[inline]
     pub(super) fn pull(
         self: Pin<&mut Self>,
-        pulls: &Pulls,
+        shared: &ForkShared,
         alone: bool,
-        told: &mut bool,
+        panic_reported: &mut bool,
         cx: &mut Context<'_>,
     ) -> Poll<Pulled<S::Item>> {
         let this = self.project();
         let mut unwind = OnUnwind {
             stream: this.stream,
             writer: &*this.writer,
-            pulls,
-            told,
+            shared,
+            panic_reported,
         };
         let polled = unwind.stream.as_mut().poll_next(cx);
         mem::forget(unwind);
@@ -303,11 +303,11 @@ impl<S: Stream> Source<S> {
                 // It is closed at the end only, and whoever pulls reads.
                 let pushed = this.writer.push_unawaited(item);
                 debug_assert!(pushed.is_ok(), "the list is open");
-                Pulled::InList(What::Item)
+                Pulled::InList(PulledKind::Item)
             }
             None => {
                 this.writer.close();
-                Pulled::InList(What::End)
+                Pulled::InList(PulledKind::End)
             }
         })
     }
@@ -321,16 +321,16 @@ impl<S: Stream> Source<S> {
 struct OnUnwind<'a, S: Stream> {
     stream: Pin<&'a mut Fused<S>>,
     writer: &'a Writer<S::Item>,
-    pulls: &'a Pulls,
-    told: &'a mut bool,
+    shared: &'a ForkShared,
+    panic_reported: &'a mut bool,
 }
 
 impl<S: Stream> Drop for OnUnwind<'_, S> {
     #[cold]
     fn drop(&mut self) {
-        *self.told = true;
+        *self.panic_reported = true;
         // Ordering: Relaxed, the end of the list publishes it.
-        self.pulls.panicked.store(1, Ordering::Relaxed);
+        self.shared.panicked.store(1, Ordering::Relaxed);
         self.writer.close();
         self.stream.as_mut().end();
     }

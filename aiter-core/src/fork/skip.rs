@@ -21,15 +21,15 @@
 
 use super::{
     bound::Seen,
-    place::{Found, Place, What},
+    place::{Found, Place, PulledKind},
 };
 use crate::{
     Statistics,
-    handoff::{Baton, Held, NOTES, Settle},
+    handoff::{Combine, Guard, HandoffLock, REQUESTS},
     list::Reader,
     sync::{Arc, AtomicUsize, AtomicWord, Ordering, Word, cut},
     util::shrink::shrink,
-    wait::wait_set::{Crowd, Member},
+    wait::wait_set::{WaitSet, Waiter},
 };
 use alloc::collections::VecDeque;
 use core::{
@@ -38,7 +38,7 @@ use core::{
 };
 
 /// A fork found the baton held, or went.
-const KNOCKED: usize = NOTES[0];
+const KNOCKED: usize = REQUESTS[0];
 
 /// A count of items, as a place in the crowd.
 fn place(count: u64) -> usize {
@@ -51,7 +51,7 @@ fn ahead(from: usize, to: usize) -> usize {
 }
 
 /// What all forks share.
-pub(crate) struct Window<T> {
+pub(crate) struct SkipShared<T> {
     limit: usize,
     /// How many there are. Each takes memory, in the crowd, so that the word is not too small.
     forks: AtomicUsize,
@@ -60,12 +60,12 @@ pub(crate) struct Window<T> {
     /// Not 0 after the end of the list.
     closed: AtomicUsize,
     /// All forks, each at the count of the item it comes to.
-    crowd: Crowd,
+    waiters: WaitSet,
     _items: PhantomData<fn() -> T>,
 }
 
 /// What belongs to the holder of the baton.
-pub(crate) struct Ring<T> {
+pub(crate) struct SkipBuffer<T> {
     /// What has come, and is not in the ring yet.
     reader: Reader<T>,
     items: VecDeque<T>,
@@ -88,20 +88,20 @@ impl<T> Default for After<T> {
     }
 }
 
-impl<T> Settle for Window<T> {
-    type State = Ring<T>;
+impl<T> Combine for SkipShared<T> {
+    type State = SkipBuffer<T>;
     type After = After<T>;
 
-    fn is_settled(&self, _: &Ring<T>) -> bool {
+    fn nothing_due(&self, _: &SkipBuffer<T>) -> bool {
         true
     }
 
-    fn settle(&self, ring: &mut Ring<T>, notes: usize, after: &mut After<T>) {
+    fn combine(&self, ring: &mut SkipBuffer<T>, requests: usize, after: &mut After<T>) {
         while let Some(lost) = ring.carry(self.limit) {
             after.lost.extend(lost);
         }
-        if notes & KNOCKED != 0 {
-            let mut passed = ring.split_passed(&self.crowd);
+        if requests & KNOCKED != 0 {
+            let mut passed = ring.split_passed(&self.waiters);
             after.lost.append(&mut passed);
             after.wake = true;
         }
@@ -110,12 +110,12 @@ impl<T> Settle for Window<T> {
     fn follow_up(&self, after: After<T>) {
         // The items are dropped last, and also if a waker panics.
         if after.wake {
-            self.crowd.wake_all();
+            self.waiters.wake_all();
         }
     }
 }
 
-impl<T> Ring<T> {
+impl<T> SkipBuffer<T> {
     /// Carries one item over, or the end. `None` if there is nothing; else the item that is lost by it, if one is.
     fn carry(&mut self, limit: usize) -> Option<Option<T>> {
         let came = match self.reader.next() {
@@ -141,8 +141,8 @@ impl<T> Ring<T> {
     }
 
     /// Takes those out that every fork has passed.
-    fn split_passed(&mut self, crowd: &Crowd) -> VecDeque<T> {
-        let passed = match crowd.slowest() {
+    fn split_passed(&mut self, waiters: &WaitSet) -> VecDeque<T> {
+        let passed = match waiters.min_position() {
             Some(slowest) => ahead(place(self.start), slowest).min(self.items.len()),
             None => self.items.len(),
         };
@@ -153,9 +153,9 @@ impl<T> Ring<T> {
 }
 
 /// One fork's place: a count of items.
-pub(crate) struct WindowPlace<T> {
+pub(crate) struct SkipCursor<T> {
     // In this order: the others are told when it has left the crowd.
-    member: Member,
+    waiter: Waiter,
     window: Counted<T>,
     /// The count of the item it comes to.
     at: u64,
@@ -166,10 +166,10 @@ pub(crate) struct WindowPlace<T> {
 }
 
 /// A fork's share in the window.
-struct Counted<T>(Arc<Baton<Window<T>>>);
+struct Counted<T>(Arc<HandoffLock<SkipShared<T>>>);
 
 impl<T> Counted<T> {
-    fn public(&self) -> &Window<T> {
+    fn public(&self) -> &SkipShared<T> {
         self.0.public()
     }
 }
@@ -184,27 +184,27 @@ impl<T> Drop for Counted<T> {
     }
 }
 
-impl<T> WindowPlace<T> {
+impl<T> SkipCursor<T> {
     pub(super) fn new(limit: usize, reader: Reader<T>) -> Self {
-        let crowd = Crowd::new();
-        let member = crowd.join_at(place(0));
-        let window = Window {
+        let waiters = WaitSet::new();
+        let waiter = waiters.add_at(place(0));
+        let window = SkipShared {
             limit,
             forks: AtomicUsize::new(1),
             pulled: AtomicWord::new(0),
             closed: AtomicUsize::new(0),
-            crowd,
+            waiters,
             _items: PhantomData,
         };
-        let ring = Ring {
+        let ring = SkipBuffer {
             reader,
             items: VecDeque::new(),
             start: 0,
             ended: false,
         };
         Self {
-            member,
-            window: Counted(Arc::new(Baton::new(window, ring))),
+            waiter,
+            window: Counted(Arc::new(HandoffLock::new(window, ring))),
             at: 0,
             missed: 0,
             clone: None,
@@ -213,24 +213,24 @@ impl<T> WindowPlace<T> {
 
     fn take(&mut self, waker: &Waker) -> Found<Seen<T>> {
         let Self {
-            member,
+            waiter,
             window,
             at,
             missed,
             clone,
         } = self;
-        let mut held = match window.0.try_take() {
-            Some(held) => held,
+        let mut guard = match window.0.try_take() {
+            Some(guard) => guard,
             None => {
-                member.wait(waker);
+                waiter.wait(waker);
                 match window.0.leave(KNOCKED) {
-                    Some(held) => held,
+                    Some(guard) => guard,
                     None => return Found::Busy,
                 }
             }
         };
-        carry_all(&mut held);
-        let found = held.with(|_, ring| {
+        carry_all(&mut guard);
+        let found = guard.with(|_, ring| {
             if let Some(lost @ 1..) = ring.start.checked_sub(*at) {
                 *missed = missed.saturating_add(usize::try_from(lost).unwrap_or(usize::MAX));
                 *at = ring.start;
@@ -245,8 +245,8 @@ impl<T> WindowPlace<T> {
             // Said before the clone: if that panics the item is lost to this fork, and to no other.
             let here = place(*at);
             *at += 1;
-            member.step(place(*at));
-            let moved = if index == 0 && member.is_last_at(here) {
+            waiter.set_position(place(*at));
+            let moved = if index == 0 && waiter.is_last_at(here) {
                 ring.pop()
             } else {
                 None
@@ -260,7 +260,7 @@ impl<T> WindowPlace<T> {
             Found::Item(Seen { missed, item })
         });
         // Not left to the end of the function: a waker that panics there would leak what is returned.
-        drop(held);
+        drop(guard);
         found
     }
 
@@ -278,21 +278,21 @@ impl<T> WindowPlace<T> {
     /// How many items there are, in the ring or on their way.
     #[cfg(all(test, aiter_loom))]
     pub(super) fn kept(&self) -> usize {
-        let held = self.window.0.try_take();
-        held.map_or(usize::MAX, |mut held| {
-            held.with(|_, ring| ring.items.len() + ring.reader.peek().count_to(usize::MAX))
+        let guard = self.window.0.try_take();
+        guard.map_or(usize::MAX, |mut guard| {
+            guard.with(|_, ring| ring.items.len() + ring.reader.peek().count_to(usize::MAX))
         })
     }
 }
 
 /// Carries over all that has come. What is lost is dropped here.
-fn carry_all<T>(held: &mut Held<'_, Window<T>>) {
-    while let Some(lost) = held.with(|window, ring| ring.carry(window.limit)) {
+fn carry_all<T>(guard: &mut Guard<'_, SkipShared<T>>) {
+    while let Some(lost) = guard.with(|window, ring| ring.carry(window.limit)) {
         drop(lost);
     }
 }
 
-impl<T> Place<T> for WindowPlace<T> {
+impl<T> Place<T> for SkipCursor<T> {
     type Item = Seen<T>;
 
     fn is_alone(&self) -> bool {
@@ -306,7 +306,7 @@ impl<T> Place<T> for WindowPlace<T> {
     }
 
     fn forget(&mut self) {
-        self.member.forget();
+        self.waiter.forget();
     }
 
     fn at_tail(&self) -> bool {
@@ -317,10 +317,10 @@ impl<T> Place<T> for WindowPlace<T> {
         self.is_closed() && self.behind() == 0
     }
 
-    fn pulled(&self, what: What) {
+    fn pulled(&self, what: PulledKind) {
         let window = self.window.public();
         match what {
-            What::Item => {
+            PulledKind::Item => {
                 // Ordering: Relaxed, as in `behind`. The baton orders the writers.
                 let pulled = window.pulled.load(Ordering::Relaxed);
                 window
@@ -328,7 +328,7 @@ impl<T> Place<T> for WindowPlace<T> {
                     .store(pulled.wrapping_add(1), Ordering::Relaxed);
             }
             // Ordering: see `is_closed`.
-            What::End => window.closed.store(1, Ordering::Release),
+            PulledKind::End => window.closed.store(1, Ordering::Release),
         }
     }
 
@@ -355,7 +355,7 @@ impl<T> Place<T> for WindowPlace<T> {
         let window = self.window.public();
         let pulled = cut(window.pulled.load(Ordering::Relaxed));
         let mut lags = None;
-        window.crowd.places(|at| {
+        window.waiters.positions(|at| {
             let lag = ahead(at, pulled << 1).min(window.limit);
             let (least, most) = lags.unwrap_or((lag, lag));
             lags = Some((lag.min(least), lag.max(most)));
@@ -377,7 +377,7 @@ impl<T> Place<T> for WindowPlace<T> {
         self.clone = Some(T::clone);
         window.forks.fetch_add(1, Ordering::Relaxed);
         Self {
-            member: window.crowd.join_at(place(self.at)),
+            waiter: window.waiters.add_at(place(self.at)),
             window: Counted(self.window.0.clone()),
             at: self.at,
             missed: self.missed,
@@ -394,7 +394,7 @@ mod tests {
     #[test]
     fn a_fork_is_behind_by_however_many_there_were() {
         let (_writer, reader) = crate::list::list();
-        let place = WindowPlace::<u8>::new(4, reader);
+        let place = SkipCursor::<u8>::new(4, reader);
         let window = place.window.public();
         let lags = [
             1,

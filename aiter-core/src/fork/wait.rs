@@ -10,18 +10,18 @@
 
 use super::{
     place::{Found, Place},
-    pull::{Pulls, WOKEN},
+    pull::{ForkShared, WOKEN},
 };
 use crate::{
     Statistics,
-    handoff::Baton,
+    handoff::HandoffLock,
     list::Reader,
     sync::{Arc, AtomicUsize, Ordering, fence},
 };
 use core::{mem, task::Waker};
 
 /// A place in the list, with room kept in mind.
-pub(crate) struct RoomPlace<T> {
+pub(crate) struct WaitCursor<T> {
     // In this order: room is made when the reader is gone.
     reader: Reader<T>,
     room: Room,
@@ -32,7 +32,7 @@ struct Room(Arc<Shared>);
 struct Shared {
     limit: AtomicUsize,
     full: AtomicUsize,
-    pulls: Arc<Baton<Pulls>>,
+    shared: Arc<HandoffLock<ForkShared>>,
 }
 
 impl Room {
@@ -51,7 +51,7 @@ impl Room {
             // Ordering: Relaxed, the note that follows orders it. Of several who make room one tells.
             && self.0.full.swap(0, Ordering::Relaxed) != 0
         {
-            self.0.pulls.tell(WOKEN);
+            self.0.shared.tell(WOKEN);
         }
     }
 }
@@ -63,16 +63,20 @@ impl Drop for Room {
     }
 }
 
-impl<T> RoomPlace<T> {
-    pub(super) fn new(limit: usize, reader: Reader<T>, pulls: Arc<Baton<Pulls>>) -> Self {
-        let shared = Shared {
+impl<T> WaitCursor<T> {
+    pub(super) fn new(
+        limit: usize,
+        reader: Reader<T>,
+        shared: Arc<HandoffLock<ForkShared>>,
+    ) -> Self {
+        let handle = Shared {
             limit: AtomicUsize::new(limit),
             full: AtomicUsize::new(0),
-            pulls,
+            shared,
         };
         Self {
             reader,
-            room: Room(Arc::new(shared)),
+            room: Room(Arc::new(handle)),
         }
     }
 
@@ -87,7 +91,7 @@ impl<T> RoomPlace<T> {
     }
 }
 
-impl<T> Place<T> for RoomPlace<T> {
+impl<T> Place<T> for WaitCursor<T> {
     type Item = T;
 
     fn is_alone(&self) -> bool {

@@ -32,7 +32,7 @@
 
 use crate::{
     sync::{AtomicUsize, Ordering},
-    wait::notify::{Alarm, Sleeper},
+    wait::notify::{WakeSink, WakeSource},
 };
 use core::{fmt, task::Waker};
 
@@ -102,13 +102,13 @@ impl Word {
 
 /// The two sides of a new gate, which is closed and has no permit.
 pub(super) fn sides() -> (Inside, Outside) {
-    let sleeper = Sleeper::new(Word(AtomicUsize::new(0)));
-    let alarm = sleeper.alarm();
-    (Inside(sleeper), Outside(alarm))
+    let sink = WakeSink::new(Word(AtomicUsize::new(0)));
+    let wake_source = sink.wake_source();
+    (Inside(sink), Outside(wake_source))
 }
 
 /// The side of the stream. Dropping it gives the permits up.
-pub(super) struct Inside(Sleeper<Word>);
+pub(super) struct Inside(WakeSink<Word>);
 
 impl Inside {
     #[inline]
@@ -158,7 +158,7 @@ impl Drop for Inside {
 }
 
 /// The side of the gates, which share it. Dropping it stops the gate.
-pub(super) struct Outside(Alarm<Word>);
+pub(super) struct Outside(WakeSource<Word>);
 
 impl Outside {
     pub(super) fn look(&self) -> Look {

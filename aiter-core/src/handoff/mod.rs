@@ -3,5 +3,5 @@
 mod handle;
 mod lock;
 
-pub(crate) use handle::Guarded;
-pub(crate) use lock::{Baton, Held, NOTES, Settle};
+pub(crate) use handle::Handle;
+pub(crate) use lock::{Combine, Guard, HandoffLock, REQUESTS};

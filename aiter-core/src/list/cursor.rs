@@ -16,8 +16,8 @@ pub(super) struct Cursor<T> {
     /// Slots before it, from `at` on, are known to hold items for this cursor to take.
     pub(super) end: usize,
     /// Whether it moves those items out, being the last to read them.
-    pub(super) moves: bool,
-    /// While it `moves`: slots from here to `at` were moved out, and `gone` does not say so yet.
+    pub(super) is_last: bool,
+    /// While it `is_last`: slots from here to `at` were moved out, and `taken` does not say so yet.
     moved: usize,
     /// Slots without an item that were passed.
     pub(super) skipped: usize,
@@ -33,7 +33,7 @@ impl<T> Cursor<T> {
             block,
             at,
             end: at,
-            moves: false,
+            is_last: false,
             moved: at,
             skipped,
             since: since as u8,
@@ -67,7 +67,7 @@ impl<T> Cursor<T> {
             return None;
         }
         match self.block().find(self.at) {
-            Found::Gone => None,
+            Found::Taken => None,
             found => Some(found),
         }
     }
@@ -83,7 +83,7 @@ impl<T> Cursor<T> {
                 }
             }
             match self.block().find(self.at) {
-                Found::Gone => {
+                Found::Taken => {
                     self.at += 1;
                     self.end = self.at;
                     self.skipped += 1;
@@ -96,7 +96,7 @@ impl<T> Cursor<T> {
     /// The items up to `end` are to be moved out.
     #[inline(always)]
     pub(super) fn move_on(&mut self, list: &List<T>, end: usize) {
-        if !self.moves {
+        if !self.is_last {
             self.moved = self.at;
         }
         // Ordering: Acquire pairs with the Release of whoever left last.
@@ -104,7 +104,7 @@ impl<T> Cursor<T> {
             // SAFETY: `refs` says that the cursor is alone here.
             unsafe { self.reclaim(list) };
         }
-        self.moves = true;
+        self.is_last = true;
         self.end = end;
     }
 
@@ -124,7 +124,7 @@ impl<T> Cursor<T> {
         unsafe { list.reclaim(self.block, passed) };
         if !matches!(self.head().next(), Next::Block(_)) {
             // As in `retire`: the block before this one came to the spare ones after that.
-            list.spares.trim();
+            list.free_list.trim();
         }
     }
 
@@ -145,7 +145,7 @@ impl<T> Cursor<T> {
     /// They are to be cloned.
     #[inline(always)]
     pub(super) fn clone_on(&mut self, end: usize) {
-        if self.moves {
+        if self.is_last {
             self.unclaim();
         }
         // Those behind need not look for it slot by slot.
@@ -157,14 +157,14 @@ impl<T> Cursor<T> {
     #[cold]
     pub(super) fn unclaim(&mut self) {
         self.flush();
-        self.moves = false;
+        self.is_last = false;
         self.end = self.at;
     }
 
     /// Writes down which items were moved out.
     fn flush(&mut self) {
-        if self.moves && self.moved < self.at {
-            self.block().mark_gone(ones(self.moved..self.at));
+        if self.is_last && self.moved < self.at {
+            self.block().mark_taken(ones(self.moved..self.at));
         }
         self.moved = self.at;
     }
@@ -172,7 +172,7 @@ impl<T> Cursor<T> {
     /// Moves the item at `at` out.
     ///
     /// # Safety
-    /// `at` is below `end`, and the cursor `moves`.
+    /// `at` is below `end`, and the cursor `is_last`.
     #[inline(always)]
     pub(super) unsafe fn take(&mut self) -> T {
         let slot = self.at;
@@ -231,7 +231,7 @@ impl<T> Cursor<T> {
         // Ordering: Acquire pairs with the Release of whoever left last.
         if self.saw_all() && self.head().refs.load(Acquire) == 1 {
             // Alone, and nobody can come: the link's count becomes this cursor's.
-            let moved = if self.moves {
+            let moved = if self.is_last {
                 ones(self.moved..Block::<T>::LEN)
             } else {
                 0
@@ -262,7 +262,7 @@ impl<T> Cursor<T> {
 
     /// Drops the items up to `end`, which are this cursor's to move.
     pub(super) fn discard(&mut self) {
-        debug_assert!(self.moves);
+        debug_assert!(self.is_last);
         if !mem::needs_drop::<T>() {
             self.at = self.end;
         }

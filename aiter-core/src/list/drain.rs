@@ -33,7 +33,7 @@ const PARKED: usize = 1;
 const RUNNING: usize = 2;
 const AGAIN: usize = 3;
 
-pub(super) struct Orphan<T> {
+pub(super) struct Drain<T> {
     state: AtomicUsize,
     /// Belongs to who moved the state to `RUNNING`; set while it is `PARKED`.
     place: UnsafeCell<Option<Place<T>>>,
@@ -45,7 +45,7 @@ struct Place<T> {
     at: usize,
 }
 
-impl<T> Orphan<T> {
+impl<T> Drain<T> {
     pub(super) fn new() -> Self {
         Self {
             state: AtomicUsize::new(NONE),
@@ -97,8 +97,8 @@ impl<T> List<T> {
     /// Looks after the orphan, if there is one. To be called after a publication, behind a fence, and before readers are woken that
     /// wait for the slot that was reserved: when the drop of an item panics, that is done here.
     #[inline(always)]
-    pub(super) fn drain_orphan(&self, reserved: usize) {
-        let state = self.orphan.state.load(Relaxed);
+    pub(super) fn run_drain(&self, reserved: usize) {
+        let state = self.drain.state.load(Relaxed);
         if state != NONE {
             self.drain_place(state, reserved);
         }
@@ -121,7 +121,7 @@ impl<T> List<T> {
             // Ordering: Acquire pairs with the Release in `is_parked`, for the place. What `AGAIN` tells of, the item just
             // published, comes before the fence that the caller is behind.
             match self
-                .orphan
+                .drain
                 .state
                 .compare_exchange(state, to, Acquire, Relaxed)
             {
@@ -131,7 +131,7 @@ impl<T> List<T> {
             }
         }
         // SAFETY: the state was moved to RUNNING just now.
-        if let Some(place) = unsafe { self.orphan.take_place() } {
+        if let Some(place) = unsafe { self.drain.take_place() } {
             let unwind = OnUnwind(self, reserved);
             Run {
                 list: self,
@@ -234,10 +234,10 @@ impl<T> Run<'_, T> {
             return Look::Read;
         }
         if let Some(slots) = slots {
-            let left = ones(*at..end) & !slots.gone();
+            let left = ones(*at..end) & !slots.taken();
             *at = end;
             if left != 0 {
-                slots.mark_gone(left);
+                slots.mark_taken(left);
                 // SAFETY: published, held until now, and nobody is there, or comes, who would read them.
                 unsafe { discard(block.cast::<Block<T>>(), left) };
             }
@@ -251,9 +251,9 @@ impl<T> Run<'_, T> {
     /// Leaves the place to a reader that is in the block. False if none is there any more.
     fn is_given_up(&mut self) -> bool {
         if mem::replace(&mut self.is_announced, false) {
-            self.list.seats.forget_gap();
+            self.list.registry.forget_gap();
             // Ordering: Relaxed. It is stored before the count is given up (Release), and who parks next has taken that over.
-            self.list.orphan.state.store(NONE, Relaxed);
+            self.list.drain.state.store(NONE, Relaxed);
         }
         // SAFETY: counted there.
         unsafe { is_left(self.place.block) }
@@ -265,22 +265,22 @@ impl<T> Run<'_, T> {
         if mem::replace(&mut self.is_announced, true) {
             let Place { block, at } = *place;
             // SAFETY: the cell belongs to who runs.
-            list.orphan
+            list.drain
                 .place
                 .with_mut(|cell| unsafe { *cell = Some(Place { block, at }) });
             // Ordering: Release hands the place on, to the Acquire in `drain_place`.
             let parked = list
-                .orphan
+                .drain
                 .state
                 .compare_exchange(RUNNING, PARKED, Release, Relaxed);
             if parked.is_ok() {
                 return true;
             }
         } else {
-            list.seats.keep_gap();
+            list.registry.keep_gap();
         }
         // Ordering: Relaxed, the fence orders it.
-        list.orphan.state.store(RUNNING, Relaxed);
+        list.drain.state.store(RUNNING, Relaxed);
         // Ordering: between that, with the count, and the next look; pairs with the light half in `List::wake_after`. What the
         // writer published that said `AGAIN` is taken over. And a writer that finds no more than was there before, no count or
         // `AGAIN`, says nothing: what it published is seen by that look. Where the kernel refuses the fence an item may stay until

@@ -29,9 +29,9 @@ use crate::{
     sync::{Arc, AtomicPtr, AtomicUsize, Ordering::*, fence},
     wait::{
         demand::Demand,
-        notify::Alarm,
-        registry::Seats,
-        spin::{Probe, Pushing, Reading},
+        notify::WakeSource,
+        registry::Registry,
+        spin::{AdaptiveSpin, Pushing, Reading},
     },
 };
 use alloc::alloc::handle_alloc_error;
@@ -45,8 +45,8 @@ use core::{
     ptr::{self, NonNull},
     task::{Context, Poll},
 };
-use drain::Orphan;
-use free_list::Spares;
+use drain::Drain;
+use free_list::FreeList;
 use kept::Kept;
 use retired::free_from;
 
@@ -82,7 +82,7 @@ pub(crate) struct List<T> {
     /// Slots of batches that are reserved, and may not be published yet.
     promised: AtomicUsize,
 
-    orphan: Orphan<T>,
+    drain: Drain<T>,
     /// Live readers. The last one closes the list.
     readers: AtomicUsize,
     /// A [`CloneNext`], from the first fork on.
@@ -91,14 +91,14 @@ pub(crate) struct List<T> {
     find: AtomicPtr<()>,
     root: Head<T>,
     /// Who is to know when the last reader is gone.
-    driver: Option<Alarm<Demand>>,
+    driver: Option<WakeSource<Demand>>,
 
-    seats: Seats,
+    registry: Registry,
     kept: Kept,
-    spares: Spares<T>,
+    free_list: FreeList<T>,
     /// Whether it pays for a reader to look again before it sleeps, and for a writer to pause when it meets another.
-    probe: Probe<Reading>,
-    pushing: Probe<Pushing>,
+    spin: AdaptiveSpin<Reading>,
+    pushing: AdaptiveSpin<Pushing>,
     /// Blocks point to the root, also when the list is dropped: its `&mut` is not the only way there.
     _pinned: PhantomPinned,
 }
@@ -107,9 +107,9 @@ pub(crate) struct List<T> {
 const _: () = {
     const LINE: usize = 64;
     let tail = mem::offset_of!(List<u64>, tail);
-    let seats = mem::offset_of!(List<u64>, seats);
+    let registry = mem::offset_of!(List<u64>, registry);
     assert!(tail + LINE <= mem::offset_of!(List<u64>, readers));
-    assert!(tail + LINE <= seats && Seats::SPAN >= LINE);
+    assert!(tail + LINE <= registry && Registry::SPAN >= LINE);
 };
 
 // SAFETY: items are moved between threads (`T: Send`), and shared only through readers, whose own bounds answer for it:
@@ -124,14 +124,14 @@ pub(crate) fn list<T>() -> (Writer<T>, Reader<T>) {
 }
 
 /// A list that sounds the alarm when its last reader is gone.
-pub(crate) fn list_for<T>(driver: Option<Alarm<Demand>>) -> (Writer<T>, Reader<T>) {
+pub(crate) fn list_for<T>(driver: Option<WakeSource<Demand>>) -> (Writer<T>, Reader<T>) {
     let list = List::new(driver);
     (Writer::new(list.clone()), Reader::first(list))
 }
 
 impl<T> List<T> {
     /// A list that counts its first two handles, which the caller makes.
-    fn new(driver: Option<Alarm<Demand>>) -> Arc<Self> {
+    fn new(driver: Option<WakeSource<Demand>>) -> Arc<Self> {
         fence::prepare();
         let list = Arc::new(Self {
             tail: AtomicUsize::new(FIRST_TAIL),
@@ -140,17 +140,17 @@ impl<T> List<T> {
             end: AtomicUsize::new(UNKNOWN),
             writers: AtomicUsize::new(1),
             promised: AtomicUsize::new(0),
-            pushing: Probe::new(),
+            pushing: AdaptiveSpin::new(),
             readers: AtomicUsize::new(1),
             clone: AtomicPtr::new(ptr::null_mut()),
             find: AtomicPtr::new(Reader::<T>::find_alone as Find<T> as *mut ()),
-            orphan: Orphan::new(),
+            drain: Drain::new(),
             root: Head::root(),
             driver,
-            seats: Seats::new(FIRST),
+            registry: Registry::new(FIRST),
             kept: Kept::new(),
-            spares: Spares::new(),
-            probe: Probe::new(),
+            free_list: FreeList::new(),
+            spin: AdaptiveSpin::new(),
             _pinned: PhantomPinned,
         });
         list.tail_block.store(list.root().as_ptr(), Relaxed);
@@ -172,7 +172,7 @@ impl<T> List<T> {
     unsafe fn locate(&self, reserved: Tail, len: usize) -> (NonNull<Block<T>>, usize) {
         // Ordering: Acquire pairs with the Release in `advance_tail`: the block is seen whole.
         let at = self.tail_block.load(Acquire);
-        // SAFETY: reserved before `tail_block` was read, so `observed` keeps the block (see `reclaim`).
+        // SAFETY: reserved before `tail_block` was read, so `observed_tail` keeps the block (see `reclaim`).
         let head = unsafe { &*at };
         head.lifetime.used();
         let slot = to_reserved(head.start, reserved);
@@ -215,7 +215,7 @@ impl<T> List<T> {
         len: usize,
     ) -> (NonNull<Block<T>>, usize) {
         loop {
-            // SAFETY: `observed` keeps the tail block, and what is between it and the position (see `reclaim`).
+            // SAFETY: `observed_tail` keeps the tail block, and what is between it and the position (see `reclaim`).
             let head = unsafe { &*at };
             head.lifetime.used();
             let slot = distance(head.start, position);
@@ -284,7 +284,7 @@ impl<T> List<T> {
         {
             // Ordering: a read-modify-write, in one order with the reservations, and Release pairs with the Acquire of those
             // that come after it: they find the tail block moved on. So whoever finds `head` as the tail block holds a slot
-            // before `observed`.
+            // before `observed_tail`.
             let mut tail = self.tail.fetch_add(0, Release);
             let is_closed = tail & CLOSED != 0;
             if is_closed {
@@ -302,10 +302,10 @@ impl<T> List<T> {
             // a batch would stay until all of it is read. In a list that was closed this does not
             // do: the closer has the slot after the batch, and may be at `head`.
             let is_next = reserved == len && !is_closed;
-            let observed = ahead(position, if is_next { 1 } else { reserved });
+            let observed_tail = ahead(position, if is_next { 1 } else { reserved });
             // Ordering: Relaxed, see `reclaim`. It is stored before the caller publishes its own slot, or links the block
             // of its own slot when it closes the list.
-            head.observed.store(observed, Relaxed);
+            head.observed_tail.store(observed_tail, Relaxed);
         }
     }
 
@@ -313,7 +313,7 @@ impl<T> List<T> {
         if !self.kept.one_more() {
             handle_alloc_error(Block::<T>::LAYOUT);
         }
-        if let Some(spare) = self.spares.take() {
+        if let Some(spare) = self.free_list.take() {
             // SAFETY: a spare block holds nothing, and it is ours.
             unsafe { Block::reset(spare, prev) };
             return spare;
@@ -330,12 +330,12 @@ impl<T> List<T> {
         unsafe { block.cast::<Head<T>>().as_ref() }.lifetime.over();
         self.kept.one_less();
         // SAFETY: by the contract.
-        unsafe { self.spares.put(block) };
+        unsafe { self.free_list.put(block) };
     }
 
-    /// Frees the retired blocks before `head` that no writer can be in: those whose `observed` has been passed.
+    /// Frees the retired blocks before `head` that no writer can be in: those whose `observed_tail` has been passed.
     ///
-    /// A writer in such a block reserved a slot before `observed` and has not published it; no reader passes it.
+    /// A writer in such a block reserved a slot before `observed_tail` and has not published it; no reader passes it.
     ///
     /// # Safety
     /// Only the caller is in `head` or retires it; every slot of the list before `passed` was seen published.
@@ -346,10 +346,10 @@ impl<T> List<T> {
         // The latest first: while it has to stay, looking at all others each time would cost more than they do.
         let is_passed = |retired: NonNull<Head<T>>| {
             // SAFETY: a retired block is freed here alone. Ordering: Relaxed. Every writer that was in the block, the one that
-            // stored this too, had a slot before `observed`, and published it (Release) after it was done with the block. All
+            // stored this too, had a slot before `observed_tail`, and published it (Release) after it was done with the block. All
             // slots before `passed` were seen published (Acquire).
-            let observed = unsafe { retired.as_ref() }.observed.load(Relaxed);
-            observed != UNOBSERVED && distance(observed, passed) >= 0
+            let observed_tail = unsafe { retired.as_ref() }.observed_tail.load(Relaxed);
+            observed_tail != UNOBSERVED && distance(observed_tail, passed) >= 0
         };
         if !NonNull::new(link.load(Relaxed)).is_some_and(is_passed) {
             return;
@@ -423,7 +423,7 @@ impl<T> List<T> {
     unsafe fn publish_end(&self, tail: Tail) {
         // Ordering: as in `locate`.
         let tail_block = self.tail_block.load(Acquire);
-        // SAFETY: reserved before `tail_block` was read, so `observed` keeps the block.
+        // SAFETY: reserved before `tail_block` was read, so `observed_tail` keeps the block.
         let head = unsafe { &*tail_block };
         head.lifetime.used();
         // No block for the end alone: it may well be the end of a list that never held an item.
@@ -442,7 +442,7 @@ impl<T> List<T> {
         // Ordering: between the publication and the look at who sleeps at a gap; pairs with the heavy halves in
         // `Reader::sleep_at_gap` and `Run::is_parked`: either they see what was published, or they are seen here.
         fence::light();
-        if reserved & ASLEEP != 0 || self.seats.any_at_gap() {
+        if reserved & ASLEEP != 0 || self.registry.any_at_gap() {
             self.wake(reserved);
         }
     }
@@ -453,7 +453,7 @@ impl<T> List<T> {
     fn wake_after_push(&self, reserved: Tail) {
         // Ordering: as in `wake_after`.
         fence::light();
-        if reserved & ASLEEP != 0 || self.seats.any_at_gap() || on_by(0, reserved) % 8 == 7 {
+        if reserved & ASLEEP != 0 || self.registry.any_at_gap() || on_by(0, reserved) % 8 == 7 {
             self.look_around(reserved);
         }
     }
@@ -461,7 +461,7 @@ impl<T> List<T> {
     /// Both looks in one call: a second one in each push had the loops around it compiled worse.
     #[inline(never)]
     fn look_around(&self, reserved: Tail) {
-        if reserved & ASLEEP != 0 || self.seats.any_at_gap() {
+        if reserved & ASLEEP != 0 || self.registry.any_at_gap() {
             self.wake(reserved);
         } else {
             self.meet(reserved);
@@ -475,19 +475,19 @@ impl<T> List<T> {
         let on = || on_by(reserved, self.tail.load(Relaxed));
         // Else a reader has just gone to sleep.
         if on() != 1 {
-            self.pushing.pays(|| on() > 17);
+            self.pushing.until(|| on() > 17);
         }
     }
 
     #[inline(never)]
     fn wake(&self, reserved: Tail) {
-        self.drain_orphan(reserved);
+        self.run_drain(reserved);
         self.wake_readers(reserved);
     }
 
     #[inline(always)]
     fn wake_readers(&self, reserved: Tail) {
-        if !self.seats.wake_only() {
+        if !self.registry.wake_only() {
             self.wake_each(reserved);
         }
     }
@@ -495,7 +495,7 @@ impl<T> List<T> {
     #[inline(never)]
     fn wake_each(&self, reserved: Tail) {
         let slot = reserved & !FLAGS;
-        if !self.seats.wake_at(slot) && reserved & ASLEEP != 0 {
+        if !self.registry.wake_at(slot) && reserved & ASLEEP != 0 {
             self.clear_asleep(slot);
         }
     }
@@ -507,7 +507,7 @@ impl<T> List<T> {
         // Ordering: Acquire pairs with the Release of the readers that set the flag before: their seats are seen. Writers that
         // reserve after this do not know of those, so all from this slot on are woken here. Nothing of this writer's is told.
         self.tail.fetch_and(!ASLEEP, Acquire);
-        self.seats.wake_from(slot);
+        self.registry.wake_from(slot);
     }
 
     /// From here on there may be several readers.
@@ -555,7 +555,7 @@ impl<T> List<T> {
         // Ordering: Relaxed, the Acquire above has the tail seen past each slot that is counted.
         let tail = self.end_or(self.tail.load(Relaxed));
         let mut lags = None;
-        self.seats.each(|position, passed| {
+        self.registry.each(|position, passed| {
             // Not negative but for a reader that moved on since the tail was looked at.
             let lag = to_tail(position, tail) - skipped.wrapping_sub(passed) as isize;
             let lag = lag.max(0) as usize;
@@ -577,7 +577,7 @@ impl<T> List<T> {
 impl<T> Drop for List<T> {
     fn drop(&mut self) {
         // SAFETY: nobody else is left.
-        if let Some(front) = unsafe { self.orphan.take() } {
+        if let Some(front) = unsafe { self.drain.take() } {
             // SAFETY: the orphan keeps its block.
             let head = unsafe { front.as_ref() };
             // SAFETY: nobody is left who could be in a block before this one.

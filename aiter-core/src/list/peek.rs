@@ -47,7 +47,7 @@ impl<'a, T> Peek<'a, T> {
                 }
             }
             match self.block().find(self.at) {
-                Found::Gone => {
+                Found::Taken => {
                     self.at += 1;
                     self.end = self.at;
                 }

@@ -10,8 +10,8 @@ use crate::{
     sync::{Arc, Ordering::*, fence},
     wait::{
         demand::Demand,
-        notify::Alarm,
-        registry::{Behind, Last, SeatRef, Seats, Sleep},
+        notify::WakeSource,
+        registry::{Follower, IsLast, Registry, SleepKind, SlotRef},
         task::Task,
     },
 };
@@ -24,10 +24,10 @@ use core::{
 pub(crate) struct Reader<T> {
     list: Arc<List<T>>,
     cursor: Cursor<T>,
-    seat: SeatRef,
+    registration: SlotRef,
     /// Another reader, seen at or behind this one's place. As long as it is there, items are cloned, not moved. While any are
     /// known that are to be cloned, it is not empty: but for one of them, which is cloned when it is found.
-    behind: Option<Behind>,
+    follower: Option<Follower>,
     /// Whose waker its seat keeps.
     task: Task,
 }
@@ -42,17 +42,17 @@ impl<T> Reader<T> {
     /// The first reader of a new list.
     pub(super) fn first(list: Arc<List<T>>) -> Self {
         let cursor = Cursor::new(list.root(), Block::<T>::LEN, 0, 0);
-        let seat = list.seats.first();
-        Self::new(list, cursor, seat)
+        let registration = list.registry.first();
+        Self::new(list, cursor, registration)
     }
 
     /// A reader that is counted among the list's, at a place where it is counted, with a seat of its own.
-    pub(super) fn new(list: Arc<List<T>>, cursor: Cursor<T>, seat: SeatRef) -> Self {
+    pub(super) fn new(list: Arc<List<T>>, cursor: Cursor<T>, registration: SlotRef) -> Self {
         Self {
             list,
             cursor,
-            seat,
-            behind: None,
+            registration,
+            follower: None,
             task: Task::NONE,
         }
     }
@@ -88,7 +88,7 @@ impl<T> Reader<T> {
     #[inline(always)]
     pub(crate) fn next_known(&mut self) -> Option<T> {
         let is_known = self.cursor.at != self.cursor.end;
-        if self.cursor.moves {
+        if self.cursor.is_last {
             // SAFETY: before `end`, and the cursor moves.
             is_known.then(|| unsafe { self.move_next() })
         } else {
@@ -107,7 +107,9 @@ impl<T> Reader<T> {
     unsafe fn move_next(&mut self) -> T {
         // SAFETY: by the contract.
         let item = unsafe { self.cursor.take() };
-        self.list.seats.step(self.seat, self.cursor.position());
+        self.list
+            .registry
+            .publish_position(self.registration, self.cursor.position());
         item
     }
 
@@ -125,7 +127,10 @@ impl<T> Reader<T> {
             #[inline(always)]
             fn drop(&mut self) {
                 let position = self.0.cursor.position();
-                self.0.list.seats.step(self.0.seat, position);
+                self.0
+                    .list
+                    .registry
+                    .publish_position(self.0.registration, position);
             }
         }
         let pass = Pass(self);
@@ -146,7 +151,7 @@ impl<T> Reader<T> {
             // By now it has another one.
             Found::Items(_) => self.list.find()(self, cx),
             Found::Ended => self.end(cx.is_some()),
-            Found::Empty | Found::Gone => self.wait_with(cx),
+            Found::Empty | Found::Taken => self.wait_with(cx),
         }
     }
 
@@ -160,7 +165,7 @@ impl<T> Reader<T> {
         self.let_others_go(cx.as_deref_mut());
         match self.refill() {
             Found::Items(_) => {
-                Poll::Ready(Some(if self.cursor.moves {
+                Poll::Ready(Some(if self.cursor.is_last {
                     // SAFETY: the run has an item, and the cursor moves.
                     unsafe { self.move_next() }
                 } else {
@@ -169,7 +174,7 @@ impl<T> Reader<T> {
                 }))
             }
             Found::Ended => self.end(cx.is_some()),
-            Found::Empty | Found::Gone => self.wait_with(cx),
+            Found::Empty | Found::Taken => self.wait_with(cx),
         }
     }
 
@@ -188,21 +193,21 @@ impl<T> Reader<T> {
     /// The same as [`is_followed`](Self::is_followed), for who knows that another was seen.
     ///
     /// # Safety
-    /// `behind` is not empty.
+    /// `follower` is not empty.
     #[inline(always)]
     unsafe fn is_still_followed(&self) -> bool {
-        debug_assert!(self.behind.is_some());
+        debug_assert!(self.follower.is_some());
         // SAFETY: by the contract.
-        let other = unsafe { self.behind.as_ref().unwrap_unchecked() };
-        self.list.seats.is_behind(other, self.cursor.position())
+        let other = unsafe { self.follower.as_ref().unwrap_unchecked() };
+        self.list.registry.is_behind(other, self.cursor.position())
     }
 
     /// Whether the other reader, once seen behind, still is.
     #[inline(always)]
     fn is_followed(&self) -> bool {
-        self.behind
+        self.follower
             .as_ref()
-            .is_some_and(|other| self.list.seats.is_behind(other, self.cursor.position()))
+            .is_some_and(|other| self.list.registry.is_behind(other, self.cursor.position()))
     }
 
     /// Whether the other reader is known to have yet to pass the slot that this one has passed
@@ -210,9 +215,9 @@ impl<T> Reader<T> {
     /// so.
     pub(crate) fn was_followed(&self) -> bool {
         let passed = ahead(self.cursor.position(), 1_usize.wrapping_neg());
-        self.behind
+        self.follower
             .as_ref()
-            .is_some_and(|other| self.list.seats.is_behind(other, passed))
+            .is_some_and(|other| self.list.registry.is_behind(other, passed))
     }
 
     /// Looks for items, and settles whether they are moved out or cloned.
@@ -225,7 +230,7 @@ impl<T> Reader<T> {
             } else if self.is_followed() {
                 self.cursor.clone_on(end);
             } else {
-                self.settle(end);
+                self.decide(end);
             }
         }
         found
@@ -249,9 +254,13 @@ impl<T> Reader<T> {
             #[inline(always)]
             fn drop(&mut self) {
                 let Reader {
-                    list, cursor, seat, ..
+                    list,
+                    cursor,
+                    registration,
+                    ..
                 } = &*self.0;
-                list.seats.advance(*seat, cursor.position(), cursor.skipped);
+                list.registry
+                    .advance(*registration, cursor.position(), cursor.skipped);
             }
         }
         let say = Say(self);
@@ -265,19 +274,19 @@ impl<T> Reader<T> {
     /// All others are past an item that is moved. A reader that comes meanwhile is forked from one that is past it
     /// too, or subscribed at a slot published after those found: neither reads the item.
     #[inline(never)]
-    fn settle(&mut self, end: usize) {
+    fn decide(&mut self, end: usize) {
         let position = self.cursor.position();
-        let seats = &self.list.seats;
-        match seats.last_at(self.seat, &mut self.behind, position) {
-            Last::No => self.cursor.clone_on(end),
-            Last::Yes(None) => self.cursor.move_on(&self.list, end),
-            Last::Yes(Some(least)) => {
+        let registry = &self.list.registry;
+        match registry.check_last(self.registration, &mut self.follower, position) {
+            IsLast::No => self.cursor.clone_on(end),
+            IsLast::Yes(None) => self.cursor.move_on(&self.list, end),
+            IsLast::Yes(Some(least)) => {
                 let lead = distance(position, least) as usize;
                 self.cursor
                     .move_on(&self.list, end.min(self.cursor.at + lead));
             }
             // Look again at the next item.
-            Last::Unknown => self.cursor.clone_on(self.cursor.at + 1),
+            IsLast::Unknown => self.cursor.clone_on(self.cursor.at + 1),
         }
     }
 
@@ -310,7 +319,7 @@ impl<T> Reader<T> {
     #[cold]
     #[inline(never)]
     fn end(&mut self, is_polled: bool) -> Poll<Option<T>> {
-        if is_polled || self.list.seats.is_idle(self.seat) {
+        if is_polled || self.list.registry.is_idle(self.registration) {
             self.forget_task();
         }
         Poll::Ready(None)
@@ -321,7 +330,9 @@ impl<T> Reader<T> {
     #[inline(never)]
     fn forget_task(&mut self) {
         if mem::replace(&mut self.task, Task::NONE) != Task::NONE {
-            self.list.seats.forget(&mut self.seat, &mut self.behind);
+            self.list
+                .registry
+                .forget(&mut self.registration, &mut self.follower);
         }
     }
 
@@ -337,8 +348,8 @@ impl<T> Reader<T> {
         let list = &*self.list;
         let tail = list.tail.load(Relaxed);
         if tail & !ASLEEP == as_tail(self.cursor.position())
-            && list.probe.rests()
-            && list.seats.rearm(self.seat, cx.waker())
+            && list.spin.skips()
+            && list.registry.rearm(self.registration, cx.waker())
             // Ordering: as in `sleep`.
             && list.tail.compare_exchange(tail, tail | ASLEEP, Release, Relaxed).is_ok()
         {
@@ -349,9 +360,9 @@ impl<T> Reader<T> {
 
     #[inline(never)]
     fn wait_slow(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
-        self.list.seats.disarm(self.seat);
+        self.list.registry.disarm(self.registration);
         // What the probe sees is taken without arming.
-        if !self.list.probe.pays(|| !self.peek().at_tail()) && self.sleep(cx.waker()) {
+        if !self.list.spin.until(|| !self.peek().at_tail()) && self.sleep(cx.waker()) {
             return Poll::Pending;
         }
         self.wait_on(cx)
@@ -377,7 +388,7 @@ impl<T> Reader<T> {
         let tail = self.list.tail.load(Relaxed);
         let sleeps = if tail & !ASLEEP == as_tail(self.cursor.position()) {
             // First the seat, then the word: a writer that knows of a sleeper sees the waker.
-            self.arm(waker, Sleep::AtTail);
+            self.arm(waker, SleepKind::AtTail);
             // Ordering: Release hands the armed seat to the writer that reserves the slot, or to one that takes the flag away
             // and then wakes all that are further on than itself.
             self.list
@@ -388,7 +399,7 @@ impl<T> Reader<T> {
             self.sleep_at_gap(waker)
         };
         if !sleeps {
-            self.list.seats.disarm(self.seat);
+            self.list.registry.disarm(self.registration);
         }
         sleeps
     }
@@ -396,7 +407,7 @@ impl<T> Reader<T> {
     /// The same, where a writer has the slot and has yet to publish it.
     #[cold]
     fn sleep_at_gap(&mut self, waker: &Waker) -> bool {
-        self.arm(waker, Sleep::AtGap);
+        self.arm(waker, SleepKind::AtGap);
         // Ordering: between the seat and the look at the slot; pairs with the light half in `List::wake_after`.
         if !fence::heavy() {
             // The writer of the slot may be about to publish it without seeing the seat.
@@ -406,12 +417,15 @@ impl<T> Reader<T> {
     }
 
     #[inline(always)]
-    fn arm(&mut self, waker: &Waker, sleep: Sleep) {
+    fn arm(&mut self, waker: &Waker, sleep: SleepKind) {
         self.task = Task::of(waker);
         let Self {
-            list, seat, behind, ..
+            list,
+            registration,
+            follower,
+            ..
         } = self;
-        list.seats.arm(seat, behind, waker, sleep);
+        list.registry.arm(registration, follower, waker, sleep);
     }
 
     /// Another reader at the same place.
@@ -422,11 +436,11 @@ impl<T> Reader<T> {
         self.list.allow_clones();
         let cursor = self.cursor.fork();
         self.list.readers.fetch_add(1, Relaxed);
-        let seat = self
+        let registration = self
             .list
-            .seats
-            .claim(self.cursor.position(), self.cursor.skipped);
-        Self::new(self.list.clone(), cursor, seat)
+            .registry
+            .register(self.cursor.position(), self.cursor.skipped);
+        Self::new(self.list.clone(), cursor, registration)
     }
 
     /// Whether there is no other reader. If so, what others did before they left has been done.
@@ -440,7 +454,10 @@ impl<T> Reader<T> {
     /// reader came.
     pub(crate) fn lead(&self) -> usize {
         let lead = |at| distance(at, self.cursor.position()).max(0) as usize;
-        self.list.seats.slowest(Some(self.seat)).map_or(0, lead)
+        self.list
+            .registry
+            .min_position_except(Some(self.registration))
+            .map_or(0, lead)
     }
 
     /// How many items it has still to take of a list in which each slot gets one, but for those
@@ -488,9 +505,9 @@ impl<T> Reader<T> {
     fn discard(&mut self) {
         let limit = self.list.tail.load(Relaxed);
         while !self.is_alone() && to_tail(self.cursor.position(), limit) > 0 {
-            if !(self.cursor.moves && self.cursor.at < self.cursor.end) {
+            if !(self.cursor.is_last && self.cursor.at < self.cursor.end) {
                 match self.refill() {
-                    Found::Items(_) if self.cursor.moves => {}
+                    Found::Items(_) if self.cursor.is_last => {}
                     _ => return,
                 }
             }
@@ -500,14 +517,14 @@ impl<T> Reader<T> {
 
     fn leave(&mut self) {
         /// Leaves the seat last: the drop of the waker in it may panic.
-        struct Vacate<'a>(&'a Seats, SeatRef);
+        struct Vacate<'a>(&'a Registry, SlotRef);
         impl Drop for Vacate<'_> {
             fn drop(&mut self) {
-                self.0.leave(self.1);
+                self.0.unregister(self.1);
             }
         }
         /// Tells the driver in the end, also when the drop of an item panics.
-        struct Tell<'a>(Option<&'a Alarm<Demand>>);
+        struct Tell<'a>(Option<&'a WakeSource<Demand>>);
         impl Drop for Tell<'_> {
             fn drop(&mut self) {
                 if let Some(driver) = self.0 {
@@ -515,10 +532,10 @@ impl<T> Reader<T> {
                 }
             }
         }
-        self.list.seats.let_go(&mut self.behind);
+        self.list.registry.forget_follower(&mut self.follower);
         // Ordering: Release for what this reader read and moved; Acquire so that the last one takes over all others'.
         let is_last = self.list.readers.fetch_sub(1, AcqRel) == 1;
-        let _seat = Vacate(&self.list.seats, self.seat);
+        let _seat = Vacate(&self.list.registry, self.registration);
         let _tell = is_last.then(|| Tell(self.list.driver.as_ref()));
         if is_last {
             // First, lest pushers add items for as long as they are dropped.

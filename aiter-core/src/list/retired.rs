@@ -10,7 +10,7 @@ use core::{mem, ptr::NonNull};
 ///
 /// # Safety
 /// Every slot of the block, and of all before it, is published. No reader is in it or comes there; those of its slots that were
-/// moved out are in `gone` or in `moved`.
+/// moved out are in `taken` or in `moved`.
 pub(super) unsafe fn retire<T>(list: &List<T>, block: NonNull<Head<T>>, moved: usize) {
     // SAFETY: retired blocks are freed by whoever is alone in the next one, or retires it: not before this ends.
     let head = unsafe { block.as_ref() };
@@ -18,13 +18,13 @@ pub(super) unsafe fn retire<T>(list: &List<T>, block: NonNull<Head<T>>, moved: u
     unsafe { list.reclaim(block, head.end()) };
     if head.is_next_last() {
         // The list is short by now, and may stay so.
-        list.spares.trim();
+        list.free_list.trim();
     }
     if block != list.root() {
         let block = block.cast::<Block<T>>();
         // SAFETY: not the root.
-        let gone = unsafe { block.as_ref() }.gone();
-        let left = Block::<T>::ALL & !(gone | moved);
+        let taken = unsafe { block.as_ref() }.taken();
+        let left = Block::<T>::ALL & !(taken | moved);
         // SAFETY: published, held, and of no reader's interest.
         unsafe { discard(block, left) };
     }

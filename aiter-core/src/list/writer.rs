@@ -140,7 +140,7 @@ impl<T> Writer<T> {
         head.refs.fetch_add(1, Relaxed);
         // Ordering: Release, after the reservation; and below: see `List::statistics`.
         let skipped = list.skipped.fetch_add(1, Release) + 1;
-        let seat = list.seats.claim(ahead(head.start, slot + 1), skipped);
+        let registration = list.registry.register(ahead(head.start, slot + 1), skipped);
         // Ordering: Release, with the publication below: who reads past the slot sees this reader.
         let counted = list.readers.fetch_update(Release, Relaxed, |readers| {
             (readers != 0).then_some(readers + 1)
@@ -150,11 +150,11 @@ impl<T> Writer<T> {
         let reader = if counted.is_ok() {
             publish();
             let cursor = Cursor::new(block.cast(), slot + 1, slot + 1, skipped);
-            Some(Reader::new(self.list.clone(), cursor, seat))
+            Some(Reader::new(self.list.clone(), cursor, registration))
         } else {
             // What is pushed after this returns is refused.
             list.close_tail();
-            list.seats.leave(seat);
+            list.registry.unregister(registration);
             // Before the place is left: the drop of an item that is found there may panic.
             publish();
             // SAFETY: counted above.

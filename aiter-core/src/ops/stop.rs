@@ -6,7 +6,7 @@
 use crate::{
     sync::{AtomicUsize, Ordering},
     util::fuse::Fused,
-    wait::notify::{Alarm, Sleeper},
+    wait::notify::{WakeSink, WakeSource},
 };
 use core::{
     fmt,
@@ -40,10 +40,10 @@ use pin_project::pin_project;
 /// assert_eq!(block_on(numbers.next()), None);
 /// ```
 pub fn stoppable_aiter<S: Stream>(stream: S) -> (Stoppable<S>, Stopper) {
-    let sleeper = Sleeper::new(Stopped(AtomicUsize::new(0)));
-    let stopper = Stopper(sleeper.alarm());
+    let sink = WakeSink::new(Stopped(AtomicUsize::new(0)));
+    let stopper = Stopper(sink.wake_source());
     let source = Fused::new(stream);
-    (Stoppable { source, sleeper }, stopper)
+    (Stoppable { source, sink }, stopper)
 }
 
 #[derive(Debug)]
@@ -64,7 +64,7 @@ impl Stopped {
 pub struct Stoppable<S> {
     #[pin]
     source: Fused<S>,
-    sleeper: Sleeper<Stopped>,
+    sink: WakeSink<Stopped>,
 }
 
 impl<S: Stream> Stream for Stoppable<S> {
@@ -72,26 +72,26 @@ impl<S: Stream> Stream for Stoppable<S> {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
         let mut this = self.project();
-        this.sleeper.clear_for(cx.waker());
-        if !this.sleeper.get() {
+        this.sink.clear_for(cx.waker());
+        if !this.sink.get() {
             match this.source.as_mut().poll_next(cx) {
                 Poll::Ready(Some(item)) => return Poll::Ready(Some(item)),
                 Poll::Ready(None) => {}
                 Poll::Pending => {
-                    this.sleeper.register(cx.waker());
-                    if !this.sleeper.get() {
+                    this.sink.register(cx.waker());
+                    if !this.sink.get() {
                         return Poll::Pending;
                     }
                 }
             }
         }
         this.source.end();
-        this.sleeper.clear();
+        this.sink.clear();
         Poll::Ready(None)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        match self.sleeper.get() {
+        match self.sink.get() {
             true => (0, Some(0)),
             // It may be stopped at any time.
             false => (0, self.source.size_hint().1),
@@ -107,7 +107,7 @@ impl<S: Stream> FusedStream for Stoppable<S> {
 
 /// Ends the [`Stoppable`] it came with. Clones end the same one.
 #[derive(Clone)]
-pub struct Stopper(Alarm<Stopped>);
+pub struct Stopper(WakeSource<Stopped>);
 
 impl Stopper {
     /// Ends the stream now, and wakes whoever waits on it. Every further call does nothing.
@@ -267,7 +267,7 @@ mod models {
     fn the_end_tells_what_came_before_the_stop() {
         type KnowsOfIt = fn(&mut Stoppable<stream::Pending<()>>) -> bool;
         let ways: [KnowsOfIt; 2] = [
-            |stream| stream.sleeper.get(),
+            |stream| stream.sink.get(),
             |stream| matches!(Task::new(stream).poll(), Poll::Ready(None)),
         ];
         for knows_of_it in ways {

@@ -26,7 +26,7 @@
 //!
 //! A waker is the chunk's address with the slot number in the low bits. It is a *borrowed* reference while a child is
 //! being polled, and counts only once a child clones it.
-use super::{queue::LISTS, ready_stack::Head};
+use super::{queue::LISTS, ready_stack::ReadyStack};
 use crate::sync::{Arc, AtomicUsize, Lifetime, Ordering, UnsafeCell};
 use alloc::{
     alloc::{alloc, dealloc, handle_alloc_error},
@@ -64,8 +64,8 @@ const _: () = assert!(SLOTS <= ALIGN);
 pub(super) struct Header {
     word: AtomicUsize,
     /// The chunk below on the stack: the waker's that queues this one, then the owner's until it clears the bits.
-    pub(super) below: UnsafeCell<*mut Header>,
-    head: Arc<Head>,
+    pub(super) next_ready: UnsafeCell<*mut Header>,
+    stack: Arc<ReadyStack>,
     /// For the models.
     lifetime: Lifetime,
 }
@@ -76,12 +76,12 @@ const _: () = assert!(SLOTS <= Slots::BITS as usize);
 
 /// What only the owner of the set sees of a chunk.
 #[repr(C)]
-pub(super) struct Own {
+pub(super) struct OwnerState {
     /// Slots that hold a child.
     pub(super) occupied: Slots,
     /// Slots to be polled in the next turn without having woken: fresh children, and those that had more items.
     pub(super) again: Slots,
-    /// Slots whose children have a place in the line, see `line`.
+    /// Slots whose children have a place in the line, see `refused`.
     pub(super) waits: Slots,
     /// It was taken from the stack and its ready bits still stand.
     pub(super) taken: bool,
@@ -89,7 +89,7 @@ pub(super) struct Own {
     pub(super) places: u8,
     /// Whether it is in each of the owner's queues, and what stands behind it there.
     pub(super) listed: [bool; LISTS],
-    pub(super) behind: [*mut Chunk; LISTS],
+    pub(super) next_queued: [*mut Chunk; LISTS],
     /// The children.
     slots: *mut u8,
     /// All slots of this chunk.
@@ -112,12 +112,12 @@ pub(super) struct Own {
 #[cfg_attr(not(target_pointer_width = "64"), repr(C, align(16)))]
 pub(super) struct Chunk {
     pub(super) header: Header,
-    pub(super) own: Own,
+    pub(super) owner: OwnerState,
 }
 
 // A line for a turn, and three for what comes with waiting in line.
 #[cfg(all(target_pointer_width = "64", not(aiter_loom)))]
-const _: () = assert!(core::mem::offset_of!(Chunk, own.full) == 64 && size_of::<Chunk>() == 256);
+const _: () = assert!(core::mem::offset_of!(Chunk, owner.full) == 64 && size_of::<Chunk>() == 256);
 
 impl Chunk {
     /// How many of so large children a chunk can have, and whether one without any is worth
@@ -129,7 +129,7 @@ impl Chunk {
 
     /// A chunk with `count` vacant slots for children and one reference. A chunk without slots
     /// still has slot 0 to wake.
-    pub(super) fn new(count: usize, child: Layout, head: Arc<Head>) -> *mut Self {
+    pub(super) fn new(count: usize, child: Layout, stack: Arc<ReadyStack>) -> *mut Self {
         debug_assert!(count <= SLOTS);
         let layout = Self::slots_layout(count, child);
         let slots = if layout.size() == 0 {
@@ -143,18 +143,18 @@ impl Chunk {
         }
         let header = Header {
             word: AtomicUsize::new(ONE),
-            below: UnsafeCell::new(ptr::null_mut()),
-            head,
+            next_ready: UnsafeCell::new(ptr::null_mut()),
+            stack,
             lifetime: Lifetime::new(),
         };
-        let own = Own {
+        let owner = OwnerState {
             occupied: 0,
             again: 0,
             waits: 0,
             taken: false,
             places: 0,
             listed: [false; LISTS],
-            behind: [ptr::null_mut(); LISTS],
+            next_queued: [ptr::null_mut(); LISTS],
             slots,
             full: ((1_u64 << count) - 1) as Slots,
             due: 0,
@@ -165,7 +165,7 @@ impl Chunk {
             since: [0; SLOTS],
             left: [0; SLOTS],
         };
-        Box::into_raw(Box::new(Self { header, own }))
+        Box::into_raw(Box::new(Self { header, owner }))
     }
 
     fn slots_layout(count: usize, child: Layout) -> Layout {
@@ -181,11 +181,11 @@ impl Chunk {
     /// any more.
     pub(super) unsafe fn let_go(chunk: *mut Self, child: Layout) {
         // SAFETY: the set's reference keeps it.
-        let own = unsafe { &(*chunk).own };
-        let layout = Self::slots_layout(own.full.count_ones() as usize, child);
+        let owner = unsafe { &(*chunk).owner };
+        let layout = Self::slots_layout(owner.full.count_ones() as usize, child);
         if layout.size() > 0 {
             // SAFETY: allocated in `new` with this layout; the children are gone.
-            unsafe { dealloc(own.slots, layout) }
+            unsafe { dealloc(owner.slots, layout) }
         }
         // SAFETY: the set's reference, which the caller gives up.
         unsafe { Header::release(chunk.cast()) }
@@ -198,7 +198,7 @@ impl Chunk {
     #[inline]
     pub(super) unsafe fn slot<C>(chunk: *mut Self, slot: usize) -> *mut C {
         // SAFETY: alive as the caller promises; never written while it is.
-        let first = unsafe { (*chunk).own.slots }.cast::<C>();
+        let first = unsafe { (*chunk).owner.slots }.cast::<C>();
         // SAFETY: in bounds as the caller promises.
         unsafe { first.add(slot) }
     }
@@ -303,9 +303,9 @@ impl Header {
         let header = unsafe { &*this };
         header.lifetime.used();
         // Ordering: AcqRel. Release: what happened before the wake is seen by the poll after `clear`, also if this bit was
-        // set already. Acquire: pairs with `clear`, whose owner has done with `below` before we write it.
+        // set already. Acquire: pairs with `clear`, whose owner has done with `next_ready` before we write it.
         if header.word.fetch_or(1 << slot, Ordering::AcqRel) & READY == 0 {
-            header.head.push(this);
+            header.stack.push(this);
         }
     }
 
@@ -344,7 +344,7 @@ mod tests {
     fn wakers_that_could_not_be_counted_are_not_made() {
         let owner = Owner::new();
         let child = Layout::new::<u8>();
-        let chunk = Chunk::new(1, child, owner.head().clone());
+        let chunk = Chunk::new(1, child, owner.stack().clone());
         // SAFETY: alive until the end.
         let header = unsafe { &(*chunk).header };
         // SAFETY: the chunk outlives it.

@@ -52,49 +52,49 @@
 //! nobody whom it could precede. This is the case of many children of which one wakes now and then;
 //! it costs nothing.
 use super::{
-    chunk::{Chunk, Own, Slots},
-    queue::own,
-    slots::Lists,
+    chunk::{Chunk, OwnerState, Slots},
+    queue::owner,
+    slots::SetState,
     turns::{Pass, STAY},
 };
 use alloc::collections::BinaryHeap;
 use core::{cmp::Ordering, mem, ptr};
 
 /// The chunks that have children to be served before the queue.
-pub(super) struct Line {
-    places: BinaryHeap<Place>,
+pub(super) struct RefusedQueue {
+    places: BinaryHeap<QueuedChunk>,
     /// How many places were given out.
     clock: u64,
 }
 
 /// A chunk, and since when the first of its children that are to be served waits.
-struct Place {
+struct QueuedChunk {
     since: u64,
     chunk: *mut Chunk,
 }
 
 /// The greatest is the one that has waited for the longest time.
-impl Ord for Place {
+impl Ord for QueuedChunk {
     fn cmp(&self, other: &Self) -> Ordering {
         other.since.cmp(&self.since)
     }
 }
 
-impl PartialOrd for Place {
+impl PartialOrd for QueuedChunk {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl PartialEq for Place {
+impl PartialEq for QueuedChunk {
     fn eq(&self, other: &Self) -> bool {
         self.since == other.since
     }
 }
 
-impl Eq for Place {}
+impl Eq for QueuedChunk {}
 
-impl Line {
+impl RefusedQueue {
     /// Memory for as many places is kept.
     const SMALL: usize = 64;
 
@@ -131,29 +131,29 @@ impl Line {
     fn put(&mut self, chunk: *mut Chunk, slots: Slots) {
         // SAFETY: the set's chunks live until it lets them go, which it does not while they are in
         // line.
-        let own = unsafe { own(chunk) };
-        let since = Bits(slots).map(|slot| self.whole(own.since[slot]));
+        let owner = unsafe { owner(chunk) };
+        let since = Bits(slots).map(|slot| self.whole(owner.since[slot]));
         let since = since.min().unwrap_or(self.clock);
         // With so many places one more would hardly be better than those.
-        let is_better = since < self.whole(own.place) && own.places < u8::MAX;
-        if own.places == 0 || is_better {
-            own.place = since as u32;
-            own.places += 1;
-            self.places.push(Place { since, chunk });
+        let is_better = since < self.whole(owner.place) && owner.places < u8::MAX;
+        if owner.places == 0 || is_better {
+            owner.place = since as u32;
+            owner.places += 1;
+            self.places.push(QueuedChunk { since, chunk });
         }
     }
 
     /// Those that are due of a chunk that was just popped, up to the first that has to wait for
     /// another child: for one of another chunk, or for one in a later slot, as a turn goes through
     /// the slots in order.
-    fn first_of(&self, own: &Own) -> Slots {
-        let since = |slot: usize| self.whole(own.since[slot]);
+    fn first_of(&self, owner: &OwnerState) -> Slots {
+        let since = |slot: usize| self.whole(owner.since[slot]);
         let next = self.places.peek().map_or(u64::MAX, |place| place.since);
-        let Some(first) = Bits(own.due).min_by_key(|&slot| since(slot)) else {
+        let Some(first) = Bits(owner.due).min_by_key(|&slot| since(slot)) else {
             return 0;
         };
         let (mut bits, mut last, mut before) = (0, since(first), next);
-        for slot in Bits(own.due) {
+        for slot in Bits(owner.due) {
             if slot >= first && since(slot) >= last {
                 bits |= 1 << slot;
                 last = since(slot);
@@ -169,14 +169,14 @@ impl Line {
     }
 
     fn pop(&mut self) -> Option<*mut Chunk> {
-        let Place { chunk, .. } = self.places.pop()?;
+        let QueuedChunk { chunk, .. } = self.places.pop()?;
         if self.places.is_empty() && self.places.capacity() > Self::SMALL {
             self.places = BinaryHeap::new();
         }
         // SAFETY: as in `put`.
-        let own = unsafe { own(chunk) };
-        own.place = self.clock as u32;
-        own.places -= 1;
+        let owner = unsafe { owner(chunk) };
+        owner.place = self.clock as u32;
+        owner.places -= 1;
         Some(chunk)
     }
 }
@@ -228,16 +228,16 @@ impl Iterator for Bits {
     }
 }
 
-impl Lists {
+impl SetState {
     /// Has a chunk that was taken from the stack stand in line, if children woke that have a place.
     /// Whether others woke.
     pub(super) fn line_up_ready(&mut self, chunk: *mut Chunk) -> bool {
         // SAFETY: alive.
         let ready = unsafe { &(*chunk).header }.ready();
-        // SAFETY: the set's chunk, no other reference to `own`.
-        let waits = unsafe { own(chunk) }.waits;
+        // SAFETY: the set's chunk, no other reference to `owner`.
+        let waits = unsafe { owner(chunk) }.waits;
         if ready & waits != 0 {
-            self.line.put(chunk, ready & waits);
+            self.refused.put(chunk, ready & waits);
         }
         ready & !waits != 0
     }
@@ -246,30 +246,30 @@ impl Lists {
     /// before the next chunk.
     #[inline(never)]
     pub(super) fn resume(&mut self) {
-        let Some(chunk) = self.line.pop() else {
+        let Some(chunk) = self.refused.pop() else {
             return;
         };
-        // SAFETY: the set's chunk, no other reference to `own`.
-        let own = unsafe { own(chunk) };
-        let taken = mem::take(&mut own.taken);
+        // SAFETY: the set's chunk, no other reference to `owner`.
+        let owner = unsafe { owner(chunk) };
+        let taken = mem::take(&mut owner.taken);
         if taken {
             // SAFETY: alive. As in `next_turn`.
             let woken = unsafe { &(*chunk).header }.clear();
-            own.due |= woken;
-            own.again |= woken & !own.waits & own.occupied;
-            if own.again != 0 {
+            owner.due |= woken;
+            owner.again |= woken & !owner.waits & owner.occupied;
+            if owner.again != 0 {
                 self.queue.push(chunk);
             }
         }
-        own.due &= own.waits;
-        self.bits = self.line.first_of(own);
+        owner.due &= owner.waits;
+        self.bits = self.refused.first_of(owner);
         self.turn = chunk;
         self.unwoken = !taken;
         self.trust.tried |= !taken && self.bits != 0;
-        own.due &= !self.bits;
-        if own.due != 0 {
-            let due = own.due;
-            self.line.put(chunk, due);
+        owner.due &= !self.bits;
+        if owner.due != 0 {
+            let due = owner.due;
+            self.refused.put(chunk, due);
         }
     }
 
@@ -277,35 +277,35 @@ impl Lists {
     /// could come before.
     #[inline]
     pub(super) fn pending(&mut self, slot: usize, left: u8) {
-        let others = self.queue.len | self.asked.len | self.line.len();
+        let others = self.queue.len | self.asked.len | self.refused.len();
         if self.bits != 0 || others != 0 || self.pass != Pass::Fruitful {
             self.wait(slot, left);
         } else {
             // The chunk is not empty, so there is nothing to give back.
             let chunk = mem::replace(&mut self.turn, ptr::null_mut());
-            // SAFETY: the set's chunk, no other reference to `own`.
-            unsafe { own(chunk) }.waits &= !(1 << slot);
+            // SAFETY: the set's chunk, no other reference to `owner`.
+            unsafe { owner(chunk) }.waits &= !(1 << slot);
         }
     }
 
     #[inline(never)]
     fn wait(&mut self, slot: usize, left: u8) {
-        // SAFETY: the set's chunk, no other reference to `own`.
-        let own = unsafe { own(self.turn) };
+        // SAFETY: the set's chunk, no other reference to `owner`.
+        let owner = unsafe { owner(self.turn) };
         let bit = 1 << slot;
         let before = self.left(slot);
         // The first of a pass had the whole budget.
         let had_all = self.pass == Pass::Fresh;
-        if had_all || own.waits & bit == 0 {
-            own.waits |= bit;
-            own.since[slot] = self.line.stamp();
+        if had_all || owner.waits & bit == 0 {
+            owner.waits |= bit;
+            owner.since[slot] = self.refused.stamp();
         }
         self.trust.paid |= self.unwoken && left < before;
-        own.left[slot] = left;
+        owner.left[slot] = left;
         if had_all {
             self.pass = Pass::Barren;
         } else {
-            own.asked |= bit;
+            owner.asked |= bit;
             self.asked.push(self.turn);
         }
     }
@@ -330,8 +330,8 @@ impl Lists {
     #[inline(never)]
     fn forget_one(&mut self) {
         let chunk = self.asked.pop();
-        // SAFETY: the set's chunk, no other reference to `own`.
-        unsafe { own(chunk) }.asked = 0;
+        // SAFETY: the set's chunk, no other reference to `owner`.
+        unsafe { owner(chunk) }.asked = 0;
         if chunk != self.turn {
             self.give_back(chunk);
         }
@@ -364,11 +364,11 @@ impl Lists {
         }
         while self.asked.len > 0 {
             let chunk = self.asked.pop();
-            // SAFETY: the set's chunk, no other reference to `own`.
-            let own = unsafe { own(chunk) };
-            own.due |= mem::take(&mut own.asked) & own.waits;
-            let due = own.due;
-            self.line.put(chunk, due);
+            // SAFETY: the set's chunk, no other reference to `owner`.
+            let owner = unsafe { owner(chunk) };
+            owner.due |= mem::take(&mut owner.asked) & owner.waits;
+            let due = owner.due;
+            self.refused.put(chunk, due);
         }
         if self.bits != 0 {
             self.put_off();
@@ -379,14 +379,14 @@ impl Lists {
     fn put_off(&mut self) {
         let bits = mem::take(&mut self.bits);
         let chunk = mem::replace(&mut self.turn, ptr::null_mut());
-        // SAFETY: the set's chunk, no other reference to `own`.
-        let own = unsafe { own(chunk) };
-        for slot in Bits(bits & !own.waits) {
-            own.since[slot] = self.line.stamp();
-            own.left[slot] = STAY;
+        // SAFETY: the set's chunk, no other reference to `owner`.
+        let owner = unsafe { owner(chunk) };
+        for slot in Bits(bits & !owner.waits) {
+            owner.since[slot] = self.refused.stamp();
+            owner.left[slot] = STAY;
         }
-        own.waits |= bits;
-        own.due |= bits;
-        self.line.put(chunk, bits);
+        owner.waits |= bits;
+        owner.due |= bits;
+        self.refused.put(chunk, bits);
     }
 }

@@ -244,7 +244,7 @@ fn two_children_of_two_chunks_woken_by_two_threads() {
         let one = waiting(&mut set, &parent);
         let _between = waiting(&mut set, &parent);
         let two = waiting(&mut set, &parent);
-        assert_eq!(set.lists.slots, 4);
+        assert_eq!(set.state.slots, 4);
         let threads = [wake(one.0, one.1), wake(two.0, two.1)];
         let mut done = usize::from(poll(&mut set, &parent).is_ready());
         let pending = done == 0;
@@ -299,7 +299,7 @@ fn a_wake_racing_the_release_of_its_chunk() {
         let mut set = ReadySet::new();
         let (children, mut wakers): (Vec<_>, Vec<_>) =
             (0..3).map(|_| waiting(&mut set, &parent)).unzip();
-        assert_eq!(set.lists.slots, 4);
+        assert_eq!(set.state.slots, 4);
         // The last to be empty is the one to be freed.
         let stale = wakers[2].clone();
         children.iter().for_each(|flag| flag.store(1, Relaxed));
@@ -312,7 +312,7 @@ fn a_wake_racing_the_release_of_its_chunk() {
         thread.join().unwrap();
         // The one whose chunk was on the stack goes when it came from there.
         assert!(poll(&mut set, &parent).is_pending());
-        assert_eq!((set.lists.slots, set.lists.empty), (2, 1));
+        assert_eq!((set.state.slots, set.state.empty), (2, 1));
     });
 }
 

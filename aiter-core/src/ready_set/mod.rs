@@ -1,11 +1,11 @@
 //! The ready set: many pinned children, of which only those that woke are polled.
 //!
 //! - `chunk`: the memory of up to 32 children, their ready bits, their wakers
-//! - `head`: the stack of chunks that woke, the sleep of the owner
+//! - `stack`: the stack of chunks that woke, the sleep of the owner
 //! - `queue`: the owner's lists of chunks
-//! - `lists`: which slots are free
+//! - `state`: which slots are free
 //! - `turns`: whose turn it is
-//! - `line`: the children that were polled in vain, which are served first
+//! - `refused`: the children that were polled in vain, which are served first
 //! - `serve`: polling those that are ready
 //! - `source`: where further children come from
 //! - this file: children come and go
@@ -33,10 +33,10 @@ use core::{
     ptr,
     task::{Context, Poll, Waker},
 };
-use queue::own;
+use queue::owner;
 use ready_stack::Owner;
 pub(crate) use serve::{Served, Turn};
-use slots::Lists;
+use slots::SetState;
 pub(crate) use turns::Budget;
 
 /// Children that are polled when they woke, and a source of further ones with a waker of its own.
@@ -47,7 +47,7 @@ pub(crate) struct ReadySet<C> {
     /// Items it may still yield in this turn.
     stay: u8,
     source_ready: bool,
-    lists: Lists,
+    state: SetState,
     children: PhantomData<C>,
 }
 
@@ -64,7 +64,7 @@ impl<C> ReadySet<C> {
             data: ptr::null(),
             stay: 0,
             source_ready: true,
-            lists: Lists::new(Owner::new(), Layout::new::<C>()),
+            state: SetState::new(Owner::new(), Layout::new::<C>()),
             children: PhantomData,
         }
     }
@@ -72,25 +72,25 @@ impl<C> ReadySet<C> {
     /// Children in the set.
     #[inline]
     pub(crate) fn len(&self) -> usize {
-        self.lists.len
+        self.state.len
     }
 
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.lists.len == 0
+        self.state.len == 0
     }
 
     /// Adds a child, to be polled in a coming turn.
     pub(crate) fn insert(&mut self, child: C) {
-        let (chunk, slot) = self.lists.vacancy();
+        let (chunk, slot) = self.state.vacancy();
         // SAFETY: a vacant slot of a chunk of ours.
         let place = unsafe { Chunk::slot::<C>(chunk, slot) };
         // SAFETY: as above.
         unsafe { place.write(child) };
-        self.lists.occupy(chunk, slot);
-        // SAFETY: the set's chunk, no other reference to `own`.
-        unsafe { own(chunk) }.again |= 1 << slot;
-        self.lists.queue.push(chunk);
+        self.state.occupy(chunk, slot);
+        // SAFETY: the set's chunk, no other reference to `owner`.
+        unsafe { owner(chunk) }.again |= 1 << slot;
+        self.state.queue.push(chunk);
     }
 
     /// Polls a fresh child where it is to stay, and adds it only if it is not done at once.
@@ -100,7 +100,7 @@ impl<C> ReadySet<C> {
         child: C,
         step: impl FnOnce(Pin<&mut C>, &mut Context<'_>) -> Poll<R>,
     ) -> Poll<R> {
-        let (chunk, slot) = self.lists.vacancy();
+        let (chunk, slot) = self.state.vacancy();
         // SAFETY: a vacant slot of a chunk of ours.
         let place = unsafe { Chunk::slot::<C>(chunk, slot) };
         // SAFETY: as above.
@@ -115,7 +115,7 @@ impl<C> ReadySet<C> {
         let polled = step(child, &mut Context::from_waker(&waker));
         if polled.is_pending() {
             mem::forget(guest);
-            self.lists.occupy(chunk, slot);
+            self.state.occupy(chunk, slot);
         }
         polled
     }
@@ -123,30 +123,30 @@ impl<C> ReadySet<C> {
     /// Forgets the waker that it slept with last, unless that is for the task of this one.
     #[inline(always)]
     pub(crate) fn forget_for(&mut self, waker: &Waker) {
-        self.lists.owner.forget_for(waker);
+        self.state.owner.forget_for(waker);
     }
 
     /// Forgets the waker that it slept with last.
     pub(crate) fn forget(&mut self) {
-        self.lists.owner.forget();
+        self.state.owner.forget();
     }
 
     /// Goes to sleep: `waker` is woken when a child or the source wakes. `false` if one has: then serve again.
     pub(crate) fn park(&mut self, waker: &Waker) -> bool {
-        let parked = self.lists.owner.park(waker);
+        let parked = self.state.owner.park(waker);
         if parked {
-            self.lists.rest();
+            self.state.rest();
         }
         parked
     }
 
     /// Shows every child.
     pub(crate) fn for_each(&self, mut f: impl FnMut(&C)) {
-        let mut chunk = self.lists.roster.front;
+        let mut chunk = self.state.roster.front;
         while !chunk.is_null() {
             // SAFETY: the roster holds live chunks; nobody writes while the set is shared.
-            let own = unsafe { &(*chunk).own };
-            let mut bits = own.occupied;
+            let owner = unsafe { &(*chunk).owner };
+            let mut bits = owner.occupied;
             while bits != 0 {
                 // SAFETY: an occupied slot.
                 let child = unsafe { Chunk::slot::<C>(chunk, bits.trailing_zeros() as usize) };
@@ -154,28 +154,28 @@ impl<C> ReadySet<C> {
                 f(unsafe { &*child });
                 bits &= bits - 1;
             }
-            chunk = own.next;
+            chunk = owner.next;
         }
     }
 
     /// Drops the children and lets the chunks go. Can be called again after a child panicked.
     fn drain(&mut self) {
-        while !self.lists.roster.front.is_null() {
-            let chunk = self.lists.roster.front;
+        while !self.state.roster.front.is_null() {
+            let chunk = self.state.roster.front;
             // SAFETY: the set's chunk, and each access on its own.
-            while unsafe { own(chunk) }.occupied != 0 {
+            while unsafe { owner(chunk) }.occupied != 0 {
                 // SAFETY: as above.
-                let own = unsafe { own(chunk) };
-                let slot = own.occupied.trailing_zeros() as usize;
-                own.occupied &= own.occupied - 1;
+                let owner = unsafe { owner(chunk) };
+                let slot = owner.occupied.trailing_zeros() as usize;
+                owner.occupied &= owner.occupied - 1;
                 // SAFETY: it was occupied until now.
                 let child = unsafe { Chunk::slot::<C>(chunk, slot) };
                 // SAFETY: as above.
                 unsafe { child.drop_in_place() };
             }
-            self.lists.roster.unlink(chunk);
+            self.state.roster.unlink(chunk);
             // SAFETY: the children are gone, and the set's lists with the set.
-            unsafe { Chunk::let_go(chunk, self.lists.child) };
+            unsafe { Chunk::let_go(chunk, self.state.child) };
         }
     }
 }
@@ -197,10 +197,10 @@ impl<C> Drop for ReadySet<C> {
         impl<C> Drop for Rest<'_, C> {
             fn drop(&mut self) {
                 self.0.drain();
-                let source = mem::replace(&mut self.0.lists.source, ptr::null_mut());
+                let source = mem::replace(&mut self.0.state.source, ptr::null_mut());
                 if !source.is_null() {
                     // SAFETY: the set goes. It has no slots.
-                    unsafe { Chunk::let_go(source, self.0.lists.child) }
+                    unsafe { Chunk::let_go(source, self.0.state.child) }
                 }
             }
         }
@@ -212,7 +212,7 @@ impl<C> Drop for ReadySet<C> {
 impl<C> fmt::Debug for ReadySet<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ReadySet")
-            .field("len", &self.lists.len)
+            .field("len", &self.state.len)
             .finish_non_exhaustive()
     }
 }

@@ -1,14 +1,14 @@
 //! The lists that thread through the chunks of a set. They belong to the owner alone.
-use super::chunk::{Chunk, Own};
+use super::chunk::{Chunk, OwnerState};
 use core::ptr;
 
 /// # Safety
-/// `chunk` is alive and its set is owned by the caller, who holds no other reference to its `own`.
+/// `chunk` is alive and its set is owned by the caller, who holds no other reference to its `owner`.
 #[inline]
 #[allow(clippy::mut_from_ref)]
-pub(super) unsafe fn own<'a>(chunk: *mut Chunk) -> &'a mut Own {
+pub(super) unsafe fn owner<'a>(chunk: *mut Chunk) -> &'a mut OwnerState {
     // SAFETY: as the caller promises. Wakers look at the header only.
-    unsafe { &mut (*chunk).own }
+    unsafe { &mut (*chunk).owner }
 }
 
 /// How many queues a chunk can be in at once.
@@ -37,16 +37,16 @@ impl<const LIST: usize> Queue<LIST> {
     /// Puts a chunk at the end, unless it is there already.
     pub(super) fn push(&mut self, chunk: *mut Chunk) {
         // SAFETY: the set's chunks live until it lets them go, which it does not while they are queued.
-        let own = unsafe { own(chunk) };
-        if own.listed[LIST] {
+        let owner = unsafe { owner(chunk) };
+        if owner.listed[LIST] {
             return;
         }
-        own.listed[LIST] = true;
+        owner.listed[LIST] = true;
         if self.len == 0 {
             self.first = chunk;
         } else {
             // SAFETY: as above, and another chunk.
-            unsafe { (*self.last).own.behind[LIST] = chunk };
+            unsafe { (*self.last).owner.next_queued[LIST] = chunk };
         }
         self.last = chunk;
         self.len += 1;
@@ -56,9 +56,9 @@ impl<const LIST: usize> Queue<LIST> {
         debug_assert!(self.len > 0);
         let chunk = self.first;
         // SAFETY: as in `push`.
-        let own = unsafe { own(chunk) };
-        own.listed[LIST] = false;
-        self.first = own.behind[LIST];
+        let owner = unsafe { owner(chunk) };
+        owner.listed[LIST] = false;
+        self.first = owner.next_queued[LIST];
         self.len -= 1;
         chunk
     }
@@ -80,46 +80,46 @@ impl Roster {
 
     pub(super) fn push_front(&mut self, chunk: *mut Chunk) {
         // SAFETY: the set's chunks live until it lets them go, after unlinking them.
-        let own = unsafe { own(chunk) };
-        own.prev = ptr::null_mut();
-        own.next = self.front;
+        let owner = unsafe { owner(chunk) };
+        owner.prev = ptr::null_mut();
+        owner.next = self.front;
         if self.front.is_null() {
             self.back = chunk;
         } else {
             // SAFETY: as above, and another chunk.
-            unsafe { (*self.front).own.prev = chunk };
+            unsafe { (*self.front).owner.prev = chunk };
         }
         self.front = chunk;
     }
 
     pub(super) fn push_back(&mut self, chunk: *mut Chunk) {
         // SAFETY: as in `push_front`.
-        let own = unsafe { own(chunk) };
-        own.next = ptr::null_mut();
-        own.prev = self.back;
+        let owner = unsafe { owner(chunk) };
+        owner.next = ptr::null_mut();
+        owner.prev = self.back;
         if self.back.is_null() {
             self.front = chunk;
         } else {
             // SAFETY: as in `push_front`.
-            unsafe { (*self.back).own.next = chunk };
+            unsafe { (*self.back).owner.next = chunk };
         }
         self.back = chunk;
     }
 
     pub(super) fn unlink(&mut self, chunk: *mut Chunk) {
         // SAFETY: as in `push_front`.
-        let &mut Own { prev, next, .. } = unsafe { own(chunk) };
+        let &mut OwnerState { prev, next, .. } = unsafe { owner(chunk) };
         if prev.is_null() {
             self.front = next;
         } else {
             // SAFETY: as in `push_front`.
-            unsafe { (*prev).own.next = next };
+            unsafe { (*prev).owner.next = next };
         }
         if next.is_null() {
             self.back = prev;
         } else {
             // SAFETY: as in `push_front`.
-            unsafe { (*next).own.prev = prev };
+            unsafe { (*next).owner.prev = prev };
         }
     }
 }

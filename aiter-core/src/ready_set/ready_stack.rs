@@ -28,18 +28,18 @@ use core::{ptr, task::Waker};
 const PARKED: usize = 1;
 
 #[repr(align(2))]
-struct Record {
+struct ParkSlot {
     waker: UnsafeCell<Option<Waker>>,
     /// Claims ended. Written by pushers. It may wrap, as `begun` does: the two are only compared, and are apart by as many as there
     /// are threads inside a wake.
     ended: AtomicUsize,
     /// Claims begun. The owner's alone.
     begun: UnsafeCell<usize>,
-    next: *mut Record,
+    next: *mut ParkSlot,
 }
 
-fn park_mark(record: *mut Record) -> *mut Header {
-    record.map_addr(|address| address | PARKED).cast()
+fn park_mark(park_slot: *mut ParkSlot) -> *mut Header {
+    park_slot.map_addr(|address| address | PARKED).cast()
 }
 
 fn is_parked(top: *mut Header) -> bool {
@@ -47,28 +47,28 @@ fn is_parked(top: *mut Header) -> bool {
 }
 
 /// What wakers share with the owner; each chunk holds it.
-pub(super) struct Head {
+pub(super) struct ReadyStack {
     stack: AtomicPtr<Header>,
     /// All records, for the last to leave. Written by the owner alone.
-    records: UnsafeCell<*mut Record>,
+    park_slots: UnsafeCell<*mut ParkSlot>,
 }
 
 // SAFETY: the records are the owner's, and of a pusher those it claimed; wakers are `Send` and `Sync`.
-unsafe impl Send for Head {}
+unsafe impl Send for ReadyStack {}
 // SAFETY: as above.
-unsafe impl Sync for Head {}
+unsafe impl Sync for ReadyStack {}
 
-impl Head {
+impl ReadyStack {
     /// Puts a chunk on the stack, and wakes the owner if it sleeps. Lock-free: tries again only if another push succeeded.
     pub(super) fn push(&self, chunk: *mut Header) {
         // Ordering: Relaxed, the exchange below tells whether it still holds.
         let mut top = self.stack.load(Ordering::Relaxed);
         loop {
-            let below = if is_parked(top) { ptr::null_mut() } else { top };
+            let next_ready = if is_parked(top) { ptr::null_mut() } else { top };
             // SAFETY: the caller keeps the chunk for the time of the call.
-            let link = unsafe { &(*chunk).below };
+            let link = unsafe { &(*chunk).next_ready };
             // SAFETY: ours alone until the exchange succeeds: we set the first ready bit.
-            link.with_mut(|link| unsafe { *link = below });
+            link.with_mut(|link| unsafe { *link = next_ready });
             // Ordering: AcqRel. Release: `take` sees the link. Acquire: pairs with `park`, the waker is there to be read.
             // Relaxed on failure: only the value counts.
             match self
@@ -80,11 +80,11 @@ impl Head {
             }
         }
         if is_parked(top) {
-            let record: *mut Record = top.map_addr(|address| address & !PARKED).cast();
+            let park_slot: *mut ParkSlot = top.map_addr(|address| address & !PARKED).cast();
             // SAFETY: records live as long as the head, which the caller's chunk holds.
-            let _end = Claim(unsafe { &(*record).ended });
+            let _end = Claim(unsafe { &(*park_slot).ended });
             // SAFETY: as above.
-            let waker = unsafe { &(*record).waker };
+            let waker = unsafe { &(*park_slot).waker };
             // SAFETY: the claim is ours and not ended: the owner leaves the waker alone.
             waker.with(|waker| unsafe { (*waker).as_ref() }.map(Waker::wake_by_ref));
         }
@@ -101,27 +101,27 @@ impl Drop for Claim<'_> {
     }
 }
 
-impl Drop for Head {
+impl Drop for ReadyStack {
     fn drop(&mut self) {
         // SAFETY: nobody else is left.
-        Records(self.records.with(|first| unsafe { *first })).free();
+        ParkSlots(self.park_slots.with(|first| unsafe { *first })).free();
     }
 }
 
 /// Records that are nobody else's any more. Goes on with the others when the drop of a waker panics.
-struct Records(*mut Record);
+struct ParkSlots(*mut ParkSlot);
 
-impl Records {
+impl ParkSlots {
     fn free(&mut self) {
         while !self.0.is_null() {
             // SAFETY: made by `Box::into_raw`, and in no other list.
-            let record = unsafe { Box::from_raw(self.0) };
-            self.0 = record.next;
+            let park_slot = unsafe { Box::from_raw(self.0) };
+            self.0 = park_slot.next;
         }
     }
 }
 
-impl Drop for Records {
+impl Drop for ParkSlots {
     fn drop(&mut self) {
         self.free();
     }
@@ -129,9 +129,9 @@ impl Drop for Records {
 
 /// The owner's side of the head.
 pub(super) struct Owner {
-    head: Arc<Head>,
+    stack: Arc<ReadyStack>,
     /// The record used last; null before the first sleep.
-    record: *mut Record,
+    park_slot: *mut ParkSlot,
     /// The record was left on the stack, and was not yet seen to be gone.
     parked: bool,
     /// Whose waker it slept with last.
@@ -141,32 +141,32 @@ pub(super) struct Owner {
 impl Owner {
     pub(super) fn new() -> Self {
         Self {
-            head: Arc::new(Head {
+            stack: Arc::new(ReadyStack {
                 stack: AtomicPtr::new(ptr::null_mut()),
-                records: UnsafeCell::new(ptr::null_mut()),
+                park_slots: UnsafeCell::new(ptr::null_mut()),
             }),
-            record: ptr::null_mut(),
+            park_slot: ptr::null_mut(),
             parked: false,
             task: Task::NONE,
         }
     }
 
-    pub(super) fn head(&self) -> &Arc<Head> {
-        &self.head
+    pub(super) fn stack(&self) -> &Arc<ReadyStack> {
+        &self.stack
     }
 
     /// Whether something woke.
     #[inline]
     pub(super) fn has_woken(&self) -> bool {
         // Ordering: Relaxed, whoever acts on it takes the stack or parks, which synchronize.
-        let top = self.head.stack.load(Ordering::Relaxed);
+        let top = self.stack.stack.load(Ordering::Relaxed);
         !top.is_null() && !is_parked(top)
     }
 
-    /// Takes what woke, last first, linked by `below`. To be called only if something [`has_woken`](Self::has_woken).
+    /// Takes what woke, last first, linked by `next_ready`. To be called only if something [`has_woken`](Self::has_woken).
     pub(super) fn take(&mut self) -> *mut Header {
         // Ordering: Acquire, pairs with every push on the stack: their links are seen.
-        let top = self.head.stack.swap(ptr::null_mut(), Ordering::Acquire);
+        let top = self.stack.stack.swap(ptr::null_mut(), Ordering::Acquire);
         if self.parked {
             self.parked = false;
             if is_parked(top) {
@@ -180,7 +180,7 @@ impl Owner {
     /// The record that was left on the stack is gone from there.
     fn count_claim(&mut self) {
         // SAFETY: it was parked, so there is a record.
-        let begun = unsafe { &(*self.record).begun };
+        let begun = unsafe { &(*self.park_slot).begun };
         begun.with_mut(|begun| {
             // SAFETY: the owner's alone.
             let begun = unsafe { &mut *begun };
@@ -193,12 +193,12 @@ impl Owner {
         self.task = Task::of(waker);
         let same = self.has(waker);
         if self.parked {
-            let mark = park_mark(self.record);
+            let mark = park_mark(self.park_slot);
             if same {
                 // Ordering: Relaxed. If the mark is there, the next push finds it; else the caller takes the stack.
-                return self.head.stack.load(Ordering::Relaxed) == mark;
+                return self.stack.stack.load(Ordering::Relaxed) == mark;
             }
-            let stack = &self.head.stack;
+            let stack = &self.stack.stack;
             // Ordering: Relaxed. On success nobody has claimed the record, and the next park publishes what follows.
             if stack
                 .compare_exchange(mark, ptr::null_mut(), Ordering::Relaxed, Ordering::Relaxed)
@@ -214,10 +214,10 @@ impl Owner {
         } else {
             self.remember(waker.clone())
         };
-        let mark = park_mark(self.record);
+        let mark = park_mark(self.park_slot);
         // Ordering: Release, pairs with the push that finds the mark: it sees the waker. Relaxed on failure: the caller takes.
         self.parked = self
-            .head
+            .stack
             .stack
             .compare_exchange(ptr::null_mut(), mark, Ordering::Release, Ordering::Relaxed)
             .is_ok();
@@ -241,9 +241,9 @@ impl Owner {
             return;
         }
         if self.parked {
-            let mark = park_mark(self.record);
+            let mark = park_mark(self.park_slot);
             // Ordering: Relaxed, as in `park`.
-            let unparked = self.head.stack.compare_exchange(
+            let unparked = self.stack.stack.compare_exchange(
                 mark,
                 ptr::null_mut(),
                 Ordering::Relaxed,
@@ -263,29 +263,29 @@ impl Owner {
     fn is_clear(&self) -> bool {
         let mut all = true;
         // SAFETY: the owner alone writes the list.
-        let mut record = self.head.records.with(|first| unsafe { *first });
-        while !record.is_null() {
-            if Self::is_quiet(record) {
+        let mut park_slot = self.stack.park_slots.with(|first| unsafe { *first });
+        while !park_slot.is_null() {
+            if Self::is_quiet(park_slot) {
                 // SAFETY: records live as long as the head.
-                let held = unsafe { &(*record).waker };
+                let held = unsafe { &(*park_slot).waker };
                 // SAFETY: no claim is open, and none can begin: the record is not on the stack.
                 drop(held.with_mut(|held| unsafe { (*held).take() }));
             } else {
                 all = false;
             }
             // SAFETY: records live as long as the head.
-            record = unsafe { (*record).next };
+            park_slot = unsafe { (*park_slot).next };
         }
         all
     }
 
     /// Whether the record used last holds `waker`.
     fn has(&self, waker: &Waker) -> bool {
-        if self.record.is_null() {
+        if self.park_slot.is_null() {
             return false;
         }
         // SAFETY: records live as long as the head.
-        let held = unsafe { &(*self.record).waker };
+        let held = unsafe { &(*self.park_slot).waker };
         // SAFETY: only the owner writes it, and lends it to nobody who does.
         held.with(|held| unsafe { (*held).as_ref() }.is_some_and(|held| held.will_wake(waker)))
     }
@@ -293,40 +293,40 @@ impl Owner {
     /// Puts `waker` in a record that nobody reads, and makes it the one to use. Gives back what that held.
     fn remember(&mut self, waker: Waker) -> Option<Waker> {
         // SAFETY: the owner alone writes the list, and it is not yet gone.
-        let first = self.head.records.with(|first| unsafe { *first });
-        let mut record = first;
-        while !record.is_null() {
-            if Self::is_quiet(record) {
-                self.record = record;
+        let first = self.stack.park_slots.with(|first| unsafe { *first });
+        let mut park_slot = first;
+        while !park_slot.is_null() {
+            if Self::is_quiet(park_slot) {
+                self.park_slot = park_slot;
                 // SAFETY: records live as long as the head.
-                let held = unsafe { &(*record).waker };
+                let held = unsafe { &(*park_slot).waker };
                 // SAFETY: no claim is open and the record is not on the stack: nobody else reads it.
                 return held.with_mut(|held| unsafe { (*held).replace(waker) });
             }
             // SAFETY: records live as long as the head.
-            record = unsafe { (*record).next };
+            park_slot = unsafe { (*park_slot).next };
         }
-        self.record = Box::into_raw(Box::new(Record {
+        self.park_slot = Box::into_raw(Box::new(ParkSlot {
             waker: UnsafeCell::new(Some(waker)),
             ended: AtomicUsize::new(0),
             begun: UnsafeCell::new(0),
             next: first,
         }));
         // SAFETY: the owner alone writes the list.
-        self.head
-            .records
-            .with_mut(|first| unsafe { *first = self.record });
+        self.stack
+            .park_slots
+            .with_mut(|first| unsafe { *first = self.park_slot });
         None
     }
 
     /// Whether every claim of a record has ended.
-    fn is_quiet(record: *mut Record) -> bool {
+    fn is_quiet(park_slot: *mut ParkSlot) -> bool {
         // SAFETY: records live as long as the head.
-        let begun = unsafe { &(*record).begun };
+        let begun = unsafe { &(*park_slot).begun };
         // SAFETY: the owner's alone.
         let begun = begun.with(|begun| unsafe { *begun });
         // SAFETY: as above.
-        let ended = unsafe { &(*record).ended };
+        let ended = unsafe { &(*park_slot).ended };
         // Ordering: Acquire, pairs with the end of each claim: its reading of the waker is over.
         ended.load(Ordering::Acquire) == begun
     }

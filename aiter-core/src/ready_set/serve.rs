@@ -43,31 +43,31 @@ impl<C> ReadySet<C> {
                 if !budget.is_left() {
                     break false;
                 }
-                match self.lists.next(budget, &mut self.source_ready) {
+                match self.state.next(budget, &mut self.source_ready) {
                     Ok(slot) => {
-                        let chunk = self.lists.turn;
+                        let chunk = self.state.turn;
                         // SAFETY: an occupied slot of a chunk of ours.
                         self.child = unsafe { Chunk::slot::<C>(chunk, slot) };
                         self.data = tag(chunk, slot);
-                        self.stay = self.lists.left(slot);
+                        self.stay = self.state.left(slot);
                     }
                     Err(Stop::Idle) => return Served::Idle,
                     Err(Stop::Spent) => break true,
                 }
             }
             if let Some(item) = self.stay(&mut step) {
-                self.lists.had_item();
+                self.state.had_item();
                 return Served::Out(item);
             }
             budget.spend();
         };
-        self.lists.pause(everybody_was_asked);
+        self.state.pause(everybody_was_asked);
         Served::Spent
     }
 
     /// Whether there may be children that come before those that have not been polled yet.
     pub(crate) fn has_first(&self) -> bool {
-        self.lists.look || !self.lists.line.is_empty()
+        self.state.look || !self.state.refused.is_empty()
     }
 
     /// Polls the child whose turn it is, if one is left from the last call; `None` if it has no item.
@@ -83,7 +83,7 @@ impl<C> ReadySet<C> {
             Turn::Item(item) => {
                 self.stay -= 1;
                 if self.stay == 0 {
-                    self.lists.again(slot_of(self.data));
+                    self.state.again(slot_of(self.data));
                 }
                 Some(item)
             }
@@ -97,7 +97,7 @@ impl<C> ReadySet<C> {
             }
             Turn::Pending => {
                 let left = mem::take(&mut self.stay);
-                self.lists.pending(slot_of(self.data), left);
+                self.state.pending(slot_of(self.data), left);
                 None
             }
         }
@@ -123,7 +123,7 @@ impl<C> ReadySet<C> {
     /// Drops the child whose turn it is.
     fn remove(&mut self) {
         self.stay = 0;
-        self.lists.vacate(slot_of(self.data));
+        self.state.vacate(slot_of(self.data));
         // SAFETY: the child was there, and its slot is vacant from now on, also if this panics.
         unsafe { self.child.drop_in_place() }
     }

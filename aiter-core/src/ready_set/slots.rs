@@ -1,15 +1,15 @@
 //! What the set knows of its chunks, whatever the children are, and which slots are free.
 use super::{
     chunk::{Chunk, SLOTS, Slots},
-    fairness::{Line, Trust},
-    queue::{ASKED, LISTS, Queue, READY, Roster, own},
+    fairness::{RefusedQueue, Trust},
+    queue::{ASKED, LISTS, Queue, READY, Roster, owner},
     ready_stack::Owner,
     turns::Pass,
 };
 use core::{alloc::Layout, ptr};
 
 /// All that does not depend on what the children are.
-pub(super) struct Lists {
+pub(super) struct SetState {
     pub(super) owner: Owner,
     pub(super) roster: Roster,
     pub(super) queue: Queue<READY>,
@@ -19,7 +19,7 @@ pub(super) struct Lists {
     pub(super) turn: *mut Chunk,
     pub(super) bits: Slots,
     /// Chunks with children that are served before the queue.
-    pub(super) line: Line,
+    pub(super) refused: RefusedQueue,
     /// Chunks with children that were asked in vain in this pass.
     pub(super) asked: Queue<ASKED>,
     /// A new pass begins: children in line may have woken, which is looked at before any child is
@@ -39,7 +39,7 @@ pub(super) struct Lists {
     pub(super) child: Layout,
 }
 
-impl Lists {
+impl SetState {
     pub(super) const fn new(owner: Owner, child: Layout) -> Self {
         Self {
             owner,
@@ -48,7 +48,7 @@ impl Lists {
             round: 0,
             turn: ptr::null_mut(),
             bits: 0,
-            line: Line::new(),
+            refused: RefusedQueue::new(),
             asked: Queue::new(),
             look: false,
             pass: Pass::Fresh,
@@ -66,14 +66,14 @@ impl Lists {
     #[inline]
     pub(super) fn vacancy(&mut self) -> (*mut Chunk, usize) {
         let mut chunk = self.roster.front;
-        // SAFETY: the roster holds live chunks; no other reference to `own`.
-        if chunk.is_null() || unsafe { own(chunk) }.occupied == unsafe { own(chunk) }.full {
+        // SAFETY: the roster holds live chunks; no other reference to `owner`.
+        if chunk.is_null() || unsafe { owner(chunk) }.occupied == unsafe { owner(chunk) }.full {
             chunk = self.grow();
         }
         // SAFETY: as above.
         (
             chunk,
-            unsafe { own(chunk) }.occupied.trailing_ones() as usize,
+            unsafe { owner(chunk) }.occupied.trailing_ones() as usize,
         )
     }
 
@@ -81,7 +81,7 @@ impl Lists {
     fn grow(&mut self) -> *mut Chunk {
         let (most, _) = Chunk::most(self.child);
         let slots = self.slots.clamp(4.min(SLOTS), SLOTS).min(most);
-        let chunk = Chunk::new(slots, self.child, self.owner.head().clone());
+        let chunk = Chunk::new(slots, self.child, self.owner.stack().clone());
         self.slots += slots;
         self.empty += 1;
         self.roster.push_front(chunk);
@@ -90,12 +90,12 @@ impl Lists {
 
     /// A child was put in a vacant slot.
     pub(super) fn occupy(&mut self, chunk: *mut Chunk, slot: usize) {
-        // SAFETY: the set's chunk, no other reference to `own`.
-        let own = unsafe { own(chunk) };
+        // SAFETY: the set's chunk, no other reference to `owner`.
+        let owner = unsafe { owner(chunk) };
         self.len += 1;
-        self.empty -= usize::from(own.occupied == 0);
-        own.occupied |= 1 << slot;
-        if own.occupied == own.full {
+        self.empty -= usize::from(owner.occupied == 0);
+        owner.occupied |= 1 << slot;
+        if owner.occupied == owner.full {
             self.roster.unlink(chunk);
             self.roster.push_back(chunk);
         }
@@ -103,13 +103,13 @@ impl Lists {
 
     /// The child whose turn it is leaves its slot.
     pub(super) fn vacate(&mut self, slot: usize) {
-        // SAFETY: the set's chunk, no other reference to `own`.
-        let own = unsafe { own(self.turn) };
-        let was_full = own.occupied == own.full;
-        own.occupied &= !(1 << slot);
-        own.waits &= !(1 << slot);
+        // SAFETY: the set's chunk, no other reference to `owner`.
+        let owner = unsafe { owner(self.turn) };
+        let was_full = owner.occupied == owner.full;
+        owner.occupied &= !(1 << slot);
+        owner.waits &= !(1 << slot);
         self.len -= 1;
-        self.empty += usize::from(own.occupied == 0);
+        self.empty += usize::from(owner.occupied == 0);
         if was_full {
             self.roster.unlink(self.turn);
             self.roster.push_front(self.turn);
@@ -118,9 +118,9 @@ impl Lists {
 
     /// Frees a chunk after its turn if it has no child, and is not the only such, or is large.
     pub(super) fn give_back(&mut self, chunk: *mut Chunk) {
-        // SAFETY: the set's chunk, no other reference to `own`.
-        let own = unsafe { own(chunk) };
-        if own.occupied != 0 || own.places != 0 || own.listed != [false; LISTS] {
+        // SAFETY: the set's chunk, no other reference to `owner`.
+        let owner = unsafe { owner(chunk) };
+        if owner.occupied != 0 || owner.places != 0 || owner.listed != [false; LISTS] {
             return;
         }
         if self.empty < 2 && Chunk::most(self.child).1 {
@@ -131,7 +131,7 @@ impl Lists {
             return; // It woke: it comes by the stack, and back here.
         }
         self.empty -= 1;
-        self.slots -= own.full.count_ones() as usize;
+        self.slots -= owner.full.count_ones() as usize;
         self.roster.unlink(chunk);
         // SAFETY: it has no child, and is in none of the lists.
         unsafe { Chunk::let_go(chunk, self.child) }

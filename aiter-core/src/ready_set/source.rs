@@ -23,11 +23,11 @@ impl<C> ReadySet<C> {
         &mut self,
         source: Pin<&mut Option<S>>,
     ) -> Poll<Option<S::Item>> {
-        if self.lists.source.is_null() {
-            self.lists.source = Chunk::new(0, self.lists.child, self.lists.owner.head().clone());
+        if self.state.source.is_null() {
+            self.state.source = Chunk::new(0, self.state.child, self.state.owner.stack().clone());
         }
         // SAFETY: the chunk lives as long as the set.
-        let waker = unsafe { lend(tag(self.lists.source, 0)) };
+        let waker = unsafe { lend(tag(self.state.source, 0)) };
         self.source_ready = false;
         let mut close = Close(source);
         let Some(open) = close.0.as_mut().as_pin_mut() else {

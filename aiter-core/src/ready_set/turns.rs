@@ -4,7 +4,7 @@
 //! *turn*: its ready bits are cleared, then each child they name is polled. A child that yields an item is stayed on
 //! for up to `STAY` items; if it may have more, it is polled again in the chunk's next turn, without having woken. Fresh
 //! children wait for their chunk's next turn likewise. Children that were asked in vain come before
-//! all of these, see [`line`](super::line).
+//! all of these, see [`refused`](super::line).
 //!
 //! | a chunk is | in the queue | ready bits | its next turn comes |
 //! |---|---|---|---|
@@ -21,8 +21,8 @@
 //! poll of that task.
 use super::{
     chunk::{Chunk, Header},
-    queue::own,
-    slots::Lists,
+    queue::owner,
+    slots::SetState,
 };
 use core::{mem, ptr};
 
@@ -79,7 +79,7 @@ pub(super) enum Stop {
     Spent,
 }
 
-impl Lists {
+impl SetState {
     /// The slot of the chunk whose turn it is that is to be polled next: in the rest of this turn,
     /// or in the next turn.
     #[inline]
@@ -104,7 +104,7 @@ impl Lists {
                 let chunk = mem::replace(&mut self.turn, ptr::null_mut());
                 self.give_back(chunk);
             }
-            if self.round == 0 && self.line.is_empty() || self.look {
+            if self.round == 0 && self.refused.is_empty() || self.look {
                 self.look = false;
                 if self.owner.has_woken() {
                     if budget.takes > 0 {
@@ -118,7 +118,7 @@ impl Lists {
                     self.round = self.queue.len;
                 }
             }
-            if !self.line.is_empty() {
+            if !self.refused.is_empty() {
                 self.resume();
                 continue;
             }
@@ -127,10 +127,10 @@ impl Lists {
             }
             self.round -= 1;
             let chunk = self.queue.pop();
-            // SAFETY: the set's chunk, no other reference to `own`.
-            let own = unsafe { own(chunk) };
-            let mut bits = mem::take(&mut own.again);
-            let taken = mem::take(&mut own.taken);
+            // SAFETY: the set's chunk, no other reference to `owner`.
+            let owner = unsafe { owner(chunk) };
+            let mut bits = mem::take(&mut owner.again);
+            let taken = mem::take(&mut owner.taken);
             self.unwoken = !taken;
             if taken {
                 // SAFETY: alive. The bits go before the children are polled: who wakes during its poll is polled again.
@@ -138,7 +138,7 @@ impl Lists {
             }
             self.turn = chunk;
             // Wakers outlive their children: a bit may be of a slot that is vacant.
-            self.bits = bits & own.occupied;
+            self.bits = bits & owner.occupied;
         }
         Ok(())
     }
@@ -146,18 +146,18 @@ impl Lists {
     /// Nothing is ready, and the last turn left nothing to be done.
     #[inline]
     fn is_idle(&self) -> bool {
-        self.turn.is_null() && self.queue.len | self.line.len() == 0 && !self.owner.has_woken()
+        self.turn.is_null() && self.queue.len | self.refused.len() == 0 && !self.owner.has_woken()
     }
 
     /// How many items the child in `slot` may yield.
     #[inline]
     pub(super) fn left(&self, slot: usize) -> u8 {
-        // SAFETY: the set's chunk, no other reference to `own`.
-        let own = unsafe { own(self.turn) };
-        if own.waits & (1 << slot) == 0 {
+        // SAFETY: the set's chunk, no other reference to `owner`.
+        let owner = unsafe { owner(self.turn) };
+        if owner.waits & (1 << slot) == 0 {
             return STAY;
         }
-        own.left[slot]
+        owner.left[slot]
     }
 
     /// Takes what woke into the queue, first come first.
@@ -166,15 +166,15 @@ impl Lists {
         let mut first: *mut Header = ptr::null_mut();
         while !chunk.is_null() {
             // SAFETY: chunks on the stack are alive until the owner took them.
-            let link = unsafe { &(*chunk).below };
+            let link = unsafe { &(*chunk).next_ready };
             // SAFETY: the stack was taken, and nobody writes a link while the ready bits stand.
-            let below = link.with_mut(|link| mem::replace(unsafe { &mut *link }, first));
+            let next_ready = link.with_mut(|link| mem::replace(unsafe { &mut *link }, first));
             first = chunk;
-            chunk = below;
+            chunk = next_ready;
         }
         while !first.is_null() {
             // SAFETY: as above.
-            let link = unsafe { &(*first).below };
+            let link = unsafe { &(*first).next_ready };
             // SAFETY: as above.
             let next = link.with(|link| unsafe { *link });
             let chunk = first.cast::<Chunk>();
@@ -183,11 +183,11 @@ impl Lists {
                 unsafe { &*first }.clear();
                 *source_ready = true;
             } else {
-                // SAFETY: the set's chunk, no other reference to `own`.
-                let own = unsafe { own(chunk) };
-                own.taken = true;
+                // SAFETY: the set's chunk, no other reference to `owner`.
+                let owner = unsafe { owner(chunk) };
+                owner.taken = true;
                 // Its children that wait are served from the line, the others from the queue.
-                if own.waits == 0 || self.line_up_ready(chunk) {
+                if owner.waits == 0 || self.line_up_ready(chunk) {
                     self.queue.push(chunk);
                 }
             }
@@ -197,10 +197,10 @@ impl Lists {
 
     /// The child whose turn it is may have more, and its turn is over.
     pub(super) fn again(&mut self, slot: usize) {
-        // SAFETY: the set's chunk, no other reference to `own`.
-        let own = unsafe { own(self.turn) };
-        own.again |= 1 << slot;
-        own.waits &= !(1 << slot);
+        // SAFETY: the set's chunk, no other reference to `owner`.
+        let owner = unsafe { owner(self.turn) };
+        owner.again |= 1 << slot;
+        owner.waits &= !(1 << slot);
         self.trust.paid |= self.unwoken;
         self.queue.push(self.turn);
     }

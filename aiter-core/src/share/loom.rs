@@ -252,7 +252,7 @@ fn a_taker_goes_while_another_looks_for_an_item() {
         let last = one.stream.clone();
         drop(one);
         drop(looking.join().unwrap());
-        let mut held = last.shared.try_take().expect("nobody else is there");
-        held.with(|turns, line| assert!(line.begins_empty(turns)));
+        let mut guard = last.shared.try_lock().expect("nobody else is there");
+        guard.with(|shared, queue| assert!(queue.begins_empty(shared)));
     });
 }

@@ -2,7 +2,7 @@
 //!
 //! | file | what it knows |
 //! |---|---|
-//! | [`mod@line`] | who waits, in which order, and who has been called |
+//! | [`mod@queue`] | who waits, in which order, and who has been called |
 //! | this one | when a taker may poll the source, and what it does otherwise |
 //!
 //! The source and the line belong to whoever holds a [baton](crate::handoff::lock). It is held for a poll of the source,
@@ -36,7 +36,7 @@
 mod wait_queue;
 
 use crate::{
-    handoff::{Baton, Guarded, Held},
+    handoff::{Guard, Handle, HandoffLock},
     util::fuse::Fused,
     wait::waker_ref::waker_ref,
 };
@@ -46,7 +46,7 @@ use core::{
     task::{Context, Poll, Waker},
 };
 use futures_core::{FusedStream, Stream};
-use wait_queue::{ARRIVED, Place, Turn, Turns, baton};
+use wait_queue::{ARRIVED, Admission, Taker, TakersShared, lock};
 
 /// A stream from which several tasks take: each clone of the handle is a taker, and each item goes to one of them.
 ///
@@ -92,22 +92,22 @@ use wait_queue::{ARRIVED, Place, Turn, Turns, baton};
 /// });
 /// ```
 pub fn sharable_aiter<S: Stream>(stream: S) -> Sharable<S> {
-    Sharable::taker(Guarded::new(baton(), Fused::new(stream)), false)
+    Sharable::taker(Handle::new(lock(), Fused::new(stream)), false)
 }
 
 /// A taker of a shared stream; see [`sharable_aiter`].
 #[must_use = "streams do nothing unless polled"]
 pub struct Sharable<S> {
-    shared: Guarded<Turns, Fused<S>>,
-    place: Place,
+    shared: Handle<TakersShared, Fused<S>>,
+    place: Taker,
     ended: bool,
 }
 
 impl<S> Sharable<S> {
-    fn taker(shared: Guarded<Turns, Fused<S>>, ended: bool) -> Self {
+    fn taker(shared: Handle<TakersShared, Fused<S>>, ended: bool) -> Self {
         Self {
             shared,
-            place: Place::new(),
+            place: Taker::new(),
             ended,
         }
     }
@@ -116,36 +116,36 @@ impl<S> Sharable<S> {
 /// The baton is held: has its holder know who waits. Unless it is put down meanwhile, which may be worth another look.
 #[inline(never)]
 fn come_by_letter<'a>(
-    baton: &'a Baton<Turns>,
-    place: &mut Place,
+    lock: &'a HandoffLock<TakersShared>,
+    place: &mut Taker,
     waker: &Waker,
-) -> Option<Held<'a, Turns>> {
-    let mut held = None;
+) -> Option<Guard<'a, TakersShared>> {
+    let mut guard = None;
     let is_free = || {
-        held = baton.try_take();
-        held.is_some()
+        guard = lock.try_take();
+        guard.is_some()
     };
-    if !baton.public().probe.pays(is_free) {
-        place.queue_up(baton.public(), waker);
-        held = baton.leave(ARRIVED);
+    if !lock.public().spin.until(is_free) {
+        place.enqueue_contended(lock.public(), waker);
+        guard = lock.leave(ARRIVED);
     }
-    held
+    guard
 }
 
 /// The baton, if it is the taker's turn; else puts it down.
 #[inline(never)]
 fn come_in_turn<'a>(
-    mut held: Held<'a, Turns>,
-    place: &mut Place,
+    mut guard: Guard<'a, TakersShared>,
+    place: &mut Taker,
     waker: &Waker,
-) -> Option<Held<'a, Turns>> {
-    match held.with(|turns, line| line.turn(turns, place)) {
-        Turn::Poll => return Some(held),
-        Turn::GiveWay => {
-            drop(held);
+) -> Option<Guard<'a, TakersShared>> {
+    match guard.with(|shared, queue| queue.turn(shared, place)) {
+        Admission::Poll => return Some(guard),
+        Admission::GiveWay => {
+            drop(guard);
             waker.wake_by_ref();
         }
-        Turn::Wait => held.with(|turns, line| line.join(turns, place, waker)),
+        Admission::Wait => guard.with(|shared, queue| queue.join(shared, place, waker)),
     }
     None
 }
@@ -163,27 +163,26 @@ impl<S: Stream> Stream for Sharable<S> {
         place.clear_for(cx.waker());
         // What there is to do beside the poll of the source stands apart, and nothing is written here that need not be: an
         // exchange waits for all that was.
-        let Some(mut held) = shared.take_or(|baton| come_by_letter(baton, place, cx.waker()))
-        else {
+        let Some(mut guard) = shared.lock_or(|lock| come_by_letter(lock, place, cx.waker())) else {
             return Poll::Pending;
         };
-        if !held.with(|turns, line| line.begins_empty(turns)) {
-            match held.and_then(|held| come_in_turn(held, place, cx.waker())) {
-                Some(in_turn) => held = in_turn,
+        if !guard.with(|shared, queue| queue.begins_empty(shared)) {
+            match guard.and_then(|guard| come_in_turn(guard, place, cx.waker())) {
+                Some(in_turn) => guard = in_turn,
                 None => return Poll::Pending,
             }
         }
-        let waker = waker_ref(held.baton());
-        let polled = held.with_value(|source| source.poll_next(&mut Context::from_waker(&waker)));
+        let waker = waker_ref(guard.lock());
+        let polled = guard.with_value(|source| source.poll_next(&mut Context::from_waker(&waker)));
         // When the baton is put down, those who were called are woken.
         match &polled {
-            Poll::Pending => held.with(|turns, line| line.rest(turns, place, cx.waker())),
+            Poll::Pending => guard.with(|shared, queue| queue.rest(shared, place, cx.waker())),
             Poll::Ready(item) => {
                 if place.is_taken() {
-                    held.with(|_, line| line.leave(place));
+                    guard.with(|_, queue| queue.leave(place));
                 }
                 let ends = item.is_none();
-                held.keep();
+                guard.keep_locked();
                 if ends {
                     this.ended = true;
                     place.clear();
@@ -213,8 +212,8 @@ impl<S> Clone for Sharable<S> {
 
 impl<S> Drop for Sharable<S> {
     fn drop(&mut self) {
-        if self.place.give_up(self.shared.baton().public()) {
-            drop(self.shared.baton().leave(ARRIVED));
+        if self.place.give_up(self.shared.lock().public()) {
+            drop(self.shared.lock().leave(ARRIVED));
         }
     }
 }

@@ -5,14 +5,14 @@
 //! taker registered last, so an entry may be called and its taker wait again, by a letter in the inbox.
 
 use crate::{
-    handoff::{Baton, NOTES, Settle},
+    handoff::{Combine, HandoffLock, REQUESTS},
     sync::{AtomicUsize, AtomicWord, Ordering, SignedWord, Word},
     util::shrink::shrink,
     wait::{
-        notify::{Alarm, Sleeper},
-        spin::{Probe, Taking},
-        wake_list::Batch,
-        wake_stack::{Inbox, Letter},
+        notify::{WakeSink, WakeSource},
+        spin::{AdaptiveSpin, Taking},
+        wake_list::WakeList,
+        wake_stack::{Node, WakeStack},
         waker_ref::WakeUp,
     },
 };
@@ -23,17 +23,17 @@ use core::{mem, task::Waker};
 const SMALL: usize = 64;
 
 /// The source has woken.
-const WOKEN: usize = NOTES[0];
+const WOKEN: usize = REQUESTS[0];
 /// There is a letter in the inbox.
-pub(super) const ARRIVED: usize = NOTES[1];
+pub(super) const ARRIVED: usize = REQUESTS[1];
 
 /// What all takers share.
 #[derive(Debug)]
-pub(super) struct Turns {
-    inbox: Inbox<Ticket>,
+pub(super) struct TakersShared {
+    arrivals: WakeStack<Ticket>,
     next_ticket: AtomicWord,
     /// Whether to look again for a baton that is held.
-    pub(super) probe: Probe<Taking>,
+    pub(super) spin: AdaptiveSpin<Taking>,
 }
 
 /// What a taker writes on its letter.
@@ -46,7 +46,7 @@ pub(super) struct Ticket {
 
 /// What belongs to the holder of the baton.
 #[derive(Debug)]
-pub(super) struct Line {
+pub(super) struct WaitQueue {
     /// In the order of their tickets.
     entries: VecDeque<Entry>,
     /// How many entries wait.
@@ -54,7 +54,7 @@ pub(super) struct Line {
     /// How often somebody came.
     visits: u64,
     /// To be rung, or only dropped, when the baton is down.
-    calls: Vec<Alarm<Letter<Ticket>>>,
+    calls: Vec<WakeSource<Node<Ticket>>>,
     /// The source's last poll was pending, and it has not woken since.
     idle: bool,
 }
@@ -65,11 +65,11 @@ struct Entry {
     /// The number of its last visit with the baton in hand. A visit in vain, by letter, does not count: else two
     /// takers could keep each other from their turns.
     visit: u64,
-    alarm: Option<Alarm<Letter<Ticket>>>,
+    wake_source: Option<WakeSource<Node<Ticket>>>,
 }
 
 /// What a taker may do that has the baton.
-pub(super) enum Turn {
+pub(super) enum Admission {
     /// It is its turn.
     Poll,
     /// Others were called before it: once round the executor.
@@ -78,20 +78,20 @@ pub(super) enum Turn {
     Wait,
 }
 
-pub(super) fn baton() -> Baton<Turns> {
-    let turns = Turns {
-        inbox: Inbox::new(),
+pub(super) fn lock() -> HandoffLock<TakersShared> {
+    let shared = TakersShared {
+        arrivals: WakeStack::new(),
         next_ticket: AtomicWord::new(0),
-        probe: Probe::new(),
+        spin: AdaptiveSpin::new(),
     };
-    let line = Line {
+    let queue = WaitQueue {
         entries: VecDeque::new(),
         waiting: 0,
         visits: 0,
         calls: Vec::new(),
         idle: false,
     };
-    Baton::new(turns, line)
+    HandoffLock::new(shared, queue)
 }
 
 /// Whether a ticket is older. The numbers may wrap: two are compared rightly, and told apart, as long as fewer than half of all
@@ -101,32 +101,32 @@ fn before(ticket: Word, other: Word) -> bool {
     (ticket.wrapping_sub(other) as SignedWord) < 0
 }
 
-impl Settle for Turns {
-    type State = Line;
-    type After = Option<Batch<Letter<Ticket>>>;
+impl Combine for TakersShared {
+    type State = WaitQueue;
+    type After = Option<WakeList<Node<Ticket>>>;
 
     #[inline]
-    fn is_settled(&self, line: &Line) -> bool {
+    fn nothing_due(&self, queue: &WaitQueue) -> bool {
         // A letter that is in comes with a note, which is left after it.
-        (line.idle || line.waiting == 0) && line.calls.is_empty()
+        (queue.idle || queue.waiting == 0) && queue.calls.is_empty()
     }
 
-    fn settle(&self, line: &mut Line, notes: usize, after: &mut Self::After) {
-        if notes & WOKEN != 0 {
-            line.idle = false;
+    fn combine(&self, queue: &mut WaitQueue, requests: usize, after: &mut Self::After) {
+        if requests & WOKEN != 0 {
+            queue.idle = false;
         }
-        line.collect(self);
-        if !line.idle && line.waiting > 0 {
-            line.waiting = 0;
-            let called = line
+        queue.collect(self);
+        if !queue.idle && queue.waiting > 0 {
+            queue.waiting = 0;
+            let called = queue
                 .entries
                 .iter_mut()
-                .filter_map(|entry| entry.alarm.take());
-            line.calls.extend(called);
+                .filter_map(|entry| entry.wake_source.take());
+            queue.calls.extend(called);
         }
-        if !line.calls.is_empty() {
-            after.get_or_insert_default().extend(line.calls.drain(..));
-            line.calls.shrink_to(SMALL);
+        if !queue.calls.is_empty() {
+            after.get_or_insert_default().extend(queue.calls.drain(..));
+            queue.calls.shrink_to(SMALL);
         }
     }
 
@@ -135,36 +135,36 @@ impl Settle for Turns {
     }
 }
 
-impl WakeUp for Baton<Turns> {
+impl WakeUp for HandoffLock<TakersShared> {
     /// The wake of the source.
     fn wake_up(&self) {
         self.tell(WOKEN);
     }
 }
 
-impl Line {
+impl WaitQueue {
     /// Reads the letters: puts in line who has come, strikes off who has gone.
-    fn collect(&mut self, turns: &Turns) {
-        if turns.inbox.is_empty() {
+    fn collect(&mut self, shared: &TakersShared) {
+        if shared.arrivals.is_empty() {
             return;
         }
-        for alarm in turns.inbox.drain() {
+        for wake_source in shared.arrivals.take_all() {
             // Ordering: Relaxed, written before the letter was put in; `drain` synchronises.
-            let ticket = alarm.number.load(Ordering::Relaxed);
+            let ticket = wake_source.number.load(Ordering::Relaxed);
             // Ordering: Relaxed, as above.
-            if alarm.gone.load(Ordering::Relaxed) != 0 {
-                self.strike(ticket);
-                self.calls.push(alarm);
+            if wake_source.gone.load(Ordering::Relaxed) != 0 {
+                self.remove(ticket);
+                self.calls.push(wake_source);
             } else {
-                self.insert(ticket, Some(alarm));
+                self.insert(ticket, Some(wake_source));
             }
         }
     }
 
     /// Whether nobody else is there: then it is the turn of whoever comes, who goes on to poll the source.
     #[inline]
-    pub(super) fn begins_empty(&mut self, turns: &Turns) -> bool {
-        let is_empty = turns.inbox.is_empty() && self.entries.is_empty();
+    pub(super) fn begins_empty(&mut self, shared: &TakersShared) -> bool {
+        let is_empty = shared.arrivals.is_empty() && self.entries.is_empty();
         // What holds unless the poll to come is pending, and if it panics.
         if is_empty && self.idle {
             self.idle = false;
@@ -173,48 +173,48 @@ impl Line {
     }
 
     /// Decides what the taker may do.
-    pub(super) fn turn(&mut self, turns: &Turns, place: &mut Place) -> Turn {
-        self.collect(turns);
+    pub(super) fn turn(&mut self, shared: &TakersShared, place: &mut Taker) -> Admission {
+        self.collect(shared);
         while let Some(front) = self.entries.front() {
             if place.ticket.is_some_and(|mine| !before(front.ticket, mine)) {
                 break;
             }
             if self.idle {
-                return Turn::Wait;
+                return Admission::Wait;
             }
             if place.gave_way_to != Some(front.visit) {
                 place.gave_way_to = Some(front.visit);
-                self.come(place.ticket(turns), None);
-                return Turn::GiveWay;
+                self.come(place.ticket(shared), None);
+                return Admission::GiveWay;
             }
-            let alarm = self.strike(front.ticket);
-            self.calls.extend(alarm);
+            let wake_source = self.remove(front.ticket);
+            self.calls.extend(wake_source);
         }
         // As in `begins_empty`.
         self.idle = false;
-        Turn::Poll
+        Admission::Poll
     }
 
     /// The taker waits, at its old place if it has one.
-    pub(super) fn join(&mut self, turns: &Turns, place: &mut Place, waker: &Waker) {
-        let ticket = place.ticket(turns);
-        let alarm = place.alarm(waker);
-        self.come(ticket, Some(alarm));
+    pub(super) fn join(&mut self, shared: &TakersShared, place: &mut Taker, waker: &Waker) {
+        let ticket = place.ticket(shared);
+        let wake_source = place.wake_source(waker);
+        self.come(ticket, Some(wake_source));
     }
 
     /// The source has nothing for the taker.
     #[inline(never)]
-    pub(super) fn rest(&mut self, turns: &Turns, place: &mut Place, waker: &Waker) {
-        self.join(turns, place, waker);
+    pub(super) fn rest(&mut self, shared: &TakersShared, place: &mut Taker, waker: &Waker) {
+        self.join(shared, place, waker);
         self.idle = true;
     }
 
     /// The taker has got what it came for.
     #[cold]
-    pub(super) fn leave(&mut self, place: &mut Place) {
+    pub(super) fn leave(&mut self, place: &mut Taker) {
         place.gave_way_to = None;
         if let Some(ticket) = place.ticket.take() {
-            self.strike(ticket);
+            self.remove(ticket);
         }
     }
 
@@ -229,55 +229,55 @@ impl Line {
     }
 
     /// Puts in line who has come with the baton in hand.
-    fn come(&mut self, ticket: Word, alarm: Option<Alarm<Letter<Ticket>>>) {
-        let at = self.insert(ticket, alarm);
+    fn come(&mut self, ticket: Word, wake_source: Option<WakeSource<Node<Ticket>>>) {
+        let at = self.insert(ticket, wake_source);
         self.entries[at].visit = self.visits;
         self.visits += 1;
     }
 
-    fn insert(&mut self, ticket: Word, alarm: Option<Alarm<Letter<Ticket>>>) -> usize {
+    fn insert(&mut self, ticket: Word, wake_source: Option<WakeSource<Node<Ticket>>>) -> usize {
         let at = self.find(ticket).unwrap_or_else(|at| {
             let visit = self.visits;
             self.visits = visit + 1;
             let entry = Entry {
                 ticket,
                 visit,
-                alarm: None,
+                wake_source: None,
             };
             self.entries.insert(at, entry);
             at
         });
-        self.waiting += usize::from(alarm.is_some());
-        let replaced = mem::replace(&mut self.entries[at].alarm, alarm);
+        self.waiting += usize::from(wake_source.is_some());
+        let replaced = mem::replace(&mut self.entries[at].wake_source, wake_source);
         self.waiting -= usize::from(replaced.is_some());
         at
     }
 
     /// Takes the entry out, if it is there, and with it the alarm of one that waits.
-    fn strike(&mut self, ticket: Word) -> Option<Alarm<Letter<Ticket>>> {
+    fn remove(&mut self, ticket: Word) -> Option<WakeSource<Node<Ticket>>> {
         let at = self.find(ticket).ok()?;
-        let alarm = self.entries.remove(at)?.alarm;
+        let wake_source = self.entries.remove(at)?.wake_source;
         shrink(&mut self.entries);
-        self.waiting -= usize::from(alarm.is_some());
-        alarm
+        self.waiting -= usize::from(wake_source.is_some());
+        wake_source
     }
 }
 
 /// A taker's side: its ticket while it waits, and what it is woken by once it has had to wait.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct Taker {
     ticket: Option<Word>,
     /// The visit of the taker that this one gave way to last.
     gave_way_to: Option<u64>,
-    sleeper: Option<Sleeper<Letter<Ticket>>>,
+    sink: Option<WakeSink<Node<Ticket>>>,
 }
 
-impl Place {
+impl Taker {
     pub(super) fn new() -> Self {
         Self {
             ticket: None,
             gave_way_to: None,
-            sleeper: None,
+            sink: None,
         }
     }
 
@@ -285,16 +285,16 @@ impl Place {
         self.ticket.is_some()
     }
 
-    fn ticket(&mut self, turns: &Turns) -> Word {
+    fn ticket(&mut self, shared: &TakersShared) -> Word {
         *self.ticket.get_or_insert_with(|| {
             // Ordering: Relaxed, only the order of the numbers matters.
-            turns.next_ticket.fetch_add(1, Ordering::Relaxed)
+            shared.next_ticket.fetch_add(1, Ordering::Relaxed)
         })
     }
 
-    fn sleeper(&mut self) -> &mut Sleeper<Letter<Ticket>> {
-        self.sleeper.get_or_insert_with(|| {
-            Sleeper::new(Letter::new(Ticket {
+    fn sink(&mut self) -> &mut WakeSink<Node<Ticket>> {
+        self.sink.get_or_insert_with(|| {
+            WakeSink::new(Node::new(Ticket {
                 number: AtomicWord::new(0),
                 gone: AtomicUsize::new(0),
             }))
@@ -302,48 +302,48 @@ impl Place {
     }
 
     /// An alarm that rings `waker`.
-    fn alarm(&mut self, waker: &Waker) -> Alarm<Letter<Ticket>> {
-        let sleeper = self.sleeper();
-        sleeper.register(waker);
-        sleeper.alarm()
+    fn wake_source(&mut self, waker: &Waker) -> WakeSource<Node<Ticket>> {
+        let sink = self.sink();
+        sink.register(waker);
+        sink.wake_source()
     }
 
     /// Another task than that of this waker is not woken any more.
     #[inline(always)]
     pub(super) fn clear_for(&mut self, waker: &Waker) {
-        if let Some(sleeper) = &mut self.sleeper {
-            sleeper.clear_for(waker);
+        if let Some(sink) = &mut self.sink {
+            sink.clear_for(waker);
         }
     }
 
     /// Nobody is woken any more.
     pub(super) fn clear(&mut self) {
-        if let Some(sleeper) = &mut self.sleeper {
-            sleeper.clear();
+        if let Some(sink) = &mut self.sink {
+            sink.clear();
         }
     }
 
     /// Joins the line by letter, while another has the baton. A note has to follow.
-    pub(super) fn queue_up(&mut self, turns: &Turns, waker: &Waker) {
-        let ticket = self.ticket(turns);
-        let alarm = self.alarm(waker);
+    pub(super) fn enqueue_contended(&mut self, shared: &TakersShared, waker: &Waker) {
+        let ticket = self.ticket(shared);
+        let wake_source = self.wake_source(waker);
         // Ordering: Relaxed, the inbox publishes it.
-        alarm.number.store(ticket, Ordering::Relaxed);
-        turns.inbox.put(alarm);
+        wake_source.number.store(ticket, Ordering::Relaxed);
+        shared.arrivals.push(wake_source);
     }
 
     /// Leaves the line by letter, for good. True if a note has to follow.
-    pub(super) fn give_up(&mut self, turns: &Turns) -> bool {
+    pub(super) fn give_up(&mut self, shared: &TakersShared) -> bool {
         let Some(ticket) = self.ticket else {
             return false;
         };
-        let sleeper = self.sleeper();
+        let sink = self.sink();
         // The wakers are dropped here, not by the holder of the baton.
-        sleeper.clear();
+        sink.clear();
         // Ordering: Relaxed, the inbox publishes both.
-        sleeper.number.store(ticket, Ordering::Relaxed);
-        sleeper.gone.store(1, Ordering::Relaxed);
-        turns.inbox.put(sleeper.alarm());
+        sink.number.store(ticket, Ordering::Relaxed);
+        sink.gone.store(1, Ordering::Relaxed);
+        shared.arrivals.push(sink.wake_source());
         true
     }
 }
@@ -364,22 +364,22 @@ mod tests {
             1 << 32,
             1 << 40,
         ] {
-            let baton = baton();
-            let mut held = baton.try_take().unwrap();
-            held.with(|turns, line| {
-                let (mut old, mut new) = (Place::new(), Place::new());
-                line.join(turns, &mut old, Waker::noop());
-                turns.next_ticket.store(others as Word, Ordering::Relaxed);
-                line.join(turns, &mut new, Waker::noop());
-                let tickets: Vec<_> = line.entries.iter().map(|entry| entry.ticket).collect();
+            let lock = lock();
+            let mut guard = lock.try_take().unwrap();
+            guard.with(|shared, queue| {
+                let (mut old, mut new) = (Taker::new(), Taker::new());
+                queue.join(shared, &mut old, Waker::noop());
+                shared.next_ticket.store(others as Word, Ordering::Relaxed);
+                queue.join(shared, &mut new, Waker::noop());
+                let tickets: Vec<_> = queue.entries.iter().map(|entry| entry.ticket).collect();
                 assert_eq!(tickets, [0, others as Word]);
-                line.rest(turns, &mut new, Waker::noop());
-                assert!(matches!(line.turn(turns, &mut new), Turn::Wait));
-                assert!(matches!(line.turn(turns, &mut old), Turn::Poll));
-                line.leave(&mut old);
-                assert_eq!(line.entries.len(), 1);
-                line.leave(&mut new);
-                assert_eq!((line.entries.len(), line.waiting), (0, 0));
+                queue.rest(shared, &mut new, Waker::noop());
+                assert!(matches!(queue.turn(shared, &mut new), Admission::Wait));
+                assert!(matches!(queue.turn(shared, &mut old), Admission::Poll));
+                queue.leave(&mut old);
+                assert_eq!(queue.entries.len(), 1);
+                queue.leave(&mut new);
+                assert_eq!((queue.entries.len(), queue.waiting), (0, 0));
             });
         }
     }

@@ -110,9 +110,9 @@ mod word {
         }
     }
 
-    impl super::StoreAlone for AtomicUsize {
+    impl super::StoreExclusive for AtomicUsize {
         #[inline(always)]
-        fn store_alone(&self, value: usize, order: atomic::Ordering) {
+        fn store_exclusive(&self, value: usize, order: atomic::Ordering) {
             self.word().store(value, order);
         }
     }
@@ -132,9 +132,9 @@ pub(crate) use word::AtomicUsize;
     not(target_has_atomic = "ptr"),
     any(target_arch = "arm", target_arch = "riscv32")
 )))]
-impl StoreAlone for AtomicUsize {
+impl StoreExclusive for AtomicUsize {
     #[inline(always)]
-    fn store_alone(&self, value: usize, order: Ordering) {
+    fn store_exclusive(&self, value: usize, order: Ordering) {
         self.store(value, order);
     }
 }
@@ -146,8 +146,8 @@ pub(crate) use ::loom::sync::atomic::AtomicPtr as PlainPtr;
 pub(crate) use core::sync::atomic::AtomicPtr as PlainPtr;
 
 /// A store to a word that nobody else writes at this time: all others load it, or try exchanges that have to fail.
-pub(crate) trait StoreAlone<T = usize> {
-    fn store_alone(&self, value: T, order: Ordering);
+pub(crate) trait StoreExclusive<T = usize> {
+    fn store_exclusive(&self, value: T, order: Ordering);
 }
 
 /// A word that is exchanged, and compared, by what has been counted in it: one that comes to an old value again, while somebody
@@ -165,9 +165,9 @@ mod long {
     pub(crate) type SignedWord = i64;
     pub(crate) type AtomicWord = core::sync::atomic::AtomicU64;
 
-    impl super::StoreAlone<u64> for AtomicWord {
+    impl super::StoreExclusive<u64> for AtomicWord {
         #[inline(always)]
-        fn store_alone(&self, value: u64, order: super::Ordering) {
+        fn store_exclusive(&self, value: u64, order: super::Ordering) {
             self.store(value, order);
         }
     }

@@ -8,7 +8,7 @@
 //! The driver sets the flag, with `wake_at` said before, by the operation that tells it the count: if that has got there
 //! already it takes the flag back and goes on, else the consumer's count gets there later and finds the flag.
 
-use super::notify::{Alarm, Sleeper};
+use super::notify::{WakeSink, WakeSource};
 use crate::sync::{AtomicWord, Ordering::*, Word};
 use core::task::Waker;
 
@@ -28,7 +28,7 @@ pub(crate) struct Demand {
     wake_at: AtomicWord,
 }
 
-impl Alarm<Demand> {
+impl WakeSource<Demand> {
     /// An item was taken. Wakes the driver if it waits for this one.
     pub(crate) fn take(&self) {
         // Ordering: Acquire. In one order with the driver's `fetch_or`: if that comes first, FULL and `wake_at` are seen here;
@@ -62,8 +62,8 @@ pub struct Watermarks {
 
 /// The driver's side: what it has brought, and whether it may bring more.
 #[derive(Debug)]
-pub(crate) struct Supply {
-    demand: Sleeper<Demand>,
+pub(crate) struct Producer {
+    demand: WakeSink<Demand>,
     /// `None` for any number.
     marks: Option<Watermarks>,
     /// Items brought, in units of [`ONE`]. It may wrap.
@@ -72,9 +72,9 @@ pub(crate) struct Supply {
     is_filling: bool,
 }
 
-impl Supply {
+impl Producer {
     pub(crate) fn new(marks: Option<Watermarks>) -> Self {
-        let demand = Sleeper::new(Demand {
+        let demand = WakeSink::new(Demand {
             taken: AtomicWord::new(0),
             wake_at: AtomicWord::new(0),
         });
@@ -87,8 +87,8 @@ impl Supply {
     }
 
     /// For the consumer to tell what it takes.
-    pub(crate) fn alarm(&self) -> Alarm<Demand> {
-        self.demand.alarm()
+    pub(crate) fn wake_source(&self) -> WakeSource<Demand> {
+        self.demand.wake_source()
     }
 
     /// `waker` is woken when there is room. To be called before [`has_room`](Self::has_room).
@@ -106,7 +106,7 @@ impl Supply {
     }
 
     /// An item was brought.
-    pub(crate) fn bring(&mut self) {
+    pub(crate) fn produced(&mut self) {
         self.brought = self.brought.wrapping_add(ONE);
     }
 
@@ -123,7 +123,7 @@ impl Supply {
             let wake_at = self.brought.wrapping_sub(low as Word * ONE);
             // Ordering: Relaxed, the next operation publishes it.
             self.demand.wake_at.store(wake_at, Relaxed);
-            // Ordering: Release, for `wake_at`, see `Alarm::take`.
+            // Ordering: Release, for `wake_at`, see `WakeSource::take`.
             let is_below = is_below(self.demand.taken.fetch_or(FULL, Release));
             if is_below {
                 // Ordering: Relaxed, nobody waits for it.
@@ -241,26 +241,26 @@ mod tests {
     /// A count that is about to wrap is a count like any other.
     #[test]
     fn counts_wrap() {
-        let mut supply = Supply::new(Some(Watermarks { low: 1, high: 3 }));
+        let mut supply = Producer::new(Some(Watermarks { low: 1, high: 3 }));
         let start = Word::MAX - 2 * ONE + 1;
         supply.brought = start;
         supply.demand.taken.store(start, Relaxed);
-        let alarm = supply.alarm();
+        let wake_source = supply.wake_source();
         let (wakes, waker) = Wakes::new();
         let mut fill = || {
             supply.register(&waker);
             let mut brought = 0;
             while supply.has_room() {
-                supply.bring();
+                supply.produced();
                 brought += 1;
             }
             brought
         };
         assert_eq!(fill(), 3);
         for _ in 0..4 {
-            alarm.take();
+            wake_source.take();
             assert_eq!((wakes.taken(), fill()), (0, 0));
-            alarm.take();
+            wake_source.take();
             assert_eq!((wakes.taken(), fill()), (1, 2));
         }
     }
@@ -295,13 +295,13 @@ mod models {
     fn loom_the_low_mark_is_never_missed() {
         for low in 0..2 {
             model(move || {
-                let mut supply = Supply::new(Some(Watermarks { low, high: 2 }));
-                supply.bring();
-                supply.bring();
-                let alarm = supply.alarm();
+                let mut supply = Producer::new(Some(Watermarks { low, high: 2 }));
+                supply.produced();
+                supply.produced();
+                let wake_source = supply.wake_source();
                 let consumer = thread::spawn(move || {
-                    alarm.take();
-                    alarm.take();
+                    wake_source.take();
+                    wake_source.take();
                 });
                 // So often that no more than `low` items wait at last, whatever comes first.
                 for _ in 0..=low {
@@ -312,7 +312,7 @@ mod models {
                             false => Poll::Pending,
                         }
                     }));
-                    supply.bring();
+                    supply.produced();
                 }
                 consumer.join().unwrap();
             });

@@ -1,6 +1,6 @@
 //! A sleeper and its alarms: the ends of a [`WakeCell`] in one shared allocation, with room for data beside it.
 //!
-//! The contract of the cell, one registrar, holds by type: a [`Sleeper`] cannot be cloned and registers by `&mut`.
+//! The contract of the cell, one registrar, holds by type: a [`WakeSink`] cannot be cloned and registers by `&mut`.
 #![allow(unsafe_code)]
 
 use super::{task::Task, wake_cell::WakeCell};
@@ -14,16 +14,16 @@ pub(super) struct Inner<T> {
 
 /// The one that waits. It keeps the waker that it registered last, until another one comes or it is
 /// told to forget it.
-pub(crate) struct Sleeper<T> {
+pub(crate) struct WakeSink<T> {
     inner: Arc<Inner<T>>,
     /// Whose waker that is.
     task: Task,
 }
 
 /// What wakes it.
-pub(crate) struct Alarm<T>(Arc<Inner<T>>);
+pub(crate) struct WakeSource<T>(Arc<Inner<T>>);
 
-impl<T> Sleeper<T> {
+impl<T> WakeSink<T> {
     pub(crate) fn new(data: T) -> Self {
         let cell = WakeCell::new();
         Self {
@@ -32,11 +32,11 @@ impl<T> Sleeper<T> {
         }
     }
 
-    pub(crate) fn alarm(&self) -> Alarm<T> {
-        Alarm(self.inner.clone())
+    pub(crate) fn wake_source(&self) -> WakeSource<T> {
+        WakeSource(self.inner.clone())
     }
 
-    /// The next [`Alarm::wake`] wakes `waker`, once. Look at what is waited for afterwards.
+    /// The next [`WakeSource::wake`] wakes `waker`, once. Look at what is waited for afterwards.
     pub(crate) fn register(&mut self, waker: &Waker) {
         self.task = Task::of(waker);
         // SAFETY: this is the only sleeper of the cell, and it is borrowed for itself.
@@ -64,13 +64,13 @@ impl<T> Sleeper<T> {
     }
 }
 
-impl<T> Drop for Sleeper<T> {
+impl<T> Drop for WakeSink<T> {
     fn drop(&mut self) {
         self.clear();
     }
 }
 
-impl<T> Alarm<T> {
+impl<T> WakeSource<T> {
     /// Wakes the sleeper if it has registered. Change what it waits for before.
     pub(crate) fn wake(&self) {
         self.0.cell.wake();
@@ -88,13 +88,13 @@ impl<T> Alarm<T> {
     }
 }
 
-impl<T> Clone for Alarm<T> {
+impl<T> Clone for WakeSource<T> {
     fn clone(&self) -> Self {
         Self(self.0.clone())
     }
 }
 
-impl<T> Deref for Sleeper<T> {
+impl<T> Deref for WakeSink<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
@@ -102,7 +102,7 @@ impl<T> Deref for Sleeper<T> {
     }
 }
 
-impl<T> Deref for Alarm<T> {
+impl<T> Deref for WakeSource<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
@@ -110,14 +110,14 @@ impl<T> Deref for Alarm<T> {
     }
 }
 
-impl<T: fmt::Debug> fmt::Debug for Sleeper<T> {
+impl<T: fmt::Debug> fmt::Debug for WakeSink<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Sleeper").field(&self.inner.data).finish()
+        f.debug_tuple("WakeSink").field(&self.inner.data).finish()
     }
 }
 
-impl<T: fmt::Debug> fmt::Debug for Alarm<T> {
+impl<T: fmt::Debug> fmt::Debug for WakeSource<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Alarm").field(&self.0.data).finish()
+        f.debug_tuple("WakeSource").field(&self.0.data).finish()
     }
 }

@@ -25,24 +25,24 @@ pub(crate) enum Taking {}
 pub(crate) enum Pushing {}
 
 #[cfg(all(feature = "std", not(aiter_loom)))]
-pub(crate) use learnt::Probe;
+pub(crate) use learnt::AdaptiveSpin;
 
 /// Without `std` a task goes to sleep at once: most such targets have one core.
 #[cfg(not(all(feature = "std", not(aiter_loom))))]
 #[derive(Debug)]
-pub(crate) struct Probe<M>(PhantomData<M>);
+pub(crate) struct AdaptiveSpin<M>(PhantomData<M>);
 
 #[cfg(not(all(feature = "std", not(aiter_loom))))]
-impl<M> Probe<M> {
+impl<M> AdaptiveSpin<M> {
     pub(crate) fn new() -> Self {
         Self(PhantomData)
     }
 
-    pub(crate) fn pays(&self, _look: impl FnMut() -> bool) -> bool {
+    pub(crate) fn until(&self, _look: impl FnMut() -> bool) -> bool {
         false
     }
 
-    pub(crate) fn rests(&self) -> bool {
+    pub(crate) fn skips(&self) -> bool {
         true
     }
 }
@@ -54,7 +54,7 @@ mod learnt {
     use core::hint;
 
     /// How to look.
-    pub(crate) trait Manner {
+    pub(crate) trait SpinPolicy {
         /// Spin-loop hints before each look.
         const PAUSES: usize;
         /// How many waits a new one does without.
@@ -67,7 +67,7 @@ mod learnt {
         const TRIAL: usize = Self::LOOKS;
     }
 
-    impl Manner for Reading {
+    impl SpinPolicy for Reading {
         /// Time for a writer to push some dozens of items without a reader that takes the marks' cache line away.
         const PAUSES: usize = 40;
         const FIRST: u32 = 15;
@@ -75,7 +75,7 @@ mod learnt {
         const TRIAL: usize = 1;
     }
 
-    impl Manner for Pushing {
+    impl SpinPolicy for Pushing {
         /// Time for another writer to push some dozens of items.
         const PAUSES: usize = 40;
         const FIRST: u32 = 0;
@@ -83,7 +83,7 @@ mod learnt {
         const LOOKS: usize = 1;
     }
 
-    impl Manner for Taking {
+    impl SpinPolicy for Taking {
         /// Time for the other to take some hundreds of items, or else the two are at each other's cache lines all the time.
         const PAUSES: usize = 100;
         const FIRST: u32 = 0;
@@ -93,7 +93,7 @@ mod learnt {
 
     /// What was learnt. Those who look share it; a lost update is no more than a look more or less.
     #[derive(Debug)]
-    pub(crate) struct Probe<M> {
+    pub(crate) struct AdaptiveSpin<M> {
         /// How many waits go without a look after one in vain, in the upper half; how many of them are left, in the lower.
         rest: AtomicU32,
         _manner: PhantomData<M>,
@@ -101,7 +101,7 @@ mod learnt {
 
     const HALF: u32 = u32::BITS / 2;
 
-    impl<M: Manner> Probe<M> {
+    impl<M: SpinPolicy> AdaptiveSpin<M> {
         pub(crate) fn new() -> Self {
             Self {
                 rest: AtomicU32::new(M::FIRST << HALF | M::FIRST),
@@ -111,13 +111,13 @@ mod learnt {
 
         /// Looks again, a few times, if that has paid lately. True as soon as a look is.
         #[inline]
-        pub(crate) fn pays(&self, look: impl FnMut() -> bool) -> bool {
-            !self.rests() && self.looks(look)
+        pub(crate) fn until(&self, look: impl FnMut() -> bool) -> bool {
+            !self.skips() && self.spin(look)
         }
 
         /// Counts a wait that goes without a look. False if the next one is to look.
         #[inline(always)]
-        pub(crate) fn rests(&self) -> bool {
+        pub(crate) fn skips(&self) -> bool {
             let word = self.rest.load(Relaxed);
             let rests = word & ((1 << HALF) - 1) != 0;
             if rests {
@@ -127,7 +127,7 @@ mod learnt {
         }
 
         #[cold]
-        fn looks(&self, mut look: impl FnMut() -> bool) -> bool {
+        fn spin(&self, mut look: impl FnMut() -> bool) -> bool {
             let rest = self.rest.load(Relaxed) >> HALF;
             let looks = if rest == 0 { M::LOOKS } else { M::TRIAL };
             let found = (0..looks).any(|_| {
@@ -150,11 +150,11 @@ mod learnt {
         use alloc::{vec, vec::Vec};
 
         /// Looks taken in each of `waits` waits.
-        fn looks<M: Manner>(probe: &Probe<M>, waits: usize, found: bool) -> Vec<usize> {
+        fn looks<M: SpinPolicy>(probe: &AdaptiveSpin<M>, waits: usize, found: bool) -> Vec<usize> {
             (0..waits)
                 .map(|_| {
                     let mut looks = 0;
-                    let pays = probe.pays(|| {
+                    let pays = probe.until(|| {
                         looks += 1;
                         found
                     });
@@ -167,21 +167,25 @@ mod learnt {
         #[test]
         fn a_new_list_does_without() {
             assert_eq!(
-                looks(&Probe::<Reading>::new(), Reading::FIRST as usize, true),
+                looks(
+                    &AdaptiveSpin::<Reading>::new(),
+                    Reading::FIRST as usize,
+                    true
+                ),
                 [0; Reading::FIRST as usize]
             );
         }
 
         #[test]
         fn while_it_pays_every_wait_looks_once() {
-            let probe = Probe::<Reading>::new();
+            let probe = AdaptiveSpin::<Reading>::new();
             looks(&probe, Reading::FIRST as usize, true);
             assert_eq!(looks(&probe, 100, true), [1; 100]);
         }
 
         #[test]
         fn in_vain_it_gets_rarer() {
-            let probe = Probe::<Reading>::new();
+            let probe = AdaptiveSpin::<Reading>::new();
             looks(&probe, Reading::FIRST as usize + 1, true);
             let mut expected = vec![Reading::LOOKS];
             for rest in [1, 3, 7, 15] {
@@ -196,7 +200,7 @@ mod learnt {
 
         #[test]
         fn in_vain_it_is_not_given_up() {
-            let probe = Probe::<Reading>::new();
+            let probe = AdaptiveSpin::<Reading>::new();
             let waits = 20 * Reading::REST as usize;
             let total: usize = looks(&probe, waits, false).iter().sum();
             assert!((20..40).contains(&total), "{total} looks in {waits} waits");
@@ -205,7 +209,7 @@ mod learnt {
 
         #[test]
         fn takers_look_at_once_and_never_rest_long() {
-            let probe = Probe::<Taking>::new();
+            let probe = AdaptiveSpin::<Taking>::new();
             assert_eq!(looks(&probe, 3, true), [1; 3]);
             looks(&probe, 1000, false);
             let taken = looks(&probe, 2 * (Taking::REST as usize + 1), false);

@@ -1,6 +1,6 @@
 //! Alarms to ring when everything has been let go of.
 
-use super::notify::Alarm;
+use super::notify::WakeSource;
 use alloc::collections::VecDeque;
 use core::mem;
 
@@ -8,68 +8,68 @@ use core::mem;
 const INLINE: usize = 8;
 
 /// Alarms that ring, in order, when the batch is dropped. If a waker panics the others ring all the same.
-pub(crate) struct Batch<T> {
-    first: [Option<Alarm<T>>; INLINE],
+pub(crate) struct WakeList<T> {
+    first: [Option<WakeSource<T>>; INLINE],
     len: usize,
-    rung: usize,
-    rest: VecDeque<Alarm<T>>,
+    woken: usize,
+    rest: VecDeque<WakeSource<T>>,
 }
 
-impl<T> Default for Batch<T> {
+impl<T> Default for WakeList<T> {
     fn default() -> Self {
         Self {
             first: [const { None }; INLINE],
             len: 0,
-            rung: 0,
+            woken: 0,
             rest: VecDeque::new(),
         }
     }
 }
 
-impl<T> Extend<Alarm<T>> for Batch<T> {
-    fn extend<I: IntoIterator<Item = Alarm<T>>>(&mut self, alarms: I) {
-        for alarm in alarms {
+impl<T> Extend<WakeSource<T>> for WakeList<T> {
+    fn extend<I: IntoIterator<Item = WakeSource<T>>>(&mut self, wake_sources: I) {
+        for wake_source in wake_sources {
             match self.first.get_mut(self.len) {
                 Some(slot) => {
-                    *slot = Some(alarm);
+                    *slot = Some(wake_source);
                     self.len += 1;
                 }
-                None => self.rest.push_back(alarm),
+                None => self.rest.push_back(wake_source),
             }
         }
     }
 }
 
-impl<T> Batch<T> {
-    fn next(&mut self) -> Option<Alarm<T>> {
-        if self.rung == self.len {
+impl<T> WakeList<T> {
+    fn next(&mut self) -> Option<WakeSource<T>> {
+        if self.woken == self.len {
             return self.rest.pop_front();
         }
-        self.rung += 1;
-        self.first[self.rung - 1].take()
+        self.woken += 1;
+        self.first[self.woken - 1].take()
     }
 
-    fn ring(&mut self) {
-        while let Some(alarm) = self.next() {
+    fn wake_all(&mut self) {
+        while let Some(wake_source) = self.next() {
             let others = Others(self);
-            alarm.wake();
-            drop(alarm);
+            wake_source.wake();
+            drop(wake_source);
             mem::forget(others);
         }
     }
 }
 
-impl<T> Drop for Batch<T> {
+impl<T> Drop for WakeList<T> {
     fn drop(&mut self) {
-        self.ring();
+        self.wake_all();
     }
 }
 
 /// Rings the rest if one panics.
-struct Others<'a, T>(&'a mut Batch<T>);
+struct Others<'a, T>(&'a mut WakeList<T>);
 
 impl<T> Drop for Others<'_, T> {
     fn drop(&mut self) {
-        self.0.ring();
+        self.0.wake_all();
     }
 }

@@ -37,10 +37,10 @@ fn loom_subscribe_before_a_push_that_is_read_at_once() {
         };
         assert_eq!(list.push_all([1]), [1]);
         assert_eq!(first.available(), [1]);
-        let mut late = subscribing.join().unwrap();
-        assert!([1].ends_with(&late.available()));
+        let mut gap_waiters = subscribing.join().unwrap();
+        assert!([1].ends_with(&gap_waiters.available()));
         assert_eq!(list.push_all([2]), [2]);
-        assert_eq!(late.available(), [2]);
+        assert_eq!(gap_waiters.available(), [2]);
         assert_eq!(first.available(), [2]);
     });
 }

@@ -350,14 +350,14 @@ fn loom_subscribe_races_a_push_and_a_reader() {
         };
         let mut taken = first.available();
         assert_eq!(pushing.join().unwrap(), [1, 2]);
-        let mut late = subscribing.join().unwrap();
+        let mut gap_waiters = subscribing.join().unwrap();
         taken.extend(first.available());
         assert_eq!(taken, [1, 2]);
         // From some moment on, and to the end.
-        let seen = late.available();
+        let seen = gap_waiters.available();
         assert!([1, 2].ends_with(&seen));
         assert_eq!(list.push_all([3, 4]), [3, 4]);
-        assert_eq!(late.available(), [3, 4]);
+        assert_eq!(gap_waiters.available(), [3, 4]);
     });
 }
 
@@ -372,15 +372,15 @@ fn loom_subscribe_races_the_last_reader() {
             let list = list.clone();
             thread::spawn(move || list.push_all([2]))
         };
-        let mut late = list.own(list.subscribe().unwrap());
-        let mut seen = late.available();
+        let mut gap_waiters = list.own(list.subscribe().unwrap());
+        let mut seen = gap_waiters.available();
         leaving.join().unwrap();
         assert_eq!(pushing.join().unwrap(), [2]);
-        seen.extend(late.available());
+        seen.extend(gap_waiters.available());
         assert!([1, 2].ends_with(&seen));
         // A slot that was reserved before this reader came and published after the other had left is freed by this one.
         assert_eq!(list.push_all([3, 4]), [3, 4]);
-        assert_eq!(late.available(), [3, 4]);
+        assert_eq!(gap_waiters.available(), [3, 4]);
     });
 }
 

@@ -73,11 +73,11 @@ fn loom_who_leaves_sees_who_came() {
         let leaving = thread::spawn(move || drop(first));
         let other = list.clone();
         let pushing = thread::spawn(move || other.push_all([1]));
-        let mut late = list.own(list.subscribe().unwrap());
-        let pushed_before = late.aiter.statistics().pushed;
+        let mut gap_waiters = list.own(list.subscribe().unwrap());
+        let pushed_before = gap_waiters.aiter.statistics().pushed;
         leaving.join().unwrap();
         assert_eq!(pushing.join().unwrap(), [1]);
-        let seen = late.available();
+        let seen = gap_waiters.available();
         assert!(pushed_before == 1 || seen == [1]);
     });
 }

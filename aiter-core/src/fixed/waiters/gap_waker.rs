@@ -11,19 +11,19 @@
 //! looks for so many of them, to the waker.
 
 use super::super::word::exchange;
-use crate::sync::{AtomicWord, Ordering::*, PlainPtr, StoreAlone, const_new};
+use crate::sync::{AtomicWord, Ordering::*, PlainPtr, StoreExclusive, const_new};
 use core::{
     ptr,
     task::{RawWakerVTable, Waker},
 };
 
-pub(super) struct Bell {
+pub(super) struct GapWaker {
     stamp: AtomicWord,
     data: PlainPtr<()>,
     vtable: PlainPtr<RawWakerVTable>,
 }
 
-impl Bell {
+impl GapWaker {
     const_new! {
         pub(super) fn new() -> Self {
             Self {
@@ -43,7 +43,7 @@ impl Bell {
         self.vtable.store(vtable.cast_mut(), Relaxed);
         let stamp = self.stamp.load(Relaxed);
         // Ordering: Release pairs with the Acquire in `take`.
-        self.stamp.store_alone(stamp.wrapping_add(3), Release);
+        self.stamp.store_exclusive(stamp.wrapping_add(3), Release);
     }
 
     /// The waker, if it is there, and nobody else takes it.

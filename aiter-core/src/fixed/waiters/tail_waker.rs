@@ -6,19 +6,19 @@
 //! | `LENT`, flag set | whoever takes the flag away | a push, or a stop: theirs; the reader, at its place still: its own |
 //! | `LENT` | that one | takes it out → an address: what it has in a register, which saves it a 0 |
 
-use crate::sync::{AtomicUsize, Ordering::*, StoreAlone, UnsafeCell, const_new};
+use crate::sync::{AtomicUsize, Ordering::*, StoreExclusive, UnsafeCell, const_new};
 use core::{mem::MaybeUninit, ptr, task::Waker};
 
 /// No function table has this address.
 const LENT: usize = 1;
 
 #[repr(C)]
-pub(super) struct Nap {
+pub(super) struct TailWaker {
     lent: AtomicUsize,
     waker: UnsafeCell<MaybeUninit<Waker>>,
 }
 
-impl Nap {
+impl TailWaker {
     const_new! {
         pub(super) fn new() -> Self {
             Self {
@@ -42,7 +42,7 @@ impl Nap {
             unsafe { slot.cast::<Waker>().write(waker) }
         });
         // Ordering: Relaxed, the flag is set with a Release after this.
-        self.lent.store_alone(LENT, Relaxed);
+        self.lent.store_exclusive(LENT, Relaxed);
     }
 
     /// Whether this is the waker that a push is to wake, or has woken.
@@ -67,7 +67,7 @@ impl Nap {
         });
         // Ordering: Release pairs with the Acquire in `is_free`.
         self.lent
-            .store_alone(ptr::from_ref(waker.vtable()).addr(), Release);
+            .store_exclusive(ptr::from_ref(waker.vtable()).addr(), Release);
         waker
     }
 }

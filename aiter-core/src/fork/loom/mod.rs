@@ -262,7 +262,7 @@ fn who_is_alone_again_has_seen_what_others_pulled() {
 #[test]
 fn a_panic_of_the_source_is_told_to_all() {
     // Loom cannot catch panics of the code under test everywhere; these are caught where they are thrown.
-    fn told(fork: Fork<Source>) -> [bool; 2] {
+    fn panic_reported(fork: Fork<Source>) -> [bool; 2] {
         let mut task = Task::new(fork);
         let first = std::panic::catch_unwind(core::panic::AssertUnwindSafe(|| task.next()));
         [first.is_err(), task.next().is_none()]
@@ -273,8 +273,8 @@ fn a_panic_of_the_source_is_told_to_all() {
         let mut one = forker(&remote);
         let other = one.fork();
         remote.give(1);
-        let theirs = thread::spawn(move || told(other));
-        assert_eq!(told(one), [true, true]);
+        let theirs = thread::spawn(move || panic_reported(other));
+        assert_eq!(panic_reported(one), [true, true]);
         assert_eq!(theirs.join().unwrap(), [true, true]);
     });
     drop(std::panic::take_hook());

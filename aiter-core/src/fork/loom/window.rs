@@ -2,8 +2,8 @@
 
 use super::super::{
     bound::skip,
-    place::{Place, What},
-    skip::WindowPlace,
+    place::{Place, PulledKind},
+    skip::SkipCursor,
 };
 use super::*;
 use crate::list;
@@ -33,11 +33,11 @@ fn a_fork_behind_the_last_item_is_not_at_the_end() {
 fn the_end_of_a_ring_tells_how_many_items_came_before() {
     model(|| {
         let (_writer, reader) = list::list::<usize>();
-        let mut one = WindowPlace::new(1, reader);
+        let mut one = SkipCursor::new(1, reader);
         let other = one.fork();
         let pulling = thread::spawn(move || {
-            one.pulled(What::Item);
-            one.pulled(What::End);
+            one.pulled(PulledKind::Item);
+            one.pulled(PulledKind::End);
         });
         assert!(!other.at_end(), "it has not read the item");
         pulling.join().unwrap();

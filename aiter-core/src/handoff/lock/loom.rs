@@ -1,7 +1,7 @@
 //! Loom models of the baton, and of a value that belongs to its holder.
 
-use super::{Baton, NOTES, Settle};
-use crate::handoff::Guarded;
+use super::{Combine, HandoffLock, REQUESTS};
+use crate::handoff::Handle;
 use crate::{
     sync::{Arc, AtomicUsize, Ordering::*},
     test_support::loom::{large_model, model},
@@ -16,17 +16,17 @@ struct Tally {
     heard: AtomicUsize,
 }
 
-impl Settle for Tally {
+impl Combine for Tally {
     /// The notes that were read.
     type State = usize;
     type After = ();
 
-    fn is_settled(&self, _: &usize) -> bool {
+    fn nothing_due(&self, _: &usize) -> bool {
         true
     }
 
-    fn settle(&self, read: &mut usize, notes: usize, (): &mut ()) {
-        *read |= notes;
+    fn combine(&self, read: &mut usize, requests: usize, (): &mut ()) {
+        *read |= requests;
     }
 
     fn follow_up(&self, (): ()) {
@@ -34,27 +34,27 @@ impl Settle for Tally {
     }
 }
 
-fn baton() -> Baton<Tally> {
+fn lock() -> HandoffLock<Tally> {
     let tally = Tally {
         said: AtomicUsize::new(0),
         heard: AtomicUsize::new(0),
     };
-    Baton::new(tally, 0)
+    HandoffLock::new(tally, 0)
 }
 
-fn guarded() -> Guarded<Tally, usize> {
-    Guarded::new(baton(), 0)
+fn guarded() -> Handle<Tally, usize> {
+    Handle::new(lock(), 0)
 }
 
 /// Counts up with the baton in hand, each time it is to be had. How often, and whether a note was left instead.
-fn count(handle: &mut Guarded<Tally, usize>, times: usize, note: usize) -> (usize, bool) {
+fn count(handle: &mut Handle<Tally, usize>, times: usize, note: usize) -> (usize, bool) {
     let (mut counted, mut is_left) = (0, false);
     for _ in 0..times {
-        match handle.take_or(|baton| baton.leave(note)) {
-            Some(mut held) => {
-                held.with_value(|mut value| *value += 1);
+        match handle.lock_or(|lock| lock.leave(note)) {
+            Some(mut guard) => {
+                guard.with_value(|mut value| *value += 1);
                 counted += 1;
-                held.keep();
+                guard.keep_locked();
             }
             None => is_left = true,
         }
@@ -63,10 +63,10 @@ fn count(handle: &mut Guarded<Tally, usize>, times: usize, note: usize) -> (usiz
 }
 
 /// Nothing was counted by two at a time, and no note was lost.
-fn check(handle: &Guarded<Tally, usize>, counted: usize, left: usize) {
-    let mut held = handle.try_take().expect("nobody else is there");
-    held.with_value(|value| assert_eq!(*value, counted));
-    held.with(|_, read| assert_eq!(*read & left, left, "a note was lost"));
+fn check(handle: &Handle<Tally, usize>, counted: usize, left: usize) {
+    let mut guard = handle.try_lock().expect("nobody else is there");
+    guard.with_value(|value| assert_eq!(*value, counted));
+    guard.with(|_, read| assert_eq!(*read & left, left, "a note was lost"));
 }
 
 #[test]
@@ -74,10 +74,10 @@ fn two_holders_and_their_notes() {
     model(|| {
         let mut one = guarded();
         let mut other = one.clone();
-        let counting = thread::spawn(move || count(&mut other, 2, NOTES[0]));
-        let (mine, is_left) = count(&mut one, 2, NOTES[1]);
+        let counting = thread::spawn(move || count(&mut other, 2, REQUESTS[0]));
+        let (mine, is_left) = count(&mut one, 2, REQUESTS[1]);
         let (theirs, has_left) = counting.join().unwrap();
-        let left = [(is_left, NOTES[1]), (has_left, NOTES[0])];
+        let left = [(is_left, REQUESTS[1]), (has_left, REQUESTS[0])];
         let left = left.iter().filter(|(left, _)| *left).map(|(_, note)| note);
         check(&one, mine + theirs, left.sum());
     });
@@ -87,14 +87,14 @@ fn two_holders_and_their_notes() {
 fn three_holders_and_their_notes() {
     large_model(|| {
         let mut one = guarded();
-        let others = [NOTES[0], NOTES[1]].map(|note| (one.clone(), note));
+        let others = [REQUESTS[0], REQUESTS[1]].map(|note| (one.clone(), note));
         let counting = others.map(|(mut other, note)| {
             thread::spawn(move || {
                 let (counted, is_left) = count(&mut other, 1, note);
                 (counted, if is_left { note } else { 0 })
             })
         });
-        let (mut counted, _) = count(&mut one, 1, NOTES[2]);
+        let (mut counted, _) = count(&mut one, 1, REQUESTS[2]);
         let mut left = 0;
         for counting in counting {
             let (theirs, note) = counting.join().unwrap();
@@ -111,12 +111,12 @@ fn the_only_handle_is_cloned_by_two_threads_while_it_holds() {
         let mut one = guarded();
         assert_eq!(count(&mut one, 1, 0), (1, false));
         let one = Arc::new(one);
-        let counting: Vec<_> = [NOTES[0], NOTES[1]]
+        let counting: Vec<_> = [REQUESTS[0], REQUESTS[1]]
             .into_iter()
             .map(|note| {
                 let one = one.clone();
                 thread::spawn(move || {
-                    let mut clone = Guarded::clone(&*one);
+                    let mut clone = Handle::clone(&*one);
                     let (counted, is_left) = count(&mut clone, 1, note);
                     (counted, if is_left { note } else { 0 })
                 })
@@ -137,15 +137,15 @@ fn a_note_comes_while_the_only_handle_holds_and_is_read_when_it_is_cloned() {
     model(|| {
         let mut one = guarded();
         assert_eq!(count(&mut one, 1, 0), (1, false));
-        let baton = one.baton().clone();
-        let noting = thread::spawn(move || baton.tell(NOTES[0]));
+        let lock = one.lock().clone();
+        let noting = thread::spawn(move || lock.tell(REQUESTS[0]));
         let mut clone = one.clone();
-        let (mine, is_left) = count(&mut clone, 1, NOTES[1]);
+        let (mine, is_left) = count(&mut clone, 1, REQUESTS[1]);
         noting.join().unwrap();
         check(
             &one,
             1 + mine,
-            NOTES[0] + if is_left { NOTES[1] } else { 0 },
+            REQUESTS[0] + if is_left { REQUESTS[1] } else { 0 },
         );
     });
 }
@@ -155,15 +155,15 @@ fn of_several_handles_the_last_one_holds_what_the_others_left() {
     model(|| {
         let mut one = guarded();
         let mut other = one.clone();
-        let gone = thread::spawn(move || count(&mut other, 1, NOTES[0]));
-        let (mine, _) = count(&mut one, 2, NOTES[1]);
+        let gone = thread::spawn(move || count(&mut other, 1, REQUESTS[0]));
+        let (mine, _) = count(&mut one, 2, REQUESTS[1]);
         let (theirs, has_left) = gone.join().unwrap();
-        let (again, is_left) = count(&mut one, 2, NOTES[2]);
+        let (again, is_left) = count(&mut one, 2, REQUESTS[2]);
         assert!((again, is_left) == (2, false), "it is the only one");
         check(
             &one,
             mine + theirs + again,
-            if has_left { NOTES[0] } else { 0 },
+            if has_left { REQUESTS[0] } else { 0 },
         );
     });
 }
@@ -171,34 +171,39 @@ fn of_several_handles_the_last_one_holds_what_the_others_left() {
 #[test]
 fn the_same_note_twice_says_what_both_knew() {
     model(|| {
-        let baton = Arc::new(baton());
+        let lock = Arc::new(lock());
         let telling = [1, 2].map(|bit| {
-            let baton = baton.clone();
+            let lock = lock.clone();
             thread::spawn(move || {
-                baton.public().said.fetch_add(bit, Relaxed);
-                baton.tell(NOTES[0]);
+                lock.public().said.fetch_add(bit, Relaxed);
+                lock.tell(REQUESTS[0]);
             })
         });
         let [(), ()] = telling.map(|telling| telling.join().unwrap());
-        assert_eq!(baton.public().heard.load(Relaxed), 3);
-        let mut held = baton.try_take().expect("it was put down");
-        held.with(|_, read| assert_eq!(*read & NOTES[0], NOTES[0]));
+        assert_eq!(lock.public().heard.load(Relaxed), 3);
+        let mut guard = lock.try_take().expect("it was put down");
+        guard.with(|_, read| assert_eq!(*read & REQUESTS[0], REQUESTS[0]));
     });
 }
 
 #[test]
 fn another_note_beside_one_that_is_settled() {
     model(|| {
-        let baton = Arc::new(baton());
-        let asking = baton.clone();
+        let lock = Arc::new(lock());
+        let asking = lock.clone();
         let asking = thread::spawn(move || {
             asking.public().said.fetch_add(1, Relaxed);
-            drop(asking.leave(NOTES[1]));
+            drop(asking.leave(REQUESTS[1]));
         });
-        baton.tell(NOTES[0]);
+        lock.tell(REQUESTS[0]);
         asking.join().unwrap();
-        assert_eq!(baton.public().heard.load(Relaxed), 1);
-        let mut held = baton.try_take().expect("it was put down");
-        held.with(|_, read| assert_eq!(*read & (NOTES[0] | NOTES[1]), NOTES[0] | NOTES[1]));
+        assert_eq!(lock.public().heard.load(Relaxed), 1);
+        let mut guard = lock.try_take().expect("it was put down");
+        guard.with(|_, read| {
+            assert_eq!(
+                *read & (REQUESTS[0] | REQUESTS[1]),
+                REQUESTS[0] | REQUESTS[1]
+            )
+        });
     });
 }

@@ -41,7 +41,7 @@ static RUNS: [u8; SLOTS] = {
     runs
 };
 
-/// `observed` of a block that the tail has not left yet. No position is odd.
+/// `observed_tail` of a block that the tail has not left yet. No position is odd.
 pub(super) const UNOBSERVED: usize = 1;
 
 /// Tag of `next` where there will never be a next block.
@@ -69,7 +69,7 @@ pub(super) struct Head<T> {
     /// reader needs any more stay linked by it until no writer can be there either.
     pub(super) prev: AtomicPtr<Head<T>>,
     /// The tail as it was after the tail block moved on from here: writers with slots from there on never come here.
-    pub(super) observed: AtomicUsize,
+    pub(super) observed_tail: AtomicUsize,
     pub(super) lifetime: Lifetime,
 }
 
@@ -90,7 +90,7 @@ type Slot<T> = UnsafeCell<MaybeUninit<T>>;
 
 struct State {
     /// Published slots that hold no item: it was moved out, or there never was one.
-    gone: AtomicUsize,
+    taken: AtomicUsize,
     marks: [AtomicU8; SLOTS],
 }
 
@@ -99,7 +99,7 @@ pub(super) enum Found {
     /// Items, up to this slot.
     Items(usize),
     /// No item, but a published slot: there never was one, or it was moved out.
-    Gone,
+    Taken,
     /// The slot is not published.
     Empty,
     /// The list ends here.
@@ -118,7 +118,7 @@ impl<T> Head<T> {
             refs: AtomicUsize::new(1),
             next: AtomicPtr::new(ptr::null_mut()),
             prev: AtomicPtr::new(prev),
-            observed: AtomicUsize::new(UNOBSERVED),
+            observed_tail: AtomicUsize::new(UNOBSERVED),
             lifetime: Lifetime::new(),
         }
     }
@@ -254,7 +254,7 @@ impl<T> Block<T> {
         // SAFETY: as above.
         unsafe {
             state.write(State {
-                gone: AtomicUsize::new(0),
+                taken: AtomicUsize::new(0),
                 marks: array_of![AtomicU8::new(EMPTY); SLOTS],
             })
         };
@@ -341,20 +341,20 @@ impl<T> Block<T> {
 
     /// Publishes `len` slots without items.
     pub(super) fn skip(&self, slot: usize, len: usize) {
-        self.mark_gone(ones(slot..slot + len));
+        self.mark_taken(ones(slot..slot + len));
         self.publish(slot, len);
     }
 
     /// Says that the slots of a mask hold no item. A writer does so before it publishes them.
-    pub(super) fn mark_gone(&self, mask: usize) {
+    pub(super) fn mark_taken(&self, mask: usize) {
         // Ordering: readers acquire the publication; who drops what is left acquires the block's `refs`, which those
         // who moved items out have released since.
-        self.state.gone.fetch_or(mask, Relaxed);
+        self.state.taken.fetch_or(mask, Relaxed);
     }
 
     /// A bit for each slot that was marked so.
-    pub(super) fn gone(&self) -> usize {
-        self.state.gone.load(Relaxed)
+    pub(super) fn taken(&self) -> usize {
+        self.state.taken.load(Relaxed)
     }
 
     /// Publishes a slot as the end of the list.
@@ -406,10 +406,10 @@ impl<T> Block<T> {
             }
         }
         // Ordering: a slot that never held an item was marked before it was published.
-        match self.gone() >> slot {
+        match self.taken() >> slot {
             0 => Found::Items(end),
-            gone => match gone.trailing_zeros() as usize {
-                0 => Found::Gone,
+            taken => match taken.trailing_zeros() as usize {
+                0 => Found::Taken,
                 held => Found::Items(end.min(slot + held)),
             },
         }
@@ -429,7 +429,7 @@ impl<T> Block<T> {
     /// A bit for each slot that holds an item. For when no writer is left.
     pub(super) fn held(&self) -> usize {
         let ready = (0..Self::LEN).filter(|&slot| !matches!(self.mark(slot), EMPTY | END));
-        ready.fold(0, |held, slot| held | 1 << slot) & !self.gone()
+        ready.fold(0, |held, slot| held | 1 << slot) & !self.taken()
     }
 }
 

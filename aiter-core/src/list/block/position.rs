@@ -107,9 +107,11 @@ fn signed(from: Position, to: Tail, ahead: usize) -> isize {
     if IS_WIDE {
         return distance(from, to);
     }
-    let behind = 8 * EIGHTH - ahead;
-    let from_there = to.wrapping_sub(as_tail(from)).wrapping_add(on_tail(behind));
-    (from_there >> TAIL_UNIT) as isize - behind as isize
+    let follower = 8 * EIGHTH - ahead;
+    let from_there = to
+        .wrapping_sub(as_tail(from))
+        .wrapping_add(on_tail(follower));
+    (from_there >> TAIL_UNIT) as isize - follower as isize
 }
 
 #[cfg(all(test, not(aiter_loom)))]

@@ -5,7 +5,7 @@ use crate::{sync::Arc, test_support::loom::model};
 use ::loom::thread;
 use alloc::vec::Vec;
 
-struct Shared(Spares<u8>);
+struct Shared(FreeList<u8>);
 
 // SAFETY: the blocks hold nothing, and are given away with the right to them, as in a list.
 unsafe impl Send for Shared {}
@@ -47,7 +47,7 @@ fn used(block: NonNull<Block<u8>>) {
 #[test]
 fn one_puts_and_two_take() {
     model(|| {
-        let shared = Arc::new(Shared(Spares::new()));
+        let shared = Arc::new(Shared(FreeList::new()));
         shared.put_fresh();
         shared.put_fresh();
         let takers: Vec<_> = (0..2)
@@ -69,7 +69,7 @@ fn one_puts_and_two_take() {
 #[test]
 fn a_reader_trims_while_a_writer_takes() {
     model(|| {
-        let shared = Arc::new(Shared(Spares::new()));
+        let shared = Arc::new(Shared(FreeList::new()));
         shared.put_fresh();
         shared.put_fresh();
         let writer = {

@@ -18,9 +18,9 @@ use core::{
     ptr::{self, NonNull},
 };
 
-pub(super) struct Spares<T>(AtomicPtr<Block<T>>);
+pub(super) struct FreeList<T>(AtomicPtr<Block<T>>);
 
-impl<T> Spares<T> {
+impl<T> FreeList<T> {
     /// The bits that a pointer to a block leaves free.
     const COUNT: usize = align_of::<Block<T>>() - 1;
 
@@ -106,7 +106,7 @@ impl<T> Spares<T> {
     }
 }
 
-impl<T> Drop for Spares<T> {
+impl<T> Drop for FreeList<T> {
     fn drop(&mut self) {
         drop(self.take_all());
     }

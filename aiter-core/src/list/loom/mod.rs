@@ -1,10 +1,10 @@
 //! What the list does on several threads, each interleaving of them: run with `ci/loom.sh`. Blocks have two slots here.
 
+mod drain;
 mod end;
 mod gap;
-mod orphan;
 mod reclaim;
-mod seats;
+mod registry;
 mod sleep;
 mod statistics;
 

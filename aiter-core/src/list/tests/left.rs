@@ -243,7 +243,7 @@ fn a_subscriber_frees_nothing_that_a_writer_before_it_may_be_in() {
         writer.push(1).unwrap();
         drop(reader.take());
         assert_eq!(take_all(&mut late), [1]);
-        assert!(list.spares.take().is_none());
+        assert!(list.free_list.take().is_none());
         0
     });
     assert_eq!(writer.push_batch(1, &mut { first }), Ok(true));

@@ -263,7 +263,7 @@ impl World {
             }
         }
         if !readers.is_empty() {
-            assert!(!self.list.seats.any_at_gap(), "a gap is left");
+            assert!(!self.list.registry.any_at_gap(), "a gap is left");
             let first = readers.iter().map(|handle| handle.from).min().unwrap();
             let most = self.items.borrow().range(first..).count() + 2 * SLOTS;
             assert!(self.live.get() as usize <= most, "items are kept");

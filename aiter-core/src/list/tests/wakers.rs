@@ -27,7 +27,7 @@ fn the_flag_stays_while_there_is_a_sleeper_to_wake() {
     let is_set = || list.tail.load(Relaxed) & ASLEEP != 0;
     for _ in 0..2 * SLOTS {
         assert!(poll(&mut reader, Waker::noop()).is_pending());
-        assert!(is_set() && !list.seats.any_at_gap());
+        assert!(is_set() && !list.registry.any_at_gap());
         writer.push(0).unwrap();
         assert!(is_set());
         assert_eq!(take_all(&mut reader), [0]);

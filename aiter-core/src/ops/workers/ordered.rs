@@ -56,7 +56,7 @@ where
         f,
         n,
         next: 0,
-        ring: Ring {
+        wake_all: Ring {
             slots: VecDeque::new(),
             first: 0,
         },
@@ -73,7 +73,7 @@ pub struct MapWorkersOrdered<S, F, Fut: Future> {
     n: usize,
     /// The number of the next item; it may wrap.
     next: usize,
-    ring: Ring<Fut::Output>,
+    wake_all: Ring<Fut::Output>,
 }
 
 /// A future and the number of its item.
@@ -141,7 +141,7 @@ impl<T> Ring<T> {
 
 /// Gives up the item of a future that panics, in its poll or when it is dropped after it.
 struct Poison<'a, T> {
-    ring: &'a mut Ring<T>,
+    wake_all: &'a mut Ring<T>,
     /// The item at work, if any.
     number: Option<usize>,
 }
@@ -149,7 +149,7 @@ struct Poison<'a, T> {
 impl<T> Drop for Poison<'_, T> {
     fn drop(&mut self) {
         if let Some(number) = self.number {
-            self.ring.put(number, Slot::Lost);
+            self.wake_all.put(number, Slot::Lost);
         }
     }
 }
@@ -166,10 +166,10 @@ where
         let mut this = self.project();
         let mut budget = Budget::new();
         loop {
-            if let Some(result) = this.ring.pop() {
+            if let Some(result) = this.wake_all.pop() {
                 return Poll::Ready(Some(result));
             }
-            let room = *this.n - this.next.wrapping_sub(this.ring.first);
+            let room = *this.n - this.next.wrapping_sub(this.wake_all.first);
             let start = |item| {
                 let future = (this.f)(item);
                 let number = *this.next;
@@ -177,7 +177,7 @@ where
                 Numbered { future, number }
             };
             let mut poison = Poison {
-                ring: this.ring,
+                wake_all: this.wake_all,
                 number: None,
             };
             let step = |child: Pin<&mut Numbered<Fut>>, cx: &mut Context<'_>| {
@@ -198,7 +198,7 @@ where
             match ready!(polled) {
                 None => return Poll::Ready(None),
                 Some((number, result)) => {
-                    let first = this.ring.pass(number, result);
+                    let first = this.wake_all.pass(number, result);
                     if first.is_some() {
                         return Poll::Ready(first);
                     }
@@ -211,7 +211,7 @@ where
     fn size_hint(&self) -> (usize, Option<usize>) {
         let (low, high) = self.workers.source_hint();
         let done = self
-            .ring
+            .wake_all
             .slots
             .iter()
             .filter(|slot| matches!(slot, Slot::Done(_)))
@@ -233,7 +233,7 @@ where
     fn is_terminated(&self) -> bool {
         self.workers.is_terminated()
             && !self
-                .ring
+                .wake_all
                 .slots
                 .iter()
                 .any(|slot| matches!(slot, Slot::Done(_)))
@@ -245,7 +245,7 @@ impl<S: fmt::Debug, F, Fut: Future> fmt::Debug for MapWorkersOrdered<S, F, Fut> 
         f.debug_struct("MapWorkersOrdered")
             .field("workers", &self.workers)
             .field("n", &self.n)
-            .field("held", &self.ring.slots.len())
+            .field("held", &self.wake_all.slots.len())
             .finish_non_exhaustive()
     }
 }

@@ -38,7 +38,7 @@ fn a_guest_that_panics_or_is_done_leaves_its_slot() {
         })
         .is_pending()
     );
-    assert_eq!((set.len(), set.lists.slots), (1, 4.min(SLOTS)));
+    assert_eq!((set.len(), set.state.slots), (1, 4.min(SLOTS)));
     script.push(Some(3));
     script.wake();
     assert_eq!(poll(&mut set, Waker::noop()), Poll::Ready(3));
@@ -111,10 +111,10 @@ fn slots_are_reused_and_memory_is_given_back() {
     let scripts = scripts(1000);
     for _ in 0..3 {
         scripts.iter().for_each(|script| set.insert(child(script)));
-        while set.lists.queue.len > 0 {
+        while set.state.queue.len > 0 {
             assert!(poll(&mut set, &waker).is_pending());
         }
-        assert!(set.lists.slots < 1000 + 2 * SLOTS);
+        assert!(set.state.slots < 1000 + 2 * SLOTS);
         for script in &scripts {
             script.push(None);
             script.wake();
@@ -123,16 +123,16 @@ fn slots_are_reused_and_memory_is_given_back() {
             assert!(poll(&mut set, &waker).is_pending());
         }
         assert!(poll(&mut set, &waker).is_pending());
-        assert!(set.lists.slots <= SLOTS, "{} slots kept", set.lists.slots);
-        assert_eq!(set.lists.empty, 1);
+        assert!(set.state.slots <= SLOTS, "{} slots kept", set.state.slots);
+        assert_eq!(set.state.empty, 1);
     }
     // One in, one out: no chunk is made or freed.
-    let slots = set.lists.slots;
+    let slots = set.state.slots;
     for script in &scripts {
         set.insert(child(script));
         script.push(None);
         assert!(poll(&mut set, &waker).is_pending());
-        assert_eq!(set.lists.slots, slots);
+        assert_eq!(set.state.slots, slots);
     }
 }
 
@@ -142,10 +142,10 @@ fn vacant_slots_of_every_chunk_are_reused() {
     let mut set = ReadySet::new();
     let scripts = scripts(8 * SLOTS);
     scripts.iter().for_each(|script| set.insert(child(script)));
-    while set.lists.queue.len > 0 {
+    while set.state.queue.len > 0 {
         assert!(poll(&mut set, &waker).is_pending());
     }
-    let slots = set.lists.slots;
+    let slots = set.state.slots;
     let leaving = || scripts.iter().step_by(SLOTS);
     for script in leaving() {
         script.push(None);
@@ -154,7 +154,7 @@ fn vacant_slots_of_every_chunk_are_reused() {
     assert!(poll(&mut set, &waker).is_pending());
     assert_eq!(set.len(), scripts.len() - leaving().count());
     leaving().for_each(|script| set.insert(child(script)));
-    assert_eq!(set.lists.slots, slots);
+    assert_eq!(set.state.slots, slots);
 }
 
 #[test]
@@ -173,8 +173,8 @@ fn a_chunk_woken_while_it_empties_is_freed_later() {
         assert!(poll(&mut set, &waker).is_pending());
     }
     assert!(poll(&mut set, &waker).is_pending());
-    assert_eq!(set.lists.empty, 1);
-    assert!(set.lists.slots <= 4.min(SLOTS) * 2);
+    assert_eq!(set.state.empty, 1);
+    assert!(set.state.slots <= 4.min(SLOTS) * 2);
 }
 
 #[test]

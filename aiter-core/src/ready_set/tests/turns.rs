@@ -269,7 +269,7 @@ fn chunks_are_served_in_the_order_in_which_they_woke() {
     let mut set = ReadySet::new();
     let scripts = scripts(8 * SLOTS);
     scripts.iter().for_each(|script| set.insert(child(script)));
-    while set.lists.queue.len > 0 {
+    while set.state.queue.len > 0 {
         assert!(poll(&mut set, &waker).is_pending());
     }
     let order = [5, 0, 7, 2].map(|chunk| chunk * SLOTS);

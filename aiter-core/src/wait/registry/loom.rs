@@ -14,9 +14,9 @@ const SECOND: usize = 4;
 struct Shared(Arc<Inner>);
 
 struct Inner {
-    seats: Seats,
+    slots: Registry,
     /// What a reader at the first place reads, and one that knows nobody to be there changes.
-    slot: UnsafeCell<usize>,
+    list_slot: UnsafeCell<usize>,
 }
 
 // SAFETY: seats go from thread to thread by their states, as in a list; the model checks the slot.
@@ -27,8 +27,8 @@ unsafe impl Sync for Inner {}
 /// A seat that goes with its reader to another thread.
 struct Reader {
     shared: Shared,
-    at: SeatRef,
-    behind: Option<Behind>,
+    at: SlotRef,
+    follower: Option<Follower>,
 }
 
 // SAFETY: the seats are kept.
@@ -36,21 +36,21 @@ unsafe impl Send for Reader {}
 
 impl Shared {
     fn new() -> Self {
-        let seats = Seats::new(SECOND);
-        for _ in 0..BESIDE {
-            seats.claim(SECOND, 0);
+        let slots = Registry::new(SECOND);
+        for _ in 0..NEARBY {
+            slots.register(SECOND, 0);
         }
         Self(Arc::new(Inner {
-            seats,
-            slot: UnsafeCell::new(1),
+            slots,
+            list_slot: UnsafeCell::new(1),
         }))
     }
 
     fn claim(&self) -> Reader {
         Reader {
             shared: self.clone(),
-            at: self.0.seats.claim(FIRST, 0),
-            behind: None,
+            at: self.0.slots.register(FIRST, 0),
+            follower: None,
         }
     }
 
@@ -58,15 +58,15 @@ impl Shared {
     fn first(&self) -> Reader {
         Reader {
             shared: self.clone(),
-            at: self.0.seats.first(),
-            behind: None,
+            at: self.0.slots.first(),
+            follower: None,
         }
     }
 
     fn assert_freed(&self) {
-        let rows = self.0.seats.rows().expect("there were many readers");
-        assert!(rows.lens().is_empty(), "no row is left");
-        assert_eq!(rows.waiting(), 0, "nor one that waits to be freed");
+        let segments = self.0.slots.segments().expect("there were many readers");
+        assert!(segments.lens().is_empty(), "no row is left");
+        assert_eq!(segments.waiting(), 0, "nor one that waits to be freed");
     }
 }
 
@@ -76,42 +76,45 @@ impl Reader {
         self
     }
 
-    fn seats(&self) -> &Seats {
-        &self.shared.0.seats
+    fn slots(&self) -> &Registry {
+        &self.shared.0.slots
     }
 
     fn step(&self) {
-        self.seats().step(self.at, SECOND);
+        self.slots().publish_position(self.at, SECOND);
     }
 
     fn read(&self) {
         // SAFETY: `with` reports a writer.
         self.shared
             .0
-            .slot
-            .with(|slot| assert_eq!(unsafe { *slot }, 1));
+            .list_slot
+            .with(|list_slot| assert_eq!(unsafe { *list_slot }, 1));
     }
 
     fn arm(&mut self) {
         self.shared
             .0
-            .seats
-            .arm(&mut self.at, &mut None, Waker::noop(), Sleep::AtTail);
+            .slots
+            .arm(&mut self.at, &mut None, Waker::noop(), SleepKind::AtTail);
     }
 
-    fn last_at_first(&mut self) -> Last {
+    fn last_at_first(&mut self) -> IsLast {
         self.shared
             .0
-            .seats
-            .last_at(self.at, &mut self.behind, FIRST)
+            .slots
+            .check_last(self.at, &mut self.follower, FIRST)
     }
 
     /// Changes the slot if nobody is at the first place.
     fn change_alone(&mut self) -> bool {
-        let alone = matches!(self.last_at_first(), Last::Yes(_));
+        let alone = matches!(self.last_at_first(), IsLast::Yes(_));
         if alone {
             // SAFETY: `with_mut` reports any other access.
-            self.shared.0.slot.with_mut(|slot| unsafe { *slot = 2 });
+            self.shared
+                .0
+                .list_slot
+                .with_mut(|list_slot| unsafe { *list_slot = 2 });
         }
         alone
     }
@@ -122,8 +125,8 @@ impl Reader {
     }
 
     fn leave(mut self) {
-        self.shared.0.seats.let_go(&mut self.behind);
-        self.seats().leave(self.at);
+        self.shared.0.slots.forget_follower(&mut self.follower);
+        self.slots().unregister(self.at);
     }
 }
 
@@ -175,7 +178,7 @@ fn loom_two_look_at_a_row_that_a_reader_comes_to() {
         let parent = shared.claim().on_heap();
         parent.step();
         let (mut looking, mut other) = (shared.first(), shared.first());
-        other.at = shared.0.seats.others().unwrap().seating().at(0);
+        other.at = shared.0.slots.others().unwrap().seating().at(0);
         let coming = thread::spawn({
             let shared = shared.clone();
             move || shared.claim().on_heap().stay()
@@ -187,10 +190,14 @@ fn loom_two_look_at_a_row_that_a_reader_comes_to() {
         looking.last_at_first();
         coming.join().unwrap();
         let mut other = looks.join().unwrap();
-        assert!(matches!(looking.last_at_first(), Last::No));
-        assert!(matches!(other.last_at_first(), Last::No));
-        other.shared.0.seats.let_go(&mut other.behind);
-        looking.shared.0.seats.let_go(&mut looking.behind);
+        assert!(matches!(looking.last_at_first(), IsLast::No));
+        assert!(matches!(other.last_at_first(), IsLast::No));
+        other.shared.0.slots.forget_follower(&mut other.follower);
+        looking
+            .shared
+            .0
+            .slots
+            .forget_follower(&mut looking.follower);
         parent.stay();
     });
 }
@@ -202,7 +209,7 @@ fn loom_a_reader_moves_on_while_two_look() {
         let shared = Shared::new();
         let reader = shared.claim().on_heap();
         let (mut looking, mut other) = (shared.first(), shared.first());
-        other.at = shared.0.seats.others().unwrap().seating().at(0);
+        other.at = shared.0.slots.others().unwrap().seating().at(0);
         let reads = thread::spawn(move || {
             reader.read();
             reader.step();
@@ -210,12 +217,16 @@ fn loom_a_reader_moves_on_while_two_look() {
         });
         let looks = thread::spawn(move || {
             other.last_at_first();
-            other.shared.0.seats.let_go(&mut other.behind);
+            other.shared.0.slots.forget_follower(&mut other.follower);
         });
         looking.change_alone();
         reads.join().unwrap();
         looks.join().unwrap();
-        looking.shared.0.seats.let_go(&mut looking.behind);
+        looking
+            .shared
+            .0
+            .slots
+            .forget_follower(&mut looking.follower);
     });
 }
 
@@ -227,7 +238,7 @@ fn loom_a_row_is_freed_while_two_walk() {
         let going = thread::spawn(move || goes.leave());
         let waking = thread::spawn({
             let shared = shared.clone();
-            move || shared.0.seats.wake_all()
+            move || shared.0.slots.wake_all()
         });
         let mut looking = shared.first();
         looking.last_at_first();
@@ -244,14 +255,14 @@ fn loom_a_row_is_freed_when_its_holder_lets_go() {
         let shared = Shared::new();
         let goes = shared.claim().on_heap();
         let mut looking = shared.first();
-        assert!(matches!(looking.last_at_first(), Last::No));
+        assert!(matches!(looking.last_at_first(), IsLast::No));
         let going = thread::spawn(move || {
             goes.step();
             goes.leave();
         });
         looking
-            .seats()
-            .is_behind(looking.behind.as_ref().unwrap(), FIRST);
+            .slots()
+            .is_behind(looking.follower.as_ref().unwrap(), FIRST);
         looking.leave();
         going.join().unwrap();
         shared.assert_freed();
@@ -284,7 +295,7 @@ fn loom_two_rows_are_emptied_while_another_walks() {
     model(|| {
         let shared = Shared::new();
         let [one, other] = two_rows(&shared);
-        let walk = shared.0.seats.rows().unwrap().walk();
+        let walk = shared.0.slots.segments().unwrap().walk();
         let going = thread::spawn(move || one.leave());
         let also_going = thread::spawn(move || other.leave());
         drop(walk);
@@ -298,19 +309,19 @@ fn loom_two_rows_are_emptied_while_another_walks() {
 #[test]
 fn loom_two_come_to_the_first_reader() {
     model(|| {
-        let seats = Shared(Arc::new(Inner {
-            seats: Seats::new(SECOND),
-            slot: UnsafeCell::new(1),
+        let slots = Shared(Arc::new(Inner {
+            slots: Registry::new(SECOND),
+            list_slot: UnsafeCell::new(1),
         }));
         let coming = thread::spawn({
-            let seats = seats.clone();
+            let slots = slots.clone();
             move || {
-                let mut reader = seats.claim();
+                let mut reader = slots.claim();
                 reader.arm();
                 reader.leave();
             }
         });
-        let mut reader = seats.claim();
+        let mut reader = slots.claim();
         reader.arm();
         reader.leave();
         coming.join().unwrap();
@@ -334,9 +345,13 @@ fn loom_the_slowest_is_no_fork_that_was_missed() {
                 parent.stay();
             }
         });
-        if looking.seats().slowest(Some(looking.at)) == Some(SECOND) {
+        if looking.slots().min_position_except(Some(looking.at)) == Some(SECOND) {
             // SAFETY: `with_mut` reports any other access.
-            looking.shared.0.slot.with_mut(|slot| unsafe { *slot = 2 });
+            looking
+                .shared
+                .0
+                .list_slot
+                .with_mut(|list_slot| unsafe { *list_slot = 2 });
         }
         forking.join().unwrap();
         looking.leave();
@@ -372,10 +387,10 @@ fn loom_two_readers_link_a_row_each() {
         });
         let one = shared.claim().on_heap();
         let other = linking.join().unwrap();
-        assert!(one.at.seat != other.at.seat);
+        assert!(one.at.slot != other.at.slot);
         let mut readers = 0;
-        shared.0.seats.each(|_, _| readers += 1);
-        assert_eq!(readers, 1 + BESIDE + 2);
+        shared.0.slots.each(|_, _| readers += 1);
+        assert_eq!(readers, 1 + NEARBY + 2);
         one.leave();
         other.leave();
         shared.assert_freed();
@@ -391,13 +406,13 @@ fn loom_a_reader_of_a_row_goes_while_it_is_woken() {
         goes.arm();
         let waking = thread::spawn({
             let shared = shared.clone();
-            move || shared.0.seats.wake_all()
+            move || shared.0.slots.wake_all()
         });
         goes.leave();
         waking.join().unwrap();
         // A wake that is over by then may have missed that the reader has left. The next one finds
         // the seat.
-        shared.0.seats.wake_all();
+        shared.0.slots.wake_all();
         shared.assert_freed();
     });
 }
@@ -416,8 +431,8 @@ fn loom_a_row_is_linked_while_another_is_unlinked() {
         goes.leave();
         let came = linking.join().unwrap();
         let mut readers = 0;
-        shared.0.seats.each(|_, _| readers += 1);
-        assert_eq!(readers, 1 + BESIDE + 4);
+        shared.0.slots.each(|_, _| readers += 1);
+        assert_eq!(readers, 1 + NEARBY + 4);
         stays.into_iter().chain(came).for_each(Reader::leave);
         shared.assert_freed();
     });

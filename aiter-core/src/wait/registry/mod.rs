@@ -16,7 +16,7 @@
 //! A reader that wants to sleep while its seat is `WAKING` does not wait for the writer, which may be preempted or in a
 //! system call: it leaves the seat and takes another.
 //!
-//! The writer ends `WAKING` with a plain store, and looks for [`left`](row) bits once it has woken
+//! The writer ends `WAKING` with a plain store, and looks for [`abandoned`](row) bits once it has woken
 //! all. It may miss one that is set later. Then the seat stays, with its waker, until somebody
 //! wakes again: that costs a seat for a while, and a read-modify-write less for every wake. A
 //! reader that looks for a seat does not sweep such seats: the drop of a waker may panic, and a
@@ -36,8 +36,8 @@ use core::{
     task::Waker,
 };
 use epoch::Epoch;
-use segment::{FAR, Floor, HeapRow, Row, Seat, Seating, least};
-use segments::Rows;
+use segment::{FAR, Floor, Occupancy, ReaderSlot, Segment, Slots, least};
+use segments::Segments;
 
 const IDLE: u8 = 0;
 const ARMED: u8 = 1;
@@ -47,7 +47,7 @@ const AT_GAP: u8 = 3;
 
 /// What a reader found that goes to sleep.
 #[derive(Clone, Copy)]
-pub(crate) enum Sleep {
+pub(crate) enum SleepKind {
     /// Nobody has its slot yet: the tail word tells whoever gets it.
     AtTail,
     /// Somebody has its slot, and has yet to publish it.
@@ -55,9 +55,9 @@ pub(crate) enum Sleep {
 }
 
 /// Seats beside the list.
-const BESIDE: usize = if cfg!(aiter_loom) { 2 } else { 8 };
+const NEARBY: usize = if cfg!(aiter_loom) { 2 } else { 8 };
 
-/// Writers [wake](Seats::wake_at) by the tail word of a slot, which has so many bits fewer for the
+/// Writers [wake](Registry::wake_at) by the tail word of a slot, which has so many bits fewer for the
 /// slot's number than a position has. A position is shifted by it before it is compared with such a
 /// word.
 pub(crate) const SHORTER: u32 = if usize::BITS >= 64 { 0 } else { 1 };
@@ -65,65 +65,65 @@ pub(crate) const SHORTER: u32 = if usize::BITS >= 64 { 0 } else { 1 };
 /// All seats of a list. Writers look at the first field, and the reader in the list writes the last one, for every item: they
 /// are [not in one cache line](Self::SPAN).
 #[repr(C)]
-pub(crate) struct Seats {
+pub(crate) struct Registry {
     /// Readers that sleep at a gap.
     at_gap: AtomicUsize,
     /// How often a seat was claimed. A look at all seats that saw this change may have missed a reader.
-    claims: AtomicWord,
-    first: Row,
+    registrations: AtomicWord,
+    first: Occupancy,
     /// When the floors of all rows were reset.
     epoch: Epoch,
     /// All further ones. There from the second reader on.
-    others: AtomicPtr<Others>,
+    others: AtomicPtr<Nearby>,
     state: [AtomicU8; 1],
-    seat: [Seat; 1],
+    slot: [ReaderSlot; 1],
 }
 
-struct Others {
-    row: Row,
-    states: [AtomicU8; BESIDE],
-    seats: [Seat; BESIDE],
-    rows: Rows,
+struct Nearby {
+    segment: Occupancy,
+    states: [AtomicU8; NEARBY],
+    slots: [ReaderSlot; NEARBY],
+    segments: Segments,
 }
 
-impl Others {
+impl Nearby {
     fn new() -> Box<Self> {
         Box::new(Self {
-            row: Row::new(0),
+            segment: Occupancy::new(0),
             states: array::from_fn(|_| AtomicU8::new(IDLE)),
-            seats: array::from_fn(|_| Seat::new(FAR)),
-            rows: Rows::new(),
+            slots: array::from_fn(|_| ReaderSlot::new(FAR)),
+            segments: Segments::new(),
         })
     }
 
-    fn seating(&self) -> Seating<'_> {
-        Seating {
-            row: &self.row,
+    fn seating(&self) -> Slots<'_> {
+        Slots {
+            segment: &self.segment,
             states: &self.states,
-            seats: &self.seats,
+            slots: &self.slots,
             heap: None,
         }
     }
 }
 
-/// A reader's own seat. It is used with the [`Seats`] it was taken from, which outlive it.
+/// A reader's own seat. It is used with the [`Registry`] it was taken from, which outlive it.
 #[derive(Clone, Copy)]
-pub(crate) struct SeatRef {
-    row: NonNull<Row>,
+pub(crate) struct SlotRef {
+    segment: NonNull<Occupancy>,
     state: NonNull<AtomicU8>,
-    seat: NonNull<Seat>,
-    heap: Option<NonNull<HeapRow>>,
+    slot: NonNull<ReaderSlot>,
+    heap: Option<NonNull<Segment>>,
     index: usize,
 }
 
-/// Another reader that was seen behind. It keeps the memory of its seat, and is [let go](Seats::let_go) before it is dropped.
-pub(crate) struct Behind {
-    seat: NonNull<Seat>,
-    heap: Option<NonNull<HeapRow>>,
+/// Another reader that was seen behind. It keeps the memory of its seat, and is [let go](Registry::let_go) before it is dropped.
+pub(crate) struct Follower {
+    slot: NonNull<ReaderSlot>,
+    heap: Option<NonNull<Segment>>,
 }
 
 /// Whether a reader is the last one to come to a position.
-pub(crate) enum Last {
+pub(crate) enum IsLast {
     /// Another one stands there or behind it.
     No,
     /// None does. All others stand at this position or further on, if there are others.
@@ -132,49 +132,50 @@ pub(crate) enum Last {
     Unknown,
 }
 
-impl Seats {
+impl Registry {
     /// How far `at_gap` and the position of the first seat are apart, in bytes.
     #[cfg(target_pointer_width = "64")]
-    pub(crate) const SPAN: usize = mem::offset_of!(Self, seat) + mem::offset_of!(Seat, position);
+    pub(crate) const SPAN: usize =
+        mem::offset_of!(Self, slot) + mem::offset_of!(ReaderSlot, position);
 
-    /// Seats of which the first is taken, by a reader at `position`: see [`Seats::first`].
+    /// Seats of which the first is taken, by a reader at `position`: see [`Registry::first`].
     pub(crate) fn new(position: usize) -> Self {
         Self {
             at_gap: AtomicUsize::new(0),
-            claims: AtomicWord::new(0),
-            first: Row::new(1),
+            registrations: AtomicWord::new(0),
+            first: Occupancy::new(1),
             epoch: Epoch::new(),
             others: AtomicPtr::new(ptr::null_mut()),
             state: [AtomicU8::new(IDLE)],
-            seat: [Seat::new(position)],
+            slot: [ReaderSlot::new(position)],
         }
     }
 
-    pub(crate) fn first(&self) -> SeatRef {
+    pub(crate) fn first(&self) -> SlotRef {
         self.first_row().at(0)
     }
 
-    fn first_row(&self) -> Seating<'_> {
-        Seating {
-            row: &self.first,
+    fn first_row(&self) -> Slots<'_> {
+        Slots {
+            segment: &self.first,
             states: &self.state,
-            seats: &self.seat,
+            slots: &self.slot,
             heap: None,
         }
     }
 
-    fn others(&self) -> Option<&Others> {
-        // Ordering: Acquire pairs with the Release in `make_others`.
+    fn others(&self) -> Option<&Nearby> {
+        // Ordering: Acquire pairs with the Release in `make_nearby`.
         let others = self.others.load(Acquire);
         // SAFETY: they live as long as `self`, and are never borrowed mutably before.
         unsafe { others.as_ref() }
     }
 
-    fn make_others(&self) -> &Others {
+    fn make_nearby(&self) -> &Nearby {
         if let Some(others) = self.others() {
             return others;
         }
-        let fresh = Box::into_raw(Others::new());
+        let fresh = Box::into_raw(Nearby::new());
         // Ordering: Release publishes them to the Acquire in `others`; Acquire, when it fails, as there.
         let others = match self
             .others
@@ -191,138 +192,138 @@ impl Seats {
         unsafe { &*others }
     }
 
-    fn seat(&self, at: SeatRef) -> &Seat {
+    fn slot(&self, at: SlotRef) -> &ReaderSlot {
         // SAFETY: a reader's seat lives as long as it is the reader's, and `self` as long as all seats.
-        unsafe { at.seat.as_ref() }
+        unsafe { at.slot.as_ref() }
     }
 
-    fn state(&self, at: SeatRef) -> &AtomicU8 {
-        // SAFETY: as in `seat`.
+    fn state(&self, at: SlotRef) -> &AtomicU8 {
+        // SAFETY: as in `slot`.
         unsafe { at.state.as_ref() }
     }
 
-    fn row(&self, at: SeatRef) -> &Row {
-        // SAFETY: as in `seat`.
-        unsafe { at.row.as_ref() }
+    fn segment(&self, at: SlotRef) -> &Occupancy {
+        // SAFETY: as in `slot`.
+        unsafe { at.segment.as_ref() }
     }
 
     /// A seat for a new reader that stands at `position`. Lock-free; looks at a few rows, and allocates one for many readers.
-    pub(crate) fn claim(&self, position: usize, skipped: usize) -> SeatRef {
-        let at = self.claim_vacant();
+    pub(crate) fn register(&self, position: usize, skipped: usize) -> SlotRef {
+        let at = self.acquire_slot();
         // Else the last reader's position might come to stand after this one's.
-        self.seat(at).lifetime.over();
+        self.slot(at).lifetime.over();
         self.advance(at, position, skipped);
-        if let Some(row) = at.heap {
+        if let Some(segment) = at.heap {
             // SAFETY: the row has this reader.
-            unsafe { HeapRow::at(row) }.joined();
+            unsafe { Segment::at(segment) }.joined();
         }
         // Ordering: Release, after the position and before the reader it was forked from moves on, pairs with the
         // loads in `last_at` and `slowest`: who sees that reader further on sees this count too.
-        self.claims.fetch_add(1, Release);
+        self.registrations.fetch_add(1, Release);
         at
     }
 
-    fn claim_vacant(&self) -> SeatRef {
+    fn acquire_slot(&self) -> SlotRef {
         let in_list = self.first_row();
         if let Some(at) = claim_in(in_list) {
             return at;
         }
-        let others = self.make_others();
+        let others = self.make_nearby();
         if let Some(at) = claim_in(others.seating()) {
             return at;
         }
-        let (_walk, row, index) = others.rows.claim();
+        let (_walk, segment, index) = others.segments.claim();
         // SAFETY: the row has this reader.
-        unsafe { HeapRow::at(row) }.seating().at(index)
+        unsafe { Segment::at(segment) }.seating().at(index)
     }
 
     /// The reader has read everything before `position`, of which `skipped` slots held no item.
     #[inline]
-    pub(crate) fn advance(&self, at: SeatRef, position: usize, skipped: usize) {
-        let seat = self.seat(at);
+    pub(crate) fn advance(&self, at: SlotRef, position: usize, skipped: usize) {
+        let slot = self.slot(at);
         self.epoch.enter(position, || self.forget_floors());
-        seat.skipped.store(skipped, Relaxed);
-        self.step(at, position);
+        slot.skipped.store(skipped, Relaxed);
+        self.publish_position(at, position);
     }
 
     #[cold]
     fn forget_floors(&self) {
-        if let Some(walk) = self.rows().and_then(Rows::walk) {
-            for row in walk.all() {
+        if let Some(walk) = self.segments().and_then(Segments::walk) {
+            for segment in walk.all() {
                 // SAFETY: seen by a walk that goes on.
-                unsafe { HeapRow::at(row) }.joined();
+                unsafe { Segment::at(segment) }.joined();
             }
         }
     }
 
     /// The same, when no slot without an item was passed.
     #[inline]
-    pub(crate) fn step(&self, at: SeatRef, position: usize) {
+    pub(crate) fn publish_position(&self, at: SlotRef, position: usize) {
         // Ordering: Release pairs with the Acquire in `each`: who sees the reader past a slot may move the slot's item out.
-        self.seat(at).position.store(position, Release);
+        self.slot(at).position.store(position, Release);
     }
 
     /// Whether another reader stands at or behind `position`. One that has left since is behind nobody.
     #[inline(always)]
-    pub(crate) fn is_behind(&self, other: &Behind, position: usize) -> bool {
+    pub(crate) fn is_behind(&self, other: &Follower, position: usize) -> bool {
         #[cfg(aiter_loom)]
-        if let Some(row) = other.heap {
+        if let Some(segment) = other.heap {
             // SAFETY: held.
-            unsafe { HeapRow::at(row) };
+            unsafe { Segment::at(segment) };
         }
         // SAFETY: the seat is kept as long as it is remembered.
-        let seat = unsafe { other.seat.as_ref() };
+        let slot = unsafe { other.slot.as_ref() };
         // Ordering: Relaxed. If it is, the caller clones an item that it has to read itself, which nobody moves before that;
         // should the other have gone on by now, one more is cloned than need be. If not, nothing is moved on the strength of
         // this: who moves has looked at all, see `last_at`.
-        let at = seat.position.load(Relaxed);
+        let at = slot.position.load(Relaxed);
         // The position of a seat that was left is odd. Where words are short, it may come to look
         // as if it were behind.
         (SHORTER == 0 || at & 1 == 0) && position.wrapping_sub(at) as isize >= 0
     }
 
-    /// Whether the reader at `me` is the last one to come to `position`. Another one that is to come is remembered in `behind`.
+    /// Whether the reader at `me` is the last one to come to `position`. Another one that is to come is remembered in `follower`.
     ///
     /// However many readers there are, and in whatever order they come, this looks at few of them: at those in the row of the
     /// one that was remembered, of whom one is still behind most likely; else at the rows from there on, and not again at a row
     /// of which all have passed. So while all readers pass a position, each row is looked at once. If some lag behind many,
     /// the rows of all others are known to be further on.
-    pub(crate) fn last_at(
+    pub(crate) fn check_last(
         &self,
-        me: SeatRef,
-        behind: &mut Option<Behind>,
+        me: SlotRef,
+        follower: &mut Option<Follower>,
         position: usize,
-    ) -> Last {
-        if let Some(Behind {
-            seat,
-            heap: Some(row),
-        }) = behind
+    ) -> IsLast {
+        if let Some(Follower {
+            slot,
+            heap: Some(segment),
+        }) = follower
         {
             // SAFETY: held.
-            let seating = unsafe { HeapRow::at(*row) }.seating();
-            if let Ok(found) = seating.follower(me.seat, position) {
-                *seat = found;
-                return Last::No;
+            let seating = unsafe { Segment::at(*segment) }.seating();
+            if let Ok(found) = seating.follower(me.slot, position) {
+                *slot = found;
+                return IsLast::No;
             }
         }
         // Ordering: Acquire pairs with the Release in `claim`: a reader that is counted is seen below.
-        let claims = self.claims.load(Acquire);
+        let registrations = self.registrations.load(Acquire);
         let mut others = None;
         let beside = self.others();
-        for seating in iter::once(self.first_row()).chain(beside.map(Others::seating)) {
-            match seating.follower(me.seat, position) {
-                Ok(seat) => {
-                    self.remember(behind, Behind { seat, heap: None });
-                    return Last::No;
+        for seating in iter::once(self.first_row()).chain(beside.map(Nearby::seating)) {
+            match seating.follower(me.slot, position) {
+                Ok(slot) => {
+                    self.remember(follower, Follower { slot, heap: None });
+                    return IsLast::No;
                 }
                 Err((_, least_other)) => others = least(others, least_other),
             }
         }
-        if let Some(walk) = beside.and_then(|beside| beside.rows.walk()) {
-            let start = behind.as_ref().and_then(|behind| behind.heap);
-            for row in walk.from(start) {
+        if let Some(walk) = beside.and_then(|beside| beside.segments.walk()) {
+            let start = follower.as_ref().and_then(|follower| follower.heap);
+            for segment in walk.from(start) {
                 // SAFETY: seen by a walk that goes on.
-                let heap = unsafe { HeapRow::at(row) };
+                let heap = unsafe { Segment::at(segment) };
                 match heap.floor(position) {
                     Floor::Nobody => continue,
                     Floor::Above(floor) => {
@@ -332,61 +333,61 @@ impl Seats {
                     Floor::Unknown => {}
                 }
                 let mut least_other = None;
-                let scanned = heap.scan(me.seat, || {
+                let scanned = heap.scan(me.slot, || {
                     heap.seating()
-                        .follower(me.seat, position)
+                        .follower(me.slot, position)
                         .map_err(|(all, other)| {
                             least_other = other;
                             all
                         })
                 });
                 match scanned {
-                    Ok(seat) => {
-                        Rows::hold(row);
-                        let heap = Some(row);
-                        self.remember(behind, Behind { seat, heap });
-                        return Last::No;
+                    Ok(slot) => {
+                        Segments::hold(segment);
+                        let heap = Some(segment);
+                        self.remember(follower, Follower { slot, heap });
+                        return IsLast::No;
                     }
                     Err(_) => others = least(others, least_other),
                 }
             }
         }
-        self.let_go(behind);
+        self.forget_follower(follower);
         // Ordering: Relaxed. Who was missed above was counted before its parent moved on, or before it left its old seat; that
         // was seen (Acquire), or the reader would have been, so this finds the count.
-        if self.claims.load(Relaxed) == claims {
-            Last::Yes(others)
+        if self.registrations.load(Relaxed) == registrations {
+            IsLast::Yes(others)
         } else {
-            Last::Unknown
+            IsLast::Unknown
         }
     }
 
-    fn remember(&self, behind: &mut Option<Behind>, other: Behind) {
-        self.let_go(behind);
-        *behind = Some(other);
+    fn remember(&self, follower: &mut Option<Follower>, other: Follower) {
+        self.forget_follower(follower);
+        *follower = Some(other);
     }
 
     /// Forgets a reader that was remembered.
-    pub(crate) fn let_go(&self, behind: &mut Option<Behind>) {
-        let row = behind.take().and_then(|behind| behind.heap);
-        if let Some((row, rows)) = row.zip(self.rows()) {
-            rows.let_go(row);
+    pub(crate) fn forget_follower(&self, follower: &mut Option<Follower>) {
+        let segment = follower.take().and_then(|follower| follower.heap);
+        if let Some((segment, segments)) = segment.zip(self.segments()) {
+            segments.let_go(segment);
         }
     }
 
     /// The position of the slowest reader but the one at `me`, if it is given; `None` without other readers. Looks at each reader,
     /// again if one came meanwhile: lock-free.
-    pub(crate) fn slowest(&self, me: Option<SeatRef>) -> Option<usize> {
+    pub(crate) fn min_position_except(&self, me: Option<SlotRef>) -> Option<usize> {
         loop {
             // Ordering: as in `last_at`.
-            let claims = self.claims.load(Acquire);
+            let registrations = self.registrations.load(Acquire);
             let mut slowest = None;
-            self.each_seat(|seat, position| {
-                if me.is_none_or(|me| me.seat != NonNull::from(seat)) {
+            self.each_seat(|slot, position| {
+                if me.is_none_or(|me| me.slot != NonNull::from(slot)) {
                     slowest = least(slowest, Some(position));
                 }
             });
-            if self.claims.load(Relaxed) == claims {
+            if self.registrations.load(Relaxed) == registrations {
                 return slowest;
             }
         }
@@ -394,15 +395,15 @@ impl Seats {
 
     /// Looks at each reader's position, and at how many slots without an item it has passed.
     pub(crate) fn each(&self, mut look: impl FnMut(usize, usize)) {
-        self.each_seat(|seat, position| look(position, seat.skipped.load(Relaxed)));
+        self.each_seat(|slot, position| look(position, slot.skipped.load(Relaxed)));
     }
 
     #[inline(always)]
-    fn each_seat(&self, mut look: impl FnMut(&Seat, usize)) {
-        let mut look_at = |seating: Seating<'_>| {
-            for (seat, position) in seating.readers() {
+    fn each_seat(&self, mut look: impl FnMut(&ReaderSlot, usize)) {
+        let mut look_at = |seating: Slots<'_>| {
+            for (slot, position) in seating.readers() {
                 // SAFETY: a seat of the row that is looked at.
-                look(unsafe { seat.as_ref() }, position);
+                look(unsafe { slot.as_ref() }, position);
             }
         };
         look_at(self.first_row());
@@ -410,10 +411,10 @@ impl Seats {
             return;
         };
         look_at(others.seating());
-        if let Some(walk) = others.rows.walk() {
-            for row in walk.all() {
+        if let Some(walk) = others.segments.walk() {
+            for segment in walk.all() {
                 // SAFETY: seen by a walk that goes on.
-                look_at(unsafe { HeapRow::at(row) }.seating());
+                look_at(unsafe { Segment::at(segment) }.seating());
             }
         }
     }
@@ -423,22 +424,22 @@ impl Seats {
     #[inline(always)]
     pub(crate) fn arm(
         &self,
-        at: &mut SeatRef,
-        behind: &mut Option<Behind>,
+        at: &mut SlotRef,
+        follower: &mut Option<Follower>,
         waker: &Waker,
-        sleep: Sleep,
+        sleep: SleepKind,
     ) {
         // Ordering: Acquire pairs with the Release of IDLE in `wake`: the writer is done with the waker.
         let was = self.state(*at).load(Acquire);
         if was != IDLE || !self.keeps(*at, waker) {
-            self.prepare(at, behind, was, waker);
+            self.prepare(at, follower, was, waker);
         }
         // Ordering: Release pairs with the Acquire in `take`. That a writer sees this at all is due to what the reader does
         // next (see `Reader::sleep`).
         self.state(*at).store(
             match sleep {
-                Sleep::AtTail => ARMED,
-                Sleep::AtGap => {
+                SleepKind::AtTail => ARMED,
+                SleepKind::AtGap => {
                     self.at_gap.fetch_add(1, Relaxed);
                     AT_GAP
                 }
@@ -449,7 +450,7 @@ impl Seats {
 
     /// The same as [`arm`](Self::arm) at the tail, if the waker is there already and the seat is idle. Else false.
     #[inline(always)]
-    pub(crate) fn rearm(&self, at: SeatRef, waker: &Waker) -> bool {
+    pub(crate) fn rearm(&self, at: SlotRef, waker: &Waker) -> bool {
         // Ordering: as in `arm`.
         let is_ready = self.state(at).load(Acquire) == IDLE && self.keeps(at, waker);
         if is_ready {
@@ -460,8 +461,8 @@ impl Seats {
 
     /// Whether a waker for the same task is in the reader's seat, which is not armed.
     #[inline(always)]
-    fn keeps(&self, at: SeatRef, waker: &Waker) -> bool {
-        self.seat(at).waker.with(|kept| {
+    fn keeps(&self, at: SlotRef, waker: &Waker) -> bool {
+        self.slot(at).waker.with(|kept| {
             // SAFETY: only the reader writes it, which is here.
             let kept = unsafe { &*kept };
             kept.as_ref().is_some_and(|kept| kept.will_wake(waker))
@@ -470,11 +471,11 @@ impl Seats {
 
     /// Puts the waker into the reader's seat, or into another, and leaves that idle.
     #[cold]
-    fn prepare(&self, at: &mut SeatRef, behind: &mut Option<Behind>, was: u8, waker: &Waker) {
+    fn prepare(&self, at: &mut SlotRef, follower: &mut Option<Follower>, was: u8, waker: &Waker) {
         if !self.take_back(*at, was) {
-            self.take_another(at, behind);
+            self.take_another(at, follower);
         }
-        let old = self.seat(*at).waker.with_mut(|kept| {
+        let old = self.slot(*at).waker.with_mut(|kept| {
             // SAFETY: the seat is idle, and an idle seat's waker is its reader's alone.
             match unsafe { &mut *kept } {
                 Some(kept) if kept.will_wake(waker) => None,
@@ -485,18 +486,18 @@ impl Seats {
     }
 
     /// Whether nobody is to be woken, nor being woken, in the reader's seat.
-    pub(crate) fn is_idle(&self, at: SeatRef) -> bool {
+    pub(crate) fn is_idle(&self, at: SlotRef) -> bool {
         // Ordering: as in `arm`.
         self.state(at).load(Acquire) == IDLE
     }
 
     /// Drops the waker in the reader's seat. If a writer is at the seat just then, the reader
     /// [takes another](Self::take_another), and the writer drops the waker.
-    pub(crate) fn forget(&self, at: &mut SeatRef, behind: &mut Option<Behind>) {
+    pub(crate) fn forget(&self, at: &mut SlotRef, follower: &mut Option<Follower>) {
         if !self.disarm(*at) {
-            self.take_another(at, behind);
+            self.take_another(at, follower);
         }
-        let waker = self.seat(*at).waker.with_mut(|kept| {
+        let waker = self.slot(*at).waker.with_mut(|kept| {
             // SAFETY: the seat is idle, and an idle seat's waker is its reader's alone.
             unsafe { (*kept).take() }
         });
@@ -504,29 +505,32 @@ impl Seats {
     }
 
     /// Moves the reader to another seat, because a writer is at its own. The new one may have been
-    /// that of the reader that was seen `behind`, which has left then: it is let go, or the reader
+    /// that of the reader that was seen `follower`, which has left then: it is let go, or the reader
     /// would be behind itself.
-    fn take_another(&self, at: &mut SeatRef, behind: &mut Option<Behind>) {
-        let seat = self.seat(*at);
-        let other = self.claim(seat.position.load(Relaxed), seat.skipped.load(Relaxed));
+    fn take_another(&self, at: &mut SlotRef, follower: &mut Option<Follower>) {
+        let slot = self.slot(*at);
+        let other = self.register(slot.position.load(Relaxed), slot.skipped.load(Relaxed));
         // Said before anything can panic: from here on the old seat may be another reader's.
         let old = mem::replace(at, other);
-        if behind.as_ref().is_some_and(|behind| behind.seat == at.seat) {
-            self.let_go(behind);
+        if follower
+            .as_ref()
+            .is_some_and(|follower| follower.slot == at.slot)
+        {
+            self.forget_follower(follower);
         }
-        self.leave(old);
+        self.unregister(old);
     }
 
     /// The reader takes its seat back, to write the waker or to leave. False while a writer is at it.
     #[inline(always)]
-    pub(crate) fn disarm(&self, at: SeatRef) -> bool {
+    pub(crate) fn disarm(&self, at: SlotRef) -> bool {
         // Ordering: as in `arm`.
         self.take_back(at, self.state(at).load(Acquire))
     }
 
     /// The same, for a seat that the reader saw in a state.
     #[inline(always)]
-    fn take_back(&self, at: SeatRef, was: u8) -> bool {
+    fn take_back(&self, at: SlotRef, was: u8) -> bool {
         match was {
             ARMED | AT_GAP => self.take(self.state(at), was, IDLE) != WAKING,
             was => was == IDLE,
@@ -534,27 +538,27 @@ impl Seats {
     }
 
     /// The reader leaves its seat for good.
-    pub(crate) fn leave(&self, at: SeatRef) {
-        let seat = self.seat(at);
-        let far = seat.position.load(Relaxed).wrapping_add(FAR);
+    pub(crate) fn unregister(&self, at: SlotRef) {
+        let slot = self.slot(at);
+        let far = slot.position.load(Relaxed).wrapping_add(FAR);
         // Ordering: as in `step`.
-        seat.position.store(far, Release);
-        seat.lifetime.used();
+        slot.position.store(far, Release);
+        slot.lifetime.used();
         if self.disarm(at) {
             // SAFETY: the seat is idle and was this reader's.
-            unsafe { vacate(at, self.rows()) };
+            unsafe { release(at, self.segments()) };
         } else {
-            let rows = self.rows();
+            let segments = self.segments();
             // Whoever vacates the seat may be another thread, and then the row may go.
-            let _walk = at.heap.and(rows).and_then(Rows::walk);
-            // Ordering: Release pairs with the Acquire in `vacate_left`: this reader is done with the seat.
-            self.row(at).left.fetch_or(1 << at.index, Release);
-            vacate_left(at, rows);
+            let _walk = at.heap.and(segments).and_then(Segments::walk);
+            // Ordering: Release pairs with the Acquire in `release_abandoned`: this reader is done with the seat.
+            self.segment(at).abandoned.fetch_or(1 << at.index, Release);
+            release_abandoned(at, segments);
         }
     }
 
-    fn rows(&self) -> Option<&Rows> {
-        self.others().map(|others| &others.rows)
+    fn segments(&self) -> Option<&Segments> {
+        self.others().map(|others| &others.segments)
     }
 
     /// Whether a reader may sleep at a gap. Ordering: see `List::wake_after`.
@@ -574,27 +578,27 @@ impl Seats {
 
     /// Wakes every sleeper. The caller holds nothing that a waker could want: it may run any code.
     pub(crate) fn wake_all(&self) {
-        self.wake_those(Whom::All);
+        self.wake_those(Target::All);
     }
 
     /// Wakes the sleepers that wait for exactly this slot, and those that sleep at a gap from there
     /// on; else as
     /// [`wake_all`](Self::wake_all). False if there was none.
     #[inline(always)]
-    pub(crate) fn wake_at(&self, slot: usize) -> bool {
-        self.wake_those(Whom::At(slot))
+    pub(crate) fn wake_at(&self, list_slot: usize) -> bool {
+        self.wake_those(Target::At(list_slot))
     }
 
     /// Wakes the sleepers that wait for a slot or anything after it; else as
     /// [`wake_all`](Self::wake_all).
-    pub(crate) fn wake_from(&self, slot: usize) {
+    pub(crate) fn wake_from(&self, list_slot: usize) {
         // A writer may stand between its publication and this while all others go on. Where words
         // are short they may come so far meanwhile that a sleeper at the tail would be taken for
         // one behind the slot.
         self.wake_those(if SHORTER == 0 {
-            Whom::From(slot)
+            Target::From(list_slot)
         } else {
-            Whom::All
+            Target::All
         });
     }
 
@@ -613,7 +617,7 @@ impl Seats {
                 self.0.store(IDLE, Release);
             }
         }
-        let ([state], [seat]) = (&self.state, &self.seat);
+        let ([state], [slot]) = (&self.state, &self.slot);
         // Ordering: of `others` as in `wake_those`; of the state as in `take`.
         if !self.others.load(Relaxed).is_null()
             || state
@@ -624,11 +628,11 @@ impl Seats {
         }
         let unwind = OnUnwind(state);
         // SAFETY: the seat is WAKING, by this writer.
-        unsafe { seat.call() };
+        unsafe { slot.call() };
         mem::forget(unwind);
         // Ordering: Release lets the reader have the waker back.
         state.store(IDLE, Release);
-        if self.first.left.load(Relaxed) != 0 {
+        if self.first.abandoned.load(Relaxed) != 0 {
             self.sweep_first();
         }
         true
@@ -640,11 +644,11 @@ impl Seats {
     }
 
     #[inline(always)]
-    fn wake_those(&self, whom: Whom) -> bool {
-        let first = self.wake(&self.state[0], &self.seat[0], whom);
+    fn wake_those(&self, whom: Target) -> bool {
+        let first = self.wake(&self.state[0], &self.slot[0], whom);
         // Ordering: Relaxed, what it points to is not looked at here. A sleeper that has to be woken saw it set before it
         // armed its seat, and that is visible (see `Reader::sleep`).
-        if self.others.load(Relaxed).is_null() && self.first.left.load(Relaxed) == 0 {
+        if self.others.load(Relaxed).is_null() && self.first.abandoned.load(Relaxed) == 0 {
             return first;
         }
         self.wake_others_too(whom) | first
@@ -653,69 +657,73 @@ impl Seats {
     /// The seats after the first one. Those that were left meanwhile are swept when all are woken:
     /// a waker's drop may panic.
     #[inline(never)]
-    fn wake_others_too(&self, whom: Whom) -> bool {
+    fn wake_others_too(&self, whom: Target) -> bool {
         let Some(others) = self.others() else {
             self.sweep_first();
             return false;
         };
         let mut any = self.wake_row(others.seating(), whom);
-        let mut left = self.first.left.load(Relaxed) | others.row.left.load(Relaxed);
-        if let Some(walk) = others.rows.walk() {
-            for row in walk.all() {
+        let mut abandoned =
+            self.first.abandoned.load(Relaxed) | others.segment.abandoned.load(Relaxed);
+        if let Some(walk) = others.segments.walk() {
+            for segment in walk.all() {
                 // SAFETY: seen by a walk that goes on.
-                let seating = unsafe { HeapRow::at(row) }.seating();
+                let seating = unsafe { Segment::at(segment) }.seating();
                 any |= self.wake_row(seating, whom);
-                left |= seating.row.left.load(Relaxed);
+                abandoned |= seating.segment.abandoned.load(Relaxed);
             }
         }
-        if left != 0 {
+        if abandoned != 0 {
             self.sweep_all(others);
         }
         any
     }
 
     #[inline(always)]
-    fn wake_row(&self, seating: Seating<'_>, whom: Whom) -> bool {
+    fn wake_row(&self, seating: Slots<'_>, whom: Target) -> bool {
         let mut any = false;
-        for (state, seat) in seating.used() {
-            any |= self.wake(state, seat, whom);
+        for (state, slot) in seating.used() {
+            any |= self.wake(state, slot, whom);
         }
         any
     }
 
     #[cold]
-    fn sweep_all(&self, others: &Others) {
+    fn sweep_all(&self, others: &Nearby) {
         self.sweep_first();
         sweep(others.seating(), None);
-        if let Some(walk) = others.rows.walk() {
-            for row in walk.all() {
+        if let Some(walk) = others.segments.walk() {
+            for segment in walk.all() {
                 // SAFETY: seen by a walk that goes on.
-                sweep(unsafe { HeapRow::at(row) }.seating(), Some(&others.rows));
+                sweep(
+                    unsafe { Segment::at(segment) }.seating(),
+                    Some(&others.segments),
+                );
             }
         }
     }
 
     /// Wakes the reader of one seat. False if nobody sleeps there, or not one of those.
     #[inline(always)]
-    fn wake(&self, state: &AtomicU8, seat: &Seat, whom: Whom) -> bool {
+    fn wake(&self, state: &AtomicU8, slot: &ReaderSlot, whom: Target) -> bool {
         /// Ends the wake, and wakes the others, when the waker panics.
-        struct OnUnwind<'a>(&'a Seats, &'a AtomicU8, Whom);
+        struct OnUnwind<'a>(&'a Registry, &'a AtomicU8, Target);
         impl Drop for OnUnwind<'_> {
             #[inline(always)]
             fn drop(&mut self) {
-                let Self(seats, state, whom) = *self;
-                seats.wake_others(state, whom);
+                let Self(slots, state, whom) = *self;
+                slots.wake_others(state, whom);
             }
         }
         // Ordering: Relaxed. The readers that have to be woken, and their positions, are visible (see `Reader::sleep`); for
         // any other reader a stale value does no harm.
         let was = state.load(Relaxed);
-        if !whom.is_one(was, seat) || self.take(state, was, WAKING) != was {
+        if !whom.is_one(was, slot) || self.take(state, was, WAKING) != was {
             return false;
         }
         let unwind = OnUnwind(self, state, whom);
         // SAFETY: the seat is WAKING, by this writer.
-        unsafe { seat.call() };
+        unsafe { slot.call() };
         mem::forget(unwind);
         // Ordering: Release lets the reader have the waker back.
         state.store(IDLE, Release);
@@ -724,7 +732,7 @@ impl Seats {
 
     /// What is left to be done when the waker of a seat panics.
     #[cold]
-    fn wake_others(&self, state: &AtomicU8, whom: Whom) {
+    fn wake_others(&self, state: &AtomicU8, whom: Target) {
         // Ordering: as in `wake`.
         state.store(IDLE, Release);
         self.wake_those(whom);
@@ -751,7 +759,7 @@ impl Seats {
 
 /// Which of the sleepers to wake.
 #[derive(Clone, Copy)]
-enum Whom {
+enum Target {
     All,
     /// Those that wait for this slot or anything after it.
     From(usize),
@@ -760,14 +768,14 @@ enum Whom {
     At(usize),
 }
 
-impl Whom {
+impl Target {
     /// Whether the reader of a seat that was seen in a state is one of them.
     #[inline(always)]
-    fn is_one(self, state: u8, seat: &Seat) -> bool {
-        let slot = || seat.position.load(Relaxed) << SHORTER;
-        let ahead_of = |from: usize| slot().wrapping_sub(from) as isize >= 0;
+    fn is_one(self, state: u8, slot: &ReaderSlot) -> bool {
+        let list_slot = || slot.position.load(Relaxed) << SHORTER;
+        let ahead_of = |from: usize| list_slot().wrapping_sub(from) as isize >= 0;
         match (state, self) {
-            (ARMED, Self::At(at)) => slot() == at,
+            (ARMED, Self::At(at)) => list_slot() == at,
             (ARMED | AT_GAP, Self::All) => true,
             (ARMED | AT_GAP, Self::At(from) | Self::From(from)) => ahead_of(from),
             _ => false,
@@ -775,49 +783,49 @@ impl Whom {
     }
 }
 
-fn claim_in(seating: Seating<'_>) -> Option<SeatRef> {
-    let (index, _) = seating.row.claim(seating.seats.len())?;
+fn claim_in(seating: Slots<'_>) -> Option<SlotRef> {
+    let (index, _) = seating.segment.claim(seating.slots.len())?;
     Some(seating.at(index))
 }
 
 /// Vacates the seats of a row that readers have left while they were being woken, where that is over.
 #[cold]
-fn sweep(seating: Seating<'_>, rows: Option<&Rows>) {
-    for index in bits(seating.row.left.load(Relaxed)) {
-        vacate_left(seating.at(index), rows);
+fn sweep(seating: Slots<'_>, segments: Option<&Segments>) {
+    for index in bits(seating.segment.abandoned.load(Relaxed)) {
+        release_abandoned(seating.at(index), segments);
     }
 }
 
 /// Vacates a seat that a reader has left while it was being woken, if that is over. The caller keeps the seat's row.
-fn vacate_left(at: SeatRef, rows: Option<&Rows>) {
+fn release_abandoned(at: SlotRef, segments: Option<&Segments>) {
     // SAFETY: kept by the caller. Ordering: Acquire pairs with the Release of IDLE in `wake`.
     if unsafe { at.state.as_ref() }.load(Acquire) != IDLE {
         return;
     }
     // SAFETY: as above.
-    let row = unsafe { at.row.as_ref() };
+    let segment = unsafe { at.segment.as_ref() };
     // Ordering: Acquire pairs with the Release in `leave`. Of several who are here, one finds the bit.
-    if row.left.fetch_and(!(1 << at.index), Acquire) & 1 << at.index != 0 {
+    if segment.abandoned.fetch_and(!(1 << at.index), Acquire) & 1 << at.index != 0 {
         // SAFETY: the seat is idle; its reader has left it to whoever finds the bit.
-        unsafe { vacate(at, rows) };
+        unsafe { release(at, segments) };
     }
 }
 
 /// # Safety
 /// The seat is idle, and the caller acts for its reader, which has left.
-unsafe fn vacate(at: SeatRef, rows: Option<&Rows>) {
+unsafe fn release(at: SlotRef, segments: Option<&Segments>) {
     // SAFETY: the seat is in use until below, which keeps it.
-    let seat = unsafe { at.seat.as_ref() };
+    let slot = unsafe { at.slot.as_ref() };
     // SAFETY: by the contract the waker is the caller's.
-    let waker = seat.waker.with_mut(|w| unsafe { (*w).take() });
-    let on_heap = at.heap.zip(rows);
-    if let Some((row, rows)) = on_heap {
-        rows.note_vacant(row);
+    let waker = slot.waker.with_mut(|w| unsafe { (*w).take() });
+    let on_heap = at.heap.zip(segments);
+    if let Some((segment, segments)) = on_heap {
+        segments.note_vacant(segment);
     }
     // SAFETY: as above.
-    let is_empty = unsafe { at.row.as_ref() }.vacate(at.index);
-    if let Some((_, rows)) = on_heap.filter(|_| is_empty) {
-        rows.emptied();
+    let is_empty = unsafe { at.segment.as_ref() }.release(at.index);
+    if let Some((_, segments)) = on_heap.filter(|_| is_empty) {
+        segments.emptied();
     }
     drop(waker);
 }
@@ -830,7 +838,7 @@ fn bits(mut word: usize) -> impl Iterator<Item = usize> {
     })
 }
 
-impl Drop for Seats {
+impl Drop for Registry {
     fn drop(&mut self) {
         let others = self.others.load(Relaxed);
         if !others.is_null() {

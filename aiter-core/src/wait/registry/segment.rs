@@ -3,16 +3,16 @@
 //! # Bits of a row
 //! | bit | set by | cleared by | while it is set |
 //! |---|---|---|---|
-//! | `used` | a new reader | the thread that vacates the seat | the seat is a reader's, or `left` |
-//! | `left` | a reader that leaves a seat that is `WAKING` | the thread that finds the seat idle, and vacates it | no reader is there, but maybe a writer |
+//! | `used` | a new reader | the thread that vacates the seat | the seat is a reader's, or `abandoned` |
+//! | `abandoned` | a reader that leaves a seat that is `WAKING` | the thread that finds the seat idle, and vacates it | no reader is there, but maybe a writer |
 //!
-//! All `used` bits together say that a row is [closed](HeapRow::close): nobody takes a seat in it any more.
+//! All `used` bits together say that a row is [closed](Segment::close): nobody takes a seat in it any more.
 //!
 //! The states of a row's seats lie side by side, so that a writer looks at one cache line for up to 64 readers. A walk over a
 //! row, to wake or to look, goes up to its last `used` seat: a vacant one between is known by its state, or by its
 //! position.
 
-use super::{IDLE, SeatRef};
+use super::{IDLE, SlotRef};
 use crate::sync::{AtomicPtr, AtomicU8, AtomicUsize, Lifetime, Ordering::*, UnsafeCell};
 use alloc::boxed::Box;
 use core::{
@@ -32,7 +32,7 @@ const CLOSED: usize = usize::MAX;
 
 /// One reader's place: its waker while it sleeps, and how far it has read.
 #[repr(C)]
-pub(super) struct Seat {
+pub(super) struct ReaderSlot {
     pub(super) waker: UnsafeCell<Option<Waker>>,
     /// How many of the slots before `position` never held an item.
     pub(super) skipped: AtomicUsize,
@@ -42,7 +42,7 @@ pub(super) struct Seat {
     pub(super) lifetime: Lifetime,
 }
 
-impl Seat {
+impl ReaderSlot {
     pub(super) fn new(position: usize) -> Self {
         Self {
             waker: UnsafeCell::new(None),
@@ -68,16 +68,16 @@ impl Seat {
 }
 
 /// The part of a row that is the same wherever it is.
-pub(super) struct Row {
+pub(super) struct Occupancy {
     used: AtomicUsize,
-    pub(super) left: AtomicUsize,
+    pub(super) abandoned: AtomicUsize,
 }
 
-impl Row {
+impl Occupancy {
     pub(super) fn new(used: usize) -> Self {
         Self {
             used: AtomicUsize::new(used),
-            left: AtomicUsize::new(0),
+            abandoned: AtomicUsize::new(0),
         }
     }
 
@@ -85,30 +85,30 @@ impl Row {
     pub(super) fn claim(&self, len: usize) -> Option<(usize, bool)> {
         let mut used = self.used.load(Relaxed);
         loop {
-            let seat = used.trailing_ones() as usize;
-            if seat >= len {
+            let slot = used.trailing_ones() as usize;
+            if slot >= len {
                 return None;
             }
-            // Ordering: Acquire pairs with the Release in `vacate`: what the last reader did with the seat is over. A look that
+            // Ordering: Acquire pairs with the Release in `release`: what the last reader did with the seat is over. A look that
             // sees the bit before the reader's position finds a vacant seat; the reader is counted when it stands there.
             match self
                 .used
-                .compare_exchange(used, used | 1 << seat, Acquire, Relaxed)
+                .compare_exchange(used, used | 1 << slot, Acquire, Relaxed)
             {
-                Ok(_) => return Some((seat, used == 0)),
+                Ok(_) => return Some((slot, used == 0)),
                 Err(now) => used = now,
             }
         }
     }
 
     /// Gives a seat back. True if it was the last one in use: then the row may be freed at any time.
-    pub(super) fn vacate(&self, seat: usize) -> bool {
-        // Ordering: Release pairs with the Acquire in `claim`, and with that in `HeapRow::close`.
-        self.used.fetch_and(!(1 << seat), Release) == 1 << seat
+    pub(super) fn release(&self, slot: usize) -> bool {
+        // Ordering: Release pairs with the Acquire in `claim`, and with that in `Segment::close`.
+        self.used.fetch_and(!(1 << slot), Release) == 1 << slot
     }
 }
 
-/// What a heap row knows about all its readers, see [`HeapRow::floor`].
+/// What a heap row knows about all its readers, see [`Segment::floor`].
 mod floor {
     /// Nothing: a reader came.
     pub(super) const UNKNOWN: usize = 1;
@@ -127,34 +127,34 @@ pub(super) enum Floor {
 }
 
 /// A row that is linked from the one before it, until it is empty.
-pub(super) struct HeapRow {
-    row: Row,
+pub(super) struct Segment {
+    segment: Occupancy,
     /// No reader in the row is before this position; or [`floor::NOBODY`]; or an odd word: it is not known, see [`Self::scan`].
     floor: AtomicUsize,
     /// Readers elsewhere that remember one in this row. They keep its memory, nothing else.
     pub(super) holders: AtomicUsize,
-    pub(super) next: AtomicPtr<HeapRow>,
+    pub(super) next: AtomicPtr<Segment>,
     /// The next row that waits to be freed. For the thread that tidies up.
-    pub(super) retired: AtomicPtr<HeapRow>,
+    pub(super) retired: AtomicPtr<Segment>,
     states: Box<[AtomicU8]>,
-    seats: Box<[Seat]>,
+    slots: Box<[ReaderSlot]>,
     pub(super) lifetime: Lifetime,
     /// Models report one that is never dropped.
     #[cfg(aiter_loom)]
     _leak: crate::sync::Arc<()>,
 }
 
-impl HeapRow {
+impl Segment {
     /// A row of `len` seats. The first is taken.
     pub(super) fn new(len: usize) -> Box<Self> {
         Box::new(Self {
-            row: Row::new(1),
+            segment: Occupancy::new(1),
             floor: AtomicUsize::new(floor::UNKNOWN),
             holders: AtomicUsize::new(0),
             next: AtomicPtr::new(ptr::null_mut()),
             retired: AtomicPtr::new(ptr::null_mut()),
             states: (0..len).map(|_| AtomicU8::new(IDLE)).collect(),
-            seats: (0..len).map(|_| Seat::new(FAR)).collect(),
+            slots: (0..len).map(|_| ReaderSlot::new(FAR)).collect(),
             lifetime: Lifetime::new(),
             #[cfg(aiter_loom)]
             _leak: crate::sync::Arc::new(()),
@@ -164,28 +164,28 @@ impl HeapRow {
     /// # Safety
     /// The row is not freed as long as the reference is used.
     #[inline(always)]
-    pub(super) unsafe fn at<'a>(row: NonNull<Self>) -> &'a Self {
+    pub(super) unsafe fn at<'a>(segment: NonNull<Self>) -> &'a Self {
         // SAFETY: by the contract.
-        let row = unsafe { row.as_ref() };
-        row.lifetime.used();
-        row
+        let segment = unsafe { segment.as_ref() };
+        segment.lifetime.used();
+        segment
     }
 
-    pub(super) fn seating(&self) -> Seating<'_> {
-        Seating {
-            row: &self.row,
+    pub(super) fn seating(&self) -> Slots<'_> {
+        Slots {
+            segment: &self.segment,
             states: &self.states,
-            seats: &self.seats,
+            slots: &self.slots,
             heap: Some(NonNull::from(self)),
         }
     }
 
     /// Has nobody take a seat here any more, if none is taken.
     pub(super) fn close(&self) -> bool {
-        // Ordering: Acquire pairs with the Release in `vacate`: the readers are done with the row.
-        self.row.used.load(Relaxed) == 0
+        // Ordering: Acquire pairs with the Release in `release`: the readers are done with the row.
+        self.segment.used.load(Relaxed) == 0
             && self
-                .row
+                .segment
                 .used
                 .compare_exchange(0, CLOSED, Acquire, Relaxed)
                 .is_ok()
@@ -193,7 +193,7 @@ impl HeapRow {
 
     pub(super) fn is_closed(&self) -> bool {
         // Ordering: Relaxed. If it is missed, the row was linked when the walk that asks began.
-        self.row.used.load(Relaxed) == CLOSED
+        self.segment.used.load(Relaxed) == CLOSED
     }
 
     /// Resets the floor: a reader came to the row, or what is known of the row is old.
@@ -227,7 +227,7 @@ impl HeapRow {
     /// | a mark | the reader whose seat is there looks, or has found what it looked for | that reader → what it saw; and the same |
     pub(super) fn scan<F>(
         &self,
-        me: NonNull<Seat>,
+        me: NonNull<ReaderSlot>,
         look: impl FnOnce() -> Result<F, Option<usize>>,
     ) -> Result<F, Option<usize>> {
         let mark = me.as_ptr().addr() | 1;
@@ -246,34 +246,34 @@ impl HeapRow {
 
 /// A row with its seats.
 #[derive(Clone, Copy)]
-pub(super) struct Seating<'a> {
-    pub(super) row: &'a Row,
+pub(super) struct Slots<'a> {
+    pub(super) segment: &'a Occupancy,
     pub(super) states: &'a [AtomicU8],
-    pub(super) seats: &'a [Seat],
+    pub(super) slots: &'a [ReaderSlot],
     /// The same row, if it may be freed.
-    pub(super) heap: Option<NonNull<HeapRow>>,
+    pub(super) heap: Option<NonNull<Segment>>,
 }
 
-impl<'a> Seating<'a> {
+impl<'a> Slots<'a> {
     /// The seats that are used, and vacant ones between them.
     #[inline(always)]
-    pub(super) fn used(self) -> iter::Zip<slice::Iter<'a, AtomicU8>, slice::Iter<'a, Seat>> {
-        // Ordering: Acquire pairs with the Release in `vacate`: a look that misses a reader that changed its seat sees the
+    pub(super) fn used(self) -> iter::Zip<slice::Iter<'a, AtomicU8>, slice::Iter<'a, ReaderSlot>> {
+        // Ordering: Acquire pairs with the Release in `release`: a look that misses a reader that changed its seat sees the
         // claim of the new one.
-        let len = (usize::BITS - self.row.used.load(Acquire).leading_zeros()) as usize;
-        let len = len.min(self.states.len()).min(self.seats.len());
-        self.states[..len].iter().zip(&self.seats[..len])
+        let len = (usize::BITS - self.segment.used.load(Acquire).leading_zeros()) as usize;
+        let len = len.min(self.states.len()).min(self.slots.len());
+        self.states[..len].iter().zip(&self.slots[..len])
     }
 
     /// The seats of readers, and their positions.
     #[inline(always)]
-    pub(super) fn readers(self) -> impl Iterator<Item = (NonNull<Seat>, usize)> + 'a {
-        self.used().filter_map(|(_, seat)| {
+    pub(super) fn readers(self) -> impl Iterator<Item = (NonNull<ReaderSlot>, usize)> + 'a {
+        self.used().filter_map(|(_, slot)| {
             // Ordering: Acquire pairs with the Release in `step`; and with that in `leave`: a look that misses a reader that
             // changed its seat sees the claim of the new one.
-            let position = seat.position.load(Acquire);
+            let position = slot.position.load(Acquire);
             // Else the seat is vacant, or its reader has yet to say where it stands.
-            (position & 1 == 0).then_some((NonNull::from(seat), position))
+            (position & 1 == 0).then_some((NonNull::from(slot), position))
         })
     }
 
@@ -281,14 +281,14 @@ impl<'a> Seating<'a> {
     #[inline(always)]
     pub(super) fn follower(
         self,
-        me: NonNull<Seat>,
+        me: NonNull<ReaderSlot>,
         position: usize,
-    ) -> Result<NonNull<Seat>, (Option<usize>, Option<usize>)> {
+    ) -> Result<NonNull<ReaderSlot>, (Option<usize>, Option<usize>)> {
         let (mut all, mut others) = (None, None);
-        for (seat, at) in self.readers() {
-            if seat != me {
+        for (slot, at) in self.readers() {
+            if slot != me {
                 if position.wrapping_sub(at) as isize >= 0 {
-                    return Ok(seat);
+                    return Ok(slot);
                 }
                 others = least(others, Some(at));
             }
@@ -297,11 +297,11 @@ impl<'a> Seating<'a> {
         Err((all, others))
     }
 
-    pub(super) fn at(self, index: usize) -> SeatRef {
-        SeatRef {
-            row: NonNull::from(self.row),
+    pub(super) fn at(self, index: usize) -> SlotRef {
+        SlotRef {
+            segment: NonNull::from(self.segment),
             state: NonNull::from(&self.states[index]),
-            seat: NonNull::from(&self.seats[index]),
+            slot: NonNull::from(&self.slots[index]),
             heap: self.heap,
             index,
         }

@@ -14,13 +14,13 @@
 //! # When a row may be freed
 //! Each walk counts itself in `walkers`. A row that is unlinked is out of reach for walks that begin later, so it may be freed once
 //! there was no walk since. Both sides use a read-modify-write on the count: if that of the walk comes second it sees the row
-//! unlinked, and if it comes first it is seen. A reader that remembers another beyond its walk [holds](HeapRow::holders) the other's
+//! unlinked, and if it comes first it is seen. A reader that remembers another beyond its walk [holds](Segment::holders) the other's
 //! row.
 //!
 //! What has to stay is looked at again by the last walk to end, or the last holder to let go, by the flags in `stale`. Walks that
 //! overlap without end would keep it, as any reader keeps the items behind it.
 
-use super::segment::HeapRow;
+use super::segment::Segment;
 use crate::sync::{AtomicPtr, AtomicUsize, Ordering::*};
 use alloc::boxed::Box;
 use core::{
@@ -46,10 +46,10 @@ const MANY: usize = if cfg!(aiter_loom) {
 /// A new reader looks at so many rows for a vacant seat.
 const LOOKS: usize = 32;
 
-pub(super) struct Rows {
-    head: AtomicPtr<HeapRow>,
+pub(super) struct Segments {
+    head: AtomicPtr<Segment>,
     /// A row in which a seat was given up, or taken, last.
-    vacant: AtomicPtr<HeapRow>,
+    vacant: AtomicPtr<Segment>,
     walkers: AtomicUsize,
     upkeep: AtomicUsize,
     stale: AtomicUsize,
@@ -57,10 +57,10 @@ pub(super) struct Rows {
     linked: AtomicUsize,
     empty: AtomicUsize,
     /// Unlinked rows that are not freed yet. For the thread that tidies up.
-    retired: AtomicPtr<HeapRow>,
+    retired: AtomicPtr<Segment>,
 }
 
-impl Rows {
+impl Segments {
     pub(super) fn new() -> Self {
         let null = || AtomicPtr::new(ptr::null_mut());
         let zero = || AtomicUsize::new(0);
@@ -90,22 +90,22 @@ impl Rows {
     }
 
     /// A row with a vacant seat, which is taken by that, or a new row with its first seat taken. Lock-free; looks at a few rows.
-    pub(super) fn claim(&self) -> (Walk<'_>, NonNull<HeapRow>, usize) {
+    pub(super) fn claim(&self) -> (Walk<'_>, NonNull<Segment>, usize) {
         let walk = self.pin();
         // Ordering: Acquire pairs with the Release in `note_vacant`: the row is seen whole.
         let hint = NonNull::new(self.vacant.load(Acquire));
-        let found = walk.from(hint).take(LOOKS).find_map(|row| {
+        let found = walk.from(hint).take(LOOKS).find_map(|segment| {
             // SAFETY: seen by a walk that goes on.
-            let seating = unsafe { HeapRow::at(row) }.seating();
-            let (index, was_empty) = seating.row.claim(seating.seats.len())?;
+            let seating = unsafe { Segment::at(segment) }.seating();
+            let (index, was_empty) = seating.segment.claim(seating.slots.len())?;
             if was_empty {
                 self.empty.fetch_sub(1, Relaxed);
             }
-            Some((row, index))
+            Some((segment, index))
         });
-        if let Some((row, index)) = found {
-            self.note_vacant(row);
-            return (walk, row, index);
+        if let Some((segment, index)) = found {
+            self.note_vacant(segment);
+            return (walk, segment, index);
         }
         let len = if self.linked.fetch_add(1, Relaxed) == 0 {
             FEW
@@ -113,33 +113,33 @@ impl Rows {
             MANY
         };
         // SAFETY: not null, as a box never is.
-        let row = unsafe { NonNull::new_unchecked(Box::into_raw(HeapRow::new(len))) };
+        let segment = unsafe { NonNull::new_unchecked(Box::into_raw(Segment::new(len))) };
         // For the models: the row has to be made before another thread uses it.
         // SAFETY: made just now.
-        unsafe { row.as_ref() }.lifetime.over();
+        unsafe { segment.as_ref() }.lifetime.over();
         let mut head = self.head.load(Relaxed);
         loop {
             // SAFETY: it is not linked yet.
-            unsafe { HeapRow::at(row) }.next.store(head, Relaxed);
+            unsafe { Segment::at(segment) }.next.store(head, Relaxed);
             // Ordering: Release publishes the row to the Acquire in `Walk::from`.
             match self
                 .head
-                .compare_exchange(head, row.as_ptr(), Release, Relaxed)
+                .compare_exchange(head, segment.as_ptr(), Release, Relaxed)
             {
                 Ok(_) => break,
                 Err(now) => head = now,
             }
         }
-        self.note_vacant(row);
-        (walk, row, 0)
+        self.note_vacant(segment);
+        (walk, segment, 0)
     }
 
     /// The next reader may find a vacant seat in this row. To be called by a thread that has a seat there: the row is not closed.
-    pub(super) fn note_vacant(&self, row: NonNull<HeapRow>) {
-        if self.vacant.load(Relaxed) != row.as_ptr() {
+    pub(super) fn note_vacant(&self, segment: NonNull<Segment>) {
+        if self.vacant.load(Relaxed) != segment.as_ptr() {
             // Ordering: Release publishes the row to the Acquire in `claim`. `unlink_empty` comes after all such stores, by the
             // Release with which seats are vacated.
-            self.vacant.store(row.as_ptr(), Release);
+            self.vacant.store(segment.as_ptr(), Release);
         }
     }
 
@@ -153,16 +153,18 @@ impl Rows {
     }
 
     /// A reader in another row is to be remembered beyond the walk that found it.
-    pub(super) fn hold(row: NonNull<HeapRow>) {
+    pub(super) fn hold(segment: NonNull<Segment>) {
         // SAFETY: the caller's walk goes on. Ordering: Relaxed, the end of the walk publishes it.
-        unsafe { HeapRow::at(row) }.holders.fetch_add(1, Relaxed);
+        unsafe { Segment::at(segment) }
+            .holders
+            .fetch_add(1, Relaxed);
     }
 
     /// It is remembered no more.
-    pub(super) fn let_go(&self, row: NonNull<HeapRow>) {
+    pub(super) fn let_go(&self, segment: NonNull<Segment>) {
         // SAFETY: held until now. Ordering: Release, for what was read in the row; Acquire pairs with the Release in `free_retired`:
         // if that has found this holder, the flag is seen.
-        if unsafe { HeapRow::at(row) }.holders.fetch_sub(1, AcqRel) == 1
+        if unsafe { Segment::at(segment) }.holders.fetch_sub(1, AcqRel) == 1
             && self.stale.load(Relaxed) & HELD != 0
         {
             self.tidy_up();
@@ -198,9 +200,9 @@ impl Rows {
         let mut link = &self.head;
         // Ordering: Acquire pairs with the Release of the thread that linked the row; all others were seen by that.
         let mut next = NonNull::new(link.load(Acquire));
-        while let Some(row) = next {
+        while let Some(segment) = next {
             // SAFETY: as above.
-            let linked = unsafe { HeapRow::at(row) };
+            let linked = unsafe { Segment::at(segment) };
             next = NonNull::new(linked.next.load(Relaxed));
             if !linked.close() {
                 link = &linked.next;
@@ -208,34 +210,34 @@ impl Rows {
             }
             self.linked.fetch_sub(1, Relaxed);
             self.empty.fetch_sub(1, Relaxed);
-            link = self.unlink(link, row);
-            let _ = self
-                .vacant
-                .compare_exchange(row.as_ptr(), ptr::null_mut(), Relaxed, Relaxed);
+            link = self.unlink(link, segment);
+            let _ =
+                self.vacant
+                    .compare_exchange(segment.as_ptr(), ptr::null_mut(), Relaxed, Relaxed);
             linked.retired.store(self.retired.load(Relaxed), Relaxed);
-            self.retired.store(row.as_ptr(), Relaxed);
+            self.retired.store(segment.as_ptr(), Relaxed);
         }
     }
 
     /// Unlinks a row; gives the link that led to it.
     fn unlink<'a>(
         &'a self,
-        mut link: &'a AtomicPtr<HeapRow>,
-        row: NonNull<HeapRow>,
-    ) -> &'a AtomicPtr<HeapRow> {
+        mut link: &'a AtomicPtr<Segment>,
+        segment: NonNull<Segment>,
+    ) -> &'a AtomicPtr<Segment> {
         // SAFETY: as in `unlink_empty`.
-        let next = unsafe { HeapRow::at(row) }.next.load(Relaxed);
+        let next = unsafe { Segment::at(segment) }.next.load(Relaxed);
         // Ordering: Relaxed, see `Walk::next`; when it fails, Acquire pairs with the Release of the thread that linked the row.
-        let mut before = match link.compare_exchange(row.as_ptr(), next, Relaxed, Acquire) {
+        let mut before = match link.compare_exchange(segment.as_ptr(), next, Relaxed, Acquire) {
             Ok(_) => return link,
             // It was the first, and others were linked in front of it.
             Err(first) => first,
         };
-        while before != row.as_ptr() {
+        while before != segment.as_ptr() {
             // SAFETY: not null, as the chain leads to the row.
             let linked = unsafe { NonNull::new_unchecked(before) };
             // SAFETY: as in `unlink_empty`.
-            link = &unsafe { HeapRow::at(linked) }.next;
+            link = &unsafe { Segment::at(linked) }.next;
             before = link.load(Relaxed);
         }
         // Ordering: as above. Only the first link is written by others.
@@ -256,18 +258,18 @@ impl Rows {
         self.stale.store(HELD, Relaxed);
         let mut kept = ptr::null_mut();
         let mut next = self.retired.load(Relaxed);
-        while let Some(row) = NonNull::new(next) {
+        while let Some(segment) = NonNull::new(next) {
             // SAFETY: retired, and not freed yet.
-            let retired = unsafe { HeapRow::at(row) };
+            let retired = unsafe { Segment::at(segment) };
             next = retired.retired.load(Relaxed);
             // Ordering: a read-modify-write, in one order with those of holders: Release for the flag, Acquire pairs with their Release.
             if retired.holders.fetch_add(0, AcqRel) == 0 {
                 retired.lifetime.over();
                 // SAFETY: made by `Box::into_raw`, unlinked, and neither walked nor held: nobody can come to it.
-                drop(unsafe { Box::from_raw(row.as_ptr()) });
+                drop(unsafe { Box::from_raw(segment.as_ptr()) });
             } else {
                 retired.retired.store(kept, Relaxed);
-                kept = row.as_ptr();
+                kept = segment.as_ptr();
             }
         }
         self.retired.store(kept, Relaxed);
@@ -279,50 +281,51 @@ impl Rows {
     #[cfg(test)]
     pub(super) fn lens(&self) -> alloc::vec::Vec<usize> {
         let walk = self.walk();
-        let rows = walk.iter().flat_map(|walk| walk.all());
+        let segments = walk.iter().flat_map(|walk| walk.all());
         // SAFETY: the walk goes on.
-        rows.map(|row| unsafe { HeapRow::at(row) }.seating().seats.len())
+        segments
+            .map(|segment| unsafe { Segment::at(segment) }.seating().slots.len())
             .collect()
     }
 }
 
-impl Rows {
+impl Segments {
     /// Rows that are unlinked and not freed.
     #[cfg(test)]
     pub(super) fn waiting(&self) -> usize {
         let mut waiting = 0;
-        let mut row = self.retired.load(Relaxed);
-        while !row.is_null() {
+        let mut segment = self.retired.load(Relaxed);
+        while !segment.is_null() {
             waiting += 1;
             // SAFETY: nobody tidies up meanwhile.
-            row = unsafe { (*row).retired.load(Relaxed) };
+            segment = unsafe { (*segment).retired.load(Relaxed) };
         }
         waiting
     }
 }
 
-impl Drop for Rows {
+impl Drop for Segments {
     fn drop(&mut self) {
-        let free = |first: &AtomicPtr<HeapRow>, next: fn(&HeapRow) -> &AtomicPtr<HeapRow>| {
-            let mut row = first.load(Relaxed);
-            while !row.is_null() {
+        let free = |first: &AtomicPtr<Segment>, next: fn(&Segment) -> &AtomicPtr<Segment>| {
+            let mut segment = first.load(Relaxed);
+            while !segment.is_null() {
                 // SAFETY: rows come from `Box::into_raw`, are in one of the two chains, and nobody else is left to look at them.
-                let freed = unsafe { Box::from_raw(row) };
-                row = next(&freed).load(Relaxed);
+                let freed = unsafe { Box::from_raw(segment) };
+                segment = next(&freed).load(Relaxed);
             }
         };
-        free(&self.head, |row| &row.next);
-        free(&self.retired, |row| &row.retired);
+        free(&self.head, |segment| &segment.next);
+        free(&self.retired, |segment| &segment.retired);
     }
 }
 
 /// While it lives no row is freed that it can come to.
-pub(super) struct Walk<'a>(&'a Rows);
+pub(super) struct Walk<'a>(&'a Segments);
 
 impl Walk<'_> {
     /// All rows.
     #[inline(always)]
-    pub(super) fn all(&self) -> impl Iterator<Item = NonNull<HeapRow>> {
+    pub(super) fn all(&self) -> impl Iterator<Item = NonNull<Segment>> {
         // Ordering: Acquire pairs with the Release in `claim`.
         iter::successors(NonNull::new(self.0.head.load(Acquire)), Self::next)
     }
@@ -330,24 +333,24 @@ impl Walk<'_> {
     /// All rows, from one on that this walk or a hold keeps, or from the first.
     pub(super) fn from(
         &self,
-        start: Option<NonNull<HeapRow>>,
-    ) -> impl Iterator<Item = NonNull<HeapRow>> {
+        start: Option<NonNull<Segment>>,
+    ) -> impl Iterator<Item = NonNull<Segment>> {
         // A row that was unlinked before this walk began leads nowhere.
         // SAFETY: by the contract.
-        let start = start.filter(|row| !unsafe { HeapRow::at(*row) }.is_closed());
+        let start = start.filter(|segment| !unsafe { Segment::at(*segment) }.is_closed());
         let first = start.is_none();
         let rest = iter::successors(start, Self::next);
         rest.chain(
             self.all()
-                .take_while(move |row| first || Some(*row) != start),
+                .take_while(move |segment| first || Some(*segment) != start),
         )
     }
 
     #[inline(always)]
-    fn next(row: &NonNull<HeapRow>) -> Option<NonNull<HeapRow>> {
+    fn next(segment: &NonNull<Segment>) -> Option<NonNull<Segment>> {
         // SAFETY: the walk keeps the row. Ordering: Relaxed. It leads to a row that was linked earlier than this one, and only
         // read-modify-writes change the first link: who has acquired this row there has acquired the others too.
-        NonNull::new(unsafe { HeapRow::at(*row) }.next.load(Relaxed))
+        NonNull::new(unsafe { Segment::at(*segment) }.next.load(Relaxed))
     }
 }
 

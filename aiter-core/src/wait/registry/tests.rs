@@ -6,108 +6,114 @@ use alloc::{rc::Rc, sync::Arc, vec::Vec};
 use core::sync::atomic::AtomicUsize;
 
 /// Seats for so many readers at 0, the first one's among them.
-fn taken(readers: usize) -> (Rc<Seats>, Vec<SeatRef>) {
-    let seats = Rc::new(Seats::new(0));
-    let mut taken = std::vec![seats.first()];
-    taken.extend((1..readers).map(|_| seats.claim(0, 0)));
-    (seats, taken)
+fn taken(readers: usize) -> (Rc<Registry>, Vec<SlotRef>) {
+    let slots = Rc::new(Registry::new(0));
+    let mut taken = std::vec![slots.first()];
+    taken.extend((1..readers).map(|_| slots.register(0, 0)));
+    (slots, taken)
 }
 
 /// The lengths of all rows.
-fn rows(seats: &Seats) -> Vec<usize> {
+fn segments(slots: &Registry) -> Vec<usize> {
     let mut lens = std::vec![1];
-    if let Some(others) = seats.others() {
-        lens.push(others.seats.len());
-        lens.extend(others.rows.lens());
+    if let Some(others) = slots.others() {
+        lens.push(others.slots.len());
+        lens.extend(others.segments.lens());
     }
     lens
 }
 
 #[test]
 fn a_seat_that_was_given_up_is_taken_again() {
-    let (seats, mut all) = taken(12);
+    let (slots, mut all) = taken(12);
     for _ in 0..3 {
         // All but one on the heap, lest the row go.
         let kept = all.pop().unwrap();
-        all.iter().for_each(|at| seats.leave(*at));
+        all.iter().for_each(|at| slots.unregister(*at));
         for at in &mut all {
-            *at = seats.claim(0, 0);
+            *at = slots.register(0, 0);
         }
         all.push(kept);
-        assert_eq!(rows(&seats), [1, 8, 16]);
+        assert_eq!(segments(&slots), [1, 8, 16]);
     }
 }
 
 #[test]
 fn rows_go_with_their_readers() {
     for kept in [0, 1, 8, 9, 24, 25, 88, 500, 999] {
-        let (seats, all) = taken(1000);
+        let (slots, all) = taken(1000);
         let many = usize::BITS as usize;
         let seats_of_rows = 25 + (1000_usize - 25).div_ceil(many) * many;
-        assert_eq!(rows(&seats).iter().sum::<usize>(), seats_of_rows);
+        assert_eq!(segments(&slots).iter().sum::<usize>(), seats_of_rows);
         // Those that stay are scattered.
         let stays = |index: usize| index * 7 % 1000 < kept;
-        let mut left = 0;
+        let mut abandoned = 0;
         for (index, at) in all.iter().enumerate() {
             if !stays(index) {
-                seats.leave(*at);
-                left += 1;
+                slots.unregister(*at);
+                abandoned += 1;
             }
         }
-        assert_eq!(left, 1000 - kept);
+        assert_eq!(abandoned, 1000 - kept);
         // No more than half of the rows are empty, however few readers each other one has.
-        let rows = rows(&seats).len();
-        assert!(rows <= 2 + 2 * kept, "{rows} rows for {kept} readers");
+        let segments = segments(&slots).len();
+        assert!(
+            segments <= 2 + 2 * kept,
+            "{segments} segments for {kept} readers"
+        );
         let mut readers = 0;
-        seats.each(|_, _| readers += 1);
+        slots.each(|_, _| readers += 1);
         assert_eq!(readers, kept);
         for (index, at) in all.iter().enumerate() {
             if stays(index) {
-                seats.leave(*at);
+                slots.unregister(*at);
             }
         }
-        assert_eq!(self::rows(&seats), [1, 8]);
+        assert_eq!(self::segments(&slots), [1, 8]);
     }
 }
 
 /// Readers come and go, as many as there are at a time: rows are used again.
 #[test]
 fn rows_are_used_again() {
-    let (seats, mut all) = taken(1000);
+    let (slots, mut all) = taken(1000);
     let mut random = 1_u64;
     for _ in 0..100_000 {
         random = random.wrapping_mul(6364136223846793005).wrapping_add(1);
         let index = (random >> 33) as usize % all.len();
-        seats.leave(all.swap_remove(index));
-        all.push(seats.claim(0, 0));
+        slots.unregister(all.swap_remove(index));
+        all.push(slots.register(0, 0));
     }
-    let seats_of_rows: usize = rows(&seats).iter().sum();
+    let seats_of_rows: usize = segments(&slots).iter().sum();
     assert!(seats_of_rows <= 1200, "{seats_of_rows} seats");
 }
 
 #[test]
 fn a_remembered_reader_keeps_its_row_and_no_other() {
-    let (seats, all) = taken(200);
-    let mut behind = None;
+    let (slots, all) = taken(200);
+    let mut follower = None;
     // All but the last one on the heap have passed.
     let last = all[150];
     for at in &all {
-        if at.seat != last.seat {
-            seats.step(*at, 4);
+        if at.slot != last.slot {
+            slots.publish_position(*at, 4);
         }
     }
-    assert!(matches!(seats.last_at(all[0], &mut behind, 0), Last::No));
-    assert!(behind.as_ref().unwrap().seat == last.seat);
-    all[1..].iter().for_each(|at| seats.leave(*at));
-    assert_eq!(rows(&seats), [1, 8]);
-    // Its memory is there, and it is behind nobody.
-    assert!(!seats.is_behind(behind.as_ref().unwrap(), 0));
     assert!(matches!(
-        seats.last_at(all[0], &mut behind, 0),
-        Last::Yes(None)
+        slots.check_last(all[0], &mut follower, 0),
+        IsLast::No
     ));
-    assert!(behind.is_none());
-    assert_eq!(seats.others().unwrap().rows.waiting(), 0);
+    assert!(follower.as_ref().unwrap().slot == last.slot);
+    all[1..].iter().for_each(|at| slots.unregister(*at));
+    assert_eq!(segments(&slots), [1, 8]);
+    // Its memory is there, and it is behind nobody.
+    assert!(!slots.is_behind(follower.as_ref().unwrap(), 0));
+    assert!(matches!(
+        slots.check_last(all[0], &mut follower, 0),
+        IsLast::Yes(None)
+    ));
+    assert!(follower.is_none());
+    assert_eq!(slots.others().unwrap().segments.waiting(), 0);
 }
 
 /// Whatever they have read, and whoever asks: the answer is that of a look at all of them.
@@ -119,20 +125,20 @@ fn the_last_one_is_told_from_all_others() {
         (random >> 33) as usize % below
     };
     for readers in [1, 2, 9, 10, 25, 26, 300] {
-        let seats = Seats::new(0);
-        let mut all = std::vec![(seats.first(), 0_usize, None)];
-        all.extend((1..readers).map(|_| (seats.claim(0, 0), 0, None)));
+        let slots = Registry::new(0);
+        let mut all = std::vec![(slots.first(), 0_usize, None)];
+        all.extend((1..readers).map(|_| (slots.register(0, 0), 0, None)));
         for _ in 0..3000 {
             let reader = random(all.len());
             match random(8) {
                 0 if all.len() > 1 => {
-                    let (at, _, mut behind) = all.swap_remove(reader);
-                    seats.let_go(&mut behind);
-                    seats.leave(at);
+                    let (at, _, mut follower) = all.swap_remove(reader);
+                    slots.forget_follower(&mut follower);
+                    slots.unregister(at);
                 }
                 0 | 1 if all.len() < readers => {
                     let place = all[reader].1;
-                    all.push((seats.claim(place, 0), place, None));
+                    all.push((slots.register(place, 0), place, None));
                 }
                 _ => {
                     let place = all[reader].1;
@@ -144,31 +150,31 @@ fn the_last_one_is_told_from_all_others() {
                     };
                     let expected = others().min();
                     let is_last = expected.is_none_or(|least| least > place);
-                    let (at, place, behind) = &mut all[reader];
-                    match seats.last_at(*at, behind, *place) {
-                        Last::No => {
+                    let (at, place, follower) = &mut all[reader];
+                    match slots.check_last(*at, follower, *place) {
+                        IsLast::No => {
                             assert!(!is_last);
-                            assert!(seats.is_behind(behind.as_ref().unwrap(), *place));
+                            assert!(slots.is_behind(follower.as_ref().unwrap(), *place));
                         }
-                        Last::Yes(least) => {
+                        IsLast::Yes(least) => {
                             assert!(is_last);
                             assert_eq!(least.is_some(), expected.is_some());
                             assert!(least.is_none_or(|at| at > *place && Some(at) <= expected));
                         }
-                        Last::Unknown => unreachable!("nobody came"),
+                        IsLast::Unknown => unreachable!("nobody came"),
                     }
                     *place += 4;
-                    seats.step(*at, *place);
+                    slots.publish_position(*at, *place);
                 }
             }
         }
-        for (at, _, mut behind) in all {
-            seats.let_go(&mut behind);
-            seats.leave(at);
+        for (at, _, mut follower) in all {
+            slots.forget_follower(&mut follower);
+            slots.unregister(at);
         }
-        let others = seats.others();
-        assert!(others.is_none_or(|others| others.rows.lens().is_empty()));
-        assert!(others.is_none_or(|others| others.rows.waiting() == 0));
+        let others = slots.others();
+        assert!(others.is_none_or(|others| others.segments.lens().is_empty()));
+        assert!(others.is_none_or(|others| others.segments.waiting() == 0));
     }
 }
 
@@ -176,15 +182,15 @@ fn the_last_one_is_told_from_all_others() {
 fn a_reader_keeps_its_seat_and_its_waker() {
     static CLONES: AtomicUsize = AtomicUsize::new(0);
     let waker = waker_that_counts_clones(&CLONES);
-    let (seats, readers) = taken(2);
+    let (slots, readers) = taken(2);
     for at in readers {
         CLONES.store(0, Relaxed);
         for _ in 0..3 {
             let mut now = at;
-            seats.arm(&mut now, &mut None, &waker, Sleep::AtTail);
-            seats.arm(&mut now, &mut None, &waker, Sleep::AtTail);
-            assert!(now.seat == at.seat, "moved for nothing");
-            seats.wake_all();
+            slots.arm(&mut now, &mut None, &waker, SleepKind::AtTail);
+            slots.arm(&mut now, &mut None, &waker, SleepKind::AtTail);
+            assert!(now.slot == at.slot, "moved for nothing");
+            slots.wake_all();
         }
         assert_eq!(CLONES.load(Relaxed), 1);
     }
@@ -193,32 +199,32 @@ fn a_reader_keeps_its_seat_and_its_waker() {
 #[test]
 fn wakers_go_with_the_seats() {
     let (wakes, waker) = Wakes::new();
-    let (seats, readers) = taken(9);
+    let (slots, readers) = taken(9);
     for mut at in readers {
-        seats.arm(&mut at, &mut None, &waker, Sleep::AtTail);
+        slots.arm(&mut at, &mut None, &waker, SleepKind::AtTail);
     }
     assert_eq!(Arc::strong_count(&wakes), 11);
-    drop(seats);
+    drop(slots);
     assert_eq!(Arc::strong_count(&wakes), 2);
 }
 
 #[test]
 fn a_seat_stays_its_readers_when_its_waker_panics() {
     let (wakes, waker) = Wakes::new();
-    let (seats, mut readers) = taken(7);
+    let (slots, mut readers) = taken(7);
     for panics in 0..readers.len() {
         for (reader, at) in readers.iter_mut().enumerate() {
-            let before = at.seat;
+            let before = at.slot;
             let bomb = (reader == panics).then(panicking_waker);
-            seats.arm(
+            slots.arm(
                 at,
                 &mut None,
                 bomb.as_ref().unwrap_or(&waker),
-                Sleep::AtTail,
+                SleepKind::AtTail,
             );
-            assert!(at.seat == before, "moved for nothing");
+            assert!(at.slot == before, "moved for nothing");
         }
-        panic_of(|| seats.wake_all());
+        panic_of(|| slots.wake_all());
         assert_eq!(wakes.taken(), 6);
     }
 }
@@ -228,29 +234,29 @@ fn a_seat_stays_its_readers_when_its_waker_panics() {
 #[cfg(not(target_pointer_width = "64"))]
 #[test]
 fn floors_are_forgotten_when_a_reader_comes_to_another_epoch() {
-    use super::row::Floor;
+    use super::segment::Floor;
 
-    let (seats, all) = taken(30);
-    let walk = seats.rows().and_then(Rows::walk).unwrap();
-    let row = walk.all().next().unwrap();
+    let (slots, all) = taken(30);
+    let walk = slots.segments().and_then(Segments::walk).unwrap();
+    let segment = walk.all().next().unwrap();
     let is_known = |position| {
         // SAFETY: the walk goes on.
-        let floor = unsafe { HeapRow::at(row) }.floor(position);
+        let floor = unsafe { Segment::at(segment) }.floor(position);
         !matches!(floor, Floor::Unknown)
     };
     for epoch in 1..=17_usize {
         let boundary = epoch << (usize::BITS - 4);
         let before = boundary.wrapping_sub(2);
         for at in &all {
-            seats.step(*at, before);
+            slots.step(*at, before);
         }
         assert!(matches!(
-            seats.last_at(all[0], &mut None, before.wrapping_sub(2)),
-            Last::Yes(_)
+            slots.last_at(all[0], &mut None, before.wrapping_sub(2)),
+            IsLast::Yes(_)
         ));
         assert!(is_known(before.wrapping_sub(2)));
-        seats.step(all[0], boundary);
-        seats.advance(all[0], boundary, 0);
+        slots.step(all[0], boundary);
+        slots.advance(all[0], boundary, 0);
         assert!(!is_known(before.wrapping_sub(2)), "{epoch}");
     }
 }

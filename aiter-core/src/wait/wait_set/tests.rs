@@ -10,24 +10,24 @@ use std::sync::Mutex;
 #[test]
 fn who_gets_the_seat_of_one_seen_behind_is_behind_nobody() {
     /// While the first is woken the other goes, and the first waits again: in the other's seat, as its own is at work.
-    struct Waits(Mutex<(Member, Option<Member>)>);
+    struct Waits(Mutex<(Waiter, Option<Waiter>)>);
     impl Wake for Waits {
         fn wake(self: alloc::sync::Arc<Self>) {
-            let (member, other) = &mut *self.0.lock().unwrap();
+            let (waiter, other) = &mut *self.0.lock().unwrap();
             drop(other.take());
-            member.wait(Waker::noop());
+            waiter.wait(Waker::noop());
         }
     }
-    let crowd = Crowd::new();
-    let (member, other) = (crowd.join(), crowd.join());
-    let waits = alloc::sync::Arc::new(Waits(Mutex::new((member, Some(other)))));
+    let set = WaitSet::new();
+    let (waiter, other) = (set.add(), set.add());
+    let waits = alloc::sync::Arc::new(Waits(Mutex::new((waiter, Some(other)))));
     let waker = Waker::from(waits.clone());
     {
-        let (member, _) = &mut *waits.0.lock().unwrap();
-        member.wait(&waker);
-        assert!(!member.is_last_at(0), "the other is there");
+        let (waiter, _) = &mut *waits.0.lock().unwrap();
+        waiter.wait(&waker);
+        assert!(!waiter.is_last_at(0), "the other is there");
     }
-    crowd.wake_all();
+    set.wake_all();
     assert!(waits.0.lock().unwrap().0.is_last_at(0), "nobody else is");
 }
 
@@ -35,14 +35,14 @@ fn who_gets_the_seat_of_one_seen_behind_is_behind_nobody() {
 /// waker's drop panics, after all other members were woken.
 #[test]
 fn a_waker_that_panics_in_its_drop_keeps_nobody_else_asleep() {
-    struct Goes(Mutex<Option<Member>>);
+    struct Goes(Mutex<Option<Waiter>>);
     impl Wake for Goes {
         fn wake(self: alloc::sync::Arc<Self>) {
             self.wake_by_ref();
         }
         fn wake_by_ref(self: &alloc::sync::Arc<Self>) {
-            let member = self.0.lock().unwrap().take();
-            drop(member);
+            let waiter = self.0.lock().unwrap().take();
+            drop(waiter);
         }
     }
     impl Drop for Goes {
@@ -52,20 +52,20 @@ fn a_waker_that_panics_in_its_drop_keeps_nobody_else_asleep() {
     }
     // The seat in the crowd, those beside it, and those of several rows.
     for goes in [0, 1, 8, 9, 24, 25, 89] {
-        let crowd = Crowd::new();
+        let set = WaitSet::new();
         let (wakes, waker) = Wakes::new();
-        let mut members: Vec<_> = (0..100).map(|_| crowd.join()).collect();
+        let mut members: Vec<_> = (0..100).map(|_| set.add()).collect();
         let goes = alloc::sync::Arc::new(Goes(Mutex::new(Some(members.remove(goes)))));
-        members.iter_mut().for_each(|member| member.wait(&waker));
+        members.iter_mut().for_each(|waiter| waiter.wait(&waker));
         {
             let waker = Waker::from(goes.clone());
             goes.0.lock().unwrap().as_mut().unwrap().wait(&waker);
         }
         drop(goes);
-        assert_eq!(panic_of(|| crowd.wake_all()), "waker");
+        assert_eq!(panic_of(|| set.wake_all()), "waker");
         assert_eq!(wakes.count(), members.len());
         // Nothing of it is left.
-        crowd.wake_all();
+        set.wake_all();
         assert_eq!(wakes.count(), members.len());
     }
 }

@@ -1,6 +1,6 @@
 //! Loom models of the waker cell.
 
-use super::super::notify::{Alarm, Sleeper};
+use super::super::notify::{WakeSink, WakeSource};
 use crate::{
     sync::{AtomicUsize, Ordering},
     test_support::loom::model,
@@ -29,7 +29,7 @@ fn count(count: &Count) -> usize {
     count.0.load(Ordering::Acquire)
 }
 
-fn set(flags: Alarm<AtomicUsize>) {
+fn set(flags: WakeSource<AtomicUsize>) {
     flags.fetch_add(1, Ordering::Relaxed);
     flags.wake();
 }
@@ -37,12 +37,12 @@ fn set(flags: Alarm<AtomicUsize>) {
 #[test]
 fn register_racing_a_wake() {
     model(|| {
-        let mut sleeper = Sleeper::new(AtomicUsize::new(0));
-        let alarm = sleeper.alarm();
-        let setter = thread::spawn(move || set(alarm));
+        let mut sink = WakeSink::new(AtomicUsize::new(0));
+        let wake_source = sink.wake_source();
+        let setter = thread::spawn(move || set(wake_source));
         let (wakes, waker) = counting();
-        sleeper.register(&waker);
-        let seen = sleeper.load(Ordering::Relaxed);
+        sink.register(&waker);
+        let seen = sink.load(Ordering::Relaxed);
         setter.join().unwrap();
         assert!(seen == 1 || count(&wakes) == 1);
     });
@@ -51,15 +51,16 @@ fn register_racing_a_wake() {
 #[test]
 fn register_racing_two_wakes() {
     model(|| {
-        let mut sleeper = Sleeper::new(AtomicUsize::new(0));
-        let setters = [sleeper.alarm(), sleeper.alarm()].map(|a| thread::spawn(move || set(a)));
+        let mut sink = WakeSink::new(AtomicUsize::new(0));
+        let setters =
+            [sink.wake_source(), sink.wake_source()].map(|a| thread::spawn(move || set(a)));
         let (wakes, waker) = counting();
         // As a task does: once for each wake, with the same waker.
         let mut woken = 0;
         let mut seen;
         loop {
-            sleeper.register(&waker);
-            seen = sleeper.load(Ordering::Relaxed);
+            sink.register(&waker);
+            seen = sink.load(Ordering::Relaxed);
             match count(&wakes) {
                 now if now > woken => woken = now,
                 _ => break,
@@ -75,15 +76,16 @@ fn register_racing_two_wakes() {
 #[test]
 fn a_changed_waker_racing_two_wakes() {
     model(|| {
-        let mut sleeper = Sleeper::new(AtomicUsize::new(0));
+        let mut sink = WakeSink::new(AtomicUsize::new(0));
         let (_, first) = counting();
-        sleeper.register(&first);
-        let setters = [sleeper.alarm(), sleeper.alarm()].map(|a| thread::spawn(move || set(a)));
+        sink.register(&first);
+        let setters =
+            [sink.wake_source(), sink.wake_source()].map(|a| thread::spawn(move || set(a)));
         let (_, second) = counting();
-        sleeper.register(&second);
+        sink.register(&second);
         let (wakes, third) = counting();
-        sleeper.register(&third);
-        let seen = sleeper.load(Ordering::Relaxed);
+        sink.register(&third);
+        let seen = sink.load(Ordering::Relaxed);
         for setter in setters {
             setter.join().unwrap();
         }
@@ -94,13 +96,13 @@ fn a_changed_waker_racing_two_wakes() {
 #[test]
 fn register_again_racing_a_wake_leaves_the_armed_slot_alone() {
     model(|| {
-        let mut sleeper = Sleeper::new(AtomicUsize::new(0));
+        let mut sink = WakeSink::new(AtomicUsize::new(0));
         let (wakes, waker) = counting();
-        sleeper.register(&waker);
-        let alarm = sleeper.alarm();
-        let setter = thread::spawn(move || set(alarm));
-        sleeper.register(&waker);
-        let seen = sleeper.load(Ordering::Relaxed);
+        sink.register(&waker);
+        let wake_source = sink.wake_source();
+        let setter = thread::spawn(move || set(wake_source));
+        sink.register(&waker);
+        let seen = sink.load(Ordering::Relaxed);
         setter.join().unwrap();
         assert!(seen == 1 || count(&wakes) > 0);
     });
@@ -109,12 +111,13 @@ fn register_again_racing_a_wake_leaves_the_armed_slot_alone() {
 #[test]
 fn drop_racing_two_wakes() {
     model(|| {
-        let mut sleeper = Sleeper::new(AtomicUsize::new(0));
+        let mut sink = WakeSink::new(AtomicUsize::new(0));
         let (wakes, waker) = counting();
-        sleeper.register(&waker);
-        let setters = [sleeper.alarm(), sleeper.alarm()].map(|a| thread::spawn(move || set(a)));
-        sleeper.register(Waker::noop());
-        drop(sleeper);
+        sink.register(&waker);
+        let setters =
+            [sink.wake_source(), sink.wake_source()].map(|a| thread::spawn(move || set(a)));
+        sink.register(Waker::noop());
+        drop(sink);
         for setter in setters {
             setter.join().unwrap();
         }

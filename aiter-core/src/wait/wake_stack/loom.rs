@@ -1,39 +1,41 @@
 //! Loom models of the inbox: letters that are put in again while they are taken out.
 
-use super::super::notify::Sleeper;
+use super::super::notify::WakeSink;
 use super::*;
 use crate::{sync::Arc, test_support::loom::model};
 use ::loom::thread;
 
-type Numbered = Letter<AtomicUsize>;
+type Numbered = Node<AtomicUsize>;
 
-fn letter() -> (Sleeper<Numbered>, Alarm<Numbered>) {
-    let sleeper = Sleeper::new(Letter::new(AtomicUsize::new(0)));
-    let alarm = sleeper.alarm();
-    (sleeper, alarm)
+fn node() -> (WakeSink<Numbered>, WakeSource<Numbered>) {
+    let sink = WakeSink::new(Node::new(AtomicUsize::new(0)));
+    let wake_source = sink.wake_source();
+    (sink, wake_source)
 }
 
 /// The numbers of all letters that are in.
-fn take(inbox: &Inbox<AtomicUsize>) -> impl Iterator<Item = usize> {
-    inbox.drain().map(|alarm| alarm.load(Ordering::Relaxed))
+fn take(stack: &WakeStack<AtomicUsize>) -> impl Iterator<Item = usize> {
+    stack
+        .take_all()
+        .map(|wake_source| wake_source.load(Ordering::Relaxed))
 }
 
 /// What was written before a letter is put in is seen by whoever takes it out, also if it was in already.
 #[test]
 fn a_letter_that_is_put_in_again_while_it_is_taken_out() {
     model(|| {
-        let inbox = Arc::new(Inbox::new());
-        let (_sleeper, alarm) = letter();
-        let other = inbox.clone();
+        let stack = Arc::new(WakeStack::new());
+        let (_sleeper, wake_source) = node();
+        let other = stack.clone();
         let putting = thread::spawn(move || {
             for number in 1..3 {
-                alarm.store(number, Ordering::Relaxed);
-                other.put(alarm.clone());
+                wake_source.store(number, Ordering::Relaxed);
+                other.push(wake_source.clone());
             }
         });
-        let early = take(&inbox).max();
+        let early = take(&stack).max();
         putting.join().unwrap();
-        let last = take(&inbox).max().max(early);
+        let last = take(&stack).max().max(early);
         assert_eq!(last, Some(2));
     });
 }
@@ -42,20 +44,20 @@ fn a_letter_that_is_put_in_again_while_it_is_taken_out() {
 #[test]
 fn two_put_letters_in_while_they_are_taken_out() {
     model(|| {
-        let inbox = Arc::new(Inbox::new());
-        let (_one, first) = letter();
-        let (_two, second) = letter();
+        let stack = Arc::new(WakeStack::new());
+        let (_one, first) = node();
+        let (_two, second) = node();
         second.store(1, Ordering::Relaxed);
-        inbox.put(first.clone());
-        let putting = [first, second].map(|alarm| {
-            let inbox = inbox.clone();
-            thread::spawn(move || inbox.put(alarm))
+        stack.push(first.clone());
+        let putting = [first, second].map(|wake_source| {
+            let stack = stack.clone();
+            thread::spawn(move || stack.push(wake_source))
         });
-        let early: usize = take(&inbox).sum();
+        let early: usize = take(&stack).sum();
         for thread in putting {
             thread.join().unwrap();
         }
-        let late: usize = take(&inbox).sum();
+        let late: usize = take(&stack).sum();
         assert_eq!(early + late, 1);
     });
 }

@@ -9,24 +9,24 @@
 //! | true | the stack: the thread that pushes, then the one that took the stack and clears the flag |
 #![allow(unsafe_code)]
 
-use super::notify::{Alarm, Inner};
+use super::notify::{Inner, WakeSource};
 use crate::sync::{AtomicPtr, AtomicUsize, Ordering, UnsafeCell};
 use core::{fmt, mem::ManuallyDrop, ops::Deref, ptr};
 
 /// The data of an alarm that can be put in an inbox.
-pub(crate) struct Letter<T> {
+pub(crate) struct Node<T> {
     linked: AtomicUsize,
     /// Whose it is says the flag.
-    next: UnsafeCell<*mut Inner<Letter<T>>>,
+    next: UnsafeCell<*mut Inner<Node<T>>>,
     data: T,
 }
 
 // SAFETY: the link is one thread's at a time, as the table says, and leads to letters, which then may go where this one goes.
-unsafe impl<T: Send + Sync> Send for Letter<T> {}
+unsafe impl<T: Send + Sync> Send for Node<T> {}
 // SAFETY: as above.
-unsafe impl<T: Send + Sync> Sync for Letter<T> {}
+unsafe impl<T: Send + Sync> Sync for Node<T> {}
 
-impl<T> Letter<T> {
+impl<T> Node<T> {
     pub(crate) fn new(data: T) -> Self {
         Self {
             linked: AtomicUsize::new(0),
@@ -36,7 +36,7 @@ impl<T> Letter<T> {
     }
 }
 
-impl<T> Deref for Letter<T> {
+impl<T> Deref for Node<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
@@ -44,17 +44,17 @@ impl<T> Deref for Letter<T> {
     }
 }
 
-impl<T: fmt::Debug> fmt::Debug for Letter<T> {
+impl<T: fmt::Debug> fmt::Debug for Node<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Letter").field(&self.data).finish()
+        f.debug_tuple("Node").field(&self.data).finish()
     }
 }
 
-pub(crate) struct Inbox<T> {
-    head: AtomicPtr<Inner<Letter<T>>>,
+pub(crate) struct WakeStack<T> {
+    head: AtomicPtr<Inner<Node<T>>>,
 }
 
-impl<T> Inbox<T> {
+impl<T> WakeStack<T> {
     pub(crate) fn new() -> Self {
         Self {
             head: AtomicPtr::new(ptr::null_mut()),
@@ -70,20 +70,20 @@ impl<T> Inbox<T> {
 
     /// Puts the letter in, unless it is in already. What the caller wrote before is seen by whoever takes the letter
     /// out. Lock-free.
-    pub(crate) fn put(&self, alarm: Alarm<Letter<T>>) {
+    pub(crate) fn push(&self, wake_source: WakeSource<Node<T>>) {
         // Ordering: Acquire pairs with the taker's release: the link is no longer read. Release pairs with the
         // taker's acquire, for the case that the letter is still in.
-        if alarm.linked.swap(1, Ordering::AcqRel) == 1 {
+        if wake_source.linked.swap(1, Ordering::AcqRel) == 1 {
             return;
         }
         // The inbox owns it from here on.
-        let alarm = ManuallyDrop::new(alarm);
-        let raw = alarm.as_ptr().cast_mut();
+        let wake_source = ManuallyDrop::new(wake_source);
+        let raw = wake_source.as_ptr().cast_mut();
         // Ordering: Relaxed, the exchange below validates it.
         let mut head = self.head.load(Ordering::Relaxed);
         loop {
             // SAFETY: the flag was set just now, and the letter is not in yet: the link is this thread's.
-            alarm.next.with_mut(|next| unsafe { *next = head });
+            wake_source.next.with_mut(|next| unsafe { *next = head });
             // Ordering: Release pairs with the acquire in `drain`.
             match self
                 .head
@@ -96,41 +96,41 @@ impl<T> Inbox<T> {
     }
 
     /// Takes out all letters, the newest first.
-    pub(crate) fn drain(&self) -> Drain<T> {
+    pub(crate) fn take_all(&self) -> Drain<T> {
         // Ordering: Acquire pairs with the release of every `put` since the last drain.
         Drain(self.head.swap(ptr::null_mut(), Ordering::Acquire))
     }
 }
 
-impl<T> Drop for Inbox<T> {
+impl<T> Drop for WakeStack<T> {
     fn drop(&mut self) {
-        drop(self.drain());
+        drop(self.take_all());
     }
 }
 
-impl<T> fmt::Debug for Inbox<T> {
+impl<T> fmt::Debug for WakeStack<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Inbox")
+        f.write_str("WakeStack")
     }
 }
 
 /// The letters taken out.
-pub(crate) struct Drain<T>(*mut Inner<Letter<T>>);
+pub(crate) struct Drain<T>(*mut Inner<Node<T>>);
 
 impl<T> Iterator for Drain<T> {
-    type Item = Alarm<Letter<T>>;
+    type Item = WakeSource<Node<T>>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.0.is_null() {
             return None;
         }
         // SAFETY: `put` forgot this share when it linked the letter, and nobody else took it out.
-        let alarm = unsafe { Alarm::from_raw(self.0) };
+        let wake_source = unsafe { WakeSource::from_raw(self.0) };
         // SAFETY: the stack was taken with the letter in it, and the flag stands: the link is this thread's.
-        self.0 = alarm.next.with(|next| unsafe { *next });
+        self.0 = wake_source.next.with(|next| unsafe { *next });
         // Ordering: Release hands the link back to `put`; Acquire pairs with a `put` that found the letter linked.
-        alarm.linked.swap(0, Ordering::AcqRel);
-        Some(alarm)
+        wake_source.linked.swap(0, Ordering::AcqRel);
+        Some(wake_source)
     }
 }
 

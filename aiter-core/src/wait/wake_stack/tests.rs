@@ -1,25 +1,25 @@
-use super::super::notify::Sleeper;
-use super::{Inbox, Letter};
+use super::super::notify::WakeSink;
+use super::{Node, WakeStack};
 use alloc::{rc::Rc, vec::Vec};
 
 #[test]
 fn letters_that_nobody_takes_out_are_dropped() {
     let item = Rc::new(());
-    let inbox = Inbox::new();
+    let stack = WakeStack::new();
     let put = || {
         let sleepers: Vec<_> = (0..3)
-            .map(|_| Sleeper::new(Letter::new(item.clone())))
+            .map(|_| WakeSink::new(Node::new(item.clone())))
             .collect();
         sleepers
             .iter()
-            .for_each(|sleeper| inbox.put(sleeper.alarm()));
+            .for_each(|sink| stack.push(sink.wake_source()));
     };
     put();
     assert_eq!(Rc::strong_count(&item), 4);
     // Of those taken out one is looked at.
-    assert!(inbox.drain().next().is_some());
+    assert!(stack.take_all().next().is_some());
     assert_eq!(Rc::strong_count(&item), 1);
     put();
-    drop(inbox);
+    drop(stack);
     assert_eq!(Rc::strong_count(&item), 1);
 }

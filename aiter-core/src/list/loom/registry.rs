@@ -3,7 +3,7 @@
 extern crate std;
 
 use super::*;
-use crate::wait::registry::{Last, SeatRef, Seats, Sleep};
+use crate::wait::registry::{IsLast, Registry, SleepKind, SlotRef};
 use ::loom::cell::UnsafeCell;
 use alloc::task::Wake;
 use core::panic::AssertUnwindSafe;
@@ -13,33 +13,33 @@ use std::panic::catch_unwind;
 const FIRST: usize = 0;
 const SECOND: usize = 4;
 
-struct Shared(Seats);
+struct Shared(Registry);
 // SAFETY: wakers go from thread to thread by the states of their seats, as in a list.
 unsafe impl Send for Shared {}
 // SAFETY: as above.
 unsafe impl Sync for Shared {}
 
 /// A seat that goes with its reader to another thread.
-struct Own(SeatRef);
+struct Own(SlotRef);
 // SAFETY: its seats are kept by the model for as long.
 unsafe impl Send for Own {}
 
 impl Own {
     /// As a method, so that closures take all of it.
-    fn at(&self) -> SeatRef {
+    fn at(&self) -> SlotRef {
         self.0
     }
 }
 
-fn seats() -> (Arc<Shared>, Own) {
-    let seats = Arc::new(Shared(Seats::new(FIRST)));
-    let first = Own(seats.0.first());
-    (seats, first)
+fn registry() -> (Arc<Shared>, Own) {
+    let registry = Arc::new(Shared(Registry::new(FIRST)));
+    let first = Own(registry.0.first());
+    (registry, first)
 }
 
 impl Shared {
     fn claim(&self) -> Own {
-        Own(self.0.claim(FIRST, 0))
+        Own(self.0.register(FIRST, 0))
     }
 
     fn arm(&self, own: &mut Own) {
@@ -55,7 +55,7 @@ impl Shared {
             }
         }
         let waker = Waker::from(alloc::sync::Arc::new(Unlike(wake)));
-        self.0.arm(&mut own.0, &mut None, &waker, Sleep::AtTail);
+        self.0.arm(&mut own.0, &mut None, &waker, SleepKind::AtTail);
     }
 }
 
@@ -63,12 +63,12 @@ impl Shared {
 #[test]
 fn loom_a_seat_is_left_while_it_is_woken() {
     model(|| {
-        let (seats, mut own) = seats();
-        seats.arm(&mut own);
-        let other = seats.clone();
+        let (registry, mut own) = registry();
+        registry.arm(&mut own);
+        let other = registry.clone();
         let waking = thread::spawn(move || other.0.wake_all());
-        let other = seats.clone();
-        let leaving = thread::spawn(move || other.0.leave(own.at()));
+        let other = registry.clone();
+        let leaving = thread::spawn(move || other.0.unregister(own.at()));
         waking.join().unwrap();
         leaving.join().unwrap();
     });
@@ -78,13 +78,13 @@ fn loom_a_seat_is_left_while_it_is_woken() {
 #[test]
 fn loom_a_seat_is_taken_while_it_is_left_and_woken() {
     large_model(|| {
-        let (seats, mut own) = seats();
-        seats.arm(&mut own);
-        let other = seats.clone();
+        let (registry, mut own) = registry();
+        registry.arm(&mut own);
+        let other = registry.clone();
         let waking = thread::spawn(move || other.0.wake_all());
-        let other = seats.clone();
-        let leaving = thread::spawn(move || other.0.leave(own.at()));
-        let other = seats.clone();
+        let other = registry.clone();
+        let leaving = thread::spawn(move || other.0.unregister(own.at()));
+        let other = registry.clone();
         let coming = thread::spawn(move || other.arm(&mut other.claim()));
         waking.join().unwrap();
         leaving.join().unwrap();
@@ -96,11 +96,11 @@ fn loom_a_seat_is_taken_while_it_is_left_and_woken() {
 #[test]
 fn loom_a_seat_is_taken_while_it_is_left() {
     model(|| {
-        let (seats, mut own) = seats();
-        seats.arm(&mut own);
-        let other = seats.clone();
-        let leaving = thread::spawn(move || other.0.leave(own.at()));
-        seats.arm(&mut seats.claim());
+        let (registry, mut own) = registry();
+        registry.arm(&mut own);
+        let other = registry.clone();
+        let leaving = thread::spawn(move || other.0.unregister(own.at()));
+        registry.arm(&mut registry.claim());
         leaving.join().unwrap();
     });
 }
@@ -109,11 +109,11 @@ fn loom_a_seat_is_taken_while_it_is_left() {
 #[test]
 fn loom_a_waker_changes_while_it_is_called() {
     model(|| {
-        let (seats, mut own) = seats();
-        seats.arm(&mut own);
-        let other = seats.clone();
+        let (registry, mut own) = registry();
+        registry.arm(&mut own);
+        let other = registry.clone();
         let waking = thread::spawn(move || other.0.wake_all());
-        let other = seats.clone();
+        let other = registry.clone();
         let changing = thread::spawn(move || other.arm(&mut own));
         waking.join().unwrap();
         changing.join().unwrap();
@@ -121,15 +121,15 @@ fn loom_a_waker_changes_while_it_is_called() {
 }
 
 /// The same when the old one panics.
-fn change_while_it_panics(wake: fn(&Seats)) {
-    let (seats, mut own) = seats();
-    seats.arm_with(&mut own, || panic!("waker"));
-    let other = seats.clone();
+fn change_while_it_panics(wake: fn(&Registry)) {
+    let (registry, mut own) = registry();
+    registry.arm_with(&mut own, || panic!("waker"));
+    let other = registry.clone();
     let waking = thread::spawn(move || {
         // It panics unless the reader was first.
         let _ = catch_unwind(AssertUnwindSafe(|| wake(&other.0)));
     });
-    let other = seats.clone();
+    let other = registry.clone();
     let changing = thread::spawn(move || other.arm(&mut own));
     waking.join().unwrap();
     changing.join().unwrap();
@@ -137,14 +137,14 @@ fn change_while_it_panics(wake: fn(&Seats)) {
 
 #[test]
 fn loom_a_waker_changes_while_it_panics() {
-    model(|| change_while_it_panics(|seats| seats.wake_all()));
+    model(|| change_while_it_panics(|registry| registry.wake_all()));
 }
 
 #[test]
 fn loom_the_waker_of_the_only_reader_changes_while_it_panics() {
     model(|| {
-        change_while_it_panics(|seats| {
-            seats.wake_only();
+        change_while_it_panics(|registry| {
+            registry.wake_only();
         });
     });
 }
@@ -156,29 +156,31 @@ unsafe impl Sync for Goes {}
 
 impl Wake for Goes {
     fn wake(self: alloc::sync::Arc<Self>) {
-        let Self(seats, own) = &*self;
-        seats.0.leave(own.at());
+        let Self(registry, own) = &*self;
+        registry.0.unregister(own.at());
     }
 }
 
 /// Who has woken a reader that went meanwhile takes the waker out of its seat.
-fn go_while_woken((seats, mut own): (Arc<Shared>, Own), wake: fn(&Seats)) {
-    let goes = alloc::sync::Arc::new(Goes(seats.clone(), Own(own.at())));
+fn go_while_woken((registry, mut own): (Arc<Shared>, Own), wake: fn(&Registry)) {
+    let goes = alloc::sync::Arc::new(Goes(registry.clone(), Own(own.at())));
     let waker = Waker::from(goes.clone());
-    seats.0.arm(&mut own.0, &mut None, &waker, Sleep::AtTail);
+    registry
+        .0
+        .arm(&mut own.0, &mut None, &waker, SleepKind::AtTail);
     drop(waker);
-    wake(&seats.0);
+    wake(&registry.0);
     assert_eq!(alloc::sync::Arc::strong_count(&goes), 1);
 }
 
 #[test]
 fn loom_a_reader_goes_out_of_its_waker() {
     model(|| {
-        go_while_woken(seats(), |seats| seats.wake_all());
-        go_while_woken(seats(), |seats| assert!(seats.wake_only()));
-        let (seats, _first) = seats();
-        let second = seats.claim();
-        go_while_woken((seats, second), |seats| seats.wake_all());
+        go_while_woken(registry(), |registry| registry.wake_all());
+        go_while_woken(registry(), |registry| assert!(registry.wake_only()));
+        let (registry, _first) = registry();
+        let second = registry.claim();
+        go_while_woken((registry, second), |registry| registry.wake_all());
     });
 }
 
@@ -186,13 +188,13 @@ fn loom_a_reader_goes_out_of_its_waker() {
 #[test]
 fn loom_a_seat_is_armed_while_others_wake() {
     model(|| {
-        let (seats, mut own) = seats();
-        let other = seats.clone();
+        let (registry, mut own) = registry();
+        let other = registry.clone();
         let arming = thread::spawn(move || {
             other.arm(&mut other.claim());
             other.arm(&mut own);
         });
-        seats.0.wake_all();
+        registry.0.wake_all();
         arming.join().unwrap();
     });
 }
@@ -201,14 +203,14 @@ fn loom_a_seat_is_armed_while_others_wake() {
 #[test]
 fn loom_a_seat_is_armed_again_while_others_wake() {
     model(|| {
-        let (seats, mut own) = seats();
-        let other = seats.clone();
+        let (registry, mut own) = registry();
+        let other = registry.clone();
         let waking = thread::spawn(move || other.0.wake_all());
-        seats
+        registry
             .0
-            .arm(&mut own.0, &mut None, Waker::noop(), Sleep::AtTail);
-        seats.0.disarm(own.at());
-        seats.0.rearm(own.at(), Waker::noop());
+            .arm(&mut own.0, &mut None, Waker::noop(), SleepKind::AtTail);
+        registry.0.disarm(own.at());
+        registry.0.rearm(own.at(), Waker::noop());
         waking.join().unwrap();
     });
 }
@@ -230,11 +232,11 @@ impl Slot {
     }
 
     /// Changes it if nobody but the reader of a seat is at the first place.
-    fn change_alone(&self, seats: &Shared, own: &Own) {
-        let mut behind = None;
-        let last = seats.0.last_at(own.at(), &mut behind, FIRST);
-        seats.0.let_go(&mut behind);
-        if matches!(last, Last::Yes(_)) {
+    fn change_alone(&self, registry: &Shared, own: &Own) {
+        let mut follower = None;
+        let last = registry.0.check_last(own.at(), &mut follower, FIRST);
+        registry.0.forget_follower(&mut follower);
+        if matches!(last, IsLast::Yes(_)) {
             // SAFETY: `with_mut` reports any other access.
             self.0.with_mut(|slot| unsafe { *slot = 2 });
         }
@@ -245,18 +247,18 @@ impl Slot {
 #[test]
 fn loom_a_reader_moves_on_and_goes_while_another_looks() {
     model(|| {
-        let (seats, own) = seats();
+        let (registry, own) = registry();
         let slot = Slot::new();
-        let looking = Own(seats.0.claim(SECOND, 0));
+        let looking = Own(registry.0.register(SECOND, 0));
         let reading = thread::spawn({
-            let (seats, slot) = (seats.clone(), slot.clone());
+            let (registry, slot) = (registry.clone(), slot.clone());
             move || {
                 slot.read();
-                seats.0.step(own.at(), SECOND);
-                seats.0.leave(own.at());
+                registry.0.publish_position(own.at(), SECOND);
+                registry.0.unregister(own.at());
             }
         });
-        slot.change_alone(&seats, &looking);
+        slot.change_alone(&registry, &looking);
         reading.join().unwrap();
     });
 }
@@ -265,17 +267,17 @@ fn loom_a_reader_moves_on_and_goes_while_another_looks() {
 #[test]
 fn loom_a_reader_goes_while_another_looks() {
     model(|| {
-        let (seats, own) = seats();
+        let (registry, own) = registry();
         let slot = Slot::new();
-        let looking = Own(seats.0.claim(SECOND, 0));
+        let looking = Own(registry.0.register(SECOND, 0));
         let reading = thread::spawn({
-            let (seats, slot) = (seats.clone(), slot.clone());
+            let (registry, slot) = (registry.clone(), slot.clone());
             move || {
                 slot.read();
-                seats.0.leave(own.at());
+                registry.0.unregister(own.at());
             }
         });
-        slot.change_alone(&seats, &looking);
+        slot.change_alone(&registry, &looking);
         reading.join().unwrap();
     });
 }
@@ -285,19 +287,19 @@ fn loom_a_reader_goes_while_another_looks() {
 #[test]
 fn loom_a_look_misses_no_fork() {
     model(|| {
-        let (seats, first) = seats();
-        let (parent, looking) = (seats.claim(), Own(seats.0.claim(SECOND, 0)));
-        seats.0.leave(first.at());
+        let (registry, first) = registry();
+        let (parent, looking) = (registry.claim(), Own(registry.0.register(SECOND, 0)));
+        registry.0.unregister(first.at());
         let slot = Slot::new();
         let forking = thread::spawn({
-            let (seats, slot) = (seats.clone(), slot.clone());
+            let (registry, slot) = (registry.clone(), slot.clone());
             move || {
-                let _fork = seats.claim();
-                seats.0.step(parent.at(), SECOND);
+                let _fork = registry.claim();
+                registry.0.publish_position(parent.at(), SECOND);
                 slot.read();
             }
         });
-        slot.change_alone(&seats, &looking);
+        slot.change_alone(&registry, &looking);
         forking.join().unwrap();
     });
 }
@@ -306,21 +308,21 @@ fn loom_a_look_misses_no_fork() {
 #[test]
 fn loom_a_look_misses_no_reader_that_changes_its_seat() {
     model(|| {
-        let (seats, first) = seats();
-        let (mut own, looking) = (seats.claim(), Own(seats.0.claim(SECOND, 0)));
-        seats.0.leave(first.at());
-        seats.arm(&mut own);
+        let (registry, first) = registry();
+        let (mut own, looking) = (registry.claim(), Own(registry.0.register(SECOND, 0)));
+        registry.0.unregister(first.at());
+        registry.arm(&mut own);
         let slot = Slot::new();
         let changing = thread::spawn({
-            let (seats, slot) = (seats.clone(), slot.clone());
+            let (registry, slot) = (registry.clone(), slot.clone());
             move || {
                 // A seat for the same reader, and then no more at the old one: what `arm` does at one that is woken.
-                let _new = seats.claim();
-                seats.0.leave(own.at());
+                let _new = registry.claim();
+                registry.0.unregister(own.at());
                 slot.read();
             }
         });
-        slot.change_alone(&seats, &looking);
+        slot.change_alone(&registry, &looking);
         changing.join().unwrap();
     });
 }
@@ -352,7 +354,7 @@ fn loom_a_reader_polled_in_its_wake_takes_the_seat_of_the_one_behind() {
     }
     model(|| {
         let (writer, mut reader) = list::<usize>();
-        let behind = reader.fork();
+        let follower = reader.fork();
         let polls = std::sync::Arc::new(Polls(std::sync::Mutex::new(None)));
         let waker = Waker::from(polls.clone());
         let mut cx = Context::from_waker(&waker);
@@ -362,7 +364,7 @@ fn loom_a_reader_polled_in_its_wake_takes_the_seat_of_the_one_behind() {
         }
         assert!(reader.poll_next(&mut cx).is_pending());
         *polls.0.lock().unwrap() = Some(reader);
-        let going = thread::spawn(move || drop(behind));
+        let going = thread::spawn(move || drop(follower));
         let _ = writer.push_batch(2, &mut (10..12));
         going.join().unwrap();
     });

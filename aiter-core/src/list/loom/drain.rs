@@ -90,7 +90,7 @@ fn loom_the_place_is_given_up_to_a_subscriber_further_on() {
         });
         writer.push_batch(1, &mut { first }).unwrap();
         going.unwrap().join().unwrap();
-        assert!(!list.orphan.is_running() && !list.seats.any_at_gap());
+        assert!(!list.drain.is_running() && !list.registry.any_at_gap());
         writer.push(item(3)).unwrap();
         assert_eq!(numbers(&take(&mut late.unwrap(), 1)), [3]);
     });
