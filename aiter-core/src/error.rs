@@ -2,12 +2,12 @@
 
 use core::{error, fmt};
 
-/// Why a `try_next` has no item.
+/// The error of `try_next`: there is no item to take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TryNextError {
-    /// Nothing is there now; more may come.
+    /// There is no item now, but more may come.
     Empty,
-    /// Nothing will come any more.
+    /// The stream has ended.
     Ended,
 }
 
@@ -22,17 +22,17 @@ impl fmt::Display for TryNextError {
 
 impl error::Error for TryNextError {}
 
-/// The list did not take the item; here it is.
+/// The error of a push that a list with a limit refused. It gives the item back.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PushError<T> {
-    /// No slot is free: the slowest reader has as many items to read as there are slots.
+    /// The list is full: the slowest reader has yet to read as many items as the list can hold.
     Full(T),
-    /// The list was [stopped](crate::fixed::PushList::stop).
+    /// The list was [stopped](crate::fixed::PushList::stop): no item is pushed any more.
     Stopped(T),
 }
 
 impl<T> PushError<T> {
-    /// The item.
+    /// The item that was refused.
     pub fn into_inner(self) -> T {
         match self {
             Self::Full(item) | Self::Stopped(item) => item,
@@ -40,14 +40,14 @@ impl<T> PushError<T> {
     }
 }
 
-/// Not by `debug_tuple`, which costs a program that unwraps a push some 250 bytes.
+/// Not derived: `debug_tuple` would cost a program that unwraps a push some 250 bytes.
 impl<T> fmt::Debug for PushError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         debug(matches!(self, Self::Full(_)), f)
     }
 }
 
-/// Once, for whatever items.
+/// Not generic, so that a program has it once.
 #[inline(never)]
 fn debug(is_full: bool, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     f.write_str(if is_full { "Full(..)" } else { "Stopped(..)" })

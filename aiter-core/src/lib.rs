@@ -1,8 +1,9 @@
 //! Patterns for asynchronous iterators: push, fork, share, gate, preload, join and map any [`Stream`].
 //!
-//! An *aiter* is anything that implements [`Stream`]. Everything here takes one, returns one (or both), or feeds one, so it
-//! works with `futures`, `futures-lite` and `tokio-stream` as it is. No runtime is needed: what has to run beside the consumer
-//! comes as a [`Driver`], a future for any executor. `aiter-tokio`, `aiter-smol` and `aiter-async-std` spawn it for you.
+//! An *aiter* is anything that implements [`Stream`]. Every item here takes a stream, returns one, or
+//! feeds one, so all of it works with `futures`, `futures-lite` and `tokio-stream`. No runtime is
+//! needed: work that has to run beside the consumer comes as a [`Driver`], a future for any executor.
+//! The crates `aiter-tokio`, `aiter-smol` and `aiter-async-std` spawn it for you.
 //!
 //! ```
 //! use aiter_core::{AiterExt, push_aiter};
@@ -19,7 +20,7 @@
 //! | to | take |
 //! |---|---|
 //! | **push** items in from anywhere, and read them as a stream | [`push_aiter`], [`push_aiter_with`] |
-//! | the same without an allocator: from interrupts, through a `static` | [`fixed::PushList`] |
+//! | **push** without an allocator: from interrupts, through a `static` | [`fixed::PushList`] |
 //! | **fork**: let several readers see each item | [`aiter_forker`] for any stream, [`aiter_forker_with`] a [`bound`] on how far they run apart; [`PushAiter::fork`], [`Pusher::subscribe`] |
 //! | let several tasks **share** a stream, each item going to one of them | [`sharable_aiter`] |
 //! | **gate** a stream: let through as many items as there are permits | [`gated_aiter`] |
@@ -29,41 +30,43 @@
 //! | **map** items | [`map_aiter`]; [`map_async`], one future at a time; [`map_workers`] and [`map_workers_ordered`], many at once |
 //! | filter and flatten | [`map_filter_aiter`], [`flatten_aiter`] |
 //! | make a stream of an iterator | [`iter_to_aiter`] |
-//! | bring each item to a channel, a socket, any sink | [`pump`]; [`pump_lending`], where the sink is called by `&mut` |
+//! | send each item to a channel, a socket, any sink | [`pump`]; [`pump_lending`] if the sink is borrowed mutably |
 //!
-//! [`AiterExt`] has those that take a stream as methods of every stream.
+//! [`AiterExt`] has the functions that take a stream as methods of every stream.
 //!
 //! # What holds everywhere
 //!
-//! - **Cancel safety**: a future that waits for the next item may be dropped at any point; no item is lost, repeated or
-//!   reordered by it, and nobody else who waits is stranded.
-//! - **Progress**: no operation blocks a thread, waits for another one, or wakes itself in a loop until another one goes on; the docs
-//!   of each say whether it is lock-free or wait-free.
-//! - **Wakers**: what waits keeps one waker, that of the task that waited last, so that this need
-//!   not clone it for each item. It goes at the end, and when another task polls and has to look
-//!   for an item: 64 items may have been found for it already.
-//! - **Bad input** has a clear answer: a count of 0 that makes no sense panics at the caller's line. A panic in a closure, a
-//!   source or a waker reaches whoever ran it, and hangs nobody else.
+//! - **Cancel safety**: a future that waits for the next item may be dropped at any point. No item is
+//!   lost, repeated or reordered by that, and no other waiter is left without its wake.
+//! - **Progress**: no operation blocks a thread, waits for another thread, or wakes itself in a loop
+//!   until another thread goes on. The docs of each operation say whether it is lock-free or
+//!   wait-free.
+//! - **Wakers**: a stream keeps one waker, that of the task that waited last, so that the same task
+//!   need not clone it for each item. The waker is dropped at the end of the stream, and when another
+//!   task polls the stream and finds no item that was fetched before; up to 64 items may be fetched
+//!   at once.
+//! - **Bad input**: a count of 0 panics at the caller's line wherever 0 makes no sense. A panic in a
+//!   closure, a source or a waker reaches the code that called it, and blocks no other handle.
 //!
-//! # Features, and life without `std`
+//! # Features, and `no_std`
 //!
 //! | feature | what it adds |
 //! |---|---|
-//! | `std` (default) | what the adapter crates are built on: panics carried from task to task; and a push list may look again before it sleeps |
-//! | `net` (with the adapters' servers) | what removes the files of Unix sockets |
+//! | `std` (default) | what the adapter crates are built on, such as panics that are carried from task to task; a push list may spin briefly before its reader sleeps |
+//! | `net` (with the adapters' servers) | the code that removes the files of Unix sockets |
 //! | `alloc` (with `std`) | everything but [`fixed`], [`map_async`], [`pump`] and [`pump_lending`] |
 //! | `portable-atomic` | atomics and `Arc` of that crate, for targets without compare-and-swap (Cortex-M0, RISC-V without A) |
 //!
-//! Without `std` the crate needs `core` and `alloc`, that is a global allocator; without `alloc` it
-//! needs `core` alone, and has nothing else than these four. With `portable-atomic` the final
-//! binary has to say how to do without compare-and-swap: it depends on `portable-atomic` itself,
-//! with the feature `critical-section` and an implementation of that, or is built with `--cfg
-//! portable_atomic_unsafe_assume_single_core`. This crate chooses neither.
+//! Without `std` the crate needs `core` and `alloc`, which means a global allocator. Without `alloc`
+//! it needs `core` only, and has just the four items that the table names. With `portable-atomic`,
+//! the final binary says how to do without compare-and-swap: either it depends on `portable-atomic`
+//! itself, with the feature `critical-section` and an implementation of that, or it is built with
+//! `--cfg portable_atomic_unsafe_assume_single_core`. This crate chooses neither.
 //!
 //! # How it works
 //!
-//! The states, the orderings and the arguments behind them stand in the repository under `docs`, and here in the module
-//! [`design`].
+//! See the module [`design`] for the states, the orderings and the proofs. The same pages are in the
+//! repository under `docs/design`.
 //!
 //! [`Stream`]: futures_core::Stream
 #![cfg_attr(not(feature = "std"), no_std)]

@@ -1,28 +1,40 @@
-//! [`aiter_core`] on tokio: drivers, joins and maps in tasks, blocking iterators, servers as streams.
+//! [`aiter_core`] on tokio: streams that run in tasks, blocking iterators, and servers as streams.
 //!
-//! Everything of [`aiter_core`] is re-exported; [`join_aiters`] and [`map_workers`] here are those that use tasks. Tasks run
-//! on the current runtime; with `_on` functions such as [`active_aiter_on`], on one that is given, or in a
-//! [`LocalSet`](tokio::task::LocalSet), which takes streams that are not `Send`.
+//! Everything of [`aiter_core`] is re-exported, so this is the only crate of ours to depend on. The
+//! functions [`join_aiters`], [`map_workers`] and [`map_workers_ordered`] of this crate start tasks;
+//! those of the core, which run in the task that polls them, are in [`aiter_core`]. [`AiterExt`] has
+//! all functions as methods of every stream.
 //!
-//! What comes out of tasks takes part in tokio's cooperative budget: a loop over items that are always ready lets other tasks
-//! run now and then. For other streams there is [`cooperative`].
+//! Tasks run on the current runtime. With `_on` functions such as [`active_aiter_on`], they run on a
+//! runtime that is given, or in a [`LocalSet`](tokio::task::LocalSet), which takes streams that are
+//! not `Send`.
 //!
-//! Features: `net` (default) for servers, which needs tokio's I/O and time drivers; the rest needs only its scheduler.
+//! Streams that are made of spawned tasks already take part in tokio's cooperative budget: a loop
+//! over items that are always ready lets other tasks run now and then. For other streams there is
+//! [`cooperative`].
+//!
+//! The feature `net` (default) adds servers, and needs tokio's I/O and time drivers. The rest needs
+//! only its scheduler.
 #![forbid(unsafe_code)]
 
+pub use aiter_core;
 pub use aiter_core::*;
 
 mod blocking;
 mod coop;
+mod executor;
+mod ext;
 #[cfg(feature = "net")]
 pub mod net;
-mod spawn;
+mod tasks;
 
 pub use blocking::{BlockOn, BlockingIter, OnRuntime, ReadAhead, aiter_to_iter, aiter_to_iter_on};
 pub use coop::{Budget, Cooperative, cooperative};
-pub use spawn::{
-    ActiveAiter, JoinTasks, Local, MapTasks, On, PreloadAiter, Spawned, active_aiter,
+pub use executor::{Local, On};
+pub use ext::AiterExt;
+pub use tasks::{
+    ActiveAiter, JoinTasks, MapTasks, OrderedTasks, PreloadAiter, Spawned, active_aiter,
     active_aiter_on, join_aiters, join_aiters_buffered, join_aiters_buffered_on, join_aiters_on,
-    map_workers, map_workers_on, preload_aiter, preload_aiter_on, preload_aiter_with,
-    preload_aiter_with_on,
+    map_workers, map_workers_on, map_workers_ordered, map_workers_ordered_on, preload_aiter,
+    preload_aiter_on, preload_aiter_with, preload_aiter_with_on,
 };

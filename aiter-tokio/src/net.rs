@@ -58,7 +58,7 @@ pub type Unix = WithFile<Acceptor<UnixListener>>;
 /// let (server, mut connections) = aiter_tokio::net::tcp_server("127.0.0.1:0").await?;
 /// let client = TcpStream::connect(server.local_addr()).await?;
 /// let address = client.local_addr()?;
-/// server.stop(); // Who has connected already is served.
+/// server.stop(); // Clients that have connected already are served.
 ///
 /// while let Some(accepted) = connections.next().await {
 ///     match accepted {

@@ -14,20 +14,31 @@ use std::{
 
 static PLACE: Mutex<String> = Mutex::new(String::new());
 
-/// The call panics, and says it was this line.
+/// The call panics at this line, and the message names the function and the argument.
 macro_rules! refused {
-    ($call:expr) => {
+    ($message:literal, $call:expr) => {
         PLACE.lock().unwrap().clear();
         let panic = catch_unwind(AssertUnwindSafe(|| {
             let _ = $call;
         }));
-        assert!(panic.is_err(), "line {} does not panic", line!());
+        let panic = panic.expect_err(concat!("line ", line!(), " does not panic"));
+        let message = panic
+            .downcast_ref::<String>()
+            .map(String::as_str)
+            .or_else(|| panic.downcast_ref().copied());
+        assert_eq!(message, Some($message));
         // Copied: the hook takes the lock when the assertion fails.
         let place = PLACE.lock().unwrap().clone();
         assert_eq!(place, format!("{}:{}", file!(), line!()));
     };
 }
 
+fn marks(low: usize, high: usize) -> Watermarks {
+    Watermarks { low, high }
+}
+
+// A call stands in the line of its macro.
+#[rustfmt::skip]
 #[test]
 fn a_count_of_0_panics_at_the_callers_line() {
     let before = take_hook();
@@ -39,45 +50,37 @@ fn a_count_of_0_panics_at_the_callers_line() {
     let none = empty::<u8>;
     let nothing = || -> Once<Empty<u8>> { once(none()) };
 
-    refused!(preload(0, none()));
-    refused!(none().preload(0));
-    for (low, high) in [(0, 0), (1, 1), (2, 1)] {
-        refused!(preload_with(Watermarks { low, high }, none()));
-        refused!(none().preload_with(Watermarks { low, high }));
-    }
-    refused!(map_workers(0, ready::<u8>, none()));
-    refused!(none().map_workers(0, ready::<u8>));
-    refused!(map_workers_ordered(0, ready::<u8>, none()));
-    refused!(none().map_workers_ordered(0, ready::<u8>));
-
-    refused!(aiter_forker_with(bound::wait(0), none()));
-    refused!(aiter_forker_with(bound::skip(0), none()));
+    refused!("preload: n must be at least 1", preload(0, none()));
+    refused!("preload: n must be at least 1", none().preload(0));
+    refused!("preload_with: low (0) must be below high (0)", preload_with(marks(0, 0), none()));
+    refused!("preload_with: low (1) must be below high (1)", preload_with(marks(1, 1), none()));
+    refused!("preload_with: low (2) must be below high (1)", none().preload_with(marks(2, 1)));
+    refused!("map_workers: n must be at least 1", map_workers(0, ready::<u8>, none()));
+    refused!("map_workers: n must be at least 1", none().map_workers(0, ready::<u8>));
+    refused!("map_workers_ordered: n must be at least 1", map_workers_ordered(0, ready::<u8>, none()));
+    refused!("map_workers_ordered: n must be at least 1", none().map_workers_ordered(0, ready::<u8>));
+    refused!("bound::wait: n must be at least 1", aiter_forker_with(bound::wait(0), none()));
+    refused!("bound::skip: n must be at least 1", aiter_forker_with(bound::skip(0), none()));
     let fork = aiter_forker_with(bound::wait(1), none());
-    refused!((fork.set_wait(0), none()));
+    refused!("set_wait: n must be at least 1", (fork.set_wait(0), none()));
 
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let _entered = runtime.enter();
-    refused!(aiter_tokio::preload_aiter(0, none()));
-    refused!(aiter_tokio::preload_aiter_with(
-        Watermarks { low: 1, high: 1 },
-        none()
-    ));
-    refused!(aiter_tokio::join_aiters_buffered(0, nothing()));
-    refused!(aiter_tokio::map_workers(0, ready::<u8>, none()));
+    refused!("preload_aiter: n must be at least 1", aiter_tokio::preload_aiter(0, none()));
+    refused!("preload_aiter_with: low (1) must be below high (1)", aiter_tokio::preload_aiter_with(marks(1, 1), none()));
+    refused!("join_aiters_buffered: n must be at least 1", aiter_tokio::join_aiters_buffered(0, nothing()));
+    refused!("map_workers: n must be at least 1", aiter_tokio::map_workers(0, ready::<u8>, none()));
+    refused!("map_workers_ordered: n must be at least 1", aiter_tokio::map_workers_ordered(0, ready::<u8>, none()));
 
-    refused!(aiter_smol::preload_aiter(0, none()));
-    refused!(aiter_smol::preload_aiter_with(
-        Watermarks { low: 1, high: 1 },
-        none()
-    ));
-    refused!(aiter_smol::join_aiters_buffered(0, nothing()));
-    refused!(aiter_smol::map_workers(0, ready::<u8>, none()));
+    refused!("preload_aiter: n must be at least 1", aiter_smol::preload_aiter(0, none()));
+    refused!("preload_aiter_with: low (1) must be below high (1)", aiter_smol::preload_aiter_with(marks(1, 1), none()));
+    refused!("join_aiters_buffered: n must be at least 1", aiter_smol::join_aiters_buffered(0, nothing()));
+    refused!("map_workers: n must be at least 1", aiter_smol::map_workers(0, ready::<u8>, none()));
+    refused!("map_workers_ordered: n must be at least 1", aiter_smol::map_workers_ordered(0, ready::<u8>, none()));
 
-    refused!(aiter_async_std::preload_aiter(0, none()));
-    refused!(aiter_async_std::preload_aiter_with(
-        Watermarks { low: 1, high: 1 },
-        none()
-    ));
-    refused!(aiter_async_std::join_aiters_buffered(0, nothing()));
-    refused!(aiter_async_std::map_workers(0, ready::<u8>, none()));
+    refused!("preload_aiter: n must be at least 1", aiter_async_std::preload_aiter(0, none()));
+    refused!("preload_aiter_with: low (1) must be below high (1)", aiter_async_std::preload_aiter_with(marks(1, 1), none()));
+    refused!("join_aiters_buffered: n must be at least 1", aiter_async_std::join_aiters_buffered(0, nothing()));
+    refused!("map_workers: n must be at least 1", aiter_async_std::map_workers(0, ready::<u8>, none()));
+    refused!("map_workers_ordered: n must be at least 1", aiter_async_std::map_workers_ordered(0, ready::<u8>, none()));
 }

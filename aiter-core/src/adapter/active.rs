@@ -1,4 +1,4 @@
-//! The eager stream, in a task.
+//! Streams that a task pulls as fast as they yield.
 use super::{
     Spawn,
     pace::{Free, Pace, paced},
@@ -19,7 +19,7 @@ use std::panic::resume_unwind;
 /// Spawns the driver of [`active`].
 #[track_caller]
 pub fn active_aiter<S, P>(
-    place: &impl Spawn<Driver<Source<S>>>,
+    executor: &impl Spawn<Driver<Source<S>>>,
     stream: S,
 ) -> ActiveAiter<S::Item, P>
 where
@@ -31,7 +31,7 @@ where
         fate: fate.clone(),
     };
     let (items, driver) = active(source);
-    place.spawn(driver);
+    executor.spawn(driver);
     ActiveAiter {
         items,
         fate: Some(fate),
@@ -41,29 +41,30 @@ where
 
 /// A push list that a task fills as fast as its source yields.
 ///
-/// It is a [`PushAiter`] and derefs to one, except that a panic of the source comes out of it where its items end: in
-/// every fork, with its own payload in the first, and with the same message in the others.
+/// It dereferences to a [`PushAiter`]. In addition, a panic of the source comes out where the items
+/// end, once in every fork: with its own payload in the first fork that gets there, and with the same
+/// message in the others.
 ///
-/// Dropping the list and its forks ends the task, which drops the source.
+/// Dropping the list and all its forks ends the task, and the task drops the source.
 ///
 /// # Cancel safety
 ///
-/// Nothing is lost when a `next()` is dropped.
+/// Dropping a `next()` loses nothing.
 #[derive(Debug)]
 #[must_use = "the task stops when its list is dropped"]
 pub struct ActiveAiter<T, P = Free> {
     items: PushAiter<T>,
-    /// Until this consumer met it.
+    /// `None` once this consumer has come to the end.
     fate: Option<Arc<Fate>>,
     pace: PhantomData<fn() -> P>,
 }
 
 impl<T, P> ActiveAiter<T, P> {
-    /// Takes what is there now, as [`PushAiter::try_next`].
+    /// Takes an item if there is one, as [`PushAiter::try_next`] does.
     ///
     /// # Panics
     ///
-    /// Where the items end, if the source panicked.
+    /// Panics where the items end, if the source panicked.
     pub fn try_next(&mut self) -> Result<T, TryNextError> {
         let result = self.items.try_next();
         if matches!(result, Err(TryNextError::Ended)) {
@@ -72,7 +73,7 @@ impl<T, P> ActiveAiter<T, P> {
         result
     }
 
-    /// Another consumer, which yields the same items from here on: see [`PushAiter::fork`].
+    /// Makes another consumer that yields the same items from here on: see [`PushAiter::fork`].
     pub fn fork(&mut self) -> Self
     where
         T: Clone + Sync,
@@ -121,21 +122,21 @@ impl<T, P: Pace> FusedStream for ActiveAiter<T, P> {
     }
 }
 
-/// The panic of the source, if there was one. No consumer waits for another here: the lock is tried, never waited for.
+/// The panic of the source, if there was one. No consumer waits for another: the lock is only tried.
 #[derive(Debug, Default)]
 #[allow(
     clippy::disallowed_types,
-    reason = "to try a lock is not to wait for it, nor is to set a cell that nobody else sets"
+    reason = "trying a lock does not wait for it, and only one thread sets the cell"
 )]
 struct Fate {
-    /// For the first consumer that meets it.
+    /// For the first consumer that comes to the end.
     panic: std::sync::Mutex<Option<Panic>>,
-    /// What the others are told. It is set before the end of the items is seen.
+    /// For the other consumers. It is set before any consumer can see the end of the items.
     message: std::sync::OnceLock<Cow<'static, str>>,
 }
 
 impl Fate {
-    /// The source has panicked, which happens once.
+    /// Keeps the panic of the source. Called at most once.
     fn seal(&self, panic: Panic) {
         let message = if let Some(message) = panic.downcast_ref::<&'static str>() {
             Cow::Borrowed(*message)
@@ -150,7 +151,7 @@ impl Fate {
         let _ = self.message.set(message);
     }
 
-    /// Panics as the source did: with its own payload if no other consumer takes that.
+    /// Panics if the source panicked, with the payload of its panic if no other consumer has taken it.
     fn meet(&self) {
         let Some(message) = self.message.get() else {
             return;
@@ -164,7 +165,7 @@ impl Fate {
     }
 }
 
-/// A source whose panic ends it, and is left to the consumers before they can see the end.
+/// A source whose panic ends it. The panic is kept for the consumers before they can see the end.
 #[pin_project]
 #[derive(Debug)]
 pub struct Source<S> {

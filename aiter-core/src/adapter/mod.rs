@@ -5,11 +5,9 @@ mod accept;
 mod acceptor;
 mod active;
 mod blocking;
-mod functions;
 mod pace;
 mod panics;
 mod read_ahead;
-mod servers;
 mod tasks;
 #[cfg(all(unix, feature = "net"))]
 mod unix;
@@ -19,31 +17,31 @@ pub use accept::{Client, Connections, Listen, Server, Sleep, Spare, connections,
 pub use acceptor::{Accept, Acceptor, Watched};
 pub use active::{ActiveAiter, Source, active_aiter};
 pub use blocking::{BlockingIter, Wait, WaitAnywhere};
-pub use functions::{functions, functions_on};
 pub use pace::{Free, Pace, paced};
 pub use panics::{Caught, CaughtFuture, Panic, Spawned};
 pub use read_ahead::ReadAhead;
-pub use servers::servers;
 pub use tasks::{
     Ahead, JoinTasks, PreloadAiter, Tasks, join_aiters_buffered, preload_aiter, preload_aiter_with,
 };
 #[cfg(all(unix, feature = "net"))]
 pub use unix::{WithFile, unix_connections};
-pub use workers::{MapTasks, Worker, WorkerTask, map_workers};
+pub use workers::{
+    MapTasks, OrderedTask, OrderedTasks, Work, Worker, WorkerTask, map_workers, map_workers_ordered,
+};
 
-/// Where tasks run: those that are `Send` on any thread, others on this one.
+/// An executor: it runs tasks that are `Send` on any thread, and others on the current one.
 pub trait Spawn<T> {
-    /// Starts a task that nobody waits for.
+    /// Starts a detached task.
     fn spawn(&self, task: T);
 }
 
-/// A place whose tasks can start others there.
-pub trait Place {
-    /// The place as its tasks hold it. It does not keep the place alive: a place holds its tasks,
-    /// so the two would keep each other.
-    type Inside;
+/// An executor whose tasks can start other tasks on it.
+pub trait Nested {
+    /// The executor as its tasks hold it. It must not keep the executor alive: the executor holds
+    /// its tasks, so each would keep the other.
+    type Handle;
 
-    /// What the first of some tasks needs to start up to `more` others, which outlive one another
-    /// in any order.
-    fn inside(&self, more: usize) -> Self::Inside;
+    /// The handle with which the first of some tasks can start up to `more` others. The tasks may
+    /// outlive one another in any order.
+    fn handle(&self, more: usize) -> Self::Handle;
 }

@@ -1,19 +1,19 @@
-//! How many items a task may take in a row: a runtime that counts is asked before each.
+//! The cooperative budget of a runtime: it says how many items a task may take in a row.
 use core::task::{Context, Poll, ready};
 
-/// What a runtime says to a task that takes one item more.
+/// A budget that a task asks before it takes an item.
 pub trait Pace {
-    /// Leave to take an item.
+    /// The permission to take one item.
     type Leave;
 
-    /// `Pending`, having seen to it that the task is woken, if others have to run first.
+    /// Gives the permission, or returns `Pending` and wakes the task when it may ask again.
     fn ask(cx: &mut Context<'_>) -> Poll<Self::Leave>;
 
-    /// The leave was used. One that is dropped was not.
+    /// An item was taken with the permission. A permission that is dropped goes back to the budget.
     fn used(leave: Self::Leave);
 }
 
-/// The pace of runtimes that do not count.
+/// The budget of a runtime that has none.
 #[derive(Clone, Copy, Debug)]
 pub struct Free;
 
@@ -27,7 +27,7 @@ impl Pace for Free {
     fn used((): ()) {}
 }
 
-/// Polls at the pace `P`.
+/// Polls within the budget `P`.
 #[inline]
 pub fn paced<P: Pace, T>(
     cx: &mut Context<'_>,

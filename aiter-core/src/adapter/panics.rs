@@ -1,5 +1,5 @@
-//! A panic travels through a task as an item: what came before it is delivered first, then it is raised where the items
-//! are taken.
+//! Panics that travel through a task as items: the items before a panic are delivered first, and then
+//! the panic is raised in the consumer.
 use super::pace::{Free, Pace, paced};
 use alloc::boxed::Box;
 use core::{
@@ -14,16 +14,16 @@ use futures_core::{FusedStream, Stream};
 use pin_project::pin_project;
 use std::panic::{catch_unwind, resume_unwind};
 
-/// What a panic carries.
+/// The payload of a panic.
 pub type Panic = Box<dyn Any + Send>;
 
 pub(super) fn catch<R>(f: impl FnOnce() -> R) -> Result<R, Panic> {
-    // What panicked is dropped right after, or promises to be usable.
+    // The value that panicked is dropped right after this, or stays usable by its contract.
     catch_unwind(AssertUnwindSafe(f))
 }
 
-/// Catches a panic of the stream: it is the last item then. The stream is dropped as soon as it ended or panicked, and a
-/// panic of its `Drop` is an item as well.
+/// Catches a panic of the stream, and yields it as the last item. The stream is dropped as soon as it
+/// has ended or panicked; a panic of its `Drop` becomes an item too.
 #[pin_project]
 #[derive(Debug)]
 pub struct Caught<S>(#[pin] Option<S>);
@@ -55,7 +55,7 @@ impl<S: Stream> Stream for Caught<S> {
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        // A panic may come instead of any item or after the last.
+        // A panic may replace any item, or come after the last one.
         let most = self
             .0
             .as_ref()
@@ -64,7 +64,7 @@ impl<S: Stream> Stream for Caught<S> {
     }
 }
 
-/// Catches a panic of the future, or of its `Drop` after it was ready: it is the output then.
+/// Catches a panic of the future, or of its `Drop` once it is ready, and makes it the output.
 #[pin_project]
 #[derive(Debug)]
 pub struct CaughtFuture<F>(#[pin] Option<F>);
@@ -96,15 +96,15 @@ impl<F: Future> Future for CaughtFuture<F> {
 
 /// A stream whose items are made in spawned tasks.
 ///
-/// A panic in a task comes out of `poll_next` as that panic, with its own payload, after the items that came before it.
-/// Whoever catches it may go on with the items of other tasks; the stream never ends silently instead. A runtime that
-/// shuts down drops its tasks: the stream yields what they had made, then ends.
+/// A panic in a task comes out of `poll_next` with its own payload, after the items that came before
+/// it. A caller that catches the panic can go on with the items of other tasks. When a runtime shuts
+/// down, it drops its tasks; the stream then yields the items that they had made, and ends.
 ///
-/// Dropping the stream ends the tasks, and they drop their sources.
+/// Dropping the stream ends the tasks, and the tasks drop their sources.
 ///
 /// # Cancel safety
 ///
-/// Nothing is lost when a `next()` is dropped.
+/// Dropping a `next()` loses nothing.
 #[pin_project]
 #[derive(Debug)]
 #[must_use = "the tasks stop when their stream is dropped"]

@@ -1,4 +1,4 @@
-//! Streams whose items are made ahead, in tasks.
+//! Streams whose items are made ahead of their consumer, in tasks.
 use super::{
     Spawn,
     pace::Free,
@@ -14,7 +14,7 @@ use pin_project::pin_project;
 
 /// A stream that a task keeps ahead of its consumer.
 pub type PreloadAiter<T, P = Free> = Spawned<Ahead<T>, P>;
-/// Streams joined, with a task each.
+/// Joined streams, each with a task of its own.
 pub type JoinTasks<SS, R, P = Free> = Spawned<JoinAiters<Tasks<SS, R>>, P>;
 
 /// The items of one task.
@@ -23,55 +23,65 @@ pub type Ahead<T> = Preloaded<Result<T, Panic>>;
 /// Spawns the driver of [`preload`].
 #[track_caller]
 pub fn preload_aiter<S, P>(
-    place: &impl Spawn<Driver<Caught<S>>>,
+    executor: &impl Spawn<Driver<Caught<S>>>,
     n: usize,
     stream: S,
 ) -> PreloadAiter<S::Item, P>
 where
     S: Stream,
 {
-    Spawned::new(ahead(place, preload(n, Caught::new(stream))))
+    assert!(n > 0, "preload_aiter: n must be at least 1");
+    Spawned::new(ahead(executor, preload(n, Caught::new(stream))))
 }
 
 /// Spawns the driver of [`preload_with`].
 #[track_caller]
 pub fn preload_aiter_with<S, P>(
-    place: &impl Spawn<Driver<Caught<S>>>,
+    executor: &impl Spawn<Driver<Caught<S>>>,
     watermarks: Watermarks,
     stream: S,
 ) -> PreloadAiter<S::Item, P>
 where
     S: Stream,
 {
-    Spawned::new(ahead(place, preload_with(watermarks, Caught::new(stream))))
+    let Watermarks { low, high } = watermarks;
+    assert!(
+        low < high,
+        "preload_aiter_with: low ({low}) must be below high ({high})"
+    );
+    Spawned::new(ahead(
+        executor,
+        preload_with(watermarks, Caught::new(stream)),
+    ))
 }
 
 /// [`join_aiters`] with a task for each stream, at most `n` items ahead in each.
 #[track_caller]
-pub fn join_aiters_buffered<SS, R, P>(place: R, n: usize, streams: SS) -> JoinTasks<SS, R, P>
+pub fn join_aiters_buffered<SS, R, P>(executor: R, n: usize, streams: SS) -> JoinTasks<SS, R, P>
 where
     SS: Stream,
     SS::Item: Stream,
     R: Spawn<Driver<Caught<SS::Item>>>,
 {
-    assert!(
-        n > 0,
-        "a join with a buffer of 0 items would never yield one"
-    );
-    Spawned::new(join_aiters(Tasks { streams, n, place }))
+    assert!(n > 0, "join_aiters_buffered: n must be at least 1");
+    Spawned::new(join_aiters(Tasks {
+        streams,
+        n,
+        executor,
+    }))
 }
 
-/// Spawns the driver, and gives what it is ahead with.
+/// Spawns the driver, and returns the stream that it fills.
 #[track_caller]
 pub(super) fn ahead<S: Stream>(
-    place: &impl Spawn<Driver<S>>,
+    executor: &impl Spawn<Driver<S>>,
     (items, driver): (Preloaded<S::Item>, Driver<S>),
 ) -> Preloaded<S::Item> {
-    place.spawn(driver);
+    executor.spawn(driver);
     items
 }
 
-/// A stream of streams, each of which gets a task when it comes.
+/// A stream of streams. Each inner stream gets a task of its own as soon as the outer one yields it.
 #[pin_project]
 #[derive(Debug)]
 #[must_use = "streams do nothing unless polled"]
@@ -79,7 +89,7 @@ pub struct Tasks<SS, R> {
     #[pin]
     streams: SS,
     n: usize,
-    place: R,
+    executor: R,
 }
 
 impl<SS, R> Stream for Tasks<SS, R>
@@ -93,7 +103,9 @@ where
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.project();
         let stream = ready!(this.streams.poll_next(cx));
-        Poll::Ready(stream.map(|stream| ahead(this.place, preload(*this.n, Caught::new(stream)))))
+        Poll::Ready(
+            stream.map(|stream| ahead(this.executor, preload(*this.n, Caught::new(stream)))),
+        )
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

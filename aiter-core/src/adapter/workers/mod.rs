@@ -1,8 +1,8 @@
-//! Workers in tasks, which are started as there is work.
+//! Workers in tasks. Tasks are started as there is work for them.
 //!
-//! A pool keeps two counts in one word: its workers, and those of them that are *asking*, that is
-//! waiting for the source or polling it. All others have an item in work, or a result that was not
-//! taken yet.
+//! A pool keeps two counts in one word: the number of workers, and how many of them are *asking*,
+//! which means that they wait for the source or poll it. All other workers have an item in work, or
+//! a result that has not been taken yet.
 //!
 //! | a worker | condition | workers | asking | and |
 //! |---|---|---|---|---|
@@ -11,12 +11,17 @@
 //! | is free again | fewer than [`ASKING`] are asking | | +1 | asks |
 //! | is free again | [`ASKING`] are asking | -1 | | ends |
 //!
-//! **The invariant**: while the source has not ended, somebody is asking, or `n` workers are busy.
-//! So no item waits for a worker that is busy as long as there may be another one. And at most
-//! [`ASKING`] workers have nothing to do: after a burst of items the tasks for it go, and an item
-//! that comes wakes as many takers at most, however many workers there have been.
+//! **The invariant**: while the source has not ended, some worker is asking, or `n` workers are
+//! busy. So no item waits for a busy worker while another worker could be started. And at most
+//! [`ASKING`] workers have nothing to do: after a burst of items its tasks end, and the next item
+//! wakes at most that many takers, however many workers there have been.
+
+mod ordered;
+
+pub use ordered::{OrderedTask, OrderedTasks, map_workers_ordered};
+
 use super::{
-    Place, Spawn,
+    Nested, Spawn,
     panics::{Caught, CaughtFuture, Panic, Spawned, catch},
     tasks::{Ahead, ahead},
 };
@@ -43,30 +48,67 @@ const ASKING: usize = 2;
 pub type MapTasks<T, P = super::Free> = Spawned<JoinAiters<PushAiter<Ahead<T>>>, P>;
 
 /// The task of a worker.
-pub type WorkerTask<S, F, Fut, W> = Driver<Worker<S, F, Fut, W>>;
+pub type WorkerTask<S, K, H> = Driver<Worker<S, K, H>>;
 
-/// Joins up to `n` tasks, each of which takes an item of the shared source and awaits its
-/// `f(item)`.
-#[track_caller]
-pub fn map_workers<R, S, F, Fut, P>(
-    place: &R,
-    n: usize,
-    f: F,
-    stream: S,
-) -> MapTasks<Fut::Output, P>
+/// What a worker does with an item.
+pub trait Work<T> {
+    /// The future that a worker awaits.
+    type Future: Future;
+
+    /// Makes the future of an item.
+    fn start(&self, item: T) -> Self::Future;
+}
+
+impl<T, F, Fut> Work<T> for F
 where
-    R: Place + Spawn<WorkerTask<S, F, Fut, R::Inside>>,
-    R::Inside: Spawn<WorkerTask<S, F, Fut, R::Inside>>,
-    S: Stream,
-    F: Fn(S::Item) -> Fut,
+    F: Fn(T) -> Fut,
     Fut: Future,
 {
+    type Future = Fut;
+
+    fn start(&self, item: T) -> Fut {
+        self(item)
+    }
+}
+
+/// Joins up to `n` tasks. Each of them takes an item of the shared source and awaits the future
+/// that `work` makes of it.
+#[track_caller]
+pub fn map_workers<R, S, K, P>(
+    executor: &R,
+    n: usize,
+    work: K,
+    stream: S,
+) -> MapTasks<<K::Future as Future>::Output, P>
+where
+    R: Nested + Spawn<WorkerTask<S, K, R::Handle>>,
+    R::Handle: Spawn<WorkerTask<S, K, R::Handle>>,
+    S: Stream,
+    K: Work<S::Item>,
+{
     assert!(n > 0, "map_workers: n must be at least 1");
+    Spawned::new(results(executor, n, work, stream))
+}
+
+/// The results of the workers, in the order in which they are ready.
+#[track_caller]
+fn results<R, S, K>(
+    executor: &R,
+    n: usize,
+    work: K,
+    stream: S,
+) -> JoinAiters<PushAiter<Ahead<<K::Future as Future>::Output>>>
+where
+    R: Nested + Spawn<WorkerTask<S, K, R::Handle>>,
+    R::Handle: Spawn<WorkerTask<S, K, R::Handle>>,
+    S: Stream,
+    K: Work<S::Item>,
+{
     let (members, results) = push_aiter();
     let pool = Arc::new(Pool {
-        f,
-        place: place.inside(n - 1),
-        spawn: R::Inside::spawn,
+        work,
+        executor: executor.handle(n - 1),
+        spawn: R::Handle::spawn,
         members,
         counts: Counts::new(n),
     });
@@ -76,35 +118,33 @@ where
         step: Step::Asking,
     };
     // The consumer is here, so the list is open.
-    let _ = pool.members.push(ahead(place, preload(1, first)));
-    Spawned::new(join_aiters(results))
+    let _ = pool.members.push(ahead(executor, preload(1, first)));
+    join_aiters(results)
 }
 
 /// What the workers share.
-struct Pool<S, F, Fut, W>
+struct Pool<S, K, H>
 where
     S: Stream,
-    F: Fn(S::Item) -> Fut,
-    Fut: Future,
+    K: Work<S::Item>,
 {
-    f: F,
-    place: W,
-    /// Starts a worker in the place. It is a pointer because a worker's own type cannot ask for a
-    /// place that can start it: to know that a worker is a future, the compiler would have to know
-    /// it already.
-    spawn: fn(&W, WorkerTask<S, F, Fut, W>),
-    /// Where the consumer finds the results of a worker that starts.
-    members: Pusher<Ahead<Fut::Output>>,
+    work: K,
+    executor: H,
+    /// Starts a worker on the executor. It is a function pointer because a bound on the worker's
+    /// own type would be circular: to know that a worker is a future, the compiler would already
+    /// have to know it.
+    spawn: fn(&H, WorkerTask<S, K, H>),
+    /// Tells the consumer of the results of a new worker.
+    members: Pusher<Ahead<<K::Future as Future>::Output>>,
     counts: Counts,
 }
 
-impl<S, F, Fut, W> Pool<S, F, Fut, W>
+impl<S, K, H> Pool<S, K, H>
 where
     S: Stream,
-    F: Fn(S::Item) -> Fut,
-    Fut: Future,
+    K: Work<S::Item>,
 {
-    /// Starts a worker, which was counted already.
+    /// Starts a worker that has already been counted.
     fn start(self: &Arc<Self>, source: &Sharable<Caught<S>>) -> Result<(), Panic> {
         let worker = Worker {
             source: source.clone(),
@@ -112,9 +152,10 @@ where
             step: Step::Asking,
         };
         let (results, driver) = preload(1, worker);
-        // The list is closed once the consumer is gone: then all workers end.
+        // The list is closed once the consumer is gone. Then all workers end.
         if self.members.push(results).is_ok() {
-            catch(|| (self.spawn)(&self.place, driver)).inspect_err(|_| self.counts.is_lost())?;
+            catch(|| (self.spawn)(&self.executor, driver))
+                .inspect_err(|_| self.counts.is_lost())?;
         }
         Ok(())
     }
@@ -196,22 +237,21 @@ impl Counts {
     }
 }
 
-/// Takes an item of the shared source, awaits its `f(item)`, and takes the next. A panic costs one
-/// item.
+/// Takes an item of the shared source, awaits its future, and takes the next item. A panic of the
+/// future costs that item only.
 #[pin_project]
-pub struct Worker<S, F, Fut, W>
+pub struct Worker<S, K, H>
 where
     S: Stream,
-    F: Fn(S::Item) -> Fut,
-    Fut: Future,
+    K: Work<S::Item>,
 {
     source: Sharable<Caught<S>>,
-    pool: Arc<Pool<S, F, Fut, W>>,
+    pool: Arc<Pool<S, K, H>>,
     #[pin]
-    step: Step<S::Item, Fut>,
+    step: Step<S::Item, K::Future>,
 }
 
-/// What a worker is at.
+/// What a worker is doing.
 #[pin_project(project = StepProjection)]
 enum Step<T, Fut> {
     /// It waits for an item.
@@ -223,13 +263,12 @@ enum Step<T, Fut> {
     Free,
 }
 
-impl<S, F, Fut, W> Stream for Worker<S, F, Fut, W>
+impl<S, K, H> Stream for Worker<S, K, H>
 where
     S: Stream,
-    F: Fn(S::Item) -> Fut,
-    Fut: Future,
+    K: Work<S::Item>,
 {
-    type Item = Result<Fut::Output, Panic>;
+    type Item = Result<<K::Future as Future>::Output, Panic>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let mut this = self.project();
@@ -250,19 +289,19 @@ where
                 StepProjection::Asking => {
                     match ready!(Pin::new(&mut *this.source).poll_next(cx)) {
                         None => return Poll::Ready(None),
-                        // The end is the next that the source gives.
+                        // The next thing that the source gives is its end.
                         Some(Err(panic)) => return Poll::Ready(Some(Err(panic))),
                         Some(Ok(item)) if !this.pool.counts.takes() => Some(item),
                         Some(Ok(item)) => {
                             this.step.set(Step::Holding(Some(item)));
                             if let Err(panic) = this.pool.start(this.source) {
-                                this.step.set(Step::Free);
+                                // This worker goes on with the item after that.
                                 return Poll::Ready(Some(Err(panic)));
                             }
-                            // A multi-thread executor may run what a task starts next on the same
-                            // thread, and let no other thread have it (tokio does): if `f` kept
-                            // this thread busy, the new worker would wait for it. This task may be
-                            // had by any thread once it has been woken.
+                            // A multi-thread executor may run the task that was started last on
+                            // this very thread, and keep other threads from stealing it (tokio
+                            // does). Then the new worker would wait while `work` keeps this thread
+                            // busy. Any thread may take this task once it has been woken.
                             cx.waker().wake_by_ref();
                             return Poll::Pending;
                         }
@@ -270,8 +309,8 @@ where
                 }
                 StepProjection::Holding(item) => item.take(),
             };
-            let item = item.expect("it is at hand until it is worked on");
-            match catch(|| (this.pool.f)(item)) {
+            let item = item.expect("an item stays until its future is made");
+            match catch(|| this.pool.work.start(item)) {
                 Ok(future) => this.step.set(Step::Working(CaughtFuture::new(future))),
                 Err(panic) => {
                     this.step.set(Step::Free);
@@ -282,11 +321,10 @@ where
     }
 }
 
-impl<S, F, Fut, W> fmt::Debug for Worker<S, F, Fut, W>
+impl<S, K, H> fmt::Debug for Worker<S, K, H>
 where
     S: Stream,
-    F: Fn(S::Item) -> Fut,
-    Fut: Future,
+    K: Work<S::Item>,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Worker")

@@ -58,10 +58,10 @@ impl Hand {
 struct On(Rc<Hand>);
 struct Inside(alloc::rc::Weak<Hand>);
 
-impl Place for On {
-    type Inside = Inside;
+impl Nested for On {
+    type Handle = Inside;
 
-    fn inside(&self, _: usize) -> Inside {
+    fn handle(&self, _: usize) -> Inside {
         Inside(Rc::downgrade(&self.0))
     }
 }
@@ -89,8 +89,17 @@ where
     map_workers(&On(hand.clone()), n, f, stream)
 }
 
-/// What is there by now.
-fn take<T>(hand: &Hand, results: &mut MapTasks<T>) -> Vec<T> {
+fn ordered<S, F, Fut>(hand: &Rc<Hand>, n: usize, f: F, stream: S) -> OrderedTasks<Fut::Output>
+where
+    S: Stream + 'static,
+    F: Fn(S::Item) -> Fut + 'static,
+    Fut: Future + 'static,
+{
+    map_workers_ordered(&On(hand.clone()), n, f, stream)
+}
+
+/// Takes the results that are there by now.
+fn take<R: Stream + Unpin>(hand: &Hand, results: &mut R) -> Vec<R::Item> {
     let mut taken = vec![];
     loop {
         hand.run();
@@ -118,7 +127,7 @@ impl Doors {
         wakers.into_iter().for_each(Waker::wake);
     }
 
-    fn pass(&self) -> impl Fn(u32) -> Work + use<> {
+    fn pass(&self) -> impl Fn(u32) -> Number + use<> {
         let doors = self.0.clone();
         move |n| {
             let doors = doors.clone();
@@ -134,7 +143,7 @@ impl Doors {
     }
 }
 
-type Work = Pin<Box<dyn Future<Output = u32>>>;
+type Number = Pin<Box<dyn Future<Output = u32>>>;
 
 #[test]
 fn a_worker_is_started_for_an_item_that_nobody_is_free_for() {
@@ -266,7 +275,7 @@ fn a_panic_of_the_source_is_the_end_behind_what_is_in_work() {
 }
 
 #[test]
-fn a_place_that_refuses_a_task_costs_one_item_and_no_worker() {
+fn an_executor_that_refuses_a_task_costs_no_item_and_no_worker() {
     for refused in 1..4 {
         let (hand, doors) = (Hand::new(), Doors::default());
         hand.refuses.set(Some(refused));
@@ -275,19 +284,25 @@ fn a_place_that_refuses_a_task_costs_one_item_and_no_worker() {
         hand.run();
         assert_eq!((hand.alive(), 20 - remote.waiting()), (refused, refused));
         let panic = catch(|| poll_noop(&mut results)).unwrap_err();
-        assert!(panic.is::<alloc::string::String>(), "as the place says it");
+        assert!(panic.is::<alloc::string::String>(), "the executor's own");
         hand.refuses.set(None);
         hand.run();
+        assert_eq!((hand.alive(), 20 - remote.waiting()), (refused, refused));
+        // The next worker that is free asks again.
+        doors.open([0]);
+        let mut taken = take(&hand, &mut results);
         assert_eq!((hand.alive(), 20 - remote.waiting()), (4, 5));
         doors.open(0..20);
         remote.end();
-        assert_eq!(take(&hand, &mut results).len(), 19);
+        taken.extend(take(&hand, &mut results));
+        taken.sort();
+        assert!(taken.into_iter().eq(0..20));
         assert_eq!(hand.alive(), 0);
     }
 }
 
 #[test]
-fn when_the_place_is_gone_the_results_end() {
+fn when_the_executor_is_gone_the_results_end() {
     let hand = Hand::new();
     let (source, remote) = source([Item(0), Item(1)]);
     let mut results = workers(&hand, 3, ready, source);
@@ -393,4 +408,140 @@ fn somebody_asks_or_all_are_busy() {
             }
         }
     }
+}
+
+#[test]
+fn results_in_order_wait_for_the_first() {
+    for n in [1, 2, 3, 5] {
+        let (hand, doors) = (Hand::new(), Doors::default());
+        let (source, remote) = source((0..20).map(Item));
+        let mut results = ordered(&hand, n, doors.pass(), source);
+        doors.open(1..20);
+        assert_eq!(take(&hand, &mut results), [], "the first is in work");
+        // The work behind it goes on, and the source is held back.
+        assert_eq!(20 - remote.waiting(), n);
+        doors.open([0]);
+        remote.end();
+        assert!(take(&hand, &mut results).into_iter().eq(0..20), "n: {n}");
+        assert!(results.is_terminated());
+        assert_eq!(hand.alive(), 0);
+    }
+}
+
+#[test]
+fn of_results_in_order_no_more_than_n_are_pulled_and_not_taken() {
+    for n in [1, 2, 7] {
+        let hand = Hand::new();
+        let (source, remote) = source((0..30).map(Item));
+        let mut results = ordered(&hand, n, ready, source);
+        for taken in 0..10 {
+            hand.run();
+            assert!(30 - remote.waiting() <= n + taken, "n: {n}, {taken} taken");
+            assert_eq!(poll_noop(&mut results), Poll::Ready(Some(taken as u32)));
+        }
+    }
+}
+
+#[test]
+fn ten_thousand_results_come_in_order_whatever_the_limit() {
+    for n in [1, 3, 10_000, usize::MAX] {
+        let hand = Hand::new();
+        // Every third result is late by some polls.
+        let f = |number: u32| {
+            let mut late = number % 3;
+            poll_fn(move |cx| {
+                if late == 0 {
+                    return Poll::Ready(number);
+                }
+                late -= 1;
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            })
+        };
+        let items = many(10_000);
+        let mut results = ordered(&hand, n, f, iter_to_aiter(0..items));
+        assert!(take(&hand, &mut results).into_iter().eq(0..items), "n: {n}");
+        assert_eq!(poll_noop(&mut results), Poll::Ready(None));
+        assert_eq!(hand.alive(), 0);
+    }
+}
+
+#[test]
+fn a_panic_comes_in_the_place_of_its_result() {
+    for n in [1, 2, 3, usize::MAX] {
+        let hand = Hand::new();
+        let f = |number: u32| {
+            assert!(number % 5 != 2, "closure");
+            async move {
+                assert!(number % 5 != 4, "future");
+                number
+            }
+        };
+        let mut results = ordered(&hand, n, f, iter_to_aiter(0..50));
+        for number in 0..50 {
+            hand.run();
+            let polled = catch(|| poll_noop(&mut results));
+            match number % 5 {
+                2 | 4 => assert!(polled.is_err(), "{number}"),
+                _ => assert_eq!(polled.ok(), Some(Poll::Ready(Some(number)))),
+            }
+        }
+        hand.run();
+        assert_eq!(poll_noop(&mut results), Poll::Ready(None));
+        assert_eq!(hand.alive(), 0);
+    }
+}
+
+#[test]
+fn a_panic_of_the_source_comes_after_the_results_before_it() {
+    for n in [1, 2, 3, usize::MAX] {
+        let (hand, doors) = (Hand::new(), Doors::default());
+        let (source, _remote) = source([Item(0), Item(1), Panic, Item(2)]);
+        let mut results = ordered(&hand, n, doors.pass(), source);
+        doors.open([1]);
+        assert_eq!(take(&hand, &mut results), []);
+        doors.open([0]);
+        assert_eq!(poll_after(&hand, &mut results), Poll::Ready(Some(0)));
+        assert_eq!(poll_after(&hand, &mut results), Poll::Ready(Some(1)));
+        // A worker has room for the end only when its last result was taken.
+        let said = panic_of(|| {
+            for _ in 0..4 {
+                assert_eq!(poll_after(&hand, &mut results), Poll::Pending);
+            }
+        });
+        assert_eq!(said, "source");
+        assert_eq!(poll_after(&hand, &mut results), Poll::Ready(None));
+        assert_eq!(hand.alive(), 0);
+    }
+}
+
+fn poll_after<R: Stream + Unpin>(hand: &Hand, results: &mut R) -> Poll<Option<R::Item>> {
+    hand.run();
+    poll_noop(results)
+}
+
+#[test]
+fn dropped_at_each_point_all_ordered_tasks_end() {
+    for n in [1, 2, 3, usize::MAX] {
+        for polls in 0..30 {
+            let (hand, doors) = (Hand::new(), Doors::default());
+            let (source, remote) = source((0..10).map(Item));
+            doors.open((0..10).filter(|n| n % 3 > 0));
+            let mut results = ordered(&hand, n, doors.pass(), source);
+            for _ in 0..polls {
+                hand.run();
+                let _ = poll_noop(&mut results);
+            }
+            drop(results);
+            hand.run();
+            assert_eq!(hand.alive(), 0, "n: {n}, after {polls} polls");
+            assert!(remote.is_dropped());
+        }
+    }
+}
+
+#[test]
+#[should_panic(expected = "map_workers_ordered: n must be at least 1")]
+fn no_ordered_workers_make_no_sense() {
+    drop(ordered(&Hand::new(), 0, ready, iter_to_aiter(0..3)));
 }

@@ -1,0 +1,263 @@
+//! `AiterExt`: the functions of this crate as methods of every stream.
+
+use crate::*;
+use core::future::Future;
+use futures_core::Stream;
+
+/// Each function of this crate that takes a stream, as a method of the same name: `f(…, stream)`
+/// is `stream.f(…)`, and does the same in the same number of tasks.
+///
+/// It has all methods of [`aiter_core::AiterExt`], so it is the only one to import. No name is one
+/// of a method of `futures::StreamExt`, `futures_lite::StreamExt` or `tokio_stream::StreamExt`:
+/// all of them can be imported together.
+///
+/// ```
+/// use aiter_async_std::{AiterExt, iter_to_aiter};
+/// use futures_lite::StreamExt;
+///
+/// # async_std::task::block_on(async {
+/// let squares = iter_to_aiter(1..7)
+///     .map_filter_aiter(|n| (n % 2 == 0).then_some(n))
+///     .map_workers_ordered(4, |n| async move { n * n });
+/// assert_eq!(squares.collect::<Vec<u64>>().await, [4, 16, 36]);
+/// # });
+/// ```
+pub trait AiterExt: Stream {
+    /// See [`map_aiter`].
+    fn map_aiter<F, T>(self, f: F) -> MapAiter<Self, F>
+    where
+        Self: Sized,
+        F: FnMut(Self::Item) -> T,
+    {
+        map_aiter(f, self)
+    }
+
+    /// See [`map_async`].
+    fn map_async<F, Fut>(self, f: F) -> MapAsync<Self, F, Fut>
+    where
+        Self: Sized,
+        F: FnMut(Self::Item) -> Fut,
+        Fut: Future,
+    {
+        map_async(f, self)
+    }
+
+    /// See [`map_filter_aiter`].
+    fn map_filter_aiter<F, I>(self, f: F) -> MapFilterAiter<Self, F>
+    where
+        Self: Sized,
+        F: FnMut(Self::Item) -> I,
+        I: IntoIterator,
+    {
+        map_filter_aiter(f, self)
+    }
+
+    /// See [`flatten_aiter`].
+    fn flatten_aiter(self) -> FlattenAiter<Self>
+    where
+        Self: Sized,
+        Self::Item: IntoIterator,
+    {
+        flatten_aiter(self)
+    }
+
+    /// See [`azip`].
+    fn azip<S>(self, other: S) -> Azip<(Self, S)>
+    where
+        Self: Sized,
+        S: Stream,
+    {
+        azip((self, other))
+    }
+
+    /// See [`active`].
+    fn active(self) -> (PushAiter<Self::Item>, Driver<Self>)
+    where
+        Self: Sized,
+    {
+        active(self)
+    }
+
+    /// See [`preload`].
+    #[track_caller]
+    fn preload(self, n: usize) -> (Preloaded<Self::Item>, Driver<Self>)
+    where
+        Self: Sized,
+    {
+        preload(n, self)
+    }
+
+    /// See [`preload_with`].
+    #[track_caller]
+    fn preload_with(self, watermarks: Watermarks) -> (Preloaded<Self::Item>, Driver<Self>)
+    where
+        Self: Sized,
+    {
+        preload_with(watermarks, self)
+    }
+
+    /// See [`pump`](crate::pump).
+    fn pump<F, Fut, E>(self, f: F) -> Pump<Self, F, Fut>
+    where
+        Self: Sized,
+        F: FnMut(Self::Item) -> Fut,
+        Fut: Future<Output = Result<(), E>>,
+    {
+        pump(f, self)
+    }
+
+    /// See [`pump_lending`].
+    fn pump_lending<F, E>(self, f: F) -> impl Future<Output = Result<(), E>>
+    where
+        Self: Sized,
+        F: AsyncFnMut(Self::Item) -> Result<(), E>,
+    {
+        pump_lending(f, self)
+    }
+
+    /// See [`join_aiters_keyed`].
+    fn join_aiters_keyed<K, T>(self) -> JoinAitersKeyed<Self, K, T>
+    where
+        Self: Sized,
+        Self: Stream<Item = (K, T)>,
+        K: Clone,
+        T: Stream,
+    {
+        join_aiters_keyed(self)
+    }
+
+    /// See [`stoppable_aiter`].
+    fn stoppable_aiter(self) -> (Stoppable<Self>, Stopper)
+    where
+        Self: Sized,
+    {
+        stoppable_aiter(self)
+    }
+
+    /// See [`sharable_aiter`].
+    fn sharable_aiter(self) -> Sharable<Self>
+    where
+        Self: Sized,
+    {
+        sharable_aiter(self)
+    }
+
+    /// See [`gated_aiter`].
+    fn gated_aiter(self) -> (Gated<Self>, Gate)
+    where
+        Self: Sized,
+    {
+        gated_aiter(self)
+    }
+
+    /// See [`aiter_forker`].
+    fn aiter_forker(self) -> Fork<Self>
+    where
+        Self: Sized,
+    {
+        aiter_forker(self)
+    }
+
+    /// See [`aiter_forker_with`].
+    fn aiter_forker_with<B: bound::Bound>(self, bound: B) -> Fork<Self, B>
+    where
+        Self: Sized,
+    {
+        aiter_forker_with(bound, self)
+    }
+
+    /// Runs this stream in one task: see [`active_aiter`].
+    #[track_caller]
+    fn active_aiter(self) -> ActiveAiter<Self::Item>
+    where
+        Self: Sized,
+        Self: Send + 'static,
+        Self::Item: Send + 'static,
+    {
+        active_aiter(self)
+    }
+
+    /// Runs this stream in one task, up to `n` items ahead: see [`preload_aiter`].
+    #[track_caller]
+    fn preload_aiter(self, n: usize) -> PreloadAiter<Self::Item>
+    where
+        Self: Sized,
+        Self: Send + 'static,
+        Self::Item: Send + 'static,
+    {
+        preload_aiter(n, self)
+    }
+
+    /// Runs this stream in one task that refills in batches: see [`preload_aiter_with`].
+    #[track_caller]
+    fn preload_aiter_with(self, watermarks: Watermarks) -> PreloadAiter<Self::Item>
+    where
+        Self: Sized,
+        Self: Send + 'static,
+        Self::Item: Send + 'static,
+    {
+        preload_aiter_with(watermarks, self)
+    }
+
+    /// Joins the streams that this one yields, each in a task of its own: see [`join_aiters`].
+    #[track_caller]
+    fn join_aiters(self) -> JoinTasks<Self, On<Global>>
+    where
+        Self: Sized,
+        Self::Item: Stream + Send + 'static,
+        <Self::Item as Stream>::Item: Send + 'static,
+    {
+        join_aiters(self)
+    }
+
+    /// Joins the streams that this one yields, each in a task of its own and up to `n` items ahead:
+    /// see [`join_aiters_buffered`].
+    #[track_caller]
+    fn join_aiters_buffered(self, n: usize) -> JoinTasks<Self, On<Global>>
+    where
+        Self: Sized,
+        Self::Item: Stream + Send + 'static,
+        <Self::Item as Stream>::Item: Send + 'static,
+    {
+        join_aiters_buffered(n, self)
+    }
+
+    /// Awaits `f(item)` in up to `n` tasks, results as they are ready: see [`map_workers`].
+    #[track_caller]
+    fn map_workers<F, Fut>(self, n: usize, f: F) -> MapTasks<Fut::Output>
+    where
+        Self: Sized,
+        Self: Send + 'static,
+        Self::Item: Send + 'static,
+        F: Fn(Self::Item) -> Fut + Send + Sync + 'static,
+        Fut: Future + Send + 'static,
+        Fut::Output: Send + 'static,
+    {
+        map_workers(n, f, self)
+    }
+
+    /// Awaits `f(item)` in up to `n` tasks, results in order: see [`map_workers_ordered`].
+    #[track_caller]
+    fn map_workers_ordered<F, Fut>(self, n: usize, f: F) -> OrderedTasks<Fut::Output>
+    where
+        Self: Sized,
+        Self: Send + 'static,
+        Self::Item: Send + 'static,
+        F: Fn(Self::Item) -> Fut + Send + Sync + 'static,
+        Fut: Future + Send + 'static,
+        Fut::Output: Send + 'static,
+    {
+        map_workers_ordered(n, f, self)
+    }
+
+    /// Makes a blocking iterator of this stream, without any task: see [`aiter_to_iter`].
+    #[track_caller]
+    fn aiter_to_iter(self) -> BlockingIter<Self>
+    where
+        Self: Sized,
+    {
+        aiter_to_iter(self)
+    }
+}
+
+impl<S: Stream + ?Sized> AiterExt for S {}
