@@ -1,4 +1,4 @@
-//! Back to plain iterators.
+//! Blocking iterators over streams.
 use aiter_core::adapter::{self, WaitAnywhere};
 use core::future::Future;
 use futures_core::Stream;
@@ -6,15 +6,18 @@ use futures_lite::future::block_on;
 
 /// Turns a stream into a blocking [`Iterator`].
 ///
-/// A ready item is one poll. While the source is pending the thread is parked; timers and I/O go on, as they are driven by a
-/// thread of their own. Nothing is pulled ahead of a `next()`. Dropping the iterator drops the stream.
+/// Use this in synchronous code. In an async task, take the items with `.next().await`, or move the
+/// loop into a thread of its own.
 ///
-/// Not for async tasks: take the items with `.next().await` there, or move the loop into a thread of its own.
+/// A ready item costs one poll. While the source is pending, the thread is parked. Timers and I/O
+/// go on, because a thread of their own drives them. No item is taken before a `next()` asks for
+/// it. Dropping the iterator drops the stream.
 ///
 /// # Panics
 ///
-/// At the caller's line, inside a task, which [`block_on`](async_std::task::block_on) makes as well: a loop that waits
-/// could stop the very tasks it waits for. A panic of the source comes out of `next()`.
+/// Panics at the caller's line inside a task, also one of [`block_on`](async_std::task::block_on),
+/// because blocking its thread could stop the very tasks that it waits for. A panic of the source
+/// comes out of `next()`.
 ///
 /// # Example
 ///
@@ -27,10 +30,10 @@ pub fn aiter_to_iter<S: Stream>(stream: S) -> BlockingIter<S> {
     BlockingIter::new(stream, OnThread)
 }
 
-/// A stream as a blocking iterator: see [`aiter_to_iter`].
+/// A blocking iterator over the items of a stream. [`aiter_to_iter`] returns it.
 pub type BlockingIter<S> = adapter::BlockingIter<S, OnThread>;
 
-/// Waits on a thread that runs no async tasks.
+/// Blocks a thread that runs no async tasks.
 #[derive(Clone, Copy, Debug)]
 pub struct OnThread;
 

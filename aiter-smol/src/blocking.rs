@@ -1,4 +1,4 @@
-//! Back to plain iterators.
+//! Blocking iterators over streams.
 use aiter_core::adapter::{self, WaitAnywhere};
 use core::future::Future;
 use futures_core::Stream;
@@ -6,16 +6,19 @@ use futures_lite::future::block_on;
 
 /// Turns a stream into a blocking [`Iterator`].
 ///
-/// A ready item is one poll. While the source is pending the thread is parked; timers and I/O go on, as they are driven by a
-/// thread of their own. Nothing is pulled ahead of a `next()`. Dropping the iterator drops the stream.
+/// Use this in synchronous code. In an async task, take the items with `.next().await`, or move the
+/// loop into [`smol::unblock`].
 ///
-/// Not for async tasks: take the items with `.next().await` there, or move the loop into [`smol::unblock`]. On a thread of
-/// the global executor, where a loop that waits would stop the very tasks it waits for, it says so. Inside
-/// [`smol::block_on`] and on executors of your own no call tells that a task is running, so there it cannot.
+/// A ready item costs one poll. While the source is pending, the thread is parked. Timers and I/O
+/// go on, because a thread of their own drives them. No item is taken before a `next()` asks for
+/// it. Dropping the iterator drops the stream.
 ///
 /// # Panics
 ///
-/// At the caller's line, on a thread of smol's global executor. A panic of the source comes out of `next()`.
+/// Panics at the caller's line on a thread of smol's global executor, because blocking that thread
+/// could stop the very tasks that it waits for. Inside [`smol::block_on`] and on other executors a
+/// running task cannot be detected, so the thread blocks there. A panic of the source comes out of
+/// `next()`.
 ///
 /// # Example
 ///
@@ -28,17 +31,18 @@ pub fn aiter_to_iter<S: Stream>(stream: S) -> BlockingIter<S> {
     BlockingIter::new(stream, OnThread)
 }
 
-/// A stream as a blocking iterator: see [`aiter_to_iter`].
+/// A blocking iterator over the items of a stream. [`aiter_to_iter`] returns it.
 pub type BlockingIter<S> = adapter::BlockingIter<S, OnThread>;
 
-/// Waits on a thread that runs no async tasks.
+/// Blocks a thread that runs no async tasks.
 #[derive(Clone, Copy, Debug)]
 pub struct OnThread;
 
 impl WaitAnywhere for OnThread {
     const ELSEWHERE: &'static str = "inside `smol::unblock`";
 
-    /// No call of smol tells, but the threads of its global executor bear this name.
+    /// Recognizes the threads of the global executor by their name, because smol has no call for
+    /// it.
     fn runs_async_tasks() -> bool {
         let thread = std::thread::current();
         let number = thread.name().and_then(|name| name.strip_prefix("smol-"));

@@ -1,4 +1,4 @@
-//! Servers whose connections are streams.
+//! Servers that yield their connections as a stream.
 
 use aiter_core::adapter::{Accept, Acceptor, Sleep, Watched, connections};
 #[doc(inline)]
@@ -20,22 +20,30 @@ use {
     std::{os::unix::net::SocketAddr as UnixAddr, path::Path},
 };
 
-/// Accepts TCP connections for [`Connections`].
+/// The listener of a TCP server, as a parameter of [`Connections`].
 pub type Tcp = Acceptor<Watch<std::net::TcpListener>, TcpStream>;
-/// Accepts connections on a Unix socket for [`Connections`].
+/// The listener of a server on a Unix socket, as a parameter of [`Connections`].
 #[cfg(unix)]
 pub type Unix = WithFile<Acceptor<Watch<std::os::unix::net::UnixListener>, UnixStream>>;
 
-/// Listens on a TCP address; port 0 takes a free one, which [`Server::local_addr`] tells.
+/// Listens on a TCP address and yields the clients that connect to it as a stream.
 ///
-/// The stream yields each connection as it comes, with the address that it comes from, and
-/// accept errors as they come: see [`Connections`]. Nothing is accepted ahead of a poll;
-/// what connects meanwhile waits in the backlog of the system. [`Server::stop`] ends the
-/// stream, dropping the stream closes the listener.
+/// With port 0 the system chooses a free port, which [`Server::local_addr`] returns.
+///
+/// The stream yields each connection together with the address of the client, and an `Err` for each
+/// accept that fails; see [`Connections`]. A connection is accepted only when the stream is polled.
+/// Clients that connect in between wait in the backlog of the system. [`Server::stop`] ends the
+/// stream, and dropping the stream closes the listener.
 ///
 /// # Errors
 ///
-/// The address cannot be resolved or bound.
+/// Returns an error if the address cannot be resolved or bound, or if the process has reached its
+/// limit of open files.
+///
+/// # Cancel safety
+///
+/// If the future of this call is dropped before it is ready, nothing listens on the address.
+/// Dropping the future of a `next()` on the stream loses no connection.
 ///
 /// # Example
 ///
@@ -47,13 +55,13 @@ pub type Unix = WithFile<Acceptor<Watch<std::os::unix::net::UnixListener>, UnixS
 ///     let (server, mut connections) = aiter_smol::net::tcp_server("127.0.0.1:0").await?;
 ///     let client = TcpStream::connect(server.local_addr()).await?;
 ///     let address = client.local_addr()?;
-///     server.stop(); // Clients that have connected already are served.
+///     server.stop(); // Clients that have connected already are still yielded.
 ///
 ///     while let Some(accepted) = connections.next().await {
 ///         match accepted {
 ///             Ok((mut connection, from)) => {
 ///                 assert_eq!(from, address);
-///                 // A client that fails is no reason to fail the others.
+///                 // An error of one client does not concern the others.
 ///                 if let Err(error) = connection.write_all(b"hello").await {
 ///                     eprintln!("{from}: {error}");
 ///                 }
@@ -71,15 +79,20 @@ pub async fn tcp_server(
     tcp_server_from(TcpListener::bind(addr).await?)
 }
 
-/// Serves a listener that is bound already: by [`TcpListener::bind`], or by other means
-/// with options of its own.
+/// Yields the clients of a TCP listener that is bound already as a stream.
 ///
-/// As [`tcp_server`]. The listener is closed when the stream ends or is dropped; a clone of
-/// it would keep it open.
+/// Use this for a listener with socket options of its own. The stream behaves as that of
+/// [`tcp_server`]. The listener is closed when the stream ends or is dropped, unless a clone of the
+/// listener keeps it open.
 ///
 /// # Errors
 ///
-/// The listener's address is not known, or the process may open no more files.
+/// Returns an error if the listener's address cannot be determined, or if the process has reached
+/// its limit of open files.
+///
+/// # Cancel safety
+///
+/// Dropping the future of a `next()` on the stream loses no connection.
 ///
 /// # Example
 ///
@@ -112,18 +125,25 @@ pub fn tcp_server_from(
     Ok(connections(acceptor, local_addr))
 }
 
-/// Listens on a Unix socket, as a new file at `path`.
+/// Listens on a Unix socket with a new socket file at `path`, and yields the clients that connect
+/// to it as a stream.
 ///
-/// As [`tcp_server`]. The file is removed when the listener is closed, if it still is the
-/// one made here. Its directory is kept open to find it there: the process may change its
-/// working directory meanwhile, and the directory may be renamed.
+/// The stream behaves as that of [`tcp_server`]. When the listener is closed, the socket file is
+/// removed if it is still the one that was created here. To find the file, the server keeps its
+/// directory open, so the file is removed even if the process has changed its working directory or
+/// the directory was renamed.
 ///
 /// # Errors
 ///
-/// The file cannot be made. One that exists is never removed, not even a socket that a
-/// killed server left behind, as whose it is cannot be known: the error is `AddrInUse` then
-/// and says so. On systems other than Linux and Android it is also an error if the process
-/// may not read the directory.
+/// Returns an error if the socket file cannot be created. A file that exists is never removed, not
+/// even a socket that a killed server left behind, because its owner is unknown. The error is
+/// `AddrInUse` in that case, and its message names the file. On systems other than Linux and
+/// Android it is also an error if the process may not read the directory.
+///
+/// # Cancel safety
+///
+/// The future of this call is ready at its first poll. Dropping the future of a `next()` on the
+/// stream loses no connection.
 ///
 /// # Example
 ///
@@ -160,13 +180,19 @@ pub async fn unix_server(
     })
 }
 
-/// Serves a Unix listener that is bound already.
+/// Yields the clients of a Unix listener that is bound already as a stream.
 ///
-/// As [`unix_server`], except that the listener's file stays: it was not made here.
+/// This behaves as [`unix_server`], except that the socket file is not removed, because it was not
+/// created here.
 ///
 /// # Errors
 ///
-/// The listener's address is not known, or the process may open no more files.
+/// Returns an error if the listener's address cannot be determined, or if the process has reached
+/// its limit of open files.
+///
+/// # Cancel safety
+///
+/// Dropping the future of a `next()` on the stream loses no connection.
 ///
 /// # Example
 ///
@@ -202,7 +228,7 @@ pub fn unix_server_from(
     Ok(connections(acceptor.into(), local_addr))
 }
 
-/// Waits for a listener.
+/// A listener that is registered with the reactor.
 #[derive(Debug)]
 pub struct Watch<L>(Arc<Async<L>>);
 
@@ -220,7 +246,8 @@ impl<L: Accept> Watched for Watch<L> {
     fn sleep(time: Duration) -> Sleep {
         Box::pin(async move {
             Timer::after(time).await;
-            // The thread that waits for all timers and sockets ends with the process.
+            // The thread that drives all timers and sockets runs until the process ends, so a pause
+            // is never cut short.
             Some(())
         })
     }

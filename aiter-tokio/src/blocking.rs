@@ -1,4 +1,4 @@
-//! Back to plain iterators.
+//! Blocking iterators over streams.
 use aiter_core::adapter::{self, Wait};
 use core::{
     future::Future,
@@ -13,27 +13,33 @@ use tokio::{
     task::coop::poll_proceed,
 };
 
-/// Turns a stream into a blocking [`Iterator`] on the current runtime: inside [`Runtime::enter`],
-/// [`spawn_blocking`](tokio::task::spawn_blocking) or `block_in_place`.
+/// Turns a stream into a blocking [`Iterator`] on the current runtime.
 ///
-/// A ready item is one poll: no park, no entry into the runtime. While the source is pending the thread is parked, and the
-/// source's timers and I/O go on. On the thread that made the iterator, ready items are polled in that thread's own context:
-/// keep the guard of [`Runtime::enter`] for as long as you iterate, or use [`aiter_to_iter_on`], which needs none. Dropping
-/// the iterator drops the stream.
+/// Use this in synchronous code that has a current runtime: inside
+/// [`spawn_blocking`](tokio::task::spawn_blocking) or `block_in_place`, or while you hold the guard
+/// of [`Runtime::enter`].
 ///
-/// Nothing is pulled ahead of a `next()`.
+/// A ready item costs one poll, without parking the thread and without entering the runtime. While
+/// the source is pending, the thread is parked, and the source's timers and I/O go on. No item is
+/// taken before a `next()` asks for it. Dropping the iterator drops the stream.
 ///
-/// A handle cannot drive a *current-thread* runtime: timers and I/O of its sources stand still unless a thread is in that
-/// runtime's [`Runtime::block_on`], as one is around `spawn_blocking`. Where none is, give the runtime itself to
-/// [`aiter_to_iter_on`].
+/// On the thread that made the iterator, ready items are polled in that thread's own context. So
+/// keep the guard of [`Runtime::enter`] for as long as you iterate, or use [`aiter_to_iter_on`],
+/// which needs no guard.
+///
+/// A handle cannot drive a *current-thread* runtime. The timers and I/O of such a runtime make no
+/// progress unless a thread is inside its [`Runtime::block_on`], as is the case around
+/// `spawn_blocking`. If no thread is, give the runtime itself to [`aiter_to_iter_on`].
 ///
 /// # Panics
 ///
-/// At the caller's line, if there is no current runtime, or if this thread runs async tasks, where
-/// blocking would stop the very tasks it waits for. One message says so, also where a panic aborts
-/// the process. (It is tokio's own, "Cannot start a runtime from within a runtime", inside
-/// [`unconstrained`](tokio::task::unconstrained), where tokio does not tell before.) A panic of the
-/// source comes out of `next()`.
+/// Panics at the caller's line if there is no current runtime, or if this thread runs async tasks,
+/// because blocking it could stop the very tasks that it waits for. Only one panic message is
+/// printed, also if panics abort the process. Inside [`unconstrained`](tokio::task::unconstrained),
+/// which cannot be detected beforehand, the message is tokio's "Cannot start a runtime from within
+/// a runtime".
+///
+/// A panic of the source comes out of `next()`.
 ///
 /// # Example
 ///
@@ -53,30 +59,34 @@ pub fn aiter_to_iter<S: Stream>(stream: S) -> BlockingIter<S> {
     BlockingIter::new(stream, wait)
 }
 
-/// Turns a stream into a blocking [`Iterator`] on the runtime given: a [`Handle`], a [`Runtime`], or a reference to one.
+/// Turns a stream into a blocking [`Iterator`] on a given runtime.
 ///
-/// As [`aiter_to_iter`], but from any thread, inside a runtime's context or not: the iterator sets the context itself.
+/// Use this on a thread that is not inside the context of the runtime. The runtime is a [`Handle`],
+/// a [`Runtime`], or a reference or an [`Arc`] to one. Unlike [`aiter_to_iter`], the iterator
+/// enters the context of the runtime itself.
 ///
 /// # Cost of a ready item
 ///
 /// | loop | per ready item |
 /// |---|---|
-/// | `for_each`, `sum`, `fold` and the like, which set the context once | under 1 ns |
+/// | `for_each`, `sum`, `fold` and the like, which enter the context once | under 1 ns |
 /// | [`aiter_to_iter`] while the caller holds the guard of [`Handle::enter`] | under 1 ns |
-/// | `for`, or `next()` by hand, with [`read_ahead`](adapter::BlockingIter::read_ahead) | 1 to 2 ns with some 30 items ahead |
-/// | the same without it, and nothing pulled ahead of a `next()` | some 20 ns, all of it [`Handle::enter`], which counts references |
+/// | `for` or calls of `next()`, with [`read_ahead`](adapter::BlockingIter::read_ahead) | 1 to 2 ns with a buffer of about 30 items |
+/// | `for` or calls of `next()`, without `read_ahead` | about 20 ns, all of it in [`Handle::enter`], which counts references |
 ///
-/// No call of tokio sets the context, or tells which it is, for less than that; and a guard that an iterator keeps from one
-/// `next()` to the other would panic when it is not the last one that is dropped.
+/// Tokio has no cheaper call that enters a context or identifies the current one. The iterator
+/// cannot keep the guard of [`Handle::enter`] from one `next()` to the next, because tokio's guards
+/// panic unless they are dropped in the reverse order of their creation.
 ///
-/// # Which threads drive it
+/// # Current-thread runtimes
 ///
-/// Given a [`Runtime`] it drives a current-thread runtime while it waits; given a [`Handle`] somebody else has to.
+/// An iterator that was given a [`Runtime`] drives a current-thread runtime while it waits. One
+/// that was given a [`Handle`] does not, so another thread has to be inside [`Runtime::block_on`].
 ///
 /// # Panics
 ///
-/// At the caller's line, if this thread runs async tasks, as [`aiter_to_iter`]. A panic of the
-/// source comes out of `next()`.
+/// Panics at the caller's line if this thread runs async tasks, as [`aiter_to_iter`] does. A panic
+/// of the source comes out of `next()`.
 ///
 /// # Example
 ///
@@ -91,9 +101,10 @@ pub fn aiter_to_iter<S: Stream>(stream: S) -> BlockingIter<S> {
 /// let iter = aiter_tokio::aiter_to_iter_on(&runtime, ticks);
 /// assert_eq!(iter.take(3).collect::<Vec<i32>>(), [0, 1, 2]);
 ///
-/// // Ours alone and mostly ready: 32 items at one entry will do.
+/// // No one else reads this stream, and it is mostly ready, so up to 32 items may be buffered.
+/// let stream = futures_lite::stream::iter(0..1000);
 /// let mut sum = 0;
-/// for n in aiter_tokio::aiter_to_iter_on(&runtime, futures_lite::stream::iter(0..1000)).read_ahead(32) {
+/// for n in aiter_tokio::aiter_to_iter_on(&runtime, stream).read_ahead(32) {
 ///     sum += n;
 /// }
 /// assert_eq!(sum, 499_500);
@@ -107,17 +118,19 @@ pub fn aiter_to_iter_on<R: BlockOn, S: Stream>(runtime: R, stream: S) -> Blockin
     BlockingIter::new(stream, wait)
 }
 
-/// A stream as a blocking iterator: see [`aiter_to_iter`].
+/// A blocking iterator over the items of a stream. [`aiter_to_iter`] and [`aiter_to_iter_on`]
+/// return it.
 pub type BlockingIter<S, R = Handle> = adapter::BlockingIter<S, OnRuntime<R>>;
 
-/// A blocking iterator with items at hand: see [`BlockingIter::read_ahead`](adapter::BlockingIter::read_ahead).
+/// A blocking iterator with a buffer of ready items.
+/// [`BlockingIter::read_ahead`](adapter::BlockingIter::read_ahead) returns it.
 pub type ReadAhead<S, R = Handle> = adapter::ReadAhead<S, OnRuntime<R>>;
 
-/// Waits inside a runtime.
+/// Blocks a thread inside a runtime.
 #[derive(Debug)]
 pub struct OnRuntime<R> {
     runtime: R,
-    /// The thread whose context is the runtime's already; 0 for none.
+    /// The number of the thread that is inside the runtime's context already, or 0.
     context_of: u64,
 }
 
@@ -147,44 +160,45 @@ impl<R: BlockOn> Wait for OnRuntime<R> {
     }
 }
 
-/// The units of tokio's budget at the begin of a poll. If they become more, tokio's panic will come
-/// in place of ours, and a test will say so.
+/// The size of tokio's budget at the start of a poll. If a release of tokio enlarges it, a test
+/// fails, because tokio's panic comes out instead of ours.
 const BUDGET: usize = 128;
 
-/// Whether this thread is in a poll that counts against a budget: that of a task, or of a future in
-/// `block_on`.
+/// Returns `true` if this thread is inside a poll that has a budget, which is the poll of a task or
+/// of a future in `block_on`. Such a thread must not block.
 ///
-/// There the thread must not block. Tokio has no call that says so, short of a panic: a task's id
-/// and the current handle are also there in `spawn_blocking` and `block_in_place`, where it may. A
-/// budget is not. A future in [`unconstrained`](tokio::task::unconstrained) has none either, so
-/// there it is tokio that panics.
+/// Tokio has no other call that reports this without a panic. A task's id and the current handle
+/// are available in `spawn_blocking` and `block_in_place` too, where blocking is allowed, but a
+/// budget is not. A future in [`unconstrained`](tokio::task::unconstrained) has no budget either,
+/// so tokio itself panics there.
 ///
-/// It takes about a quarter of a microsecond where there is no budget, and is asked before a thread
-/// waits.
+/// Without a budget the call takes about a quarter of a microsecond. It is made only before the
+/// thread blocks.
 fn has_budget() -> bool {
     let mut cx = Context::from_waker(Waker::noop());
     let Poll::Ready(before) = poll_proceed(&mut cx) else {
         return true;
     };
-    // A budget ends within that many units. Where there is none there is no end.
-    let has_end = (0..BUDGET).any(|_| poll_proceed(&mut cx).map(mem::forget).is_pending());
-    // Gives back what was taken for this.
+    // A budget is used up after at most `BUDGET` units. Without one, every call succeeds.
+    let is_limited = (0..BUDGET).any(|_| poll_proceed(&mut cx).map(mem::forget).is_pending());
+    // Restore the budget to what it was before the first call.
     drop(before);
-    has_end
+    is_limited
 }
 
-/// A number of this thread's own, never 0.
+/// Returns a number that is unique to this thread and never 0.
 #[inline]
 fn this_thread() -> u64 {
     static THREADS: AtomicU64 = AtomicU64::new(1);
     thread_local! {
-        // Ordering: only the number itself counts.
+        // Ordering: Relaxed. The number only has to be unique.
         static THIS: u64 = THREADS.fetch_add(1, Ordering::Relaxed);
     }
     THIS.with(|number| *number)
 }
 
-/// What [`aiter_to_iter_on`] can block on: a [`Handle`], a [`Runtime`], a reference or an [`Arc`] to one.
+/// A runtime on which [`aiter_to_iter_on`] can block: a [`Handle`], a [`Runtime`], or a reference
+/// or an [`Arc`] to one.
 pub trait BlockOn: sealed::Runs {}
 impl<R: sealed::Runs + ?Sized> BlockOn for R {}
 

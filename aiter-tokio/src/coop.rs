@@ -1,4 +1,5 @@
-//! Taking part in tokio's budget: a task that has taken its share of items lets others run.
+//! Support for tokio's cooperative budget, which makes a task that has taken many items let other
+//! tasks run.
 use aiter_core::adapter::{Pace, paced};
 use core::{
     pin::Pin,
@@ -8,7 +9,7 @@ use futures_core::{FusedStream, Stream};
 use pin_project::pin_project;
 use tokio::task::coop::{RestoreOnPending, poll_proceed};
 
-/// The pace of tokio: an item costs one of the units that a task has each time it is run.
+/// Tokio's cooperative budget. An item costs one of the units that a task receives for each run.
 #[derive(Clone, Copy, Debug)]
 pub struct Budget;
 
@@ -26,15 +27,19 @@ impl Pace for Budget {
 
 /// Makes a stream take part in tokio's cooperative budget, as tokio's own channels do.
 ///
-/// A task that takes items in a loop from a stream that is always ready lets no other task of its thread run. This stream is
-/// pending for once when the task has used up its budget (128 items and other operations of tokio, see
-/// [`tokio::task::coop`]), so that the others have their turn, then goes on. In
-/// [`unconstrained`](tokio::task::coop::unconstrained) and outside tokio it never is. What this crate gives out of tasks
-/// needs no wrapping: it takes part by itself.
+/// Use this for a stream that may be ready for a long time. A task that takes items from such a
+/// stream in a loop keeps its thread to itself, and no other task of that thread runs. The stream
+/// returned here is pending once the task has used up its budget, which is 128 items and other
+/// operations of tokio; see [`tokio::task::coop`]. The task is woken at once, so it goes on after
+/// the other tasks have run.
+///
+/// Inside [`unconstrained`](tokio::task::coop::unconstrained) and outside tokio there is no budget,
+/// so the stream is pending only when its source is. Streams made of spawned tasks, which other
+/// functions of this crate return, already take part in the budget and need no wrapper.
 ///
 /// # Cancel safety
 ///
-/// That of the stream.
+/// Dropping the future of a `next()` loses an item only if the source itself would lose one.
 ///
 /// # Example
 ///
@@ -43,7 +48,7 @@ impl Pace for Budget {
 /// use futures_lite::StreamExt;
 ///
 /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
-/// let other = tokio::spawn(async { "had its turn" });
+/// let other = tokio::spawn(async { "has run" });
 /// let mut endless = cooperative(iter_to_aiter([iter_to_aiter(0..)]).join_aiters());
 /// while !other.is_finished() {
 ///     endless.next().await;
@@ -54,7 +59,7 @@ pub fn cooperative<S: Stream>(stream: S) -> Cooperative<S> {
     Cooperative(stream)
 }
 
-/// The stream of [`cooperative`].
+/// A stream that takes part in tokio's cooperative budget. [`cooperative`] returns it.
 #[pin_project]
 #[derive(Clone, Debug)]
 #[must_use = "streams do nothing unless polled"]

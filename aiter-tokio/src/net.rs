@@ -1,4 +1,4 @@
-//! Servers whose connections are streams.
+//! Servers that yield their connections as a stream.
 use aiter_core::adapter::{Accept, Client, Listen, Sleep, Spare, connections, waiting_clients};
 #[doc(inline)]
 pub use aiter_core::adapter::{Connections, Server};
@@ -22,30 +22,38 @@ use {
     tokio::net::{UnixListener, UnixStream},
 };
 
-/// Accepts TCP connections for [`Connections`].
+/// The listener of a TCP server, as a parameter of [`Connections`].
 pub type Tcp = Acceptor<TcpListener>;
-/// Accepts connections on a Unix socket for [`Connections`].
+/// The listener of a server on a Unix socket, as a parameter of [`Connections`].
 #[cfg(unix)]
 pub type Unix = WithFile<Acceptor<UnixListener>>;
 
-/// Listens on a TCP address; port 0 takes a free one, which [`Server::local_addr`] tells.
+/// Listens on a TCP address and yields the clients that connect to it as a stream.
 ///
-/// The stream yields each connection as it comes, with the address that it comes from, and accept
-/// errors as they come: see [`Connections`]. Nothing is accepted ahead of a poll; what connects
-/// meanwhile waits in the backlog of the system. [`Server::stop`] ends the stream, dropping the
-/// stream closes the listener.
+/// With port 0 the system chooses a free port, which [`Server::local_addr`] returns.
 ///
-/// The stream may be polled anywhere, also by another executor. Its connections belong to the
-/// runtime in which the server was made. When that shuts down, the stream ends.
+/// The stream yields each connection together with the address of the client, and an `Err` for each
+/// accept that fails; see [`Connections`]. A connection is accepted only when the stream is polled.
+/// Clients that connect in between wait in the backlog of the system. [`Server::stop`] ends the
+/// stream, and dropping the stream closes the listener.
+///
+/// The stream may be polled on any thread and by any executor. Its connections belong to the
+/// runtime in which the server was made. When that runtime shuts down, the stream ends.
 ///
 /// # Errors
 ///
-/// The address cannot be resolved or bound.
+/// Returns an error if the address cannot be resolved or bound, or if the process has reached its
+/// limit of open files.
 ///
 /// # Panics
 ///
-/// Outside a tokio runtime, or in one whose I/O is not enabled. Polling panics after an accept error if the runtime's timers
-/// are not enabled.
+/// Panics if it is polled outside a tokio runtime, or in a runtime whose I/O is not enabled.
+/// Polling the stream panics after an accept error if the runtime's timers are not enabled.
+///
+/// # Cancel safety
+///
+/// If the future of this call is dropped before it is ready, nothing listens on the address.
+/// Dropping the future of a `next()` on the stream loses no connection.
 ///
 /// # Example
 ///
@@ -58,13 +66,13 @@ pub type Unix = WithFile<Acceptor<UnixListener>>;
 /// let (server, mut connections) = aiter_tokio::net::tcp_server("127.0.0.1:0").await?;
 /// let client = TcpStream::connect(server.local_addr()).await?;
 /// let address = client.local_addr()?;
-/// server.stop(); // Clients that have connected already are served.
+/// server.stop(); // Clients that have connected already are still yielded.
 ///
 /// while let Some(accepted) = connections.next().await {
 ///     match accepted {
 ///         Ok((mut connection, from)) => {
 ///             assert_eq!(from, address);
-///             // A client that fails is no reason to fail the others.
+///             // An error of one client does not concern the others.
 ///             if let Err(error) = connection.write_all(b"hello").await {
 ///                 eprintln!("{from}: {error}");
 ///             }
@@ -81,18 +89,26 @@ pub async fn tcp_server(
     tcp_server_from(TcpListener::bind(addr).await?)
 }
 
-/// Serves a listener that is bound already: by [`TcpListener::bind`], or with the options of a
-/// [`TcpSocket`](tokio::net::TcpSocket).
+/// Yields the clients of a TCP listener that is bound already as a stream.
 ///
-/// As [`tcp_server`]. The listener is closed when the stream ends or is dropped.
+/// Use this for a listener that was bound with the options of a
+/// [`TcpSocket`](tokio::net::TcpSocket). The stream behaves as that of [`tcp_server`]. The listener
+/// is closed when the stream ends or is dropped.
 ///
 /// # Errors
 ///
-/// The listener's address is not known, or the process may open no more files.
+/// Returns an error if the listener's address cannot be determined, or if the process has reached
+/// its limit of open files.
 ///
 /// # Panics
 ///
-/// As [`tcp_server`].
+/// Panics at the caller's line if called outside a tokio runtime. Polling the stream panics when it
+/// accepts a client if the I/O of that runtime is not enabled, and after an accept error if its
+/// timers are not enabled.
+///
+/// # Cancel safety
+///
+/// Dropping the future of a `next()` on the stream loses no connection.
 ///
 /// # Example
 ///
@@ -126,22 +142,29 @@ pub fn tcp_server_from(
     Ok(connections(Acceptor::new(listener, spare), local_addr))
 }
 
-/// Listens on a Unix socket, as a new file at `path`.
+/// Listens on a Unix socket with a new socket file at `path`, and yields the clients that connect
+/// to it as a stream.
 ///
-/// As [`tcp_server`]. The file is removed when the listener is closed, if it still is the one made
-/// here. Its directory is kept open to find it there: the process may change its working directory
-/// meanwhile, and the directory may be renamed.
+/// The stream behaves as that of [`tcp_server`]. When the listener is closed, the socket file is
+/// removed if it is still the one that was created here. To find the file, the server keeps its
+/// directory open, so the file is removed even if the process has changed its working directory or
+/// the directory was renamed.
 ///
 /// # Errors
 ///
-/// The file cannot be made. One that exists is never removed, not even a socket that a killed
-/// server left behind, as whose it is cannot be known: the error is `AddrInUse` then and says so.
-/// On systems other than Linux and Android it is also an error if the process may not read the
-/// directory.
+/// Returns an error if the socket file cannot be created. A file that exists is never removed, not
+/// even a socket that a killed server left behind, because its owner is unknown. The error is
+/// `AddrInUse` in that case, and its message names the file. On systems other than Linux and
+/// Android it is also an error if the process may not read the directory.
 ///
 /// # Panics
 ///
-/// As [`tcp_server`].
+/// Panics under the conditions of [`tcp_server`].
+///
+/// # Cancel safety
+///
+/// The future of this call is ready at its first poll. Dropping the future of a `next()` on the
+/// stream loses no connection.
 ///
 /// # Example
 ///
@@ -177,17 +200,23 @@ pub async fn unix_server(
     })
 }
 
-/// Serves a Unix listener that is bound already.
+/// Yields the clients of a Unix listener that is bound already as a stream.
 ///
-/// As [`unix_server`], except that the listener's file stays: it was not made here.
+/// This behaves as [`unix_server`], except that the socket file is not removed, because it was not
+/// created here.
 ///
 /// # Errors
 ///
-/// The listener's address is not known, or the process may open no more files.
+/// Returns an error if the listener's address cannot be determined, or if the process has reached
+/// its limit of open files.
 ///
 /// # Panics
 ///
-/// As [`tcp_server`].
+/// Panics under the conditions of [`tcp_server_from`].
+///
+/// # Cancel safety
+///
+/// Dropping the future of a `next()` on the stream loses no connection.
 ///
 /// # Example
 ///
@@ -223,7 +252,7 @@ pub fn unix_server_from(
     Ok(connections(acceptor.into(), local_addr))
 }
 
-/// Accepts on a listener of tokio, wherever it is polled.
+/// Accepts on a listener of tokio, in its runtime's context on whichever thread it is polled.
 #[derive(Debug)]
 pub struct Acceptor<L> {
     listener: L,
@@ -248,8 +277,8 @@ impl<L: Listener> Listen for Acceptor<L> {
     type Address = L::Address;
 
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Client<Self>>>> {
-        // Tokio registers a connection with the current runtime: whoever polls may have none, or
-        // another.
+        // Tokio registers a connection with the current runtime. The task that polls may run in
+        // another runtime or in none.
         let _context = self.runtime.enter();
         self.listener
             .poll_accept(cx)
@@ -261,7 +290,8 @@ impl<L: Listener> Listen for Acceptor<L> {
 
     fn close(self) -> Vec<io::Result<Client<Self>>> {
         let _context = self.runtime.enter();
-        // Tokio may not have heard yet of who came last.
+        // Accept on the listener of the standard library, because tokio may not have been notified
+        // yet of the clients that connected last.
         let listener = match self.listener.into_std() {
             Ok(listener) => listener,
             Err(error) => return vec![Err(error)],
@@ -276,8 +306,8 @@ impl<L: Listener> Listen for Acceptor<L> {
 
     fn sleep(&self, time: Duration) -> Sleep {
         let _context = self.runtime.enter();
-        // In a task, which the runtime cancels when it shuts down. To poll the timer itself would
-        // panic then.
+        // The timer runs in a task, which the runtime cancels when it shuts down. Polling the timer
+        // itself would panic in that case.
         let mut pause = JoinSet::new();
         pause.spawn_on(tokio::time::sleep(time), &self.runtime);
         Box::pin(poll_fn(move |cx| {
@@ -289,7 +319,7 @@ impl<L: Listener> Listen for Acceptor<L> {
 mod sealed {
     use super::{Accept, Context, Poll, io};
 
-    /// What listeners of tokio have in common.
+    /// The common interface of tokio's listeners.
     pub trait Listener: Unpin {
         type Std: Accept<Address = Self::Address>;
         type Connection;

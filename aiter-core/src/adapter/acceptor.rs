@@ -1,4 +1,5 @@
-//! Accepting on the listeners of the system, for runtimes that only say when one is readable.
+//! Accepts on the listeners of the standard library, for runtimes that only report when a listener
+//! is readable.
 use super::{Client, Listen, Sleep, Spare, waiting_clients};
 use alloc::vec::Vec;
 use core::{
@@ -13,17 +14,17 @@ use std::{
     net::{TcpListener, TcpStream},
 };
 
-/// A listener of the system.
+/// A listener of the standard library.
 pub trait Accept {
-    /// A connection of the system.
+    /// A connection of the standard library.
     type Stream;
-    /// Where a connection comes from.
+    /// The address of a client.
     type Address;
 
-    /// Accepts a connection; does not block if the listener does not.
+    /// Accepts a connection. This does not block if the listener is non-blocking.
     fn accept_one(&self) -> io::Result<(Self::Stream, Self::Address)>;
 
-    /// A descriptor in reserve.
+    /// Reserves a descriptor for this listener.
     fn spare(&self) -> io::Result<Spare>;
 }
 
@@ -54,18 +55,18 @@ impl Accept for UnixListener {
     }
 }
 
-/// A non-blocking listener of the system, and how its runtime waits for it.
+/// A non-blocking listener of the standard library that is registered with a runtime.
 pub trait Watched: Unpin {
-    /// The listener.
+    /// The type of the listener.
     type Listener: Accept;
 
-    /// The listener.
+    /// Returns the listener.
     fn listener(&self) -> &Self::Listener;
 
-    /// Waits until somebody connects. May be ready too often.
+    /// Waits until a client connects. Spurious readiness is allowed.
     fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 
-    /// A timer.
+    /// Returns a timer of the runtime.
     fn sleep(time: Duration) -> Sleep;
 }
 
@@ -78,11 +79,12 @@ pub struct Acceptor<W: Watched, C> {
 }
 
 impl<W: Watched, C> Acceptor<W, C> {
-    /// Accepts on a listener; `connection` turns what the system gives into what users get.
+    /// Accepts on the listener. `connection` converts an accepted connection into the one that
+    /// users receive.
     ///
     /// # Errors
     ///
-    /// There is no descriptor to keep in reserve.
+    /// Returns an error if there is no descriptor to keep in reserve.
     pub fn new(
         watched: W,
         connection: fn(<W::Listener as Accept>::Stream) -> io::Result<C>,

@@ -1,8 +1,9 @@
-//! A stream as a blocking iterator.
+//! A blocking iterator over the items of a stream.
 //!
-//! A ready item is one poll, with a waker that wakes nobody. Only when the source is pending is it polled again with a real
-//! one, while the thread waits. So an item that is there costs neither a park nor an entry into the runtime, and nothing
-//! is ever pulled ahead of a `next()`: who drops the iterator of a stream that was lent loses no item of it.
+//! The source is first polled with a no-op waker. If it is pending, the thread blocks and polls it
+//! again with a real waker. So a ready item costs one poll, without parking the thread and without
+//! blocking on the runtime. No item is taken before a `next()` asks for it, so dropping the
+//! iterator of a borrowed stream loses none of its items.
 use alloc::boxed::Box;
 use core::{
     fmt,
@@ -13,32 +14,36 @@ use core::{
 };
 use futures_core::{FusedStream, Stream};
 
-/// How a thread waits on one runtime.
+/// A runtime on which a thread can block.
 pub trait Wait {
-    /// The runtime's timers and I/O can be used while this lives.
+    /// A guard during whose life the runtime's timers and I/O can be used on this thread.
     type Context<'a>
     where
         Self: 'a;
 
-    /// Where to iterate instead: ends the sentence "take the items with `.next().await` there, or iterate …".
+    /// The place where blocking is allowed. It ends the sentence "Take the items with
+    /// `.next().await` there, or iterate …".
     const ELSEWHERE: &'static str;
 
-    /// Whether this thread is in such a context without [`enter`](Self::enter).
+    /// Returns `true` if this thread is inside the runtime's context already, so that
+    /// [`enter`](Self::enter) is not needed.
     fn is_inside(&self) -> bool;
 
-    /// Makes a context.
+    /// Enters the runtime's context.
     fn enter(&self) -> Self::Context<'_>;
 
-    /// Blocks this thread on the future, inside the runtime; `None`, at once, if the thread runs async tasks.
+    /// Blocks this thread on the future, inside the runtime. Returns `None` at once if this thread
+    /// runs async tasks.
     fn block_on<F: Future>(&self, future: F) -> Option<F::Output>;
 }
 
-/// How a thread waits on a runtime whose timers and I/O are driven by threads of their own: there is nothing to enter.
+/// A runtime whose timers and I/O are driven by threads of their own, so that there is no context
+/// to enter.
 pub trait WaitAnywhere {
-    /// As [`Wait::ELSEWHERE`].
+    /// See [`Wait::ELSEWHERE`].
     const ELSEWHERE: &'static str;
 
-    /// Whether this thread runs async tasks, if that can be known.
+    /// Returns `true` if this thread is known to run async tasks.
     fn runs_async_tasks() -> bool;
 
     /// Parks this thread until the future is ready.
@@ -65,12 +70,12 @@ impl<W: WaitAnywhere> Wait for W {
     }
 }
 
-/// A stream as a blocking [`Iterator`]: what `aiter_to_iter` returns.
+/// A blocking [`Iterator`] over the items of a stream. `aiter_to_iter` returns it.
 ///
 /// # Panics
 ///
-/// `next()` panics at the caller's line if it would have to wait on a thread that runs async tasks; and where the source
-/// panics, as that does.
+/// `next()` panics at the caller's line if it would have to block a thread that runs async tasks. A
+/// panic of the source comes out of `next()`.
 #[must_use = "iterators do nothing unless consumed"]
 pub struct BlockingIter<S, W> {
     pub(super) stream: Pin<Box<S>>,
@@ -78,6 +83,10 @@ pub struct BlockingIter<S, W> {
 }
 
 impl<S: Stream, W: Wait> BlockingIter<S, W> {
+    /// Makes an iterator that blocks by means of `wait`.
+    ///
+    /// # Panics
+    ///
     /// Panics at the caller's line if this thread runs async tasks.
     #[track_caller]
     pub fn new(stream: S, wait: W) -> Self {
@@ -103,12 +112,13 @@ impl<S: Stream, W: Wait> Iterator for BlockingIter<S, W> {
         self.stream.size_hint()
     }
 
-    /// The context is made once, for `for_each`, `sum` and all others that are built on this.
+    /// Enters the context only once. `for_each`, `sum` and many other methods are built on this
+    /// one.
     #[track_caller]
     fn fold<B, F: FnMut(B, S::Item) -> B>(self, mut accumulated: B, mut f: F) -> B {
         let Self { stream, wait } = self;
         let _context = wait.enter();
-        // Dropped before the context.
+        // A local that is declared after the context is dropped before it.
         let mut stream = stream;
         while let Some(item) = next(&mut stream, &wait, true) {
             accumulated = f(accumulated, item);
@@ -120,12 +130,12 @@ impl<S: Stream, W: Wait> Iterator for BlockingIter<S, W> {
 #[inline]
 #[track_caller]
 fn next<S: Stream>(stream: &mut Pin<Box<S>>, wait: &impl Wait, inside: bool) -> Option<S::Item> {
-    let mut nobody = Context::from_waker(Waker::noop());
+    let mut noop = Context::from_waker(Waker::noop());
     let now = if inside {
-        stream.as_mut().poll_next(&mut nobody)
+        stream.as_mut().poll_next(&mut noop)
     } else {
         let _context = wait.enter();
-        stream.as_mut().poll_next(&mut nobody)
+        stream.as_mut().poll_next(&mut noop)
     };
     match now {
         Poll::Ready(item) => item,
@@ -133,7 +143,11 @@ fn next<S: Stream>(stream: &mut Pin<Box<S>>, wait: &impl Wait, inside: bool) -> 
     }
 }
 
-/// Blocks this thread on the future, or says why it must not.
+/// Blocks this thread on the future.
+///
+/// # Panics
+///
+/// Panics at the caller's line if this thread runs async tasks.
 #[cold]
 #[track_caller]
 pub(super) fn block_on<W: Wait, F: Future>(wait: &W, future: F) -> F::Output {

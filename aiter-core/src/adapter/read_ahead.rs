@@ -1,4 +1,4 @@
-//! A blocking iterator that pulls several items at one entry into its runtime.
+//! A blocking iterator that takes several items each time it enters its runtime.
 use super::{
     blocking::{BlockingIter, Wait, block_on},
     panics::{Panic, catch},
@@ -14,48 +14,54 @@ use futures_core::{FusedStream, Stream};
 use std::panic::resume_unwind;
 
 impl<S: Stream, W: Wait> BlockingIter<S, W> {
-    /// Pulls up to `n` items ahead while they are ready: several items at one entry into the runtime.
+    /// Buffers up to `n` ready items each time the iterator enters its runtime.
     ///
-    /// For a `for` loop over a stream that is mostly ready, on a thread that is not in the runtime's context. Whoever asks for an
-    /// item gets it as before, and the thread never waits for one that was not asked for: what is ready behind it is pulled too,
-    /// and given out without an entry. Where there is nothing to enter, nothing is pulled ahead.
+    /// Use this for a `for` loop over a stream that is mostly ready, on a thread outside the
+    /// runtime's context, where entering the runtime for each item costs more than the item itself.
+    /// A call of `next()` that enters the runtime returns the next item as before, and buffers up
+    /// to `n` further items that are ready. The following calls return those without entering the
+    /// runtime. The thread never waits for an item to buffer.
     ///
-    /// What is pulled ahead is gone from the stream. If the iterator is dropped, so are up to `n` items that nobody saw: of a
-    /// stream that was lent (`&mut stream`), or that shares its items with others, they are lost to those; a gate has spent its
-    /// permits on them. That is why it is an option. Items and the end come as they would without it; a panic of the source
-    /// too comes out in its place, behind the items before it, though the panic hook has run by then; it goes with them if they
-    /// are dropped.
+    /// Nothing is buffered with `n = 0`, on a thread that is inside the runtime's context already,
+    /// and on runtimes without such a context.
     ///
-    /// With `n = 0` it changes nothing.
+    /// Buffered items have been taken from the stream. Dropping the iterator drops up to `n` of
+    /// them unseen. If the stream was borrowed (`&mut stream`) or is shared with other readers,
+    /// those readers do not receive these items. A gate has spent permits on them.
+    ///
+    /// Items and the end come in the same order as without this method. A panic of the source also
+    /// comes out in its place, after the items before it, but the panic hook runs when the panic
+    /// occurs. If the iterator is dropped before that place is reached, the panic is dropped with
+    /// the buffered items.
     pub fn read_ahead(self, n: usize) -> ReadAhead<S, W> {
         ReadAhead {
             iter: self,
-            most: n,
+            limit: n,
             ahead: Vec::new(),
-            behind: None,
+            last: None,
         }
     }
 }
 
-/// A blocking iterator with items at hand: what [`BlockingIter::read_ahead`] returns.
+/// A blocking iterator with a buffer of ready items. [`BlockingIter::read_ahead`] returns it.
 ///
 /// # Panics
 ///
-/// As [`BlockingIter`].
+/// Panics under the conditions of [`BlockingIter`].
 #[must_use = "iterators do nothing unless consumed"]
 pub struct ReadAhead<S: Stream, W> {
     iter: BlockingIter<S, W>,
-    most: usize,
-    /// The next one is the last.
+    limit: usize,
+    /// The buffered items in reverse order, so that `pop` takes the next one.
     ahead: Vec<S::Item>,
-    /// What comes behind the items ahead, if it is known.
-    behind: Option<Behind>,
+    /// The end or the panic that follows the buffered items, if the source has come to it.
+    last: Option<Last>,
 }
 
 /// Items are never pinned here.
 impl<S: Stream, W: Unpin> Unpin for ReadAhead<S, W> {}
 
-enum Behind {
+enum Last {
     End,
     Panic(Panic),
 }
@@ -63,34 +69,35 @@ enum Behind {
 impl<S: Stream, W: Wait> ReadAhead<S, W> {
     #[inline(never)]
     #[track_caller]
-    fn pull(&mut self) -> Option<S::Item> {
-        match self.behind.take() {
-            Some(Behind::End) => return None,
-            Some(Behind::Panic(panic)) => resume_unwind(panic),
-            None if self.most == 0 || self.iter.wait.is_inside() => return self.iter.next(),
+    fn refill(&mut self) -> Option<S::Item> {
+        match self.last.take() {
+            Some(Last::End) => return None,
+            Some(Last::Panic(panic)) => resume_unwind(panic),
+            None if self.limit == 0 || self.iter.wait.is_inside() => return self.iter.next(),
             None => {}
         }
         let Self {
             iter: BlockingIter { stream, wait },
-            most,
+            limit,
             ahead,
-            behind,
+            last,
         } = self;
-        let mut nobody = Context::from_waker(Waker::noop());
+        let mut noop = Context::from_waker(Waker::noop());
         let context = wait.enter();
-        if let Poll::Ready(item) = stream.as_mut().poll_next(&mut nobody) {
-            // A stream that ended is left alone, and one that panicked too, until it is asked again.
-            let more = || {
-                while item.is_some() && ahead.len() < *most {
-                    match stream.as_mut().poll_next(&mut nobody) {
+        if let Poll::Ready(item) = stream.as_mut().poll_next(&mut noop) {
+            // After its end or a panic, the source is polled again only once `next()` has returned
+            // that end or resumed that panic.
+            let fill = || {
+                while item.is_some() && ahead.len() < *limit {
+                    match stream.as_mut().poll_next(&mut noop) {
                         Poll::Ready(Some(item)) => ahead.push(item),
-                        Poll::Ready(None) => return Some(Behind::End),
+                        Poll::Ready(None) => return Some(Last::End),
                         Poll::Pending => break,
                     }
                 }
                 None
             };
-            *behind = catch(more).unwrap_or_else(|panic| Some(Behind::Panic(panic)));
+            *last = catch(fill).unwrap_or_else(|panic| Some(Last::Panic(panic)));
             ahead.reverse();
             return item;
         }
@@ -106,13 +113,13 @@ impl<S: Stream, W: Wait> Iterator for ReadAhead<S, W> {
     #[track_caller]
     fn next(&mut self) -> Option<S::Item> {
         match self.ahead.pop() {
-            None => self.pull(),
+            None => self.refill(),
             item => item,
         }
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let (low, high) = match self.behind {
+        let (low, high) = match self.last {
             None => self.iter.size_hint(),
             Some(_) => (0, Some(0)),
         };
@@ -123,14 +130,14 @@ impl<S: Stream, W: Wait> Iterator for ReadAhead<S, W> {
         )
     }
 
-    /// The context is made once, so nothing more is pulled ahead.
+    /// Enters the context only once, so nothing more has to be buffered.
     #[track_caller]
     fn fold<B, F: FnMut(B, S::Item) -> B>(self, first: B, mut f: F) -> B {
         let folded = self.ahead.into_iter().rev().fold(first, &mut f);
-        match self.behind {
+        match self.last {
             None => self.iter.fold(folded, f),
-            Some(Behind::End) => folded,
-            Some(Behind::Panic(panic)) => resume_unwind(panic),
+            Some(Last::End) => folded,
+            Some(Last::Panic(panic)) => resume_unwind(panic),
         }
     }
 }

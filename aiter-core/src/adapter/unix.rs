@@ -1,4 +1,4 @@
-//! Listening Unix sockets and the files they leave.
+//! Listening Unix sockets and the socket files that they leave behind.
 use super::{Client, Connections, Listen, Server, Sleep, connections};
 use alloc::{borrow::ToOwned, format, vec::Vec};
 use core::{
@@ -17,20 +17,22 @@ use std::{
     path::Path,
 };
 
-/// A listener, and the file that is removed when it is closed.
+/// A listener whose socket file is removed when it is closed.
 #[derive(Debug)]
 pub struct WithFile<L> {
-    /// Dropped first: while the socket is open, no other file can get the inode of this one.
+    /// Dropped before the listener: while the socket is open, no other file can reuse the inode of
+    /// its file.
     file: Option<SocketFile>,
     listener: L,
 }
 
-/// Listens on a new file; `listen` hands its non-blocking listener to the runtime.
+/// Listens on a new socket file. `listen` registers the non-blocking listener with the runtime.
 ///
 /// # Errors
 ///
-/// A file that exists is never removed, not even a socket that nobody listens on any more: who made it is not known
-/// here. The error is `AddrInUse` then and names the file.
+/// Returns an error if the file cannot be created. A file that exists is never removed, not even a
+/// stale socket, because its owner is unknown; the error is `AddrInUse` in that case and names the
+/// file.
 pub fn unix_connections<L: Listen<Address = SocketAddr>>(
     path: &Path,
     listen: impl FnOnce(UnixListener) -> io::Result<L>,
@@ -45,7 +47,7 @@ pub fn unix_connections<L: Listen<Address = SocketAddr>>(
     Ok(connections(listener, local_addr))
 }
 
-/// A listener whose file, if it has one, was not made here, and stays.
+/// Wraps a listener that was bound elsewhere. Its socket file, if it has one, is not removed.
 impl<L> From<L> for WithFile<L> {
     fn from(listener: L) -> Self {
         Self {
@@ -64,7 +66,7 @@ impl<L: Listen> Listen for WithFile<L> {
     }
 
     fn close(self) -> Vec<io::Result<Client<L>>> {
-        // First, so that nobody else connects while the backlog is taken.
+        // Remove the file first, so that no further client connects while the backlog is accepted.
         drop(self.file);
         self.listener.close()
     }
@@ -74,24 +76,26 @@ impl<L: Listen> Listen for WithFile<L> {
     }
 }
 
-/// Removes the file of a listening socket when dropped, if it still is the file that was made for it.
+/// Removes the file of a listening socket when dropped, if the name still refers to the file that
+/// was created for the socket.
 ///
-/// The file is found in its directory, which is kept open, and not by a path: the process may
-/// change its working directory, and directories may be renamed.
+/// The directory is kept open and the file is looked up in it. A path would not do, because the
+/// process may change its working directory, and directories may be renamed.
 struct SocketFile {
     directory: OwnedFd,
     name: OsString,
     made: Stat,
 }
 
-/// Opens a directory to find files in it, which takes no permission here.
+/// Opens a directory to look up files in it, which needs no permission on these systems.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const DIRECTORY: OFlags = OFlags::PATH.union(OFlags::DIRECTORY);
-/// Opens a directory; here that takes the permission to read it.
+/// Opens a directory to look up files in it, which needs the permission to read it on these
+/// systems.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY);
 
-/// Binds a listener to a new file.
+/// Binds a listener to a new socket file.
 fn bind_unix(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
     let named = |error: io::Error| {
         let message = match error.kind() {
@@ -110,7 +114,7 @@ fn bind_unix(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
         true => Path::new("."),
         false => parent,
     };
-    // Before the file is made, as nothing would remove it if this fails.
+    // Open the directory before the file is created: if this failed later, the file would stay.
     let directory = open(parent, DIRECTORY | OFlags::CLOEXEC, Mode::empty())
         .map_err(|error| named(error.into()))?;
     let listener = UnixListener::bind(path).map_err(named)?;
@@ -122,7 +126,7 @@ fn bind_unix(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
     Ok((listener, file))
 }
 
-/// What is known of the file itself, not of one that it links to.
+/// Returns the status of the file itself, without following a symbolic link.
 fn status(directory: &OwnedFd, name: &OsStr) -> io::Result<Stat> {
     Ok(statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)?)
 }
@@ -133,7 +137,8 @@ impl Drop for SocketFile {
             return;
         };
         if (found.st_dev, found.st_ino) == (self.made.st_dev, self.made.st_ino) {
-            // Nobody to tell: the directory may have become read-only meanwhile.
+            // A destructor cannot report an error. The directory may have become read-only, for
+            // instance.
             let _ = unlinkat(&self.directory, &self.name, AtFlags::empty());
         }
     }

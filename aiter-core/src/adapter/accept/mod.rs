@@ -1,13 +1,13 @@
-//! Connections as a stream: one state machine for every kind of listener.
+//! A stream of accepted connections. One state machine serves every kind of listener.
 //!
 //! | state | next | when |
 //! |---|---|---|
-//! | `Open`, no pause | `Open`, no pause | a connection came (the next pause is short again), or one was lost before it was taken |
-//! | `Open`, no pause | `Open`, pausing | an error that would come back at once, such as too many open files |
+//! | `Open`, no pause | `Open`, no pause | a connection was accepted (the next pause is short again), or was lost before it could be |
+//! | `Open`, no pause | `Open`, pausing | accepting failed with an error that would recur at once, such as too many open files |
 //! | `Open`, pausing | `Open`, no pause | the pause is over |
-//! | `Open` | `Closing` | [`Server::stop`]: the backlog is taken, then the listener is closed |
-//! | `Open`, pausing or not | `Closing`, nothing kept | the runtime has shut down |
-//! | `Closing` | | yields what was kept, then the end |
+//! | `Open` | `Closing` | [`Server::stop`] was called: the backlog is accepted, then the listener is closed |
+//! | `Open`, pausing or not | `Closing`, with an empty backlog | the runtime has shut down |
+//! | `Closing` | | yields the backlog, then ends |
 use crate::{PushAiter, Pusher, push_aiter};
 use alloc::{boxed::Box, vec::Vec};
 use core::{
@@ -24,37 +24,41 @@ use std::io::{self, ErrorKind::WouldBlock};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-/// More connections than a kernel queues by default, few enough that closing a flooded listener ends.
+/// More connections than a kernel queues by default, and few enough that closing a flooded listener
+/// comes to an end.
 const LONGEST_BACKLOG: usize = 4096;
 
-/// A timer of one runtime. `None` if the runtime has shut down.
+/// A timer of one runtime. Resolves to `None` if the runtime has shut down.
 pub type Sleep = Pin<Box<dyn Future<Output = Option<()>> + Send + Sync>>;
 
-/// A client as users get it: its connection, and its address as `accept` told it.
+/// A client as users receive it: its connection, and the address that `accept` reported.
 pub type Client<L> = (<L as Listen>::Connection, <L as Listen>::Address);
 
-/// What a listener of one runtime can do.
+/// A listener of one runtime, as [`Connections`] uses it.
 pub trait Listen: Unpin {
-    /// A connection as users get it.
+    /// A connection as users receive it.
     type Connection;
-    /// Where a connection comes from.
+    /// The address of a client.
     type Address;
 
-    /// Waits for a client. `None` if the runtime has shut down.
+    /// Waits for a client. Resolves to `None` if the runtime has shut down.
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Client<Self>>>>;
 
-    /// Closes the listener and returns the [`waiting_clients`]; none if the runtime has shut down.
+    /// Closes the listener and returns its [`waiting_clients`], or nothing if the runtime has shut
+    /// down.
     fn close(self) -> Vec<io::Result<Client<Self>>>;
 
-    /// A timer.
+    /// Returns a timer of the runtime.
     fn sleep(&self, time: Duration) -> Sleep;
 }
 
-/// A descriptor that a listener keeps in reserve. Where the process may open no more, giving this
-/// one up makes room to accept the waiting clients one at a time, and so to count those that are
-/// turned away.
+/// A file descriptor that a listener keeps in reserve.
 ///
-/// It is empty on systems other than Unix, where sockets are not limited by a count of descriptors.
+/// When the process has reached its limit of open files, closing this descriptor makes room to
+/// accept the waiting clients one at a time, and so to report each client that is turned away.
+///
+/// On systems other than Unix this type is empty, because sockets are not limited by a number of
+/// descriptors there.
 #[derive(Debug)]
 pub struct Spare {
     #[cfg(unix)]
@@ -62,46 +66,47 @@ pub struct Spare {
 }
 
 impl Spare {
-    /// Takes a descriptor, as a duplicate of the listener's.
+    /// Reserves a descriptor by duplicating the listener's.
     ///
     /// # Errors
     ///
-    /// The process may open no more.
+    /// Returns an error if the process has reached its limit of open files.
     #[cfg(unix)]
     pub fn new(listener: &impl std::os::fd::AsFd) -> io::Result<Self> {
         let _descriptor = listener.as_fd().try_clone_to_owned()?;
         Ok(Self { _descriptor })
     }
 
-    /// Nothing is reserved here.
+    /// Reserves nothing, because this system does not limit sockets by a number of descriptors.
     ///
     /// # Errors
     ///
-    /// None.
+    /// Never returns an error on this system.
     #[cfg(not(unix))]
     pub fn new<L>(_listener: &L) -> io::Result<Self> {
         Ok(Self {})
     }
 }
 
-/// Accepts until nobody waits any more, and returns one result for each client. `accept` must not
-/// block; `client` turns what it returns into what users get. Dropping `spare` makes room for one
-/// client.
+/// Accepts every client in the backlog and returns one result for each.
 ///
-/// A client for which there is no room is accepted and closed; its result is the error. The last
-/// error stands for all clients that remain if the system accepts none even without the spare, or
-/// if there are more than 4096.
+/// `accept` must not block. `client` converts an accepted connection into the one that users
+/// receive. Dropping `spare` makes room for one client.
+///
+/// If the process has reached its limit of open files, the next client is accepted and closed at
+/// once, and its result is the error. If the system accepts no client even after `spare` was
+/// dropped, or if more than 4096 clients are waiting, one last error stands for all that remain.
 pub fn waiting_clients<S, C>(
     spare: impl Sized,
     mut accept: impl FnMut() -> io::Result<S>,
     mut client: impl FnMut(S) -> io::Result<C>,
 ) -> Vec<io::Result<C>> {
     let mut waiting = Vec::new();
-    // Closed to make room: the spare for the first client that is lost, and that client for the
-    // next.
+    // Dropping one of these makes room for one client: `spare` for the first client that has to be
+    // turned away, and the connection of that client for the next one.
     let (mut spare, mut lost) = (Some(spare), None);
-    // Why the next client is lost. Without a descriptor the system does not look whether there is
-    // one.
+    // The reason for which the next client has to be turned away, if there is a next client:
+    // without a free descriptor, the system fails before it looks for one.
     let mut no_room = None;
     while waiting.len() < LONGEST_BACKLOG {
         match accept() {
@@ -133,9 +138,10 @@ pub fn waiting_clients<S, C>(
     waiting
 }
 
-/// The handle of a listening server: says where it listens and stops it. Clones stop the same server.
+/// A handle of a listening server, which returns its address and stops it.
 ///
-/// Dropping it does not stop the server; dropping the stream of connections does.
+/// All clones refer to the same server. Dropping a handle does not stop the server; dropping the
+/// stream of its connections does.
 #[derive(Clone)]
 pub struct Server<A> {
     local_addr: A,
@@ -143,27 +149,32 @@ pub struct Server<A> {
 }
 
 impl<A: Clone> Server<A> {
-    /// The address it listens on, with the port that was chosen if port 0 was asked for.
+    /// Returns the address on which the server listens.
+    ///
+    /// If the server was asked to listen on port 0, this address has the port that the system
+    /// chose.
     pub fn local_addr(&self) -> A {
         self.local_addr.clone()
     }
 }
 
 impl<A> Server<A> {
-    /// Stops the server, from any thread and at any time: the task that waits for a connection wakes, the stream closes
-    /// the listener, yields the connections that the system had already accepted, and ends. Never blocks; a second
-    /// call does nothing.
+    /// Stops the server. This can be called from any thread and at any time.
     ///
-    /// A client that cannot be accepted then, because the process may open no more files for
-    /// instance, comes out as an `Err`: see [`Connections`].
+    /// The task that waits for a connection is woken. At its next poll the stream closes the
+    /// listener, yields the connections that the system had already established, and ends. Dropping
+    /// the stream closes the listener as well.
     ///
-    /// It is the stream that closes the listener, when it is next polled; dropping the stream closes it as well.
+    /// A client that cannot be accepted at that point, for instance because the process has reached
+    /// its limit of open files, is reported as an `Err`; see [`Connections`].
+    ///
+    /// This method never blocks, and a second call does nothing.
     pub fn stop(&self) {
         self.running.stop();
     }
 
-    /// Whether [`stop`](Self::stop) was called, or the stream was dropped or has ended with its
-    /// runtime.
+    /// Returns `true` if [`stop`](Self::stop) was called, if the stream was dropped, or if it has
+    /// ended with its runtime.
     pub fn is_stopped(&self) -> bool {
         self.running.is_stopped()
     }
@@ -180,33 +191,36 @@ impl<A: fmt::Debug> fmt::Debug for Server<A> {
 
 /// The clients of a server, as a stream of `io::Result<(connection, address)>`.
 ///
-/// The address is the one that the system reported when it accepted the connection. It is right
-/// even if the client has disconnected since, when the connection no longer knows its `peer_addr`.
+/// The address is the one that the system reported when it accepted the connection. It is valid
+/// even if the client has disconnected since, when `peer_addr` of the connection fails.
 ///
-/// An `Err` is a report, not the end: the server goes on. After an error that would come back at
-/// once (too many open files, no memory) it accepts nothing for a while, 5 ms at first and twice as
-/// long each time up to a second; what connects meanwhile waits in the backlog of the system.
+/// An `Err` reports a failed accept and does not end the stream. After an error that would recur at
+/// once, such as too many open files or no memory, the stream accepts nothing for a pause of 5 ms.
+/// The pause doubles with each further error, up to one second. Clients that connect during a pause
+/// wait in the backlog of the system.
 ///
 /// # The end
 ///
-/// The stream ends after [`Server::stop`]. Before that it yields one item for each client that was
-/// waiting in the backlog: its connection, or an `Err` if the client had to be turned away because
-/// the process may open no more files, or because the runtime could not take the socket. If the
-/// system accepts nobody at all, or if more than 4096 clients were waiting, one last `Err` stands
-/// for all that remain. A server keeps one descriptor in reserve to know how many it turns away.
+/// The stream ends after [`Server::stop`]. Before the end it yields one item for each client that
+/// was waiting in the backlog. The item is the connection, or an `Err` if the client had to be
+/// turned away because the process had reached its limit of open files, or because the runtime
+/// could not register the socket. If the system accepts no client at all, or if more than 4096
+/// clients were waiting, one last `Err` stands for all that remain. To report each client that it
+/// turns away, a server keeps one descriptor in reserve.
 ///
-/// The stream also ends when its runtime shuts down, if the runtime is one that can. It makes no
-/// difference where the stream is polled then, or whether it was waiting or pausing. The clients in
-/// the backlog are lost with the runtime.
+/// If the runtime can be shut down, the stream also ends when that happens. It does so wherever the
+/// stream is polled, and whether it was waiting or pausing. The clients in the backlog are lost
+/// with the runtime.
 ///
 /// # Cancel safety
 ///
-/// Nothing is lost when a `next()` is dropped: a connection is taken from the system only to be returned.
+/// Dropping the future of a `next()` loses no connection, because a connection is accepted only in
+/// the poll that returns it.
 #[must_use = "streams do nothing unless polled"]
 pub struct Connections<L: Listen> {
     state: State<L>,
     stopped: PushAiter<Infallible>,
-    /// Lets the server outlive its handles.
+    /// Keeps `stopped` open after all handles were dropped.
     running: Pusher<Infallible>,
     pause: Option<Sleep>,
     next_pause: Duration,
@@ -217,11 +231,11 @@ enum State<L: Listen> {
     Closing(alloc::vec::IntoIter<io::Result<Client<L>>>),
 }
 
-// A connection is moved, never pinned.
+// Neither the listener nor a connection is ever pinned.
 impl<L: Listen> Unpin for State<L> {}
 impl<L: Listen> Unpin for Connections<L> {}
 
-/// Connects a listener with the handle that stops it.
+/// Returns the connections of a listener, and the handle that stops them.
 pub fn connections<L: Listen>(
     listener: L,
     local_addr: L::Address,
@@ -244,7 +258,8 @@ pub fn connections<L: Listen>(
 }
 
 impl<L: Listen> Connections<L> {
-    /// The end if the runtime has shut down: a client in the backlog cannot be served any more.
+    /// Ends the stream because the runtime has shut down. The backlog is not accepted, because its
+    /// clients could not be served without the runtime.
     fn end(&mut self) -> Poll<Option<io::Result<Client<L>>>> {
         self.pause = None;
         self.state = State::Closing(Vec::new().into_iter());
@@ -306,7 +321,8 @@ impl<L: Listen> fmt::Debug for Connections<L> {
     }
 }
 
-/// The connection went away before it was accepted: the next one may be fine, there is nothing to wait for.
+/// Returns `true` if the error is about one connection, which was lost before it was accepted. The
+/// next connection can be accepted without a pause.
 fn concerns_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
     matches!(

@@ -8,18 +8,18 @@ use core::{
 };
 use io::ErrorKind::{ConnectionReset, Other, OutOfMemory};
 
-/// A listener that follows a script: `None` waits, and `sleep` ends when the test says so. Client
-/// `n` comes from port `1000 + n`.
+/// The state of a listener that follows a script. An entry `None` is a poll that is pending, and
+/// the test decides when a `sleep` ends. Client `n` connects from port `1000 + n`.
 #[derive(Default)]
 struct Script {
     accepts: RefCell<VecDeque<Option<io::Result<u32>>>>,
     backlog: RefCell<Vec<io::Result<u32>>>,
     pauses: RefCell<Vec<u64>>,
     polls: Cell<usize>,
-    awake: Arc<AtomicUsize>,
+    pause: Arc<AtomicUsize>,
     closed: Cell<bool>,
     dropped: Cell<bool>,
-    runtime_is_gone: Cell<bool>,
+    has_shut_down: Cell<bool>,
 }
 
 fn from(n: u32) -> (u32, u16) {
@@ -32,7 +32,7 @@ impl Listen for Scripted {
     type Address = u16;
     fn poll_accept(&mut self, _: &mut Context<'_>) -> Poll<Option<io::Result<(u32, u16)>>> {
         self.0.polls.set(self.0.polls.get() + 1);
-        if self.0.runtime_is_gone.get() {
+        if self.0.has_shut_down.get() {
             return Poll::Ready(None);
         }
         match self.0.accepts.borrow_mut().pop_front().flatten() {
@@ -50,11 +50,11 @@ impl Listen for Scripted {
             .pauses
             .borrow_mut()
             .push(u64::try_from(time.as_millis()).unwrap());
-        let awake = self.0.awake.clone();
+        let pause = self.0.pause.clone();
         Box::pin(core::future::poll_fn(move |_| {
-            match awake.load(Ordering::Relaxed) {
-                AWAKE => Poll::Ready(Some(())),
-                GONE => Poll::Ready(None),
+            match pause.load(Ordering::Relaxed) {
+                OVER => Poll::Ready(Some(())),
+                SHUT_DOWN => Poll::Ready(None),
                 _ => Poll::Pending,
             }
         }))
@@ -67,9 +67,9 @@ impl Drop for Scripted {
     }
 }
 
-/// How a pause ends: when it is over, or because the runtime has shut down.
-const AWAKE: usize = 1;
-const GONE: usize = 2;
+/// How a pause ends: its time is over, or the runtime has shut down.
+const OVER: usize = 1;
+const SHUT_DOWN: usize = 2;
 
 type Polled = Poll<Option<Result<u32, io::ErrorKind>>>;
 
@@ -101,7 +101,7 @@ fn listening(
 }
 
 #[test]
-fn connections_come_in_order_and_the_address_is_known() {
+fn connections_are_yielded_in_order_and_the_address_is_known() {
     let (_, server, mut stream) = listening([Some(Ok(1)), None, Some(Ok(2))]);
     assert_eq!(server.local_addr(), 80);
     assert_eq!(poll(&mut stream, Waker::noop()), Poll::Ready(Some(Ok(1))));
@@ -120,16 +120,16 @@ fn an_error_is_reported_and_nothing_is_accepted_during_the_pause() {
         assert_eq!(poll(&mut stream, Waker::noop()), Poll::Pending);
     }
     assert_eq!(script.polls.get(), 1);
-    script.awake.store(AWAKE, Ordering::Relaxed);
+    script.pause.store(OVER, Ordering::Relaxed);
     assert_eq!(poll(&mut stream, Waker::noop()), Poll::Ready(Some(Ok(1))));
 }
 
 #[test]
-fn pauses_grow_to_a_second_and_a_connection_makes_them_short_again() {
+fn pauses_double_up_to_a_second_and_a_connection_resets_them() {
     let errors = || (0..10).map(|_| Some(Err(Other.into())));
     let (script, _server, mut stream) =
         listening(errors().chain([Some(Ok(1))]).chain(errors().take(2)));
-    script.awake.store(AWAKE, Ordering::Relaxed);
+    script.pause.store(OVER, Ordering::Relaxed);
     for _ in 0..13 {
         assert!(poll(&mut stream, Waker::noop()).is_ready());
     }
@@ -151,7 +151,7 @@ fn a_connection_that_was_lost_is_reported_without_a_pause() {
 }
 
 #[test]
-fn stop_wakes_the_waiting_task_and_what_was_accepted_still_comes() {
+fn stop_wakes_the_waiting_task_and_the_backlog_is_still_yielded() {
     let (script, server, mut stream) = listening([None]);
     let (wakes, waker) = Wakes::new();
     assert_eq!(poll(&mut stream, &waker), Poll::Pending);
@@ -194,7 +194,7 @@ fn stop_before_the_first_poll_and_during_a_pause() {
 }
 
 #[test]
-fn dropping_the_handles_stops_nothing() {
+fn dropping_the_handles_does_not_stop_the_server() {
     let (_, server, mut stream) = listening([None, Some(Ok(1))]);
     drop(server);
     assert_eq!(poll(&mut stream, Waker::noop()), Poll::Pending);
@@ -202,7 +202,7 @@ fn dropping_the_handles_stops_nothing() {
 }
 
 #[test]
-fn dropping_the_stream_stops() {
+fn dropping_the_stream_stops_the_server() {
     let (_, server, stream) = listening([]);
     assert!(!server.is_stopped());
     drop(stream);
@@ -210,7 +210,8 @@ fn dropping_the_stream_stops() {
     server.stop();
 }
 
-/// It ends, the listener is closed, and the server counts as stopped.
+/// Checks that the stream ends, that the listener is dropped without accepting its backlog, and
+/// that the server counts as stopped.
 fn assert_ends(script: &Script, server: &Server<u16>, stream: &mut Connections<Scripted>) {
     for _ in 0..2 {
         assert_eq!(poll(stream, Waker::noop()), Poll::Ready(None));
@@ -220,24 +221,24 @@ fn assert_ends(script: &Script, server: &Server<u16>, stream: &mut Connections<S
     assert!(server.is_stopped());
     server.stop();
     assert_eq!(poll(stream, Waker::noop()), Poll::Ready(None));
-    assert!(!script.closed.get(), "nobody could be served");
+    assert!(!script.closed.get(), "the backlog cannot be served");
 }
 
 #[test]
-fn without_its_runtime_it_ends_whatever_it_was_at() {
+fn when_the_runtime_shuts_down_the_stream_ends_in_every_state() {
     // Before the first poll.
     let (script, server, mut stream) = listening([]);
-    script.runtime_is_gone.set(true);
+    script.has_shut_down.set(true);
     assert!(!server.is_stopped());
     assert_ends(&script, &server, &mut stream);
 
-    // While it waits.
+    // While the stream waits for a connection.
     let (script, server, mut stream) = listening([None]);
     assert_eq!(poll(&mut stream, Waker::noop()), Poll::Pending);
-    script.runtime_is_gone.set(true);
+    script.has_shut_down.set(true);
     assert_ends(&script, &server, &mut stream);
 
-    // When a pause begins, and in a pause: the listener itself is not asked.
+    // At the start of a pause, and during one. The listener itself is not polled then.
     for pending in [0, 1] {
         let (script, server, mut stream) = listening([Some(Err(Other.into())), Some(Ok(1))]);
         assert_eq!(
@@ -247,52 +248,52 @@ fn without_its_runtime_it_ends_whatever_it_was_at() {
         for _ in 0..pending {
             assert_eq!(poll(&mut stream, Waker::noop()), Poll::Pending);
         }
-        script.awake.store(GONE, Ordering::Relaxed);
+        script.pause.store(SHUT_DOWN, Ordering::Relaxed);
         assert_ends(&script, &server, &mut stream);
         assert_eq!(script.polls.get(), 1);
     }
 }
 
-/// A system with clients in a listener's backlog, and so many descriptors left.
+/// An operating system with clients in the backlog of a listener, and a number of free descriptors.
 struct System {
     waiting: RefCell<VecDeque<Result<u32, io::ErrorKind>>>,
-    left: Cell<usize>,
-    /// How often `accept` may be called.
+    free: Cell<usize>,
+    /// How many more times `accept` may be called.
     calls: Cell<usize>,
 }
 
-/// A descriptor, given back when it is dropped.
+/// A descriptor, which is free again when it is dropped.
 struct Descriptor<'a>(&'a System);
 
 impl Drop for Descriptor<'_> {
     fn drop(&mut self) {
-        self.0.left.set(self.0.left.get() + 1);
+        self.0.free.set(self.0.free.get() + 1);
     }
 }
 
 impl System {
-    fn with(left: usize, waiting: impl IntoIterator<Item = Result<u32, io::ErrorKind>>) -> Self {
+    fn with(free: usize, waiting: impl IntoIterator<Item = Result<u32, io::ErrorKind>>) -> Self {
         Self {
             waiting: RefCell::new(waiting.into_iter().collect()),
-            left: Cell::new(left),
+            free: Cell::new(free),
             calls: Cell::new(2 * LONGEST_BACKLOG + 2),
         }
     }
 
-    /// As Linux does it: whether anybody waits shows only where there is a descriptor to spend.
+    /// Accepts a client in the way of Linux, which looks for one only if a descriptor is free.
     fn accept(&self) -> io::Result<(u32, Descriptor<'_>)> {
         let calls = self.calls.get().checked_sub(1);
-        self.calls.set(calls.expect("it has an end"));
-        let Some(left) = self.left.get().checked_sub(1) else {
+        self.calls.set(calls.expect("closing comes to an end"));
+        let Some(free) = self.free.get().checked_sub(1) else {
             return Err(OutOfMemory.into());
         };
         let client = self.waiting.borrow_mut().pop_front();
         let client = client.unwrap_or(Err(WouldBlock))?;
-        self.left.set(left);
+        self.free.set(free);
         Ok((client, Descriptor(self)))
     }
 
-    /// What comes of those who wait, given a spare.
+    /// Returns the outcome for each waiting client.
     fn close(&self, spare: impl Sized) -> Vec<Result<u32, io::ErrorKind>> {
         let clients = waiting_clients(spare, || self.accept(), Ok);
         let outcomes = clients.iter().map(|client| match client {
@@ -307,29 +308,34 @@ const NO_ROOM: Result<u32, io::ErrorKind> = Err(OutOfMemory);
 const LOST: Result<u32, io::ErrorKind> = Err(ConnectionReset);
 
 #[test]
-fn each_client_in_the_backlog_comes_out_as_one_result_in_its_order() {
-    for left in 0..=12 {
+fn each_client_in_the_backlog_is_one_result_in_order() {
+    for free in 0..=12 {
         for waiting in 0..=10 {
-            let system = System::with(left, (0..waiting).map(Ok));
-            let expected = (0..waiting).map(|n| match (n as usize) < left {
+            let system = System::with(free, (0..waiting).map(Ok));
+            let expected = (0..waiting).map(|n| match (n as usize) < free {
                 true => Ok(n),
                 false => NO_ROOM,
             });
-            let came = system.close(Descriptor(&system));
-            assert_eq!(came, expected.collect::<Vec<_>>(), "{left} descriptors");
-            assert_eq!(system.left.get(), left + 1, "all were given back");
+            let results = system.close(Descriptor(&system));
+            assert_eq!(results, expected.collect::<Vec<_>>(), "{free} descriptors");
+            assert_eq!(
+                system.free.get(),
+                free + 1,
+                "all descriptors are free again"
+            );
         }
     }
 }
 
 #[test]
-fn a_client_that_is_lost_in_the_backlog_is_an_error_and_takes_nobody_along() {
+fn a_client_that_is_lost_in_the_backlog_is_one_error_and_does_not_affect_others() {
     let system = System::with(9, [LOST, Ok(1), LOST, LOST, Ok(2)]);
     assert_eq!(
         system.close(Descriptor(&system)),
         [LOST, Ok(1), LOST, LOST, Ok(2)]
     );
-    // Just when there is no room any more: that shows nobody else's fate.
+    // A client is lost right after the descriptors have run out. The error for lack of room is that
+    // of the next client, if there is one.
     for next in [None, Some(Ok(2))] {
         let system = System::with(1, [Ok(1), LOST].into_iter().chain(next));
         let mut expected = vec![Ok(1), LOST];
@@ -339,7 +345,7 @@ fn a_client_that_is_lost_in_the_backlog_is_an_error_and_takes_nobody_along() {
 }
 
 #[test]
-fn if_nobody_is_accepted_with_the_spare_given_up_one_error_stands_for_all() {
+fn if_no_client_is_accepted_without_the_spare_one_error_stands_for_all() {
     let system = System::with(2, (0..5).map(Ok));
     assert_eq!(system.close(()), [Ok(0), Ok(1), NO_ROOM]);
     let system = System::with(0, (0..5).map(Ok));
@@ -347,7 +353,7 @@ fn if_nobody_is_accepted_with_the_spare_given_up_one_error_stands_for_all() {
 }
 
 #[test]
-fn a_connection_that_the_runtime_does_not_take_is_an_error_and_gives_its_descriptor_to_the_next() {
+fn a_connection_that_the_runtime_refuses_is_an_error_and_frees_its_descriptor() {
     let system = System::with(1, (0..3).map(Ok));
     let clients = waiting_clients(
         Descriptor(&system),
@@ -364,19 +370,19 @@ fn a_connection_that_the_runtime_does_not_take_is_an_error_and_gives_its_descrip
 }
 
 #[test]
-fn of_a_backlog_without_end_so_many_are_taken_and_one_error_stands_for_the_rest() {
+fn an_endless_backlog_is_accepted_up_to_a_limit_and_one_error_stands_for_the_rest() {
     let longest = u32::try_from(LONGEST_BACKLOG).unwrap();
     for beyond in [0, 1, longest] {
-        // With room for all, and for none.
-        for (left, each) in [(usize::MAX / 2, Ok(7)), (0, NO_ROOM)] {
+        // With room for every client, and with room for none.
+        for (free, each) in [(usize::MAX / 2, Ok(7)), (0, NO_ROOM)] {
             let waiting = (0..longest + beyond).map(|_| Ok(7));
-            let system = System::with(left, waiting);
-            let mut came = system.close(Descriptor(&system));
+            let system = System::with(free, waiting);
+            let mut results = system.close(Descriptor(&system));
             if beyond > 0 {
-                assert_eq!(came.pop(), Some(Err(Other)));
+                assert_eq!(results.pop(), Some(Err(Other)));
             }
-            assert_eq!(came.len(), LONGEST_BACKLOG);
-            assert!(came.iter().all(|result| *result == each));
+            assert_eq!(results.len(), LONGEST_BACKLOG);
+            assert!(results.iter().all(|result| *result == each));
         }
     }
 }
