@@ -1,4 +1,4 @@
-//! The line server on async-std as its users run it.
+//! Runs the line server example on async-std as a program.
 #![cfg(unix)]
 
 const PROGRAM: &str = "line_server_async_std";

@@ -79,7 +79,7 @@ pub async fn tcp_server(
     tcp_server_from(TcpListener::bind(addr).await?)
 }
 
-/// Yields the clients of a TCP listener that is bound already as a stream.
+/// Yields the clients of an already bound TCP listener as a stream.
 ///
 /// Use this for a listener with socket options of its own. The stream behaves as that of
 /// [`tcp_server`]. The listener is closed when the stream ends or is dropped, unless a clone of the
@@ -180,7 +180,7 @@ pub async fn unix_server(
     })
 }
 
-/// Yields the clients of a Unix listener that is bound already as a stream.
+/// Yields the clients of an already bound Unix listener as a stream.
 ///
 /// This behaves as [`unix_server`], except that the socket file is not removed, because it was not
 /// created here.

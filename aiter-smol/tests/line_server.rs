@@ -1,4 +1,4 @@
-//! The line server on smol as its users run it.
+//! Runs the line server example on smol as a program.
 #![cfg(unix)]
 
 const PROGRAM: &str = "line_server_smol";

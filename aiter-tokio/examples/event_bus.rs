@@ -1,12 +1,14 @@
-//! An event bus: one stream of sensor events, and modules that each look at their own.
+//! An event bus: one stream of sensor events, and several modules that each process some of them.
 //!
 //! ```sh
 //! cargo run -p aiter-tokio --example event_bus
 //! ```
 //!
-//! Nothing in here knows who listens. A module is a fork of the stream: it sees every event and takes its pick. Those that
-//! keep up lose nothing; one that is slow, or joins late, finds the latest events and is told how many it missed. Nobody
-//! waits for anybody. The clock is simulated, so that a minute passes at once and the figures are the same each time.
+//! The sensors do not know which modules listen. Each module reads a fork of the stream, sees every
+//! event and picks those that concern it. A module that keeps up loses nothing. A module that is
+//! slow or joins late receives the latest events, and learns how many it has missed. No module
+//! waits for another. The clock is simulated, so that a minute passes at once and the figures are
+//! the same each time.
 use aiter_tokio::{
     Fork, aiter_forker_with,
     bound::{Seen, Skip, skip},
@@ -15,7 +17,7 @@ use futures_lite::{Stream, StreamExt, stream};
 use std::{pin::Pin, time::Duration};
 use tokio::time::sleep;
 
-/// How many events are kept for who is behind.
+/// The number of events that are kept for modules that fall behind.
 const KEPT: usize = 20;
 const EVENTS: u32 = 600;
 const BETWEEN_EVENTS: Duration = Duration::from_millis(100);
@@ -27,7 +29,8 @@ enum Event {
     Door { is_open: bool },
 }
 
-/// Every other event is a temperature, every sixth a door that opens or closes, the rest is motion.
+/// Makes the event of a number: every second event is a temperature, every sixth is a door that
+/// opens or closes, and the rest are motion.
 fn event(n: u32) -> Event {
     match n % 6 {
         0 | 2 | 4 => Event::Temperature {
@@ -49,7 +52,7 @@ fn sensors() -> impl Stream<Item = Event> {
 
 type Bus = Fork<Pin<Box<dyn Stream<Item = Event>>>, Skip>;
 
-/// What a module saw of the bus: each event came to it or was lost.
+/// The report of a module. Each event of the bus was either seen by the module or lost to it.
 struct Report {
     module: &'static str,
     seen: usize,
@@ -58,17 +61,18 @@ struct Report {
     says: String,
 }
 
-/// Listens to the end. `look` tells whether the event is one of the module's own, after as long as it takes.
+/// Reads the bus to its end. `process` processes an event and returns whether it concerns the
+/// module.
 async fn listen(
     module: &'static str,
     mut bus: Bus,
-    mut look: impl AsyncFnMut(Event) -> bool,
+    mut process: impl AsyncFnMut(Event) -> bool,
 ) -> Report {
     let (mut seen, mut lost, mut its_own) = (0, 0, 0);
     while let Some(Seen { missed, item }) = bus.next().await {
         lost += missed;
         seen += 1;
-        its_own += usize::from(look(item).await);
+        its_own += usize::from(process(item).await);
     }
     Report {
         module,
@@ -116,7 +120,7 @@ async fn alarm(bus: Bus) -> Report {
     }
 }
 
-/// Takes as long to show an event as nine others take to come.
+/// Shows each event for longer than nine further events take to arrive.
 async fn display(bus: Bus) -> Report {
     let report = listen("display", bus, async |_| {
         sleep(Duration::from_millis(950)).await;
@@ -128,7 +132,7 @@ async fn display(bus: Bus) -> Report {
     }
 }
 
-/// Joins in the middle.
+/// Joins in the middle of the stream.
 async fn late(mut bus: Bus) -> Report {
     sleep(Duration::from_millis(30_050)).await;
     let mut rooms = [0; 7];
@@ -151,16 +155,17 @@ fn main() {
         .enable_time()
         .start_paused(true)
         .build()
-        .expect("a runtime without I/O asks the system for nothing");
+        .expect("a runtime without I/O needs nothing from the system");
     let (climate, alarm, display, late) = runtime.block_on(async {
         let sensors: Pin<Box<dyn Stream<Item = Event>>> = Box::pin(sensors());
-        // This fork is for others to be forked off. Nobody reads it, and with `skip` that holds up nobody.
+        // The other forks are made from this one. It is never read itself, which with the bound
+        // `skip` does not hold up the others.
         let mut bus = aiter_forker_with(skip(KEPT), sensors);
         let (climate, alarm, display) =
             (climate(bus.fork()), alarm(bus.fork()), display(bus.fork()));
         tokio::join!(climate, alarm, display, late(bus))
     });
-    println!("{EVENTS} events; the latest {KEPT} are kept for who is behind\n");
+    println!("{EVENTS} events; the latest {KEPT} are kept for modules that fall behind\n");
     println!("module    seen  lost  its own");
     for Report {
         module,

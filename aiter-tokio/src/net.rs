@@ -47,7 +47,7 @@ pub type Unix = WithFile<Acceptor<UnixListener>>;
 ///
 /// # Panics
 ///
-/// Panics if it is polled outside a tokio runtime, or in a runtime whose I/O is not enabled.
+/// Polling the future panics outside a tokio runtime, and in a runtime whose I/O is not enabled.
 /// Polling the stream panics after an accept error if the runtime's timers are not enabled.
 ///
 /// # Cancel safety
@@ -89,7 +89,7 @@ pub async fn tcp_server(
     tcp_server_from(TcpListener::bind(addr).await?)
 }
 
-/// Yields the clients of a TCP listener that is bound already as a stream.
+/// Yields the clients of an already bound TCP listener as a stream.
 ///
 /// Use this for a listener that was bound with the options of a
 /// [`TcpSocket`](tokio::net::TcpSocket). The stream behaves as that of [`tcp_server`]. The listener
@@ -200,7 +200,7 @@ pub async fn unix_server(
     })
 }
 
-/// Yields the clients of a Unix listener that is bound already as a stream.
+/// Yields the clients of an already bound Unix listener as a stream.
 ///
 /// This behaves as [`unix_server`], except that the socket file is not removed, because it was not
 /// created here.

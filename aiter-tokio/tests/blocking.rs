@@ -1,4 +1,4 @@
-//! Blocking iterators.
+//! Tests of blocking iterators.
 mod common;
 use aiter_tokio::{aiter_to_iter, aiter_to_iter_on, push_aiter};
 use common::{both, current_thread, in_time, message, multi_thread};
@@ -20,7 +20,8 @@ use tokio::{
     task::coop::poll_proceed,
 };
 
-/// Yields, then sleeps in the middle of a poll that began after a ready item: timers must work there too.
+/// Yields numbers and sleeps before every third one. The timer is created in a poll that does not
+/// block, so the runtime's context is needed there too.
 fn ticks(n: u32) -> impl Stream<Item = u32> + Send {
     stream::unfold(0, move |i| async move {
         if i % 3 == 2 {
@@ -144,18 +145,18 @@ fn a_parked_iterator_is_woken_by_another_thread() {
     in_time(|| {
         for runtime in both() {
             let (pusher, items) = push_aiter();
-            let (turn, turns) = std::sync::mpsc::channel();
+            let (request, requests) = std::sync::mpsc::channel();
             let thread = std::thread::spawn(move || {
-                while let Ok(n) = turns.recv() {
+                while let Ok(n) = requests.recv() {
                     pusher.push(n).unwrap();
                 }
             });
             let mut iter = aiter_to_iter_on(runtime.handle(), items);
             for n in 0..1000 {
-                turn.send(n).unwrap();
+                request.send(n).unwrap();
                 assert_eq!(iter.next(), Some(n));
             }
-            drop(turn);
+            drop(request);
             assert_eq!(iter.next(), None);
             thread.join().unwrap();
         }
@@ -192,10 +193,10 @@ fn a_panic_of_the_source_comes_out_and_leaves_the_runtime_usable() {
     });
 }
 
-/// The message and line of a panic that comes with one message.
+/// Returns the message and the line of a panic. Checks that only one message is printed.
 fn panic_of(f: impl FnOnce()) -> (String, u32) {
-    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-    let _alone = ONE_AT_A_TIME.lock();
+    static HOOK: Mutex<()> = Mutex::new(());
+    let _guard = HOOK.lock();
     let lines = Arc::new(Mutex::new(Vec::new()));
     let seen = lines.clone();
     let this = std::thread::current().id();
@@ -214,7 +215,7 @@ fn panic_of(f: impl FnOnce()) -> (String, u32) {
 }
 
 #[test]
-fn inside_an_async_task_it_says_at_once_what_is_wrong() {
+fn making_an_iterator_inside_an_async_task_panics_with_an_explanation() {
     for runtime in both() {
         runtime.block_on(async {
             let expected = line!() + 1;
@@ -236,7 +237,7 @@ fn inside_an_async_task_it_says_at_once_what_is_wrong() {
     }
 }
 
-/// Takes all that is left of the budget; how much it was, if there is an end.
+/// Takes the rest of the budget and returns how much it was, or `None` if there is no budget.
 fn spend_budget() -> Option<usize> {
     let mut cx = Context::from_waker(std::task::Waker::noop());
     (0..1000).find(|_| match poll_proceed(&mut cx) {
@@ -248,49 +249,48 @@ fn spend_budget() -> Option<usize> {
     })
 }
 
-fn is_refused() {
+fn assert_refused() {
     let (message, _) = panic_of(|| drop(aiter_to_iter(stream::iter(0..3))));
     assert!(message.contains("runs async tasks"), "{message}");
 }
 
 #[test]
-fn it_is_refused_wherever_tasks_run_and_leaves_their_budget_as_it_was() {
+fn it_is_refused_wherever_tasks_run_and_leaves_their_budget_unchanged() {
     for runtime in both() {
         runtime.block_on(async {
             let whole = spend_budget().expect("a budget");
             assert!(whole > 0);
-            is_refused();
+            assert_refused();
             assert_eq!(spend_budget(), Some(0));
             tokio::task::yield_now().await;
-            is_refused();
+            assert_refused();
             assert_eq!(spend_budget(), Some(whole));
         });
-        // A future in `block_on` has a context of its own, where the thread that it is on may
-        // block.
+        // A future in `block_on` has a budget even if the thread around it is allowed to block.
         runtime.block_on(async {
             let handle = Handle::current();
             let nested = tokio::task::spawn_blocking(move || {
                 assert!(aiter_to_iter(ticks(3)).eq(0..3));
-                handle.block_on(async { is_refused() });
+                handle.block_on(async { assert_refused() });
                 assert!(aiter_to_iter(ticks(3)).eq(0..3));
             });
             common::within(nested).await.unwrap();
         });
         let set = tokio::task::LocalSet::new();
-        let task = set.spawn_local(async { is_refused() });
+        let task = set.spawn_local(async { assert_refused() });
         set.block_on(&runtime, async {
-            is_refused();
+            assert_refused();
             task.await.unwrap();
         });
     }
     multi_thread().block_on(async {
         let task = tokio::spawn(async {
-            is_refused();
+            assert_refused();
             tokio::task::block_in_place(|| {
-                Handle::current().block_on(async { is_refused() });
+                Handle::current().block_on(async { assert_refused() });
                 assert!(aiter_to_iter(ticks(3)).eq(0..3));
             });
-            is_refused();
+            assert_refused();
         });
         common::within(task).await.unwrap();
     });
@@ -315,7 +315,7 @@ fn in_a_task_that_is_unconstrained_tokio_says_what_is_wrong() {
 }
 
 #[test]
-fn an_iterator_carried_into_an_async_task_says_what_is_wrong_when_it_would_block() {
+fn an_iterator_that_would_block_inside_an_async_task_panics_with_an_explanation() {
     for runtime in both() {
         let mut iter = aiter_to_iter_on(
             runtime.handle().clone(),
@@ -332,7 +332,7 @@ fn an_iterator_carried_into_an_async_task_says_what_is_wrong_when_it_would_block
 }
 
 #[test]
-fn without_a_runtime_it_says_so_at_the_callers_line() {
+fn without_a_runtime_it_panics_at_the_callers_line() {
     let expected = line!() + 1;
     let (message, line) = panic_of(|| drop(aiter_to_iter(stream::iter(0..3))));
     assert!(
@@ -342,7 +342,7 @@ fn without_a_runtime_it_says_so_at_the_callers_line() {
     assert_eq!(line, expected);
 }
 
-/// Ready `left` times, and counts its polls.
+/// A stream that is never pending, ends at poll number `left`, and counts its polls.
 struct Counted {
     left: u32,
     polls: Arc<Mutex<u32>>,
@@ -374,7 +374,8 @@ fn a_ready_item_is_one_poll_and_nothing_is_pulled_ahead() {
     }
 }
 
-/// Ready items, now and then a pause, a timer, or a panic; and counts its polls that gave an item.
+/// Yields numbers, some of them after a pending poll or a timer, and counts the items that were
+/// pulled.
 fn uneven(pulled: &Arc<AtomicU32>) -> impl Stream<Item = u32> + Send + use<> {
     let pulled = pulled.clone();
     ticks(100).then(move |n| {
@@ -390,7 +391,7 @@ fn uneven(pulled: &Arc<AtomicU32>) -> impl Stream<Item = u32> + Send + use<> {
 }
 
 #[test]
-fn reading_ahead_gives_the_same_and_no_more_is_pulled_than_was_allowed() {
+fn reading_ahead_yields_the_same_items_and_pulls_no_more_than_was_allowed() {
     in_time(|| {
         for runtime in both() {
             for n in [0, 1, 7, 1000] {
@@ -409,7 +410,7 @@ fn reading_ahead_gives_the_same_and_no_more_is_pulled_than_was_allowed() {
 }
 
 #[test]
-fn what_is_ready_is_pulled_at_one_entry_and_what_waits_is_not_waited_for() {
+fn only_ready_items_are_read_ahead() {
     let runtime = current_thread();
     let pulled = Arc::new(AtomicU32::new(0));
     let count = pulled.clone();
@@ -420,7 +421,7 @@ fn what_is_ready_is_pulled_at_one_entry_and_what_waits_is_not_waited_for() {
     let mut iter = aiter_to_iter_on(&runtime, ready.chain(stream::pending())).read_ahead(3);
     assert_eq!((iter.next(), pulled.load(SeqCst)), (Some(0), 4));
     assert_eq!(iter.by_ref().take(3).collect::<Vec<_>>(), [1, 2, 3]);
-    // The next one, and nothing behind it: it is not waited for.
+    // The last ready item comes out, and no item after it is waited for.
     assert_eq!(iter.size_hint(), (0, None));
     assert_eq!((iter.next(), pulled.load(SeqCst)), (Some(4), 5));
 }
@@ -435,7 +436,7 @@ fn inside_the_context_nothing_is_pulled_ahead() {
 }
 
 #[test]
-fn the_end_and_the_size_are_told_when_items_are_at_hand() {
+fn the_end_and_the_size_are_right_while_items_are_buffered() {
     let runtime = current_thread();
     let mut iter = aiter_to_iter_on(&runtime, stream::iter(0..5)).read_ahead(9);
     for left in (0..5).rev() {
@@ -453,7 +454,7 @@ fn the_end_and_the_size_are_told_when_items_are_at_hand() {
 }
 
 #[test]
-fn a_panic_comes_out_behind_the_items_before_it() {
+fn a_panic_comes_out_after_the_items_before_it() {
     fn breaks_at_3() -> impl Stream<Item = u32> {
         stream::iter(0..5).map(|n| {
             assert_ne!(n, 3, "broken source");
@@ -466,7 +467,7 @@ fn a_panic_comes_out_behind_the_items_before_it() {
         assert!(iter.by_ref().take(3).eq(0..3));
         let panic = catch_unwind(AssertUnwindSafe(|| iter.next())).unwrap_err();
         assert!(message(&*panic).contains("broken source"));
-        // It goes on if the source does, as without reading ahead.
+        // The iterator goes on if the source does, as it does without reading ahead.
         assert_eq!((iter.next(), iter.next()), (Some(4), None));
 
         let mut seen = Vec::new();

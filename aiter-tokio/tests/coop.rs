@@ -1,4 +1,5 @@
-//! Streams take part in tokio's budget: other tasks have their turn while one takes items that are always ready.
+//! Tests that streams take part in tokio's budget, so that other tasks run while one task takes
+//! items from a stream that is always ready.
 mod common;
 use aiter_tokio::{
     AiterExt, Watermarks, active_aiter, cooperative, iter_to_aiter, join_aiters_buffered,
@@ -18,28 +19,28 @@ use std::{
 };
 use tokio::task::{coop, spawn, yield_now};
 
-/// What tokio gives a task each time it runs it.
+/// The budget that tokio gives a task for each run.
 const BUDGET: usize = 128;
 const AHEAD: usize = 10_000;
 
 type Items = Pin<Box<dyn Stream<Item = usize> + Send>>;
 
-/// Items taken until a task that was just spawned has run.
+/// Counts the items that are taken until a task that was just spawned has run.
 async fn taken_before_another_runs(mut items: impl Stream + Unpin) -> usize {
-    // With a budget of its own from here on.
+    // Start with a full budget.
     yield_now().await;
     let other = spawn(async {});
     let mut taken = 0;
     while !other.is_finished() {
         assert!(items.next().await.is_some());
         taken += 1;
-        assert!(taken <= 2 * BUDGET, "nobody else has run");
+        assert!(taken <= 2 * BUDGET, "the other task has not run");
     }
     taken
 }
 
 #[test]
-fn another_task_runs_while_items_that_are_there_are_taken() {
+fn another_task_runs_while_ready_items_are_taken() {
     let adapters: [fn(Items) -> Items; 4] = [
         |s| Box::pin(active_aiter(s)),
         |s| Box::pin(preload_aiter(AHEAD, s)),
@@ -58,7 +59,7 @@ fn another_task_runs_while_items_that_are_there_are_taken() {
             let count = pulled.clone();
             let source = stream::repeat_with(move || count.fetch_add(1, Ordering::Relaxed));
             let mut items = adapter(Box::pin(source));
-            // A join starts its task when it is polled.
+            // A join starts its task at the first poll.
             assert_eq!(items.next().await, Some(0));
             while pulled.load(Ordering::Relaxed) < AHEAD {
                 yield_now().await;
@@ -70,7 +71,7 @@ fn another_task_runs_while_items_that_are_there_are_taken() {
 }
 
 #[test]
-fn a_join_in_one_task_takes_part_when_it_is_asked_to() {
+fn a_join_in_one_task_takes_part_when_it_is_wrapped() {
     current_thread().block_on(within(async {
         let streams = iter_to_aiter((0..10).map(|_| stream::repeat(0)));
         let items = cooperative(streams.join_aiters());
@@ -79,7 +80,7 @@ fn a_join_in_one_task_takes_part_when_it_is_asked_to() {
 }
 
 #[test]
-fn who_is_unconstrained_takes_all_there_is() {
+fn an_unconstrained_task_takes_all_ready_items() {
     current_thread().block_on(within(coop::unconstrained(async {
         let other = spawn(async {});
         let items = cooperative(iter_to_aiter(0..10 * BUDGET));
@@ -89,7 +90,7 @@ fn who_is_unconstrained_takes_all_there_is() {
 }
 
 #[test]
-fn a_look_at_a_stream_that_waits_costs_nothing() {
+fn polling_a_pending_stream_uses_no_budget() {
     current_thread().block_on(within(async {
         yield_now().await;
         let mut items = cooperative(stream::pending::<u8>());
@@ -117,7 +118,7 @@ fn outside_tokio_nothing_is_counted() {
 }
 
 #[test]
-fn nothing_is_lost_where_the_budget_ends() {
+fn nothing_is_lost_when_the_budget_is_used_up() {
     current_thread().block_on(within(async {
         let streams = iter_to_aiter([iter_to_aiter(0..10 * BUDGET)]);
         let mut items = cooperative(streams.join_aiters());
@@ -140,7 +141,7 @@ fn nothing_is_lost_where_the_budget_ends() {
     }));
 }
 
-/// How often each of the numbers comes that a task takes from a stream.
+/// Returns how often each number below `n` is among the items that a task takes from a stream.
 async fn shares(
     n: usize,
     mut numbers: impl Stream<Item = usize> + Unpin + Send + 'static,
@@ -155,7 +156,7 @@ async fn shares(
     spawn(count).await.unwrap()
 }
 
-/// A stream of one number that takes so many units of the budget for each item.
+/// Returns a stream of one number that takes `units` units of the budget for each item.
 fn costing(units: usize, number: usize) -> Items {
     (0..units).fold(Box::pin(stream::repeat(number)), |stream, _| {
         Box::pin(cooperative(stream))
@@ -163,10 +164,10 @@ fn costing(units: usize, number: usize) -> Items {
 }
 
 #[test]
-fn streams_that_obey_the_budget_have_equal_shares() {
+fn streams_that_obey_the_budget_get_similar_shares() {
     for busy in [false, true] {
         current_thread().block_on(within(async {
-            // With another task that is always ready those that were refused are woken late.
+            // If another task is always ready, the streams that were refused are woken late.
             let other = busy.then(|| {
                 spawn(async {
                     loop {

@@ -1,16 +1,17 @@
-//! The event bus as its users run it.
+//! Runs the event bus example as a program.
 #![cfg(unix)]
 #[path = "common/example.rs"]
 mod example;
 
-/// Who keeps up sees every event. Who takes as long for one as nine more take to come sees one in ten, and at the end the
-/// twenty that are kept; who joins after 300 events finds the latest twenty of them.
+/// A module that keeps up sees every event. A module that needs more time for one event than nine
+/// further events take to arrive sees one in ten, and at the end the twenty events that are kept. A
+/// module that joins after 300 events starts with the latest twenty of them.
 #[test]
-fn each_module_sees_or_is_told_that_it_lost_every_event() {
+fn each_module_sees_every_event_or_counts_it_as_lost() {
     let output = example::example("event_bus").output().unwrap();
     assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
     let table = "\
-600 events; the latest 20 are kept for who is behind
+600 events; the latest 20 are kept for modules that fall behind
 
 module    seen  lost  its own
 climate    600     0      300  21.00 °C on average

@@ -1,4 +1,4 @@
-//! The line server on tokio as its users run it.
+//! Runs the line server example on tokio as a program.
 #![cfg(unix)]
 
 const PROGRAM: &str = "line_server";

@@ -1,7 +1,8 @@
-//! Examples as programs.
+//! Runs examples as programs.
 use std::process::Command;
 
-/// How to run an example. `AITER_RUNNER`, with its arguments, runs it where the processor cannot: see `ci/cross.sh`.
+/// Returns a command that runs an example. If the example is built for another processor, the
+/// program in `AITER_RUNNER`, with its arguments, runs it; see `ci/cross.sh`.
 pub(crate) fn example(name: &str) -> Command {
     let test = std::env::current_exe().unwrap();
     let program = test.ancestors().nth(2).unwrap().join("examples").join(name);

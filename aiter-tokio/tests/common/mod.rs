@@ -1,5 +1,5 @@
-//! What several tests need: runtimes of both kinds, and waits that fail loudly instead of hanging.
-#![allow(dead_code, unused_imports, reason = "each test uses a part of it")]
+//! Helpers for several tests: runtimes of both kinds, and waits that fail instead of hanging.
+#![allow(dead_code, unused_imports, reason = "no test uses all of these")]
 use std::future::Future;
 use tokio::runtime::{Builder, Runtime};
 pub(crate) use waiting::{DEADLINE, in_time};
@@ -22,6 +22,7 @@ pub(crate) fn both() -> [Runtime; 2] {
     [current_thread(), multi_thread()]
 }
 
+/// Awaits `future`, and panics if that takes longer than [`DEADLINE`].
 #[track_caller]
 pub(crate) fn within<F: Future>(future: F) -> impl Future<Output = F::Output> {
     let caller = std::panic::Location::caller();
@@ -33,7 +34,7 @@ pub(crate) fn within<F: Future>(future: F) -> impl Future<Output = F::Output> {
     }
 }
 
-/// The message of a panic.
+/// Returns the message of a panic.
 pub(crate) fn message(panic: &(dyn std::any::Any + Send)) -> &str {
     panic
         .downcast_ref::<&str>()

@@ -1,10 +1,11 @@
-//! Waits that fail loudly instead of hanging.
+//! Waits that fail instead of hanging.
 use std::{panic::AssertUnwindSafe, time::Duration};
 
-/// No wait of a test takes this long unless it would take for ever.
+/// A limit for every wait. A wait that takes longer is taken for one that would never end.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
-/// Runs `f` on a thread of its own, so that a wait that never ends fails the test instead of hanging it.
+/// Runs `f` on a thread of its own, so that a wait that never ends fails the test instead of
+/// hanging it.
 #[track_caller]
 pub(crate) fn in_time<R: Send + 'static>(f: impl FnOnce() -> R + Send + 'static) -> R {
     let (done, result) = std::sync::mpsc::channel();

@@ -1,4 +1,4 @@
-//! What it says when it cannot be run so.
+//! Tests of the error messages for wrong arguments and failing system calls.
 use super::*;
 
 #[track_caller]
@@ -8,7 +8,7 @@ fn fails(arguments: &[&str], expected: &[&str]) {
     run_fails(command, expected);
 }
 
-/// It failed with one line on stderr, and nothing else.
+/// Checks that the program fails and prints nothing but one line on stderr.
 #[track_caller]
 fn run_fails(command: Command, expected: &[&str]) {
     let arguments = format!("{command:?}");
@@ -44,7 +44,7 @@ fn an_address_in_use_or_malformed_is_one_clear_line() {
         &["--listen", "127.0.0.1:65536"],
         &["127.0.0.1:65536", "cannot listen"],
     );
-    server.connect().echoes(b"the first one goes on\n");
+    server.connect().echoes(b"the first server goes on\n");
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn more_connections_than_files_may_be_open_are_one_clear_line() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn results_that_cannot_be_written_are_an_error_unless_nobody_reads_them() {
+fn results_that_cannot_be_written_are_an_error_unless_the_pipe_is_closed() {
     let mut command = program();
     command.args(["--connections", "2", "--lines", "2"]);
     let full = std::fs::File::options()

@@ -1,11 +1,11 @@
-//! The program as a process, and its clients.
+//! Runs the program as a process and connects clients to it.
 use super::*;
 
 pub(super) fn program() -> Command {
     example::example(PROGRAM)
 }
 
-/// The program as it runs when it may have so many files open.
+/// Returns a command that runs the program with a limit of open files.
 pub(super) fn limited(files: usize, arguments: &[&str]) -> Command {
     let program = program();
     let mut command = Command::new("sh");
@@ -17,7 +17,7 @@ pub(super) fn limited(files: usize, arguments: &[&str]) -> Command {
     command
 }
 
-/// Runs to the end, which must come.
+/// Runs a command to its end, and panics if it does not end in time.
 pub(super) fn run(mut command: Command) -> Output {
     let child = command
         .stdin(Stdio::null())
@@ -32,7 +32,7 @@ pub(super) fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap()
 }
 
-/// A server process, killed when dropped.
+/// A server process, which is killed when dropped.
 pub(super) struct Server {
     pub(super) child: Child,
     pub(super) address: SocketAddr,
@@ -73,7 +73,7 @@ impl Server {
         let stderr = lines_of(child.stderr.take().unwrap());
         let first = stdout
             .recv_timeout(DEADLINE)
-            .expect("it says where it listens");
+            .expect("the server prints its address");
         let address = first
             .strip_prefix("listening on ")
             .unwrap()
@@ -91,7 +91,7 @@ impl Server {
         Client::connect(self.address)
     }
 
-    /// Tells the server to quit and waits until it has.
+    /// Sends `quit` to the server and waits until the process has ended.
     pub(super) fn quit(self) -> Tally {
         let mut client = self.connect();
         client.send(b"quit\n");
@@ -99,7 +99,7 @@ impl Server {
         self.exited()
     }
 
-    /// Waits until the server has quit by itself.
+    /// Waits until the process has ended, and checks the statistics that it prints.
     pub(super) fn exited(mut self) -> Tally {
         let mut stages = Vec::new();
         loop {
@@ -148,7 +148,7 @@ impl Drop for Server {
     }
 }
 
-/// What the server says it did.
+/// The statistics that the server prints at its end.
 #[derive(Debug, PartialEq)]
 pub(super) struct Tally {
     pub(super) connections: u64,
@@ -156,7 +156,7 @@ pub(super) struct Tally {
     pub(super) replies: u64,
 }
 
-/// A client whose waits end loudly.
+/// A client whose reads and writes fail when they take too long.
 pub(super) struct Client(pub(super) BufReader<TcpStream>);
 
 impl Client {
@@ -192,7 +192,7 @@ impl Client {
         self.receive(line);
     }
 
-    /// Closes at once with a reset.
+    /// Closes the connection with a reset.
     pub(super) fn reset(self) {
         SockRef::from(self.0.get_ref())
             .set_linger(Some(Duration::ZERO))

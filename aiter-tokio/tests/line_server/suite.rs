@@ -1,4 +1,5 @@
-//! What the line server does on any runtime: a process, and sockets. The program is called `super::PROGRAM`.
+//! Tests of the line server that are the same for each runtime. They run the program
+//! `super::PROGRAM` as a process and connect to it.
 mod mistakes;
 mod server;
 
@@ -27,7 +28,7 @@ fn it_drives_itself_and_measures() {
     let output = run(command);
     let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
     assert_eq!(output.status.code(), Some(0), "{stderr}");
-    assert_eq!(stderr, "", "no progress where nobody watches");
+    assert_eq!(stderr, "", "no progress bar without a terminal");
     assert!(stdout.starts_with(
         "1000 lines came back intact and in order (connections: 20, lines of each: 50, workers: 3)\n"
     ));
@@ -43,7 +44,7 @@ fn it_drives_itself_and_measures() {
         ("join_aiters", Some("1000")),
         ("allowed in work", Some("64")),
         ("seen by passive", Some("1000")),
-        // "client 7 says its line 8", each number of one or two digits.
+        // The lines read "client 7 says its line 8", where each number has one or two digits.
         ("their bytes", Some("26300")),
         ("longest", Some("27")),
         ("map_workers", Some("1000")),
@@ -61,7 +62,7 @@ fn it_drives_itself_and_measures() {
     }
 }
 
-/// Without the gate as many would be in work as there are workers.
+/// Without the gate, as many lines would be in work as there are workers.
 #[test]
 fn a_gate_limits_the_lines_in_work() {
     for in_work in [1, 8] {
@@ -115,7 +116,7 @@ fn a_client_that_has_sent_all_gets_all_its_answers() {
 }
 
 #[test]
-fn an_empty_line_closes_its_connection_alone() {
+fn an_empty_line_closes_only_its_own_connection() {
     let server = Server::start();
     let mut other = server.connect();
     for empty in [&b"\n"[..], b"\r\n"] {
@@ -128,16 +129,17 @@ fn an_empty_line_closes_its_connection_alone() {
 }
 
 #[test]
-fn what_was_answered_arrives_though_more_was_sent() {
+fn replies_arrive_even_if_the_client_has_sent_more() {
     let server = Server::start();
     let line = [&[b'x'; 60_000][..], b"\n"].concat();
     let mut other = server.connect();
     let (lines, more) = (line.repeat(10), line.repeat(5));
     for _ in 0..5 {
         let mut client = server.connect();
-        // What comes after the empty line is not taken: closing at once would reset the connection, and lose replies.
+        // The server does not read what follows the empty line. If it closed the socket at once,
+        // the connection would be reset and replies would be lost.
         client.send(&[&lines[..], b"\n", &more].concat());
-        // The server closes while the replies are on their way.
+        // Give the server time to close the connection while the replies are still under way.
         for _ in 0..200 {
             other.echoes(b"meanwhile\n");
         }
@@ -147,7 +149,7 @@ fn what_was_answered_arrives_though_more_was_sent() {
 }
 
 #[test]
-fn waiting_clients_hold_up_nobody() {
+fn waiting_clients_do_not_delay_others() {
     let server = Server::with_workers(1);
     let start = Instant::now();
     let mut waiting: Vec<_> = (0..100).map(|_| server.connect()).collect();
@@ -158,10 +160,10 @@ fn waiting_clients_hold_up_nobody() {
         client.receive(b"before\n");
     }
     server.connect().echoes(b"at once\n");
-    // One after the other they would wait for 500 seconds.
+    // One after the other, the 100 waits would take 500 seconds.
     assert!(
         start.elapsed() < DEADLINE,
-        "somebody had to wait for those who wait"
+        "a client had to wait for the others"
     );
     for client in &mut waiting {
         client.receive(b"wait\nafter\n");
@@ -170,13 +172,13 @@ fn waiting_clients_hold_up_nobody() {
 }
 
 #[test]
-fn quit_answers_those_who_wait() {
+fn quit_answers_waiting_clients() {
     let server = Server::start();
     let mut waiting = server.connect();
     waiting.send(b"before\nwait\nbehind\n");
     let start = Instant::now();
     waiting.receive(b"before\n");
-    // It reads nothing now, so that this is still with the system.
+    // The server does not read from this client now, so these bytes stay in the system's buffer.
     waiting.send(b"wait\nwait\nlast\nno line");
     let mut idle = server.connect();
     idle.echoes(b"idle\n");
@@ -215,7 +217,7 @@ fn a_line_of_64_kib_is_the_longest() {
 }
 
 #[test]
-fn clients_that_vanish_disturb_nobody() {
+fn clients_that_vanish_do_not_affect_others() {
     let server = Server::start();
     let mut other = server.connect();
     for n in 0..50 {
@@ -235,29 +237,29 @@ fn clients_that_vanish_disturb_nobody() {
 }
 
 #[test]
-fn a_client_that_reads_nothing_holds_up_nobody() {
+fn a_client_that_reads_nothing_does_not_delay_others() {
     let server = Server::start();
-    let mut deaf = server.connect();
-    deaf.0.get_ref().set_nonblocking(true).unwrap();
+    let mut stalled = server.connect();
+    stalled.0.get_ref().set_nonblocking(true).unwrap();
     let line = [&[b'x'; 1023][..], b"\n"].concat();
     let mut other = server.connect();
-    let mut silent = 0;
-    // Until nothing is taken from it any more, however often another client is answered.
-    while silent < 2000 {
-        match deaf.0.get_mut().write(&line) {
+    let mut refused = 0;
+    // Write until 2000 writes in a row are refused. After each of them another client is answered.
+    while refused < 2000 {
+        match stalled.0.get_mut().write(&line) {
             Ok(written) => {
                 assert!(written > 0);
-                silent = 0;
+                refused = 0;
             }
             Err(error) => {
                 assert_eq!(error.kind(), ErrorKind::WouldBlock);
-                silent += 1;
+                refused += 1;
                 other.echoes(b"hello\n");
             }
         }
     }
     server.connect().echoes(&line.repeat(100));
-    // It had its chance to read.
+    // The server gives up on the client that reads nothing.
     server.quit();
 }
 
@@ -315,7 +317,7 @@ fn quit_under_load_answers_each_line_it_received_once() {
                     writer.write_all(before.as_bytes()).unwrap();
                     all_have_sent.wait();
                     quit_was_sent.wait();
-                    // Then goes on until the server hears no more of it.
+                    // Go on until the server has closed the connection.
                     (BEFORE..).find(|n| writer.write_all(line(*n).as_bytes()).is_err());
                 });
                 scope.spawn(move || {
@@ -354,7 +356,7 @@ fn quit_under_load_answers_each_line_it_received_once() {
 }
 
 #[test]
-fn without_file_descriptors_it_reports_and_lives_on() {
+fn without_file_descriptors_the_server_reports_errors_and_goes_on() {
     let server = Server::run(limited(40, &["--listen", "127.0.0.1:0"]));
     let mut clients: Vec<_> = (0..60).map(|_| server.connect()).collect();
     for client in &mut clients {

@@ -1,4 +1,4 @@
-//! What all that start tasks have in common.
+//! Tests of what all functions that start tasks have in common.
 use super::*;
 
 #[test]
@@ -15,18 +15,18 @@ fn items_come_in_order_then_the_end() {
 }
 
 #[test]
-fn items_that_come_later_wake_the_consumer() {
+fn later_items_wake_the_consumer() {
     each(async |adapter: Adapter| {
-        let (item, mut source) = mpsc::unbounded_channel();
+        let (sender, mut source) = mpsc::unbounded_channel();
         let mut items = adapter(Box::pin(stream::poll_fn(move |cx| source.poll_recv(cx))));
         for n in 0..100 {
             let pushing = async {
                 tokio::task::yield_now().await;
-                item.send(n).unwrap();
+                sender.send(n).unwrap();
             };
             assert_eq!(tokio::join!(items.next(), pushing).0, Some(n));
         }
-        drop(item);
+        drop(sender);
         assert_eq!(items.next().await, None);
     });
 }

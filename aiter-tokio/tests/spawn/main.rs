@@ -1,4 +1,4 @@
-//! Streams whose items are made in tasks.
+//! Tests of streams whose items are made in spawned tasks.
 mod all;
 #[path = "../common/mod.rs"]
 mod common;
@@ -25,10 +25,10 @@ use std::{
 use tokio::sync::{mpsc, oneshot};
 
 type Items = Pin<Box<dyn Stream<Item = u32> + Send>>;
-/// One of the adapters, over streams of numbers.
+/// A function of the crate that spawns tasks, applied to a stream of numbers.
 type Adapter = fn(Items) -> Items;
 
-/// All that take a stream and yield its items in tasks.
+/// Returns all functions that take a stream and make its items in spawned tasks.
 fn adapters() -> Vec<(&'static str, Adapter)> {
     vec![
         ("active_aiter", |s| Box::pin(active_aiter(s))),
@@ -54,7 +54,7 @@ fn each(case: impl AsyncFn(Adapter)) {
     }
 }
 
-/// Tells when it is dropped.
+/// Sends a message when it is dropped.
 struct Held(Option<oneshot::Sender<()>>);
 impl Held {
     fn new() -> (Self, oneshot::Receiver<()>) {
@@ -76,7 +76,7 @@ async fn panic_of(stream: &mut Items) -> Box<dyn Any + Send> {
         .expect_err("it did not panic")
 }
 
-/// `n` items, then a panic.
+/// Returns a stream that yields `n` items and then panics.
 fn broken(n: u32) -> Items {
     Box::pin(stream::iter(0..n).chain(stream::once_future(async { panic!("broken source") })))
 }

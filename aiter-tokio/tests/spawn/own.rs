@@ -1,7 +1,8 @@
-//! What each of them does beside: how far it is ahead, what runs at the same time.
+//! Tests of what is particular to each function: how many items it pulls ahead, and what runs
+//! concurrently.
 use super::*;
 
-/// Counts how many of its items were pulled.
+/// Returns an endless stream, and a counter of the items that were pulled from it.
 fn counted() -> (Arc<AtomicUsize>, Items) {
     let pulled = Arc::new(AtomicUsize::new(0));
     let count = pulled.clone();
@@ -22,7 +23,7 @@ fn no_more_is_pulled_ahead_than_was_asked_for() {
         (|s| Box::pin(map_workers(3, |n| async move { n }, s)), 3),
     ];
     for (adapter, limit) in limits {
-        // One thread: when everything else had its turn often enough, nothing more will happen.
+        // There is one thread, so all tasks are idle after each of them has run often enough.
         current_thread().block_on(within(async {
             let (pulled, source) = counted();
             let mut items = adapter(source);
@@ -38,7 +39,7 @@ fn no_more_is_pulled_ahead_than_was_asked_for() {
 }
 
 #[test]
-fn an_active_list_is_filled_while_nobody_reads() {
+fn an_active_list_is_filled_without_being_read() {
     for runtime in both() {
         runtime.block_on(within(async {
             let (held, dropped) = Held::new();
@@ -57,7 +58,7 @@ fn an_active_list_is_filled_while_nobody_reads() {
 }
 
 #[test]
-fn every_fork_of_an_active_list_meets_the_panic_once() {
+fn every_fork_of_an_active_list_panics_once() {
     for runtime in both() {
         runtime.block_on(within(async {
             let mut first = active_aiter(broken(2));
@@ -80,7 +81,7 @@ fn every_fork_of_an_active_list_meets_the_panic_once() {
 }
 
 #[test]
-fn dropping_one_fork_of_an_active_list_leaves_the_others() {
+fn dropping_one_fork_of_an_active_list_does_not_affect_the_others() {
     for runtime in both() {
         runtime.block_on(within(async {
             let (pusher, source) = push_aiter();
@@ -151,7 +152,7 @@ fn after_a_panic_of_one_joined_stream_the_others_go_on() {
 fn joined_streams_run_at_the_same_time() {
     in_time(|| {
         multi_thread().block_on(async {
-            // Each stream's thread waits for the other's.
+            // Each stream blocks its thread until the other stream is polled.
             let meet = Arc::new(Barrier::new(2));
             let streams = stream::repeat_with(move || meet.clone())
                 .take(2)
@@ -183,9 +184,9 @@ fn workers_run_at_the_same_time_and_each_item_goes_to_one() {
     });
 }
 
-/// Each keeps its thread until all threads are busy: none may have to wait for the thread of the
-/// one that has started it. (Of workers that go on and block, one may: it is woken on the thread of
-/// another that has an item already.)
+/// Each worker blocks its thread until all threads are busy, so no worker may have to wait for the
+/// thread of the worker that started it. This holds for the first item of a worker only. A worker
+/// that goes on to a further item may be woken on the thread of another worker that blocks.
 #[test]
 fn workers_that_block_run_on_every_thread() {
     for n in [4, usize::MAX].repeat(10) {
@@ -228,7 +229,8 @@ fn a_burst_leaves_no_tasks_behind() {
             for _ in 0..1000 {
                 results.next().await.unwrap();
             }
-            // The one that asks, and one in reserve.
+            // Two workers may wait for an item: the one that gets the next item, and one in
+            // reserve.
             while metrics.num_alive_tasks() > 2 {
                 tokio::task::yield_now().await;
             }
@@ -239,7 +241,7 @@ fn a_burst_leaves_no_tasks_behind() {
 }
 
 #[test]
-fn all_workers_but_a_stuck_one_go_on() {
+fn all_workers_but_a_pending_one_go_on() {
     for runtime in both() {
         runtime.block_on(within(async {
             let f = |n| async move {
@@ -258,7 +260,7 @@ fn all_workers_but_a_stuck_one_go_on() {
 }
 
 #[test]
-fn a_panic_of_a_workers_future_costs_one_item() {
+fn a_panic_of_a_workers_future_loses_one_item() {
     for runtime in both() {
         for workers in [1, 3] {
             runtime.block_on(within(async {
@@ -301,7 +303,7 @@ fn a_preload_with_watermarks_refills_in_batches() {
             for _ in 0..10 {
                 tokio::task::yield_now().await;
             }
-            // The task sleeps until 8 of a batch were taken.
+            // The task sleeps until 8 items of a batch were taken.
             assert_eq!(pulled.load(Ordering::SeqCst), 10 + taken / 8 * 8);
         }
     }));
