@@ -1,16 +1,19 @@
 //! The line server of `aiter-tokio/examples/line_server.rs`, on async-std.
 //!
 //! ```sh
-//! cargo run --release -p aiter-async-std --example line_server_async_std                            # drives itself and measures
-//! cargo run --release -p aiter-async-std --example line_server_async_std -- --listen 127.0.0.1:7000 # serves anybody: nc 127.0.0.1 7000
+//! # Drives itself with clients of its own, and measures:
+//! cargo run --release -p aiter-async-std --example line_server_async_std
+//! # Serves any client, such as `nc 127.0.0.1 7000`:
+//! cargo run --release -p aiter-async-std --example line_server_async_std -- --listen 127.0.0.1:7000
 //! ```
 //!
-//! The program is the same, file by file; here is what it needs of its runtime.
+//! The files of the program are those of the tokio example. This file has the parts that depend on
+//! the runtime.
 
 #[path = "../../aiter-tokio/examples/line_server/program.rs"]
 mod program;
 
-/// What the program needs of its runtime.
+/// The parts of the program that depend on the runtime.
 mod runtime {
     pub(crate) use aiter_async_std as aiter;
     pub(crate) use async_std::net::TcpStream as Socket;
@@ -23,7 +26,7 @@ mod runtime {
         connection
     }
 
-    /// The socket as the system knows it.
+    /// Returns the socket of the system.
     pub(crate) fn system(socket: &Socket) -> SockRef<'_> {
         SockRef::from(socket)
     }

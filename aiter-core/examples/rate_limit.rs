@@ -1,7 +1,9 @@
-//! A limit on the rate: a stream of ticks, each with a count, drives a gate. The core has no timer; here a thread of
-//! `std` ticks, with an executor it would be its interval.
+//! Limits the rate of a stream by means of a gate. A stream of ticks, each of which is a number,
+//! adds permits to the gate. The core has no timer, so a thread of `std` makes the ticks here. With
+//! an executor its interval would.
 //!
-//! `cargo run -p aiter-core --example rate_limit` prints when each item came out: three at each tick.
+//! `cargo run -p aiter-core --example rate_limit` prints when each item came out. Three items come
+//! out at each tick.
 
 use aiter_core::{AiterExt, PushAiter, iter_to_aiter, push_aiter};
 use futures_lite::{
@@ -13,7 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// A `1` at once, and then every `period`, until nobody listens any more.
+/// Returns a stream that yields a `1` at once and then after every `period`, until it is dropped.
 fn ticks(period: Duration) -> PushAiter<usize> {
     let (pusher, ticks) = push_aiter();
     thread::spawn(move || {
@@ -32,7 +34,7 @@ fn main() {
     let handle = requests.for_each(|request| {
         println!("{:4} ms: request {request}", start.elapsed().as_millis());
     });
-    // Goes with the stream: it ends at the first tick after the end of the requests.
+    // This ends at the first tick after the end of the requests, because the gate is stopped then.
     let drive = ticks(Duration::from_millis(100))
         .take_while(|_| !gate.is_stopped())
         .for_each(|tick| gate.push(tick * PER_TICK));

@@ -1,18 +1,21 @@
 //! The line server of `aiter-tokio/examples/line_server.rs`, on smol.
 //!
 //! ```sh
-//! cargo run --release -p aiter-smol --example line_server_smol                            # drives itself and measures
-//! cargo run --release -p aiter-smol --example line_server_smol -- --listen 127.0.0.1:7000 # serves anybody: nc 127.0.0.1 7000
+//! # Drives itself with clients of its own, and measures:
+//! cargo run --release -p aiter-smol --example line_server_smol
+//! # Serves any client, such as `nc 127.0.0.1 7000`:
+//! cargo run --release -p aiter-smol --example line_server_smol -- --listen 127.0.0.1:7000
 //! ```
 //!
-//! Smol's global executor has one thread; `SMOL_THREADS=2` in the environment makes it two.
+//! Smol's global executor has one thread. With `SMOL_THREADS=2` in the environment it has two.
 //!
-//! The program is the same, file by file; here is what it needs of its runtime.
+//! The files of the program are those of the tokio example. This file has the parts that depend on
+//! the runtime.
 
 #[path = "../../aiter-tokio/examples/line_server/program.rs"]
 mod program;
 
-/// What the program needs of its runtime.
+/// The parts of the program that depend on the runtime.
 mod runtime {
     pub(crate) use aiter_smol as aiter;
     pub(crate) use smol::block_on;
@@ -25,7 +28,7 @@ mod runtime {
         connection
     }
 
-    /// The socket as the system knows it.
+    /// Returns the socket of the system.
     pub(crate) fn system(socket: &Socket) -> SockRef<'_> {
         SockRef::from(socket)
     }

@@ -1,19 +1,23 @@
 //! A line server on TCP, and clients that drive it.
 //!
 //! ```sh
-//! cargo run --release -p aiter-tokio --example line_server                            # drives itself and measures
-//! cargo run --release -p aiter-tokio --example line_server -- --listen 127.0.0.1:7000 # serves anybody: nc 127.0.0.1 7000
+//! # Drives itself with clients of its own, and measures:
+//! cargo run --release -p aiter-tokio --example line_server
+//! # Serves any client, such as `nc 127.0.0.1 7000`:
+//! cargo run --release -p aiter-tokio --example line_server -- --listen 127.0.0.1:7000
 //! ```
 //!
-//! It echoes each line. `wait` is answered after five seconds, an empty line closes the connection, `quit` shuts the server
-//! down: what had been received is answered first, and nobody who waits has to wait any longer.
+//! The server echoes each line. A line `wait` is answered after five seconds, an empty line closes
+//! the connection, and `quit` shuts the server down. Lines that were received before the `quit` are
+//! still answered, and lines that wait are answered at once.
 //!
-//! The program is in `line_server/`, and runs on smol and async-std as well: `line_server_smol`, `line_server_async_std`.
+//! The program is in `line_server/`. It also runs on smol and async-std; see `line_server_smol` and
+//! `line_server_async_std`.
 
 #[path = "line_server/program.rs"]
 mod program;
 
-/// What the program needs of its runtime.
+/// The parts of the program that depend on the runtime.
 mod runtime {
     pub(crate) use aiter_tokio as aiter;
     pub(crate) use tokio::time::sleep;
@@ -29,7 +33,7 @@ mod runtime {
         connection.compat()
     }
 
-    /// The socket as the system knows it.
+    /// Returns the socket of the system.
     pub(crate) fn system(socket: &Socket) -> SockRef<'_> {
         SockRef::from(socket.get_ref())
     }

@@ -296,9 +296,10 @@ fn it_is_refused_wherever_tasks_run_and_leaves_their_budget_unchanged() {
     });
 }
 
-/// There is no budget by which to tell: tokio panics, with one message too.
+/// Without a budget the task cannot be detected, so tokio itself panics, also with a single
+/// message.
 #[test]
-fn in_a_task_that_is_unconstrained_tokio_says_what_is_wrong() {
+fn in_an_unconstrained_task_tokio_panics_with_one_message() {
     for runtime in both() {
         let unconstrained = || {
             tokio::task::unconstrained(async {

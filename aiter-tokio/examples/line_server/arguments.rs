@@ -2,26 +2,27 @@
 use lexopt::{Arg, Parser, ValueExt};
 use std::{num::NonZero, thread::available_parallelism};
 
-const USAGE: &str = "usage: line_server [--listen HOST:PORT | [--connections N] [--lines N]] [--workers N] [--in-work N]";
+const USAGE: &str = "usage: line_server [--listen HOST:PORT | [--connections N] [--lines N]] \
+                     [--workers N] [--in-work N]";
 
 pub(crate) const HELP: &str = "\
 usage: line_server [--listen HOST:PORT | [--connections N] [--lines N]] [--workers N] [--in-work N]
 
-A server on TCP that echoes lines. Without --listen it drives itself with clients of its own, looks at each line
-that comes back, and measures.
+A server on TCP that echoes lines. Without --listen it drives itself with clients of its own, checks
+each line that comes back, and measures.
 
   --listen HOST:PORT  serve any client (`nc HOST PORT`); port 0 takes a free one
-  --connections N     without --listen: clients that connect (100)
-  --lines N           without --listen: lines that each client sends (1000)
-  --workers N         tasks that answer lines (one a core)
-  --in-work N         lines that may be in work at once, of all connections (64)
+  --connections N     without --listen: number of clients that connect (100)
+  --lines N           without --listen: number of lines that each client sends (1000)
+  --workers N         number of tasks that answer lines (one for each core)
+  --in-work N         number of lines that may be in work at once, of all connections (64)
   --help              print this
 
-What a client sends comes back, line by line, but for
+The server sends each line back. These lines are special:
   wait                comes back after five seconds
   (an empty line)     closes the connection
-  quit                comes back, and shuts the server down once all that was received is answered
-A line over 64 KiB is an error, and closes the connection.";
+  quit                comes back, and shuts the server down once all received lines are answered
+A line over 64 KiB is an error and closes the connection.";
 
 pub(crate) struct Arguments {
     pub(crate) mode: Mode,
@@ -36,7 +37,7 @@ pub(crate) enum Mode {
 }
 
 impl Arguments {
-    /// Reads the command line; an error is one line that says what is wrong and what would be right.
+    /// Parses the command line. An error is one line with the problem and the usage.
     pub(crate) fn parse() -> Result<Self, String> {
         Self::read(Parser::from_env()).map_err(|problem| format!("{problem}; {USAGE}"))
     }
@@ -67,7 +68,7 @@ impl Arguments {
         let mode = match listen {
             Some(_) if connections.is_some() || lines.is_some() => {
                 return Err(
-                    "--connections and --lines are of clients, which --listen does not start"
+                    "--connections and --lines are for clients, which --listen does not start"
                         .into(),
                 );
             }

@@ -1,4 +1,4 @@
-//! Clients that drive the server and look at what comes back.
+//! Clients that drive the server and check each line that comes back.
 use super::{server::Control, tally::Tally};
 use crate::runtime::{
     self,
@@ -18,9 +18,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How many lines a client has under way.
+/// The number of lines of a client that may be under way at once.
 const WINDOW: usize = 16;
-/// A reply that takes longer will not come.
+/// A client fails if it receives no reply for this long.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) struct Measured {
@@ -30,7 +30,8 @@ pub(crate) struct Measured {
     latency: Histogram<u64>,
 }
 
-/// Sends the lines over as many connections at once; an error if one reply is missing, out of order or not what was sent.
+/// Sends `lines` lines over each of `connections` connections at once. Returns an error if a reply
+/// is missing, out of order or different from the line that was sent.
 pub(crate) async fn drive(
     control: &Control,
     connections: usize,
@@ -67,7 +68,7 @@ pub(crate) async fn drive(
     })
 }
 
-/// A bar that tells how fast it goes, and what the server's statistics say at this moment.
+/// Returns a progress bar that shows the rate, and the server's current number of lines in work.
 fn progress(lines: u64, control: &Control) -> ProgressBar {
     let tally = control.tally.clone();
     let style = ProgressStyle::with_template(
@@ -88,7 +89,7 @@ fn histogram() -> Histogram<u64> {
     Histogram::new(3).expect("3 digits are possible")
 }
 
-/// A client, and a look now and then at whether it gets on.
+/// Runs a client, and returns an error if it receives no reply within [`PATIENCE`].
 async fn patient_client(
     server: SocketAddr,
     number: usize,
@@ -98,7 +99,7 @@ async fn patient_client(
     let received = AtomicUsize::new(0);
     let watch = async {
         loop {
-            // Ordering: read and written by this task alone.
+            // Ordering: Relaxed. Only this task reads and writes it.
             let before = received.load(Ordering::Relaxed);
             sleep(PATIENCE).await;
             if received.load(Ordering::Relaxed) == before {
@@ -127,7 +128,7 @@ async fn client(
     let (mut sent, mut under_way) = (0, VecDeque::with_capacity(WINDOW));
     let (mut request, mut reply, mut expected) = (String::new(), Vec::new(), String::new());
     for line in 0..lines {
-        // A new window when half of the last one is through.
+        // Fill the window again when half of it has been answered.
         if under_way.len() <= WINDOW / 2 && sent < lines {
             request.clear();
             let now = Instant::now();

@@ -1,5 +1,6 @@
-//! A connection: the stream of its lines. It has a task of its own, which alone reads and writes the socket: a client that
-//! sends nothing, reads nothing, or waits, holds up nobody else.
+//! A connection, which is the stream of its lines. Each connection has a task of its own, and only
+//! this task reads and writes the socket. So a client that sends nothing, reads nothing or waits
+//! does not delay other clients.
 use super::tally::Tally;
 use crate::runtime::{
     Socket,
@@ -18,23 +19,25 @@ use std::{
     time::Duration,
 };
 
-/// The longest line, without its end.
+/// The length of the longest line, without its line ending.
 const LONGEST_LINE: usize = 64 * 1024;
 const TOO_LONG: &[u8] = b"error: a line over 65536 bytes\n";
-/// How much is read at once, and how much is collected before it is written.
+/// The number of bytes that are read at once, and that are collected before they are written.
 const CHUNK: usize = 16 * 1024;
-/// What the answer to `wait` takes.
+/// The delay of the answer to `wait`.
 const PAUSE: Duration = Duration::from_secs(5);
-/// How long a client may take to read its replies once the server shuts down.
+/// The time that a client has to read its replies once the server shuts down.
 const GRACE: Duration = Duration::from_secs(5);
-/// How long a client that was told the end may go on sending. Closing earlier would reset the connection, and with it the
-/// replies that are still on their way.
+/// The time that a client may go on sending after the server has shut down its side of the
+/// connection. Closing the socket earlier would reset the connection and lose the replies that are
+/// still under way.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// Ends when the server shuts down.
+/// A stream that ends when the server shuts down.
 pub(crate) type Quit = PushAiter<Infallible>;
 
-/// A line with its end, and where its answer goes. A clone is two counts: one fork of the lines answers, another looks.
+/// A line with its line ending, and the pusher for its answer. A clone, which the forks of the
+/// lines need, copies no bytes and only increments two reference counts.
 #[derive(Clone)]
 pub(crate) struct Line {
     pub(crate) bytes: Arc<[u8]>,
@@ -55,19 +58,20 @@ impl Line {
 }
 
 impl Answer {
-    /// Gives the answer to its connection, which may be gone. Never waits.
+    /// Sends the answer to its connection without waiting. A connection that was closed drops it.
     pub(crate) fn send(self) {
         let _ = self.0.back.push(self.0.bytes);
     }
 }
 
-/// Terminals end their lines with both.
+/// Strips the line ending. Terminals end their lines with `\r\n`.
 fn without_end(line: &[u8]) -> &[u8] {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     line.strip_suffix(b"\r").unwrap_or(line)
 }
 
-/// The lines of a connection; the stream goes on when the last line was answered, and closes the connection at its end.
+/// Returns the lines of a connection. The stream yields a line only after the line before it was
+/// answered, and closes the connection at its end.
 pub(crate) fn lines(
     socket: Socket,
     quit: Quit,
@@ -92,7 +96,7 @@ pub(crate) fn lines(
         match connection.next_line().await {
             Ok(Some(line)) => return Some((line, connection)),
             Ok(None) => connection.close().await,
-            // The client has vanished, there is nobody to tell.
+            // The client has disconnected, so the error cannot be reported to it.
             Err(_) => {}
         }
         None
@@ -101,19 +105,19 @@ pub(crate) fn lines(
 
 struct Connection {
     socket: Socket,
-    /// Where the system puts what was read.
+    /// The buffer for a single read.
     chunk: Box<[u8]>,
-    /// What was read; the first `taken` bytes have been handed out.
+    /// The bytes that were read. The first `taken` of them have been yielded as lines.
     input: Vec<u8>,
     taken: usize,
-    /// Replies to write, and their number.
+    /// The replies to write, and their number.
     output: Vec<u8>,
     replies: u64,
-    /// Where answers come back, and whether the one to the line that was handed out last has come.
+    /// The list through which answers come back, and whether the last line has been answered.
     back: Pusher<Arc<[u8]>>,
     answers: PushAiter<Arc<[u8]>>,
     is_answered: bool,
-    /// After `quit`: what had been received before it and was not read yet.
+    /// After `quit`: the number of bytes that were received before it and have not been read yet.
     unread: Option<usize>,
     quit: Quit,
     tally: Arc<Tally>,
@@ -122,7 +126,7 @@ struct Connection {
 struct TooLong;
 
 impl Connection {
-    /// The next line, or `None` if the connection is to be closed.
+    /// Returns the next line, or `None` if the connection is to be closed.
     async fn next_line(&mut self) -> io::Result<Option<Line>> {
         if !self.is_answered {
             let reply = self.answers.next().await;
@@ -159,7 +163,7 @@ impl Connection {
         Ok(Some(line))
     }
 
-    /// Takes a line with its end out of what was read.
+    /// Takes a line with its line ending from the bytes that were read.
     fn take_line(&mut self) -> Option<Result<Arc<[u8]>, TooLong>> {
         let rest = &self.input[self.taken..];
         match rest
@@ -176,7 +180,7 @@ impl Connection {
         }
     }
 
-    /// Reads more; `false` if no more will come.
+    /// Reads more bytes. Returns `false` if there are none to come.
     async fn read(&mut self) -> io::Result<bool> {
         self.input.drain(..self.taken);
         self.taken = 0;
@@ -194,14 +198,15 @@ impl Connection {
         self.read_received()
     }
 
-    /// Reads more of what had been received when the server was told to quit, without waiting.
+    /// Reads more of the bytes that had been received before `quit`, without waiting.
     fn read_received(&mut self) -> io::Result<bool> {
         let unread = match &mut self.unread {
             Some(unread) => unread,
             none => none.insert(received(&self.socket)?),
         };
         let chunk = &mut self.chunk[..CHUNK.min(*unread)];
-        // Asks the system and not the runtime, which may not have heard yet of what came last.
+        // Read from the system's socket, because the runtime may not have been notified yet of the
+        // bytes that arrived last.
         match (&*system(&self.socket)).read(chunk) {
             Ok(read) => {
                 self.input.extend_from_slice(&chunk[..read]);
@@ -213,7 +218,8 @@ impl Connection {
         }
     }
 
-    /// Writes the replies, as fast as the client takes them.
+    /// Writes the replies, and waits until the client has taken them. After `quit` it waits for
+    /// [`GRACE`] at most.
     async fn flush(&mut self) -> io::Result<()> {
         let grace = async {
             self.quit.next().await;
@@ -244,7 +250,7 @@ impl Connection {
     }
 }
 
-/// How much the system has received that nobody has read.
+/// Returns the number of bytes that the system has received and that have not been read.
 #[cfg(unix)]
 fn received(socket: &Socket) -> io::Result<usize> {
     Ok(rustix::io::ioctl_fionread(&*system(socket))?
@@ -252,7 +258,8 @@ fn received(socket: &Socket) -> io::Result<usize> {
         .unwrap_or(usize::MAX))
 }
 
-/// At most so much can have been received that nobody has read.
+/// Returns an upper bound of the number of bytes that the system has received and that have not
+/// been read.
 #[cfg(not(unix))]
 fn received(socket: &Socket) -> io::Result<usize> {
     system(socket).recv_buffer_size()

@@ -1,5 +1,6 @@
-//! The program: what the command line says, then the server, and the clients if it drives itself. The same code on every
-//! runtime: what it needs of one is in `crate::runtime`.
+//! The program: it reads the command line, runs the server, and also runs the clients if it drives
+//! itself. The code is the same on each runtime. The parts that depend on the runtime are in
+//! `crate::runtime`.
 
 mod arguments;
 mod clients;
@@ -58,10 +59,12 @@ async fn run() -> Result<(), String> {
     }
 }
 
-/// Open files that are no connections: the standard streams, the listener, what the runtime needs.
+/// The number of open files beside the connections: the standard streams, the listener, and the
+/// files of the runtime.
 const OWN_FILES: usize = 32;
 
-/// Raises the limit on open files as far as it goes, and tells it. Where that is not enough, accept errors say so.
+/// Raises the limit of open files as far as possible, and returns it. If the limit is too low, the
+/// server reports accept errors.
 fn allow_many_files() -> usize {
     #[cfg(unix)]
     {
@@ -76,7 +79,7 @@ fn allow_many_files() -> usize {
     usize::MAX
 }
 
-/// Prints to stdout, unless nobody reads it any more.
+/// Prints to stdout. It is no error if the reader of the pipe has closed it.
 fn say(text: &str) -> Result<(), String> {
     match writeln!(std::io::stdout(), "{text}") {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {

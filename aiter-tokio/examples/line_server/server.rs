@@ -1,19 +1,20 @@
-//! The server: connections, their lines, the workers that answer, the answers on their way back.
+//! The server: it accepts connections, joins their lines, lets workers answer them, and sends the
+//! answers back.
 //!
 //! ```text
-//! tcp_server → map_filter_aiter → join_aiters → gated_aiter → aiter_forker → map_workers → back to the connection
-//!                                                   ↑              ↓ passive                       │
-//!                                                   │          statistics                          │
-//!                                                   └────── a permit for each line answered ───────┘
+//! tcp_server → map_filter_aiter → join_aiters → gated_aiter → aiter_forker → map_workers → connection
+//!                                                   ↑              ↓ passive                    │
+//!                                                   │          statistics                       │
+//!                                                   └──── a permit for each line answered ──────┘
 //! ```
 //!
-//! The fork that is passive sees each line and asks for none, so that the statistics keep nothing waiting and pull nothing
-//! that the workers did not.
+//! The passive fork sees each line and pulls none. So the statistics delay no worker, and cover
+//! just the lines that the workers pulled.
 //!
-//! A line that is being answered is the only one of its connection in here: the connection hands out its next line after it
-//! has the answer to the last. So the lines of a connection are worked on in order, those of different connections in
-//! parallel, and there are never more of them than connections. Nobody in here waits for a socket or a timer: what is
-//! slow about a connection is its own task's business, see `connection`.
+//! A connection yields its next line only after the last one was answered, so at most one line of
+//! each connection is here at a time. The lines of one connection are answered in order, and those
+//! of different connections in parallel. No task here waits for a socket or a timer. Slow
+//! operations run in the task of each connection; see `connection`.
 use super::{
     connection::{self, Line},
     tally::Tally,
@@ -36,7 +37,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-/// What shuts the server down, and tells how much went through it.
+/// A handle that shuts the server down and gives access to its statistics.
 #[derive(Clone)]
 pub(crate) struct Control {
     server: Server<SocketAddr>,
@@ -49,17 +50,20 @@ impl Control {
         self.server.local_addr()
     }
 
-    /// No connection is accepted any more, no line is read but those that had been received.
+    /// Shuts the server down: it accepts no further connection, and reads no line that was not
+    /// received already.
     pub(crate) fn quit(&self) {
         self.quit.stop();
         self.server.stop();
     }
 }
 
-/// After how many answers the statistics are brought up to date: they cause no turn of a task, and few looks at the list.
-const GLANCE: u64 = 64;
+/// The number of answers after which the statistics are updated. Reading them in batches wakes no
+/// task and polls the list rarely.
+const STATISTICS_BATCH: u64 = 64;
 
-/// Binds the address. The future serves it until [`Control::quit`], or a line that says so.
+/// Binds the address. The future runs the server until [`Control::quit`] is called or a client
+/// sends `quit`.
 pub(crate) async fn start(
     address: &str,
     workers: usize,
@@ -118,10 +122,11 @@ pub(crate) async fn start(
             answer.send();
             gate.push(1);
             served += 1;
-            if served % GLANCE == 0 {
-                // With a waker that wakes nobody: another answer comes, or the end.
-                let mut nobody = Context::from_waker(Waker::noop());
-                while let Poll::Ready(Some(line)) = statistics.poll_next(&mut nobody) {
+            if served % STATISTICS_BATCH == 0 {
+                // A no-op waker is enough, because the list is read again after further answers or
+                // at the end.
+                let mut noop = Context::from_waker(Waker::noop());
+                while let Poll::Ready(Some(line)) = statistics.poll_next(&mut noop) {
                     tally.see(&line);
                 }
             }

@@ -1,4 +1,5 @@
-//! How much went through each stage, while it runs and in the end.
+//! Counts how many items went through each stage. The counts can be read while the server runs and
+//! after its end.
 use super::connection::Line;
 use std::{
     fmt,
@@ -8,11 +9,11 @@ use std::{
 #[derive(Default)]
 pub(crate) struct Tally {
     pub(crate) connections: Count,
-    /// Lines that the gate let through, and how many it lets be in work.
+    /// The lines that passed the gate, and how many of them it allows to be in work.
     lines: Count,
     allowed: Count,
     most_in_work: Count,
-    /// What the passive fork saw.
+    /// The lines that the passive fork saw, with their bytes.
     seen: Count,
     bytes: Count,
     longest: Count,
@@ -27,13 +28,13 @@ impl Tally {
         tally
     }
 
-    /// A line came through the gate.
+    /// Counts a line that has passed the gate.
     pub(crate) fn begin(&self) {
         self.lines.add(1);
         self.most_in_work.at_least(self.in_work());
     }
 
-    /// The passive fork came to a line.
+    /// Counts a line that the passive fork has seen.
     pub(crate) fn see(&self, line: &Line) {
         let length = line.bytes.len() as u64;
         self.seen.add(1);
@@ -41,9 +42,9 @@ impl Tally {
         self.longest.at_least(length);
     }
 
-    /// Lines that came through the gate and were not answered yet.
+    /// Returns the number of lines that have passed the gate and have not been answered yet.
     pub(crate) fn in_work(&self) -> u64 {
-        // In this order, as a line is counted before its answer.
+        // Read the answers first, because a line is counted before its answer.
         let answers = self.answers.get();
         self.lines.get().saturating_sub(answers)
     }
@@ -54,19 +55,20 @@ pub(crate) struct Count(AtomicU64);
 
 impl Count {
     pub(crate) fn add(&self, n: u64) {
-        // Ordering: counts are read when all that counts has been awaited, or to show roughly how things are.
+        // Ordering: Relaxed. The counts are read after all tasks that count were awaited, or to
+        // show approximate figures.
         self.0.fetch_add(n, Ordering::Relaxed);
     }
 
     fn at_least(&self, n: u64) {
         if self.get() < n {
-            // Ordering: see `add`.
+            // Ordering: Relaxed; see `add`.
             self.0.fetch_max(n, Ordering::Relaxed);
         }
     }
 
     fn get(&self) -> u64 {
-        // Ordering: see `add`.
+        // Ordering: Relaxed; see `add`.
         self.0.load(Ordering::Relaxed)
     }
 }
