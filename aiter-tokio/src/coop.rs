@@ -44,12 +44,12 @@ impl Pace for Budget {
 /// # Example
 ///
 /// ```
-/// use aiter_tokio::{AiterExt, cooperative, iter_to_aiter};
+/// use aiter_tokio::{cooperative, iter_to_aiter};
 /// use futures_lite::StreamExt;
 ///
 /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
 /// let other = tokio::spawn(async { "has run" });
-/// let mut endless = cooperative(iter_to_aiter([iter_to_aiter(0..)]).join_aiters());
+/// let mut endless = cooperative(iter_to_aiter(0..));
 /// while !other.is_finished() {
 ///     endless.next().await;
 /// }

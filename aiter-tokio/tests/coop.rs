@@ -2,7 +2,7 @@
 //! items from a stream that is always ready.
 mod common;
 use aiter_tokio::{
-    AiterExt, Watermarks, active_aiter, cooperative, iter_to_aiter, join_aiters_buffered,
+    Watermarks, active_aiter, aiter_core, cooperative, iter_to_aiter, join_aiters_buffered,
     map_workers, preload_aiter, preload_aiter_with,
 };
 use common::{current_thread, within};
@@ -74,7 +74,7 @@ fn another_task_runs_while_ready_items_are_taken() {
 fn a_join_in_one_task_takes_part_when_it_is_wrapped() {
     current_thread().block_on(within(async {
         let streams = iter_to_aiter((0..10).map(|_| stream::repeat(0)));
-        let items = cooperative(streams.join_aiters());
+        let items = cooperative(aiter_core::join_aiters(streams));
         assert_eq!(taken_before_another_runs(items).await, BUDGET + 1);
     }));
 }
@@ -121,7 +121,7 @@ fn outside_tokio_nothing_is_counted() {
 fn nothing_is_lost_when_the_budget_is_used_up() {
     current_thread().block_on(within(async {
         let streams = iter_to_aiter([iter_to_aiter(0..10 * BUDGET)]);
-        let mut items = cooperative(streams.join_aiters());
+        let mut items = cooperative(aiter_core::join_aiters(streams));
         let (mut seen, mut waits) = (0, 0);
         loop {
             match poll_once(items.next()).await {
@@ -178,8 +178,8 @@ fn streams_that_obey_the_budget_get_similar_shares() {
             for n in [36, 64, 100, 144, 300] {
                 for units in [|_| 1, |number| [2, 5][number % 2]] {
                     let streams = move || (0..n).map(move |number| costing(units(number), number));
-                    let joined = iter_to_aiter(streams()).join_aiters();
-                    let keyed = iter_to_aiter(streams().enumerate()).join_aiters_keyed();
+                    let joined = aiter_core::join_aiters(iter_to_aiter(streams()));
+                    let keyed = aiter_core::join_aiters_keyed(iter_to_aiter(streams().enumerate()));
                     let keys = keyed.map(|(key, _)| key);
                     for got in [shares(n, joined).await, shares(n, keys).await] {
                         let (least, most) = (got.iter().min().unwrap(), got.iter().max().unwrap());
