@@ -14,11 +14,11 @@ export RUST_BACKTRACE=0
 # With an explicit target, build scripts and macros are built without the sanitizer.
 test=(cargo +nightly test --target "$host" --target-dir "$target_dir/asan")
 
-planted=("${test[@]}" -p aiter-tests --test planted)
+planted=("${test[@]}" -p aiter-tests --test sanitizer_faults)
 for bug in use_after_free:heap-use-after-free leak:LeakSanitizer; do
     if output=$(step "${planted[@]}" -- --ignored --exact "${bug%:*}" 2>&1) || ! grep -q "ERROR: .*${bug#*:}" <<<"$output"; then
         echo "$output"
-        next="the planted bug \`${bug%:*}\` (tests/tests/planted.rs) went unreported: the sanitizer does not work"
+        next="the planted bug \`${bug%:*}\` (tests/tests/sanitizer_faults.rs) went unreported: the sanitizer does not work"
         exit 1
     fi
     echo "planted ${bug%:*}: reported"

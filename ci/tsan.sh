@@ -19,11 +19,11 @@ export TSAN_OPTIONS="suppressions=$PWD/ci/tsan.suppressions ${TSAN_OPTIONS:-}"
 # Backtraces of the panics that tests provoke take longer than the tests, because their code is instrumented too.
 export RUST_BACKTRACE=0
 
-planted=("${test[@]}" -p aiter-tests --test planted)
+planted=("${test[@]}" -p aiter-tests --test sanitizer_faults)
 for bug in race race_of_clones; do
     if output=$(step "${planted[@]}" -- --ignored --exact "$bug" 2>&1) || ! grep -q 'ThreadSanitizer: data race' <<<"$output"; then
         echo "$output"
-        next="the planted bug \`$bug\` (tests/tests/planted.rs) went unreported: the sanitizer does not work"
+        next="the planted bug \`$bug\` (tests/tests/sanitizer_faults.rs) went unreported: the sanitizer does not work"
         exit 1
     fi
     echo "planted $bug: reported"

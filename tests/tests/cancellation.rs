@@ -10,9 +10,9 @@ mod adapters;
 use adapters::Placed;
 use aiter_tests::cancellation::{
     Then,
-    bench::{Bench, at_most, live, next, pause},
+    harness::{Harness, at_most, live, next, pause},
     subjects,
-    world::{Short, World},
+    scenario::{Short, Scenario},
 };
 use std::{cell::RefCell, collections::BTreeSet, rc::Rc};
 
@@ -27,24 +27,24 @@ type Make = Box<dyn Fn() -> Placed>;
 
 fn subjects() -> impl Iterator<Item = (&'static str, Make)> {
     let core = subjects::SUBJECTS.iter();
-    let core = core.map(|(name, world)| (*name, Box::new(|| world().into()) as Make));
+    let core = core.map(|(name, scenario)| (*name, Box::new(|| scenario().into()) as Make));
     let adapters = adapters::SUBJECTS.iter();
     core.chain(adapters.map(|(name, placed)| (*name, Box::new(placed) as Make)))
 }
 
-/// Runs one world: the first stream is cancelled after its `k`-th poll, and then as said; all others read to the end. Whether
+/// Runs one scenario: the first stream is cancelled after its `k`-th poll, and then as said; all others read to the end. Whether
 /// there was a `k`-th poll.
 fn sweep_stream(name: &str, make: &dyn Fn() -> Placed, k: usize, then: Then) -> bool {
     let before = live();
-    let mut bench = Bench::default();
-    let Placed { world, executor } = make();
-    let World {
+    let mut harness = Harness::default();
+    let Placed { scenario, executor } = make();
+    let Scenario {
         streams,
         drivers,
-        gets,
-    } = world;
+        expected,
+    } = scenario;
     if let Some(executor) = executor {
-        bench.executor(executor);
+        harness.executor(executor);
     }
     let count = streams.len();
     let mut kept = Vec::new();
@@ -57,7 +57,7 @@ fn sweep_stream(name: &str, make: &dyn Fn() -> Placed, k: usize, then: Then) -> 
         let (seen, cancelled) = (seen[i].clone(), cancelled.clone());
         let (put_by, taken_back) = (Rc::new(RefCell::new(None)), i == 0);
         kept.push(put_by.clone());
-        bench.task(async move {
+        harness.task(async move {
             if taken_back {
                 // So many polls in all, of one `next()` after the other.
                 let mut left = k;
@@ -71,9 +71,9 @@ fn sweep_stream(name: &str, make: &dyn Fn() -> Placed, k: usize, then: Then) -> 
                 *cancelled.borrow_mut() = true;
                 match then {
                     // What woke the one that was dropped is used up.
-                    Then::GoesOn => pause().await,
-                    Then::Goes => return,
-                    Then::Stays => {
+                    Then::Continued => pause().await,
+                    Then::Dropped => return,
+                    Then::Kept => {
                         *put_by.borrow_mut() = Some(stream);
                         return;
                     }
@@ -85,23 +85,23 @@ fn sweep_stream(name: &str, make: &dyn Fn() -> Placed, k: usize, then: Then) -> 
         });
     }
     for driver in drivers {
-        bench.task(driver.it);
+        harness.task(driver.it);
     }
-    let unfinished = bench.run();
+    let unfinished = harness.run();
     let cancelled = *cancelled.borrow();
     let at = format!("{name}, {then:?} after {k} polls");
     // Who drives for one that is kept has nothing to do any more, and cannot know.
-    if !(cancelled && then == Then::Stays) {
+    if !(cancelled && then == Then::Kept) {
         assert_eq!(unfinished, 0, "{at}: somebody was stranded");
     }
     let seen: Vec<Vec<u32>> = seen.iter().map(|seen| seen.borrow().clone()).collect();
     let short = match then {
-        Then::Goes if cancelled => Short::First,
-        Then::Stays if cancelled => Short::Kept,
+        Then::Dropped if cancelled => Short::First,
+        Then::Kept if cancelled => Short::Kept,
         _ => Short::Nobody,
     };
-    gets.check(&seen, short, &at);
-    drop((kept, bench));
+    expected.check(&seen, short, &at);
+    drop((kept, harness));
     assert_eq!(live(), before, "{at}: items were kept");
     cancelled
 }
@@ -109,7 +109,7 @@ fn sweep_stream(name: &str, make: &dyn Fn() -> Placed, k: usize, then: Then) -> 
 #[test]
 fn streams() {
     for (name, make) in subjects() {
-        for then in [Then::GoesOn, Then::Goes, Then::Stays] {
+        for then in [Then::Continued, Then::Dropped, Then::Kept] {
             let mut k = 0;
             while sweep_stream(name, &make, k, then) {
                 k += 1;
@@ -127,43 +127,43 @@ fn drivers() {
         let mut k = 0;
         loop {
             let before = live();
-            let mut bench = Bench::default();
-            let Placed { world, executor } = make();
-            if world.drivers.is_empty() {
+            let mut harness = Harness::default();
+            let Placed { scenario, executor } = make();
+            if scenario.drivers.is_empty() {
                 break;
             }
             if let Some(executor) = executor {
-                bench.executor(executor);
+                harness.executor(executor);
             }
             let cancelled = Rc::new(RefCell::new(0));
-            for driver in world.drivers {
+            for driver in scenario.drivers {
                 let cancelled = cancelled.clone();
-                bench.task(async move {
+                harness.task(async move {
                     if at_most(&mut { k }, driver.it).await.is_none() {
                         *cancelled.borrow_mut() += 1;
                     }
                 });
             }
             let mut seen = Vec::new();
-            for stream in world.streams {
+            for stream in scenario.streams {
                 let mut stream = stream.it;
                 let items = Rc::new(RefCell::new(Vec::new()));
                 seen.push(items.clone());
-                bench.task(async move {
+                harness.task(async move {
                     while let Some(item) = next(&mut stream).await {
                         items.borrow_mut().push(item.number());
                     }
                 });
             }
             let at = format!("{name}, its driver after {k} polls");
-            assert_eq!(bench.run(), 0, "{at}: somebody was stranded");
+            assert_eq!(harness.run(), 0, "{at}: somebody was stranded");
             let seen: Vec<Vec<u32>> = seen.iter().map(|seen| seen.borrow().clone()).collect();
             let short = match *cancelled.borrow() {
                 0 => Short::Nobody,
                 _ => Short::All,
             };
-            world.gets.check(&seen, short, &at);
-            drop(bench);
+            scenario.expected.check(&seen, short, &at);
+            drop(harness);
             assert_eq!(live(), before, "{at}: items were kept");
             if *cancelled.borrow() == 0 {
                 break;
@@ -189,9 +189,9 @@ fn last_name(path: &str) -> String {
 fn nothing_that_waits_is_left_out() {
     let mut swept = BTreeSet::new();
     for (name, make) in subjects() {
-        let World {
+        let Scenario {
             streams, drivers, ..
-        } = make().world;
+        } = make().scenario;
         let types = streams.iter().map(|part| part.type_name);
         let types = types.chain(drivers.iter().map(|part| part.type_name));
         for part in types.flat_map(|name| name.split(['<', '>', ',', ' '])) {
@@ -225,7 +225,7 @@ fn nothing_that_waits_is_left_out() {
 /// What the sweep is worth: streams that lose an item, or a wake, when they are cancelled.
 mod planted {
     use super::*;
-    use aiter_tests::cancellation::bench::{Item, Source};
+    use aiter_tests::cancellation::harness::{Item, Source};
     use futures_core::Stream;
     use std::{
         panic::catch_unwind,
@@ -271,19 +271,19 @@ mod planted {
     }
 
     /// Both are fine as long as nothing is cancelled; one of the first cancellations shows them.
-    fn is_found(world: fn() -> World) {
-        let sweep = move |k| sweep_stream("planted", &|| world().into(), k, Then::GoesOn);
+    fn is_found(scenario: fn() -> Scenario) {
+        let sweep = move |k| sweep_stream("planted", &|| scenario().into(), k, Then::Continued);
         assert!(!sweep(1000));
         assert!((0..20).any(|k| catch_unwind(|| sweep(k)).is_err()));
     }
 
     #[test]
     fn a_lost_item_is_found() {
-        is_found(|| World::one(Forgetful(Source::new(), None)));
+        is_found(|| Scenario::one(Forgetful(Source::new(), None)));
     }
 
     #[test]
     fn a_kept_waker_is_found() {
-        is_found(|| World::one(KeepsFirstWaker(Source::new(), None)));
+        is_found(|| Scenario::one(KeepsFirstWaker(Source::new(), None)));
     }
 }

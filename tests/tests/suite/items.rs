@@ -3,7 +3,7 @@
 
 use crate::{CASES, sweeps::on_tasks};
 use Kind::*;
-use aiter_tests::cancellation::{subjects::SUBJECTS, world::Subject};
+use aiter_tests::cancellation::{subjects::SUBJECTS, scenario::Subject};
 use std::collections::BTreeSet;
 
 #[rustfmt::skip]

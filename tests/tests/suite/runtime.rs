@@ -1,7 +1,7 @@
 //! What a case asks of a runtime, and those it runs on.
 
 use crate::sweeps::on_tasks;
-use aiter_tests::cancellation::world::Subject;
+use aiter_tests::cancellation::scenario::Subject;
 use futures_lite::FutureExt;
 use std::{future::Future, panic::resume_unwind, pin::Pin, sync::LazyLock, time::Duration};
 use tokio::runtime::{Builder, Runtime as Tokio};

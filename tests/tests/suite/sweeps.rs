@@ -4,9 +4,9 @@
 use crate::runtime::{Joined, Runtime};
 use aiter_tests::cancellation::{
     Then,
-    bench::{Plan, at_most, items, live, next, plan, planned},
+    harness::{Plan, at_most, items, live, next, plan, planned},
     subjects::SUBJECTS,
-    world::{Items, Short, Subject, World},
+    scenario::{Items, Short, Subject, Scenario},
 };
 use futures_lite::{FutureExt, future::yield_now};
 use std::panic::AssertUnwindSafe;
@@ -15,29 +15,29 @@ use std::panic::AssertUnwindSafe;
 macro_rules! on_tasks {
     ($adapter:ident) => {{
         use aiter_tests::cancellation::{
-            bench::Source,
+            harness::Source,
             subjects::{slowly, thirds},
-            world::{Subject, World},
+            scenario::{Subject, Scenario},
         };
         use $adapter::{
             Watermarks, active_aiter, join_aiters, join_aiters_buffered, map_workers,
             preload_aiter, preload_aiter_with,
         };
         const SUBJECTS: &[Subject] = &[
-            ("active_aiter", || World::one(active_aiter(Source::new()))),
+            ("active_aiter", || Scenario::one(active_aiter(Source::new()))),
             ("preload_aiter", || {
-                World::one(preload_aiter(2, Source::new()))
+                Scenario::one(preload_aiter(2, Source::new()))
             }),
             ("preload_aiter_with", || {
                 let watermarks = Watermarks { low: 1, high: 3 };
-                World::one(preload_aiter_with(watermarks, Source::new()))
+                Scenario::one(preload_aiter_with(watermarks, Source::new()))
             }),
-            ("join_aiters", || World::any_order(join_aiters(thirds()))),
+            ("join_aiters", || Scenario::any_order(join_aiters(thirds()))),
             ("join_aiters_buffered", || {
-                World::any_order(join_aiters_buffered(2, thirds()))
+                Scenario::any_order(join_aiters_buffered(2, thirds()))
             }),
             ("map_workers", || {
-                World::any_order(map_workers(3, slowly, Source::new()))
+                Scenario::any_order(map_workers(3, slowly, Source::new()))
             }),
         ];
         SUBJECTS
@@ -72,7 +72,7 @@ async fn read(stream: Items, mut left: usize, then: Then) -> Read {
             match at_most(&mut left, next(&mut stream)).await {
                 Some(Some(item)) => read.items.push(item.number()),
                 Some(None) => break,
-                None if then == Then::GoesOn => {
+                None if then == Then::Continued => {
                     (read.was_dropped, left) = (true, usize::MAX);
                     // What woke the one that was dropped is used up.
                     yield_now().await;
@@ -86,17 +86,17 @@ async fn read(stream: Items, mut left: usize, then: Then) -> Read {
     read
 }
 
-/// Plays a world on an executor: each stream and each driver is a task. What the streams gave, whether something was dropped,
+/// Plays a scenario on an executor: each stream and each driver is a task. What the streams gave, whether something was dropped,
 /// how many tasks panicked. Nobody may be stranded: who waits for ever is found by the deadline of all cases.
-async fn play<R: Runtime>(world: World, dropped: Dropped) -> (Vec<Vec<u32>>, bool, usize) {
-    let readers = Vec::from_iter(world.streams.into_iter().enumerate().map(|(i, stream)| {
+async fn play<R: Runtime>(scenario: Scenario, dropped: Dropped) -> (Vec<Vec<u32>>, bool, usize) {
+    let readers = Vec::from_iter(scenario.streams.into_iter().enumerate().map(|(i, stream)| {
         let (polls, then) = match dropped {
             Dropped::First(polls, then) if i == 0 => (polls, then),
-            _ => (usize::MAX, Then::GoesOn),
+            _ => (usize::MAX, Then::Continued),
         };
         R::spawn(read(stream, polls, then))
     }));
-    let drivers = Vec::from_iter(world.drivers.into_iter().map(|driver| {
+    let drivers = Vec::from_iter(scenario.drivers.into_iter().map(|driver| {
         let mut polls = match dropped {
             Dropped::Drivers(polls) => polls,
             _ => usize::MAX,
@@ -126,19 +126,19 @@ async fn play<R: Runtime>(world: World, dropped: Dropped) -> (Vec<Vec<u32>>, boo
 
 /// Plays a subject, checks what came out, and that nothing is kept: tasks of adapters end soon after what they were for. Whether
 /// something was dropped.
-async fn check<R: Runtime>((name, world): Subject, dropped: Dropped) -> bool {
+async fn check<R: Runtime>((name, scenario): Subject, dropped: Dropped) -> bool {
     let at = format!("{name}, dropped: {dropped:?}");
-    let (before, world) = (live(), world());
-    let gets = world.gets;
-    let (seen, was_dropped, panics) = play::<R>(world, dropped).await;
+    let (before, scenario) = (live(), scenario());
+    let expected = scenario.expected;
+    let (seen, was_dropped, panics) = play::<R>(scenario, dropped).await;
     let is_broken = planned() == Plan::Panic;
     let short = match dropped {
         _ if is_broken => Short::All,
-        Dropped::First(_, Then::Goes) if was_dropped => Short::First,
+        Dropped::First(_, Then::Dropped) if was_dropped => Short::First,
         Dropped::Drivers(_) if was_dropped => Short::All,
         _ => Short::Nobody,
     };
-    gets.check(&seen, short, &at);
+    expected.check(&seen, short, &at);
     // Somebody learns of a panic, and nobody sees what is behind it.
     let is_before = |n: &u32| !is_broken || *n < items().len() as u32 / 2;
     assert!(seen.iter().flatten().all(is_before), "{at}: {seen:?}");
@@ -189,7 +189,7 @@ async fn at_each_await_point<R: Runtime>(subject: Subject, dropped: impl Fn(usiz
 
 pub(crate) async fn dropped_at_each_await_point_it_loses_nothing_and_strands_nobody<R: Runtime>() {
     for subject in each::<R>() {
-        for then in [Then::GoesOn, Then::Goes] {
+        for then in [Then::Continued, Then::Dropped] {
             at_each_await_point::<R>(subject, |polls| Dropped::First(polls, then)).await;
         }
     }
