@@ -12,8 +12,8 @@ use adapters::Placed;
 use aiter_tests::cancellation::{
     Then,
     harness::{Harness, at_most, live, next, pause},
+    scenario::{Scenario, Short},
     subjects,
-    scenario::{Short, Scenario},
 };
 use std::{cell::RefCell, collections::BTreeSet, rc::Rc};
 

@@ -9,8 +9,8 @@ use aiter_core::{
 };
 use aiter_tests::cancellation::{
     harness::{Item, Source, pause},
+    scenario::{Expected, Items, OnDrop, Scenario, driver_part, items},
     subjects::{slowly, thirds},
-    scenario::{OnDrop, Expected, Items, Scenario, driver_part, items},
 };
 use futures_core::Stream;
 use std::{
@@ -67,7 +67,10 @@ fn on_tokio(expected: Expected, stream: fn(Rc<tokio::task::LocalSet>) -> Items<L
     }
 }
 
-fn on_smol(expected: Expected, stream: fn(Rc<smol::LocalExecutor<'static>>) -> Items<Local>) -> Placed {
+fn on_smol(
+    expected: Expected,
+    stream: fn(Rc<smol::LocalExecutor<'static>>) -> Items<Local>,
+) -> Placed {
     let place = Rc::new(smol::LocalExecutor::new());
     let executor = place.clone();
     Placed {

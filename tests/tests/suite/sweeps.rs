@@ -6,8 +6,8 @@ use crate::runtime::{Joined, Runtime};
 use aiter_tests::cancellation::{
     Then,
     harness::{Plan, at_most, items, live, next, plan, planned},
+    scenario::{Items, Scenario, Short, Subject},
     subjects::SUBJECTS,
-    scenario::{Items, Short, Subject, Scenario},
 };
 use futures_lite::{FutureExt, future::yield_now};
 use std::panic::AssertUnwindSafe;
@@ -17,15 +17,17 @@ macro_rules! on_tasks {
     ($adapter:ident) => {{
         use aiter_tests::cancellation::{
             harness::Source,
+            scenario::{Scenario, Subject},
             subjects::{slowly, thirds},
-            scenario::{Subject, Scenario},
         };
         use $adapter::{
             Watermarks, active_aiter, join_aiters, join_aiters_buffered, map_workers,
             preload_aiter, preload_aiter_with,
         };
         const SUBJECTS: &[Subject] = &[
-            ("active_aiter", || Scenario::one(active_aiter(Source::new()))),
+            ("active_aiter", || {
+                Scenario::one(active_aiter(Source::new()))
+            }),
             ("preload_aiter", || {
                 Scenario::one(preload_aiter(2, Source::new()))
             }),
