@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# The public items of the published crates are those in ci/api/*.txt: no change of the interface is an accident. `ci/api.sh
-# --update` writes them anew, to be reviewed and committed with the change; so it is done after a merge that conflicts there.
+# Compares the public items of the published crates with the lists in ci/api/*.txt, so that no
+# change of the interface is an accident. `ci/api.sh --update` rewrites the lists, to be reviewed
+# and committed with the change. Run it also after a merge that conflicts there.
 . "$(dirname "$0")/common"
 next='if the change is meant: ci/api.sh --update, then commit ci/api/*.txt and say in CHANGELOG.md what changed'
 if ! { command -v rustup >/dev/null && { rustup run nightly rustc -V || rustup toolchain install nightly --profile minimal; }; }; then
@@ -12,9 +13,9 @@ changed=0
 for crate in "${published[@]}"; do
     step cargo +nightly rustdoc --quiet --locked -p "$crate" --lib --all-features --target-dir "$target_dir/api" -- \
         -Zunstable-options --output-format json --cap-lints allow
-    # The module `design` is the documents, not an interface.
+    # The module `design` holds documentation only.
     if ! "$target_dir/api/debug/api" "$target_dir/api/doc/${crate//-/_}.json" | grep -v '::design\(::\|$\)' >"$target_dir/api/$crate.txt"; then
-        next='if the format of the JSON is another one: cargo update --manifest-path ci/api/Cargo.toml, or raise `public-api` there'
+        next='if the format of the JSON has changed: cargo update --manifest-path ci/api/Cargo.toml, or raise `public-api` there'
         exit 1
     fi
     if [[ ${1:-} == --update ]]; then

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# The checks themselves. None says ok unless it came to its end: not when a signal, an `exit` or a failed command ends it. Those
-# that look at what programs say do not take silence for a success. And each check is run by the workflow, on all crates.
+# Checks the checks themselves. None of them says ok unless it came to its end: a signal, an `exit`
+# or a failed command makes it fail. Checks that read the output of a program do not take silence
+# for success. The workflow runs each check, and each check covers all published crates.
 . "$(dirname "$0")/common"
 unset AITER_COMPLETE AITER_LEFT_OUT
 scratch=$target_dir/checks
@@ -9,28 +10,30 @@ mkdir -p "$scratch"/{ci,.ci,bin}
 cp ci/common "$scratch/ci"
 cp .ci/run "$scratch/.ci"
 
-# Runs a command, with the signals that a background job ignores, and compares what it says last: `says ok|FAILED COMMAND...`.
+# Runs a command with the default action for the signals that a background job ignores, and compares
+# the last line of its output: `says ok|FAILED COMMAND...`.
 says() {
     local verdict=$1 output code=0
     shift
     output=$(env --default-signal "$@" 2>&1) || code=$?
     case $verdict in
         ok) [[ ${output##*$'\n'} == *': ok in '* && $code == 0 ]] && return ;;
-        # A shell that is killed outright says nothing.
-        FAILED) [[ $output != *': ok in '* && $code != 0 && (${output##*$'\n'} == *': FAILED after '* || $code == 137) ]] && return ;;
+        # A shell that SIGKILL ends prints nothing. On a busy machine, the output of a command that
+        # was still running may come after the verdict.
+        FAILED) [[ $output != *': ok in '* && $code != 0 && ($output == *': FAILED after '* || $code == 137) ]] && return ;;
     esac
     printf '%s\n' "$output"
-    next="this was to say $verdict, and its exit code was $code:$(printf ' %q' "$@")"
+    next="this command should have said $verdict, and its exit code was $code:$(printf ' %q' "$@")"
     exit 1
 }
 
-# Whether a check that does this says ok or FAILED: `ends ok|FAILED STATEMENTS`.
+# Expects ok or FAILED from a check that runs these statements: `ends ok|FAILED STATEMENTS`.
 ends() {
     printf '%s\n' ". ci/common" "$2" passed >"$scratch/ci/case.sh"
-    (cd "$scratch" && says "$1" bash ci/case.sh) || { next="mend ci/common: a check that does this does not say $1: $2" && exit 1; }
+    (cd "$scratch" && says "$1" bash ci/case.sh) || { next="fix ci/common: a check with these statements does not say $1: $2" && exit 1; }
 }
 
-echo '+ what ends a check'
+echo '+ a check ends as it should'
 ends ok true
 ends ok 'false || true'
 for failure in false 'false | true' '(exit 4)' 'x=$(exit 5)' 'exit 0' 'exit 3' 'echo $unknown' 'cd nowhere' nowhere \
@@ -42,11 +45,11 @@ for signal in TERM HUP ALRM KILL; do
         ends FAILED "$moment"
     done
 done
-# A shell goes on after this one if what it waits for does.
+# After SIGINT a shell goes on if the command that it waits for does.
 ends FAILED 'kill -s INT $$'
 printf '%s\n' '. ci/common' 'echo started' 'sleep 60' passed >"$scratch/ci/case.sh"
 for signal in TERM INT HUP; do
-    # As `timeout` does: the check, and what it has started.
+    # Signal the check and the processes that it has started, as `timeout` does.
     exec 3< <(cd "$scratch" && exec setsid env --default-signal bash ci/case.sh 2>&1)
     pid=$!
     read -r line <&3
@@ -57,7 +60,7 @@ for signal in TERM INT HUP; do
     [[ $code != 0 && $output == 'ci/case.sh: FAILED after '* ]]
 done
 
-echo '+ no test, a name that no test program has, what cannot be looked at'
+echo '+ no test, an unknown test program, something that cannot be checked'
 ends ok 'tested echo "test result: ok. 1 passed; 0 failed"'
 for none in 'tested echo "test result: ok. 0 passed; 0 failed"' 'tested true' 'tested false' 'tested bash -c "echo test result: ok. 1 passed; exit 1"'; do
     ends FAILED "$none"
@@ -70,15 +73,16 @@ ends ok 'leave_out something'
 grep -q 'case.sh: ok in .*; NOT CHECKED: something$' <<<"$(cd "$scratch" && bash ci/case.sh 2>&1)"
 ends FAILED 'AITER_COMPLETE=1 leave_out something'
 
-echo '+ the runner of all'
+echo '+ .ci/run'
 printf '#!/bin/sh\nexit "${CARGO_CODE:-0}"\n' >"$scratch/bin/cargo"
 chmod +x "$scratch/bin/cargo"
-# Runs .ci/run on a check that does this: `all CODE TEXT STATEMENTS`.
+# Runs .ci/run on a check with these statements, and expects an exit code and a text in the output:
+# `all CODE TEXT STATEMENTS`.
 all() {
     local output code=0
     printf '%s\n' ". ci/common" "$3" passed >"$scratch/ci/case.sh"
     output=$(PATH=$scratch/bin:$PATH "$scratch/.ci/run" 2>&1) || code=$?
-    [[ $code == "$1" && $output == *"$2"* ]] || { echo "$output" && next="mend .ci/run: exit code $code, and not $1, for a check that does this: $3" && exit 1; }
+    [[ $code == "$1" && $output == *"$2"* ]] || { echo "$output" && next="fix .ci/run: exit code $code in place of $1 for a check with these statements: $3" && exit 1; }
 }
 all 0 $'\nci/case.sh                               ok ' true
 all 0 'NOT CHECKED by ci/case.sh: something' 'leave_out something'
@@ -89,19 +93,20 @@ CARGO_CODE=101 all 1 'cargo test --workspace --no-fail-fast    FAILED ' true
 rm "$scratch/ci/case.sh"
 code=0
 PATH=$scratch/bin:$PATH "$scratch/.ci/run" >"$scratch/run.txt" 2>&1 || code=$?
-[[ $code == 1 ]] || { next='mend .ci/run: it is content without a check' && exit 1; }
+[[ $code == 1 ]] || { next='fix .ci/run: it passes without a check' && exit 1; }
 
-echo '+ the runner that ends with the first failure'
-# Runs ci/fail_fast on a program that does this: `fails_fast CODE OUTPUT STATEMENTS`.
+echo '+ ci/fail_fast'
+# Runs ci/fail_fast on a program with these statements, and expects an exit code and an output:
+# `fails_fast CODE OUTPUT STATEMENTS`.
 fails_fast() {
     local output code=0
     output=$(ci/fail_fast bash -c "$3" 2>/dev/null) || code=$?
-    [[ $code == "$1" && $output == "$2" ]] || { next="mend ci/fail_fast: exit code $code and \`$output\` for a program that does this: $3" && exit 1; }
+    [[ $code == "$1" && $output == "$2" ]] || { next="fix ci/fail_fast: exit code $code and \`$output\` for a program with these statements: $3" && exit 1; }
 }
 fails_fast 101 'test a ... FAILED' 'echo "test a ... FAILED"; exec sleep 60'
 fails_fast 7 '' 'exit 7'
 fails_fast 137 '' 'kill -s KILL $$'
-# What ends before anybody looks is heard too.
+# The output of a program that ends at once is read too.
 for ((n = 0; n < 100; n++)); do
     fails_fast 0 'test a ... ok' 'echo "test a ... ok"'
 done
@@ -109,8 +114,8 @@ code=0
 ci/fail_fast nowhere 2>/dev/null || code=$?
 [[ $code == 127 ]]
 
-echo '+ each check, with a Cargo that fails, that is silent, and with one that ends it by a signal'
-# Their verdict is the exit code of Cargo, or of a program that it runs.
+echo '+ each check, with a Cargo that fails, one that prints nothing, and one that sends the check a signal'
+# The verdict of these checks is the exit code of Cargo, or of a program that it runs.
 by_code=(clippy conformance docs features format minimal_versions msrv no_std soak)
 cat >"$scratch/bin/cargo" <<'STUB'
 #!/usr/bin/env bash
@@ -138,10 +143,10 @@ done
 echo '+ each check ends with its verdict, and is run by the workflow; each crate is looked at'
 for file in ci/*.sh; do
     name=$(basename "$file" .sh)
-    [[ $(sed -n '$p' "$file") == passed ]] || { next="end $file with the statement \`passed\`" && exit 1; }
-    grep -q "^ *- { script: $name, " .github/workflows/ci.yml || { next="have .github/workflows/ci.yml run $file" && exit 1; }
-    grep -q "^| \`$file\` |" CONTRIBUTING.md || { next="give $file its line in CONTRIBUTING.md" && exit 1; }
+    [[ $(sed -n '$p' "$file") == passed ]] || { next="make \`passed\` the last statement of $file" && exit 1; }
+    grep -q "^ *- { script: $name, " .github/workflows/ci.yml || { next="run $file in .github/workflows/ci.yml" && exit 1; }
+    grep -q "^| \`$file\` |" CONTRIBUTING.md || { next="add $file to the table in CONTRIBUTING.md" && exit 1; }
 done
-next='correct `published` in ci/common: it is to have each crate of the workspace that does not say `publish = false`'
+next='correct `published` in ci/common: it lists the crates of the workspace that do not say `publish = false`'
 diff <(printf '%s\n' "${published[@]}" | sort) <(grep -L '^publish = false' */Cargo.toml | xargs -n 1 dirname | sort)
 passed

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# What happens to those who wait when others are dropped, cancelled or forgotten: the probes find the faults planted for them,
-# and ours pass all of them, in a table beside the published crates that do the same (see docs/CONFORMANCE.md). The package
-# is a workspace of its own, so its format and its lints are looked at here.
+# Probes what happens to waiting tasks when others are dropped, cancelled or forgotten (see
+# docs/CONFORMANCE.md). The probes find the faults planted for them, and our types pass all of them.
+# A table shows them beside published crates for the same purpose. The package is a workspace of its
+# own, so its format and its lints are checked here too.
 . "$(dirname "$0")/common"
 cd tests/conformance
-next='ask the failing cell alone: cd tests/conformance && cargo run --release -- --cell SUBJECT PROBE; another crate that does not build can be left out: --no-default-features --features CRATE,...'
+next='run the failing cell alone: cd tests/conformance && cargo run --release -- --cell SUBJECT PROBE; another crate that does not build can be left out: --no-default-features --features CRATE,...'
 export CARGO_TARGET_DIR=$target_dir/conformance
 step cargo fmt --check
 step cargo clippy --release --all-targets -- -D warnings

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# The documentation builds without a warning, that of core also without `std`, and without `alloc`.
+# The documentation builds without a warning; for core also without `std` and without `alloc`.
 . "$(dirname "$0")/common"
-next='mend the first broken link or missing paragraph above'
+next='fix the first broken link or missing paragraph above'
 export RUSTDOCFLAGS='-D warnings'
 step cargo doc --workspace --no-deps
 for features in alloc ''; do

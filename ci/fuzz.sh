@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
-# Fuzzing: random sequences of steps over push lists, forks, gates, takers, joins and drivers, with clones, drops and wakers that
-# panic or come back, under AddressSanitizer and LeakSanitizer. Each target begins with the sequences in fuzz/seeds and those
-# that earlier runs left in fuzz/corpus, and has its share of AITER_FUZZ_SECONDS (60). Before, each has to find a planted bug.
+# Fuzzes push lists, forks, gates, takers, joins and drivers with random sequences of steps, with
+# clones, drops and wakers that panic or reenter, under AddressSanitizer and LeakSanitizer. Each
+# target starts from the sequences in fuzz/seeds and those that earlier runs left in fuzz/corpus,
+# and gets its share of AITER_FUZZ_SECONDS (60). First, each has to find a planted bug.
 . "$(dirname "$0")/common"
 next='take the steps printed above into a test; the input is in fuzz/artifacts, `AITER_FUZZ_SHOW=1 BINARY INPUT` repeats it'
 targets=(fuzz/targets/*.rs)
 targets=("${targets[@]##*/}")
 targets=("${targets[@]%.rs}")
 seconds=$((${AITER_FUZZ_SECONDS:-60} / ${#targets[@]}))
-# To libFuzzer 0 is no limit.
+# 0 means no limit to libFuzzer.
 ((seconds > 0)) || seconds=1
 export CARGO_INCREMENTAL=0
 cargo +nightly --version 2>/dev/null || step rustup toolchain install nightly --profile minimal
@@ -17,7 +18,8 @@ step cargo +nightly fuzz build --target-dir "$target_dir/fuzz"
 host=$(rustc -vV | sed -n 's/^host: //p')
 log=$target_dir/fuzz/log scratch=$target_dir/fuzz/scratch
 
-# Runs a target on the seeds and a corpus that is to grow. Its words go to the log.
+# Runs a target on its seeds and a corpus that grows, `fuzz TARGET ARTIFACTS CORPUS [OPTION]...`,
+# and writes its output to the log.
 fuzz() {
     local target=$1 artifacts=$2 corpus=$3
     shift 3
@@ -34,7 +36,8 @@ for target in "${targets[@]}"; do
     mkdir -p "$scratch"
     found=0
     AITER_FUZZ_PLANTED=1 fuzz "$target" "$scratch" "$scratch" -max_total_time=20 || found=$?
-    # A panic of the model, and no other end: a program that is not there, or does not start, has found nothing.
+    # Only a panic of the model counts: a program that is missing or does not start exits with an
+    # error too.
     if ((found == 0)) || ! grep -q "panicked at .*tests/src/properties/" "$log"; then
         tail -n 20 "$log"
         next="$target no longer sees a lost wake (exit $found): look at what its model checks"
@@ -54,7 +57,7 @@ for target in "${targets[@]}"; do
     fi
     last=$(grep -o 'cov: [0-9]* ft: [0-9]* corp: [0-9]*' "$log" | tail -n 1)
     runs=$(stat number_of_executed_units)
-    # The seeds, and then some.
+    # It has to run more than its seeds.
     ((runs > $(find "fuzz/seeds/$target" -type f | wc -l))) || { next="$target ran $runs times only: see $log" && exit 1; }
     echo "$target: $runs runs in $seconds s, $last, new $(stat new_units_added)"
 done

@@ -1,16 +1,17 @@
 #!/usr/bin/env bash
-# The paths that a single thread takes most often need no more instructions per item than
-# `ci/instructions.txt` says. callgrind counts them, so the figures do not depend on the machine or
-# its load. They do depend on the compiler: the file names the version of rustc and the target that
-# its figures belong to. That version is used if rustup has it or can have it. With another one, or
-# on another target, this script prints its table, compares nothing, and says so.
-# `ci/instructions.sh --update` writes the file anew, to be reviewed and committed with the change.
+# The single-threaded hot paths take no more instructions per item than `ci/instructions.txt` says.
+# callgrind counts them, so the figures do not depend on the machine or its load. They do depend on
+# the compiler, so the file names the version of rustc and the target that they belong to. This
+# script uses that version if rustup has it or can fetch it. With another version or target it
+# prints its table, compares nothing, and says so. `ci/instructions.sh --update` rewrites the file,
+# to be reviewed and committed with the change.
 . "$(dirname "$0")/common"
 file=ci/instructions.txt
 counts=$target_dir/instructions.txt
 
-# Prints the name of a scenario and its instructions per item: `count SCENARIO ITEMS`. These are the
-# instructions that a run with twice as many items takes more, without the start and the warm-up.
+# Prints the name of a scenario and its instructions per item: `count SCENARIO ITEMS`. To leave out
+# the start and the warm-up, it takes the difference between a run with that many items and one with
+# twice as many.
 count() {
     local items code=0 log total totals=()
     for items in "$2" $((2 * $2)); do
@@ -33,7 +34,7 @@ if [[ ${1:-} != --update && $(rustc -V) != "rustc $noted "* ]] && command -v rus
     { rustup run "$noted" rustc -V || rustup toolchain install "$noted" --profile minimal; }; then
     export RUSTUP_TOOLCHAIN=$noted
 fi
-# The environment must not change the code that is compiled.
+# Keep the environment from changing the code that the compiler makes.
 export CARGO_INCREMENTAL=0
 unset RUSTFLAGS
 step cargo build --quiet --release --locked -p aiter-benches --example instructions
@@ -42,7 +43,7 @@ export program
 export -f count
 {
     rustc -vV | sed -n 's/^release:/rustc/p; s/^host:/target/p'
-    # Several scenarios at a time; the numbers bring their lines into the order of the program.
+    # Several scenarios run at a time; the line numbers restore the order of the program.
     "$program" | nl -nrz | xargs -P "$(nproc)" -L 1 bash -c 'line=$(count "$2" "$3") && echo "$1 $line"' count | sort | cut -d ' ' -f 2-
 } >"$counts"
 
@@ -56,7 +57,7 @@ fi
 next='if an item is meant to cost more: ci/instructions.sh --update, then commit ci/instructions.txt and say in the message why'
 code=0
 awk '
-    # The first two lines of each file say what its figures belong to.
+    # The first two lines of each file name the compiler and the target of its figures.
     FNR <= 2 { belongs[NR == FNR] = belongs[NR == FNR] " " $1 " " $2; next }
     NR == FNR { noted[$1] = $2; next }
     FNR == 3 {

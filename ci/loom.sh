@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# The loom models of core: every interleaving of a few threads, up to LOOM_MAX_PREEMPTIONS (2) forced switches, and one more of
-# those models that take less than half a second so. Several at a time, each in a process of its own.
+# Runs the loom models of core: every interleaving of a few threads with up to LOOM_MAX_PREEMPTIONS
+# (2) preemptions, and with one more for models that take less than half a second. Several models
+# run at a time, each in a process of its own.
 . "$(dirname "$0")/common"
 next='run the failing model alone with LOOM_LOG=trace and LOOM_LOCATION=1 (see the docs of loom)'
 set_up_models
@@ -9,7 +10,7 @@ echo "RUSTFLAGS='$RUSTFLAGS' LOOM_MAX_PREEMPTIONS=$LOOM_MAX_PREEMPTIONS"
 listed=$(step "${test[@]}" -- --list loom)
 names=$(sed -n 's/: test$//p' <<<"$listed")
 if [[ -z $names ]]; then
-    next='no test has "loom" in its path: name the module of the models so'
+    next='no test has "loom" in its path: name the module of the models `loom`'
     exit 1
 fi
 binary=$("${test[@]}" --no-run --message-format=json 2>/dev/null | sed -n 's/.*"executable":"\([^"]*\)".*/\1/p')
@@ -18,7 +19,7 @@ model() {
     local start=${EPOCHREALTIME/./} code=0 output
     output=$("$1" --exact "$2" 2>&1) || code=$?
     local millis=$(((${EPOCHREALTIME/./} - start) / 1000))
-    # A model that is ignored, or not there, passes too.
+    # The program exits with 0 also if the model is ignored or does not exist.
     ((code != 0)) || grep -q '^test result: ok. 1 passed;' <<<"$output" || code=1
     ((code == 0)) || printf '%s\n' "$output" >&2
     printf '%7d ms  bound %d  %s%s\n' "$millis" "$LOOM_MAX_PREEMPTIONS" "$2" "$( ((code == 0)) || echo '  FAILED')"

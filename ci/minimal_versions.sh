@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# The published crates build with the oldest versions of their dependencies that their Cargo.toml admits (of the direct ones;
-# those of dependencies are the dependencies' business). Works on a copy, so that Cargo.lock stays.
+# The published crates build with the oldest versions of their direct dependencies that their
+# Cargo.toml admits. Works on a copy, so that Cargo.lock stays as it is.
 . "$(dirname "$0")/common"
-next='a dependency lacks something in its oldest version: raise that in Cargo.toml to the version that has it'
+next='a dependency lacks something in its oldest version: raise the requirement in Cargo.toml to the version that has it'
 if ! { command -v rustup >/dev/null && { rustup run nightly rustc -V || rustup toolchain install nightly --profile minimal; }; }; then
-    next='install the nightly compiler, which alone can choose such versions: rustup toolchain install nightly --profile minimal'
+    next='install the nightly compiler, the only one that can choose these versions: rustup toolchain install nightly --profile minimal'
     exit 1
 fi
 copy=$target_dir/minimal_versions/workspace
@@ -13,7 +13,7 @@ mkdir -p "$copy"
 cp -r Cargo.toml README.md docs "${published[@]}" "$copy"
 cd "$copy"
 sed -i "s/^members = .*/members = [$(printf '"%s", ' "${published[@]}")]/" Cargo.toml
-# What only tests use would bring its own oldest versions in, which nobody else gets.
+# Without dev-dependencies, whose own requirements would raise the versions that users get.
 for manifest in */Cargo.toml; do
     awk '/^\[/ { skip = /dev-dependencies\]$/ } !skip' "$manifest" >"$manifest.new"
     mv "$manifest.new" "$manifest"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The published crates, with the versions in Cargo.lock, build on the oldest Rust they promise. Cargo itself refuses a
-# dependency whose own `rust-version` is above that.
+# The published crates, with the versions in Cargo.lock, build on the oldest Rust that they promise.
+# Cargo itself refuses a dependency whose `rust-version` is newer.
 . "$(dirname "$0")/common"
 msrv=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 [[ $msrv =~ ^[0-9]+\.[0-9]+$ ]] || { next='say `rust-version = "MAJOR.MINOR"` in Cargo.toml' && exit 1; }
@@ -8,7 +8,7 @@ cargo=(cargo)
 if command -v rustup >/dev/null && { rustup run "$msrv" rustc -V 2>/dev/null || rustup toolchain install "$msrv" --profile minimal; }; then
     cargo=(rustup run "$msrv" cargo)
 else
-    # Clippy's `incompatible_msrv` knows which items of the standard library are newer; new syntax goes unseen.
+    # Clippy's `incompatible_msrv` finds newer items of the standard library, but not newer syntax.
     leave_out "syntax that is newer than Rust $msrv, which cannot be had here (rustup toolchain install $msrv): a newer compiler says it is $msrv"
     mkdir -p "$target_dir/msrv"
     export RUSTC=$target_dir/msrv/rustc

@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# Mutation: operators, conditions and results of the parts that threads share are changed, one at a time, and a test has to
-# fail, or to hang. The tests of core are asked first; of what these let pass, what aiter-tests knows of lists, memory, properties
-# and histories; then the loom models. `.cargo/mutants.toml` says what is left alone, and why. As a rule only the small parts around
-# wakers are asked about, which takes minutes; AITER_LONG=1 asks about all, two hours and more on two cores. Arguments go to
-# cargo-mutants instead of either: ci/mutants.sh --file 'aiter-core/src/list/**'
+# Mutation testing: changes operators, conditions and results of the code that threads share, one at
+# a time, and expects a test to fail or to hang. It runs the tests of core first, then, for mutants
+# that survive, the programs of aiter-tests for lists, memory, properties and histories, and at last
+# the loom models. `.cargo/mutants.toml` says what is left out, and why. By default only the small
+# modules around wakers are mutated, which takes minutes; AITER_LONG=1 mutates everything, in two
+# hours and more on two cores. Arguments go to cargo-mutants in place of either: ci/mutants.sh
+# --file 'aiter-core/src/list/**'
 . "$(dirname "$0")/common"
-next='kill each mutant named above with a test; one that changes nothing that is promised goes into .cargo/mutants.toml, with its reason'
+next='write a test for each mutant named above; one that changes nothing that is promised goes into .cargo/mutants.toml, with the reason'
 version=27.1.0
 mutants=$target_dir/tools/bin/cargo-mutants
 if [[ $(cargo mutants --version 2>/dev/null) == "cargo-mutants $version" ]]; then
@@ -26,7 +28,8 @@ out=$CARGO_TARGET_DIR/mutants.out
 rm -rf "$out"
 mkdir -p "$CARGO_TARGET_DIR"
 
-# Asks some tests, `round SECONDS TESTS... -- ARGUMENTS`, about the mutants that none has caught. A hang is as good as a failure.
+# Runs tests, `round SECONDS TESTS... -- ARGUMENTS`, with each mutant that no earlier round has
+# caught. A hang counts as caught.
 round() {
     local seconds=$1 code=0 tests=()
     shift
@@ -36,20 +39,22 @@ round() {
     done
     shift
     step "$mutants" mutants --package aiter-core --iterate --timeout "$seconds" --colors never --output "$CARGO_TARGET_DIR" "${tests[@]}" "$@" || code=$?
-    # 2 and 3: some were missed, some hung.
+    # 2 and 3 say that mutants were missed or timed out.
     [[ $code =~ ^[023]$ ]] || exit "$code"
     cat "$out/timeout.txt" >>"$out/caught.txt"
 }
 
 round 20 --lib -- "$@"
 if [[ -s $out/missed.txt ]]; then
-    # Named as an argument of cargo: as the one to test, the run without a mutant would not know of it.
+    # The package is an argument of cargo. With --test-package, the run without a mutant would leave
+    # it out.
     round 60 --package=aiter-tests --test=memory --test=push_lists --test=properties --test=linearizability -- "$@"
 fi
 if [[ -s $out/missed.txt ]]; then
     set_up_models
     export "$runner=$PWD/ci/each_model"
-    # All models take minutes, and three times as long beside other work: that is not to count as a hang.
+    # All models take minutes, and three times as long beside other work. That must not count as a
+    # hang.
     round 1800 --lib -- --profile release "$@" -- -- loom
 fi
 [[ ! -s $out/missed.txt ]]

@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# Weakening: every memory ordering, fence and guard of a protocol in core is weakened or left out, one at a time, and a loom
-# model has to fail. `ci/orderings/allowed.md` lists those that none can object to, with proofs; `ci/orderings/guards.txt` the
-# guards. As a rule a sample is asked about, another one for each commit; AITER_LONG=1 asks about all, and arguments about
-# those whose names have one of them in it: ci/orderings.sh fixed/ 'List::advance_tail'. `ci/orderings.sh --list` shows the names;
-# AITER_MODELS=fixed:: asks only the models that have this in their names, while one is being written.
+# Weakens or removes every memory ordering, fence and guard of a protocol in core, one at a time,
+# and expects a loom model to fail. `ci/orderings/guards.txt` lists the guards, and
+# `ci/orderings/allowed.md` the weakenings that no model can notice, with proofs. By default it
+# tries a sample, a different one for each commit; AITER_LONG=1 tries all of them, and arguments
+# select those with one of these texts in their names: ci/orderings.sh fixed/ 'List::advance_tail'.
+# `ci/orderings.sh --list` shows the names. While you write a model, AITER_MODELS=fixed:: runs only
+# the models with this text in their names.
 . "$(dirname "$0")/common"
-next='repair ci/orderings itself'
+next='fix ci/orderings itself'
 tested cargo test --quiet --manifest-path ci/orderings/Cargo.toml --target-dir "$target_dir/orderings/tool"
 next='do what the last lines above say'
 step cargo build --quiet --release --manifest-path ci/orderings/Cargo.toml --target-dir "$target_dir/orderings/tool"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The scenarios of Python's `aiter` through the Python package, in a virtual environment made here, and through this
-# library: they differ only where docs/PYTHON.md says so.
+# Runs the scenarios of Python's `aiter` through the Python package, in a virtual environment made
+# here, and through this library. The results may differ only where docs/PYTHON.md says so.
 . "$(dirname "$0")/common"
 next='install Python 3 with its venv module, and check that pip reaches its package index'
 work=$target_dir/python
@@ -15,9 +15,9 @@ cargo run --quiet -p aiter-tests --example seed >"$work/rust.txt"
 compare=("$work/venv/bin/python" tests/python/compare.py docs/PYTHON.md)
 step "${compare[@]}" "$work/python.txt" "$work/rust.txt"
 
-# The comparison itself: a line that is wrong is found.
+# The comparison itself has to find a wrong line.
 sed 's/^gate \/ three: .*/gate \/ three: [0, 1]/' "$work/rust.txt" >"$work/wrong.txt"
-next='the comparison passes what is wrong: mend tests/python/compare.py'
+next='the comparison passes what is wrong: fix tests/python/compare.py'
 code=0
 step "${compare[@]}" "$work/python.txt" "$work/wrong.txt" || code=$?
 ((code == 3))

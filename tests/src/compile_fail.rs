@@ -1,7 +1,8 @@
-//! What must not compile, and the bug, found in another crate, that it would be. The first block of each case is its twin:
-//! the same code with one thing right, to show that nothing else keeps the second from compiling.
+//! Code that must not compile, each case with the bug in another crate that it would be here. The
+//! first block of each case compiles: it differs from the others in one thing, which shows that
+//! nothing else keeps those from compiling.
 
-/// An item that may not leave its thread makes no end that may (RUSTSEC-2020-0126).
+/// Items that may not leave their thread make ends that may not either (RUSTSEC-2020-0126).
 /// ```
 /// let (pusher, aiter) = aiter_core::push_aiter::<std::sync::Arc<u8>>();
 /// std::thread::spawn(move || (pusher, aiter));
@@ -16,8 +17,8 @@
 /// ```
 struct ItemsThatStay;
 
-/// Pushing needs no `Sync` item: a pusher never looks at one. Sharing a consumer does, as it lends items
-/// (RUSTSEC-2020-0072).
+/// Pushing needs no `Sync` item, because a pusher never looks at one. Sharing a consumer does,
+/// because it lends items (RUSTSEC-2020-0072).
 /// ```
 /// let (pusher, aiter) = aiter_core::push_aiter::<std::cell::Cell<u8>>();
 /// std::thread::scope(|scope| {
@@ -36,7 +37,8 @@ struct ItemsThatStay;
 /// ```
 struct SharedConsumers;
 
-/// Forks clone one item on several threads at once: `Send` is not enough, `Sync` is asked for (RUSTSEC-2025-0023).
+/// Forks clone one item on several threads at once, so `Send` is not enough: they need `Sync`
+/// (RUSTSEC-2025-0023).
 /// ```
 /// let (_pusher, mut aiter) = aiter_core::push_aiter::<u8>();
 /// let fork = aiter.fork();
@@ -47,7 +49,7 @@ struct SharedConsumers;
 /// ```
 struct ForkedItems;
 
-/// The same for forks of any stream, active and passive (RUSTSEC-2025-0023).
+/// The same holds for forks of any stream, active and passive (RUSTSEC-2025-0023).
 /// ```
 /// let mut stream = aiter_core::aiter_forker(aiter_core::iter_to_aiter([1_u8]));
 /// let forks = (stream.fork(), stream.fork_passive());
@@ -62,8 +64,8 @@ struct ForkedItems;
 /// ```
 struct ForkedStreams;
 
-/// A fork brings its stream along, and any thread may poll it: a stream that may not leave its thread keeps the forks
-/// there, also when its items could go (RUSTSEC-2020-0126).
+/// A fork carries its stream along, and any thread may poll it. A stream that may not leave its
+/// thread keeps its forks there, even if its items may leave (RUSTSEC-2020-0126).
 /// ```
 /// let one = std::sync::Arc::new(1_u8);
 /// let stream = aiter_core::iter_to_aiter(std::iter::repeat_with(move || *one));
@@ -89,7 +91,7 @@ struct StreamsThatStay;
 /// ```
 struct SubscribedItems;
 
-/// An item that is looked at cannot be taken meanwhile (RUSTSEC-2021-0130).
+/// An item cannot be taken while it is borrowed (RUSTSEC-2021-0130).
 /// ```
 /// let (_pusher, mut aiter) = aiter_core::push_aiter::<String>();
 /// let first = aiter.available_iter().next().cloned();
@@ -104,8 +106,8 @@ struct SubscribedItems;
 /// ```
 struct LookAndTake;
 
-/// A pusher of long-lived references is not one of short-lived ones: it would push what its consumer outlives
-/// (RUSTSEC-2020-0164).
+/// A pusher of long-lived references is not one of short-lived ones: it would push references that
+/// its consumer outlives (RUSTSEC-2020-0164).
 /// ```
 /// use aiter_core::Pusher;
 /// fn as_it_is<'a>(pusher: Pusher<&'a str>) -> Pusher<&'a str> {
@@ -120,8 +122,8 @@ struct LookAndTake;
 /// ```
 struct Variance;
 
-/// A pump's closure does not lend what it owns to its futures, so that it can be spawned:
-/// `pump_lending` is for those that do.
+/// The closure of `pump` does not lend what it owns to its futures, so that the pump can be
+/// spawned. `pump_lending` is for closures that do.
 /// ```
 /// let mut text = String::new();
 /// let words = aiter_core::iter_to_aiter(["a", "b"]);
@@ -134,9 +136,9 @@ struct Variance;
 /// ```
 struct LendingPumps;
 
-/// Such a pump cannot be spawned where its closure borrows from the task or its items borrow. That
-/// is what the compiler makes of it, and not what anybody wants: if these compile one day, the docs
-/// of `pump_lending` have to say so.
+/// A lending pump cannot be spawned if its closure borrows from the task or its items borrow. This
+/// is a limit of the compiler that nobody wants: if these cases compile one day, correct the docs
+/// of `pump_lending`.
 /// ```
 /// fn spawn(_: impl Future + Send + 'static) {}
 /// spawn(async {
@@ -163,7 +165,7 @@ struct LendingPumps;
 /// ```
 struct SpawnedLendingPumps;
 
-/// The same holds for a list in a `static`: items that stay on their thread do not make one (RUSTSEC-2020-0126).
+/// A list in a `static` cannot hold items that stay on their thread (RUSTSEC-2020-0126).
 /// ```
 /// use aiter_core::fixed::PushList;
 /// static LIST: PushList<Box<u8>, 4> = PushList::new();
@@ -174,7 +176,8 @@ struct SpawnedLendingPumps;
 /// ```
 struct StaticItemsThatStay;
 
-/// A second reader clones beside the first: `Send` is not enough (RUSTSEC-2025-0023).
+/// A second reader of a fixed list clones beside the first, so `Send` is not enough
+/// (RUSTSEC-2025-0023).
 /// ```
 /// let list = aiter_core::fixed::PushList::<u8, 4, 2>::new();
 /// let mut aiter = list.aiter().unwrap();

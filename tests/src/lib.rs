@@ -1,7 +1,8 @@
-//! Tests that stand outside the crates they test: what users can and cannot do with the public interface.
+//! Tests from outside the crates: what users can and cannot do with the public interface.
 //!
-//! The programs are under `tests/`; here are what waits, the interpreters that the property tests and the fuzz targets share, the
-//! cases that must not compile, and the examples of the top-level README.
+//! The test programs are under `tests/`. This library has the scenarios of the cancellation sweeps,
+//! the models that the property tests and the fuzz targets share, the cases that must not compile,
+//! and the examples of the repository's README.
 
 pub mod cancellation;
 pub mod properties;

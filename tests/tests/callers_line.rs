@@ -1,4 +1,5 @@
-//! A count of 0 panics at the line of the caller. The only test of its process, as it listens to every panic there.
+//! A count of 0 panics at the line of the caller. This is the only test of its process, because it
+//! installs a panic hook.
 #![allow(missing_docs, reason = "a test program")]
 
 use aiter_core::{
@@ -14,7 +15,8 @@ use std::{
 
 static PLACE: Mutex<String> = Mutex::new(String::new());
 
-/// The call panics at this line, and the message names the function and the argument.
+/// Checks that the call panics at this line with this message, which names the function and the
+/// argument.
 macro_rules! refused {
     ($message:literal, $call:expr) => {
         PLACE.lock().unwrap().clear();
@@ -27,7 +29,7 @@ macro_rules! refused {
             .map(String::as_str)
             .or_else(|| panic.downcast_ref().copied());
         assert_eq!(message, Some($message));
-        // Copied: the hook takes the lock when the assertion fails.
+        // It is copied because the hook takes the lock when the assertion fails.
         let place = PLACE.lock().unwrap().clone();
         assert_eq!(place, format!("{}:{}", file!(), line!()));
     };
@@ -37,7 +39,7 @@ fn marks(low: usize, high: usize) -> Watermarks {
     Watermarks { low, high }
 }
 
-// A call stands in the line of its macro.
+// Each call stays on the line of its macro.
 #[rustfmt::skip]
 #[test]
 fn a_count_of_0_panics_at_the_callers_line() {

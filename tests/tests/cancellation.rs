@@ -1,8 +1,9 @@
-//! Each future that waits is dropped after its k-th poll, for every k until it completes, for every public stream and
-//! driver: nothing is lost, nothing comes twice, nobody is stranded, nothing is kept.
+//! Each future that waits is dropped after its k-th poll, for every k until it completes, for every
+//! public stream and driver: nothing is lost, nothing comes twice, no task is stranded, nothing is
+//! kept.
 //!
-//! What core has is in `aiter_tests::cancellation`; what the adapters have, on executors that are tasks themselves, is in
-//! `cancellation/adapters.rs`.
+//! The scenarios of core are in `aiter_tests::cancellation`. Those of the adapters, on executors
+//! that are tasks themselves, are in `cancellation/adapters.rs`.
 
 #[path = "cancellation/adapters.rs"]
 mod adapters;
@@ -10,9 +11,9 @@ mod adapters;
 use adapters::Placed;
 use aiter_tests::cancellation::{
     Then,
-    bench::{Bench, at_most, live, next, pause},
+    harness::{Harness, at_most, live, next, pause},
+    scenario::{Scenario, Short},
     subjects,
-    world::{Short, World},
 };
 use std::{cell::RefCell, collections::BTreeSet, rc::Rc};
 
@@ -27,24 +28,24 @@ type Make = Box<dyn Fn() -> Placed>;
 
 fn subjects() -> impl Iterator<Item = (&'static str, Make)> {
     let core = subjects::SUBJECTS.iter();
-    let core = core.map(|(name, world)| (*name, Box::new(|| world().into()) as Make));
+    let core = core.map(|(name, scenario)| (*name, Box::new(|| scenario().into()) as Make));
     let adapters = adapters::SUBJECTS.iter();
     core.chain(adapters.map(|(name, placed)| (*name, Box::new(placed) as Make)))
 }
 
-/// Runs one world: the first stream is cancelled after its `k`-th poll, and then as said; all others read to the end. Whether
-/// there was a `k`-th poll.
+/// Runs one scenario. The first stream is cancelled after its `k`-th poll and then treated as
+/// `then` says; all others read to the end. Returns whether there was a `k`-th poll.
 fn sweep_stream(name: &str, make: &dyn Fn() -> Placed, k: usize, then: Then) -> bool {
     let before = live();
-    let mut bench = Bench::default();
-    let Placed { world, executor } = make();
-    let World {
+    let mut harness = Harness::default();
+    let Placed { scenario, executor } = make();
+    let Scenario {
         streams,
         drivers,
-        gets,
-    } = world;
+        expected,
+    } = scenario;
     if let Some(executor) = executor {
-        bench.executor(executor);
+        harness.executor(executor);
     }
     let count = streams.len();
     let mut kept = Vec::new();
@@ -57,9 +58,9 @@ fn sweep_stream(name: &str, make: &dyn Fn() -> Placed, k: usize, then: Then) -> 
         let (seen, cancelled) = (seen[i].clone(), cancelled.clone());
         let (put_by, taken_back) = (Rc::new(RefCell::new(None)), i == 0);
         kept.push(put_by.clone());
-        bench.task(async move {
+        harness.task(async move {
             if taken_back {
-                // So many polls in all, of one `next()` after the other.
+                // This many polls in all, of one `next()` after the other.
                 let mut left = k;
                 loop {
                     match at_most(&mut left, next(&mut stream)).await {
@@ -70,10 +71,10 @@ fn sweep_stream(name: &str, make: &dyn Fn() -> Placed, k: usize, then: Then) -> 
                 }
                 *cancelled.borrow_mut() = true;
                 match then {
-                    // What woke the one that was dropped is used up.
-                    Then::GoesOn => pause().await,
-                    Then::Goes => return,
-                    Then::Stays => {
+                    // The wake of the dropped future is used up.
+                    Then::Continued => pause().await,
+                    Then::Dropped => return,
+                    Then::Kept => {
                         *put_by.borrow_mut() = Some(stream);
                         return;
                     }
@@ -85,23 +86,23 @@ fn sweep_stream(name: &str, make: &dyn Fn() -> Placed, k: usize, then: Then) -> 
         });
     }
     for driver in drivers {
-        bench.task(driver.it);
+        harness.task(driver.it);
     }
-    let unfinished = bench.run();
+    let unfinished = harness.run();
     let cancelled = *cancelled.borrow();
     let at = format!("{name}, {then:?} after {k} polls");
-    // Who drives for one that is kept has nothing to do any more, and cannot know.
-    if !(cancelled && then == Then::Stays) {
-        assert_eq!(unfinished, 0, "{at}: somebody was stranded");
+    // The driver of a stream that is kept has nothing to do any more, but cannot know that.
+    if !(cancelled && then == Then::Kept) {
+        assert_eq!(unfinished, 0, "{at}: a task was stranded");
     }
     let seen: Vec<Vec<u32>> = seen.iter().map(|seen| seen.borrow().clone()).collect();
     let short = match then {
-        Then::Goes if cancelled => Short::First,
-        Then::Stays if cancelled => Short::Kept,
+        Then::Dropped if cancelled => Short::First,
+        Then::Kept if cancelled => Short::Kept,
         _ => Short::Nobody,
     };
-    gets.check(&seen, short, &at);
-    drop((kept, bench));
+    expected.check(&seen, short, &at);
+    drop((kept, harness));
     assert_eq!(live(), before, "{at}: items were kept");
     cancelled
 }
@@ -109,7 +110,7 @@ fn sweep_stream(name: &str, make: &dyn Fn() -> Placed, k: usize, then: Then) -> 
 #[test]
 fn streams() {
     for (name, make) in subjects() {
-        for then in [Then::GoesOn, Then::Goes, Then::Stays] {
+        for then in [Then::Continued, Then::Dropped, Then::Kept] {
             let mut k = 0;
             while sweep_stream(name, &make, k, then) {
                 k += 1;
@@ -120,50 +121,51 @@ fn streams() {
     }
 }
 
-/// Drivers and sources of pushes are dropped after their k-th poll: consumers get what was there, then the end.
+/// Drivers and sources of pushes are dropped after their k-th poll. Consumers get the items that
+/// were there, and then the end.
 #[test]
 fn drivers() {
     for (name, make) in subjects() {
         let mut k = 0;
         loop {
             let before = live();
-            let mut bench = Bench::default();
-            let Placed { world, executor } = make();
-            if world.drivers.is_empty() {
+            let mut harness = Harness::default();
+            let Placed { scenario, executor } = make();
+            if scenario.drivers.is_empty() {
                 break;
             }
             if let Some(executor) = executor {
-                bench.executor(executor);
+                harness.executor(executor);
             }
             let cancelled = Rc::new(RefCell::new(0));
-            for driver in world.drivers {
+            for driver in scenario.drivers {
                 let cancelled = cancelled.clone();
-                bench.task(async move {
+                harness.task(async move {
                     if at_most(&mut { k }, driver.it).await.is_none() {
                         *cancelled.borrow_mut() += 1;
                     }
                 });
             }
             let mut seen = Vec::new();
-            for stream in world.streams {
+            for stream in scenario.streams {
                 let mut stream = stream.it;
                 let items = Rc::new(RefCell::new(Vec::new()));
                 seen.push(items.clone());
-                bench.task(async move {
+                harness.task(async move {
                     while let Some(item) = next(&mut stream).await {
                         items.borrow_mut().push(item.number());
                     }
                 });
             }
             let at = format!("{name}, its driver after {k} polls");
-            assert_eq!(bench.run(), 0, "{at}: somebody was stranded");
+            assert_eq!(harness.run(), 0, "{at}: a task was stranded");
             let seen: Vec<Vec<u32>> = seen.iter().map(|seen| seen.borrow().clone()).collect();
             let short = match *cancelled.borrow() {
                 0 => Short::Nobody,
                 _ => Short::All,
             };
-            world.gets.check(&seen, short, &at);
-            drop(bench);
+            scenario.expected.check(&seen, short, &at);
+            drop(harness);
             assert_eq!(live(), before, "{at}: items were kept");
             if *cancelled.borrow() == 0 {
                 break;
@@ -174,7 +176,7 @@ fn drivers() {
     }
 }
 
-/// The last name of a path, and that there are two of some.
+/// Returns the last name of a path. Some appear twice.
 fn last_name(path: &str) -> String {
     let name = path.rsplit("::").next().unwrap();
     match path.contains("::fixed::") {
@@ -183,15 +185,15 @@ fn last_name(path: &str) -> String {
     }
 }
 
-/// What is a stream, a future or an `async fn`, as the list of public items has it, and what an adapter makes of a stream: each
-/// is in the type, or in the name, of some subject.
+/// Every stream, future and `async fn` in the list of public items, and every stream that an
+/// adapter makes of another one, appears in the type or in the name of some subject.
 #[test]
 fn nothing_that_waits_is_left_out() {
     let mut swept = BTreeSet::new();
     for (name, make) in subjects() {
-        let World {
+        let Scenario {
             streams, drivers, ..
-        } = make().world;
+        } = make().scenario;
         let types = streams.iter().map(|part| part.type_name);
         let types = types.chain(drivers.iter().map(|part| part.type_name));
         for part in types.flat_map(|name| name.split(['<', '>', ',', ' '])) {
@@ -209,7 +211,8 @@ fn nothing_that_waits_is_left_out() {
         let mut found = found.iter().chain(adapts.then_some(&"pub fn "));
         let (_, item) = found.find_map(|found| line.split_once(found))?;
         let path = item.split(['<', '(', ' ']).next()?;
-        // Methods are behind their type; a server that is not there yet cannot be lost; an iterator blocks.
+        // Methods belong to their type. A server that was not made yet cannot be lost. An iterator
+        // blocks.
         let is_method = adapts && path.contains(char::is_uppercase);
         let left_out = is_method || path.contains("::net::") || path.contains("aiter_to_iter");
         (!left_out).then(|| last_name(path.trim_end_matches("_on")))
@@ -222,10 +225,10 @@ fn nothing_that_waits_is_left_out() {
     assert!(left_out.is_empty(), "{left_out:?}");
 }
 
-/// What the sweep is worth: streams that lose an item, or a wake, when they are cancelled.
+/// The sweep has to find streams that lose an item, or a wake, when they are cancelled.
 mod planted {
     use super::*;
-    use aiter_tests::cancellation::bench::{Item, Source};
+    use aiter_tests::cancellation::harness::{Item, Source};
     use futures_core::Stream;
     use std::{
         panic::catch_unwind,
@@ -233,7 +236,8 @@ mod planted {
         task::{Context, Poll, Waker, ready},
     };
 
-    /// Owes an item to one future, as a stream does that keeps it in there: another does not get it.
+    /// Owes an item to one future, as a stream does that keeps the item in the future. Another
+    /// future does not get it.
     struct Forgetful(Source, Option<(Item, Waker)>);
 
     impl Stream for Forgetful {
@@ -256,7 +260,7 @@ mod planted {
         }
     }
 
-    /// Wakes whoever polled it first for an item.
+    /// Wakes the task that polled it first for an item.
     struct KeepsFirstWaker(Source, Option<Waker>);
 
     impl Stream for KeepsFirstWaker {
@@ -270,20 +274,20 @@ mod planted {
         }
     }
 
-    /// Both are fine as long as nothing is cancelled; one of the first cancellations shows them.
-    fn is_found(world: fn() -> World) {
-        let sweep = move |k| sweep_stream("planted", &|| world().into(), k, Then::GoesOn);
+    /// Both work as long as nothing is cancelled. One of the first cancellations reveals them.
+    fn is_found(scenario: fn() -> Scenario) {
+        let sweep = move |k| sweep_stream("planted", &|| scenario().into(), k, Then::Continued);
         assert!(!sweep(1000));
         assert!((0..20).any(|k| catch_unwind(|| sweep(k)).is_err()));
     }
 
     #[test]
     fn a_lost_item_is_found() {
-        is_found(|| World::one(Forgetful(Source::new(), None)));
+        is_found(|| Scenario::one(Forgetful(Source::new(), None)));
     }
 
     #[test]
     fn a_kept_waker_is_found() {
-        is_found(|| World::one(KeepsFirstWaker(Source::new(), None)));
+        is_found(|| Scenario::one(KeepsFirstWaker(Source::new(), None)));
     }
 }

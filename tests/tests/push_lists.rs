@@ -1,4 +1,5 @@
-//! What both push lists do, the unbounded one and the one of fixed capacity: each case runs over either, through the same code.
+//! Cases for both push lists, the unbounded one and the one of fixed capacity, which run the same
+//! code over each.
 #![allow(missing_docs, reason = "a test program")]
 
 use aiter_core::{PushAiter, Pusher, TryNextError, fixed, push_aiter};
@@ -13,7 +14,7 @@ use std::{
     task::{Context, Poll, Wake, Waker},
 };
 
-/// More than two blocks of the one list, and just the capacity of the other.
+/// More than two blocks of the first list, and exactly the capacity of the second.
 const MOST: usize = 130;
 
 fn unbounded<T>() -> (Pusher<T>, PushAiter<T>) {
@@ -36,22 +37,22 @@ fn fixed_for_nine<T>() -> (Fixed<T, 9>, FixedAiter<T, 9>) {
     fixed_for()
 }
 
-/// A further reader: one list has always room for it.
-trait There {
+/// Unwraps a further reader, for which the unbounded list always has room.
+trait IntoReader {
     type Aiter;
-    fn there(self) -> Self::Aiter;
+    fn into_reader(self) -> Self::Aiter;
 }
 
-impl<T> There for PushAiter<T> {
+impl<T> IntoReader for PushAiter<T> {
     type Aiter = Self;
-    fn there(self) -> Self {
+    fn into_reader(self) -> Self {
         self
     }
 }
 
-impl<A> There for Option<A> {
+impl<A> IntoReader for Option<A> {
     type Aiter = A;
-    fn there(self) -> A {
+    fn into_reader(self) -> A {
         self.expect("there is room for nine readers")
     }
 }
@@ -76,24 +77,24 @@ impl Wakes {
     }
 }
 
-/// What a waker does when it is called.
-struct Does<F>(F);
+/// A waker that calls a function.
+struct CallsFunction<F>(F);
 
-impl<F: Fn() + Send + Sync + 'static> Wake for Does<F> {
+impl<F: Fn() + Send + Sync + 'static> Wake for CallsFunction<F> {
     fn wake(self: Arc<Self>) {
         (self.0)();
     }
 }
 
 fn waker_that(does: impl Fn() + Send + Sync + 'static) -> Waker {
-    Arc::new(Does(does)).into()
+    Arc::new(CallsFunction(does)).into()
 }
 
 fn poll<S: Stream + Unpin>(stream: &mut S, waker: &Waker) -> Poll<Option<S::Item>> {
     Pin::new(stream).poll_next(&mut Context::from_waker(waker))
 }
 
-/// Counts its live values and the clones made; may panic when it is cloned or dropped.
+/// Counts its live values and its clones; may panic when it is cloned or dropped.
 struct Item {
     n: usize,
     counts: Arc<Counts>,
@@ -225,7 +226,7 @@ macro_rules! one_reader {
             assert!(poll(&mut aiter, &old_waker).is_pending());
             drop(aiter);
             assert_eq!((Arc::strong_count(&old), Arc::strong_count(&new)), (2, 2));
-            // Nobody is left to be woken.
+            // No task is left to be woken.
             let _ = pusher.push(1);
             assert_eq!((old.count(), new.count()), (0, 1));
         }
@@ -251,14 +252,14 @@ macro_rules! one_reader {
             pusher.stop();
             let refused = pusher.push(counts.item(7)).unwrap_err();
             assert_eq!(counts.live(), 1);
-            // Said of any item, `Debug` or not.
+            // The text does not depend on the item, which need not be `Debug`.
             assert!(format!("{refused:?} {refused}").contains("stopped"));
             drop(refused);
             assert_eq!(counts.live(), 0);
         }
 
         #[test]
-        fn a_look_takes_nothing() {
+        fn looking_at_items_takes_none() {
             let (pusher, mut aiter) = $list();
             for round in 0..5 {
                 assert!(aiter.is_empty() && !aiter.is_item_available() && aiter.len() == 0);
@@ -266,7 +267,7 @@ macro_rules! one_reader {
                 let mut look = aiter.available_iter();
                 assert_eq!(look.next(), None);
                 (0..100).for_each(|n| pusher.push(n).unwrap());
-                // It sees what is pushed while it is used.
+                // It sees items that are pushed while it is used.
                 assert_eq!(look.clone().count(), 100);
                 assert!(look.eq(&(0..100).collect::<Vec<_>>()));
                 assert_eq!(aiter.len(), 100);
@@ -335,7 +336,7 @@ macro_rules! one_reader {
         }
 
         #[test]
-        fn a_waker_that_panics_when_dropped_keeps_nobody() {
+        fn a_waker_that_panics_when_dropped_leaves_the_list_usable() {
             struct Bomb;
             impl Wake for Bomb {
                 fn wake(self: Arc<Self>) {}
@@ -360,13 +361,13 @@ macro_rules! readers {
         #[test]
         fn the_last_reader_of_an_item_moves_it() {
             for readers in [2, 3, 9] {
-                // By item, and by reader.
+                // In the order of items, or of readers.
                 for by_item in [true, false] {
                     let counts = Arc::new(Counts::default());
                     let (pusher, aiter) = $list();
                     let mut all = vec![aiter];
                     while all.len() < readers {
-                        let fork = all[0].fork().there();
+                        let fork = all[0].fork().into_reader();
                         all.push(fork);
                     }
                     (0..MOST).for_each(|n| assert!(pusher.push(counts.item(n)).is_ok()));
@@ -392,7 +393,7 @@ macro_rules! readers {
         fn a_dropped_fork_frees_what_it_alone_held_back() {
             let counts = Arc::new(Counts::default());
             let (pusher, mut fast) = $list();
-            let slow = fast.fork().there();
+            let slow = fast.fork().into_reader();
             (0..MOST).for_each(|n| assert!(pusher.push(counts.item(n)).is_ok()));
             (0..71).for_each(|_| assert!(fast.try_next().is_ok()));
             assert_eq!(counts.live(), MOST);
@@ -406,7 +407,7 @@ macro_rules! readers {
         fn a_reader_that_left_ahead_of_another_leaves_it_the_items() {
             let counts = Arc::new(Counts::default());
             let (pusher, mut slow) = $list();
-            let mut ahead = slow.fork().there();
+            let mut ahead = slow.fork().into_reader();
             (0..3).for_each(|n| assert!(pusher.push(counts.item(n)).is_ok()));
             assert_eq!(numbers!(ahead), [0, 1, 2]);
             drop(ahead);
@@ -422,8 +423,8 @@ macro_rules! readers {
             let (pusher, mut aiter) = $list();
             for at in 0..2 * MOST {
                 pusher.push(2 * at).unwrap();
-                let mut late = pusher.subscribe().there();
-                let mut fork = aiter.fork().there();
+                let mut late = pusher.subscribe().into_reader();
+                let mut fork = aiter.fork().into_reader();
                 pusher.push(2 * at + 1).unwrap();
                 assert_eq!(rest!(fork), [2 * at, 2 * at + 1]);
                 assert_eq!(rest!(late), [2 * at + 1]);
@@ -431,7 +432,7 @@ macro_rules! readers {
             }
             pusher.stop();
             assert_eq!(
-                pusher.subscribe().there().try_next(),
+                pusher.subscribe().into_reader().try_next(),
                 Err(TryNextError::Ended)
             );
         }
@@ -443,7 +444,7 @@ macro_rules! readers {
                 (0..len).for_each(|n| pusher.push(n).unwrap());
                 let mut all = vec![aiter];
                 while all.len() < 9 {
-                    let fork = all[0].fork().there();
+                    let fork = all[0].fork().into_reader();
                     all.push(fork);
                 }
                 let wakers: Vec<_> = all.iter().map(|_| Wakes::new()).collect();
@@ -471,7 +472,7 @@ macro_rules! readers {
                 let (pusher, aiter) = $list();
                 let mut all = vec![aiter];
                 while all.len() < 9 {
-                    let fork = all[0].fork().there();
+                    let fork = all[0].fork().into_reader();
                     all.push(fork);
                 }
                 let (wakes, waker) = Wakes::new();
@@ -493,7 +494,7 @@ macro_rules! readers {
                 ..Counts::default()
             });
             let (pusher, mut aiter) = $list();
-            let mut fork = aiter.fork().there();
+            let mut fork = aiter.fork().into_reader();
             (0..3).for_each(|n| assert!(pusher.push(counts.item(n)).is_ok()));
             assert!(fork.try_next().is_ok_and(|item| item.n == 0));
             assert!(catch_unwind(AssertUnwindSafe(|| fork.try_next())).is_err());
@@ -503,16 +504,16 @@ macro_rules! readers {
         }
 
         #[test]
-        fn a_drop_that_panics_keeps_back_no_other() {
+        fn a_drop_that_panics_holds_back_no_other_item() {
             for bad in [0, 40, MOST - 1] {
                 let counts = Arc::new(Counts {
                     bad_drop: Some(bad),
                     ..Counts::default()
                 });
                 let (pusher, slow) = $list();
-                let ahead = pusher.subscribe().there();
+                let ahead = pusher.subscribe().into_reader();
                 (0..MOST).for_each(|n| assert!(pusher.push(counts.item(n)).is_ok()));
-                let late = pusher.subscribe().there();
+                let late = pusher.subscribe().into_reader();
                 drop(catch_unwind(AssertUnwindSafe(|| drop(ahead))));
                 assert_eq!(counts.live(), MOST);
                 assert!(catch_unwind(AssertUnwindSafe(|| drop(slow))).is_err());

@@ -9,7 +9,7 @@ mod files;
 #[path = "servers/runtimes.rs"]
 mod runtimes;
 
-/// A module for each runtime, with every test.
+/// Makes a module for each runtime, with every test.
 macro_rules! suite {
     ($($name:ident)*) => {$(
         mod $name {
@@ -61,7 +61,7 @@ macro_rules! suite {
             }
 
             #[test]
-            fn who_had_connected_before_stop_is_served() {
+            fn clients_that_connected_before_stop_are_served() {
                 block_on(async {
                     let (server, mut connections) = tcp_server("127.0.0.1:0").await.unwrap();
                     let clients: Vec<_> = (0..20)
@@ -129,7 +129,8 @@ macro_rules! suite {
             fn a_unix_server_never_removes_a_file_it_has_not_made() {
                 block_on(async {
                     let path = path("foreign", module_path!());
-                    // A socket left behind by a server that is gone, as std does not remove it.
+                    // A dropped server leaves its socket behind here, because std does not remove
+                    // it.
                     drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
                     let error = unix_server(&path).await.unwrap_err();
                     assert_eq!(error.kind(), ErrorKind::AddrInUse);
@@ -142,7 +143,7 @@ macro_rules! suite {
 
                     let (_server, connections) = unix_server(&path).await.unwrap();
                     std::fs::remove_file(&path).unwrap();
-                    std::fs::write(&path, "somebody else's").unwrap();
+                    std::fs::write(&path, "another program's").unwrap();
                     drop(connections);
                     assert!(path.exists());
                     std::fs::remove_file(&path).unwrap();

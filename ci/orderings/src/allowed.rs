@@ -1,11 +1,12 @@
-//! Reads `allowed.md`: switches that no model objects to, each with the proof that the code is right all the same.
+//! Reads `allowed.md`: the switches that no model notices, each with the proof that the code is
+//! still right.
 
-/// More of them would mean that nobody knows what the models show.
+/// With more than this many, the models would show too little.
 const MOST: usize = 10;
-/// A proof has to say something.
+/// A proof has to have some substance.
 const LEAST_WORDS: usize = 20;
 
-/// The names of the switches that are listed, each a heading with its proof below it.
+/// Returns the names of the listed switches. Each is a heading with its proof below it.
 pub fn parse(text: &str, switches: &[String]) -> Result<Vec<String>, String> {
     let mut names: Vec<(String, usize)> = Vec::new();
     for line in text.lines() {
@@ -17,7 +18,7 @@ pub fn parse(text: &str, switches: &[String]) -> Result<Vec<String>, String> {
     }
     if names.len() > MOST {
         return Err(format!(
-            "ci/orderings/allowed.md lists {} switches, and {MOST} are allowed: kill some with a model",
+            "ci/orderings/allowed.md lists {} switches, and {MOST} are allowed: write models that kill some",
             names.len()
         ));
     }
@@ -25,12 +26,12 @@ pub fn parse(text: &str, switches: &[String]) -> Result<Vec<String>, String> {
     for (name, words) in names {
         if words < LEAST_WORDS {
             return Err(format!(
-                "ci/orderings/allowed.md: `{name}` has no proof, or one of fewer than {LEAST_WORDS} words"
+                "ci/orderings/allowed.md: `{name}` has no proof, or one with fewer than {LEAST_WORDS} words"
             ));
         }
         if !switches.contains(&name) {
             return Err(format!(
-                "ci/orderings/allowed.md: there is no switch `{name}` any more: give it the name it has now, or delete it"
+                "ci/orderings/allowed.md: there is no switch `{name}`: give the entry the current name, or delete it"
             ));
         }
         if seen.contains(&name) {
@@ -59,7 +60,7 @@ mod tests {
     #[test]
     fn a_stale_entry_fails() {
         let error = parse(&entry("gone"), &[String::from("a")]).unwrap_err();
-        assert!(error.contains("no switch `gone` any more"), "{error}");
+        assert!(error.contains("no switch `gone`"), "{error}");
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Finds what can be weakened in a file, and writes the file anew so that each of it obeys a switch.
+//! Finds everything in a file that can be weakened, and rewrites the file so that each place obeys
+//! a switch.
 
 use crate::{guards::Guard, lexer::Kind, outline::Outline};
 use std::collections::HashMap;
@@ -14,13 +15,14 @@ pub struct Instrumented {
     pub modules: Vec<String>,
 }
 
-/// A stretch of source: what comes before and behind it, and what it becomes if not itself.
+/// A range of the source, with the text to insert before and after it, and a replacement if it is
+/// not kept.
 struct Edit {
     start: usize,
     end: usize,
     before: String,
     after: String,
-    /// What it holds is not written.
+    /// The range itself is left out.
     is_replaced: bool,
 }
 
@@ -33,7 +35,7 @@ struct File<'a> {
     switches: &'a mut Vec<String>,
 }
 
-/// `switches` gets the names of those that are found, in the order of their numbers.
+/// Appends the names of the switches that it finds to `switches`, in the order of their numbers.
 pub fn instrument(
     name: &str,
     text: &str,
@@ -92,7 +94,8 @@ impl File<'_> {
         }
     }
 
-    /// The beginning of the names of the switches of the next place in the function of a token.
+    /// Returns the beginning of the names of the switches for the next place in the function of a
+    /// token.
     fn number(&mut self, at: usize) -> String {
         let place = self.outline.places[at].as_deref().unwrap_or("-");
         let number = self.numbers.entry(place.to_owned()).or_default();
@@ -125,12 +128,12 @@ impl File<'_> {
             || !matches!(outline.word(at + 1), ")" | ",")
         {
             return Err(format!(
-                "{}:{}: an ordering that is not an argument, which ci/orderings cannot switch: write it as one",
+                "{}:{}: ci/orderings cannot switch an ordering that is not an argument: write it as one",
                 self.name,
                 outline.line(at),
             ));
         }
-        // That of a fence goes with the fence.
+        // The ordering of a fence belongs to the fence.
         if call.is_some_and(|open| matches!(outline.before(open, 1), "fence" | "compiler_fence")) {
             return Ok(());
         }
@@ -138,7 +141,7 @@ impl File<'_> {
         let weaker: &[&str] = match word {
             "Acquire" | "Release" => &["Relaxed"],
             "AcqRel" => &["Acquire", "Release"],
-            // Loom makes no difference between the two on an access, so it is asked for less.
+            // Loom treats the two alike on an access, so one of them is enough.
             _ => &["Relaxed"],
         };
         let number = self.number(at);
@@ -162,15 +165,15 @@ impl File<'_> {
         let word = self.outline.word(end - 1);
         if !ORDERINGS.contains(&word) {
             return Err(format!(
-                "{}:{}: a fence with an ordering that is not written there",
+                "{}:{}: write the ordering of a fence as a literal argument",
                 self.name,
                 self.outline.line(at)
             ));
         }
         let start = self.outline.path_start(at);
         let number = self.number(at);
-        let gone = self.switch(format!("{number} fence({word})->none"));
-        let mut before = format!("(if crate::weaken::is_on({gone}) {{}} else ");
+        let removed = self.switch(format!("{number} fence({word})->none"));
+        let mut before = format!("(if crate::weaken::is_on({removed}) {{}} else ");
         if word == "SeqCst" {
             let weaker = self.switch(format!("{number} fence(SeqCst)->fence(AcqRel)"));
             before += &format!("if crate::weaken::is_on({weaker}) {{ {FENCE} }} else ");
@@ -179,23 +182,24 @@ impl File<'_> {
         Ok(())
     }
 
-    /// One half of a fence in two, of `sync/fence.rs`, which is a `SeqCst` fence in models. The heavy one gives a value.
+    /// Handles one half of the asymmetric fence of `sync/fence.rs`, which is a `SeqCst` fence in
+    /// models. The heavy half returns a value.
     fn half(&mut self, at: usize) -> Result<(), String> {
         let start = self.outline.path_start(at);
         let end = self.outline.pairs[&(at + 1)];
         let half = self.outline.word(at);
         let value = if half == "heavy" { "true" } else { "()" };
         let name = format!("{} {half}", self.number(at));
-        let gone = self.switch(format!("{name}->none"));
+        let removed = self.switch(format!("{name}->none"));
         let weaker = self.switch(format!("{name}->fence(AcqRel)"));
         let before = format!(
-            "(if crate::weaken::is_on({gone}) {{ {value} }} else if crate::weaken::is_on({weaker}) {{ {FENCE}; {value} }} else {{ "
+            "(if crate::weaken::is_on({removed}) {{ {value} }} else if crate::weaken::is_on({weaker}) {{ {FENCE}; {value} }} else {{ "
         );
         self.edit(start, end, before, " })");
         Ok(())
     }
 
-    /// A read-modify-write that changes nothing: it becomes a load.
+    /// Handles a read-modify-write that changes nothing: it becomes a load.
     fn idle(&mut self, at: usize) -> Result<(), String> {
         let start = self.receiver(at - 1);
         let end = self.outline.pairs[&(at + 1)];
@@ -213,7 +217,7 @@ impl File<'_> {
         Ok(())
     }
 
-    /// The first token of what a method is called on, from the dot before its name.
+    /// Returns the first token of the receiver of a method call, from the dot before the name.
     fn receiver(&self, dot: usize) -> usize {
         let outline = &self.outline;
         let mut at = dot;
@@ -234,7 +238,7 @@ impl File<'_> {
     }
 }
 
-/// Edits are apart, or one is within the other.
+/// Applies the edits, which either do not overlap or contain one another.
 fn render(text: &str, mut edits: Vec<Edit>) -> String {
     edits.sort_by_key(|edit| (edit.start, usize::MAX - edit.end));
     let mut out = String::new();

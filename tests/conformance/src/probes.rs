@@ -1,4 +1,4 @@
-//! What is asked. Each probe sets a subject up anew for each case, polls by hand, and sleeps nowhere.
+//! The probes. Each sets a subject up anew for each case, polls by hand, and never sleeps.
 
 use crate::{
     Answer, Build, Kind, Stage, Stop, held_bytes,
@@ -6,57 +6,57 @@ use crate::{
 };
 use std::task::{Context, Poll, Waker};
 
-/// A question, and how it is answered.
+/// A question, and the code that answers it.
 #[derive(Clone, Copy, Debug)]
 pub struct Probe {
-    /// How its column is headed.
+    /// The heading of its column.
     pub name: &'static str,
     /// What has to be true to pass.
     pub asks: &'static str,
-    /// Asks; the answer may come with a figure.
+    /// Answers the question, perhaps with a figure.
     pub run: fn(Kind, Build) -> Answer<String>,
 }
 
-/// All of them, in the order of the columns.
+/// All probes, in the order of the columns.
 pub const PROBES: &[Probe] = &[
     Probe {
         name: "dropped",
-        asks: "of three that wait any one is dropped, whichever was polled last: the others get what comes",
+        asks: "any one of three waiting tasks is dropped, whichever was polled last: the others get the next items",
         run: dropped,
     },
     Probe {
         name: "cancelled",
-        asks: "one that was woken is dropped, or its future is, before it is polled: nothing is lost, and the other that waits gets it",
+        asks: "a woken task is dropped, or its future is, before it is polled: nothing is lost, and the other waiting task gets the item",
         run: cancelled,
     },
     Probe {
         name: "left",
-        asks: "one that waits is kept and never polled again: the other that waits gets what comes",
+        asks: "one waiting task is kept and never polled again: the other one gets the next items",
         run: left,
     },
     Probe {
         name: "new waker",
-        asks: "one that waits is polled by another task: that one is woken",
+        asks: "a waiting handle is polled by another task: that task is woken",
         run: new_waker,
     },
     Probe {
         name: "wakers",
-        asks: "100 000 pending polls of each of two, with one waker, with a new one each, and cancelled each time: at most two wakers of each are kept (its own, and one that its poll left with the source)",
+        asks: "100 000 pending polls of each of two tasks, with one waker, with a new one each, and cancelled each time: at most two wakers of each are kept (its own, and one that its poll left with the source)",
         run: wakers,
     },
     Probe {
         name: "burst",
-        asks: "1 000 000 items came and were read by all: at most 64 KiB are held",
+        asks: "all tasks have read 1 000 000 items: at most 64 KiB are held",
         run: burst,
     },
     Probe {
         name: "end",
-        asks: "the end reaches all that wait, and after what came before it one that lagged behind; after it, it stays so",
+        asks: "the end reaches all waiting tasks, and one that lagged behind after the items before the end; the stream stays ended",
         run: end,
     },
     Probe {
         name: "panic",
-        asks: "a poll of the source panics: nobody waits for ever, nobody takes it for the end, every handle can be dropped",
+        asks: "a poll of the source panics: no task waits for ever, none takes the panic for the end, every handle can be dropped",
         run: panic,
     },
 ];
@@ -65,18 +65,18 @@ const POLLS: usize = 100_000;
 const ITEMS: u64 = 1_000_000;
 const MAY_HOLD: usize = 64 * 1024;
 
-/// How a task goes that is not wanted any more.
+/// How a task that is no longer wanted ends.
 #[derive(Clone, Copy, Debug)]
-enum Goes {
+enum Fate {
     Dropped,
     Cancelled,
 }
 
 impl Task {
-    fn go(&mut self, how: Goes) {
+    fn go(&mut self, how: Fate) {
         match how {
-            Goes::Dropped => drop(self.handle.take()),
-            Goes::Cancelled => {
+            Fate::Dropped => drop(self.handle.take()),
+            Fate::Cancelled => {
                 self.comes = false;
                 self.cancel();
             }
@@ -88,7 +88,7 @@ impl Task {
     }
 }
 
-/// Says for which case an answer is.
+/// Adds to an answer the case that it is for.
 fn when<T>(case: &str, answer: Answer<T>) -> Answer<T> {
     answer.map_err(|stop| match stop {
         Stop::Fail(reason) => Stop::Fail(format!("{case}: {reason}")),
@@ -100,7 +100,7 @@ fn pass() -> Answer<String> {
     Ok(String::new())
 }
 
-/// Sends items 1 to `last`, each when all sleep; they have to reach those who come.
+/// Sends items 1 to `last`, each when all tasks sleep. They have to reach the tasks that come.
 fn sends(stage: &mut Stage, last: u64) -> Answer {
     for item in 1..=last {
         stage.feed.send(item);
@@ -112,11 +112,11 @@ fn sends(stage: &mut Stage, last: u64) -> Answer {
 
 fn dropped(kind: Kind, build: Build) -> Answer<String> {
     for last in 0..3 {
-        for gone in 0..3 {
+        for dropped in 0..3 {
             let mut stage = Stage::waiting(kind, build, 3)?;
             stage.poll(last)?;
-            stage.tasks[gone].go(Goes::Dropped);
-            let case = if gone == last {
+            stage.tasks[dropped].go(Fate::Dropped);
+            let case = if dropped == last {
                 "the last to be polled is dropped"
             } else {
                 "another than the last to be polled is dropped"
@@ -129,24 +129,24 @@ fn dropped(kind: Kind, build: Build) -> Answer<String> {
 
 fn cancelled(kind: Kind, build: Build) -> Answer<String> {
     let mut woken = 0;
-    for gone in 0..2 {
+    for dropped in 0..2 {
         for (how, case) in [
-            (Goes::Dropped, "dropped when it was woken"),
-            (Goes::Cancelled, "cancelled when it was woken"),
+            (Fate::Dropped, "dropped when it was woken"),
+            (Fate::Cancelled, "cancelled when it was woken"),
         ] {
             let mut stage = Stage::waiting(kind, build, 2)?;
             stage.feed.send(1);
-            if stage.tasks[gone].is_woken() {
+            if stage.tasks[dropped].is_woken() {
                 woken += 1;
-                stage.tasks[gone].go(how);
+                stage.tasks[dropped].go(how);
                 when(case, stage.run().and_then(|()| stage.delivered(1)))?;
             }
         }
     }
     if woken == 0 {
-        return Stop::fail("nobody is woken");
+        return Stop::fail("no task is woken");
     }
-    // It comes back itself.
+    // The task comes back itself.
     let mut stage = Stage::waiting(kind, build, 1)?;
     stage.feed.send(1);
     stage.tasks[0].cancel();
@@ -156,12 +156,12 @@ fn cancelled(kind: Kind, build: Build) -> Answer<String> {
 }
 
 fn left(kind: Kind, build: Build) -> Answer<String> {
-    for (gone, case) in [
+    for (dropped, case) in [
         (0, "the first to wait is left"),
         (1, "the last to wait is left"),
     ] {
         let mut stage = Stage::waiting(kind, build, 2)?;
-        stage.tasks[gone].comes = false;
+        stage.tasks[dropped].comes = false;
         when(case, sends(&mut stage, 3))?;
     }
     pass()
@@ -175,12 +175,12 @@ fn new_waker(kind: Kind, build: Build) -> Answer<String> {
         let mut stage = Stage::waiting(kind, build, 2)?;
         stage.tasks[moved].change_waker();
         stage.poll(moved)?;
-        // Of takers one may be woken for each item.
+        // Of several takers one may be woken for each item.
         let items = if kind == Kind::Fork { 1 } else { 2 };
         (1..=items).for_each(|item| stage.feed.send(item));
         when(case, stage.run().and_then(|()| stage.delivered(items)))?;
         if stage.tasks[moved].wakes() == 0 {
-            return Stop::fail(format!("{case}: it is not woken any more"));
+            return Stop::fail(format!("{case}: the task is no longer woken"));
         }
     }
     pass()
@@ -191,7 +191,9 @@ fn wakers(kind: Kind, build: Build) -> Answer<String> {
     let mut is_most = |case: &str, kept: usize| {
         most = most.max(kept);
         if kept > 4 {
-            Stop::fail(format!("{case}: {kept} wakers are kept for 2 that wait"))
+            Stop::fail(format!(
+                "{case}: {kept} wakers are kept for 2 waiting tasks"
+            ))
         } else {
             Ok(())
         }
@@ -227,17 +229,17 @@ fn burst(kind: Kind, build: Build) -> Answer<String> {
     let before = held_bytes();
     let (mut feed, mut handles) = build(2);
     let mut poll = |handle: usize| handles[handle].poll(&mut Context::from_waker(Waker::noop()));
-    // There are implementations for which who has not been polled yet is not a reader yet.
+    // For some implementations a handle that was not polled yet is no reader.
     let waits = [poll(0), poll(1)].iter().all(Poll::is_pending);
     assert!(waits, "nothing is there");
     for item in 1..=ITEMS {
         feed.send(item);
         if kind == Kind::Fork && poll(0) != Poll::Ready(Some(item)) {
-            return Stop::fail("what was sent does not come");
+            return Stop::fail("an item that was sent does not come");
         }
     }
     let most = held_bytes().saturating_sub(before);
-    // Takers take turns, and may keep to an order of their own.
+    // Takers take turns, and may keep an order of their own.
     let (mut taken, mut waits) = (0, 0);
     while taken < ITEMS && waits < STEPS {
         let handle = match kind {
@@ -254,11 +256,13 @@ fn burst(kind: Kind, build: Build) -> Answer<String> {
         }
     }
     if taken < ITEMS {
-        return Stop::fail(format!("{taken} of {ITEMS} items come to who lags behind"));
+        return Stop::fail(format!(
+            "{taken} of {ITEMS} items reach the task that lags behind"
+        ));
     }
     let held = held_bytes().saturating_sub(before);
     if held > MAY_HOLD {
-        return Stop::fail(format!("{held} bytes are held, of {most}"));
+        return Stop::fail(format!("{held} bytes are held, and {most} are allowed"));
     }
     Ok(format!("{held} B"))
 }
@@ -273,13 +277,13 @@ fn end(kind: Kind, build: Build) -> Answer<String> {
     stage.run()?;
     stage.delivered(1)?;
     if !stage.tasks.iter().all(|task| task.ended) {
-        return Stop::fail("the end is there, and who waits is not woken");
+        return Stop::fail("a waiting task is not woken for the end");
     }
     for task in &mut stage.tasks {
         task.ended = false;
         task.poll();
         if !task.ended {
-            return Stop::fail("polled after the end, it does not end again");
+            return Stop::fail("polled after the end, the stream does not end again");
         }
     }
     pass()
@@ -289,17 +293,17 @@ fn panic(kind: Kind, build: Build) -> Answer<String> {
     let mut stage = Stage::waiting(kind, build, 3)?;
     stage.may_panic = true;
     if !stage.feed.panic() {
-        return Err(Stop::Skip("a channel, no code of others runs in it".into()));
+        return Err(Stop::Skip("a channel: no user code runs in it".into()));
     }
     stage.run()?;
     if !stage.tasks.iter().any(|task| task.panicked) {
-        return Stop::fail("the panic reaches nobody");
+        return Stop::fail("the panic reaches no task");
     }
-    // Those whom the panic has not reached go on with what comes after it.
+    // The tasks that the panic did not reach go on with the items after it.
     stage.feed.send(1);
     stage.run()?;
     if stage.tasks.iter().any(|task| task.ended) {
-        return Stop::fail("a panic of the source reads as its end");
+        return Stop::fail("a panic of the source is reported as its end");
     }
     let on: Vec<&Task> = stage.tasks.iter().filter(|task| !task.panicked).collect();
     let reached = on.iter().filter(|task| task.got == [1]).count();

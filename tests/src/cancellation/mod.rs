@@ -1,12 +1,14 @@
-//! What waits, and how it is swept: each future is dropped after its k-th poll, for every k until it completes.
+//! Everything that waits, and the means to sweep it: each future is dropped after its k-th poll,
+//! for every k until it completes.
 //!
-//! | file | what it knows |
+//! | file | contents |
 //! |---|---|
-//! | `bench.rs` | sources, counted items, cancelled futures; tasks that are polled when they were woken and not otherwise |
-//! | `world.rs` | a source, who reads it and who drives, and what is to come out |
-//! | `subjects.rs` | everything of core that waits, each in a world |
+//! | `harness.rs` | sources, counted items, cancelled futures, and an executor that polls only tasks that were woken |
+//! | `scenario.rs` | a source with its readers and drivers, and the items that have to come out |
+//! | `subjects.rs` | everything in core that waits, each in a scenario |
 //!
-//! `tests/cancellation.rs` sweeps them by hand, `tests/suite` on each executor; both add what adapters have.
+//! `tests/cancellation.rs` sweeps them by hand and `tests/suite` on each executor. Both add what
+//! the adapters have.
 #![allow(
     missing_docs,
     missing_debug_implementations,
@@ -14,17 +16,17 @@
     reason = "for tests"
 )]
 
-pub mod bench;
+pub mod harness;
+pub mod scenario;
 pub mod subjects;
-pub mod world;
 
-/// What becomes of the one whose future was dropped.
+/// What happens to the stream whose future was dropped.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Then {
-    /// It asks again.
-    GoesOn,
+    /// It is asked again.
+    Continued,
     /// It is dropped.
-    Goes,
+    Dropped,
     /// It is kept, and never polled again.
-    Stays,
+    Kept,
 }

@@ -1,8 +1,8 @@
-//! Everything of core that waits.
+//! Everything in core that waits.
 
 use super::{
-    bench::{self, Item, Source, next, pause},
-    world::{AtTheEnd, Gets, Items, Subject, Telling, World, driving, items},
+    harness::{self, Item, Source, next, pause},
+    scenario::{Expected, Items, OnDrop, Reporting, Scenario, Subject, driver_part, items},
 };
 use aiter_core::{
     AiterExt, Watermarks, active, aiter_forker, aiter_forker_with, azip,
@@ -20,7 +20,7 @@ use std::{
     task::{Context, Poll},
 };
 
-/// Runs a pump, which is refused once nobody reads what it pushes.
+/// Runs a pump, whose pushes are refused once nobody reads them.
 async fn until_refused<F: Future>(pump: F) {
     pump.await;
 }
@@ -47,7 +47,7 @@ pub fn thirds() -> impl Stream<Item: Stream<Item = Item> + Send + Unpin + 'stati
 type FixedList<const N: usize, const R: usize> = fixed::PushList<Item, N, R>;
 type FixedAiter<const N: usize, const R: usize> = fixed::PushAiter<'static, Item, N, R>;
 
-/// What borrows a list that is dropped when nothing does any more.
+/// A value that borrows a list. The list is dropped when no such value is left.
 struct OnList<T, const N: usize, const R: usize> {
     it: T,
     _list: Arc<FixedList<N, R>>,
@@ -58,7 +58,8 @@ impl<const N: usize, const R: usize> OnList<FixedAiter<N, R>, N, R> {
         list: Arc<FixedList<N, R>>,
         make: impl FnOnce(&'static FixedList<N, R>) -> FixedAiter<N, R>,
     ) -> Self {
-        // SAFETY: what is made is dropped before the list beside it, and nobody gets it without that.
+        // SAFETY: `it` is dropped before the list beside it, and it cannot be moved out of this
+        // type.
         let it = make(unsafe { &*Arc::as_ptr(&list) });
         Self { it, _list: list }
     }
@@ -72,16 +73,16 @@ impl<const N: usize, const R: usize> Stream for OnList<FixedAiter<N, R>, N, R> {
     }
 }
 
-/// A list of so many items and readers, and one who pushes when there is room.
-fn fixed_list<const N: usize, const R: usize>(gets: Gets) -> World {
+/// A list with this many slots and readers, and a driver that pushes when there is room.
+fn fixed_list<const N: usize, const R: usize>(expected: Expected) -> Scenario {
     let list = Arc::new(FixedList::<N, R>::new());
     let pusher = list.clone();
-    // Nothing else stops a list when nobody pushes any more.
-    let stop = AtTheEnd({
+    // Nothing else stops a list that nobody pushes to any more.
+    let stop = OnDrop({
         let list = list.clone();
         move || list.stop()
     });
-    // Whoever has read, or goes, may have left room.
+    // A reader that takes an item, or is dropped, may leave room.
     let (reading, mut reads) = push_aiter();
     let mut source = Source::new();
     let pushing = async move {
@@ -102,14 +103,15 @@ fn fixed_list<const N: usize, const R: usize>(gets: Gets) -> World {
         });
         Items {
             type_name: type_name::<FixedAiter<N, R>>(),
-            ..items(Telling::new(aiter, reading.clone()))
+            ..items(Reporting::new(aiter, reading.clone()))
         }
     });
-    World::of(gets, readers, [driving(pushing)])
+    Scenario::of(expected, readers, [driver_part(pushing)])
 }
 
-/// Forks that may be so many items apart. There is an item for each that was missed, and one more.
-fn skipping(bound: usize) -> World {
+/// Forks that may be this many items apart. They yield an item for each one missed, and then one
+/// more.
+fn skipping(bound: usize) -> Scenario {
     let mut first = aiter_forker_with(skip(bound), Source::new());
     let accounted = |fork| {
         flatten_aiter(map_aiter(
@@ -126,7 +128,7 @@ fn skipping(bound: usize) -> World {
         items(slow),
         items(accounted(first)),
     ];
-    World::of(Gets::All, streams, [])
+    Scenario::of(Expected::All, streams, [])
 }
 
 pub const SUBJECTS: &[Subject] = &[
@@ -141,7 +143,7 @@ pub const SUBJECTS: &[Subject] = &[
                 }
             }
         };
-        World::of(Gets::All, streams, [driving(pushing)])
+        Scenario::of(Expected::All, streams, [driver_part(pushing)])
     }),
     ("push_aiter_with", || {
         let source = Mutex::new(Source::new());
@@ -149,16 +151,18 @@ pub const SUBJECTS: &[Subject] = &[
             Some(item) => drop(pusher.push(item)),
             None => pusher.stop(),
         });
-        // The list is kept open beyond its end.
-        World::outlived_by(Box::pin(aiter.then_pause()), move || drop(pusher))
+        // The pusher keeps the list open beyond its end.
+        Scenario::outlived_by(Box::pin(aiter.then_pause()), move || drop(pusher))
     }),
     ("iter_to_aiter", || {
         let mut source = Source::new();
-        World::one(iter_to_aiter(iter::from_fn(move || source.now())).then_pause())
+        Scenario::one(iter_to_aiter(iter::from_fn(move || source.now())).then_pause())
     }),
-    ("fixed, one reader", || fixed_list::<2, 1>(Gets::Together)),
-    ("fixed, several", || fixed_list::<2, 3>(Gets::Together)),
-    ("fixed, room for all", || fixed_list::<8, 2>(Gets::All)),
+    ("fixed, one reader", || {
+        fixed_list::<2, 1>(Expected::Together)
+    }),
+    ("fixed, several", || fixed_list::<2, 3>(Expected::Together)),
+    ("fixed, room for all", || fixed_list::<8, 2>(Expected::All)),
     ("aiter_forker, active", || {
         let mut first = aiter_forker(Source::new());
         let streams = [
@@ -167,15 +171,15 @@ pub const SUBJECTS: &[Subject] = &[
             items(first.fork_passive()),
             items(first),
         ];
-        World::of(Gets::All, streams, [])
+        Scenario::of(Expected::All, streams, [])
     }),
     ("aiter_forker, passive", || {
         let mut first = aiter_forker(Source::new());
         let streams = [items(first.fork_passive()), items(first)];
-        World::of(Gets::All, streams, [])
+        Scenario::of(Expected::All, streams, [])
     }),
     ("aiter_forker, alone", || {
-        World::one(aiter_forker(Source::new()))
+        Scenario::one(aiter_forker(Source::new()))
     }),
     ("aiter_forker_with wait", || {
         let mut first = aiter_forker_with(wait(2), Source::new());
@@ -184,14 +188,14 @@ pub const SUBJECTS: &[Subject] = &[
             items(first.fork_passive()),
             items(first),
         ];
-        World::of(Gets::Together, streams, [])
+        Scenario::of(Expected::Together, streams, [])
     }),
     ("aiter_forker_with skip", || skipping(1)),
     ("aiter_forker_with skip, room for all", || skipping(100)),
     ("sharable_aiter", || {
         let taker = sharable_aiter(Source::new());
         let streams = [(); 3].map(|()| items(taker.clone()));
-        World::of(Gets::Shared, streams, [])
+        Scenario::of(Expected::Shared, streams, [])
     }),
     ("gated_aiter", || {
         let (gated, gate) = gated_aiter(Source::new());
@@ -202,23 +206,23 @@ pub const SUBJECTS: &[Subject] = &[
             }
             gate.stop();
         };
-        World::of(Gets::All, [items(gated)], [driving(pushing)])
+        Scenario::of(Expected::All, [items(gated)], [driver_part(pushing)])
     }),
     ("stoppable_aiter", || {
         let (stoppable, stopper) = stoppable_aiter(Source::new());
-        World::outlived_by(stoppable, move || stopper.stop())
+        Scenario::outlived_by(stoppable, move || stopper.stop())
     }),
     ("active", || {
         let (pulled, driver) = active(Source::new());
-        World::of(Gets::All, [items(pulled)], [driving(driver)])
+        Scenario::of(Expected::All, [items(pulled)], [driver_part(driver)])
     }),
     ("preload", || {
         let (ready, driver) = preload(2, Source::new());
-        World::of(Gets::All, [items(ready)], [driving(driver)])
+        Scenario::of(Expected::All, [items(ready)], [driver_part(driver)])
     }),
     ("preload_with", || {
         let (ready, driver) = preload_with(Watermarks { low: 1, high: 3 }, Source::new());
-        World::of(Gets::All, [items(ready)], [driving(driver)])
+        Scenario::of(Expected::All, [items(ready)], [driver_part(driver)])
     }),
     ("pump", || {
         let (pusher, aiter) = push_aiter();
@@ -230,7 +234,7 @@ pub const SUBJECTS: &[Subject] = &[
             }
         };
         let pumping = until_refused(pump(push, Source::new()));
-        World::of(Gets::All, [items(aiter)], [driving(pumping)])
+        Scenario::of(Expected::All, [items(aiter)], [driver_part(pumping)])
     }),
     ("pump_lending", || {
         let (pusher, aiter) = push_aiter();
@@ -241,13 +245,13 @@ pub const SUBJECTS: &[Subject] = &[
             pusher.push(item).map_err(|_| pushed)
         };
         let pumping = until_refused(pump_lending(push, Source::new()));
-        World::of(Gets::All, [items(aiter)], [driving(pumping)])
+        Scenario::of(Expected::All, [items(aiter)], [driver_part(pumping)])
     }),
-    ("join_aiters", || World::any_order(join_aiters(thirds()))),
+    ("join_aiters", || Scenario::any_order(join_aiters(thirds()))),
     ("join_aiters_keyed", || {
         let joined = join_aiters_keyed(azip((iter_to_aiter(0..), thirds())));
         let mut ended = [false; 3];
-        let end = Item::new(bench::items().end);
+        let end = Item::new(harness::items().end);
         let numbers = map_aiter(
             move |(part, item): (u32, Option<Item>)| {
                 assert!(!ended[part as usize], "something comes after the end");
@@ -256,33 +260,35 @@ pub const SUBJECTS: &[Subject] = &[
             },
             joined,
         );
-        World::of(Gets::Keyed, [items(numbers)], [])
+        Scenario::of(Expected::Keyed, [items(numbers)], [])
     }),
     ("map_aiter", || {
-        World::one(map_aiter(|item| item, Source::new()))
+        Scenario::one(map_aiter(|item| item, Source::new()))
     }),
-    ("map_async", || World::one(map_async(slowly, Source::new()))),
+    ("map_async", || {
+        Scenario::one(map_async(slowly, Source::new()))
+    }),
     ("map_workers", || {
-        World::any_order(map_workers(3, slowly, Source::new()))
+        Scenario::any_order(map_workers(3, slowly, Source::new()))
     }),
     ("map_workers_ordered", || {
-        World::one(map_workers_ordered(3, slowly, Source::new()))
+        Scenario::one(map_workers_ordered(3, slowly, Source::new()))
     }),
     ("map_filter_aiter", || {
-        World::one(map_filter_aiter(Some, Source::new()))
+        Scenario::one(map_filter_aiter(Some, Source::new()))
     }),
     ("flatten_aiter", || {
         let pairs = Source::new().map_aiter(|item| [item.clone(), item]);
-        World::of(Gets::Twice, [items(flatten_aiter(pairs))], [])
+        Scenario::of(Expected::Twice, [items(flatten_aiter(pairs))], [])
     }),
     ("azip", || {
         let rows = azip((Source::new(), map_async(slowly, Source::new())));
         let pairs = rows.map_aiter(|(one, other)| [one, other]);
-        World::of(Gets::Twice, [items(flatten_aiter(pairs))], [])
+        Scenario::of(Expected::Twice, [items(flatten_aiter(pairs))], [])
     }),
 ];
 
-/// A stream of what is there already waits once before each item.
+/// A stream of the items that exist already, with a pause before each item.
 trait ThenPause: Stream<Item = Item> + Sized + Send + 'static {
     fn then_pause(self) -> impl Stream<Item = Item> + Send + 'static {
         map_async(

@@ -1,10 +1,11 @@
-//! `preload`, with watermarks too, and `active`: a driver pulls the source into a list, of which a consumer takes.
+//! `preload`, with watermarks too, and `active`: a driver pulls the source into a list, and a
+//! consumer takes from it.
 
 use super::{
     Pair,
+    environment::{self, Caught, Item, Trap, catch},
     handle::{Handle, Handles, Waits},
     script::{Items, Source, SourceOp},
-    world::{self, Caught, Item, Trap, catch},
 };
 use aiter_core::{
     Driver, Preloaded, PushAiter, TryNextError, Watermarks, active, preload, preload_with,
@@ -19,7 +20,7 @@ use std::{
     task::{Context, Poll},
 };
 
-/// What can be done to a source that is pulled ahead.
+/// The operations on a source that is pulled ahead.
 #[derive(Debug)]
 pub(super) enum Op {
     Drive { fresh: bool },
@@ -57,7 +58,7 @@ enum Side {
 }
 
 impl Side {
-    /// The driver's completion reads as an end.
+    /// Reports the driver's completion as an end.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Item>> {
         match self {
             Self::Driver(driver) => driver.as_mut().poll(cx).map(|()| None),
@@ -104,28 +105,29 @@ impl Handle for End {
     }
 }
 
-/// The driver's number, and the consumer's.
+/// The handle of the driver, and that of the consumer.
 const DRIVER: usize = 0;
 const CONSUMER: usize = 1;
 
-/// A source that is pulled until `HIGH` items wait, again when no more than `LOW` do; a `HIGH` of 0 stands for any number.
+/// A source that is pulled until `HIGH` items wait, and again when at most `LOW` do. A `HIGH` of 0
+/// means any number.
 #[derive(Debug)]
 pub(super) struct Driven<const LOW: usize, const HIGH: usize> {
     source: Rc<Source>,
     ends: Handles<End>,
     /// How many items the consumer has taken, or lost to a panic.
     taken: Rc<Cell<usize>>,
-    /// The driver may not pull before no more than `LOW` items wait.
-    rests: Rc<Cell<bool>>,
-    /// How often the driver was polled: until now, and until the consumer's poll began.
-    drives: Cell<usize>,
-    drives_before: Cell<usize>,
-    /// The driver has seen how many items wait: no panic ended its poll before.
+    /// The driver may not pull before at most `LOW` items wait.
+    is_resting: Rc<Cell<bool>>,
+    /// How often the driver was polled: in all, and before the consumer's current poll.
+    driver_polls: Cell<usize>,
+    driver_polls_before: Cell<usize>,
+    /// The driver has seen how many items wait, because no panic ended its poll before that.
     counts: Cell<bool>,
-    /// The driver has completed, or is gone.
+    /// The driver has completed or was dropped.
     done: Cell<bool>,
-    /// The consumer is gone.
-    gone: Cell<bool>,
+    /// The consumer was dropped.
+    consumer_dropped: Cell<bool>,
 }
 
 impl<const LOW: usize, const HIGH: usize> Driven<LOW, HIGH> {
@@ -133,16 +135,17 @@ impl<const LOW: usize, const HIGH: usize> Driven<LOW, HIGH> {
         self.source.yielded() - self.taken.get()
     }
 
-    /// The consumer has taken an item, or lost it.
+    /// Records that the consumer has taken an item, or lost it.
     fn take(&self) {
-        // A driver that ran meanwhile had counted this one.
-        let is_full = self.waiting() >= HIGH && self.drives.get() == self.drives_before.get();
-        if HIGH != 0 && is_full && self.counts.get() && !world::is_nested() {
-            self.rests.set(true);
+        // A driver that ran meanwhile had counted this item already.
+        let is_full =
+            self.waiting() >= HIGH && self.driver_polls.get() == self.driver_polls_before.get();
+        if HIGH != 0 && is_full && self.counts.get() && !environment::is_nested() {
+            self.is_resting.set(true);
         }
         self.taken.set(self.taken.get() + 1);
         if self.waiting() <= LOW {
-            self.rests.set(false);
+            self.is_resting.set(false);
         }
     }
 
@@ -150,11 +153,11 @@ impl<const LOW: usize, const HIGH: usize> Driven<LOW, HIGH> {
         let Some(mut end) = self.ends.take(DRIVER) else {
             return;
         };
-        self.drives.set(self.drives.get() + 1);
+        self.driver_polls.set(self.driver_polls.get() + 1);
         match end.waits.poll(fresh, |cx| end.side.poll(cx)) {
             Ok(Poll::Ready(_)) => {
                 assert!(
-                    self.source.ended.get() || self.gone.get() || self.done.get(),
+                    self.source.ended.get() || self.consumer_dropped.get() || self.done.get(),
                     "done too early"
                 );
                 self.done.set(true);
@@ -163,11 +166,11 @@ impl<const LOW: usize, const HIGH: usize> Driven<LOW, HIGH> {
             Ok(Poll::Pending) => self.counts.set(true),
             Err(Caught::Planned(_)) => {
                 self.counts.set(false);
-                // The drop of the source, which is the last thing a driver does, may be what panicked.
+                // A driver drops its source last, and that may be what panicked.
                 let dropped = self.source.dropped.get();
                 self.done.set(self.done.get() || dropped);
             }
-            Err(Caught::Told) => panic!("not a fork"),
+            Err(Caught::Reported) => panic!("not a fork"),
         }
         self.ends.put(DRIVER, end);
     }
@@ -176,10 +179,10 @@ impl<const LOW: usize, const HIGH: usize> Driven<LOW, HIGH> {
         let Some(mut end) = self.ends.take(CONSUMER) else {
             return;
         };
-        self.drives_before.set(self.drives.get());
-        let sprung = world::sprung();
+        self.driver_polls_before.set(self.driver_polls.get());
+        let sprung = environment::sprung();
         let found = next(&mut end);
-        let undisturbed = sprung == world::sprung() && !world::is_nested();
+        let undisturbed = sprung == environment::sprung() && !environment::is_nested();
         let expected = self.source.log.borrow().get(self.taken.get()).copied();
         let mut item = None;
         match found {
@@ -200,15 +203,15 @@ impl<const LOW: usize, const HIGH: usize> Driven<LOW, HIGH> {
                 );
             }
             Err(Caught::Planned(_)) => {
-                if expected.is_some_and(|item| world::alive(item) == 0) {
-                    // It went with the panic of the driver's waker.
+                if expected.is_some_and(|item| environment::alive(item) == 0) {
+                    // The item was lost to the panic of the driver's waker.
                     self.take();
                 }
             }
-            Err(Caught::Told) => panic!("not a fork"),
+            Err(Caught::Reported) => panic!("not a fork"),
         }
         self.ends.put(CONSUMER, end);
-        world::let_go(item);
+        environment::drop_value(item);
     }
 }
 
@@ -216,21 +219,21 @@ impl<const LOW: usize, const HIGH: usize> Pair for Driven<LOW, HIGH> {
     type Op = Op;
 
     fn new() -> Self {
-        let (source, taken, rests) = (
+        let (source, taken, is_resting) = (
             Source::new(),
             Rc::new(Cell::new(0)),
             Rc::new(Cell::new(false)),
         );
-        let (taken_now, rests_now) = (taken.clone(), rests.clone());
+        let (taken_now, is_resting_now) = (taken.clone(), is_resting.clone());
         let items = Items::items(&source, move |source: &Source| {
             let waiting = source.yielded() - taken_now.get();
-            // One that is just being taken may not be counted.
-            let taking = usize::from(world::is_nested());
+            // An item that is being taken may not be counted yet.
+            let taking = usize::from(environment::is_nested());
             assert!(HIGH == 0 || waiting < HIGH + taking, "pulled too far ahead");
             if taking > 0 {
-                rests_now.set(false);
+                is_resting_now.set(false);
             }
-            assert!(!rests_now.get(), "pulled before the low mark");
+            assert!(!is_resting_now.get(), "pulled before the low mark");
         });
         let (consumer, driver) = if HIGH == 0 {
             let (consumer, driver) = active(items);
@@ -260,12 +263,12 @@ impl<const LOW: usize, const HIGH: usize> Pair for Driven<LOW, HIGH> {
             source,
             ends,
             taken,
-            rests,
-            drives: Cell::new(0),
-            drives_before: Cell::new(0),
+            is_resting,
+            driver_polls: Cell::new(0),
+            driver_polls_before: Cell::new(0),
             counts: Cell::new(true),
             done: Cell::new(false),
-            gone: Cell::new(false),
+            consumer_dropped: Cell::new(false),
         }
     }
 
@@ -277,7 +280,7 @@ impl<const LOW: usize, const HIGH: usize> Pair for Driven<LOW, HIGH> {
             Op::DropDriver => self.drop_one(DRIVER),
             Op::DropConsumer => self.drop_one(CONSUMER),
             Op::Source(op) => self.source.op(op),
-            Op::Trap(trap) => world::set(trap),
+            Op::Trap(trap) => environment::set(trap),
         }
     }
 
@@ -292,10 +295,10 @@ impl<const LOW: usize, const HIGH: usize> Pair for Driven<LOW, HIGH> {
         if let Some(end) = self.ends.take(handle) {
             match handle {
                 DRIVER => &self.done,
-                _ => &self.gone,
+                _ => &self.consumer_dropped,
             }
             .set(true);
-            world::let_go(end);
+            environment::drop_value(end);
         }
     }
 
@@ -309,9 +312,10 @@ impl<const LOW: usize, const HIGH: usize> Pair for Driven<LOW, HIGH> {
             if end.waits.sleeps() {
                 match end.side {
                     Side::Driver(_) => {
-                        let awaits_source = source.idle.get() && source.bell() == end.waits.bell();
+                        let awaits_source =
+                            source.idle.get() && source.waker_number() == end.waits.waker_number();
                         assert!(
-                            !self.gone.get(),
+                            !self.consumer_dropped.get(),
                             "the driver is stranded without a consumer"
                         );
                         assert!(full || awaits_source, "the driver is stranded");
@@ -324,13 +328,13 @@ impl<const LOW: usize, const HIGH: usize> Pair for Driven<LOW, HIGH> {
             }
         });
         assert_eq!(source.dropped.get(), self.done.get());
-        if !self.gone.get() {
-            assert_eq!(world::all_alive(), self.waiting(), "items alive");
+        if !self.consumer_dropped.get() {
+            assert_eq!(environment::all_alive(), self.waiting(), "items alive");
         } else {
-            assert_eq!(world::all_alive(), 0, "an item is kept");
+            assert_eq!(environment::all_alive(), 0, "an item is kept");
         }
-        if world::is_plain() {
-            assert!(world::live_wakers() <= 6, "wakers are kept");
+        if environment::is_plain() {
+            assert!(environment::live_wakers() <= 6, "wakers are kept");
         }
     }
 

@@ -1,11 +1,11 @@
-//! `aiter_forker`: each fork sees the log of what the source yielded, from its place on.
+//! `aiter_forker`: each fork sees the log of the items that the source yielded, from its place on.
 
 use super::{
     Pair,
+    environment::{self, Caught, Item, Site, Trap},
     handle::{Handle, Handles, Waits},
     kept::Kept,
     script::{Items, Source, SourceOp},
-    world::{self, Caught, Item, Site, Trap},
 };
 use aiter_core::{
     Fork, aiter_forker_with,
@@ -20,7 +20,7 @@ use std::{
     task::Poll,
 };
 
-/// What can be done to forks. A number names a handle, counted round.
+/// The operations on forks. A number selects a handle, modulo their count.
 #[derive(Debug)]
 pub(super) enum Op {
     Poll {
@@ -32,7 +32,7 @@ pub(super) enum Op {
     ForkPassive(u8),
     Activate(u8),
     Drop(u8),
-    /// It is neither polled nor dropped any more.
+    /// The fork is neither polled nor dropped any more.
     Forget(u8),
     Source(SourceOp),
     Trap(Trap),
@@ -60,9 +60,9 @@ impl<'a> Arbitrary<'a> for Op {
 
 /// A bound, and what forks yield under it.
 pub(super) trait Bounded: Bound + Yields + 'static {
-    /// How far they may be apart.
+    /// How many items the forks may be apart.
     const MOST: usize;
-    /// Whether those further behind lose the oldest items; else they are waited for.
+    /// Whether forks further behind lose the oldest items. Otherwise the others wait for them.
     const LOSES: bool = false;
     fn new() -> Self;
     /// An item, and how many were missed before it.
@@ -104,14 +104,14 @@ struct Reader<B: Bound> {
     fork: Fork<Items, B>,
     /// How much of the log it has passed.
     at: usize,
-    /// Items that it lost and was not told of, beside those it is too far behind for now. `None` if what told of them may have
-    /// gone with a panic.
+    /// Items that it lost and has not reported, apart from those it is too far behind for now.
+    /// `None` if the report may have been lost to a panic.
     missed: Option<usize>,
     active: bool,
-    /// It was told that the source had panicked.
-    told: bool,
-    /// The news there had been when it was left pending with an idle source.
-    heard: Option<usize>,
+    /// It has reported that the source panicked.
+    panic_reported: bool,
+    /// The source's version when it was left pending with an idle source.
+    seen_version: Option<usize>,
     waits: Waits,
 }
 
@@ -129,9 +129,9 @@ pub(super) struct Forks<B: Bound> {
     source: Rc<Source>,
     readers: Handles<Reader<B>>,
     forgotten: RefCell<Vec<Reader<B>>>,
-    /// How many active ones there are, with those that are being polled.
+    /// How many active forks there are, including those that are being polled.
     active: Cell<usize>,
-    /// Whether the source's panic ended it.
+    /// Whether the source ended with a panic.
     panicked: Cell<bool>,
     kept: Kept,
     checks: Cell<usize>,
@@ -142,7 +142,7 @@ impl<B: Bounded> Forks<B> {
         self.source.ended.get() || self.panicked.get()
     }
 
-    /// How much of the log a reader has passed or lost.
+    /// Returns how much of the log a reader has passed or lost.
     fn at(&self, reader: &Reader<B>) -> usize {
         match B::LOSES {
             true => reader.at.max(self.source.yielded().saturating_sub(B::MOST)),
@@ -150,18 +150,18 @@ impl<B: Bounded> Forks<B> {
         }
     }
 
-    /// What `next` of a reader is to be; `None` while it is to wait.
+    /// Returns what `next` of a reader has to yield, or `None` while it has to wait.
     fn expected(&self, reader: &Reader<B>) -> Option<Expected> {
         match self.source.log.borrow().get(self.at(reader)) {
             Some(item) => Some(Expected::Item(*item)),
-            None if self.panicked.get() && !reader.told => Some(Expected::Panic),
+            None if self.panicked.get() && !reader.panic_reported => Some(Expected::Panic),
             None if self.is_over() => Some(Expected::End),
             None if !reader.active && self.active.get() == 0 => Some(Expected::End),
             None => None,
         }
     }
 
-    /// Whether all other readers have passed what this one is to read.
+    /// Returns whether all other readers have passed the item that this one reads next.
     fn is_last(&self, reader: &Reader<B>) -> bool {
         let mut last = self
             .forgotten
@@ -179,20 +179,29 @@ impl<B: Bounded> Forks<B> {
         };
         let source = &self.source;
         let before = self.at(&reader);
-        let (polls, news) = (source.polls.get(), source.news.get());
+        let (polls, version) = (source.polls.get(), source.version.get());
         let idle = self.kept.is_idle(source);
-        let (sprung, clones, last) = (world::sprung(), world::clones(), self.is_last(&reader));
-        let waited = reader.active && reader.at == source.yielded() && reader.heard == Some(news);
+        let (sprung, clones, last) = (
+            environment::sprung(),
+            environment::clones(),
+            self.is_last(&reader),
+        );
+        let waited =
+            reader.active && reader.at == source.yielded() && reader.seen_version == Some(version);
         let polled = reader
             .waits
             .poll(fresh, |cx| Pin::new(&mut reader.fork).poll_next(cx));
-        let undisturbed = sprung == world::sprung() && !world::is_nested();
+        let undisturbed = sprung == environment::sprung() && !environment::is_nested();
         let polled_source = source.polls.get() != polls;
-        if idle && world::is_plain() && B::MOST == usize::MAX {
-            // An idle source is polled by who has waited for this wake of it already, and comes again.
-            assert_eq!(polled_source, waited, "who polls an idle source");
+        if idle && environment::is_plain() && B::MOST == usize::MAX {
+            // An idle source is polled by a fork that has waited for this very wake already, and
+            // waits again.
+            assert_eq!(
+                polled_source, waited,
+                "only a fork that waited polls an idle source"
+            );
         }
-        // The end of the source was its panic, if its drop was one.
+        // The source ended with a panic if its drop panicked.
         let source_panicked = matches!(
             polled,
             Err(Caught::Planned(Site::Source | Site::SourceDrop))
@@ -201,7 +210,7 @@ impl<B: Bounded> Forks<B> {
             self.panicked.set(true);
         }
         let expected = self.expected(&reader);
-        reader.heard = None;
+        reader.seen_version = None;
         let mut item = None;
         match polled {
             Ok(Poll::Ready(Some(found))) => {
@@ -209,11 +218,16 @@ impl<B: Bounded> Forks<B> {
                 let at = self.at(&reader);
                 let taken = source.since(0).iter().rposition(|id| *id == found.id());
                 let taken = taken.expect("an item of the source");
-                // Since it was taken more may have come, and cost this fork the next.
+                // More items may have come since this one was taken, and cost this fork the next
+                // one.
                 let lagged = B::LOSES && !undisturbed && (before..at).contains(&taken);
                 assert!(lagged || expected == Some(Expected::Item(found.id())));
-                if world::is_plain() {
-                    assert_eq!(world::clones() == clones, last, "the last reader moves");
+                if environment::is_plain() {
+                    assert_eq!(
+                        environment::clones() == clones,
+                        last,
+                        "the last reader moves"
+                    );
                 }
                 if let Some(untold) = reader.missed {
                     assert_eq!(missed, untold + taken - reader.at, "missed");
@@ -222,8 +236,8 @@ impl<B: Bounded> Forks<B> {
                 item = Some(found);
             }
             Ok(Poll::Ready(None)) => {
-                // A passive fork lets its task go when it has found that no fork is active: a step
-                // within that may make one.
+                // A passive fork drops its waker when it has found that no fork is active. A step
+                // within its poll may make one active.
                 let had_none = !reader.active && !undisturbed;
                 assert!(
                     expected == Some(Expected::End) || had_none,
@@ -231,20 +245,20 @@ impl<B: Bounded> Forks<B> {
                 );
             }
             Ok(Poll::Pending) => {
-                reader.heard = source.idle.get().then(|| source.news.get());
+                reader.seen_version = source.idle.get().then(|| source.version.get());
                 if undisturbed {
                     assert_eq!(expected, None, "pending");
                 }
             }
-            Err(Caught::Told) => {
+            Err(Caught::Reported) => {
                 assert_eq!(expected, Some(Expected::Panic));
-                reader.told = true;
+                reader.panic_reported = true;
             }
-            Err(Caught::Planned(_)) if source_panicked => reader.told = true,
+            Err(Caught::Planned(_)) if source_panicked => reader.panic_reported = true,
             Err(Caught::Planned(Site::Clone)) => {
                 assert!(matches!(expected, Some(Expected::Item(_))));
                 let at = self.at(&reader);
-                let is_sure = !world::is_nested() && world::sprung() == sprung + 1;
+                let is_sure = !environment::is_nested() && environment::sprung() == sprung + 1;
                 let untold = reader.missed.filter(|_| is_sure || !B::LOSES);
                 reader.missed = untold.map(|untold| untold + at - reader.at);
                 reader.at = match B::LOSES {
@@ -252,8 +266,8 @@ impl<B: Bounded> Forks<B> {
                     false => at + 1,
                 };
             }
-            // Who takes an item may wake others, who wait for room or for the baton, and drop what is lost to others. The item
-            // goes with a panic there.
+            // A fork that takes an item may wake others that wait for room or for the lock, and
+            // drop what others lose. A panic there takes the item along.
             Err(Caught::Planned(site))
                 if matches!(site, Site::Wake | Site::WakerDrop)
                     || B::LOSES && matches!(site, Site::Drop) =>
@@ -268,12 +282,13 @@ impl<B: Bounded> Forks<B> {
             self.kept.polled(source, item.is_some() && is_alone);
         }
         self.readers.put(at, reader);
-        world::let_go(item);
+        environment::drop_value(item);
     }
 
-    /// How many items are there is known with the baton in hand: who kept it puts it down. So this is not for each step.
+    /// Counting the items needs the hand-off lock, so a handle that kept it has to release it.
+    /// Therefore this does not run in each step.
     fn look(&self) {
-        self.kept.put_down();
+        self.kept.release();
         self.readers.each(|reader| {
             let there = self.source.yielded() - self.at(reader);
             assert_eq!(reader.fork.size_hint().0, there, "items there");
@@ -284,7 +299,7 @@ impl<B: Bounded> Forks<B> {
         let Some((at, mut reader)) = self.readers.pick_out(n) else {
             return;
         };
-        self.kept.put_down();
+        self.kept.release();
         self.readers.add(|waits| {
             if active {
                 self.active.set(self.active.get() + 1);
@@ -298,8 +313,8 @@ impl<B: Bounded> Forks<B> {
                 at: reader.at,
                 missed: reader.missed,
                 active,
-                told: reader.told,
-                heard: None,
+                panic_reported: reader.panic_reported,
+                seen_version: None,
                 waits,
             }
         });
@@ -312,18 +327,18 @@ impl<B: Bounded> Forks<B> {
             if !reader.active {
                 self.active.set(self.active.get() + 1);
                 reader.active = true;
-                reader.heard = None;
-                // It slept as a passive one does. Whoever makes it active is to poll it.
-                reader.waits.stir();
+                reader.seen_version = None;
+                // It slept as a passive fork. The code that makes it active has to poll it.
+                reader.waits.repoll();
             }
             self.readers.put(at, reader);
         }
     }
 
-    fn let_go(&self, reader: Reader<B>) {
+    fn drop_value(&self, reader: Reader<B>) {
         self.active
             .set(self.active.get() - usize::from(reader.active));
-        world::let_go(reader);
+        environment::drop_value(reader);
     }
 }
 
@@ -345,8 +360,8 @@ impl<B: Bounded> Pair for Forks<B> {
             at: 0,
             missed: Some(0),
             active: true,
-            told: false,
-            heard: None,
+            panic_reported: false,
+            seen_version: None,
             waits,
         });
         Self {
@@ -386,7 +401,7 @@ impl<B: Bounded> Pair for Forks<B> {
                 self.forgotten.borrow_mut().extend(reader);
             }
             Op::Source(op) => self.source.op(op),
-            Op::Trap(trap) => world::set(trap),
+            Op::Trap(trap) => environment::set(trap),
         }
     }
 
@@ -396,7 +411,7 @@ impl<B: Bounded> Pair for Forks<B> {
 
     fn drop_one(&self, handle: usize) {
         if let Some(reader) = self.readers.take(handle) {
-            self.let_go(reader);
+            self.drop_value(reader);
         }
     }
 
@@ -412,22 +427,22 @@ impl<B: Bounded> Pair for Forks<B> {
         self.forgotten.borrow().iter().for_each(&mut look);
         assert!(most <= B::MOST, "too far apart");
         if count > 0 {
-            // Each item that somebody is to read is there once.
+            // Each item that some fork still has to read exists once.
             assert!(
                 log[log.len() - most..]
                     .iter()
-                    .all(|item| world::alive(*item) > 0),
+                    .all(|item| environment::alive(*item) > 0),
                 "an item is lost"
             );
-            if world::is_plain() {
-                assert_eq!(world::all_alive(), most, "items alive");
+            if environment::is_plain() {
+                assert_eq!(environment::all_alive(), most, "items alive");
             }
         }
         self.readers.each(|reader| {
             let expected = self.expected(reader);
             if reader.waits.sleeps() {
                 assert_eq!(expected, None, "stranded");
-                // Who has no room waits for the slowest.
+                // A fork without room waits for the slowest.
                 let may_wait = source.idle.get() || !B::LOSES && most >= B::MOST;
                 assert!(
                     !reader.active || may_wait,
@@ -436,7 +451,7 @@ impl<B: Bounded> Pair for Forks<B> {
             }
             assert_eq!(reader.fork.is_terminated(), expected == Some(Expected::End));
             assert_eq!(reader.fork.is_active(), reader.active);
-            if world::is_plain() {
+            if environment::is_plain() {
                 let now = reader.fork.statistics();
                 let expected = (log.len(), log.len() - least, least, most);
                 assert_eq!((now.pushed, now.taken, now.waiting, now.lag), expected);
@@ -451,8 +466,8 @@ impl<B: Bounded> Pair for Forks<B> {
             self.is_over() || count == 0,
             "the source lives as long as it is needed"
         );
-        if world::is_plain() {
-            assert!(world::live_wakers() <= 2 * count, "wakers are kept");
+        if environment::is_plain() {
+            assert!(environment::live_wakers() <= 2 * count, "wakers are kept");
         }
     }
 

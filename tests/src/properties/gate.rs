@@ -1,10 +1,11 @@
-//! `gated_aiter`: the source is polled with leave only, and what comes out spends its permit.
+//! `gated_aiter`: the source is polled with permission only, and an item that comes out spends its
+//! permit.
 
 use super::{
     Pair,
+    environment::{self, Caught, Trap, catch},
     handle::{Handle, Handles, Waits},
     script::{Items, Source, SourceOp},
-    world::{self, Caught, Trap, catch},
 };
 use aiter_core::{Gate, Gated, gated_aiter};
 use arbitrary::{Arbitrary, Unstructured};
@@ -16,7 +17,7 @@ use std::{
     task::Poll,
 };
 
-/// What can be done to a gate and its stream.
+/// The operations on a gate and its stream.
 #[derive(Debug)]
 pub(super) enum Op {
     Poll { fresh: bool },
@@ -58,7 +59,7 @@ impl<'a> Arbitrary<'a> for Op {
     }
 }
 
-/// What the gates have said.
+/// What the gates have authorised.
 #[derive(Clone, Copy, Debug, Default)]
 struct Word {
     permits: usize,
@@ -85,7 +86,7 @@ impl Word {
 struct Stands {
     aiter: Gated<Items>,
     ended: bool,
-    /// The item that came when it was not to pass any more.
+    /// The item that came when it could no longer pass.
     kept: Option<usize>,
     waits: Waits,
 }
@@ -103,7 +104,7 @@ impl Handle for Stands {
 #[derive(Debug)]
 pub(super) struct Gates {
     source: Rc<Source>,
-    /// The one stream.
+    /// The only stream.
     aiter: Handles<Stands>,
     gates: RefCell<Vec<Gate>>,
     word: Rc<Cell<Word>>,
@@ -130,7 +131,7 @@ impl Gates {
         match polled {
             Ok(Poll::Ready(Some(found))) => {
                 assert_eq!(Some(found.id()), next);
-                assert!(word.may_pass(), "passes without leave");
+                assert!(word.may_pass(), "passes without a permit");
                 if !word.open {
                     word.permits -= 1;
                 }
@@ -148,21 +149,22 @@ impl Gates {
                 stands.kept = next;
             }
             Err(Caught::Planned(_)) => {
-                stands.kept = next.filter(|item| world::alive(*item) > 0);
-                // An item that is dropped by a panic has not passed; what is dropped at the end may be the one.
+                stands.kept = next.filter(|item| environment::alive(*item) > 0);
+                // An item that a panic drops has not passed. An item that is dropped at the end may
+                // be that one.
                 assert!(stands.kept == next || word.is_over(), "an item is lost");
                 if source.ended.get() && self.is_over() {
                     word = OVER;
                 }
             }
-            Err(Caught::Told) => panic!("not a fork"),
+            Err(Caught::Reported) => panic!("not a fork"),
         }
         self.word.set(word);
         self.aiter.put(at, stands);
-        world::let_go(item);
+        environment::drop_value(item);
     }
 
-    /// Calls one of the gates, after the model was told.
+    /// Updates the model, and then calls one of the gates.
     fn change(&self, change: impl FnOnce(&mut Word), call: impl FnOnce(&Gate)) {
         let Some(gate) = self.gates.borrow().last().cloned() else {
             return;
@@ -173,13 +175,13 @@ impl Gates {
         catch(|| call(&gate)).ok();
         let alone = self.gates.borrow().is_empty();
         if alone {
-            // It was dropped by a step within.
+            // A step within this one dropped it.
             self.stop();
         }
-        world::let_go(gate);
+        environment::drop_value(gate);
     }
 
-    /// Whether the gates say so. How many permits there are they do not say.
+    /// Returns whether the gates report the end. They do not report how many permits there are.
     fn is_over(&self) -> bool {
         self.gates
             .borrow()
@@ -202,7 +204,7 @@ impl Pair for Gates {
         let word = Rc::new(Cell::new(Word::default()));
         let leave = word.clone();
         let (aiter, gate) = gated_aiter(Items::items(&source, move |_| {
-            assert!(leave.get().may_pass(), "polled without leave");
+            assert!(leave.get().may_pass(), "polled without a permit");
         }));
         let handles = Handles::new();
         handles.add(|waits| Stands {
@@ -239,7 +241,9 @@ impl Pair for Gates {
                 self.change(
                     |word| word.open |= !word.stopped,
                     |gate| {
-                        assert!(gate.open() == (!old.stopped && !old.open) || world::is_nested())
+                        assert!(
+                            gate.open() == (!old.stopped && !old.open) || environment::is_nested()
+                        )
                     },
                 );
             }
@@ -247,7 +251,7 @@ impl Pair for Gates {
                 let old = self.word.get();
                 self.change(
                     |word| word.open = false,
-                    |gate| assert!(gate.close() == old.open || world::is_nested()),
+                    |gate| assert!(gate.close() == old.open || environment::is_nested()),
                 );
             }
             Op::Stop => self.change(|word| word.stopped = true, Gate::stop),
@@ -260,7 +264,7 @@ impl Pair for Gates {
                 if self.gates.borrow().is_empty() {
                     self.stop();
                 }
-                world::let_go(gate);
+                environment::drop_value(gate);
             }
             Op::Drop => {
                 if let Some(at) = self.aiter.pick(0) {
@@ -268,7 +272,7 @@ impl Pair for Gates {
                 }
             }
             Op::Source(op) => self.source.op(op),
-            Op::Trap(trap) => world::set(trap),
+            Op::Trap(trap) => environment::set(trap),
         }
     }
 
@@ -279,7 +283,7 @@ impl Pair for Gates {
     fn drop_one(&self, handle: usize) {
         if let Some(stands) = self.aiter.take(handle) {
             self.word.set(OVER);
-            world::let_go(stands);
+            environment::drop_value(stands);
         }
     }
 
@@ -290,26 +294,27 @@ impl Pair for Gates {
             kept = usize::from(stands.kept.is_some());
             if stands.waits.sleeps() {
                 assert!(!word.is_over(), "stranded at the end");
-                let awaits_source = source.idle.get() && source.bell() == stands.waits.bell();
+                let awaits_source =
+                    source.idle.get() && source.waker_number() == stands.waits.waker_number();
                 assert!(!word.may_pass() || awaits_source && kept == 0, "stranded");
             }
             assert_eq!(stands.aiter.is_terminated(), source.dropped.get());
         });
-        assert_eq!(world::all_alive(), kept, "items alive");
+        assert_eq!(environment::all_alive(), kept, "items alive");
         for gate in &*self.gates.borrow() {
             assert_eq!(
                 (gate.is_open(), gate.is_stopped()),
                 (word.open, word.stopped)
             );
         }
-        if world::is_plain() {
-            // That of the stream, two while one is changed, and those the source has.
-            assert!(world::live_wakers() <= 5, "wakers are kept");
+        if environment::is_plain() {
+            // The stream has one waker, or two while one is replaced, and the source has others.
+            assert!(environment::live_wakers() <= 5, "wakers are kept");
         }
     }
 
     fn wind_up(&self) {
-        // To see the end it takes a permit.
+        // It takes a permit to see the end.
         let more = usize::from(!self.word.get().stopped && !self.word.get().may_pass());
         self.change(|word| word.permits += more, |gate| gate.push(more));
         self.source.end();

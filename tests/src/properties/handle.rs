@@ -1,23 +1,23 @@
-//! Handles, and the waker each was last polled with.
+//! Handles, and the waker that each was last polled with.
 
-use super::world::{self, Caught, catch};
+use super::environment::{self, Caught, catch};
 use std::{
     cell::RefCell,
     fmt,
     task::{Context, Poll},
 };
 
-/// The handle that a waker belongs to, by its number.
+/// The number of the handle that a waker belongs to.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Owner(pub(super) usize);
 
-/// What a handle waits with.
+/// The waker that a handle waits with, and the state of its last poll.
 #[derive(Debug)]
 pub(super) struct Waits {
     owner: Owner,
-    bell: Option<usize>,
+    waker: Option<usize>,
     /// How many wakers it had before.
-    bells: usize,
+    wakers: usize,
     /// If the last poll was pending: how often the waker had been woken before it.
     pending: Option<usize>,
 }
@@ -26,36 +26,36 @@ impl Waits {
     fn new(owner: usize) -> Self {
         Self {
             owner: Owner(owner),
-            bell: None,
-            bells: 0,
+            waker: None,
+            wakers: 0,
             pending: None,
         }
     }
 
-    /// Polls, with another waker than last time if it is to be `fresh`.
+    /// Polls with the waker of last time, or with another one if `fresh`.
     pub(super) fn poll<R>(
         &mut self,
         fresh: bool,
         poll: impl FnOnce(&mut Context<'_>) -> Poll<R>,
     ) -> Result<Poll<R>, Caught> {
-        let bell = match self.bell {
-            Some(bell) if !fresh => bell,
+        let waker = match self.waker {
+            Some(waker) if !fresh => waker,
             _ => {
-                self.bells += 1;
-                world::bell(self.owner, self.bells - 1)
+                self.wakers += 1;
+                environment::new_waker(self.owner, self.wakers - 1)
             }
         };
-        self.bell = Some(bell);
-        let wakes = world::wakes(bell);
-        let polled = world::with_waker(bell, |waker| {
+        self.waker = Some(waker);
+        let wakes = environment::wakes(waker);
+        let polled = environment::with_waker(waker, |waker| {
             catch(|| poll(&mut Context::from_waker(waker)))
         });
         self.pending = matches!(polled, Ok(Poll::Pending)).then_some(wakes);
         polled
     }
 
-    /// It is to be polled again, whether or not it is woken.
-    pub(super) fn stir(&mut self) {
+    /// Has it polled again, whether or not it is woken.
+    pub(super) fn repoll(&mut self) {
         self.pending = None;
     }
 
@@ -63,34 +63,35 @@ impl Waits {
         self.owner.0
     }
 
-    /// If the last poll was pending: how often the waker was woken since it began.
+    /// If the last poll was pending: how often the waker was woken since that poll began.
     pub(super) fn wakes(&self) -> Option<usize> {
-        Some(world::wakes(self.bell?) - self.pending?)
+        Some(environment::wakes(self.waker?) - self.pending?)
     }
 
-    /// Whether it waits: the last poll was pending, and its waker has not been woken since.
+    /// Returns whether it waits: its last poll was pending, and its waker was not woken since.
     pub(super) fn sleeps(&self) -> bool {
         self.wakes() == Some(0)
     }
 
-    /// The waker of the last poll.
-    pub(super) fn bell(&self) -> Option<usize> {
-        self.bell
+    /// Returns the waker of the last poll.
+    pub(super) fn waker_number(&self) -> Option<usize> {
+        self.waker
     }
 }
 
 /// A handle that waits.
 pub(super) trait Handle {
     fn waits(&self) -> &Waits;
-    /// Whether it has seen the end.
+    /// Returns whether it has seen the end.
     fn has_ended(&self) -> bool;
 }
 
-/// Handles, by numbers that are not used again. Whoever does something to a handle takes it out meanwhile.
+/// Handles, by numbers that are not used again. A handle is taken out while something is done to
+/// it.
 pub(super) struct Handles<H>(RefCell<Vec<Option<H>>>);
 
 impl<H: Handle> Handles<H> {
-    /// Polls who is awake until nobody is.
+    /// Polls the handles that are awake until none is.
     pub(super) fn run(&self, poll: impl Fn(usize)) {
         const ENOUGH: usize = 2000;
         for _ in 0..ENOUGH {
@@ -117,7 +118,7 @@ impl<H> Handles<H> {
         Self(RefCell::new(Vec::new()))
     }
 
-    /// One more, unless there are too many: then `make` is not asked.
+    /// Adds a handle. If there are too many, it does not call `make`.
     pub(super) fn add(&self, make: impl FnOnce(Waits) -> H) {
         self.try_add(|waits| Some(make(waits)));
     }
@@ -132,7 +133,7 @@ impl<H> Handles<H> {
         }
     }
 
-    /// The number of the `n`th of those that are there, counted round.
+    /// Returns the number of the `n`th handle, modulo their count.
     pub(super) fn pick(&self, n: u8) -> Option<usize> {
         let handles = self.0.borrow();
         let there = || (0..handles.len()).filter(|at| handles[*at].is_some());
@@ -140,7 +141,7 @@ impl<H> Handles<H> {
         there().nth(n)
     }
 
-    /// The numbers there are.
+    /// Returns the numbers of all handles.
     pub(super) fn numbers(&self) -> Vec<usize> {
         let handles = self.0.borrow();
         (0..handles.len())
@@ -152,7 +153,7 @@ impl<H> Handles<H> {
         self.0.borrow_mut().get_mut(at)?.take()
     }
 
-    /// Takes out the `n`th, counted round.
+    /// Takes out the `n`th handle, modulo their count.
     pub(super) fn pick_out(&self, n: u8) -> Option<(usize, H)> {
         let at = self.pick(n)?;
         Some((at, self.take(at)?))
@@ -162,12 +163,12 @@ impl<H> Handles<H> {
         self.0.borrow_mut()[at] = Some(handle);
     }
 
-    /// Looks at one, if it is there.
+    /// Looks at a handle, if it exists.
     pub(super) fn look(&self, at: usize, look: impl FnOnce(&H)) {
         self.0.borrow()[at].as_ref().map(look);
     }
 
-    /// Looks at those that are there.
+    /// Looks at each handle.
     pub(super) fn each(&self, look: impl FnMut(&H)) {
         self.0.borrow().iter().flatten().for_each(look);
     }

@@ -1,10 +1,11 @@
-//! `join_aiters`: what comes is what one of the streams yields in that poll, and only those that woke are polled.
+//! `join_aiters`: each item is what one of the streams yields in that poll, and only streams that
+//! woke are polled.
 
 use super::{
     Pair,
+    environment::{self, Caught, Trap},
     handle::{Handle, Handles, Waits},
     script::{Items, Script, Source, SourceOp},
-    world::{self, Caught, Trap},
 };
 use aiter_core::{JoinAiters, join_aiters};
 use arbitrary::{Arbitrary, Unstructured};
@@ -16,13 +17,13 @@ use std::{
     task::Poll,
 };
 
-/// What can be done to a join. A number names a stream, counted round.
+/// The operations on a join. A number selects a stream, modulo their count.
 #[derive(Debug)]
 pub(super) enum Op {
     Poll {
         fresh: bool,
     },
-    /// The same, so many times.
+    /// The same, this many times.
     Drain(u8),
     Drop,
     /// The source of streams.
@@ -69,9 +70,9 @@ impl Handle for Consumer {
 #[derive(Debug)]
 struct Joined {
     source: Rc<Source>,
-    /// Items that others had since its last turn, while it was ready.
+    /// Items that other streams yielded since its last turn, while it was ready.
     passed: Cell<usize>,
-    /// How often it had been polled then.
+    /// How often it had been polled at that time.
     polls: Cell<usize>,
 }
 
@@ -81,20 +82,20 @@ pub(super) struct Join {
     /// The source of streams.
     source: Rc<Source>,
     streams: Rc<RefCell<Vec<Joined>>>,
-    /// The one stream that comes of them.
+    /// The joined stream.
     aiter: Handles<Consumer>,
-    /// How many of them may be polled without a wake: those that had nothing in the last pass, if
-    /// it ended with streams that were still to be asked. A budget may have refused them.
+    /// How many streams may be polled without a wake: those that had nothing in the last pass, if
+    /// that ended before all streams were polled. A budget may have refused them.
     excused: Rc<Cell<usize>>,
 }
 
-/// Polls in vain that end a pass.
+/// The number of polls in vain that ends a pass.
 const PASS: usize = 128;
 
-/// A stream may be polled if it was not pending last, or woke since. A wake that came before it was pending may be good
-/// for one poll more.
+/// Returns whether a stream may be polled: it was not pending last, or it woke since. A wake from
+/// before it was pending may allow one poll more.
 fn is_awake(source: &Source) -> bool {
-    !source.idle.get() || source.woke_early.take() > 0 || !world::is_plain()
+    !source.idle.get() || source.woke_early.take() > 0 || !environment::is_plain()
 }
 
 impl Join {
@@ -125,10 +126,10 @@ impl Join {
                 self.excused.set(if is_spent { PASS } else { 0 });
             }
             Err(Caught::Planned(_)) => assert_eq!(came, 0, "an item is lost"),
-            Err(Caught::Told) => panic!("not a fork"),
+            Err(Caught::Reported) => panic!("not a fork"),
         }
         self.aiter.put(at, consumer);
-        world::let_go(item);
+        environment::drop_value(item);
     }
 
     fn yielded(&self) -> usize {
@@ -146,7 +147,8 @@ impl Join {
             .all(|stream| stream.source.dropped.get())
     }
 
-    /// An item came. Between two turns of a ready stream no other has more than two, of eight items each.
+    /// Records an item. Between two turns of a ready stream no other stream has more than two
+    /// turns, of eight items each.
     fn turn(&self) {
         let streams = self.streams.borrow();
         for Joined {
@@ -229,7 +231,7 @@ impl Pair for Join {
                     stream.op(op);
                 }
             }
-            Op::Trap(trap) => world::set(trap),
+            Op::Trap(trap) => environment::set(trap),
         }
     }
 
@@ -239,11 +241,11 @@ impl Pair for Join {
 
     fn drop_one(&self, handle: usize) {
         let consumer = self.aiter.take(handle);
-        world::let_go(consumer);
+        environment::drop_value(consumer);
     }
 
     fn check(&self) {
-        assert_eq!(world::all_alive(), 0, "an item is kept");
+        assert_eq!(environment::all_alive(), 0, "an item is kept");
         let mut there = false;
         self.aiter.each(|consumer| {
             there = true;

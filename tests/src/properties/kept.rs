@@ -1,38 +1,40 @@
-//! The baton that the only handle keeps in hand from one item to the next: what the source's wakes set off waits meanwhile.
+//! The hand-off lock that the only handle keeps from one item to the next. It serves the requests
+//! of the source's wakes later.
 
 use super::script::Source;
 use std::cell::Cell;
 
-/// Knows whether handles take the source for idle. A wake that came while the baton was kept is heard of when it is put
-/// down, perhaps after a later poll that was pending: the source counts as woken then.
+/// Tracks whether handles consider the source idle. A wake that comes while the lock is kept is
+/// served when the lock is released, perhaps after a later poll that was pending. The source then
+/// counts as woken.
 #[derive(Debug, Default)]
 pub(super) struct Kept {
-    /// How many early wakes there had been when it was kept.
+    /// How many early wakes there had been when the lock was kept.
     since: Cell<Option<usize>>,
-    /// Wakes were heard of after the source's last poll.
-    heard_late: Cell<bool>,
+    /// Wakes were served after the source's last poll.
+    served_late: Cell<bool>,
 }
 
 impl Kept {
-    /// Whether the source's last poll was pending, and no wake has been heard of since.
+    /// Returns whether the source's last poll was pending and no wake was served since.
     pub(super) fn is_idle(&self, source: &Source) -> bool {
-        source.idle.get() && !self.heard_late.get()
+        source.idle.get() && !self.served_late.get()
     }
 
-    /// A handle has polled the source, and `keeps` the baton if it is the only one and has got an item.
+    /// A handle has polled the source. It keeps the lock if it is the only one and got an item.
     pub(super) fn polled(&self, source: &Source, keeps: bool) {
         let early = source.woke_early.get();
         let since = self.since.take();
-        let heard_late = !keeps && since.is_some_and(|since| since < early);
-        if heard_late {
-            source.news.set(source.news.get() + 1);
+        let served_late = !keeps && since.is_some_and(|since| since < early);
+        if served_late {
+            source.version.set(source.version.get() + 1);
         }
-        self.heard_late.set(heard_late);
+        self.served_late.set(served_late);
         self.since.set(keeps.then(|| since.unwrap_or(early)));
     }
 
-    /// For another handle, or for a look.
-    pub(super) fn put_down(&self) {
+    /// Records that another handle, or a look, made it release the lock.
+    pub(super) fn release(&self) {
         self.since.take();
     }
 }

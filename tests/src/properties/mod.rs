@@ -1,27 +1,30 @@
-//! Random sequences of operations against plain models, on one thread and polled by hand: one interpreter a system, which
-//! serves the property tests (`tests/properties.rs`) and the fuzz targets (`/fuzz`) alike.
+//! Random sequences of operations against plain models, on one thread and polled by hand. There is
+//! one interpreter per system. The property tests (`tests/properties.rs`) and the fuzz targets
+//! (`/fuzz`) share them.
 //!
-//! | file | what it knows |
+//! | module | contents |
 //! |---|---|
-//! | `world` | items and wakers that are counted, and the traps that make them panic or run more steps |
-//! | `script` | the source: it does what the steps told it, and knows whether its wake is still to come |
-//! | `handle` | handles with the waker they were last polled with |
-//! | `kept` | which wakes of a source are heard of late |
+//! | `environment` | items and wakers that are counted, and the traps that make them panic or run more steps |
+//! | `script` | the source: it does what the steps tell it, and knows whether its wake is still to come |
+//! | `handle` | handles, with the waker that each was last polled with |
+//! | `kept` | which wakes of a source are served late |
 //! | `push`, `fork`, `share`, `gate`, `stop`, `join`, `drive` | a system beside its model |
 //!
-//! A sequence is made of bytes, four to a step: what is not decoded is ignored, and what is missing reads as 0, so every
-//! sequence of bytes is one of steps. A trap may run the next step of the sequence in the middle of another one: in a
-//! waker, in the source's poll, in the clone or the drop of an item. A handle is out of reach while it is polled, as the
-//! borrow checker has it.
+//! A sequence consists of bytes, four for each step. Bytes that do not decode are ignored and
+//! missing ones read as 0, so that every sequence of bytes is a sequence of steps. A trap may run
+//! the next step in the middle of another one: in a waker, in the source's poll, in the clone or
+//! the drop of an item. As with the borrow checker, no step reaches a handle while that is polled.
 //!
-//! What holds for all systems, beside what each one's model says:
+//! These properties hold for all systems, beside what the model of each says:
 //!
-//! - *nobody is stranded*: who is pending and was not woken since has nothing to take, and is to be woken by a source
-//!   whose last poll was pending and that has not woken since;
+//! - *nobody is stranded*: a handle that is pending and was not woken since has nothing to take,
+//!   and a source whose last poll was pending and that has not woken since is going to wake it;
 //! - *nothing is kept*: at the end no item, no waker and no source is alive;
-//! - *a panic arrives*: it is one that a trap or the source was told to make, or one that the docs name.
+//! - *panics arrive*: each is one that a trap or the source was told to make, or one that the docs
+//!   name.
 
 mod drive;
+mod environment;
 mod fork;
 mod gate;
 mod handle;
@@ -31,9 +34,8 @@ mod push;
 mod script;
 mod share;
 mod stop;
-mod world;
 
-pub use world::Planted;
+pub use environment::Planted;
 
 use aiter_core::bound;
 use arbitrary::{Arbitrary, Unstructured};
@@ -48,7 +50,7 @@ use std::{
 /// The length of a step.
 pub const STEP: usize = 4;
 
-/// What is tested.
+/// The system that is tested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum System {
     /// A push list.
@@ -73,29 +75,29 @@ pub enum System {
     PreloadOne,
     /// A source that is pulled three items ahead.
     Preload,
-    /// A source that is pulled up to four items ahead, whenever there is at most one.
+    /// A source that is pulled up to four items ahead, whenever at most one waits.
     Watermarks,
 }
 
 /// A system beside its model.
 trait Pair: 'static {
-    /// What can be done to it, and how that reads from a step's bytes.
+    /// The operations on it, which decode from the bytes of a step.
     type Op: fmt::Debug + for<'a> Arbitrary<'a>;
 
     fn new() -> Self;
-    /// Does it, here and in the model.
+    /// Runs the operation on the system and on the model.
     fn op(&self, op: Self::Op);
-    /// Polls a handle, if it is not being polled.
+    /// Polls a handle, unless it is being polled.
     fn poll_one(&self, handle: usize);
-    /// Drops a handle, if it is not being polled.
+    /// Drops a handle, unless it is being polled.
     fn drop_one(&self, handle: usize);
-    /// What holds between any two steps, when nothing is being polled.
+    /// Checks what holds between any two steps, while nothing is being polled.
     fn check(&self);
-    /// Lets the source end, and polls who was woken until nobody is. Traps are off.
+    /// Lets the source end, and polls the handles that were woken until none is. Traps are off.
     fn wind_up(&self);
 }
 
-/// A sequence of steps, which is shown decoded.
+/// A sequence of steps. `Debug` shows it decoded.
 #[derive(Clone)]
 pub struct Steps {
     system: System,
@@ -123,16 +125,16 @@ macro_rules! with_pair {
 }
 
 impl Steps {
-    /// The steps that `bytes` stand for.
+    /// Makes the sequence of steps that `bytes` stand for.
     pub fn new(system: System, bytes: impl Into<Vec<u8>>) -> Self {
         let bytes = bytes.into();
         Self { system, bytes }
     }
 
-    /// Takes the steps, checks after each, and that nothing is left in the end.
+    /// Runs the steps, checks after each of them, and checks that nothing is left at the end.
     ///
     /// # Panics
-    /// When the system does not do as its model.
+    /// If the system differs from its model.
     pub fn run(&self, planted: Planted) {
         with_pair!(self.system, run(&self.bytes, planted));
     }
@@ -156,7 +158,7 @@ impl fmt::Debug for Steps {
     }
 }
 
-/// A pair that takes the steps of a sequence.
+/// A pair that runs the steps of a sequence.
 struct Run<P> {
     pair: P,
     steps: Vec<u8>,
@@ -175,7 +177,7 @@ impl<P: Pair> Run<P> {
     }
 }
 
-impl<P: Pair> world::Reenter for Run<P> {
+impl<P: Pair> environment::Reenter for Run<P> {
     fn next(&self) {
         Run::next(self);
     }
@@ -189,33 +191,34 @@ impl<P: Pair> world::Reenter for Run<P> {
 
 fn run<P: Pair>(steps: &[u8], planted: Planted) {
     expect_panics();
-    world::begin(planted);
+    environment::begin(planted);
     let run = Rc::new(Run {
         pair: P::new(),
         steps: steps.into(),
         at: Cell::new(0),
     });
-    world::reenter_by(Some(run.clone()));
+    environment::reenter_by(Some(run.clone()));
     run.pair.check();
     while run.next() {
-        world::assert_no_failure();
+        environment::assert_no_failure();
         run.pair.check();
     }
-    world::disarm();
+    environment::disarm();
     run.pair.wind_up();
     run.pair.check();
-    world::reenter_by(None);
+    environment::reenter_by(None);
     drop(run);
-    world::assert_empty();
+    environment::assert_empty();
 }
 
-/// The panics that are expected and made by `panic!`, not by a trap: they would be printed, and end a fuzzer.
+/// Silences the expected panics that `panic!` makes and no trap. They would be printed, and end a
+/// fuzzer.
 fn expect_panics() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let hook = take_hook();
         set_hook(Box::new(move |info: &PanicHookInfo<'_>| {
-            if !world::is_told(info.payload()) {
+            if !environment::is_reported(info.payload()) {
                 hook(info);
             }
         }));

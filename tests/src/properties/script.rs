@@ -1,6 +1,6 @@
-//! The source: it does what the steps told it, one move for each poll.
+//! The source. It does what the steps tell it, one move per poll.
 
-use super::world::{self, CountsSource, Item, Site};
+use super::environment::{self, CountsSource, Item, Site};
 use arbitrary::{Arbitrary, Unstructured};
 use futures_core::Stream;
 use std::{
@@ -18,26 +18,26 @@ use std::{
 pub(super) enum Move {
     Item,
     Pending,
-    /// Wakes, then is pending.
+    /// Wakes, and is pending.
     Woken,
-    /// Takes the next step of the sequence first, then the next move.
+    /// Runs the next step of the sequence first, and then the next move.
     Step,
     Panic,
     End,
 }
 
-/// What is done to a source.
+/// The operations on a source.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum SourceOp {
-    /// Moves to make. It wakes then, unless `silent`.
+    /// Adds moves. It wakes then, unless `silent`.
     Feed {
         moves: Move,
         times: u8,
         silent: bool,
     },
-    /// Its wake, by the waker it had last.
+    /// Wakes the waker that it had last.
     Wake,
-    /// A wake by a waker it had before.
+    /// Wakes a waker that it had before.
     WakeStale,
 }
 
@@ -65,21 +65,21 @@ impl<'a> Arbitrary<'a> for SourceOp {
     }
 }
 
-/// What a source is to do, and how it stands.
+/// What a source has still to do, and its state.
 #[derive(Debug)]
 pub(super) struct Source {
     moves: RefCell<VecDeque<Move>>,
     waker: RefCell<Option<Waker>>,
     stale: RefCell<Vec<Waker>>,
-    /// What it yielded. Of a source of sources, their numbers.
+    /// The items that it yielded. For a source of sources, their numbers.
     pub(super) log: RefCell<Vec<usize>>,
     pub(super) polls: Cell<usize>,
     /// Its last poll was pending, and it has not woken since.
     pub(super) idle: Cell<bool>,
     /// How often it woke while it was not idle.
     pub(super) woke_early: Cell<usize>,
-    /// Wakes and items.
-    pub(super) news: Cell<usize>,
+    /// Counts wakes and items.
+    pub(super) version: Cell<usize>,
     pub(super) ended: Cell<bool>,
     /// How many of its polls panicked.
     pub(super) panics: Cell<usize>,
@@ -97,7 +97,7 @@ impl Source {
             polls: Cell::new(0),
             idle: Cell::new(false),
             woke_early: Cell::new(0),
-            news: Cell::new(0),
+            version: Cell::new(0),
             ended: Cell::new(false),
             panics: Cell::new(0),
             dropped: Cell::new(false),
@@ -105,7 +105,7 @@ impl Source {
         })
     }
 
-    /// How many items it yielded.
+    /// Returns how many items it yielded.
     pub(super) fn yielded(&self) -> usize {
         self.log.borrow().len()
     }
@@ -135,7 +135,7 @@ impl Source {
                     {
                         self.woken();
                     }
-                    world::catch(|| stale.wake()).ok();
+                    environment::catch(|| stale.wake()).ok();
                 }
             }
         }
@@ -147,14 +147,14 @@ impl Source {
         }
     }
 
-    /// Does away with moves that were not made, and ends.
+    /// Discards the moves that are left, and ends.
     pub(super) fn end(&self) {
         self.moves.borrow_mut().clear();
         self.feed(Move::End, 1);
         self.wake();
     }
 
-    /// The numbers of what it yielded since there were `before`.
+    /// Returns the numbers of the items that it yielded after the first `before`.
     pub(super) fn since(&self, before: usize) -> Vec<usize> {
         self.log.borrow()[before..].to_vec()
     }
@@ -163,20 +163,20 @@ impl Source {
         if !self.idle.replace(false) {
             self.woke_early.set(self.woke_early.get() + 1);
         }
-        self.news.set(self.news.get() + 1);
+        self.version.set(self.version.get() + 1);
     }
 
     fn wake(&self) {
         let waker = self.waker.borrow_mut().take();
         if let Some(waker) = waker {
             self.woken();
-            world::catch(|| waker.wake()).ok();
+            environment::catch(|| waker.wake()).ok();
         }
     }
 
-    /// The bell of the waker it has, if that is one of a handle.
-    pub(super) fn bell(&self) -> Option<usize> {
-        self.waker.borrow().as_ref().map(world::bell_of)
+    /// Returns the waker that it has, if that belongs to a handle.
+    pub(super) fn waker_number(&self) -> Option<usize> {
+        self.waker.borrow().as_ref().map(environment::number_of)
     }
 
     fn arm(&self, waker: &Waker) {
@@ -192,7 +192,7 @@ impl Source {
     }
 }
 
-/// The stream: has a look when it is polled, and yields what `make` makes.
+/// The stream of a source. It calls `look` when it is polled, and yields what `make` makes.
 pub(super) struct Script<T> {
     source: Rc<Source>,
     look: Box<dyn Fn(&Source)>,
@@ -249,18 +249,18 @@ impl<T> Stream for Script<T> {
         (self.look)(source);
         source.polls.set(source.polls.get() + 1);
         source.idle.set(false);
-        world::spring(Site::Source, None);
+        environment::spring(Site::Source, None);
         let mut next = source.moves.borrow_mut().pop_front();
         while next == Some(Move::Step) {
-            world::next_step();
+            environment::next_step();
             next = source.moves.borrow_mut().pop_front();
         }
         match next {
             Some(Move::Item) => {
-                source.news.set(source.news.get() + 1);
+                source.version.set(source.version.get() + 1);
                 Poll::Ready(Some((self.make)(source)))
             }
-            Some(Move::Panic) => world::panic_at(Site::Source),
+            Some(Move::Panic) => environment::panic_at(Site::Source),
             Some(Move::End) => {
                 source.ended.set(true);
                 Poll::Ready(None)
@@ -284,11 +284,11 @@ impl<T> Drop for Script<T> {
     fn drop(&mut self) {
         self.source.dropped.set(true);
         self.source.idle.set(false);
-        // One at a time, for dropping one may panic, or come back here.
+        // One at a time, because dropping one may panic or come back here.
         let waker = self.source.waker.borrow_mut().take();
         let _stale = mem::take(&mut *self.source.stale.borrow_mut());
         drop(waker);
-        world::spring(Site::SourceDrop, None);
+        environment::spring(Site::SourceDrop, None);
     }
 }
 

@@ -1,11 +1,12 @@
-//! `sharable_aiter`: each item of the source goes to one taker, in the poll in which the source yields it.
+//! `sharable_aiter`: each item of the source goes to one taker, in the poll in which the source
+//! yields it.
 
 use super::{
     Pair,
+    environment::{self, Caught, Site, Trap},
     handle::{Handle, Handles, Waits},
     kept::Kept,
     script::{Items, Source, SourceOp},
-    world::{self, Caught, Site, Trap},
 };
 use aiter_core::{Sharable, sharable_aiter};
 use arbitrary::{Arbitrary, Unstructured};
@@ -17,7 +18,7 @@ use std::{
     task::Poll,
 };
 
-/// What can be done to takers. A number names a handle, counted round.
+/// The operations on takers. A number selects a handle, modulo their count.
 #[derive(Debug)]
 pub(super) enum Op {
     Poll {
@@ -27,7 +28,7 @@ pub(super) enum Op {
     PollAll,
     Clone(u8),
     Drop(u8),
-    /// It is neither polled nor dropped any more.
+    /// The taker is neither polled nor dropped any more.
     Forget(u8),
     Source(SourceOp),
     Trap(Trap),
@@ -55,13 +56,13 @@ impl<'a> Arbitrary<'a> for Op {
 struct Taker {
     aiter: Sharable<Items>,
     ended: bool,
-    /// When it came: its first poll in vain since it got an item.
-    came: Option<usize>,
-    /// When it was left pending last.
+    /// When it queued up: its first poll in vain since it got an item.
+    arrived: Option<usize>,
+    /// When it was last left pending.
     visit: usize,
-    /// Another has passed it since.
+    /// Another taker has passed it since.
     passed: Cell<bool>,
-    /// The visit of the taker it gave way to last.
+    /// The visit of the taker that it gave way to last.
     gave_way_to: Option<usize>,
     waits: Waits,
 }
@@ -94,25 +95,26 @@ impl Takers {
         let source = &self.source;
         let (yielded, polls) = (source.yielded(), source.polls.get());
         let idle = self.kept.is_idle(source);
-        let sprung = world::sprung();
+        let sprung = environment::sprung();
         let polled = taker
             .waits
             .poll(fresh, |cx| Pin::new(&mut taker.aiter).poll_next(cx));
-        let undisturbed = sprung == world::sprung() && !world::is_nested();
+        let undisturbed = sprung == environment::sprung() && !environment::is_nested();
         let polled_source = polls != source.polls.get();
         self.now.set(self.now.get() + 1);
-        if polled_source && world::is_plain() {
+        if polled_source && environment::is_plain() {
             let (passed, before) = self.pass(&taker);
             assert!(before.is_none() && !(idle && passed), "out of turn");
         }
         if polled_source {
             let has_item = matches!(polled, Ok(Poll::Ready(Some(_))));
-            self.kept.polled(source, has_item && self.is_nobody());
+            self.kept.polled(source, has_item && self.has_no_other());
         }
         let mut item = None;
         match polled {
             Ok(Poll::Ready(Some(found))) => {
-                // Steps within it may take more, before its own poll of the source and after that.
+                // Steps within this poll may take more items, before and after its own poll of the
+                // source.
                 assert!(
                     source.since(yielded).contains(&found.id()),
                     "yielded in this poll"
@@ -121,7 +123,7 @@ impl Takers {
                     source.yielded() == yielded + 1 || !undisturbed,
                     "an item is lost"
                 );
-                taker.came = None;
+                taker.arrived = None;
                 taker.gave_way_to = None;
                 item = Some(found);
             }
@@ -139,18 +141,21 @@ impl Takers {
                     assert_eq!(source.yielded(), yielded, "an item is lost");
                 }
                 taker.visit = self.now.get();
-                taker.came.get_or_insert(self.now.get());
+                taker.arrived.get_or_insert(self.now.get());
                 taker.passed.set(false);
-                if !polled_source && world::is_plain() {
-                    assert!(!self.before(&taker).is_empty(), "waits for nobody");
-                    // It has woken itself if it is to come again.
+                if !polled_source && environment::is_plain() {
+                    assert!(
+                        !self.before(&taker).is_empty(),
+                        "waits for no taker before it"
+                    );
+                    // It has woken itself if it has to be polled again.
                     if !taker.waits.sleeps() {
                         (_, taker.gave_way_to) = self.pass(&taker);
                     }
                 }
             }
             Err(Caught::Planned(site)) => match site {
-                // What it had taken, or the end, went with the panic of a waker that was rung.
+                // The item that it had taken, or the end, was lost to the panic of a waker.
                 Site::Wake | Site::WakerDrop => {
                     taker.ended = taker.aiter.is_terminated();
                     assert!(source.ended.get() || !taker.ended, "ended too early");
@@ -160,19 +165,21 @@ impl Takers {
                     "an item is lost"
                 ),
             },
-            Err(Caught::Told) => panic!("not a fork"),
+            Err(Caught::Reported) => panic!("not a fork"),
         }
 
         self.takers.put(at, taker);
-        world::let_go(item);
+        environment::drop_value(item);
     }
 
-    /// The visits of those that came before, and whom nobody has passed since.
+    /// Returns the visits of the takers that arrived before and that nobody has passed since.
     fn before(&self, taker: &Taker) -> Vec<usize> {
         let mut before = Vec::new();
-        self.each(|other| match other.came {
-            Some(came) if !other.passed.get() && taker.came.is_none_or(|this| came < this) => {
-                before.push((came, other.visit));
+        self.each(|other| match other.arrived {
+            Some(arrived)
+                if !other.passed.get() && taker.arrived.is_none_or(|this| arrived < this) =>
+            {
+                before.push((arrived, other.visit));
             }
             _ => {}
         });
@@ -180,22 +187,22 @@ impl Takers {
         before.into_iter().map(|(_, visit)| visit).collect()
     }
 
-    /// Passes the first of those that came before, if the taker has given way to that one. Says whether it did, and the
-    /// visit of the next, to whom it has to give way.
+    /// Passes the first of those that arrived before, if the taker has given way to that one. Returns
+    /// whether it did, and the visit of the next taker that it has to give way to.
     fn pass(&self, taker: &Taker) -> (bool, Option<usize>) {
         let before = self.before(taker);
         let mut visits = before.into_iter().peekable();
         let passed = visits.next_if(|visit| taker.gave_way_to == Some(*visit));
         self.each(|other| {
-            if other.came.is_some() && passed == Some(other.visit) {
+            if other.arrived.is_some() && passed == Some(other.visit) {
                 other.passed.set(true);
             }
         });
         (passed.is_some(), visits.next())
     }
 
-    /// Whether all takers are gone, but for one that is being polled.
-    fn is_nobody(&self) -> bool {
+    /// Returns whether all takers were dropped, except one that is being polled.
+    fn has_no_other(&self) -> bool {
         self.takers.numbers().is_empty() && self.forgotten.borrow().is_empty()
     }
 
@@ -214,7 +221,7 @@ impl Pair for Takers {
         takers.add(|waits| Taker {
             aiter: sharable_aiter(Items::items(&source, |_| {})),
             ended: false,
-            came: None,
+            arrived: None,
             visit: 0,
             passed: Cell::new(false),
             gave_way_to: None,
@@ -244,11 +251,11 @@ impl Pair for Takers {
                 .for_each(|at| self.poll_one(at)),
             Op::Clone(n) => {
                 if let Some((at, taker)) = self.takers.pick_out(n) {
-                    self.kept.put_down();
+                    self.kept.release();
                     self.takers.add(|waits| Taker {
                         aiter: taker.aiter.clone(),
                         ended: taker.ended,
-                        came: None,
+                        arrived: None,
                         visit: 0,
                         passed: Cell::new(false),
                         gave_way_to: None,
@@ -267,7 +274,7 @@ impl Pair for Takers {
                 self.forgotten.borrow_mut().extend(taker);
             }
             Op::Source(op) => self.source.op(op),
-            Op::Trap(trap) => world::set(trap),
+            Op::Trap(trap) => environment::set(trap),
         }
     }
 
@@ -277,12 +284,12 @@ impl Pair for Takers {
 
     fn drop_one(&self, handle: usize) {
         if let Some(taker) = self.takers.take(handle) {
-            world::let_go(taker);
+            environment::drop_value(taker);
         }
     }
 
     fn check(&self) {
-        assert_eq!(world::all_alive(), 0, "an item is kept");
+        assert_eq!(environment::all_alive(), 0, "an item is kept");
         let source = &self.source;
         let mut count = self.forgotten.borrow().len();
         self.takers.each(|taker| {
@@ -297,8 +304,8 @@ impl Pair for Takers {
             source.ended.get() || count == 0,
             "the source lives as long as it is needed"
         );
-        if world::is_plain() {
-            assert!(world::live_wakers() <= 2 * count, "wakers are kept");
+        if environment::is_plain() {
+            assert!(environment::live_wakers() <= 2 * count, "wakers are kept");
         }
     }
 

@@ -1,10 +1,10 @@
-//! `stoppable_aiter`: the source until it is stopped, and then the end at once.
+//! `stoppable_aiter`: the items of the source until it is stopped, and then the end at once.
 
 use super::{
     Pair,
+    environment::{self, Caught, Trap, catch},
     handle::{Handle, Handles, Waits},
     script::{Items, Source, SourceOp},
-    world::{self, Caught, Trap, catch},
 };
 use aiter_core::{Stoppable, Stopper, stoppable_aiter};
 use arbitrary::{Arbitrary, Unstructured};
@@ -16,7 +16,7 @@ use std::{
     task::Poll,
 };
 
-/// What can be done to a stream that can be stopped.
+/// The operations on a stream that can be stopped.
 #[derive(Debug)]
 pub(super) enum Op {
     Poll { fresh: bool },
@@ -70,7 +70,7 @@ impl Handle for Stops {
 #[derive(Debug)]
 pub(super) struct Stopping {
     source: Rc<Source>,
-    /// The one stream.
+    /// The only stream.
     aiter: Handles<Stops>,
     stoppers: RefCell<Vec<Stopper>>,
     stopped: Rc<Cell<bool>>,
@@ -99,10 +99,10 @@ impl Stopping {
             }
             Ok(Poll::Pending) => assert!(!stops.ended && came.is_empty(), "pending with an item"),
             Err(Caught::Planned(_)) => assert!(came.is_empty(), "an item is lost"),
-            Err(Caught::Told) => panic!("not a fork"),
+            Err(Caught::Reported) => panic!("not a fork"),
         }
         self.aiter.put(at, stops);
-        world::let_go(item);
+        environment::drop_value(item);
     }
 }
 
@@ -149,7 +149,7 @@ impl Pair for Stopping {
             }
             Op::DropStopper => {
                 let stopper = self.stoppers.borrow_mut().pop();
-                world::let_go(stopper);
+                environment::drop_value(stopper);
             }
             Op::Drop => {
                 if let Some(at) = self.aiter.pick(0) {
@@ -157,7 +157,7 @@ impl Pair for Stopping {
                 }
             }
             Op::Source(op) => self.source.op(op),
-            Op::Trap(trap) => world::set(trap),
+            Op::Trap(trap) => environment::set(trap),
         }
     }
 
@@ -167,7 +167,7 @@ impl Pair for Stopping {
 
     fn drop_one(&self, handle: usize) {
         let aiter = self.aiter.take(handle);
-        world::let_go(aiter);
+        environment::drop_value(aiter);
     }
 
     fn check(&self) {
@@ -176,7 +176,7 @@ impl Pair for Stopping {
             if stops.waits.sleeps() {
                 assert!(!self.stopped.get(), "stranded at the stop");
                 assert!(
-                    source.idle.get() && source.bell() == stops.waits.bell(),
+                    source.idle.get() && source.waker_number() == stops.waits.waker_number(),
                     "stranded"
                 );
             }
@@ -186,12 +186,12 @@ impl Pair for Stopping {
             );
             assert_eq!(stops.aiter.is_terminated(), source.dropped.get());
         });
-        assert_eq!(world::all_alive(), 0, "an item is kept");
+        assert_eq!(environment::all_alive(), 0, "an item is kept");
         for stopper in &*self.stoppers.borrow() {
             assert_eq!(stopper.is_stopped(), self.stopped.get());
         }
-        if world::is_plain() {
-            assert!(world::live_wakers() <= 5, "wakers are kept");
+        if environment::is_plain() {
+            assert!(environment::live_wakers() <= 5, "wakers are kept");
         }
     }
 

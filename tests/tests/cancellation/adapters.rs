@@ -1,5 +1,6 @@
-//! Everything of the adapters that waits, in places that can be polled by hand: a local set of tokio, a local executor of smol.
-//! The adapter of async-std has the same types, and no such place. Servers have a listener that yields what a source does.
+//! Everything in the adapters that waits, in places that can be polled by hand: a local set of
+//! tokio, a local executor of smol. The adapter of async-std has the same types but no such place.
+//! Servers have a listener that yields what a source does.
 
 use aiter_core::{
     Watermarks,
@@ -7,9 +8,9 @@ use aiter_core::{
     map_filter_aiter,
 };
 use aiter_tests::cancellation::{
-    bench::{Item, Source, pause},
+    harness::{Item, Source, pause},
+    scenario::{Expected, Items, OnDrop, Scenario, driver_part, items},
     subjects::{slowly, thirds},
-    world::{AtTheEnd, Gets, Items, World, driving, items},
 };
 use futures_core::Stream;
 use std::{
@@ -24,19 +25,19 @@ use std::{
 
 type Local = dyn Stream<Item = Item>;
 
-/// A world on one thread.
+/// A scenario on one thread.
 pub(crate) struct Placed {
-    pub(crate) world: World<Local>,
-    /// Where tasks run: goes on as long as the others do.
+    pub(crate) scenario: Scenario<Local>,
+    /// Runs the tasks, and goes on as long as the other futures do.
     pub(crate) executor: Option<Pin<Box<dyn Future<Output = ()>>>>,
 }
 
-/// The name of a world, and how it is made.
+/// The name of a scenario, and the function that makes it.
 pub(crate) type Subject = (&'static str, fn() -> Placed);
 
-impl From<World> for Placed {
-    fn from(world: World) -> Self {
-        let streams = world
+impl From<Scenario> for Placed {
+    fn from(scenario: Scenario) -> Self {
+        let streams = scenario
             .streams
             .into_iter()
             .map(|Items { type_name, it }| Items {
@@ -44,7 +45,7 @@ impl From<World> for Placed {
                 it: it as _,
             });
         Self {
-            world: World::of(world.gets, streams, world.drivers),
+            scenario: Scenario::of(scenario.expected, streams, scenario.drivers),
             executor: None,
         }
     }
@@ -57,25 +58,28 @@ fn local<S: Stream<Item = Item> + 'static>(stream: S) -> Items<Local> {
     }
 }
 
-fn on_tokio(gets: Gets, stream: fn(Rc<tokio::task::LocalSet>) -> Items<Local>) -> Placed {
+fn on_tokio(expected: Expected, stream: fn(Rc<tokio::task::LocalSet>) -> Items<Local>) -> Placed {
     let place = Rc::new(tokio::task::LocalSet::new());
     let executor = place.clone();
     Placed {
-        world: World::of(gets, [stream(place)], []),
+        scenario: Scenario::of(expected, [stream(place)], []),
         executor: Some(Box::pin(async move { executor.run_until(pending()).await })),
     }
 }
 
-fn on_smol(gets: Gets, stream: fn(Rc<smol::LocalExecutor<'static>>) -> Items<Local>) -> Placed {
+fn on_smol(
+    expected: Expected,
+    stream: fn(Rc<smol::LocalExecutor<'static>>) -> Items<Local>,
+) -> Placed {
     let place = Rc::new(smol::LocalExecutor::new());
     let executor = place.clone();
     Placed {
-        world: World::of(gets, [stream(place)], []),
+        scenario: Scenario::of(expected, [stream(place)], []),
         executor: Some(Box::pin(async move { executor.run(pending()).await })),
     }
 }
 
-/// Yields connections, and an error before each but the first.
+/// Yields connections, and an error before each except the first.
 struct Listener {
     source: Source,
     fails: bool,
@@ -109,12 +113,12 @@ impl Listen for Listener {
     }
 }
 
-/// Stopped after so many rounds, before all have come or after.
-fn server(rounds: usize) -> World {
+/// A server that is stopped after this many rounds, before or after all clients have come.
+fn server(rounds: usize) -> Scenario {
     let source = Source::new();
     let fails = false;
     let (server, stream) = connections(Listener { source, fails }, ());
-    let stop = AtTheEnd(move || server.stop());
+    let stop = OnDrop(move || server.stop());
     let stopping = async move {
         let _stop = stop;
         for _ in 0..rounds {
@@ -122,24 +126,24 @@ fn server(rounds: usize) -> World {
         }
     };
     let stream = map_filter_aiter(|client: io::Result<_>| Some(client.ok()?.0), stream);
-    World::of(Gets::All, [items(stream)], [driving(stopping)])
+    Scenario::of(Expected::All, [items(stream)], [driver_part(stopping)])
 }
 
 const MARKS: Watermarks = Watermarks { low: 1, high: 3 };
 
 pub(crate) const SUBJECTS: &[Subject] = &[
     ("tokio, active_aiter", || {
-        on_tokio(Gets::All, |place| {
+        on_tokio(Expected::All, |place| {
             local(aiter_tokio::active_aiter_on(place, Source::new()))
         })
     }),
     ("tokio, preload_aiter", || {
-        on_tokio(Gets::All, |place| {
+        on_tokio(Expected::All, |place| {
             local(aiter_tokio::preload_aiter_on(place, 2, Source::new()))
         })
     }),
     ("tokio, preload_aiter_with", || {
-        on_tokio(Gets::All, |place| {
+        on_tokio(Expected::All, |place| {
             local(aiter_tokio::preload_aiter_with_on(
                 place,
                 MARKS,
@@ -148,38 +152,38 @@ pub(crate) const SUBJECTS: &[Subject] = &[
         })
     }),
     ("tokio, join_aiters", || {
-        on_tokio(Gets::AnyOrder, |place| {
+        on_tokio(Expected::AnyOrder, |place| {
             local(aiter_tokio::join_aiters_on(place, thirds()))
         })
     }),
     ("tokio, join_aiters_buffered", || {
-        on_tokio(Gets::AnyOrder, |place| {
+        on_tokio(Expected::AnyOrder, |place| {
             local(aiter_tokio::join_aiters_buffered_on(place, 2, thirds()))
         })
     }),
     ("tokio, map_workers", || {
-        on_tokio(Gets::AnyOrder, |place| {
+        on_tokio(Expected::AnyOrder, |place| {
             local(aiter_tokio::map_workers_on(place, 3, slowly, Source::new()))
         })
     }),
     ("tokio, map_workers, without a limit", || {
-        on_tokio(Gets::AnyOrder, |place| {
+        on_tokio(Expected::AnyOrder, |place| {
             let n = usize::MAX;
             local(aiter_tokio::map_workers_on(place, n, slowly, Source::new()))
         })
     }),
     ("smol, active_aiter", || {
-        on_smol(Gets::All, |place| {
+        on_smol(Expected::All, |place| {
             local(aiter_smol::active_aiter_on(place, Source::new()))
         })
     }),
     ("smol, preload_aiter", || {
-        on_smol(Gets::All, |place| {
+        on_smol(Expected::All, |place| {
             local(aiter_smol::preload_aiter_on(place, 2, Source::new()))
         })
     }),
     ("smol, preload_aiter_with", || {
-        on_smol(Gets::All, |place| {
+        on_smol(Expected::All, |place| {
             local(aiter_smol::preload_aiter_with_on(
                 place,
                 MARKS,
@@ -188,28 +192,28 @@ pub(crate) const SUBJECTS: &[Subject] = &[
         })
     }),
     ("smol, join_aiters", || {
-        on_smol(Gets::AnyOrder, |place| {
+        on_smol(Expected::AnyOrder, |place| {
             local(aiter_smol::join_aiters_on(place, thirds()))
         })
     }),
     ("smol, join_aiters_buffered", || {
-        on_smol(Gets::AnyOrder, |place| {
+        on_smol(Expected::AnyOrder, |place| {
             local(aiter_smol::join_aiters_buffered_on(place, 2, thirds()))
         })
     }),
     ("smol, map_workers", || {
-        on_smol(Gets::AnyOrder, |place| {
+        on_smol(Expected::AnyOrder, |place| {
             local(aiter_smol::map_workers_on(place, 3, slowly, Source::new()))
         })
     }),
     ("smol, map_workers, without a limit", || {
-        on_smol(Gets::AnyOrder, |place| {
+        on_smol(Expected::AnyOrder, |place| {
             let n = usize::MAX;
             local(aiter_smol::map_workers_on(place, n, slowly, Source::new()))
         })
     }),
     ("tokio, cooperative", || {
-        World::one(aiter_tokio::cooperative(Source::new())).into()
+        Scenario::one(aiter_tokio::cooperative(Source::new())).into()
     }),
     ("a server that is stopped at once", || server(0).into()),
     ("a server that is stopped early", || server(3).into()),

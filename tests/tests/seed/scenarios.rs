@@ -1,5 +1,5 @@
-//! What the tests of Python's `aiter` do, step by step, with what comes out. `tests/python/seed.py` does the same through
-//! the Python package and writes the same lines.
+//! The steps of the tests of Python's `aiter`, and the results. `tests/python/seed.py` does the
+//! same through the Python package and writes the same lines.
 
 use aiter_core::{AiterExt, *};
 use core::{fmt::Debug, pin::Pin, task::Context};
@@ -12,7 +12,7 @@ use std::{
     task::{Poll, Waker},
 };
 
-/// What came out, a line a step: `scenario / step: value`.
+/// The results, one line per step: `scenario / step: value`.
 #[derive(Default)]
 pub(crate) struct Record {
     scenario: &'static str,
@@ -56,7 +56,7 @@ const SCENARIOS: [(&str, Scenario); 25] = [
     ("to iter", to_iter),
 ];
 
-/// Runs them all.
+/// Runs all scenarios.
 pub(crate) fn run() -> Record {
     let mut record = Record::default();
     for (name, scenario) in SCENARIOS {
@@ -70,7 +70,7 @@ fn poll<S: Stream + Unpin>(stream: &mut S) -> Poll<Option<S::Item>> {
     stream.poll_next(&mut Context::from_waker(Waker::noop()))
 }
 
-/// Takes up to `n` items. When the stream is pending, `idle` is to bring something about.
+/// Takes up to `n` items. When the stream is pending, `idle` has to make something happen.
 fn take_with<S: Stream + Unpin>(stream: &mut S, n: usize, mut idle: impl FnMut()) -> Vec<S::Item> {
     let mut items = Vec::new();
     while items.len() < n {
@@ -84,9 +84,7 @@ fn take_with<S: Stream + Unpin>(stream: &mut S, n: usize, mut idle: impl FnMut()
 }
 
 fn take<S: Stream + Unpin>(stream: &mut S, n: usize) -> Vec<S::Item> {
-    take_with(stream, n, || {
-        panic!("pending, and nobody is there to change that")
-    })
+    take_with(stream, n, || panic!("pending, and nothing can wake it"))
 }
 
 fn rest<S: Stream + Unpin>(stream: &mut S) -> Vec<S::Item> {
@@ -98,7 +96,7 @@ fn sorted(mut items: Vec<i32>) -> Vec<i32> {
     items
 }
 
-/// Time that passes when nothing else can happen.
+/// A clock that advances when nothing else can happen.
 #[derive(Clone, Default)]
 struct Clock(Rc<RefCell<Sleepers>>);
 
@@ -125,10 +123,10 @@ impl Clock {
         })
     }
 
-    /// On to the moment the next sleeper waits for.
+    /// Advances to the moment that the next sleeper waits for.
     fn tick(&self) {
         let mut sleepers = self.0.borrow_mut();
-        let ((until, _), waker) = sleepers.wakers.pop_first().expect("somebody sleeps");
+        let ((until, _), waker) = sleepers.wakers.pop_first().expect("a reader sleeps");
         sleepers.now = until;
         drop(sleepers);
         waker.wake();
@@ -436,7 +434,7 @@ fn preload_of_50(record: &mut Record) {
     record.note("left before", left());
     let (preloaded, driver) = preload(50, aiter);
     let (mut preloaded, mut driver) = (Box::pin(preloaded), Box::pin(driver));
-    // The driver is a task: it runs when the others have nothing to do.
+    // The driver is a task that runs when the others have nothing to do.
     let mut drive = || drive(driver.as_mut());
     record.note("left when it is made", left());
     record.note("one", take_with(&mut preloaded, 1, &mut drive));
@@ -489,7 +487,7 @@ fn stoppable(record: &mut Record) {
     assert!(poll(&mut stoppable).is_pending());
     stopper.stop();
     record.note(
-        "who waits learns of it",
+        "a waiting task is woken",
         poll(&mut stoppable) == Poll::Ready(None),
     );
 }

@@ -1,4 +1,4 @@
-//! The file of a Unix server goes with its listener, wherever its directory has got to.
+//! The file of a Unix server is removed with its listener, wherever its directory has moved.
 use super::{path, runtimes};
 use futures_lite::StreamExt;
 use std::{
@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// A new directory with this in it: `parent/directory`.
+/// Makes a new directory that contains `parent/directory`.
 fn nested(name: &str, of: &str) -> PathBuf {
     let root = path(name, of).with_extension("d");
     fs::create_dir_all(root.join("parent/directory")).unwrap();
@@ -23,7 +23,7 @@ macro_rules! suite {
         mod $name {
             use super::{*, runtimes::$name::{block_on, net::unix_server}};
 
-            /// What moves, where to, and where the directory of the file is then.
+            /// What is renamed, the new name, and where the directory of the file is afterwards.
             const RENAMES: [[&str; 3]; 3] = [
                 ["parent/directory", "parent/elsewhere", "parent/elsewhere"],
                 ["parent", "elsewhere", "elsewhere/directory"],
@@ -31,7 +31,7 @@ macro_rules! suite {
             ];
 
             #[test]
-            fn it_goes_if_its_directory_or_a_parent_has_been_renamed() {
+            fn it_is_removed_if_its_directory_or_a_parent_has_been_renamed() {
                 for [what, to, then] in RENAMES {
                     for stopped in [false, true] {
                         block_on(async {
@@ -56,7 +56,7 @@ macro_rules! suite {
             }
 
             #[test]
-            fn what_stands_where_its_directory_was_stays() {
+            fn a_file_where_its_directory_was_stays() {
                 for [what, to, then] in RENAMES {
                     block_on(async {
                         let root = nested("taken", module_path!());
@@ -83,11 +83,11 @@ macro_rules! suite {
                     fs::rename(root.join("parent"), root.join("elsewhere")).unwrap();
                     let other = root.join("elsewhere/socket");
                     fs::remove_file(&other).unwrap();
-                    fs::write(&other, "somebody else's").unwrap();
+                    fs::write(&other, "another program's").unwrap();
                     drop(connections);
-                    assert_eq!(fs::read(&other).unwrap(), b"somebody else's");
+                    assert_eq!(fs::read(&other).unwrap(), b"another program's");
 
-                    // Nor one that leads there: the link is no file of ours.
+                    // A link that leads to the file stays too, because it is no file of the server.
                     let at = root.join("elsewhere/directory/socket");
                     let (_server, connections) = unix_server(&at).await.unwrap();
                     fs::rename(&at, root.join("moved")).unwrap();
@@ -99,7 +99,7 @@ macro_rules! suite {
             }
 
             #[test]
-            fn it_goes_from_a_directory_that_a_link_led_to() {
+            fn it_is_removed_from_a_directory_that_a_link_led_to() {
                 block_on(async {
                     let root = nested("linked", module_path!());
                     symlink(root.join("parent/directory"), root.join("link")).unwrap();

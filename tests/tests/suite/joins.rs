@@ -38,7 +38,7 @@ pub(crate) async fn streams_join_at_any_time<R: Runtime>() {
 }
 
 pub(crate) async fn no_stream_of_a_join_starves_the_others<R: Runtime>() {
-    // Each stream is stayed on for eight items, and has one turn a round.
+    // Each stream is polled for up to eight items in a row, and has one turn in each round.
     let is_fair = |items: Vec<usize>| {
         for round in items.chunks(1000 * 8) {
             let mut turns: Vec<_> = round.chunks(8).collect();
@@ -47,7 +47,7 @@ pub(crate) async fn no_stream_of_a_join_starves_the_others<R: Runtime>() {
         }
     };
     let streams = || iter_to_aiter((0..1000).map(stream::repeat));
-    // All have joined before the first round is over, those that came last too.
+    // All streams have joined before the first round is over, also those that came last.
     let joined = join_aiters(streams()).skip(1000 * 8);
     is_fair(collect::<R, _>(joined.take(3 * 1000 * 8)).await);
     let keyed = join_aiters_keyed(streams().map_aiter(|stream| ((), stream)))
@@ -56,8 +56,8 @@ pub(crate) async fn no_stream_of_a_join_starves_the_others<R: Runtime>() {
     is_fair(collect::<R, _>(keyed.take(3 * 1000 * 8)).await);
 }
 
-pub(crate) async fn who_wakes_is_served_in_the_next_round<R: Runtime>() {
-    // One stream is always ready, the others have one item each that a task pushes.
+pub(crate) async fn a_stream_that_wakes_is_served_in_the_next_round<R: Runtime>() {
+    // One stream is always ready, and the others have one item each, which a task pushes.
     let (pushers, aiters): (Vec<_>, Vec<_>) = (1..1000).map(|_| push_aiter()).unzip();
     let always = stream::repeat(0);
     let streams = aiters.into_iter().map(Some).chain([None]);
@@ -72,14 +72,14 @@ pub(crate) async fn who_wakes_is_served_in_the_next_round<R: Runtime>() {
         }
     })
     .await;
-    // The rest of the turn that was begun, one more at most, and all that woke.
+    // The rest of the current turn, at most one more turn, and all streams that woke.
     let mut items: Vec<_> = joined.take(999 + 7 + 8).collect().await;
     items.retain(|k| *k > 0);
     items.sort_unstable();
     assert!(items.into_iter().eq(1..1000));
 }
 
-pub(crate) async fn a_keyed_join_says_whose_and_when_it_ended<R: Runtime>() {
+pub(crate) async fn a_keyed_join_tells_keys_and_ends<R: Runtime>() {
     let streams = [('a', 2), ('b', 0), ('c', 3)].map(|(key, len)| (key, iter_to_aiter(0..len)));
     let items = collect::<R, _>(join_aiters_keyed(iter_to_aiter(streams))).await;
     for (key, len) in [('a', 2), ('b', 0), ('c', 3)] {
@@ -92,7 +92,7 @@ pub(crate) async fn a_keyed_join_says_whose_and_when_it_ended<R: Runtime>() {
     }
 }
 
-pub(crate) async fn workers_are_as_many_as_may_be<R: Runtime>() {
+pub(crate) async fn workers_reach_their_limit<R: Runtime>() {
     fn work(
         at_work: &Arc<AtomicUsize>,
         most: &Arc<AtomicUsize>,
@@ -120,7 +120,7 @@ pub(crate) async fn workers_are_as_many_as_may_be<R: Runtime>() {
     assert_eq!(most.load(SeqCst), 4);
 }
 
-pub(crate) async fn who_wakes_is_served_among_fresh_futures<R: Runtime>() {
+pub(crate) async fn a_future_that_wakes_is_served_among_fresh_ones<R: Runtime>() {
     let mapped = map_workers(
         2,
         async |n| {

@@ -1,43 +1,46 @@
-//! Cases that are the same for everything that waits: what is in `aiter_tests::cancellation::SUBJECTS`, and what each adapter
-//! has on tasks of its own, over sources that yield items, none, or a panic; and dropped at each await point.
+//! Cases that are the same for everything that waits: the subjects in
+//! `aiter_tests::cancellation::SUBJECTS`, and those that each adapter runs on tasks of its own.
+//! Their sources yield items, no item, or a panic, and they are dropped at each await point.
 
 use crate::runtime::{Joined, Runtime};
 use aiter_tests::cancellation::{
     Then,
-    bench::{Plan, at_most, items, live, next, plan, planned},
+    harness::{Plan, at_most, items, live, next, plan, planned},
+    scenario::{Items, Scenario, Short, Subject},
     subjects::SUBJECTS,
-    world::{Items, Short, Subject, World},
 };
 use futures_lite::{FutureExt, future::yield_now};
 use std::panic::AssertUnwindSafe;
 
-/// What adapters add to those of core, on the current runtime or the one they know.
+/// What the adapters add to the subjects of core, on the current runtime or the one they know.
 macro_rules! on_tasks {
     ($adapter:ident) => {{
         use aiter_tests::cancellation::{
-            bench::Source,
+            harness::Source,
+            scenario::{Scenario, Subject},
             subjects::{slowly, thirds},
-            world::{Subject, World},
         };
         use $adapter::{
             Watermarks, active_aiter, join_aiters, join_aiters_buffered, map_workers,
             preload_aiter, preload_aiter_with,
         };
         const SUBJECTS: &[Subject] = &[
-            ("active_aiter", || World::one(active_aiter(Source::new()))),
+            ("active_aiter", || {
+                Scenario::one(active_aiter(Source::new()))
+            }),
             ("preload_aiter", || {
-                World::one(preload_aiter(2, Source::new()))
+                Scenario::one(preload_aiter(2, Source::new()))
             }),
             ("preload_aiter_with", || {
                 let watermarks = Watermarks { low: 1, high: 3 };
-                World::one(preload_aiter_with(watermarks, Source::new()))
+                Scenario::one(preload_aiter_with(watermarks, Source::new()))
             }),
-            ("join_aiters", || World::any_order(join_aiters(thirds()))),
+            ("join_aiters", || Scenario::any_order(join_aiters(thirds()))),
             ("join_aiters_buffered", || {
-                World::any_order(join_aiters_buffered(2, thirds()))
+                Scenario::any_order(join_aiters_buffered(2, thirds()))
             }),
             ("map_workers", || {
-                World::any_order(map_workers(3, slowly, Source::new()))
+                Scenario::any_order(map_workers(3, slowly, Source::new()))
             }),
         ];
         SUBJECTS
@@ -49,13 +52,13 @@ pub(crate) use on_tasks;
 #[derive(Clone, Copy, Debug)]
 enum Dropped {
     Nothing,
-    /// A future of the first stream after so many polls, and what becomes of the stream.
+    /// A future of the first stream after this many polls, and what happens to the stream.
     First(usize, Then),
-    /// Each driver, or pushing task, after so many polls.
+    /// Each driver, or pushing task, after this many polls.
     Drivers(usize),
 }
 
-/// What came of one task.
+/// The result of one task.
 #[derive(Debug, Default)]
 struct Read {
     items: Vec<u32>,
@@ -63,7 +66,8 @@ struct Read {
     panicked: bool,
 }
 
-/// Reads a stream to its end; drops its future when so many polls are used up, and then goes on or goes.
+/// Reads a stream to its end. Drops its future after this many polls, and then goes on or drops the
+/// stream.
 async fn read(stream: Items, mut left: usize, then: Then) -> Read {
     let mut stream = stream.it;
     let mut read = Read::default();
@@ -72,9 +76,9 @@ async fn read(stream: Items, mut left: usize, then: Then) -> Read {
             match at_most(&mut left, next(&mut stream)).await {
                 Some(Some(item)) => read.items.push(item.number()),
                 Some(None) => break,
-                None if then == Then::GoesOn => {
+                None if then == Then::Continued => {
                     (read.was_dropped, left) = (true, usize::MAX);
-                    // What woke the one that was dropped is used up.
+                    // The wake of the dropped future is used up.
                     yield_now().await;
                 }
                 None => return read.was_dropped = true,
@@ -86,17 +90,18 @@ async fn read(stream: Items, mut left: usize, then: Then) -> Read {
     read
 }
 
-/// Plays a world on an executor: each stream and each driver is a task. What the streams gave, whether something was dropped,
-/// how many tasks panicked. Nobody may be stranded: who waits for ever is found by the deadline of all cases.
-async fn play<R: Runtime>(world: World, dropped: Dropped) -> (Vec<Vec<u32>>, bool, usize) {
-    let readers = Vec::from_iter(world.streams.into_iter().enumerate().map(|(i, stream)| {
+/// Runs a scenario on an executor: each stream and each driver is a task. Returns the items of the
+/// streams, whether something was dropped, and how many tasks panicked. No task may be stranded;
+/// one that waits for ever is found by the deadline of all cases.
+async fn play<R: Runtime>(scenario: Scenario, dropped: Dropped) -> (Vec<Vec<u32>>, bool, usize) {
+    let readers = Vec::from_iter(scenario.streams.into_iter().enumerate().map(|(i, stream)| {
         let (polls, then) = match dropped {
             Dropped::First(polls, then) if i == 0 => (polls, then),
-            _ => (usize::MAX, Then::GoesOn),
+            _ => (usize::MAX, Then::Continued),
         };
         R::spawn(read(stream, polls, then))
     }));
-    let drivers = Vec::from_iter(world.drivers.into_iter().map(|driver| {
+    let drivers = Vec::from_iter(scenario.drivers.into_iter().map(|driver| {
         let mut polls = match dropped {
             Dropped::Drivers(polls) => polls,
             _ => usize::MAX,
@@ -124,22 +129,22 @@ async fn play<R: Runtime>(world: World, dropped: Dropped) -> (Vec<Vec<u32>>, boo
     (seen, was_dropped, panics)
 }
 
-/// Plays a subject, checks what came out, and that nothing is kept: tasks of adapters end soon after what they were for. Whether
-/// something was dropped.
-async fn check<R: Runtime>((name, world): Subject, dropped: Dropped) -> bool {
+/// Runs a subject, and checks its items and that nothing is kept: tasks of adapters end soon after
+/// the values that they serve. Returns whether something was dropped.
+async fn check<R: Runtime>((name, scenario): Subject, dropped: Dropped) -> bool {
     let at = format!("{name}, dropped: {dropped:?}");
-    let (before, world) = (live(), world());
-    let gets = world.gets;
-    let (seen, was_dropped, panics) = play::<R>(world, dropped).await;
+    let (before, scenario) = (live(), scenario());
+    let expected = scenario.expected;
+    let (seen, was_dropped, panics) = play::<R>(scenario, dropped).await;
     let is_broken = planned() == Plan::Panic;
     let short = match dropped {
         _ if is_broken => Short::All,
-        Dropped::First(_, Then::Goes) if was_dropped => Short::First,
+        Dropped::First(_, Then::Dropped) if was_dropped => Short::First,
         Dropped::Drivers(_) if was_dropped => Short::All,
         _ => Short::Nobody,
     };
-    gets.check(&seen, short, &at);
-    // Somebody learns of a panic, and nobody sees what is behind it.
+    expected.check(&seen, short, &at);
+    // A panic reaches some task, and no task sees items behind it.
     let is_before = |n: &u32| !is_broken || *n < items().len() as u32 / 2;
     assert!(seen.iter().flatten().all(is_before), "{at}: {seen:?}");
     assert_eq!(panics > 0, is_broken, "{at}: {panics} panics");
@@ -160,11 +165,11 @@ async fn as_planned<R: Runtime>(planned: Plan) {
     }
 }
 
-pub(crate) async fn items_come_then_the_end_and_nothing_behind_it<R: Runtime>() {
+pub(crate) async fn items_come_then_the_end_and_nothing_after_it<R: Runtime>() {
     as_planned::<R>(Plan::Items).await;
 }
 
-pub(crate) async fn of_nothing_comes_the_end<R: Runtime>() {
+pub(crate) async fn an_empty_source_gives_the_end<R: Runtime>() {
     as_planned::<R>(Plan::Empty).await;
 }
 
@@ -172,7 +177,8 @@ pub(crate) async fn a_panic_of_the_source_comes_out_and_strands_nobody<R: Runtim
     as_planned::<R>(Plan::Panic).await;
 }
 
-/// With more and more polls, until some tries in a row were not dropped: where threads race they take now more, now fewer.
+/// Tries more and more polls, until several tries in a row dropped nothing: where threads race, the
+/// number of polls varies.
 async fn at_each_await_point<R: Runtime>(subject: Subject, dropped: impl Fn(usize) -> Dropped) {
     let mut whole = 0;
     for polls in 0..1000 {
@@ -189,7 +195,7 @@ async fn at_each_await_point<R: Runtime>(subject: Subject, dropped: impl Fn(usiz
 
 pub(crate) async fn dropped_at_each_await_point_it_loses_nothing_and_strands_nobody<R: Runtime>() {
     for subject in each::<R>() {
-        for then in [Then::GoesOn, Then::Goes] {
+        for then in [Then::Continued, Then::Dropped] {
             at_each_await_point::<R>(subject, |polls| Dropped::First(polls, then)).await;
         }
     }

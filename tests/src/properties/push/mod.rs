@@ -1,15 +1,15 @@
-//! The push list: a plain queue for each consumer.
+//! The push list. Its model is a plain queue for each consumer.
 
 mod op;
 
 use super::{
     Pair,
+    environment::{self, Caught, Item, Site, catch},
     handle::{Handle, Handles, Waits},
-    world::{self, Caught, Item, Site, catch},
 };
 use aiter_core::{PushAiter, Pusher, Stopped, TryNextError, push_aiter};
 use futures_core::{FusedStream, Stream};
-use op::{Batch, BatchIter, Op, Says};
+use op::{Batch, BatchIter, Op, SizeHint};
 use std::{
     cell::{Cell, RefCell},
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -32,13 +32,13 @@ impl Handle for Consumer {
     }
 }
 
-/// What a consumer is to yield. It has the consumer's number.
+/// What a consumer has to yield. It carries the consumer's number.
 #[derive(Clone, Debug, Default)]
 struct Queue {
     items: VecDeque<usize>,
-    /// Something was published since it began to wait.
+    /// An item was published since it began to wait.
     woken: bool,
-    /// It subscribed after the end, and stands for no reader of the list.
+    /// It subscribed after the end, and counts as no reader of the list.
     late: bool,
 }
 
@@ -46,7 +46,7 @@ struct Queue {
 #[derive(Debug)]
 pub(super) struct List {
     pushers: Handles<Pusher<Item>>,
-    /// How many there are, with those in use.
+    /// How many pushers there are, including those in use.
     open: Cell<usize>,
     consumers: Handles<Consumer>,
     queues: RefCell<BTreeMap<usize, Queue>>,
@@ -67,7 +67,7 @@ impl List {
         queue.items.is_empty() && (self.stopped.get() || queue.late)
     }
 
-    /// Something is about to be published: who sleeps will be woken, once.
+    /// Records that a slot is about to be published: consumers that sleep will be woken, once.
     fn publish(&self) {
         let mut queues = self.queues.borrow_mut();
         queues.values_mut().for_each(|queue| queue.woken = true);
@@ -88,8 +88,8 @@ impl List {
         }
     }
 
-    /// In the midst of a batch nothing is done with pushers: where that lands between items that the batch's iterator did
-    /// not announce is nobody's to know.
+    /// In the middle of a batch nothing is done with pushers: it is undefined where their items
+    /// land among those that the batch's iterator did not announce.
     fn with_pusher(&self, n: u8, f: impl FnOnce(&mut Pusher<Item>)) {
         if self.in_batch.get() {
             return;
@@ -107,13 +107,16 @@ impl List {
             if !closed {
                 self.publish_items(&[id]);
             }
-            // A waker may panic; the item is in the list.
+            // A waker may panic after the item was pushed.
             match catch(|| push(item)) {
                 // Within the drop of the last consumer the list may not be closed yet.
-                Ok(Ok(())) => assert!(!closed || world::is_nested(), "a closed list took an item"),
+                Ok(Ok(())) => assert!(
+                    !closed || environment::is_nested(),
+                    "a closed list took an item"
+                ),
                 Ok(Err(Stopped(item))) => {
                     assert!(closed && item.id() == id, "an open list took no item");
-                    world::let_go(item);
+                    environment::drop_value(item);
                 }
                 Err(_) => {}
             }
@@ -129,8 +132,8 @@ impl List {
         };
         let closed = self.is_closed();
         if !closed {
-            // Slots that were promised wake their sleepers also when no item comes.
-            if matches!(batch.says, Says::Exactly(1..)) {
+            // Slots that were promised wake their sleepers even if no item comes.
+            if matches!(batch.size_hint, SizeHint::Exactly(1..)) {
                 self.publish();
             }
             self.publish_items(&all);
@@ -142,11 +145,11 @@ impl List {
             Ok(result) => {
                 assert!(!batch.panics, "the panic of the iterator was swallowed");
                 let left = result.err().map_or(Vec::new(), |Stopped(items)| items);
-                if !world::is_nested() && world::is_plain() {
+                if !environment::is_nested() && environment::is_plain() {
                     let ids = left.iter().map(Item::id);
                     assert!(ids.eq(all.into_iter().filter(|_| closed)), "given back");
                 }
-                left.into_iter().for_each(world::let_go);
+                left.into_iter().for_each(environment::drop_value);
             }
             Err(Caught::Planned(site)) => {
                 assert!(site != Site::Source || batch.panics);
@@ -154,20 +157,20 @@ impl List {
                     self.lose(&all);
                 }
             }
-            Err(Caught::Told) => panic!("not a fork"),
+            Err(Caught::Reported) => panic!("not a fork"),
         }
     }
 
-    /// A waker that panics in the midst of a batch takes the rest of it away.
+    /// Records that a waker that panicked in the middle of a batch took the rest of it along.
     fn lose(&self, batch: &[usize]) {
         for queue in self.queues.borrow_mut().values_mut() {
             queue
                 .items
-                .retain(|item| !batch.contains(item) || world::alive(*item) > 0);
+                .retain(|item| !batch.contains(item) || environment::alive(*item) > 0);
         }
     }
 
-    /// Takes the next item of a consumer, in one of the ways there are.
+    /// Takes the next item of a consumer, in one of the possible ways.
     fn take(
         &self,
         at: usize,
@@ -176,12 +179,12 @@ impl List {
         let Some(mut consumer) = self.consumers.take(at) else {
             return;
         };
-        let sprung = world::sprung();
+        let sprung = environment::sprung();
         if let Some(queue) = self.queues.borrow_mut().get_mut(&at) {
             queue.woken = false;
         }
         let found = take(&mut consumer);
-        let undisturbed = sprung == world::sprung() && !world::is_nested();
+        let undisturbed = sprung == environment::sprung() && !environment::is_nested();
         let front = self.queues.borrow()[&at].items.front().copied();
         let mut item = None;
         match found {
@@ -206,10 +209,10 @@ impl List {
             Err(_) => {}
         }
         self.consumers.put(at, consumer);
-        world::let_go(item);
+        environment::drop_value(item);
     }
 
-    /// The consumer took an item, or lost it to a panic.
+    /// Records that the consumer took an item, or lost it to a panic.
     fn taken(&self, at: usize) {
         let mut queues = self.queues.borrow_mut();
         let item = queues
@@ -218,7 +221,7 @@ impl List {
         let behind = |queue: &Queue| {
             !queue.late && queue.items.front().is_some_and(|next| Some(*next) <= item)
         };
-        // Others will read it.
+        // Other consumers will read it.
         if queues.values().any(behind) {
             self.clones.set(self.clones.get() + 1);
         }
@@ -235,7 +238,7 @@ impl List {
 
     fn try_next(&self, at: usize) {
         self.take(at, |consumer| {
-            consumer.waits.stir();
+            consumer.waits.repoll();
             catch(|| match consumer.aiter.try_next() {
                 Ok(item) => Poll::Ready(Some(item)),
                 Err(TryNextError::Ended) => Poll::Ready(None),
@@ -249,7 +252,7 @@ impl List {
             return;
         };
         let (aiter, queue) = (&consumer.aiter, &self.queues.borrow()[&at].items);
-        if !world::is_nested() {
+        if !environment::is_nested() {
             assert!(
                 aiter
                     .available_iter()
@@ -285,14 +288,14 @@ impl List {
     }
 
     fn subscribe(&self, pusher: &Pusher<Item>) {
-        if world::is_nested() {
-            // It may be in the midst of a batch, of which some was pushed.
+        if environment::is_nested() {
+            // It may happen in the middle of a batch that was partly pushed.
             return;
         }
         self.consumers.try_add(|waits| {
             let late = self.is_closed();
             if !late {
-                // It takes a slot, which whoever sleeps on it has to pass.
+                // It reserves a slot, which every consumer that sleeps there has to pass.
                 self.publish();
             }
             let queue = Queue {
@@ -314,7 +317,7 @@ impl List {
         if self.open.get() == 0 {
             self.stop();
         }
-        world::let_go(pusher);
+        environment::drop_value(pusher);
     }
 
     fn stop(&self) {
@@ -411,7 +414,7 @@ impl Pair for List {
                 self.stop();
                 catch(|| pusher.stop()).ok();
             }),
-            Op::Trap(trap) => world::set(trap),
+            Op::Trap(trap) => environment::set(trap),
         }
     }
 
@@ -422,7 +425,7 @@ impl Pair for List {
     fn drop_one(&self, handle: usize) {
         if let Some(consumer) = self.consumers.take(handle) {
             self.queues.borrow_mut().remove(&handle);
-            world::let_go(consumer);
+            environment::drop_value(consumer);
         }
     }
 
@@ -431,13 +434,17 @@ impl Pair for List {
         let readers = || queues.values().filter(|queue| !queue.late);
         let waiting: BTreeSet<_> = readers().flat_map(|queue| &queue.items).collect();
         assert!(
-            waiting.iter().all(|item| world::alive(**item) > 0),
+            waiting.iter().all(|item| environment::alive(**item) > 0),
             "an item is lost"
         );
         if readers().next().is_none() {
-            assert_eq!(world::all_alive(), 0, "items outlive the last consumer");
+            assert_eq!(
+                environment::all_alive(),
+                0,
+                "items outlive the last consumer"
+            );
         }
-        if world::is_plain() {
+        if environment::is_plain() {
             self.check_exactly(&queues, waiting.len());
         }
         self.pushers
@@ -472,10 +479,10 @@ impl Pair for List {
 }
 
 impl List {
-    /// What holds when no trap was sprung.
+    /// Checks what holds as long as no trap was sprung.
     fn check_exactly(&self, queues: &BTreeMap<usize, Queue>, waiting: usize) {
-        assert_eq!(world::all_alive(), waiting, "items alive");
-        assert_eq!(world::clones(), self.clones.get(), "clones made");
+        assert_eq!(environment::all_alive(), waiting, "items alive");
+        assert_eq!(environment::clones(), self.clones.get(), "clones made");
         let lags = || {
             queues
                 .values()
@@ -503,6 +510,9 @@ impl List {
                 }
             });
         }
-        assert!(world::live_wakers() <= 2 * queues.len(), "wakers are kept");
+        assert!(
+            environment::live_wakers() <= 2 * queues.len(),
+            "wakers are kept"
+        );
     }
 }

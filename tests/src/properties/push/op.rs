@@ -1,25 +1,25 @@
-//! What can be done to a push list, and how that reads from a step's bytes.
+//! The operations on a push list, and how they decode from the bytes of a step.
 
-use super::super::world::{self, Item, Site, Trap};
+use super::super::environment::{self, Item, Site, Trap};
 use arbitrary::{Arbitrary, Unstructured};
 
-/// What an iterator says about its length.
+/// What an iterator reports as its length.
 #[derive(Clone, Copy, Debug)]
-pub(in super::super) enum Says {
+pub(in super::super) enum SizeHint {
     Nothing,
     AtMost(usize),
     Exactly(usize),
 }
 
-/// A batch's iterator: yields so many, then ends or panics.
+/// The iterator of a batch: it yields this many items, and then ends or panics.
 #[derive(Clone, Copy, Debug)]
 pub(in super::super) struct Batch {
     pub(super) yields: usize,
-    pub(super) says: Says,
+    pub(super) size_hint: SizeHint,
     pub(super) panics: bool,
 }
 
-/// Mostly few; some go past the ends of words and blocks, whose length depends on the target.
+/// Mostly few items; sometimes more than a word or a block has, whose size depends on the target.
 fn burst(u: &mut Unstructured<'_>) -> arbitrary::Result<usize> {
     Ok(match u.arbitrary()? {
         n @ 0..=191_u8 => usize::from(n % 5),
@@ -33,12 +33,12 @@ impl<'a> Arbitrary<'a> for Batch {
         let kind: u8 = u.int_in_range(0..=14)?;
         Ok(Self {
             yields,
-            says: match kind % 5 {
-                0 => Says::Nothing,
-                1 => Says::AtMost(yields + 1),
-                2 => Says::Exactly(yields / 2),
-                3 => Says::Exactly(2 * yields + 1),
-                _ => Says::Exactly(yields),
+            size_hint: match kind % 5 {
+                0 => SizeHint::Nothing,
+                1 => SizeHint::AtMost(yields + 1),
+                2 => SizeHint::Exactly(yields / 2),
+                3 => SizeHint::Exactly(2 * yields + 1),
+                _ => SizeHint::Exactly(yields),
             },
             panics: kind >= 10,
         })
@@ -56,21 +56,21 @@ impl Iterator for BatchIter {
     fn next(&mut self) -> Option<Item> {
         let item = self.items.next();
         if item.is_none() && self.batch.panics {
-            world::panic_at(Site::Source);
+            environment::panic_at(Site::Source);
         }
         item
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        match self.batch.says {
-            Says::Nothing => (0, None),
-            Says::AtMost(most) => (0, Some(most)),
-            Says::Exactly(len) => (len, Some(len)),
+        match self.batch.size_hint {
+            SizeHint::Nothing => (0, None),
+            SizeHint::AtMost(most) => (0, Some(most)),
+            SizeHint::Exactly(len) => (len, Some(len)),
         }
     }
 }
 
-/// What can be done to a push list. A number names a handle, counted round.
+/// The operations on a push list. A number selects a handle, modulo their count.
 #[derive(Debug)]
 pub(in super::super) enum Op {
     Push { pusher: u8, times: usize },

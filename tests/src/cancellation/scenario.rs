@@ -1,6 +1,6 @@
-//! What is swept: streams, those who drive for them, and what is to come out.
+//! The scenarios that are swept: streams, their drivers, and the items that have to come out.
 
-use super::bench::{self, Item, next};
+use super::harness::{self, Item, next};
 use aiter_core::{Pusher, push_aiter};
 use futures_core::Stream;
 use std::{
@@ -17,7 +17,7 @@ pub struct Part<T: ?Sized> {
 }
 
 pub type Items<S = dyn Stream<Item = Item> + Send> = Part<S>;
-pub type Driving = Part<dyn Future<Output = ()> + Send>;
+pub type Driver = Part<dyn Future<Output = ()> + Send>;
 
 pub fn items<S: Stream<Item = Item> + Send + 'static>(stream: S) -> Items {
     Part {
@@ -26,86 +26,86 @@ pub fn items<S: Stream<Item = Item> + Send + 'static>(stream: S) -> Items {
     }
 }
 
-pub fn driving<F: Future<Output = ()> + Send + 'static>(future: F) -> Driving {
+pub fn driver_part<F: Future<Output = ()> + Send + 'static>(future: F) -> Driver {
     Part {
         type_name: type_name::<F>(),
         it: Box::pin(future),
     }
 }
 
-/// Runs when it is dropped.
-pub struct AtTheEnd<F: FnMut()>(pub F);
+/// Calls its function when it is dropped.
+pub struct OnDrop<F: FnMut()>(pub F);
 
-impl<F: FnMut()> Drop for AtTheEnd<F> {
+impl<F: FnMut()> Drop for OnDrop<F> {
     fn drop(&mut self) {
         (self.0)();
     }
 }
 
-/// A stream that tells of each poll, when that is over, and of its end.
-pub struct Telling<S> {
+/// A stream that reports the end of each of its polls, and its own end.
+pub struct Reporting<S> {
     stream: S,
-    told: AtTheEnd<Box<dyn FnMut() + Send>>,
+    report: OnDrop<Box<dyn FnMut() + Send>>,
 }
 
-impl<S> Telling<S> {
+impl<S> Reporting<S> {
     pub fn new(stream: S, pusher: Pusher<()>) -> Self {
-        let tell = move || {
-            // Refused by who does not listen any more.
+        let report = move || {
+            // The push is refused if the listener has been dropped.
             let _ = pusher.push(());
         };
         Self {
             stream,
-            told: AtTheEnd(Box::new(tell)),
+            report: OnDrop(Box::new(report)),
         }
     }
 }
 
-impl<S: Stream + Unpin> Stream for Telling<S> {
+impl<S: Stream + Unpin> Stream for Reporting<S> {
     type Item = S::Item;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
         let polled = Pin::new(&mut self.stream).poll_next(cx);
-        (self.told.0)();
+        (self.report.0)();
         polled
     }
 }
 
-/// The name of a world, and how it is made.
-pub type Subject = (&'static str, fn() -> World);
+/// The name of a scenario, and the function that makes it.
+pub type Subject = (&'static str, fn() -> Scenario);
 
-/// Which items come out of the streams of a world.
+/// Which items come out of the streams of a scenario.
 #[derive(Clone, Copy, Debug)]
-pub enum Gets {
-    /// Each stream has all, in order.
+pub enum Expected {
+    /// Each stream yields all items, in order.
     All,
-    /// The same, but nobody runs ahead of one that is kept.
+    /// The same, but no stream runs ahead of one that is kept.
     Together,
-    /// Each has all, in some order.
+    /// Each stream yields all items, in some order.
     AnyOrder,
-    /// Each item goes to one, in order.
+    /// Each item goes to one stream, in order.
     Shared,
-    /// The same, and for each of three streams that were joined a number that says its end.
+    /// The same, and a number for the end of each of the three streams that were joined.
     Keyed,
-    /// Each row has two items, then as `All`: each comes twice in a row.
+    /// Each row has two items; otherwise as `All`. Each item comes twice in a row.
     Twice,
 }
 
-/// Who may have a part of the items only, from the first on.
+/// Which streams may yield only the first part of the items.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Short {
     Nobody,
-    /// The first stream, which went.
+    /// The first stream, which was dropped.
     First,
     /// The first stream, which is kept and not polled.
     Kept,
-    /// Everybody: the source went.
+    /// All of them, because the source was dropped.
     All,
 }
 
-impl Gets {
+impl Expected {
     pub fn check(self, seen: &[Vec<u32>], short: Short, at: &str) {
-        let items = bench::items();
+        let items = harness::items();
         let all: Vec<u32> = match self {
             Self::Twice => items.flat_map(|n| [n, n]).collect(),
             Self::Keyed => (items.start..items.end + 3).collect(),
@@ -141,24 +141,25 @@ impl Gets {
     }
 }
 
-/// Streams that can go to another thread, unless said otherwise.
-pub struct World<S: ?Sized = dyn Stream<Item = Item> + Send> {
-    /// The first is the one that is cancelled.
+/// The streams, their drivers and the items that they yield. The streams are `Send` by default.
+pub struct Scenario<S: ?Sized = dyn Stream<Item = Item> + Send> {
+    /// The first one is cancelled.
     pub streams: Vec<Items<S>>,
-    pub drivers: Vec<Driving>,
-    pub gets: Gets,
+    pub drivers: Vec<Driver>,
+    pub expected: Expected,
 }
 
-impl World {
+impl Scenario {
     pub fn one(stream: impl Stream<Item = Item> + Send + 'static) -> Self {
-        Self::of(Gets::All, [items(stream)], [])
+        Self::of(Expected::All, [items(stream)], [])
     }
 
     pub fn any_order(stream: impl Stream<Item = Item> + Send + 'static) -> Self {
-        Self::of(Gets::AnyOrder, [items(stream)], [])
+        Self::of(Expected::AnyOrder, [items(stream)], [])
     }
 
-    /// A stream, and a driver that is polled as often, and has something to do when the stream is gone.
+    /// A stream, and a driver that is polled as often and has work to do after the stream was
+    /// dropped.
     pub fn outlived_by(
         stream: impl Stream<Item = Item> + Send + Unpin + 'static,
         then: impl FnOnce() + Send + 'static,
@@ -168,21 +169,21 @@ impl World {
             while next(&mut polls).await.is_some() {}
             then();
         };
-        let stream = items(Telling::new(stream, pusher));
-        Self::of(Gets::All, [stream], [driving(outliving)])
+        let stream = items(Reporting::new(stream, pusher));
+        Self::of(Expected::All, [stream], [driver_part(outliving)])
     }
 }
 
-impl<S: ?Sized> World<S> {
+impl<S: ?Sized> Scenario<S> {
     pub fn of(
-        gets: Gets,
+        expected: Expected,
         streams: impl IntoIterator<Item = Items<S>>,
-        drivers: impl IntoIterator<Item = Driving>,
+        drivers: impl IntoIterator<Item = Driver>,
     ) -> Self {
         Self {
             streams: streams.into_iter().collect(),
             drivers: drivers.into_iter().collect(),
-            gets,
+            expected,
         }
     }
 }

@@ -76,17 +76,17 @@ impl Drop for Item {
     }
 }
 
-/// How many of this item are alive.
+/// Returns how many of this item are alive.
 pub(in super::super) fn alive(item: usize) -> usize {
     table(|table| table.items.borrow()[item])
 }
 
-/// How many items are alive.
+/// Returns how many items are alive.
 pub(in super::super) fn all_alive() -> usize {
     table(|table| table.items.borrow().iter().sum())
 }
 
-/// How many clones of items were made.
+/// Returns how many clones of items were made.
 pub(in super::super) fn clones() -> usize {
     table(|table| table.clones.get())
 }

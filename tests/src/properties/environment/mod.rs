@@ -1,11 +1,21 @@
-//! What surrounds the systems: items and wakers that are counted, and traps in them.
+//! The environment of the systems: items and wakers that are counted, and the traps in them.
+//!
+//! A *trap* stands at a site, such as the clone of an item or the drop of a waker. When execution
+//! reaches the site, the trap panics, runs the next step of the sequence within the current one, or
+//! polls or drops a handle.
+//!
+//! | file | contents |
+//! |---|---|
+//! | `mod.rs` | traps, nested steps, and the panics that are expected |
+//! | `item.rs` | items and sources that are counted |
+//! | `waker.rs` | wakers that are counted, and the planted bug that checks the checks |
 
 mod item;
 mod waker;
 
 pub(super) use item::{CountsSource, Item, alive, all_alive, clones};
 pub use waker::Planted;
-pub(super) use waker::{bell, bell_of, live_wakers, wakes, with_waker};
+pub(super) use waker::{live_wakers, new_waker, number_of, wakes, with_waker};
 
 use super::handle::Owner;
 use arbitrary::{Arbitrary, Unstructured};
@@ -18,7 +28,7 @@ use std::{
     thread::panicking,
 };
 
-/// Where a trap can stand.
+/// The sites of traps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Site {
     Clone,
@@ -44,15 +54,15 @@ const SITES: [Site; 7] = [
 #[derive(Clone, Copy, Debug)]
 enum Act {
     Panic,
-    /// Takes the next step of the sequence.
+    /// Runs the next step of the sequence.
     Next,
-    /// Polls the handle that the waker belongs to; without one as `Next`.
+    /// Polls the handle that the waker belongs to; without one, the same as `Next`.
     Poll,
     /// Drops that handle.
     Drop,
 }
 
-/// Stands at a site, and acts once, after so many have passed.
+/// Stands at a site, and acts once, after it was passed this many times.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Trap {
     site: Site,
@@ -70,19 +80,19 @@ impl<'a> Arbitrary<'a> for Trap {
     }
 }
 
-/// What a trap panics with.
+/// The panic payload of a trap.
 struct Planned(Site);
 
-/// A panic that was to be expected.
+/// A panic that was expected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Caught {
-    /// A trap, or the source as it was told.
+    /// A panic of a trap, or of the source as it was told.
     Planned(Site),
-    /// A fork was told that the source had panicked.
-    Told,
+    /// A fork reported that the source had panicked.
+    Reported,
 }
 
-/// What a trap that does not panic can do.
+/// The actions of traps that do not panic.
 pub(super) trait Reenter {
     fn next(&self);
     fn poll_one(&self, handle: usize);
@@ -90,22 +100,22 @@ pub(super) trait Reenter {
 }
 
 #[derive(Default)]
-struct World {
+struct Environment {
     traps: RefCell<Vec<Trap>>,
     by: RefCell<Option<Rc<dyn Reenter>>>,
-    /// A failure within a step, where a panic may not get far.
+    /// A failure within a nested step, from which a panic may not propagate.
     failure: RefCell<Option<Box<dyn Any + Send>>>,
     depth: Cell<usize>,
     sprung: Cell<usize>,
 }
 
 thread_local! {
-    // Not dropped, for the same reason as in `begin`.
-    static WORLD: ManuallyDrop<World> = ManuallyDrop::default();
+    // It is not dropped, for the same reason as in `begin`.
+    static ENVIRONMENT: ManuallyDrop<Environment> = ManuallyDrop::default();
 }
 
-fn world<R>(look: impl FnOnce(&World) -> R) -> R {
-    WORLD.with(|world| look(world))
+fn environment<R>(look: impl FnOnce(&Environment) -> R) -> R {
+    ENVIRONMENT.with(|environment| look(environment))
 }
 
 fn count(cell: &Cell<usize>) {
@@ -115,71 +125,73 @@ fn count(cell: &Cell<usize>) {
 pub(super) fn begin(planted: Planted) {
     item::begin();
     waker::begin(planted);
-    world(|world| {
-        world.traps.borrow_mut().clear();
-        // What a case that failed left behind is not to be dropped: it belongs to tables that are gone.
-        mem::forget(world.by.take());
-        mem::forget(world.failure.take());
-        world.depth.set(0);
-        world.sprung.set(0);
+    environment(|environment| {
+        environment.traps.borrow_mut().clear();
+        // A failed case may have left values behind that belong to tables which no longer exist, so
+        // they must not be dropped.
+        mem::forget(environment.by.take());
+        mem::forget(environment.failure.take());
+        environment.depth.set(0);
+        environment.sprung.set(0);
     });
 }
 
 pub(super) fn reenter_by(by: Option<Rc<dyn Reenter>>) {
-    let old = world(|world| world.by.replace(by));
+    let old = environment(|environment| environment.by.replace(by));
     drop(old);
 }
 
-/// Nothing is alive any more.
+/// Checks that nothing is alive any more.
 pub(super) fn assert_empty() {
     item::assert_none();
     waker::assert_none();
 }
 
 pub(super) fn set(trap: Trap) {
-    world(|world| {
-        let mut traps = world.traps.borrow_mut();
+    environment(|environment| {
+        let mut traps = environment.traps.borrow_mut();
         traps.retain(|old| old.site != trap.site);
         traps.push(trap);
     });
 }
 
 pub(super) fn disarm() {
-    world(|world| world.traps.borrow_mut().clear());
+    environment(|environment| environment.traps.borrow_mut().clear());
 }
 
-/// How many traps were sprung.
+/// Returns how many traps were sprung.
 pub(super) fn sprung() -> usize {
-    world(|world| world.sprung.get())
+    environment(|environment| environment.sprung.get())
 }
 
-/// Whether a step is taken within another one.
+/// Returns whether a step runs within another one.
 pub(super) fn is_nested() -> bool {
-    world(|world| world.depth.get() > 0)
+    environment(|environment| environment.depth.get() > 0)
 }
 
-/// Whether no trap was sprung so far: everything went as the steps say, one after the other.
+/// Returns whether no trap was sprung so far, so that everything happened in the order of the
+/// steps.
 pub(super) fn is_plain() -> bool {
     sprung() == 0
 }
 
 pub(super) fn panic_at(site: Site) -> ! {
-    // Not `panic!`, which would print a line for every case.
+    // `panic!` would print a line for every case.
     resume_unwind(Box::new(Planned(site)))
 }
 
-/// How many steps are taken within each other.
+/// How many steps may run within each other.
 const DEEPEST: usize = 3;
 
 fn due(site: Site) -> Option<Act> {
-    world(|world| {
-        let mut traps = world.traps.borrow_mut();
+    environment(|environment| {
+        let mut traps = environment.traps.borrow_mut();
         let at = traps.iter().position(|trap| trap.site == site)?;
-        if world.depth.get() == DEEPEST || panicking() {
+        if environment.depth.get() == DEEPEST || panicking() {
             return None;
         }
         let Some(after) = traps[at].after.checked_sub(1) else {
-            count(&world.sprung);
+            count(&environment.sprung);
             return Some(traps.swap_remove(at).act);
         };
         traps[at].after = after;
@@ -187,7 +199,7 @@ fn due(site: Site) -> Option<Act> {
     })
 }
 
-/// Something happened where a trap may stand, to the waker of `owner` if it was one.
+/// Execution has reached a site where a trap may stand. If that is a waker, `owner` is its handle.
 pub(super) fn spring(site: Site, owner: Option<Owner>) {
     match (due(site), owner) {
         (None, _) => {}
@@ -198,51 +210,51 @@ pub(super) fn spring(site: Site, owner: Option<Owner>) {
     }
 }
 
-/// Takes the next step of the sequence within this one.
+/// Runs the next step of the sequence within this one.
 pub(super) fn next_step() {
-    if world(|world| world.depth.get()) < DEEPEST {
-        world(|world| count(&world.sprung));
+    if environment(|environment| environment.depth.get()) < DEEPEST {
+        environment(|environment| count(&environment.sprung));
         within(|by| by.next());
     }
 }
 
 fn within(f: impl FnOnce(&dyn Reenter)) {
-    let Some(by) = world(|world| world.by.borrow().clone()) else {
+    let Some(by) = environment(|environment| environment.by.borrow().clone()) else {
         return;
     };
-    world(|world| count(&world.depth));
+    environment(|environment| count(&environment.depth));
     let done = catch_unwind(AssertUnwindSafe(|| f(&*by)));
-    world(|world| {
-        world.depth.set(world.depth.get() - 1);
+    environment(|environment| {
+        environment.depth.set(environment.depth.get() - 1);
         if let Err(failure) = done {
-            world.failure.borrow_mut().get_or_insert(failure);
+            environment.failure.borrow_mut().get_or_insert(failure);
         }
     });
 }
 
 /// # Panics
-/// When a step within the last one failed.
+/// If a nested step failed.
 pub(super) fn assert_no_failure() {
-    if let Some(failure) = world(|world| world.failure.take()) {
+    if let Some(failure) = environment(|environment| environment.failure.take()) {
         resume_unwind(failure);
     }
 }
 
-/// Runs `f`, which may panic if that was to be expected.
+/// Runs `f`, which may panic if a panic was expected.
 pub(super) fn catch<R>(f: impl FnOnce() -> R) -> Result<R, Caught> {
     catch_unwind(AssertUnwindSafe(f)).map_err(|payload| match payload.downcast_ref() {
         Some(Planned(site)) => Caught::Planned(*site),
-        None if is_told(&*payload) => Caught::Told,
+        None if is_reported(&*payload) => Caught::Reported,
         None => resume_unwind(payload),
     })
 }
 
-/// Drops it, which may spring a trap.
-pub(super) fn let_go<T>(value: T) {
+/// Drops a value, which may spring a trap.
+pub(super) fn drop_value<T>(value: T) {
     catch(|| drop(value)).ok();
 }
 
-pub(super) fn is_told(payload: &(dyn Any + Send)) -> bool {
+pub(super) fn is_reported(payload: &(dyn Any + Send)) -> bool {
     payload
         .downcast_ref()
         .is_some_and(|message: &&str| message.starts_with("the forked stream panicked"))

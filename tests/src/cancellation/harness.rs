@@ -1,4 +1,5 @@
-//! Tasks on one thread that are polled when they were woken and not otherwise.
+//! An executor for one thread that polls a task only after it was woken, and the items, sources and
+//! futures that the sweeps use.
 
 use futures_core::Stream;
 use std::{
@@ -19,28 +20,30 @@ thread_local! {
     static PLAN: Cell<Plan> = const { Cell::new(Plan::Items) };
 }
 
-/// What was made on this thread and not dropped, on whatever thread: items, and sources of them.
+/// Returns how many items and sources that were made on this thread are still alive, on whatever
+/// thread they are.
 pub fn live() -> usize {
     LIVE.with(Arc::strong_count) - 1
 }
 
-/// What the sources do that are made on this thread.
+/// What the sources that are made on this thread do.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Plan {
-    /// They yield the items, some at once, some after a poll or two, which they ask for themselves.
+    /// They yield the items, some at once and some after one or two pending polls that wake
+    /// themselves.
     Items,
-    /// They yield none.
+    /// They yield no item.
     Empty,
-    /// They panic behind half of the items.
+    /// They panic after half of the items.
     Panic,
 }
 
-/// Makes a plan for this thread.
+/// Sets the plan of this thread.
 pub fn plan(plan: Plan) {
     PLAN.set(plan);
 }
 
-/// The plan of this thread.
+/// Returns the plan of this thread.
 pub fn planned() -> Plan {
     PLAN.get()
 }
@@ -53,17 +56,17 @@ pub fn items() -> Range<u32> {
     }
 }
 
-/// A number that is counted.
+/// A number that is counted while it is alive.
 #[derive(Clone, Debug)]
 pub struct Item(Box<u32>, Arc<()>);
 
 impl Item {
-    /// Counted on this thread.
+    /// Makes an item that is counted on this thread.
     pub fn new(number: u32) -> Self {
         Self(Box::new(number), LIVE.with(Arc::clone))
     }
 
-    /// Another number, counted where this one is, on whatever thread.
+    /// Makes another item, counted on the same thread as this one, whatever thread calls it.
     pub fn beside(&self, number: u32) -> Self {
         Self(Box::new(number), self.1.clone())
     }
@@ -75,7 +78,7 @@ impl Item {
 
 const ITEMS: Range<u32> = 0..6;
 
-/// Yields [`items`] as this thread's [`Plan`] says.
+/// Yields [`items`] as the [`Plan`] of this thread says.
 pub struct Source(VecDeque<Step>, Arc<()>);
 
 enum Step {
@@ -100,7 +103,7 @@ impl Source {
         Self(steps, LIVE.with(Arc::clone))
     }
 
-    /// The next item, without its pauses.
+    /// Takes the next item, without the pauses before it.
     pub fn now(&mut self) -> Option<Item> {
         loop {
             match self.0.pop_front()? {
@@ -112,7 +115,7 @@ impl Source {
     }
 }
 
-/// What a source says that panics.
+/// The message of a source that panics as planned.
 pub const BROKEN: &str = "a source panics as planned";
 
 impl Stream for Source {
@@ -128,7 +131,7 @@ impl Stream for Source {
     }
 }
 
-/// Goes round the executor once.
+/// Lets the executor go round once.
 pub async fn pause() {
     let mut paused = false;
     poll_fn(|cx| match std::mem::replace(&mut paused, true) {
@@ -141,13 +144,13 @@ pub async fn pause() {
     .await;
 }
 
-/// The waker of one future: once that is dropped it wakes nobody any more.
-struct Own {
+/// The waker of one future. After that future was dropped it wakes nobody.
+struct FutureWaker {
     task: Waker,
     is_over: AtomicBool,
 }
 
-impl Wake for Own {
+impl Wake for FutureWaker {
     fn wake(self: Arc<Self>) {
         if !self.is_over.load(Acquire) {
             self.task.wake_by_ref();
@@ -155,7 +158,8 @@ impl Wake for Own {
     }
 }
 
-/// Polls the future with a waker of its own until it is done or no poll is `left`; then drops it.
+/// Polls the future with a waker of its own until it completes or no poll is `left`, and then drops
+/// it.
 pub async fn at_most<F: Future>(left: &mut usize, future: F) -> Option<F::Output> {
     let mut future = pin!(future);
     poll_fn(|cx| {
@@ -171,9 +175,9 @@ pub async fn at_most<F: Future>(left: &mut usize, future: F) -> Option<F::Output
     .await
 }
 
-/// The next item, waited for with a waker that is good for this future only.
+/// Waits for the next item with a waker that is valid for this future only.
 pub async fn next<S: Stream + Unpin>(stream: &mut S) -> Option<S::Item> {
-    struct Over(Option<Arc<Own>>);
+    struct Over(Option<Arc<FutureWaker>>);
     impl Drop for Over {
         fn drop(&mut self) {
             if let Some(own) = &self.0 {
@@ -184,7 +188,7 @@ pub async fn next<S: Stream + Unpin>(stream: &mut S) -> Option<S::Item> {
     let mut own = Over(None);
     poll_fn(|cx| {
         let own = own.0.get_or_insert_with(|| {
-            Arc::new(Own {
+            Arc::new(FutureWaker {
                 task: cx.waker().clone(),
                 is_over: AtomicBool::new(false),
             })
@@ -210,13 +214,13 @@ struct Task {
 }
 
 #[derive(Default)]
-pub struct Bench {
+pub struct Harness {
     tasks: Vec<Task>,
     executors: usize,
 }
 
-impl Bench {
-    /// One that is not expected to be done: to be given before the others.
+impl Harness {
+    /// Adds a future that is not expected to complete. Call it before other tasks are added.
     pub fn executor(&mut self, future: impl Future<Output = ()> + 'static) {
         self.task(future);
         self.executors = self.tasks.len();
@@ -230,7 +234,8 @@ impl Bench {
         });
     }
 
-    /// Until all tasks are done, or none that is left was woken; gives their number.
+    /// Runs until all tasks are done, or until none that is left was woken. Returns the number of
+    /// those left.
     pub fn run(&mut self) -> usize {
         for _ in 0..100_000 {
             let mut any = false;
