@@ -13,7 +13,7 @@ mutants=$target_dir/tools/bin/cargo-mutants
 if [[ $(cargo mutants --version 2>/dev/null) == "cargo-mutants $version" ]]; then
     mutants=$(type -P cargo-mutants)
 elif [[ $("$mutants" mutants --version 2>/dev/null) != "cargo-mutants $version" ]]; then
-    step cargo install cargo-mutants --locked --version "$version" --root "$target_dir/tools" --target-dir "$target_dir/tools"
+    step cargo install cargo-mutants --debug --locked --version "$version" --root "$target_dir/tools" --target-dir "$target_dir/tools"
 fi
 if [[ $# -eq 0 ]]; then
     parts='wait/{notify,wake_list,waker_ref,wait_set/mod,wake_stack/mod}.rs'
