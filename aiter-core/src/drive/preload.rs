@@ -116,7 +116,7 @@ impl<T> Preloaded<T> {
     pub fn try_next(&mut self) -> Result<T, TryNextError> {
         match self.reader.next() {
             Poll::Ready(Some(item)) => {
-                self.demand.take();
+                self.demand.item_taken();
                 Ok(item)
             }
             Poll::Pending => Err(TryNextError::Empty),
@@ -142,7 +142,7 @@ impl<T> Stream for Preloaded<T> {
         let this = self.get_mut();
         let item = ready!(this.reader.poll_next(cx));
         if item.is_some() {
-            this.demand.take();
+            this.demand.item_taken();
         }
         Poll::Ready(item)
     }

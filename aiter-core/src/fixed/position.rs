@@ -9,7 +9,7 @@
 //! ```
 //! Two positions are compared by their wrapping difference.
 
-use crate::sync::{SignedWord, Word, cut};
+use crate::sync::{SignedWord, Word, truncate};
 
 pub(super) type Position = Word;
 
@@ -61,7 +61,7 @@ impl<const N: usize, const R: usize> Laps<N, R> {
 
     #[inline(always)]
     pub(super) fn index(at: Position) -> usize {
-        cut(at % Self::LAP / Self::STEP)
+        truncate(at % Self::LAP / Self::STEP)
     }
 
     /// Where the slot of a position lies in an array: the index times the size, in the fewest instructions. It is masked where
@@ -70,13 +70,13 @@ impl<const N: usize, const R: usize> Laps<N, R> {
     #[inline(always)]
     pub(super) fn offset<Slot>(at: Position) -> [usize; 2] {
         let even = size_of::<Slot>() & size_of::<Slot>().wrapping_neg();
-        let mask = cut(Self::LAP / Self::STEP - 1) * even;
+        let mask = truncate(Self::LAP / Self::STEP - 1) * even;
         let index = if even as Word > Self::STEP {
             at.wrapping_mul(even as Word / Self::STEP)
         } else {
             at / (Self::STEP / even as Word)
         };
-        let unit = cut(index) & mask;
+        let unit = truncate(index) & mask;
         [unit, unit * (size_of::<Slot>() / even - 1)]
     }
 
@@ -137,14 +137,14 @@ impl<const N: usize, const R: usize> Laps<N, R> {
     /// How many slots come before a position, since the list was new.
     pub(super) fn count(at: Position) -> usize {
         // Fewer than there are positions; a word may count more of them than an address does.
-        cut(at / Self::LAP * N as Word).wrapping_add(Self::index(at))
+        truncate(at / Self::LAP * N as Word).wrapping_add(Self::index(at))
     }
 
     /// How many slots there are from one position up to a later one.
     pub(super) fn between(from: Position, to: Position) -> usize {
         // Laps are told apart modulo how many there are; so is the product.
         let laps = Self::lap(to).wrapping_sub(Self::lap(from)) / Self::LAP;
-        cut(laps * N as Word)
+        truncate(laps * N as Word)
             .wrapping_add(Self::index(to))
             .wrapping_sub(Self::index(from))
     }

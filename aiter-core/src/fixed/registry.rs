@@ -17,7 +17,7 @@ use super::{
     waiters::WakerSlots,
     word::{self, cas_masked, exchange},
 };
-use crate::sync::{AtomicWord, Ordering::*, StoreExclusive, Word, array_of, const_new, cut};
+use crate::sync::{AtomicWord, Ordering::*, StoreExclusive, Word, array_of, const_new, truncate};
 
 /// Flag of a place: a reader stands there.
 const STANDS: Word = 1;
@@ -81,7 +81,7 @@ fn take_over(readers: &AtomicWord) -> Option<usize> {
         }
         // Ordering: Acquire pairs with the Release in `leave`: the seat is seen as it was left.
         if exchange(readers, now, 1) {
-            return Some(cut(now / KEPT));
+            return Some(truncate(now / KEPT));
         }
     }
 }
