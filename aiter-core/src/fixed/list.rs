@@ -153,7 +153,7 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
             }
             let next = Laps::<N, R>::next_in(lap, tail);
             let exchanged = self
-                .head
+                .state
                 .tail
                 .compare_exchange_weak(tail, next, Relaxed, Relaxed);
             if exchanged.is_ok() {
@@ -300,7 +300,7 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
     }
 
     /// Drops all items that no reader is to read any more, after a reader was dropped.
-    pub(super) fn sweep(&self) {
+    pub(super) fn drop_all_passed(&self) {
         // Ordering: pairs with the fence of a reader that passes an item, see `drop_passed`.
         fence(SeqCst);
         let drop_at = |(index, slot): (usize, &Slot<T>)| {
@@ -313,7 +313,7 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
             rest.for_each(drop_at);
         });
         slots.by_ref().for_each(drop_at);
-        ScopeGuard::into_inner(slots);
+        let _ = ScopeGuard::into_inner(slots);
     }
 
     /// Allows several readers from here on.

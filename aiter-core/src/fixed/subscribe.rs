@@ -1,10 +1,6 @@
 //! [`PushList::aiter`] and [`PushList::subscribe`]: how readers are added to a list.
 
-use super::{
-    list::PushList,
-    position::{Laps, Position},
-    reader::PushAiter,
-};
+use super::{list::PushList, position::Laps, reader::PushAiter};
 use crate::sync::{Ordering::*, Word};
 
 impl<T, const N: usize, const R: usize> PushList<T, N, R> {

@@ -166,7 +166,10 @@ fn a_push_that_interrupts_a_wake_wakes_by_itself() {
                 let before = self.taken.lock().unwrap().len();
                 LIST.push(9).unwrap();
                 let after = self.taken.lock().unwrap().len();
-                assert!(after > before, "the push left its wake to the one that it interrupted");
+                assert!(
+                    after > before,
+                    "the push left its wake to the one that it interrupted"
+                );
             }
         }
     }

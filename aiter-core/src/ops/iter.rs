@@ -1,4 +1,4 @@
-//! `iter_to_aiter`: an iterator as a stream.
+//! [`iter_to_aiter`]: an iterator as a stream.
 
 use core::{
     fmt,
@@ -7,12 +7,13 @@ use core::{
 };
 use futures_core::{FusedStream, Stream};
 
-/// The items of an iterator as a stream that is always ready.
+/// Makes a stream of an iterator. It is always ready.
 ///
 /// The iterator is dropped at its end, and not asked again.
 ///
 /// # Panics
-/// A panic in the iterator reaches whoever polls; the next poll asks it for its next item.
+/// A panic of the iterator reaches the caller of `poll_next`, and the next poll asks the iterator
+/// for its next item.
 ///
 /// # Cancel safety
 /// Cancel safe: it never waits.
@@ -29,12 +30,12 @@ pub fn iter_to_aiter<I: IntoIterator>(iter: I) -> IterToAiter<I::IntoIter> {
     IterToAiter(Some(iter.into_iter()))
 }
 
-/// The stream [`iter_to_aiter`] returns.
+/// The stream that [`iter_to_aiter`] returns.
 #[derive(Clone)]
 #[must_use = "streams do nothing unless polled"]
 pub struct IterToAiter<I>(Option<I>);
 
-// An iterator is lent out by `&mut`, never pinned.
+// The iterator is only accessed by `&mut`, and never pinned.
 impl<I> Unpin for IterToAiter<I> {}
 
 impl<I: Iterator> Stream for IterToAiter<I> {

@@ -38,7 +38,6 @@ pub(crate) use imp::{AtomicUsize, UnsafeCell, fence};
 
 pub(crate) use core::sync::atomic::Ordering;
 pub(crate) use word::{AtomicWord, SignedWord, Word, truncate};
-pub(crate) use {array_of, const_new};
 
 /// A store to a word that no other thread writes at this time: all others only load it, or try
 /// exchanges that have to fail. Without compare-and-swap it needs no critical section.
@@ -66,6 +65,8 @@ macro_rules! array_of {
         array
     }};
 }
+
+pub(crate) use {array_of, const_new};
 
 /// Tells loom when memory that is freed by hand is used and when it is freed, so that it reports a
 /// use that does not happen before the free. It is empty outside the models.

@@ -6,9 +6,9 @@ use super::{Ordering, StoreExclusive};
 pub(crate) use alloc::sync::Arc;
 #[cfg(feature = "std")]
 pub(crate) use core::sync::atomic::AtomicU32;
-pub(crate) use core::sync::atomic::{AtomicPtr as PlainPtr, AtomicUsize, fence};
 #[cfg(feature = "alloc")]
 pub(crate) use core::sync::atomic::{AtomicPtr, AtomicU8};
+pub(crate) use core::sync::atomic::{AtomicPtr as PlainPtr, AtomicUsize, fence};
 
 impl StoreExclusive for AtomicUsize {
     #[inline(always)]

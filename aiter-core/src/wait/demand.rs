@@ -128,7 +128,8 @@ impl Producer {
             return true;
         };
         let limit = if self.is_filling { high } else { low + 1 };
-        let is_below = |taken: Word| self.produced.wrapping_sub(taken & !FULL) / ONE < limit as Word;
+        let is_below =
+            |taken: Word| self.produced.wrapping_sub(taken & !FULL) / ONE < limit as Word;
         // Ordering: Relaxed. An old count only makes more items seem to wait, and the count is read
         // again before the driver goes to sleep.
         self.is_filling = is_below(self.demand.taken.load(Relaxed)) || {
@@ -162,7 +163,11 @@ mod tests {
     use futures_core::Stream;
 
     /// Polls until the driver rests, and returns how often it was polled.
-    fn drive_until_idle<S: Stream>(mut driver: Pin<&mut Driver<S>>, wakes: &Wakes, waker: &Waker) -> usize {
+    fn drive_until_idle<S: Stream>(
+        mut driver: Pin<&mut Driver<S>>,
+        wakes: &Wakes,
+        waker: &Waker,
+    ) -> usize {
         let mut polls = 0;
         loop {
             polls += 1;
@@ -222,7 +227,11 @@ mod tests {
         drive_until_idle(driver.as_mut(), &wakes, &waker);
         assert_eq!(items.len(), 2);
         assert_eq!(items.try_next(), Ok(4));
-        assert_eq!(wakes.taken(), 0, "the driver waits for its source, not for room");
+        assert_eq!(
+            wakes.taken(),
+            0,
+            "the driver waits for its source, not for room"
+        );
         remote.add((6..20).map(Item));
         assert_eq!(wakes.taken(), 1);
         drive_until_idle(driver.as_mut(), &wakes, &waker);

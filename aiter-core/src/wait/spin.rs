@@ -138,7 +138,11 @@ mod adaptive {
         #[cold]
         fn spin_now(&self, mut condition: impl FnMut() -> bool) -> bool {
             let skips = self.skips.load(Relaxed) >> HALF;
-            let checks = if skips == 0 { M::CHECKS } else { M::PROBE_CHECKS };
+            let checks = if skips == 0 {
+                M::CHECKS
+            } else {
+                M::PROBE_CHECKS
+            };
             let holds = (0..checks).any(|_| {
                 (0..M::HINTS).for_each(|_| hint::spin_loop());
                 condition()
@@ -159,7 +163,11 @@ mod adaptive {
         use alloc::{vec, vec::Vec};
 
         /// The number of checks made in each of `waits` waits.
-        fn checks<M: SpinPolicy>(spin: &AdaptiveSpin<M>, waits: usize, holds_at_once: bool) -> Vec<usize> {
+        fn checks<M: SpinPolicy>(
+            spin: &AdaptiveSpin<M>,
+            waits: usize,
+            holds_at_once: bool,
+        ) -> Vec<usize> {
             (0..waits)
                 .map(|_| {
                     let mut checks = 0;

@@ -10,9 +10,7 @@ fn nodes_left_on_the_stack_are_dropped() {
         let sinks: Vec<_> = (0..3)
             .map(|_| WakeSink::new(Node::new(item.clone())))
             .collect();
-        sinks
-            .iter()
-            .for_each(|sink| stack.push(sink.wake_source()));
+        sinks.iter().for_each(|sink| stack.push(sink.wake_source()));
     };
     push();
     assert_eq!(Rc::strong_count(&item), 4);
