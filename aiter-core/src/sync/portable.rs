@@ -1,7 +1,7 @@
 //! The types of `portable-atomic`, for targets without compare-and-swap.
 
+use super::StoreExclusive;
 pub(crate) use super::cell::UnsafeCell;
-use super::{Ordering, StoreExclusive};
 pub(crate) use core::sync::atomic::AtomicPtr as PlainPtr;
 #[cfg(feature = "std")]
 pub(crate) use portable_atomic::AtomicU32;
@@ -28,7 +28,7 @@ pub(crate) use word::AtomicUsize;
 )))]
 impl StoreExclusive for AtomicUsize {
     #[inline(always)]
-    fn store_exclusive(&self, value: usize, order: Ordering) {
+    fn store_exclusive(&self, value: usize, order: super::Ordering) {
         self.store(value, order);
     }
 }
