@@ -24,7 +24,6 @@ use scopeguard::ScopeGuard;
 ///
 /// Each slot takes a word and the item, and each reader some words. Dropping the list drops the
 /// items that no reader has taken.
-///
 // The fields stand in this order so that those that a push accesses are near the beginning, where
 // short instructions reach.
 #[repr(C)]
@@ -212,6 +211,14 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
     ///
     /// # Progress
     /// Wait-free.
+    ///
+    /// # Example
+    /// ```
+    /// let list = aiter_core::fixed::PushList::<u8, 4>::new();
+    /// assert!(!list.is_stopped());
+    /// list.stop();
+    /// assert!(list.is_stopped());
+    /// ```
     pub fn is_stopped(&self) -> bool {
         self.tail().1
     }

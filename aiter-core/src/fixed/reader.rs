@@ -86,6 +86,14 @@ impl<'a, T, const N: usize, const R: usize> PushAiter<'a, T, N, R> {
     }
 
     /// The list that this reader reads, which is also the end that items are pushed into.
+    ///
+    /// # Example
+    /// ```
+    /// let list = aiter_core::fixed::PushList::<_, 8>::new();
+    /// let mut aiter = list.aiter().unwrap();
+    /// aiter.list().push(1).unwrap();
+    /// assert_eq!(aiter.try_next(), Ok(1));
+    /// ```
     pub fn list(&self) -> &'a PushList<T, N, R> {
         self.list
     }
@@ -247,34 +255,71 @@ impl<'a, T, const N: usize, const R: usize> PushAiter<'a, T, N, R> {
     }
 
     /// How many items are available now. It visits each of them, and counts exactly those that are
-    /// published.
+    /// published. See [`is_len_at_least`](Self::is_len_at_least) and
+    /// [`statistics`](Self::statistics) for cheaper answers.
+    ///
+    /// # Progress
+    /// Wait-free.
+    ///
+    /// # Example
+    /// ```
+    /// let list = aiter_core::fixed::PushList::<_, 8>::new();
+    /// let aiter = list.aiter().unwrap();
+    /// list.push('a').unwrap();
+    /// list.push('b').unwrap();
+    /// assert_eq!(aiter.len(), 2);
+    /// ```
     pub fn len(&self) -> usize {
         self.available_iter().count()
     }
 
     /// Whether no item is available now. More may come, unless the reader [is
     /// terminated](FusedStream::is_terminated).
+    ///
+    /// # Progress
+    /// Wait-free.
     pub fn is_empty(&self) -> bool {
         !self.is_item_available()
     }
 
     /// Whether an item is available now.
+    ///
+    /// # Progress
+    /// Wait-free.
     pub fn is_item_available(&self) -> bool {
         self.is_len_at_least(1)
     }
 
     /// Whether at least `n` items are available now. It visits at most `n` of them.
+    ///
+    /// # Progress
+    /// Wait-free.
+    ///
+    /// # Example
+    /// ```
+    /// let list = aiter_core::fixed::PushList::<_, 8>::new();
+    /// let aiter = list.aiter().unwrap();
+    /// assert!(!aiter.is_len_at_least(1));
+    /// list.push('a').unwrap();
+    /// assert!(aiter.is_len_at_least(1));
+    /// ```
     pub fn is_len_at_least(&self, n: usize) -> bool {
         self.available_iter().take(n).count() == n
     }
 
     /// Whether the list was [stopped](PushList::stop). Items that were pushed before may still be
     /// available.
+    ///
+    /// # Progress
+    /// Wait-free.
     pub fn is_stopped(&self) -> bool {
         self.list.is_stopped()
     }
 
     /// A snapshot of the counters of the list, with all its readers. See [`PushList::statistics`].
+    ///
+    /// # Progress
+    /// Wait-free.
     pub fn statistics(&self) -> Statistics {
         self.list.statistics()
     }
@@ -345,7 +390,8 @@ impl<T, const N: usize, const R: usize> fmt::Debug for PushAiter<'_, T, N, R> {
     }
 }
 
-/// The iterator that [`PushAiter::available_iter`] returns.
+/// The iterator that [`PushAiter::available_iter`] returns. It borrows the reader, so no item that
+/// it yields is taken meanwhile.
 pub struct AvailableIter<'a, T, const N: usize, const R: usize = 1> {
     list: &'a PushList<T, N, R>,
     at: Position,

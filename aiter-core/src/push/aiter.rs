@@ -193,14 +193,14 @@ impl<T> PushAiter<T> {
     }
 
     /// Runs the preflight, once for each item that is requested.
-    #[inline(always)]
+    #[inline]
     fn run_preflight(&mut self) {
         if let Some(preflight) = &mut self.preflight {
             preflight.run(&self.reader);
         }
     }
 
-    #[inline(always)]
+    #[inline]
     fn item_received(&mut self) {
         if let Some(preflight) = &mut self.preflight {
             preflight.has_run = false;

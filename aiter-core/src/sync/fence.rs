@@ -54,7 +54,7 @@ mod imp {
         }
     }
 
-    #[inline(always)]
+    #[inline]
     pub(crate) fn light() {
         // Ordering: Relaxed. `prepare` happened before both halves, so a light half that leaves the
         // fence to the kernel meets a heavy half that calls it.
@@ -93,7 +93,7 @@ mod imp {
 
     pub(crate) fn prepare() {}
 
-    #[inline(always)]
+    #[inline]
     pub(crate) fn light() {
         fence(SeqCst);
     }

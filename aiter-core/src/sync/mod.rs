@@ -82,13 +82,13 @@ impl Lifetime {
         )
     }
 
-    #[inline(always)]
+    #[inline]
     pub(crate) fn used(&self) {
         #[cfg(aiter_loom)]
         self.0.with(|_| ());
     }
 
-    #[inline(always)]
+    #[inline]
     pub(crate) fn over(&self) {
         #[cfg(aiter_loom)]
         self.0.with_mut(|_| ());

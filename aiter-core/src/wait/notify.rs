@@ -59,7 +59,7 @@ impl<T> WakeSink<T> {
     }
 
     /// Drops the registered waker if it belongs to another task than `waker` does.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn clear_for(&mut self, waker: &Waker) {
         if self.task.is_another(waker) {
             self.clear();

@@ -125,7 +125,7 @@ mod adaptive {
 
         /// Uses up one of the waits that make no check. Returns `false` if none is left, so that
         /// the next wait has to check.
-        #[inline(always)]
+        #[inline]
         pub(crate) fn consume_skip(&self) -> bool {
             let word = self.skips.load(Relaxed);
             let skips = word & ((1 << HALF) - 1) != 0;

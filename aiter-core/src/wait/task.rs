@@ -11,13 +11,13 @@ impl TaskId {
     /// No waker is stored, or it has no data and keeps nothing alive.
     pub(crate) const NONE: Self = Self(0);
 
-    #[inline(always)]
+    #[inline]
     pub(crate) fn of(waker: &Waker) -> Self {
         Self(waker.data().addr())
     }
 
     /// Whether a waker is stored that belongs to another task than `waker` does.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn is_another(self, waker: &Waker) -> bool {
         self != Self::NONE && self != Self::of(waker)
     }
