@@ -1,4 +1,5 @@
-//! [`Driver`]: the future that pulls a source into a push list, which [`active`](crate::active) and [`preload`](crate::preload) share.
+//! [`Driver`]: the future that pulls a source into a push list, which [`active`](crate::active) and
+//! [`preload`](crate::preload) share.
 
 use super::pump::BUDGET;
 use crate::{
@@ -241,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_pulled_ahead_is_counted_exactly() {
+    fn items_pulled_ahead_are_counted_exactly() {
         for n in [1, 2, 50, BUDGET, 3 * BUDGET] {
             let pulled = Cell::new(0);
             let source = iter_to_aiter((0..).inspect(|_| pulled.set(pulled.get() + 1)));

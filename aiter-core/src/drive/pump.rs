@@ -262,7 +262,7 @@ mod tests {
     both! {
         nothing_one_and_many_come_in_order
         nothing_is_pulled_while_the_sink_is_at_work
-        an_error_ends_it_and_the_stream_can_go_on
+        an_error_ends_it_and_the_stream_can_continue
         it_yields_after_a_bounded_number_of_items
         dropped_at_any_point_it_loses_the_item_in_the_sink_only
         a_panic_of_the_sink_keeps_the_stream
@@ -338,7 +338,7 @@ mod tests {
         assert_eq!(seen.into_inner(), [0, 1, 2]);
     }
 
-    fn an_error_ends_it_and_the_stream_can_go_on<P: Form>() {
+    fn an_error_ends_it_and_the_stream_can_continue<P: Form>() {
         let (mut source, remote) = source((0..5).map(Item));
         let sink = |item| ready(if item == 2 { Err(item) } else { Ok(()) });
         let pumped = step(pin!(P::pump(sink, &mut source)), Waker::noop());

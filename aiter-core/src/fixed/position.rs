@@ -2,13 +2,13 @@
 //! wraps.
 //!
 //! A push that is interrupted between its load of the tail and its exchange is fooled if the tail
-//! has wrapped to the same value meanwhile. So the word has 64 bits wherever the target can exchange
-//! that many at once. See `docs/design/fixed.md` for how long a wrap takes with 32.
+//! has wrapped to the same value meanwhile. So the word has 64 bits wherever the target can
+//! exchange that many at once. See `docs/design/fixed.md` for how long a wrap takes with 32.
 //!
 //! ```text
-//! a position:     | lap … | slot: as many bits as the length of a lap needs | 0 …     | 0      |
-//! the tail:       | the next position to reserve                            | flags … | CLOSED |
-//! a slot's word:  | lap … | 0 …                                                              | or a little less
+//! a position:    | lap … | slot: as many bits as the length of a lap needs | 0 …     | 0      |
+//! the tail:      | the next position to reserve                            | flags … | CLOSED |
+//! a slot's word: | lap … | 0 …, or a little less                                                 |
 //! ```
 //! Two positions are compared by their wrapping difference.
 

@@ -29,9 +29,9 @@ use futures_core::{FusedStream, Stream};
 /// leaked keeps its position for good, so the list fills up.
 ///
 /// # Cancel safety
-/// All state is in the reader and the list: dropping a future that waits for the next item loses
-/// nothing. The reader keeps the waker of its last pending poll until a push calls it, until the
-/// reader is polled with another waker, or until it is dropped.
+/// All state is in the reader and the list, so dropping a future that waits for the next item loses
+/// nothing. The reader keeps the waker of its last pending poll until a push or a stop calls it,
+/// until the reader is polled with another waker, or until it is dropped.
 ///
 /// # Progress
 /// Polling is wait-free for a single reader, except that registering its waker retries if a push or

@@ -221,7 +221,7 @@ impl<const R: usize> Readers<[ReaderCell; R]> {
     pub(super) fn positions(&self) -> impl Iterator<Item = Position> {
         let positions = self.cells.iter().enumerate();
         // Ordering: Relaxed. No item is accessed on the strength of these positions.
-        positions.filter_map(|(reader, it)| Self::decode(it.position.load(Relaxed), reader))
+        positions.filter_map(|(reader, cell)| Self::decode(cell.position.load(Relaxed), reader))
     }
 
     /// Whether every reader except one has passed a position. If so, that stays true: no other
@@ -236,9 +236,9 @@ impl<const R: usize> Readers<[ReaderCell; R]> {
         // Ordering: this Acquire and those of the positions keep the second load of the count last.
         let mut registrations = self.registrations.load(Acquire);
         loop {
-            for (reader, it) in self.cells.iter().enumerate() {
+            for (reader, cell) in self.cells.iter().enumerate() {
                 // Ordering: Acquire pairs with the Release in `publish_position` and `leave`.
-                let position = Self::decode(it.position.load(Acquire), reader);
+                let position = Self::decode(cell.position.load(Acquire), reader);
                 if reader != except && position.is_some_and(|position| !is_after(position, at)) {
                     return false;
                 }

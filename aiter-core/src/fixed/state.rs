@@ -9,9 +9,9 @@
 //!
 //! *At a gap*, the slow way, in every other case: the tail has moved on past a slot that is not
 //! published; the last push has not taken the waker out yet; or there are more readers than flags.
-//! The reader stores its waker in its [`GapWaker`], sets its bit in `gap_waiters`, fences, and looks
-//! at the slot again. The push has published the slot, fences, and loads `gap_waiters`. One of the
-//! two fences comes first, so at least one side sees what the other stored.
+//! The reader stores its waker in its [`GapWaker`], sets its bit in `gap_waiters`, fences, and
+//! looks at the slot again. The push has published the slot, fences, and loads `gap_waiters`. One
+//! of the two fences comes first, so at least one side sees what the other stored.
 //!
 //! | state of a reader at `p` | flag in `tail` | bit in `gap_waiters` | gap waker | next state |
 //! |---|---|---|---|---|
@@ -25,8 +25,7 @@
 //! set, pushes look at the reader's gap waker. A push that takes that waker just before the reader
 //! takes it back calls it all the same, so a reader may be woken once too often.
 //!
-//! [`TailWaker`]: super::waiters::TailWaker
-//! [`GapWaker`]: super::waiters::GapWaker
+//! [`TailWaker`]: super::waiters::TailWaker [`GapWaker`]: super::waiters::GapWaker
 
 use super::{
     position::{Position, closed, tail_flag, tail_flags},
@@ -120,9 +119,9 @@ impl ListState {
         // SAFETY: the slot belongs to the caller, and there is no waker in it.
         unsafe { gap_waker.put(waker) };
         self.set_gap_waiter(reader, tail_flags, true);
-        // Ordering: pairs with the fence in `wake`. Each side loads what the other one wrote
-        // before its fence, so at least one sees it: the reader sees the slot, or the push sees
-        // the reader's bit and position.
+        // Ordering: pairs with the fence in `wake`. Each side loads what the other one wrote before
+        // its fence, so at least one sees it: the reader sees the slot, or the push sees the
+        // reader's bit and position.
         fence(SeqCst);
         WaitOutcome::Recheck
     }

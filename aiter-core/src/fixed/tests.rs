@@ -184,7 +184,7 @@ fn a_push_that_interrupts_a_wake_wakes_by_itself() {
 
 /// Pushes, takes, waits and ends where positions, and halves of words, wrap.
 #[test]
-fn a_list_goes_on_where_its_positions_wrap() {
+fn a_list_works_where_its_positions_wrap() {
     fn check<const N: usize, const R: usize>() {
         let all = Word::MAX / Laps::<N, R>::LAP + 1;
         let first_half = u32::MAX as Word / Laps::<N, R>::LAP + 1;

@@ -75,11 +75,11 @@ mod tests {
     use crate::test_support::*;
 
     #[test]
-    fn ends_for_good_even_if_the_iterator_would_go_on() {
-        let mut turn = 0;
+    fn ends_even_if_the_iterator_would_continue() {
+        let mut calls = 0;
         let unfused = core::iter::from_fn(|| {
-            turn += 1;
-            (turn != 2).then_some(turn)
+            calls += 1;
+            (calls != 2).then_some(calls)
         });
         let mut stream = iter_to_aiter(unfused);
         assert_eq!(poll_noop(&mut stream), Poll::Ready(Some(1)));
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn goes_on_after_a_panic() {
+    fn continues_after_a_panic() {
         let mut stream = iter_to_aiter((1..4).map(|n| if n == 2 { panic!("iterator") } else { n }));
         assert_eq!(stream.size_hint(), (3, Some(3)));
         assert_eq!(poll_noop(&mut stream), Poll::Ready(Some(1)));

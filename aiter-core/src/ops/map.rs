@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn goes_on_after_a_panic_of_the_function() {
+    fn continues_after_a_panic_of_the_function() {
         let f = |n| if n == 2 { panic!("f") } else { n };
         // Two levels deep: neither of them takes the panic for the end.
         let mut stream = map_aiter(|n| n, map_aiter(f, iter_to_aiter([1, 2, 3])));

@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn drops_a_future_that_panicked_and_goes_on() {
+    fn drops_a_future_that_panicked_and_continues() {
         struct RecordDrop(u32, Rc<RefCell<Vec<u32>>>);
         impl Drop for RecordDrop {
             fn drop(&mut self) {

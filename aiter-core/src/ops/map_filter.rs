@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn goes_on_after_the_panic_of_an_iterator() {
+    fn continues_after_the_panic_of_an_iterator() {
         let step = |n| if n == 2 { panic!("iterator") } else { n };
         let mut stream = map_filter_aiter(
             |list: [u32; 3]| list.into_iter().map(step),
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn goes_on_after_a_panic_of_the_function_or_of_into_iter() {
+    fn continues_after_a_panic_of_the_function_or_of_into_iter() {
         struct Bad(u32);
         impl IntoIterator for Bad {
             type Item = u32;

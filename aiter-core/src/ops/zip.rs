@@ -235,7 +235,7 @@ mod tests {
     use crate::{iter_to_aiter, test_support::*};
 
     #[test]
-    fn keeps_a_half_built_row_and_asks_for_no_more_than_it() {
+    fn keeps_an_incomplete_row_and_polls_for_no_more() {
         let (a, a_remote) = source([Item('a'), Item('b')]);
         let (b, b_remote) = source([Pending]);
         let (c, c_remote) = source([Item(1.5)]);

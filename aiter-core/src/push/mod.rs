@@ -96,8 +96,8 @@ mod tests {
     use super::*;
     use alloc::vec::Vec;
 
-    /// An iterator that reports a length of `reported`, and yields items, with an early `None` for each
-    /// gap.
+    /// An iterator that reports a length of `reported`, and yields items, with an early `None` for
+    /// each gap.
     struct WrongLength {
         reported: usize,
         items: alloc::vec::IntoIter<Option<u8>>,

@@ -1,5 +1,5 @@
-//! `core::cell::UnsafeCell` behind the interface of `loom::cell::UnsafeCell`, so that the loom models
-//! see every access.
+//! `core::cell::UnsafeCell` behind the interface of `loom::cell::UnsafeCell`, so that the loom
+//! models see every access.
 
 #[derive(Debug)]
 #[repr(transparent)]

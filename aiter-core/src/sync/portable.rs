@@ -64,7 +64,8 @@ mod word {
 
         #[inline(always)]
         fn word(&self) -> &atomic::AtomicUsize {
-            // SAFETY: the word lives as long, is as aligned, and each instruction accesses it whole.
+            // SAFETY: the word lives as long, is as aligned, and each instruction accesses it
+            // whole.
             unsafe { atomic::AtomicUsize::from_ptr(self.0.as_ptr()) }
         }
     }

@@ -74,7 +74,7 @@ fn poll_until_idle<S: Stream + Unpin>(stream: &mut S) -> Poll<Option<S::Item>> {
 }
 
 #[test]
-fn nothing_and_one() {
+fn empty_and_single() {
     assert_eq!(
         poll_until_idle(&mut map_workers(1, ready::<u8>, stream::empty())),
         Poll::Ready(None)

@@ -1,4 +1,5 @@
-//! [`map_workers`]: several futures at once, with their results in the order in which they complete.
+//! [`map_workers`]: several futures at once, with their results in the order in which they
+//! complete.
 use super::Workers;
 use crate::ready_set::Budget;
 use core::{
