@@ -10,7 +10,7 @@ pub(crate) use ::loom::{
 };
 
 impl StoreExclusive for AtomicUsize {
-    #[inline(always)]
+    #[inline]
     fn store_exclusive(&self, value: usize, order: Ordering) {
         self.store(value, order);
     }

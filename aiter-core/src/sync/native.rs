@@ -11,7 +11,7 @@ pub(crate) use core::sync::atomic::{AtomicPtr, AtomicU8};
 pub(crate) use core::sync::atomic::{AtomicPtr as PlainPtr, AtomicUsize, fence};
 
 impl StoreExclusive for AtomicUsize {
-    #[inline(always)]
+    #[inline]
     fn store_exclusive(&self, value: usize, order: Ordering) {
         self.store(value, order);
     }

@@ -19,7 +19,7 @@ mod imp {
     pub(crate) type AtomicWord = core::sync::atomic::AtomicU64;
 
     impl StoreExclusive<u64> for AtomicWord {
-        #[inline(always)]
+        #[inline]
         fn store_exclusive(&self, value: u64, order: Ordering) {
             self.store(value, order);
         }
@@ -29,7 +29,7 @@ mod imp {
 pub(crate) use imp::{AtomicWord, SignedWord, Word};
 
 /// The low bits of a word, as many as an address has.
-#[inline(always)]
+#[inline]
 #[allow(clippy::unnecessary_cast, reason = "words may be longer")]
 pub(crate) const fn truncate(word: Word) -> usize {
     word as usize
