@@ -1,4 +1,4 @@
-// Runs the module whose file is named on the command line: pushes from timers of the event loop, as a browser would.
+// Runs the module that the command line names, and pushes from timers of the event loop, as a browser would.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { setImmediate } from "node:timers/promises";
@@ -21,5 +21,5 @@ for (let number = 0; number < numbers; number++) {
 stop(app);
 assert(!push(app, 0), "the list is stopped");
 assert.equal(run(app), 3 * numbers);
-assert.equal(tasks(app), 0, "every task came to its end");
+assert.equal(tasks(app), 0, "every task has completed");
 console.log(`wasm32: ${3 * numbers} numbers came out in order`);

@@ -1,21 +1,23 @@
-//! Pulling a source as fast as it yields.
+//! [`active`]: pulls a source as fast as it yields.
 
 use crate::{Driver, PushAiter};
 use futures_core::Stream;
 
-/// Pulls `stream` into a list as fast as it yields, however slow the consumers are.
+/// Pulls `stream` into an unbounded list as fast as it yields, however slow the consumers are.
 ///
-/// Whoever has an executor runs the [`Driver`]; the adapter crates do so in `active_aiter`. The aiter ends where the
-/// source does, or where the driver was dropped. Once the last consumer is dropped the driver completes and drops the
-/// source, also if it was pending.
+/// Use it for a source that must not be held back, such as a sensor or a socket whose peer times
+/// out. Run the returned [`Driver`] on any executor; the adapter crates spawn it in `active_aiter`.
+/// The aiter ends when the source does, or when the driver is dropped. Once the last consumer is
+/// dropped, the driver completes and drops the source, even if that was pending.
 ///
-/// The list is unbounded: for a bound use [`preload`](crate::preload).
+/// The list is unbounded. Use [`preload`](crate::preload) for a bound.
 ///
 /// # Panics
-/// A panic of the source goes to whoever polls the driver; the aiter ends when the driver is dropped.
+/// A panic of the source reaches the caller that polls the driver. The aiter ends when the driver
+/// is dropped.
 ///
 /// # Cancel safety
-/// As [`PushAiter`] and [`Driver`]: nothing is lost.
+/// Cancel safe, as [`PushAiter`] and [`Driver`] are: no item is lost.
 ///
 /// # Example
 /// ```

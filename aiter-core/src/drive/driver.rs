@@ -1,4 +1,5 @@
-//! The future that pulls a source into a push list: what [`active`](crate::active) and [`preload`](crate::preload) share.
+//! [`Driver`]: the future that pulls a source into a push list, which [`active`](crate::active) and
+//! [`preload`](crate::preload) share.
 
 use super::pump::BUDGET;
 use crate::{
@@ -18,82 +19,86 @@ use core::{
 use futures_core::Stream;
 use pin_project::pin_project;
 
-/// A future that pulls a source into a list, for whoever has an executor to run it: a spawned task, an Embassy task, a
-/// test. Returned by [`active`](crate::active), [`preload`](crate::preload) and [`preload_with`](crate::preload_with).
+/// A future that pulls a source into a list. Run it on any executor: in a spawned task, in an
+/// Embassy task, or by hand in a test. [`active`](crate::active), [`preload`](crate::preload) and
+/// [`preload_with`](crate::preload_with) return it.
 ///
-/// It completes when the source has ended, or when no consumer of the list is left, and drops the source then. Dropping
-/// it before ends the list after the items that were pulled.
+/// It completes, and drops the source, once the source has ended or the list has no consumer left.
+/// Dropping it earlier ends the list after the items that were pulled.
 ///
-/// It yields to the executor after every 64 items, so that a source that is always ready does not keep other tasks from
-/// running.
+/// It yields to the executor after every 64 items, so that a source that is always ready does not
+/// keep other tasks from running.
 ///
 /// # Panics
-/// A panic of the source goes to whoever polls the driver. Dropping the driver then ends the list.
+/// A panic of the source reaches the caller that polls the driver. Dropping the driver then ends
+/// the list.
 ///
 /// # Cancel safety
-/// An item that was pulled is in the list: no poll holds one back.
+/// Cancel safe: each poll pushes every item that it pulled, so dropping the driver loses no item.
 #[pin_project]
 #[must_use = "nothing is pulled unless the driver is polled"]
 pub struct Driver<S: Stream> {
-    /// `None` once the driver is done.
+    /// `None` once the driver has completed.
     #[pin]
     source: Option<S>,
     pusher: Option<Pusher<S::Item>>,
-    supply: Producer,
+    producer: Producer,
 }
 
 impl<S: Stream> Driver<S> {
-    /// A driver with the reader that it fills; without marks any number of items may wait there.
+    /// Creates a driver and the reader that it fills. Without marks any number of items may wait
+    /// there.
     pub(crate) fn new(source: S, marks: Option<Watermarks>) -> (Reader<S::Item>, Self) {
-        let supply = Producer::new(marks);
-        let (writer, reader) = crate::list::list_for(Some(supply.wake_source()));
+        let producer = Producer::new(marks);
+        let (writer, reader) = crate::list::list_for(Some(producer.wake_source()));
         let pusher = Some(Pusher::new(writer));
         (
             reader,
             Self {
                 source: Some(source),
                 pusher,
-                supply,
+                producer,
             },
         )
     }
 
-    /// For the consumer to tell what it takes.
+    /// The handle by which the consumer counts what it takes.
     pub(crate) fn wake_source(&self) -> WakeSource<Demand> {
-        self.supply.wake_source()
+        self.producer.wake_source()
     }
 }
 
-/// What came of a look at the source.
-enum Pull {
+/// The result of polling the source.
+enum Pulled {
     Item,
     Pending,
     Done,
 }
 
 impl<S: Stream> Driver<S> {
-    fn pull(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Pull {
+    fn pull(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Pulled {
         let this = self.project();
         let (Some(source), Some(pusher)) = (this.source.as_pin_mut(), this.pusher) else {
-            return Pull::Done;
+            return Pulled::Done;
         };
         if pusher.is_stopped() {
-            return Pull::Done;
+            return Pulled::Done;
         }
-        if !this.supply.has_room() {
-            return Pull::Pending;
+        if !this.producer.has_room() {
+            return Pulled::Pending;
         }
         match source.poll_next(cx) {
             Poll::Ready(Some(item)) => {
-                // Before the push, which may end in a panic of the consumer's waker.
-                this.supply.produced();
+                // Counted before the push, because a panic of the consumer's waker may end the
+                // push.
+                this.producer.produced();
                 match pusher.push_mut(item) {
-                    Ok(()) => Pull::Item,
-                    Err(_) => Pull::Done,
+                    Ok(()) => Pulled::Item,
+                    Err(_) => Pulled::Done,
                 }
             }
-            Poll::Ready(None) => Pull::Done,
-            Poll::Pending => Pull::Pending,
+            Poll::Ready(None) => Pulled::Done,
+            Poll::Pending => Pulled::Pending,
         }
     }
 }
@@ -102,16 +107,16 @@ impl<S: Stream> Future for Driver<S> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        // Before anything is looked at: whoever changes it afterwards wakes this task.
-        self.as_mut().project().supply.register(cx.waker());
+        // The waker is registered before anything is checked, so a later change wakes this task.
+        self.as_mut().project().producer.register(cx.waker());
         for _ in 0..BUDGET {
             match self.as_mut().pull(cx) {
-                Pull::Item => {}
-                Pull::Pending => return Poll::Pending,
-                Pull::Done => {
+                Pulled::Item => {}
+                Pulled::Pending => return Poll::Pending,
+                Pulled::Done => {
                     let mut this = self.project();
                     *this.pusher = None;
-                    this.supply.clear();
+                    this.producer.clear();
                     this.source.set(None);
                     return Poll::Ready(());
                 }
@@ -126,7 +131,7 @@ impl<S: Stream> fmt::Debug for Driver<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Driver")
             .field("is_done", &self.pusher.is_none())
-            .field("marks", &self.supply.marks())
+            .field("marks", &self.producer.marks())
             .finish_non_exhaustive()
     }
 }
@@ -151,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ready_source_gives_way_to_other_tasks() {
+    fn a_ready_source_yields_to_other_tasks() {
         let (items, driver) = active(iter_to_aiter(0..));
         let mut driver = pin!(driver);
         let (wakes, waker) = Wakes::new();
@@ -162,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_consumer_that_goes_ends_the_driver_and_drops_the_source() {
+    fn dropping_the_last_consumer_ends_the_driver_and_drops_the_source() {
         let (source, remote) = source([Item(1), Pending]);
         let (mut items, driver) = active(source);
         let mut driver = pin!(driver);
@@ -180,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn an_item_that_panics_in_drop_does_not_strand_the_driver() {
+    fn an_item_that_panics_in_drop_does_not_block_the_driver() {
         struct Bomb;
         impl Drop for Bomb {
             fn drop(&mut self) {
@@ -213,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_of_the_source_goes_to_the_driver() {
+    fn a_panic_of_the_source_reaches_the_driver() {
         let (source, _remote) = source([Item(1), Panic]);
         let (mut items, driver) = active(source);
         let mut driver = alloc::boxed::Box::pin(driver);
@@ -237,27 +242,27 @@ mod tests {
     }
 
     #[test]
-    fn what_is_pulled_ahead_is_counted_exactly() {
+    fn items_pulled_ahead_are_counted_exactly() {
         for n in [1, 2, 50, BUDGET, 3 * BUDGET] {
             let pulled = Cell::new(0);
             let source = iter_to_aiter((0..).inspect(|_| pulled.set(pulled.get() + 1)));
             let (mut items, driver) = preload(n, source);
             let mut driver = pin!(driver);
             let (wakes, waker) = Wakes::new();
-            let mut settle = || {
+            let mut drive_until_idle = || {
                 let mut woken = wakes.count();
                 while drive(driver.as_mut(), &waker).is_pending() && wakes.count() > woken {
                     woken = wakes.count();
                 }
             };
-            settle();
+            drive_until_idle();
             for taken in 0..3 * n {
                 assert_eq!((pulled.get(), items.len()), (taken + n, n));
                 let before = wakes.count();
                 assert_eq!(poll_noop(&mut items), Poll::Ready(Some(taken)));
                 assert_eq!(wakes.count(), before + 1, "the driver waited for room");
-                // A second item taken before the driver runs does not wake it again.
-                settle();
+                // A second item that is taken before the driver runs does not wake it again.
+                drive_until_idle();
             }
         }
     }
@@ -276,19 +281,19 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "n must be at least 1")]
-    fn nothing_ahead_makes_no_sense() {
+    fn a_limit_of_zero_is_refused() {
         drop(preload(0, iter_to_aiter(0..1)));
     }
 }
 
 #[cfg(all(test, aiter_loom))]
-mod models {
+mod loom {
     use super::*;
     use crate::{iter_to_aiter, preload, test_support::loom::*};
     use ::loom::thread;
 
     #[test]
-    fn loom_room_is_never_missed() {
+    fn room_is_never_missed() {
         large_model(|| {
             let (mut items, driver) = preload(1, iter_to_aiter(0..2));
             let driving = thread::spawn(move || block_on(driver));
@@ -301,7 +306,7 @@ mod models {
     }
 
     #[test]
-    fn loom_the_last_consumer_ends_the_driver() {
+    fn the_last_consumer_ends_the_driver() {
         model(|| {
             let (items, driver) = crate::active(crate::join_aiters(
                 crate::push_aiter::<crate::PushAiter<u8>>().1,

@@ -1,4 +1,4 @@
-//! Streams that run beside their consumer: the future that pulls them, and what it pulls into.
+//! Drivers and pumps: futures that run a stream beside its consumer, or to its end.
 
 #[cfg(feature = "alloc")]
 mod active;

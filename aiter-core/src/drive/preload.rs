@@ -1,4 +1,4 @@
-//! Keeping a few items ready ahead of the consumer.
+//! [`preload`]: keeps a few items ready ahead of the consumer.
 
 use crate::{
     Driver, TryNextError, Watermarks,
@@ -14,15 +14,18 @@ use futures_core::{FusedStream, Stream};
 
 /// Keeps up to `n` items of `stream` ready ahead of the consumer.
 ///
-/// Whoever has an executor runs the [`Driver`], and it pulls while the consumer is busy elsewhere; the adapter crates
-/// do so in `preload_aiter`. Never more than `n` items were pulled and not taken: each one taken lets one more be
-/// pulled; [`preload_with`] pulls several in one go instead. The aiter ends where the source does, or where the driver was
-/// dropped. Once the consumer is dropped the driver completes and drops the source, also if it was pending.
+/// Use it to overlap a slow source with slow consumption: the driver pulls while the consumer is
+/// busy. Run the returned [`Driver`] on any executor; the adapter crates spawn it in
+/// `preload_aiter`. At most `n` items are pulled and not yet taken. Each item that is taken lets
+/// one more be pulled; use [`preload_with`] to pull several at once. The aiter ends when the source
+/// does, or when the driver is dropped. Once the consumer is dropped, the driver completes and
+/// drops the source, even if that was pending.
 ///
 /// # Panics
-/// If `n` is 0. A panic of the source goes to whoever polls the driver; the aiter ends when the driver is dropped.
+/// At the caller's line if `n` is 0. A panic of the source reaches the caller that polls the
+/// driver. The aiter ends when the driver is dropped.
 ///
-/// # Cancel safety
+/// Cancel safe, as [`Preloaded`] and [`Driver`] are: no item is lost.
 /// As [`Preloaded`] and [`Driver`]: nothing is lost.
 ///
 /// # Example
@@ -48,16 +51,18 @@ pub fn preload<S: Stream>(n: usize, stream: S) -> (Preloaded<S::Item>, Driver<S>
 
 /// Keeps items of `stream` ready ahead of the consumer, and refills in batches.
 ///
-/// As [`preload`] of `watermarks.high` items, but the driver is not woken for each item taken: it pulls until `high` items
-/// wait, then it rests until no more than `low` do, and pulls again until `high` wait. A source that pauses meanwhile does
-/// not end the batch. So the driver wakes once in `high - low` items, and never more than `high` were pulled and not
-/// taken. [`preload(n, …)`](preload) is `low: n - 1, high: n`.
+/// It works like [`preload`] of `watermarks.high` items, except that the driver is not woken for
+/// each item that is taken. The driver pulls until `high` items wait. Then it rests until at most
+/// `low` items wait, and pulls again until `high` wait. A source that is pending in between does
+/// not end the batch. So the driver wakes once in `high - low` items, and at most `high` items are
+/// pulled and not yet taken. [`preload(n, …)`](preload) is the same as `low: n - 1, high: n`.
 ///
 /// # Panics
-/// If `low` is not below `high`, hence also if `high` is 0. In all else as [`preload`].
+/// At the caller's line if `low` is not below `high`, which includes a `high` of 0. Otherwise as
+/// [`preload`].
 ///
 /// # Cancel safety
-/// As [`Preloaded`] and [`Driver`]: nothing is lost.
+/// Cancel safe, as [`Preloaded`] and [`Driver`] are: no item is lost.
 ///
 /// # Example
 /// ```
@@ -95,13 +100,14 @@ pub fn preload_with<S: Stream>(
     )
 }
 
-/// Items that were pulled ahead: see [`preload`].
+/// The items that were pulled ahead, as a stream. [`preload`] and [`preload_with`] return it.
 ///
 /// # Cancel safety
-/// All state is in the aiter: dropping a future that waits for its next item loses nothing.
+/// Cancel safe: all state is in the aiter, so dropping a future that waits for its next item loses
+/// nothing.
 ///
 /// # Progress
-/// As [`PushAiter`](crate::PushAiter); taking an item wakes the driver if it waits for room.
+/// As [`PushAiter`](crate::PushAiter). Taking an item wakes the driver if it waits for room.
 #[must_use = "streams do nothing unless polled"]
 pub struct Preloaded<T> {
     reader: Reader<T>,
@@ -109,14 +115,15 @@ pub struct Preloaded<T> {
 }
 
 impl<T> Preloaded<T> {
-    /// Takes the next item if it is there, without waiting.
+    /// Takes the next item if one is ready, without waiting.
     ///
     /// # Errors
-    /// [`TryNextError::Empty`] when nothing is there now, [`TryNextError::Ended`] when nothing will come any more.
+    /// [`TryNextError::Empty`] if no item is ready now, [`TryNextError::Ended`] if none will come
+    /// any more.
     pub fn try_next(&mut self) -> Result<T, TryNextError> {
         match self.reader.next() {
             Poll::Ready(Some(item)) => {
-                self.demand.take();
+                self.demand.item_taken();
                 Ok(item)
             }
             Poll::Pending => Err(TryNextError::Empty),
@@ -124,7 +131,7 @@ impl<T> Preloaded<T> {
         }
     }
 
-    /// How many items are ready: at most `n`.
+    /// How many items are ready: at most `n`, or `high`.
     pub fn len(&self) -> usize {
         self.reader.peek().count_to(usize::MAX)
     }
@@ -142,7 +149,7 @@ impl<T> Stream for Preloaded<T> {
         let this = self.get_mut();
         let item = ready!(this.reader.poll_next(cx));
         if item.is_some() {
-            this.demand.take();
+            this.demand.item_taken();
         }
         Poll::Ready(item)
     }

@@ -1,4 +1,4 @@
-//! Bringing the items of a stream to a sink, one by one.
+//! [`pump`]: brings the items of a stream to an async sink, one by one.
 use crate::ops::{MapAsync, map_async};
 use core::{
     fmt,
@@ -9,15 +9,15 @@ use core::{
 use futures_core::{FusedFuture, Stream};
 use pin_project::pin_project;
 
-/// Items pulled in one poll of a pump or a driver. Then it yields to its executor, however many the source has.
+/// How many items a pump or a driver pulls in one poll before it yields to the executor.
 pub(crate) const BUDGET: usize = 64;
 
 /// Brings each item of `stream` to `f`, and awaits the future that `f` returns before it pulls the
 /// next item.
 ///
-/// This is the way out of a stream: into a channel, into a socket, into anything that takes an item
-/// and may take its time. The first error of `f` ends the pump and is its output; the end of the
-/// stream is `Ok`. Either way the stream is dropped: pump `&mut stream` to go on with it.
+/// Use it to send a stream into a channel, a socket, or any other async sink. The first error of
+/// `f` ends the pump and is its output; at the end of the stream the output is `Ok`. Either way the
+/// stream is dropped. Pass `&mut stream` to keep it.
 ///
 /// The pump yields to its executor after every 64 items, so that a stream and a sink that are
 /// always ready do not keep other tasks from running.
@@ -25,7 +25,7 @@ pub(crate) const BUDGET: usize = 64;
 /// # Which closures
 ///
 /// The future that `f` returns may borrow what `f` refers to, but not what `f` itself owns. A pump
-/// of such closures can be spawned, wherever in a task it is made:
+/// with such a closure can be spawned, wherever in a task it is created:
 ///
 /// | `f` | use |
 /// |---|---|
@@ -33,23 +33,24 @@ pub(crate) const BUDGET: usize = 64;
 /// | `async move \|item\| …` that owns `sender` | `pump`, with `let sender = &sender;` before it |
 /// | `async \|item\| file.write_all(item).await`, which needs `&mut file` for each item | [`pump_lending`] |
 ///
-/// Of the last two the compiler says that the async closure "does not implement `FnMut` because it
-/// captures state from its environment".
+/// In the last two cases the compiler reports that the async closure "does not implement `FnMut`
+/// because it captures state from its environment".
 ///
 /// # Errors
-/// The first error that a future of `f` gives.
+/// The first error that a future of `f` returns.
 ///
 /// # Panics
-/// A panic of the stream, of `f` or of a future reaches whoever polls the pump. The item at work is
-/// lost then, and another poll goes on with the next one. A poll after the output was given panics.
+/// A panic of the stream, of `f` or of a future reaches the caller that polls the pump. The current
+/// item is lost, and another poll continues with the next one. A poll after the pump has returned
+/// its output panics.
 ///
 /// # Cancel safety
-/// A pump that is dropped drops the future that it is waiting for, so that item may be lost, half
-/// written or written. No other item was pulled: with `&mut stream` another pump goes on with the
-/// next one.
+/// Dropping a pump drops the future that it awaits, so the current item may be lost, partly written
+/// or written. No other item was pulled: with `&mut stream`, another pump continues with the next
+/// one.
 ///
 /// # Progress
-/// The pump waits for nothing but the stream and the future of `f`.
+/// Waits only for the stream and the future of `f`.
 ///
 /// # Examples
 /// ```
@@ -77,15 +78,15 @@ where
     }
 }
 
-/// The future of [`pump`].
+/// The future that [`pump`] returns.
 ///
-/// It is a type of its own and not that of an `async fn`, so that it is `Send` where the stream,
-/// the closure and its futures are: the compiler does not have to ask for which lifetimes the
-/// closure can be called.
+/// It is a type of its own rather than that of an `async fn`, so that it is `Send` if the stream,
+/// the closure and its futures are. The compiler need not find out for which lifetimes the closure
+/// can be called.
 #[pin_project]
 #[must_use = "futures do nothing unless polled"]
 pub struct Pump<S, F, Fut> {
-    /// What the sink said to each item; `None` once the pump is done.
+    /// The results of the sink; `None` once the pump is done.
     #[pin]
     results: Option<MapAsync<S, F, Fut>>,
 }
@@ -135,33 +136,33 @@ impl<S: fmt::Debug, F, Fut> fmt::Debug for Pump<S, F, Fut> {
     }
 }
 
-/// Brings each item of `stream` to `f`, as [`pump`] does; the future that `f` returns may borrow
-/// from `f`.
+/// Brings each item of `stream` to `f`, as [`pump`] does, where the future that `f` returns may
+/// borrow from `f`.
 ///
-/// Use it for a sink that is called by `&mut`: a file, a socket, a `Sink`. In all else it does what
+/// Use it for a sink that is called by `&mut`: a file, a socket, a `Sink`. Otherwise it does what
 /// [`pump`] does.
 ///
 /// # In spawned tasks
 ///
-/// A task that calls this function can be spawned on a multi-thread runtime if `f` owns all that it
-/// uses and the items borrow nothing: `pump_lending(async move |line: String| …, lines)`. If `f`
-/// borrows from the task, or an item borrows, be it a `&'static str`, the compiler cannot tell for
-/// which lifetimes the closure is called, and refuses. It says "higher-ranked lifetime error", or
-/// that an implementation of `Send` or `AsyncFnMut` "is not general enough". Take [`pump`] there,
-/// or a `while let` loop around `next()`.
+/// A task that calls this function can be spawned on a multi-thread runtime if `f` owns everything
+/// that it uses and the items borrow nothing: `pump_lending(async move |line: String| …, lines)`.
+/// If `f` borrows from the task, or an item borrows (even as a `&'static str`), the compiler cannot
+/// tell for which lifetimes the closure is called, and reports "higher-ranked lifetime error", or
+/// that an implementation of `Send` or `AsyncFnMut` "is not general enough". Use [`pump`] there, or
+/// a `while let` loop around `next()`.
 ///
 /// # Errors
-/// The first error that a future of `f` gives.
+/// The first error that a future of `f` returns.
 ///
 /// # Panics
-/// A panic of the stream, of `f` or of a future reaches whoever polls. As after any panic in an
-/// `async fn`, another poll panics too.
+/// A panic of the stream, of `f` or of a future reaches the caller that polls. As after any panic
+/// in an `async fn`, another poll panics too.
 ///
 /// # Cancel safety
-/// That of [`pump`].
+/// As [`pump`].
 ///
 /// # Progress
-/// It waits for nothing but the stream and the future of `f`.
+/// Waits only for the stream and the future of `f`.
 ///
 /// # Examples
 /// ```
@@ -214,7 +215,7 @@ mod tests {
         future.poll(&mut Context::from_waker(waker))
     }
 
-    /// Both forms, for what they have in common.
+    /// Both functions, for the tests of what they have in common.
     trait Form {
         fn pump<S, F, Fut, E>(f: F, stream: S) -> impl Future<Output = Result<(), E>>
         where
@@ -251,7 +252,7 @@ mod tests {
         }
     }
 
-    /// A test of each form.
+    /// Tests of both functions.
     macro_rules! both {
         ($($case:ident)*) => {
             mod plain { $(#[test] fn $case() { super::$case::<super::Plain>(); })* }
@@ -261,10 +262,10 @@ mod tests {
     both! {
         nothing_one_and_many_come_in_order
         nothing_is_pulled_while_the_sink_is_at_work
-        an_error_ends_it_and_the_stream_can_go_on
+        an_error_ends_it_and_the_stream_can_continue
         it_yields_after_a_bounded_number_of_items
-        dropped_at_any_point_it_loses_no_more_than_what_the_sink_has
-        a_panic_of_the_sink_leaves_the_stream_whole
+        dropped_at_any_point_it_loses_the_item_in_the_sink_only
+        a_panic_of_the_sink_keeps_the_stream
     }
 
     fn nothing_one_and_many_come_in_order<P: Form>() {
@@ -280,17 +281,17 @@ mod tests {
         }
     }
 
-    /// A door that lets one item through each time it is opened.
+    /// A latch that lets one item through each time it is opened.
     #[derive(Default)]
-    struct Door {
+    struct Latch {
         open: Cell<bool>,
         waker: RefCell<Option<Waker>>,
     }
 
-    impl Door {
+    impl Latch {
         fn open(&self) {
             self.open.set(true);
-            self.waker.take().expect("somebody waits").wake();
+            self.waker.take().expect("a task waits").wake();
         }
 
         async fn pass(&self) {
@@ -307,11 +308,11 @@ mod tests {
 
     fn nothing_is_pulled_while_the_sink_is_at_work<P: Form>() {
         let (source, remote) = source((0..3).map(Item));
-        let door = Door::default();
+        let latch = Latch::default();
         let seen = RefCell::new(Vec::new());
         {
             let sink = async |item| {
-                door.pass().await;
+                latch.pass().await;
                 seen.borrow_mut().push(item);
                 Ok::<_, Infallible>(())
             };
@@ -321,7 +322,7 @@ mod tests {
                 assert!(step(pump.as_mut(), &waker).is_pending());
                 assert!(step(pump.as_mut(), &waker).is_pending());
                 assert_eq!((remote.polls(), remote.waiting()), (polls, 3 - polls));
-                door.open();
+                latch.open();
                 assert_eq!(wakes.taken(), 1);
             }
             assert!(step(pump.as_mut(), &waker).is_pending());
@@ -337,7 +338,7 @@ mod tests {
         assert_eq!(seen.into_inner(), [0, 1, 2]);
     }
 
-    fn an_error_ends_it_and_the_stream_can_go_on<P: Form>() {
+    fn an_error_ends_it_and_the_stream_can_continue<P: Form>() {
         let (mut source, remote) = source((0..5).map(Item));
         let sink = |item| ready(if item == 2 { Err(item) } else { Ok(()) });
         let pumped = step(pin!(P::pump(sink, &mut source)), Waker::noop());
@@ -367,7 +368,7 @@ mod tests {
         }
     }
 
-    fn dropped_at_any_point_it_loses_no_more_than_what_the_sink_has<P: Form>() {
+    fn dropped_at_any_point_it_loses_the_item_in_the_sink_only<P: Form>() {
         let seen = Rc::new(RefCell::new(vec![]));
         let (mut source, remote) = source((0..10).map(Item));
         for stuck in [0, 1, 4] {
@@ -384,7 +385,7 @@ mod tests {
         assert_eq!(*seen.borrow(), [2, 3]);
     }
 
-    fn a_panic_of_the_sink_leaves_the_stream_whole<P: Form>() {
+    fn a_panic_of_the_sink_keeps_the_stream<P: Form>() {
         let (mut source, _remote) = source((0..6).map(Item));
         let in_future = async |item: u32| {
             assert!(item != 1, "sink");
@@ -401,7 +402,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_costs_one_item_and_another_poll_goes_on() {
+    fn a_panic_loses_one_item_and_the_next_poll_continues() {
         let (source, remote) = source([Item(0), Panic, Item(1), Item(2), Item(3), End]);
         let seen = RefCell::new(vec![]);
         let sink = |item| {
@@ -424,7 +425,7 @@ mod tests {
         panic_of(|| step(pump.as_mut(), Waker::noop()));
     }
 
-    /// What a multi-thread runtime asks of a task, and its output once it has run.
+    /// Requires of a task what a multi-thread runtime does, and runs it.
     fn run(task: impl Future<Output = ()> + Send + 'static) {
         assert!(step(pin!(task), Waker::noop()).is_ready());
     }
@@ -445,9 +446,9 @@ mod tests {
     fn a_spawned_pump_may_borrow_from_the_task_around_it() {
         let (pusher, mut aiter) = push_aiter();
         run(async move {
-            let mut said = 0;
+            let mut calls = 0;
             let plain = |item| {
-                said += 1;
+                calls += 1;
                 ready(pusher.push(item))
             };
             pump(plain, iter_to_aiter([1])).await.unwrap();
@@ -459,7 +460,7 @@ mod tests {
             pump(async move |item| pusher.push(item), &mut lent)
                 .await
                 .unwrap();
-            assert_eq!(said, 1);
+            assert_eq!(calls, 1);
         });
         assert!((1..=4).all(|n| aiter.try_next() == Ok(n)));
     }

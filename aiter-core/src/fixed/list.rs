@@ -1,47 +1,56 @@
-//! The list, which is also the end that appends.
+//! [`PushList`]: the slots, and the end that items are pushed into.
 
 use super::{
-    PushAiter, PushError,
     position::{CLOSED, Laps, Position, closed, tail_flags},
-    registry::{NOBODY, ReaderCell},
+    registry::{NO_READER, ReaderCell},
     slot::Slot,
-    waiters::Head,
+    state::ListState,
     word::exchange,
 };
 use crate::{
     Statistics,
+    error::PushError,
     sync::{Ordering::*, PlainPtr, Word, array_of, const_new, fence},
 };
 use core::{fmt, mem, ptr};
+use scopeguard::ScopeGuard;
 
-/// A list of at most `N` items for at most `R` readers, without an allocator: see the [module](super).
+/// A list of at most `N` items for at most `R` readers, without an allocator. See the
+/// [module](super) for what it is for.
 ///
-/// A reference to it is the end that items are pushed into.
-// In this order: what a push looks at is near the beginning, where short instructions reach.
+/// A shared reference to it is the end that items are pushed into. [`aiter`](Self::aiter) and
+/// [`subscribe`](Self::subscribe) make readers. Put it in a `static`, so that interrupt handlers
+/// and tasks reach it.
+///
+/// Each slot takes a word and the item, and each reader some words. Dropping the list drops the
+/// items that no reader has taken.
+// The fields stand in this order so that those that a push accesses are near the beginning, where
+// short instructions reach.
 #[repr(C)]
 pub struct PushList<T, const N: usize, const R: usize = 1> {
-    pub(super) head: Head<[ReaderCell; R]>,
+    pub(super) state: ListState<[ReaderCell; R]>,
     /// `T::clone`, once there may be two readers.
     clone: PlainPtr<()>,
     slots: [Slot<T>; N],
 }
 
-// SAFETY: items move from who pushes to who takes them (`T: Send`). They are read by several threads at once only when there
-// are several readers, or a reader is shared; both ask for `T: Sync` themselves.
+// SAFETY: items move from the pushing thread to the taking thread (`T: Send`). Several threads read
+// one at once only if there are several readers, or a reader is shared. Both require `T: Sync`
+// themselves.
 unsafe impl<T: Send, const N: usize, const R: usize> Sync for PushList<T, N, R> {}
 // SAFETY: as above.
 unsafe impl<T: Send, const N: usize, const R: usize> Send for PushList<T, N, R> {}
 
-/// A position that is the caller's, to be published.
+/// A position that belongs to the caller, who has to publish it.
 #[must_use = "readers wait for it"]
 pub(super) struct Reserved<'a, T> {
-    /// What the tail was, with the flag of a sleeper.
+    /// The tail before the reservation, with the flags of the readers that wait.
     tail: Word,
     slot: &'a Slot<T>,
     lap: Word,
 }
 
-/// Why no position was given out.
+/// Why no position was reserved.
 pub(super) enum Refused {
     Full,
     Stopped,
@@ -49,10 +58,11 @@ pub(super) enum Refused {
 
 impl<T, const N: usize, const R: usize> PushList<T, N, R> {
     const_new! {
-        /// An empty list. Use it in a `static`, or wherever it outlives its readers.
+        /// Creates an empty list. Use it in a `static`, or wherever the list outlives its readers.
         ///
         /// # Panics
-        /// At compile time, if `N` or `R` is 0, or `R` is more than the bits of a word.
+        /// At compile time, if `N` or `R` is 0, if `R` is greater than the number of bits of a
+        /// `usize`, or if `N` is so large that positions could not tell laps apart.
         ///
         /// # Example
         /// ```
@@ -64,42 +74,47 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
         pub fn new() -> Self {
             const { assert!(Laps::<N, R>::LAP > 0) };
             Self {
-                head: Head::new(),
+                state: ListState::new(),
                 clone: PlainPtr::new(ptr::null_mut()),
                 slots: array_of!(Slot::new(); N),
             }
         }
     }
 
-    /// An empty list that has had so many laps.
+    /// An empty list that has been through this many laps.
     #[cfg(all(test, not(aiter_loom)))]
     pub(super) fn after_laps(laps: crate::sync::Word) -> Self {
         let lap = laps * Laps::<N, R>::LAP;
         let list = Self {
-            head: Head::new(),
+            state: ListState::new(),
             clone: PlainPtr::new(ptr::null_mut()),
             slots: core::array::from_fn(|_| Slot::free_for(lap)),
         };
-        list.head.tail.store(lap, Relaxed);
-        list.head.readers.stand(0, lap);
+        list.state.tail.store(lap, Relaxed);
+        list.state.readers.publish_position(0, lap);
         list
     }
 
     /// Appends an item, and wakes the readers that wait for it.
     ///
-    /// While there is no reader, items are kept for the next one.
+    /// While there is no reader, the list keeps items for the next one.
     ///
     /// # Errors
-    /// Gives the item back if the list is full, or [stopped](Self::stop). An item that was accepted is delivered to each
-    /// reader that stays. The list is full if `N` items wait for the slowest reader; a slot counts as taken until its reader
-    /// has returned from taking the item.
+    /// Gives the item back as [`PushError::Full`] if no slot is free, or as [`PushError::Stopped`]
+    /// after a [`stop`](Self::stop). The list is full if `N` items wait for the slowest reader. A
+    /// slot counts as used until its reader has returned from taking the item. Every reader that is
+    /// not dropped receives each accepted item.
     ///
     /// # Progress
-    /// Lock-free. It never waits for anybody: it looks again only if another push came between its two looks at the tail, and
-    /// took the slot, or a reader lay down. On one core that is at most once for each that interrupted this one there; a push
-    /// that nobody interrupts, as that of the highest priority, runs straight through. One read-modify-write, and one more for
-    /// a reader that it wakes on a gap. A push that is interrupted half-way holds back the items behind its own, and nothing else: others
-    /// push and read meanwhile, and readers that come to the gap sleep until it goes on. Wakers run in here.
+    /// Lock-free. A push retries only if another push took the slot between its load of the tail
+    /// and its exchange, or a reader started to wait there. On one core that is at most once for
+    /// each operation that interrupted it at this point. A push that is not interrupted, such as
+    /// one of the highest priority, runs straight through. It costs one read-modify-write, and one
+    /// more for each reader that it wakes at a gap.
+    ///
+    /// A push that is interrupted half-way holds back the items behind its own, and nothing else:
+    /// other contexts push and read meanwhile, and readers that come to the gap sleep until it is
+    /// filled. Wakers run inside this call.
     ///
     /// # Example
     /// ```
@@ -122,11 +137,11 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
         }
     }
 
-    /// Gets a position, which is then to be published: until that no reader passes it.
+    /// Reserves a position. No reader passes it until it is published.
     #[inline(always)]
     pub(super) fn reserve(&self) -> Result<Reserved<'_, T>, Refused> {
         loop {
-            let tail = self.head.tail.load(Relaxed);
+            let tail = self.state.tail.load(Relaxed);
             let slot = self.slot(tail);
             let lap = slot.word();
             if Laps::<N, R>::is_in_use(lap, tail) {
@@ -137,12 +152,13 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
             }
             let next = Laps::<N, R>::next_in(lap, tail);
             let exchanged = self
-                .head
+                .state
                 .tail
                 .compare_exchange_weak(tail, next, Relaxed, Relaxed);
             if exchanged.is_ok() {
-                // Ordering: Acquire pairs with the Release of the slot in `Slot::take`: who had it before is done with it. It
-                // also pairs with that of a flag in `Head::register`, and of the subscriber's place in `subscribe_at`.
+                // Ordering: Acquire pairs with the Release of the slot in `Slot::take`: the
+                // previous reader no longer accesses it. It also pairs with the Release of a flag
+                // in `ListState::register`, and of the position of a subscriber in `subscribe_at`.
                 fence(Acquire);
                 return Ok(Reserved { tail, slot, lap });
             }
@@ -151,18 +167,20 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
 
     #[inline(always)]
     pub(super) fn publish(&self, Reserved { tail, slot, lap }: Reserved<'_, T>, item: T) {
-        // SAFETY: the position was reserved, and is used up.
+        // SAFETY: the position was reserved, and is used up here.
         unsafe { slot.publish(lap, item) };
-        self.head.wake(tail);
+        self.state.wake(tail);
     }
 
-    /// Ends the list for good: what was pushed is still delivered, then the end. Waiting readers wake at once.
+    /// Ends the list for good, and wakes the readers that wait. They receive the items that were
+    /// pushed before, then the end.
     ///
-    /// Linearizable against pushes: each push is either accepted, before the stop, or gives its item back. Stopping again
-    /// does nothing.
+    /// A stop is linearizable against pushes: each push is either accepted, before the stop, or
+    /// gives its item back. Stopping again does nothing.
     ///
     /// # Progress
-    /// Lock-free: tries again only if a push came, or a reader went to sleep, meanwhile.
+    /// Lock-free. It retries only if a push came, or a reader started to wait, meanwhile. Wakers
+    /// run inside this call.
     ///
     /// # Example
     /// ```
@@ -177,115 +195,37 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
     /// ```
     pub fn stop(&self) {
         loop {
-            let tail = self.head.tail.load(Relaxed);
+            let tail = self.state.tail.load(Relaxed);
             if tail & CLOSED != 0 {
                 return;
             }
-            // Ordering: Acquire as in `reserve`; Release pairs with the Acquire of who finds the list stopped.
-            if exchange(&self.head.tail, tail, closed(tail & !tail_flags(R))) {
-                return self.head.wake_all(tail);
+            // Ordering: Acquire as in `reserve`; Release pairs with the Acquire of a reader that
+            // finds the list stopped.
+            if exchange(&self.state.tail, tail, closed(tail & !tail_flags(R))) {
+                return self.state.wake_all(tail);
             }
         }
     }
 
-    /// Whether pushes are refused for good.
+    /// Whether the list was [stopped](Self::stop), so that it refuses pushes for good.
     ///
     /// # Progress
     /// Wait-free.
+    ///
+    /// # Example
+    /// ```
+    /// let list = aiter_core::fixed::PushList::<u8, 4>::new();
+    /// assert!(!list.is_stopped());
+    /// list.stop();
+    /// assert!(list.is_stopped());
+    /// ```
     pub fn is_stopped(&self) -> bool {
         self.tail().1
     }
 
-    /// The reader of a list that has none: it takes up where the last one left, or at the very start.
+    /// A snapshot of the list's counters, for metrics. It loads one word for each reader.
     ///
-    /// `None` while there is a reader; see [`subscribe`](Self::subscribe) and [`PushAiter::fork`] for another one. Items need
-    /// not be `Clone` here.
-    ///
-    /// # Progress
-    /// Lock-free: tries again only if another reader came or left meanwhile.
-    ///
-    /// # Example
-    /// ```
-    /// use aiter_core::fixed::PushList;
-    ///
-    /// let list = PushList::<_, 4>::new();
-    /// list.push(1).unwrap();
-    /// list.push(2).unwrap();
-    /// let mut aiter = list.aiter().unwrap();
-    /// assert!(list.aiter().is_none());
-    /// assert_eq!(aiter.try_next(), Ok(1));
-    /// drop(aiter);
-    /// assert_eq!(list.aiter().unwrap().try_next(), Ok(2));
-    /// ```
-    pub fn aiter(&self) -> Option<PushAiter<'_, T, N, R>> {
-        let reader = self.head.readers.take_over()?;
-        Some(PushAiter::new(
-            self,
-            reader,
-            self.head.readers.place(reader),
-            None,
-        ))
-    }
-
-    /// Another reader, which sees what is pushed from here on; the first one, if there is none, sees what was
-    /// [kept](Self::aiter) too. `None` if there are `R` readers.
-    ///
-    /// Items are cloned for all readers but the last to read them, and several may clone one item at once: hence the bounds.
-    ///
-    /// # Progress
-    /// Lock-free: tries again only if another reader came or left meanwhile. The slots used at this moment stay in use until
-    /// this returns; where one of them is reserved and not published, until this reader was polled after its publication.
-    ///
-    /// # Example
-    /// ```
-    /// use aiter_core::fixed::PushList;
-    ///
-    /// let list = PushList::<_, 4, 2>::new();
-    /// let first = list.subscribe().unwrap();
-    /// list.push(1).unwrap();
-    /// let second = list.subscribe().unwrap();
-    /// list.push(2).unwrap();
-    /// assert!(first.available_iter().eq(&[1, 2]));
-    /// assert!(second.available_iter().eq(&[2]));
-    /// assert!(list.subscribe().is_none());
-    /// ```
-    pub fn subscribe(&self) -> Option<PushAiter<'_, T, N, R>>
-    where
-        T: Clone + Sync,
-    {
-        loop {
-            if let Some(aiter) = self.aiter() {
-                return Some(aiter);
-            }
-            let reader = self.head.readers.claim()?;
-            self.allow_clones();
-            if self.head.readers.join() {
-                return Some(self.subscribe_at(reader));
-            }
-            // The last reader has left just now: take over its seat.
-            self.head.readers.give_back(reader);
-        }
-    }
-
-    /// Items published behind the tail are nobody else's business if all readers leave: this one has to pass them. So it
-    /// stands a lap behind first, where every slot in use is before it, and walks up to the tail.
-    fn subscribe_at(&self, reader: usize) -> PushAiter<'_, T, N, R> {
-        let lap_before = |tail: Word| Laps::<N, R>::position(tail).wrapping_sub(Laps::<N, R>::LAP);
-        self.head
-            .readers
-            .stand(reader, lap_before(self.head.tail.load(Relaxed)));
-        // Ordering: a read-modify-write, in one order with the reservations. Release pairs with the Acquire in `reserve`: who
-        // reserves after this, and whoever reads that slot, sees this reader stand. Slots that were reserved before are told
-        // apart by their words, in `walk_up`.
-        let tail = self.head.tail.fetch_or(0, Release);
-        let at = lap_before(tail);
-        self.head.readers.stand(reader, at);
-        let mut aiter = PushAiter::new(self, reader, at, Some(Laps::<N, R>::position(tail)));
-        aiter.walk_up();
-        aiter
-    }
-
-    /// How the list stands. Looks at one word for each reader.
+    /// While other contexts push and take, the figures may be a few items apart.
     ///
     /// # Progress
     /// Wait-free.
@@ -307,9 +247,9 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
         let (tail, _) = self.tail();
         let behind = |at| Laps::<N, R>::between(at, tail);
         let lags = || {
-            self.head
+            self.state
                 .readers
-                .places()
+                .positions()
                 .map(behind)
                 .filter(|lag| *lag <= N)
         };
@@ -326,7 +266,7 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
     #[inline(always)]
     pub(super) fn slot(&self, at: Position) -> &Slot<T> {
         let [one, more] = Laps::<N, R>::offset::<Slot<T>>(at);
-        // SAFETY: positions have the index of a slot, so this stays inside.
+        // SAFETY: a position has the index of a slot, so this stays in the array.
         let slot = unsafe { self.slots.as_ptr().byte_add(one) };
         // SAFETY: as above.
         let slot = unsafe { slot.byte_add(more) };
@@ -338,24 +278,27 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
     #[inline(always)]
     pub(super) fn ends_at(&self, at: Position) -> bool {
         // Ordering: as in `tail`.
-        self.head.tail.load(Acquire) == closed(at)
+        self.state.tail.load(Acquire) == closed(at)
     }
 
     /// The tail, and whether the list is stopped.
     pub(super) fn tail(&self) -> (Position, bool) {
         // Ordering: Acquire pairs with the Release in `stop`.
-        let tail = self.head.tail.load(Acquire);
+        let tail = self.state.tail.load(Acquire);
         (Laps::<N, R>::position(tail), tail & CLOSED != 0)
     }
 
-    /// Drops the item of a position if all readers have passed it, and nobody else does.
+    /// Drops the item of a position, if all readers have passed it and no other thread drops it.
     ///
-    /// A reader that passes does this after it has said so, and a fence. Of those who pass one item the last to fence sees all
-    /// others past it; so somebody drops it.
+    /// A reader that passes an item calls this after it has published its new position and executed
+    /// a fence. Of the readers that pass one item, the last to execute its fence sees all others
+    /// past it, so one of them drops the item.
+    ///
     pub(super) fn drop_passed(&self, at: Position) {
-        if self.head.readers.is_passed(at, NOBODY) {
+        if self.state.readers.is_passed(at, NO_READER) {
             let lap = Laps::<N, R>::lap(at);
-            // SAFETY: all have passed, as seen by an Acquire of their Release, and nobody comes to it any more.
+            // SAFETY: all readers have passed the item, which the Acquire in `is_passed` has seen,
+            // and none comes to it any more.
             drop(unsafe {
                 self.slot(at)
                     .try_take(lap, lap.wrapping_add(Laps::<N, R>::LAP))
@@ -363,53 +306,43 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
         }
     }
 
-    /// Drops all items that nobody is to read any more, after a reader has left.
-    pub(super) fn sweep(&self) {
-        /// Goes on when the drop of an item panics.
-        struct Sweep<'a, T, const N: usize, const R: usize>(&'a PushList<T, N, R>, usize);
-        impl<T, const N: usize, const R: usize> Sweep<'_, T, N, R> {
-            fn run(&mut self) {
-                while let Some(slot) = self.0.slots.get(self.1) {
-                    let index = self.1;
-                    self.1 += 1;
-                    if let Some(lap) = slot.full_lap() {
-                        self.0.drop_passed(Laps::<N, R>::at(lap, index));
-                    }
-                }
-            }
-        }
-        impl<T, const N: usize, const R: usize> Drop for Sweep<'_, T, N, R> {
-            fn drop(&mut self) {
-                self.run();
-            }
-        }
-        // Ordering: pairs with the fence of a reader that passes: see `drop_passed`.
+    /// Drops all items that no reader is to read any more, after a reader was dropped.
+    pub(super) fn drop_all_passed(&self) {
+        // Ordering: pairs with the fence of a reader that passes an item, see `drop_passed`.
         fence(SeqCst);
-        let mut sweep = Sweep(self, 0);
-        sweep.run();
-        mem::forget(sweep);
+        let drop_at = |(index, slot): (usize, &Slot<T>)| {
+            if let Some(lap) = slot.full_lap() {
+                self.drop_passed(Laps::<N, R>::at(lap, index));
+            }
+        };
+        // Continues with the other slots if the drop of an item panics.
+        let mut slots = scopeguard::guard(self.slots.iter().enumerate(), |rest| {
+            rest.for_each(drop_at);
+        });
+        slots.by_ref().for_each(drop_at);
+        let _ = ScopeGuard::into_inner(slots);
     }
 
-    /// From here on there may be several readers.
-    pub(super) fn allow_clones(&self)
+    /// Allows several readers from here on.
+    pub(super) fn enable_clones(&self)
     where
         T: Clone,
     {
         let clone: fn(&T) -> T = T::clone;
-        // Ordering: Relaxed, published by the Release with which the new reader stands.
+        // Ordering: Relaxed. The Release of the new reader's position publishes it.
         self.clone.store(clone as *mut (), Relaxed);
     }
 
     /// Clones an item for a reader that is not the last to read it.
     pub(super) fn clone_item(&self, item: &T) -> T {
-        // Ordering: Relaxed, as the other reader was seen to stand; see `allow_clones`.
+        // Ordering: Relaxed, because the position of another reader was seen; see `enable_clones`.
         let clone = self.clone.load(Relaxed);
         debug_assert!(
             !clone.is_null(),
-            "a second reader was made by `allow_clones`"
+            "`enable_clones` comes before a second reader"
         );
         // SAFETY: there is another reader, so the pointer was stored, from a function of this type.
-        let clone = unsafe { core::mem::transmute::<*mut (), fn(&T) -> T>(clone) };
+        let clone = unsafe { mem::transmute::<*mut (), fn(&T) -> T>(clone) };
         clone(item)
     }
 }

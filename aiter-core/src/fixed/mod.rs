@@ -1,10 +1,14 @@
 //! A push list of fixed capacity that needs no allocator: for interrupts, in a `static`.
 //!
-//! [`PushList`] is to [`push_aiter`](https://docs.rs/aiter-core) what an array is to a vector. It has room for `N` items and
-//! `R` readers, all of it inside, and a constructor that is `const`; so it lies in a `static` that anything can reach: interrupt
-//! handlers of every priority, tasks, threads. What is pushed comes out of each reader as a stream, in push order.
+//! Use [`PushList`] where an interrupt handler, a callback or a task of another priority has to
+//! hand items to an async task, and there is no allocator or none that an interrupt may use. It is
+//! to [`push_aiter`](https://docs.rs/aiter-core) what an array is to a vector: it has room for `N`
+//! items and `R` readers, all of it inline. Its constructor is `const`, so it can live in a
+//! `static` that interrupt handlers of every priority, tasks and threads reach by reference. Each
+//! reader is a [`Stream`](futures_core::Stream) of the pushed items, in push order.
 //!
-//! The core of a firmware (`tests/firmware/src/bin/fixed.rs`, which runs on four processors):
+//! This is the core of a firmware (`tests/firmware/src/bin/fixed.rs`, which runs on four
+//! processors):
 //!
 //! ```
 //! use aiter_core::fixed::{PushAiter, PushList};
@@ -56,34 +60,38 @@
 //! # assert_eq!(REPORTS.aiter().unwrap().try_next(), Ok(30));
 //! ```
 //!
-//! # Beside the push list
+//! # Compared with the push list
 //!
-//! | | [push list](crate) | here |
+//! | | [push list](crate) | `fixed` |
 //! |---|---|---|
-//! | the end that pushes | `Pusher`s, counted | a reference to the list |
-//! | the end | after `stop`, or when the last `Pusher` goes | after [`stop`](PushList::stop) |
-//! | no slot is free | cannot be | the item comes back |
-//! | without a reader | items come back, for good | items are kept for the next [`aiter`](PushList::aiter) |
-//! | readers | any number | `R`; [`subscribe`](PushList::subscribe) and [`fork`](PushAiter::fork) may give `None` |
+//! | the end that pushes | `Pusher`s, which are counted | a reference to the list |
+//! | the stream ends | after `stop`, or once the last `Pusher` is dropped | after [`stop`](PushList::stop) |
+//! | no slot is free | cannot happen | the push gives the item back |
+//! | there is no reader | pushes give the item back, for good | items are kept for the next [`aiter`](PushList::aiter) |
+//! | readers | any number | at most `R`; [`subscribe`](PushList::subscribe) and [`fork`](PushAiter::fork) return `None` beyond that |
 //! | batches, `preflight` | yes | no |
 //!
 //! # Interrupts and priorities
 //!
-//! Every operation may be called at every priority, and interrupt any other one, itself included. None of them masks interrupts or
-//! takes a lock, or waits for one that it interrupted:
+//! Every operation may be called at every priority, and may interrupt any other operation, itself
+//! included. No operation masks interrupts, takes a lock, or waits for an operation that it
+//! interrupted:
 //!
-//! - A push that is interrupted between getting its slot and filling it holds back the items behind its own. The interrupt
-//!   pushes and reads as ever; a reader that comes to the gap sleeps, and is woken by the push that fills it.
-//! - A reader that is interrupted while it takes an item keeps that one slot in use. The interrupt pushes into others,
-//!   if there are any.
+//! - A push that is interrupted between reserving its slot and publishing it leaves a *gap*. It
+//!   holds back the items behind its own. The interrupt pushes and reads as usual. A reader that
+//!   comes to the gap sleeps, and the push that fills the gap wakes it.
+//! - A reader that is interrupted while it takes an item keeps that one slot in use. The interrupt
+//!   pushes into the other slots, if there are any.
 //!
-//! Where the target has no compare-and-swap, `portable-atomic` makes one of a critical section of a few instructions: one for
-//! a push, one more for a reader that it wakes on a gap, none for taking an item that nobody else reads.
+//! Where the target has no compare-and-swap, `portable-atomic` replaces each by a critical section
+//! of a few instructions: one for a push, one more for each reader that the push wakes at a gap,
+//! and none for taking an item that no other reader reads.
 //!
 //! # Items that are not `Copy`
 //!
-//! An item is dropped where it is taken; by a push never. What a reader alone was still to read is dropped with it. Those in a
-//! list that has no reader wait for the next one, or for the drop of the list.
+//! A reader drops or returns the items that it takes; a push never drops an item. When a reader is
+//! dropped, the items that only this reader had still to read are dropped with it. The items of a
+//! list without readers stay for the next reader, or until the list is dropped.
 #![allow(unsafe_code)]
 
 mod list;
@@ -93,6 +101,8 @@ mod position;
 mod reader;
 mod registry;
 mod slot;
+mod state;
+mod subscribe;
 #[cfg(all(test, not(aiter_loom)))]
 mod tests;
 mod waiters;

@@ -1,55 +1,61 @@
-//! Places in a list of `N` slots: a *lap* and the slot in it, in one word that only grows, and wraps. It has 64 bits wherever so many
-//! can be exchanged at once, since a push that is interrupted between its look and its exchange is fooled by a tail that has come
-//! round meanwhile; where it has 32, see `docs/design/fixed.md` for how long that takes.
+//! Positions in a list of `N` slots: a *lap* and the slot in it, in one word that only grows, and
+//! wraps.
+//!
+//! A push that is interrupted between its load of the tail and its exchange is fooled if the tail
+//! has wrapped to the same value meanwhile. So the word has 64 bits wherever the target can
+//! exchange that many at once. See `docs/design/fixed.md` for how long a wrap takes with 32.
 //!
 //! ```text
-//! a position:     | lap … | slot, as many bits as the length of a lap takes | 0 …    | 0      |
-//! the tail:       | the next position to be given out                       | naps … | CLOSED |
-//! a slot's word:  | lap … | 0 …                                                               |, or a little less
+//! a position:    | lap … | slot: as many bits as the length of a lap needs | 0 …     | 0      |
+//! the tail:      | the next position to reserve                            | flags … | CLOSED |
+//! a slot's word: | lap … | 0 …, or a little less                                                 |
 //! ```
 //! Two positions are compared by their wrapping difference.
 
-use crate::sync::{SignedWord, Word, cut};
+use crate::sync::{SignedWord, Word, truncate};
 
 pub(super) type Position = Word;
 
-/// A flag of the tail: no slot is given out any more. The tail then lies so far ahead of where it was: so all slots look as if
-/// they were in use, and pushes need not ask for the flag.
+/// A flag of the tail: no slot is reserved any more. Closing also moves the tail ahead by
+/// [`CLOSED_OFFSET`], so that every slot looks as if it were in use, and pushes need not test the
+/// flag.
 pub(super) const CLOSED: Word = 1;
 /// A quarter of all positions.
-const AWAY: Word = 1 << (Word::BITS - 2);
-/// How many readers have a flag in the tail, the first seats' readers: a quarter of the word at most, the rest tells laps apart.
-const fn tail_wakers(readers: usize) -> usize {
+const CLOSED_OFFSET: Word = 1 << (Word::BITS - 2);
+/// How many readers have a flag in the tail: the first ones, with a quarter of the word's bits at
+/// most. The rest of the word tells laps apart.
+const fn flag_count(readers: usize) -> usize {
     let most = Word::BITS as usize / 4;
     if readers < most { readers } else { most }
 }
 
-/// The flags of the tail: the readers of those seats [nap](super::sleep) at this very position.
+/// The flags of the tail. A reader's flag is set while it [waits](super::state) at this very
+/// position.
 pub(super) const fn tail_flags(readers: usize) -> Word {
-    (1 << tail_wakers(readers) << 1) - 2
+    (1 << flag_count(readers) << 1) - 2
 }
 
-/// The flag of one seat, if there is one.
+/// The flag of one reader, or 0 if it has none.
 #[inline(always)]
-pub(super) fn tail_waker(reader: usize, tail_flags: Word) -> Word {
+pub(super) fn tail_flag(reader: usize, tail_flags: Word) -> Word {
     (2 << reader) & tail_flags
 }
 
-/// What a tail at this position becomes when it is closed; nobody naps there any more.
+/// What a tail at this position becomes when it is closed. No reader's flag is set in it.
 #[inline(always)]
 pub(super) fn closed(at: Position) -> Word {
-    at.wrapping_add(AWAY | CLOSED)
+    at.wrapping_add(CLOSED_OFFSET | CLOSED)
 }
 
 /// The arithmetic of positions among `N` slots, in a list for `R` readers.
 pub(super) struct Laps<const N: usize, const R: usize>;
 
 impl<const N: usize, const R: usize> Laps<N, R> {
-    /// From a slot to the next: the flags of a tail are below.
+    /// From one slot to the next. The flags of the tail are below it.
     const STEP: Word = tail_flags(R) + 2;
 
-    /// How far it is from a position to the same slot a lap later. A lap has more positions than slots if `N` is no
-    /// power of two; the last ones are skipped, so that no division is needed.
+    /// From a position to the same slot one lap later. If `N` is no power of two, a lap has more
+    /// positions than slots, and the last ones are skipped, so that no division is needed.
     pub(super) const LAP: Word = {
         assert!(N > 0, "a push list needs a slot");
         assert!(
@@ -61,40 +67,44 @@ impl<const N: usize, const R: usize> Laps<N, R> {
 
     #[inline(always)]
     pub(super) fn index(at: Position) -> usize {
-        cut(at % Self::LAP / Self::STEP)
+        truncate(at % Self::LAP / Self::STEP)
     }
 
-    /// Where the slot of a position lies in an array: the index times the size, in the fewest instructions. It is masked where
-    /// it is a multiple of the power of two that is in the size already. In two parts, to be added one by one: a factor that is
-    /// no power of two would take a register, which Cortex-M0 has not.
+    /// Where the slot of a position lies in an array: the index times the size, in the fewest
+    /// instructions. The mask is applied to the index times the largest power of two in the size.
+    /// The result is in two parts, to be added one by one, because a factor that is no power of two
+    /// would need a register that Cortex-M0 does not have.
     #[inline(always)]
     pub(super) fn offset<Slot>(at: Position) -> [usize; 2] {
         let even = size_of::<Slot>() & size_of::<Slot>().wrapping_neg();
-        let mask = cut(Self::LAP / Self::STEP - 1) * even;
+        let mask = truncate(Self::LAP / Self::STEP - 1) * even;
         let index = if even as Word > Self::STEP {
             at.wrapping_mul(even as Word / Self::STEP)
         } else {
             at / (Self::STEP / even as Word)
         };
-        let unit = cut(index) & mask;
+        let unit = truncate(index) & mask;
         [unit, unit * (size_of::<Slot>() / even - 1)]
     }
 
-    /// The position without the slot: what a slot's word says, which knows its own index.
+    /// The position without the slot. A slot's word holds only this, because the slot knows its own
+    /// index.
     #[inline(always)]
     pub(super) fn lap(at: Position) -> Word {
         at & !(Self::LAP - 1)
     }
 
-    /// Whether the slot of a tail is in use still, by the slot's word, or the tail is closed: it is a lap ahead of the word
-    /// then, or more. Of a tail that was moved on meanwhile it says no: who gave the position out has found its slot free, and
-    /// the word is at most two less than this lap.
+    /// Whether the slot at the tail is still in use, judged by the slot's word, or the tail is
+    /// closed. In both cases the tail is a lap or more ahead of the word. If the tail was moved on
+    /// after it was loaded, this returns `false`: the push that reserved the position has found its
+    /// slot free, and the word is at most two less than this lap.
     #[inline(always)]
     pub(super) fn is_in_use(word: Word, tail: Word) -> bool {
-        // Where there are two readers, those two and all flags could add up to a lap.
+        // With two readers or more, the small word values and all flags could add up to a lap.
         let at = if R > 1 { tail & !tail_flags(R) } else { tail };
         let ahead = at.wrapping_sub(word);
-        // Either takes the fewest instructions where it is asked; the common case is the first there.
+        // Each form takes the fewest instructions on its targets, and tests the common case there
+        // first.
         if cfg!(target_arch = "arm") {
             ahead as SignedWord >= Self::LAP as SignedWord
         } else {
@@ -120,7 +130,7 @@ impl<const N: usize, const R: usize> Laps<N, R> {
     #[inline(always)]
     pub(super) fn next_in(lap: Word, tail: Word) -> Position {
         if N.is_power_of_two() {
-            // From a lap that is at hand and the bits that say where the slot is.
+            // Computed from a lap that is at hand, and the bits that tell the slot.
             lap.wrapping_add(tail & (Self::LAP - Self::STEP))
                 .wrapping_add(Self::STEP)
         } else {
@@ -131,26 +141,26 @@ impl<const N: usize, const R: usize> Laps<N, R> {
     /// The position of a tail.
     #[inline(always)]
     pub(super) fn position(tail: Word) -> Position {
-        (tail & !(Self::STEP - 1)).wrapping_sub((tail & CLOSED) * AWAY)
+        (tail & !(Self::STEP - 1)).wrapping_sub((tail & CLOSED) * CLOSED_OFFSET)
     }
 
-    /// How many slots come before a position, since the list was new.
+    /// How many slots come before a position, since the list was created.
     pub(super) fn count(at: Position) -> usize {
-        // Fewer than there are positions; a word may count more of them than an address does.
-        cut(at / Self::LAP * N as Word).wrapping_add(Self::index(at))
+        // There are fewer than positions. A word may count more of them than an address does.
+        truncate(at / Self::LAP * N as Word).wrapping_add(Self::index(at))
     }
 
     /// How many slots there are from one position up to a later one.
     pub(super) fn between(from: Position, to: Position) -> usize {
-        // Laps are told apart modulo how many there are; so is the product.
+        // Laps are told apart modulo their number, and so is the product.
         let laps = Self::lap(to).wrapping_sub(Self::lap(from)) / Self::LAP;
-        cut(laps * N as Word)
+        truncate(laps * N as Word)
             .wrapping_add(Self::index(to))
             .wrapping_sub(Self::index(from))
     }
 }
 
-/// Whether one position comes after another.
+/// Whether position `a` comes after position `b`.
 #[inline(always)]
 pub(super) fn is_after(a: Position, b: Position) -> bool {
     a.wrapping_sub(b) as SignedWord > 0
@@ -190,7 +200,7 @@ mod tests {
     fn a_slot_is_in_use_by_words_of_an_earlier_lap_alone() {
         fn check<const N: usize, const R: usize>() {
             let length = Laps::<N, R>::LAP;
-            // Being written, published, or taken, which happens where there are two readers.
+            // Being written, published, or being emptied, which takes two readers.
             let words = |lap: Word| [0, 1, if R > 1 { 2 } else { 1 }].map(|n| lap.wrapping_sub(n));
             for lap in [0, length * 5, (0 as Word).wrapping_sub(length)] {
                 for index in 0..N {

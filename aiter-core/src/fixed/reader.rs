@@ -1,10 +1,10 @@
-//! The end that yields.
+//! [`PushAiter`]: the end that yields the items.
 
 use super::{
-    PushList,
+    list::PushList,
     position::{Laps, Position, is_after, tail_flags},
-    slot::Found,
-    waiters::{Head, WaitOutcome},
+    slot::SlotState,
+    state::{ListState, WaitOutcome},
 };
 use crate::{
     Statistics, TryNextError,
@@ -18,23 +18,27 @@ use core::{
 };
 use futures_core::{FusedStream, Stream};
 
-/// A reader of a [`PushList`]; a [`Stream`].
+/// A reader of a [`PushList`], which yields its items as a [`Stream`].
 ///
-/// The only reader moves items out. Several clone them, and the last to read an item moves it; if two read the last
-/// copy at once, both clone it, and one of them drops the original. A slot is free again when the slowest reader has passed it.
+/// A single reader moves items out. Several readers clone them, except the last one to read an
+/// item, which moves it out. If two readers read the last copy at once, both clone it, and one of
+/// them drops the original. A slot is free again once the slowest reader has passed it.
 ///
-/// When it is dropped, items that it alone was still to read are dropped with it; the last reader leaves them to the next:
-/// see [`PushList::aiter`]. One that is forgotten keeps its place for good.
+/// When a reader is dropped, the items that only this reader had still to read are dropped with it.
+/// The last reader leaves its items to the next one, see [`PushList::aiter`]. A reader that is
+/// leaked keeps its position for good, so the list fills up.
 ///
 /// # Cancel safety
-/// All state is in the aiter and the list: dropping a future that waits for its next item loses nothing. The waker of the
-/// last poll is kept until a push calls it, or the aiter is polled with another one, or dropped.
+/// All state is in the reader and the list, so dropping a future that waits for the next item loses
+/// nothing. The reader keeps the waker of its last pending poll until a push or a stop calls it,
+/// until the reader is polled with another waker, or until it is dropped.
 ///
 /// # Progress
-/// Polling is wait-free for the only reader, but that going to sleep may have to try again when a push or another reader
-/// comes at that moment. With others it is lock-free: it looks at their places again if one of them was forked meanwhile. It
-/// neither spins nor wakes itself; a slot whose push is under way is slept on, and that push wakes the sleeper. A push wakes its
-/// sleepers itself and leaves it to nobody.
+/// Polling is wait-free for a single reader, except that registering its waker retries if a push or
+/// another reader comes at that moment. With several readers it is lock-free: it loads their
+/// positions again if one of them was forked meanwhile. A poll never spins and never wakes itself.
+/// If the push of the next slot is under way, the reader sleeps, and that push wakes it. A push
+/// calls all wakers itself, and delegates none to another context.
 ///
 /// # Example
 /// ```
@@ -51,16 +55,16 @@ use futures_core::{FusedStream, Stream};
 pub struct PushAiter<'a, T, const N: usize, const R: usize = 1> {
     list: &'a PushList<T, N, R>,
     reader: usize,
-    /// Also in the seat, but for a moment.
+    /// The position, which the reader's cell also holds, except while the reader moves on.
     at: Position,
-    /// A subscriber's first item, as long as it has not come there: what is before is passed.
+    /// The first item of a subscriber that has not come there yet: it passes what is before.
     start: Option<Position>,
-    /// `Send` and `Sync` are said below.
+    /// `Send` and `Sync` are implemented below.
     _items: PhantomData<*const T>,
 }
 
-// SAFETY: a reader moves items to its thread (`T: Send`). Items are read by several threads at once only when there are
-// several readers, and a second one is made for `T: Sync` alone.
+// SAFETY: a reader moves items to its thread (`T: Send`). Several threads read one at once only if
+// there are several readers, and a second one is created only for `T: Sync`.
 unsafe impl<T: Send, const N: usize, const R: usize> Send for PushAiter<'_, T, N, R> {}
 // SAFETY: a shared reader lends items (`T: Sync`) and moves none.
 unsafe impl<T: Send + Sync, const N: usize, const R: usize> Sync for PushAiter<'_, T, N, R> {}
@@ -81,21 +85,42 @@ impl<'a, T, const N: usize, const R: usize> PushAiter<'a, T, N, R> {
         }
     }
 
-    /// The list it reads, which is the end that items are pushed into.
+    /// The list that this reader reads, which is also the end that items are pushed into.
+    ///
+    /// # Example
+    /// ```
+    /// let list = aiter_core::fixed::PushList::<_, 8>::new();
+    /// let mut aiter = list.aiter().unwrap();
+    /// aiter.list().push(1).unwrap();
+    /// assert_eq!(aiter.try_next(), Ok(1));
+    /// ```
     pub fn list(&self) -> &'a PushList<T, N, R> {
         self.list
     }
 
-    /// Another reader, which yields the same items from here on. `None` if there are `R` readers.
+    /// Creates another reader, which yields the same items from here on. Returns `None` if there
+    /// are `R` readers already.
     ///
-    /// From then on items are cloned for all readers but the last to read them. Several may clone one item at once, each on
-    /// its thread, hence the bounds: `Send` alone would not be sound.
+    /// From then on items are cloned for every reader except the last one to read them. Several
+    /// readers may clone one item at once, each on its thread, hence the bounds: `Send` alone would
+    /// not be sound.
     ///
     /// # Panics
-    /// When `T::clone` panics, the panic reaches the reader that polled; the item is lost to that one, and to no other.
+    /// A panic of `T::clone` reaches the reader that polled. That reader loses the item, and the
+    /// others still receive it.
     ///
     /// # Progress
-    /// O(1); lock-free, tries again only if another reader came or left meanwhile.
+    /// Lock-free. It retries only if another reader was created or dropped meanwhile.
+    ///
+    /// # Example
+    /// ```
+    /// let list = aiter_core::fixed::PushList::<_, 4, 2>::new();
+    /// let mut first = list.aiter().unwrap();
+    /// let mut second = first.fork().unwrap();
+    /// list.push(1).unwrap();
+    /// assert_eq!((first.try_next(), second.try_next()), (Ok(1), Ok(1)));
+    /// assert!(first.fork().is_none());
+    /// ```
     pub fn fork(&mut self) -> Option<Self>
     where
         T: Clone + Sync,
@@ -103,21 +128,22 @@ impl<'a, T, const N: usize, const R: usize> PushAiter<'a, T, N, R> {
         let Self {
             list, at, start, ..
         } = *self;
-        let reader = list.head.readers.claim()?;
-        list.allow_clones();
-        list.head.readers.join();
-        list.head.readers.stand(reader, at);
-        list.head.readers.forked();
+        let reader = list.state.readers.claim()?;
+        list.enable_clones();
+        list.state.readers.count_reader();
+        list.state.readers.publish_position(reader, at);
+        list.state.readers.count_fork();
         Some(Self::new(list, reader, at, start))
     }
 
-    /// Takes the next item if it is there, without waiting.
+    /// Takes the next item if one is available, without waiting.
     ///
     /// # Errors
-    /// [`TryNextError::Empty`] when nothing is there now, [`TryNextError::Ended`] when nothing will come any more.
+    /// [`TryNextError::Empty`] if no item is available now, [`TryNextError::Ended`] if none will
+    /// come any more.
     ///
     /// # Progress
-    /// As polling.
+    /// As polling, without the registration of a waker.
     ///
     /// # Example
     /// ```
@@ -138,72 +164,77 @@ impl<'a, T, const N: usize, const R: usize> PushAiter<'a, T, N, R> {
         }
     }
 
-    /// Its seat, known beforehand where there is one.
+    /// The index of its cell, which is a constant for a single reader.
     #[inline(always)]
     fn reader(&self) -> usize {
         if R == 1 { 0 } else { self.reader }
     }
 
-    /// Moves on to the next position, from what the caller has at hand of it.
+    /// Moves on to the next position. The caller passes what it already has in registers.
     #[inline(always)]
-    fn step(&mut self, list: &PushList<T, N, R>, at: Position) {
+    fn advance(&mut self, list: &PushList<T, N, R>, at: Position) {
         self.at = Laps::<N, R>::next(at);
-        list.head.readers.stand(self.reader(), self.at);
+        list.state.readers.publish_position(self.reader(), self.at);
     }
 
-    /// Moves on from an item that it leaves where it is: to others, or, if all have passed, to nobody.
+    /// Moves on from an item that it leaves in its slot. If all readers have passed the item, one
+    /// of them drops it.
     fn pass(&mut self) {
         let Self { list, at, .. } = *self;
-        self.step(list, at);
-        // Ordering: pairs with the same fence of others: see `PushList::drop_passed`.
+        self.advance(list, at);
+        // Ordering: pairs with the same fence of other readers, see `PushList::drop_passed`.
         fence(SeqCst);
         list.drop_passed(at);
     }
 
-    /// Passes what was reserved before this subscriber came, up to a slot that is not published yet.
-    pub(super) fn walk_up(&mut self) {
+    /// Passes what was reserved before this subscriber came, up to a slot that is not published
+    /// yet.
+    pub(super) fn catch_up(&mut self) {
         while let Some(start) = self.start {
             if !is_after(start, self.at) {
                 self.start = None;
                 return;
             }
             let Self { list, at, .. } = *self;
-            match list.slot(at).find(Laps::<N, R>::lap(at)) {
-                Found::Nothing => return,
-                Found::Item | Found::Passed => self.pass(),
+            match list.slot(at).state(Laps::<N, R>::lap(at)) {
+                SlotState::Empty => return,
+                SlotState::Published | SlotState::Passed => self.pass(),
             }
         }
     }
 
-    /// Takes the next item, if it is there. Else says where it looked, which saves the caller another load.
+    /// Takes the next item, if it is available. Otherwise returns the position of the empty slot,
+    /// which saves the caller a load.
     #[inline(always)]
     fn take(&mut self) -> Result<T, Position> {
         if R > 1 {
-            self.walk_up();
+            self.catch_up();
         }
         let Self { list, at, .. } = *self;
         let (slot, lap) = (list.slot(at), Laps::<N, R>::lap(at));
         if !slot.is_full(lap) {
             return Err(at);
         }
-        if R == 1 || list.head.readers.is_passed(at, self.reader) {
-            // SAFETY: published; all others have passed it, and they see this reader at it until it is gone.
+        if R == 1 || list.state.readers.is_passed(at, self.reader) {
+            // SAFETY: the item is published. All other readers have passed it, and they see this
+            // reader at it until it is moved out.
             let item = unsafe { slot.take(lap.wrapping_add(Laps::<N, R>::LAP)) };
-            self.step(list, at);
+            self.advance(list, at);
             Ok(item)
         } else {
-            let pass = Pass(self);
-            // SAFETY: published; it stays until this reader passes it, below, also if the clone panics.
-            let item = list.clone_item(unsafe { slot.item() });
-            drop(pass);
-            Ok(item)
+            // Passes the item, also if the clone panics.
+            let _pass = scopeguard::guard(self, |reader| reader.pass());
+            // SAFETY: the item is published, and stays until this reader passes it, at the end of
+            // the scope.
+            Ok(list.clone_item(unsafe { slot.item() }))
         }
     }
 
-    /// The items that are there now, to look at. Takes nothing; sees items that are pushed while it is used.
+    /// Iterates over the items that are available now, without taking them. It also yields items
+    /// that are pushed while the iterator is in use.
     ///
     /// # Progress
-    /// Wait-free for each item.
+    /// Each step is wait-free.
     ///
     /// # Example
     /// ```
@@ -223,43 +254,74 @@ impl<'a, T, const N: usize, const R: usize> PushAiter<'a, T, N, R> {
         }
     }
 
-    /// How many items are there now: exact for what has been published. Looks at each of them.
+    /// How many items are available now. It visits each of them, and counts exactly those that are
+    /// published. See [`is_len_at_least`](Self::is_len_at_least) and
+    /// [`statistics`](Self::statistics) for cheaper answers.
+    ///
+    /// # Progress
+    /// Wait-free.
+    ///
+    /// # Example
+    /// ```
+    /// let list = aiter_core::fixed::PushList::<_, 8>::new();
+    /// let aiter = list.aiter().unwrap();
+    /// list.push('a').unwrap();
+    /// list.push('b').unwrap();
+    /// assert_eq!(aiter.len(), 2);
+    /// ```
     pub fn len(&self) -> usize {
         self.available_iter().count()
     }
 
-    /// Whether no item is there now. More may come, unless it [has ended](FusedStream::is_terminated).
+    /// Whether no item is available now. More may come, unless the reader [is
+    /// terminated](FusedStream::is_terminated).
+    ///
+    /// # Progress
+    /// Wait-free.
     pub fn is_empty(&self) -> bool {
         !self.is_item_available()
     }
 
-    /// Whether an item is there now.
+    /// Whether an item is available now.
+    ///
+    /// # Progress
+    /// Wait-free.
     pub fn is_item_available(&self) -> bool {
         self.is_len_at_least(1)
     }
 
-    /// Whether at least `n` items are there now. Looks at no more than that many.
+    /// Whether at least `n` items are available now. It visits at most `n` of them.
+    ///
+    /// # Progress
+    /// Wait-free.
+    ///
+    /// # Example
+    /// ```
+    /// let list = aiter_core::fixed::PushList::<_, 8>::new();
+    /// let aiter = list.aiter().unwrap();
+    /// assert!(!aiter.is_len_at_least(1));
+    /// list.push('a').unwrap();
+    /// assert!(aiter.is_len_at_least(1));
+    /// ```
     pub fn is_len_at_least(&self, n: usize) -> bool {
         self.available_iter().take(n).count() == n
     }
 
-    /// Whether the list was [stopped](PushList::stop). Items pushed before may still be there.
+    /// Whether the list was [stopped](PushList::stop). Items that were pushed before may still be
+    /// available.
+    ///
+    /// # Progress
+    /// Wait-free.
     pub fn is_stopped(&self) -> bool {
         self.list.is_stopped()
     }
 
-    /// How the list stands, with all its readers: see [`PushList::statistics`].
+    /// A snapshot of the counters of the list, with all its readers. See [`PushList::statistics`].
+    ///
+    /// # Progress
+    /// Wait-free.
     pub fn statistics(&self) -> Statistics {
         self.list.statistics()
-    }
-}
-
-/// Passes an item, also when its clone panics.
-struct Pass<'r, 'a, T, const N: usize, const R: usize>(&'r mut PushAiter<'a, T, N, R>);
-
-impl<T, const N: usize, const R: usize> Drop for Pass<'_, '_, T, N, R> {
-    fn drop(&mut self) {
-        self.0.pass();
     }
 }
 
@@ -276,9 +338,10 @@ impl<T, const N: usize, const R: usize> Stream for PushAiter<'_, T, N, R> {
                 Ok(item) => return Poll::Ready(Some(item)),
                 Err(at) => at,
             };
-            let head: &Head = &list.head;
-            // SAFETY: the seat is this reader's, which is borrowed for itself; seats are handed on by an Acquire of a Release.
-            match unsafe { head.register(this.reader(), tail_flags(R), at, waker.take()) } {
+            let state: &ListState = &list.state;
+            // SAFETY: the cell belongs to this reader, which is borrowed mutably. Cells pass from
+            // one reader to the next by an Acquire of a Release.
+            match unsafe { state.register(this.reader(), tail_flags(R), at, waker.take()) } {
                 WaitOutcome::Waiting => return Poll::Pending,
                 WaitOutcome::Recheck => {}
                 WaitOutcome::Ended => return Poll::Ready(None),
@@ -287,7 +350,7 @@ impl<T, const N: usize, const R: usize> Stream for PushAiter<'_, T, N, R> {
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        // First: what is pushed between the two looks is in the second.
+        // The tail is loaded first: items that are pushed in between are counted below.
         let (tail, stopped) = self.list.tail();
         let at = self.start.unwrap_or(self.at);
         let most = stopped.then(|| Laps::<N, R>::between(at, tail));
@@ -304,21 +367,17 @@ impl<T, const N: usize, const R: usize> FusedStream for PushAiter<'_, T, N, R> {
 
 impl<T, const N: usize, const R: usize> Drop for PushAiter<'_, T, N, R> {
     fn drop(&mut self) {
-        /// Leaves, also when the drop of the waker panics.
-        struct Leave<'r, 'a, T, const N: usize, const R: usize>(&'r PushAiter<'a, T, N, R>);
-        impl<T, const N: usize, const R: usize> Drop for Leave<'_, '_, T, N, R> {
-            fn drop(&mut self) {
-                let PushAiter { list, reader, .. } = *self.0;
-                // The only reader is the last one, too.
-                if list.head.readers.leave(reader) && R > 1 {
-                    list.sweep();
-                }
+        let Self { list, at, .. } = *self;
+        // Unregisters the reader, also if the drop of its waker panics.
+        let _leave = scopeguard::guard(self.reader, |reader| {
+            // A single reader is also the last one.
+            if list.state.readers.leave(reader) && R > 1 {
+                list.drop_all_passed();
             }
-        }
-        let leave = Leave(self);
-        let head: &Head = &leave.0.list.head;
-        // SAFETY: as in `poll_next`; this reader is still there.
-        unsafe { head.unregister(leave.0.reader(), tail_flags(R), leave.0.at) };
+        });
+        let state: &ListState = &list.state;
+        // SAFETY: as in `poll_next`; the reader is still registered.
+        unsafe { state.unregister(self.reader(), tail_flags(R), at) };
     }
 }
 
@@ -331,7 +390,8 @@ impl<T, const N: usize, const R: usize> fmt::Debug for PushAiter<'_, T, N, R> {
     }
 }
 
-/// Looks at the items that are there: see [`PushAiter::available_iter`].
+/// The iterator that [`PushAiter::available_iter`] returns. It borrows the reader, so no item that
+/// it yields is taken meanwhile.
 pub struct AvailableIter<'a, T, const N: usize, const R: usize = 1> {
     list: &'a PushList<T, N, R>,
     at: Position,
@@ -345,15 +405,15 @@ impl<'a, T, const N: usize, const R: usize> Iterator for AvailableIter<'a, T, N,
     fn next(&mut self) -> Option<&'a T> {
         loop {
             let slot = self.list.slot(self.at);
-            let found = slot.find(Laps::<N, R>::lap(self.at));
-            if let Found::Nothing = found {
+            let found = slot.state(Laps::<N, R>::lap(self.at));
+            if let SlotState::Empty = found {
                 return None;
             }
             let is_before = self.start.is_some_and(|start| is_after(start, self.at));
             self.at = Laps::<N, R>::next(self.at);
             if !is_before {
                 self.start = None;
-                // SAFETY: published, and the reader that is borrowed stands at it or before it.
+                // SAFETY: the item is published, and the borrowed reader is at it or before it.
                 return Some(unsafe { slot.item() });
             }
         }

@@ -1,36 +1,37 @@
-//! Who reads a list: a place and a waker for each of at most `R` readers.
+//! The readers of a list: the position and the waker slots of each of at most `R` readers.
 //!
 //! # Words
-//! | word | says | moved on by |
+//! | word | meaning | written by |
 //! |---|---|---|
-//! | `used`, a bit a seat | the seat is a reader's, also while that one comes or goes | who claims, who leaves: compare-exchange, xor |
-//! | `readers` | how many read; at zero, which seat is *kept* | who comes, who leaves: compare-exchange |
-//! | `claims` | how often a seat was taken at the place of another reader | a fork, before its parent moves on: `fetch_add` |
-//! | `place`, of a seat | where its reader stands, or that nobody does | its reader: store |
+//! | `claimed`, one bit per cell | the cell belongs to a reader, or to one that is being created or dropped | claiming and releasing a cell: compare-exchange, xor |
+//! | `count` | how many readers there are; at zero, which cell is *retained* | creating and dropping a reader: compare-exchange |
+//! | `registrations` | how many forks were registered | a fork, before its parent moves on: `fetch_add` |
+//! | `position`, one per cell | the position of its reader, or that it has none | its reader: store |
 //!
-//! The last reader that leaves lets its seat stand where it is, and the next one takes it over. So items that no reader
-//! has taken are kept, and there is never a published item without a seat that stands at it or before it. A new list has
-//! its first seat kept at position 0, and all words are zero then: `used` and `place` have the bit of that seat flipped.
+//! The last reader that is dropped leaves its cell as it is, *retained*, and the next reader takes
+//! that cell over. So items that no reader has taken are kept, and each published item always has a
+//! cell at or before its position. In a new list the first cell is retained at position 0. All
+//! words are zero then, because `claimed` and `position` store the bit of that cell inverted.
 
 use super::{
     position::{Position, is_after},
     waiters::WakerSlots,
-    word::{self, cas_masked, exchange},
+    word::{cas_masked, exchange, toggle},
 };
-use crate::sync::{AtomicWord, Ordering::*, StoreExclusive, Word, array_of, const_new, cut};
+use crate::sync::{AtomicWord, Ordering::*, StoreExclusive, Word, array_of, const_new, truncate};
 
-/// Flag of a place: a reader stands there.
-const STANDS: Word = 1;
-/// A seat that is kept, in `readers`: its index times this. Below is the count.
-const KEPT: Word = 1 << 8;
+/// Flag of a position word: the cell has a reader, or is retained.
+const ACTIVE: Word = 1;
+/// A retained cell, in `count`: its index times this. The bits below are the count.
+const RETAINED: Word = 1 << 8;
 
-/// No seat.
-pub(super) const NOBODY: usize = usize::MAX;
+/// For [`Readers::is_passed`]: no reader is excepted.
+pub(super) const NO_READER: usize = usize::MAX;
 
 #[repr(C)]
 pub(super) struct ReaderCell {
     pub(super) wakers: WakerSlots,
-    place: AtomicWord,
+    position: AtomicWord,
 }
 
 impl ReaderCell {
@@ -38,50 +39,51 @@ impl ReaderCell {
         fn new() -> Self {
             Self {
                 wakers: WakerSlots::new(),
-                place: AtomicWord::new(0),
+                position: AtomicWord::new(0),
             }
         }
     }
 
-    /// Whether a reader stands at this place; `first` is 1 for the first seat, 0 for others.
+    /// Whether a reader is at this position; `first` is 1 for the first cell, and 0 for the others.
     pub(super) fn is_at(&self, at: Position, first: Word) -> bool {
-        // Ordering: Relaxed, whoever asks has fenced.
-        self.place.load(Relaxed) ^ first ^ STANDS == at
+        // Ordering: Relaxed, because the caller has fenced.
+        self.position.load(Relaxed) ^ first ^ ACTIVE == at
     }
 }
 
 #[repr(C)]
 pub(super) struct Readers<S: ?Sized> {
-    used: AtomicWord,
+    claimed: AtomicWord,
     count: AtomicWord,
-    claims: AtomicWord,
+    registrations: AtomicWord,
     cells: S,
 }
 
-/// Of any number of seats: what is done here is in a program once.
+/// These do not depend on the number of cells, so that a program contains them once.
 impl Readers<[ReaderCell]> {
     pub(super) fn all(&self) -> &[ReaderCell] {
         &self.cells
     }
 }
 
-/// What the words of a seat are flipped by.
+/// What the words of a cell are stored XOR-ed with.
 #[inline(always)]
-fn flip(reader: usize) -> Word {
+fn xor_mask(reader: usize) -> Word {
     Word::from(reader == 0)
 }
 
-/// Once, for any number of seats.
+/// Does not depend on the number of cells, so that a program contains it once.
 #[inline(never)]
-fn take_over(readers: &AtomicWord) -> Option<usize> {
+fn take_over(count: &AtomicWord) -> Option<usize> {
     loop {
-        let now = readers.load(Relaxed);
-        if now % KEPT != 0 {
+        let now = count.load(Relaxed);
+        if now % RETAINED != 0 {
             return None;
         }
-        // Ordering: Acquire pairs with the Release in `leave`: the seat is seen as it was left.
-        if exchange(readers, now, 1) {
-            return Some(cut(now / KEPT));
+        // Ordering: Acquire pairs with the Release in `leave`: the cell is seen as its reader left
+        // it.
+        if exchange(count, now, 1) {
+            return Some(truncate(now / RETAINED));
         }
     }
 }
@@ -94,9 +96,9 @@ impl<const R: usize> Readers<[ReaderCell; R]> {
                 assert!(R <= usize::BITS as usize, "there is a bit of a word for each reader");
             }
             Self {
-                used: AtomicWord::new(0),
+                claimed: AtomicWord::new(0),
                 count: AtomicWord::new(0),
-                claims: AtomicWord::new(0),
+                registrations: AtomicWord::new(0),
                 cells: array_of!(ReaderCell::new(); R),
             }
         }
@@ -105,140 +107,145 @@ impl<const R: usize> Readers<[ReaderCell; R]> {
     #[inline(always)]
     pub(super) fn reader(&self, reader: usize) -> &ReaderCell {
         debug_assert!(reader < R);
-        // SAFETY: seats are numbered here, below `R`.
+        // SAFETY: this module numbers the cells, below `R`.
         unsafe { self.cells.get_unchecked(if R == 1 { 0 } else { reader }) }
     }
 
-    /// Takes over the seat that the last reader left, if there is no reader now.
+    /// Takes over the cell that the last reader left, if there is no reader now.
     #[inline(always)]
     pub(super) fn take_over(&self) -> Option<usize> {
         if R == 1 {
-            // Ordering: as in `take_over`. It is the first seat that is kept.
+            // Ordering: as in `take_over`. The retained cell is the first one.
             return exchange(&self.count, 0, 1).then_some(0);
         }
         take_over(&self.count)
     }
 
-    /// Takes a seat where nobody stands, if there is one.
+    /// Claims a cell that no reader uses, if there is one.
     pub(super) fn claim(&self) -> Option<usize> {
         loop {
-            let used = self.used.load(Relaxed);
-            let reader = (used ^ flip(0)).trailing_ones() as usize;
+            let claimed = self.claimed.load(Relaxed);
+            let reader = (claimed ^ xor_mask(0)).trailing_ones() as usize;
             if reader >= R {
                 return None;
             }
-            // Ordering: Acquire pairs with the Release in `give_back`: who had the seat before is done with it.
-            if cas_masked(&self.used, !0, used, 1 << reader) {
+            // Ordering: Acquire pairs with the Release in `release`: the previous reader of the
+            // cell no longer accesses it.
+            if cas_masked(&self.claimed, !0, claimed, 1 << reader) {
                 return Some(reader);
             }
         }
     }
 
-    /// Gives a claimed seat back in which nobody stands.
-    pub(super) fn give_back(&self, reader: usize) {
+    /// Releases a claimed cell that has no position.
+    pub(super) fn release(&self, reader: usize) {
         // Ordering: Release pairs with the Acquire in `claim`.
-        word::flip(&self.used, 1 << reader);
+        toggle(&self.claimed, 1 << reader);
     }
 
-    /// Counts another reader, if there is one.
-    pub(super) fn join(&self) -> bool {
+    /// Counts another reader, if there is one already.
+    pub(super) fn count_reader(&self) -> bool {
         loop {
-            let readers = self.count.load(Relaxed);
-            if readers % KEPT == 0 {
+            let count = self.count.load(Relaxed);
+            if count % RETAINED == 0 {
                 return false;
             }
-            if exchange(&self.count, readers, readers + 1) {
+            if exchange(&self.count, count, count + 1) {
                 return true;
             }
         }
     }
 
-    /// The reader of a seat says where it stands: everything before was read.
+    /// Publishes the position of a reader: it has read everything before.
     #[inline(always)]
-    pub(super) fn stand(&self, reader: usize, at: Position) {
-        // Ordering: Release pairs with the Acquire in `is_passed`: what it read before, it has read; and whom it forked, it
-        // has forked.
+    pub(super) fn publish_position(&self, reader: usize, at: Position) {
+        // Ordering: Release pairs with the Acquire in `is_passed`: the reader has finished reading
+        // what is before, and registered the forks that it made there.
         self.reader(reader)
-            .place
-            .store_exclusive((at | STANDS) ^ flip(reader), Release);
+            .position
+            .store_exclusive((at | ACTIVE) ^ xor_mask(reader), Release);
     }
 
-    /// A seat was taken where another reader stands, which has not moved on yet.
-    pub(super) fn forked(&self) {
-        // Ordering: Release pairs with the Acquire of the place in `is_passed`: who sees the other reader further on sees
-        // this count.
-        self.claims.fetch_add(1, Release);
+    /// Counts a fork, which was registered at the position of a reader that has not moved on yet.
+    pub(super) fn count_fork(&self) {
+        // Ordering: Release pairs with the Acquire of the position in `is_passed`: a thread that
+        // sees the other reader further on sees this count.
+        self.registrations.fetch_add(1, Release);
     }
 
-    /// The reader leaves. False if it was the last: then the seat is kept as it stands; else nobody stands there now.
+    /// Unregisters a reader. Returns `false` if it was the last one: then its cell is retained at
+    /// its position. Otherwise the cell has no position from here on.
     pub(super) fn leave(&self, reader: usize) -> bool {
         if R == 1 {
-            // Ordering: as below. Nobody else comes or goes.
+            // Ordering: as below. No other reader is created or dropped meanwhile.
             self.count.store_exclusive(0, Release);
             return false;
         }
         loop {
-            let readers = self.count.load(Relaxed);
-            let last = readers == 1;
+            let count = self.count.load(Relaxed);
+            let last = count == 1;
             let left = if last {
-                reader as Word * KEPT
+                reader as Word * RETAINED
             } else {
-                readers - 1
+                count - 1
             };
             // Ordering: Release pairs with the Acquire in `take_over`.
-            if exchange(&self.count, readers, left) {
+            if exchange(&self.count, count, left) {
                 if last {
                     return false;
                 }
                 break;
             }
         }
-        // Ordering: as in `stand`.
+        // Ordering: as in `publish_position`.
         self.reader(reader)
-            .place
-            .store_exclusive(flip(reader), Release);
-        self.give_back(reader);
+            .position
+            .store_exclusive(xor_mask(reader), Release);
+        self.release(reader);
         true
     }
 
+    /// The position in the word of a cell, if it has one.
     #[inline(always)]
-    fn standing(place: Word, reader: usize) -> Option<Position> {
-        let place = place ^ flip(reader);
-        (place & STANDS != 0).then_some(place & !STANDS)
+    fn decode(word: Word, reader: usize) -> Option<Position> {
+        let word = word ^ xor_mask(reader);
+        (word & ACTIVE != 0).then_some(word & !ACTIVE)
     }
 
-    /// The place of a seat in which a reader is known to stand.
-    pub(super) fn place(&self, reader: usize) -> Position {
-        self.reader(reader).place.load(Relaxed) ^ flip(reader) ^ STANDS
+    /// The position of a cell that is known to have one.
+    pub(super) fn position(&self, reader: usize) -> Position {
+        self.reader(reader).position.load(Relaxed) ^ xor_mask(reader) ^ ACTIVE
     }
 
-    /// The places where readers stand.
-    pub(super) fn places(&self) -> impl Iterator<Item = Position> {
-        let places = self.cells.iter().enumerate();
-        // Ordering: Relaxed, nothing is read on the strength of it.
-        places.filter_map(|(reader, it)| Self::standing(it.place.load(Relaxed), reader))
+    /// The positions of all readers.
+    pub(super) fn positions(&self) -> impl Iterator<Item = Position> {
+        let positions = self.cells.iter().enumerate();
+        // Ordering: Relaxed. No item is accessed on the strength of these positions.
+        positions.filter_map(|(reader, cell)| Self::decode(cell.position.load(Relaxed), reader))
     }
 
-    /// Whether every reader `but` that of one seat has passed a position. That is settled then: no other comes to it.
+    /// Whether every reader except one has passed a position. If so, that stays true: no other
+    /// reader comes to it.
     ///
-    /// The look at the seats is not one instant. A fork that is made meanwhile stands where its parent stood: either it, or the
-    /// parent at its old place, or another count is seen, and then all are looked at again. (The same one after as many forks as a
-    /// word counts, all within one look, is out of reach.)
+    /// Loading the positions is not one instant. A fork that is registered meanwhile starts at the
+    /// position of its parent. So the scan sees the fork, or the parent at its old position, or
+    /// another count of registrations, and then it starts again. (It would miss as many forks
+    /// within one scan as a word counts, which is out of reach.)
     #[inline(never)]
-    pub(super) fn is_passed(&self, at: Position, but: usize) -> bool {
-        // Ordering: this Acquire and those of the places keep the second look at the count last.
-        let mut claims = self.claims.load(Acquire);
+    pub(super) fn is_passed(&self, at: Position, except: usize) -> bool {
+        // Ordering: this Acquire and those of the positions keep the second load of the count last.
+        let mut registrations = self.registrations.load(Acquire);
         loop {
-            for (reader, it) in self.cells.iter().enumerate() {
-                // Ordering: Acquire pairs with the Release in `stand` and `leave`.
-                let place = Self::standing(it.place.load(Acquire), reader);
-                if reader != but && place.is_some_and(|place| !is_after(place, at)) {
+            for (reader, cell) in self.cells.iter().enumerate() {
+                // Ordering: Acquire pairs with the Release in `publish_position` and `leave`.
+                let position = Self::decode(cell.position.load(Acquire), reader);
+                if reader != except && position.is_some_and(|position| !is_after(position, at)) {
                     return false;
                 }
             }
-            match self.claims.load(Acquire) {
-                now if now == claims => return true,
-                now => claims = now,
+            match self.registrations.load(Acquire) {
+                now if now == registrations => return true,
+                now => registrations = now,
             }
         }
     }

@@ -1,13 +1,14 @@
-//! One slot: an item, and a word that says whose it is.
+//! One slot: an item, and a word that says in which state the slot is.
 //!
-//! | word, less its lap | the slot is | moved on by |
+//! | the word, less its lap | state of the slot | next state |
 //! |---|---|---|
-//! | 0 | free for the writer that gets its position, or being written | that writer → `FULL` |
-//! | `FULL` | published: readers that stand at or before it may look at the item | the last reader → 0, a lap on; who finds that all have passed → `TAKEN` |
-//! | `TAKEN` | being emptied | the one that took it → 0, a lap on |
+//! | 0 | free for the push that reserves its position, or being written by it | that push → `FULL` |
+//! | `FULL` | published: readers at or before its position may access the item | the last reader → 0, one lap on; a reader that finds that all have passed → `TAKEN` |
+//! | `TAKEN` | being emptied | the reader that took it → 0, one lap on |
 //!
-//! A word of zeros is free for the first lap, so a new list is all zeros. The other states are *below* their lap: so a slot is free
-//! for the position at the tail if the tail is less than a lap ahead of the word.
+//! A word of zero is free for the first lap, so a new list is all zeros. The other states are
+//! *below* their lap. So a slot is free for the position at the tail if the tail is less than a lap
+//! ahead of the word.
 
 use super::word::exchange;
 use crate::sync::{
@@ -23,12 +24,12 @@ pub(super) struct Slot<T> {
     item: UnsafeCell<MaybeUninit<T>>,
 }
 
-/// What a reader finds in the slot of a position.
-pub(super) enum Found {
-    /// Nothing is published there.
-    Nothing,
-    Item,
-    /// Every reader has passed it.
+/// What a reader finds in the slot of its position.
+pub(super) enum SlotState {
+    /// No item is published there.
+    Empty,
+    Published,
+    /// Every reader has passed the item.
     Passed,
 }
 
@@ -42,7 +43,7 @@ impl<T> Slot<T> {
         }
     }
 
-    /// As it is when it is free for this lap.
+    /// A slot that is free for this lap.
     #[cfg(all(test, not(aiter_loom)))]
     pub(super) const fn free_for(lap: Word) -> Self {
         Self {
@@ -51,29 +52,30 @@ impl<T> Slot<T> {
         }
     }
 
-    /// The word. If the slot is free by that, who then gets its position has to fence before it writes.
+    /// Returns the word. If the slot is free by that, the push that reserves its position has to
+    /// fence before it writes.
     #[inline(always)]
     pub(super) fn word(&self) -> Word {
-        // Ordering: Relaxed, see `PushList::try_reserve`.
+        // Ordering: Relaxed, see `PushList::reserve`.
         self.word.load(Relaxed)
     }
 
-    /// Whether the item of this lap is published, and nobody is emptying the slot.
+    /// Whether the item of this lap is published, and no reader is emptying the slot.
     #[inline(always)]
     pub(super) fn is_full(&self, lap: Word) -> bool {
-        // Ordering: Acquire pairs with the Release in `publish`: the item is seen whole.
+        // Ordering: Acquire pairs with the Release in `publish`: the whole item is visible.
         self.word.load(Acquire) == lap.wrapping_add(FULL)
     }
 
-    pub(super) fn find(&self, lap: Word) -> Found {
+    pub(super) fn state(&self, lap: Word) -> SlotState {
         // Ordering: as in `is_full`.
         match self.word.load(Acquire).wrapping_sub(lap) {
-            FULL => Found::Item,
-            TAKEN => Found::Passed,
-            0 => Found::Nothing,
-            ahead if (ahead as SignedWord) > 0 => Found::Passed,
+            FULL => SlotState::Published,
+            TAKEN => SlotState::Passed,
+            0 => SlotState::Empty,
+            ahead if (ahead as SignedWord) > 0 => SlotState::Passed,
             // The item of an earlier lap is still there.
-            _ => Found::Nothing,
+            _ => SlotState::Empty,
         }
     }
 
@@ -84,22 +86,24 @@ impl<T> Slot<T> {
         (word % 4 == FULL % 4).then_some(word.wrapping_sub(FULL))
     }
 
-    /// Writes the item and shows it to readers.
+    /// Writes the item and publishes it to readers.
     ///
     /// # Safety
-    /// The caller has reserved the position in this lap, and publishes it once. The lap is what the word was when it was free.
+    /// The caller has reserved the position in this lap, and publishes it once. `lap` is the value
+    /// of the word when the slot was free.
     #[inline(always)]
     pub(super) unsafe fn publish(&self, lap: Word, item: T) {
         self.item.with_mut(|slot| {
-            // SAFETY: the slot was free, and is its writer's alone until it is published.
+            // SAFETY: the slot was free, and belongs to its writer alone until it is published.
             unsafe { slot.cast::<T>().write(item) };
         });
-        // Ordering: Release pairs with the Acquire of readers.
+        // Ordering: Release pairs with the Acquire of the readers.
         self.word.store_exclusive(lap.wrapping_add(FULL), Release);
     }
 
     /// # Safety
-    /// The item is published, and stays for as long as the reference is used: a reader stands at or before it.
+    /// The item is published, and a reader stays at or before it for as long as the reference is
+    /// used.
     #[inline(always)]
     pub(super) unsafe fn item<'a>(&self) -> &'a T {
         self.item.with(|slot| {
@@ -108,31 +112,34 @@ impl<T> Slot<T> {
         })
     }
 
-    /// Moves the item out, and gives the slot to the writer of the next lap.
+    /// Moves the item out, and frees the slot for the push of the next lap.
     ///
     /// # Safety
-    /// The item is published, and the caller is the only one who comes to it.
+    /// The item is published, and no other reader accesses it.
     #[inline(always)]
     pub(super) unsafe fn take(&self, next_lap: Word) -> T {
         let item = self.item.with(|slot| {
-            // SAFETY: by the contract; the word says from here on that it is gone.
+            // SAFETY: by the contract. From the store below on, the word says that the slot is
+            // empty.
             unsafe { slot.cast::<T>().read() }
         });
-        // Ordering: Release pairs with the fence in `PushList::reserve`: the item is gone before the next one comes.
+        // Ordering: Release pairs with the fence in `PushList::reserve`: the item is moved out
+        // before the next one is written.
         self.word.store_exclusive(next_lap, Release);
         item
     }
 
-    /// Moves out the item that all readers have passed, unless somebody else does.
+    /// Moves out the item that all readers have passed, unless another reader does.
     ///
     /// # Safety
-    /// No reader comes to the item of this lap any more, and what they did with it happens before.
+    /// No reader accesses the item of this lap any more, and what the readers did with it happens
+    /// before this call.
     pub(super) unsafe fn try_take(&self, lap: Word, next_lap: Word) -> Option<T> {
         // Ordering: Acquire pairs with the Release in `publish`.
         if !exchange(&self.word, lap.wrapping_add(FULL), lap.wrapping_add(TAKEN)) {
             return None;
         }
-        // SAFETY: of those who may take it this one won.
+        // SAFETY: the exchange gives the item to one caller.
         Some(unsafe { self.take(next_lap) })
     }
 }
@@ -141,7 +148,8 @@ impl<T> Drop for Slot<T> {
     fn drop(&mut self) {
         if self.full_lap().is_some() {
             self.item.with_mut(|slot| {
-                // SAFETY: it is published, nobody took it, and nobody else is left.
+                // SAFETY: the item is published, no reader took it, and there is no other reference
+                // to the slot.
                 unsafe { slot.cast::<T>().drop_in_place() }
             });
         }

@@ -1,5 +1,5 @@
-//! What is particular to the fixed list, on one thread, stepped by hand. What it has in common with the push list is tested on
-//! both by one suite, in the package `tests`.
+//! What is particular to the fixed list, on one thread, stepped by hand. One suite in the package
+//! `tests` covers what it has in common with the push list.
 
 extern crate std;
 
@@ -28,7 +28,7 @@ fn a_full_list_gives_items_back_at_every_slot() {
             assert_eq!(aiter.len(), N);
             for n in 0..N {
                 assert_eq!(aiter.try_next(), Ok((lap, n)));
-                // As many as were taken, and no more.
+                // There is room for as many as were taken.
                 list.push((lap, n)).unwrap();
                 list.push((lap, n)).unwrap_err();
             }
@@ -46,19 +46,20 @@ fn a_full_list_gives_items_back_at_every_slot() {
 }
 
 #[test]
-fn a_push_interrupted_half_way_holds_back_what_is_behind_it_and_nothing_else() {
+fn an_interrupted_push_holds_back_later_items_only() {
     let list = PushList::<_, 3, 2>::new();
     let mut high = list.aiter().unwrap();
     let mut low = high.fork().unwrap();
     let (wakes, waker) = Wakes::new();
     let Ok(at) = list.reserve() else { panic!() };
-    // The interrupt pushes, polls, sleeps on the gap, changes its mind, and finds the list full in the end.
+    // The interrupt pushes, polls, waits at the gap, registers another waker, and finds the list
+    // full in the end.
     list.push(2).unwrap();
     assert!(poll(&mut high, &waker).is_pending());
     assert!(poll(&mut low, &waker).is_pending());
     assert_eq!((high.len(), low.len()), (0, 0));
     list.push(3).unwrap();
-    assert_eq!(wakes.count(), 0, "items behind a gap wake nobody");
+    assert_eq!(wakes.count(), 0, "items behind a gap wake no reader");
     assert_eq!(list.push(4), Err(PushError::Full(4)));
     assert_eq!(high.try_next(), Err(TryNextError::Empty));
     list.publish(at, 1);
@@ -68,7 +69,7 @@ fn a_push_interrupted_half_way_holds_back_what_is_behind_it_and_nothing_else() {
 }
 
 #[test]
-fn a_stop_beside_a_gap_ends_behind_it() {
+fn a_stop_beside_a_gap_ends_after_it() {
     let list = PushList::<_, 2>::new();
     let mut aiter = list.aiter().unwrap();
     let Ok(at) = list.reserve() else { panic!() };
@@ -88,23 +89,24 @@ fn a_subscriber_passes_what_was_reserved_before_it() {
     list.push(0).unwrap();
     let Ok(at) = list.reserve() else { panic!() };
     list.push(2).unwrap();
-    let mut gap_waiters = list.subscribe().unwrap();
+    let mut subscriber = list.subscribe().unwrap();
     drop(first);
     list.push(3).unwrap();
     let (wakes, waker) = Wakes::new();
-    assert!(poll(&mut gap_waiters, &waker).is_pending());
-    assert_eq!(gap_waiters.available_iter().next(), None);
+    assert!(poll(&mut subscriber, &waker).is_pending());
+    assert_eq!(subscriber.available_iter().next(), None);
     list.publish(at, 1);
     assert_eq!(wakes.count(), 1);
-    assert!(gap_waiters.available_iter().eq(&[3]));
-    assert_eq!(poll(&mut gap_waiters, &waker), Poll::Ready(Some(3)));
-    // Nothing keeps a slot: what was reserved before it came and published after the others had left is gone.
+    assert!(subscriber.available_iter().eq(&[3]));
+    assert_eq!(poll(&mut subscriber, &waker), Poll::Ready(Some(3)));
+    // No slot stays in use: the item that was reserved before the subscription and published after
+    // the other reader was dropped is dropped.
     (0..4).for_each(|n| list.push(n).unwrap());
-    assert_eq!(rest(&mut gap_waiters), [0, 1, 2, 3]);
+    assert_eq!(rest(&mut subscriber), [0, 1, 2, 3]);
 }
 
 #[test]
-fn readers_are_bounded_and_their_places_used_again() {
+fn readers_are_bounded_and_their_cells_reused() {
     let list = PushList::<_, 4, 3>::new();
     for _ in 0..5 {
         let mut first = list.aiter().unwrap();
@@ -132,7 +134,7 @@ fn items_wait_for_the_next_reader_or_for_the_end_of_the_list() {
     assert!(second.try_next().is_err());
     assert!(first.try_next().is_ok());
     assert_eq!(Arc::strong_count(&item), 3);
-    // Only the first still was to read them.
+    // Only the first reader had still to read them.
     drop(first);
     assert_eq!(Arc::strong_count(&item), 1);
     list.push(item.clone()).unwrap();
@@ -145,7 +147,8 @@ fn items_wait_for_the_next_reader_or_for_the_end_of_the_list() {
 #[test]
 fn a_push_that_interrupts_a_wake_wakes_by_itself() {
     static LIST: PushList<u8, 4, 2> = PushList::new();
-    /// Runs its reader at once, as an executor of a higher priority does; then a push of a still higher one comes.
+    /// Runs its reader at once, as an executor of a higher priority does. Then a push of a still
+    /// higher priority comes.
     #[derive(Default)]
     struct Nested {
         reader: Mutex<Option<PushAiter<'static, u8, 4, 2>>>,
@@ -163,7 +166,10 @@ fn a_push_that_interrupts_a_wake_wakes_by_itself() {
                 let before = self.taken.lock().unwrap().len();
                 LIST.push(9).unwrap();
                 let after = self.taken.lock().unwrap().len();
-                assert!(after > before, "left to the wake that it interrupted");
+                assert!(
+                    after > before,
+                    "the push left its wake to the one that it interrupted"
+                );
             }
         }
     }
@@ -176,9 +182,9 @@ fn a_push_that_interrupts_a_wake_wakes_by_itself() {
     nested.reader.lock().unwrap().take();
 }
 
-/// Pushes, takes, sleeps and ends across the places where positions, and halves of words, wrap.
+/// Pushes, takes, waits and ends where positions, and halves of words, wrap.
 #[test]
-fn a_list_goes_on_where_its_positions_wrap() {
+fn a_list_works_where_its_positions_wrap() {
     fn check<const N: usize, const R: usize>() {
         let all = Word::MAX / Laps::<N, R>::LAP + 1;
         let first_half = u32::MAX as Word / Laps::<N, R>::LAP + 1;
@@ -202,14 +208,14 @@ fn a_list_goes_on_where_its_positions_wrap() {
                         assert_eq!(reader.len(), N);
                         assert!(rest(reader).into_iter().eq((0..N).map(|n| (lap, n))));
                     }
-                    // A reader that comes in the middle.
+                    // A reader that subscribes in the middle.
                     list.push((lap, N)).unwrap();
-                    let gap_waiters = list.subscribe();
+                    let subscriber = list.subscribe();
                     for reader in [Some(&mut aiter), fork.as_mut()].into_iter().flatten() {
                         assert_eq!(rest(reader), [(lap, N)]);
                     }
                     assert!(
-                        gap_waiters.is_none_or(|mut gap_waiters| rest(&mut gap_waiters).is_empty())
+                        subscriber.is_none_or(|mut subscriber| rest(&mut subscriber).is_empty())
                     );
                     for n in 1..N {
                         list.push((lap, n)).unwrap();
@@ -234,19 +240,19 @@ fn a_list_goes_on_where_its_positions_wrap() {
     check::<5, 9>();
 }
 
-/// A push that was overtaken between its look at the tail and its exchange finds out, by however many: with eight readers a word of
-/// 32 bits has 2²³ positions.
+/// A push that was overtaken between its load of the tail and its exchange notices it, however many
+/// pushes overtook it. With eight readers a word of 32 bits has 2²³ positions.
 #[test]
 #[cfg(target_has_atomic = "64")]
 #[cfg_attr(miri, ignore = "it takes millions of pushes")]
-fn a_position_does_not_come_again_while_somebody_stands_still() {
+fn a_position_does_not_repeat_during_an_interruption() {
     let list = PushList::<_, 4, 8>::new();
     let mut aiter = list.aiter().unwrap();
     list.push(()).unwrap();
-    let seen = list.head.tail.load(Relaxed);
+    let seen = list.state.tail.load(Relaxed);
     for _ in 0..1 << 23 {
         aiter.try_next().unwrap();
         list.push(()).unwrap();
     }
-    assert_ne!(list.head.tail.load(Relaxed), seen);
+    assert_ne!(list.state.tail.load(Relaxed), seen);
 }

@@ -1,38 +1,40 @@
-//! The read-modify-write of all words but where a push takes its place: one function, which is in a program once.
+//! The read-modify-write of every word except the tail in a push. It is one function that is not
+//! inlined, so that a program contains it once.
 
 use crate::sync::{AtomicWord, Ordering::*, Word};
 
-/// Turns bits of a word over, if others are as expected.
+/// Flips `bits` of a word if the bits in `mask` are as expected.
 #[inline(never)]
-pub(super) fn cas_masked(word: &AtomicWord, others: Word, expected: Word, bits: Word) -> bool {
-    if others == !0 {
-        // Nothing to look at first. Ordering: what the callers need, each of which says what it pairs with.
-        let turned = word.compare_exchange(expected, expected ^ bits, AcqRel, Relaxed);
-        return turned.is_ok();
+pub(super) fn cas_masked(word: &AtomicWord, mask: Word, expected: Word, bits: Word) -> bool {
+    if mask == !0 {
+        // There is nothing to load first. Ordering: AcqRel covers what the callers need; each names
+        // its partner.
+        let exchanged = word.compare_exchange(expected, expected ^ bits, AcqRel, Relaxed);
+        return exchanged.is_ok();
     }
     loop {
         let now = word.load(Relaxed);
-        if now & others != expected {
+        if now & mask != expected {
             return false;
         }
-        // Ordering: Release, as each caller says what it pairs with. None takes anything over from others: a flag is set, or
-        // taken back by who set it, or a seat is given back.
-        let turned = word.compare_exchange_weak(now, now ^ bits, Release, Relaxed);
-        if turned.is_ok() {
+        // Ordering: Release, as each caller names its partner. No caller takes over what mask
+        // wrote: it sets a flag, clears a flag that it set itself, or releases a reader cell.
+        let exchanged = word.compare_exchange_weak(now, now ^ bits, Release, Relaxed);
+        if exchanged.is_ok() {
             return true;
         }
     }
 }
 
-/// Puts one value in the place of another, if that is there.
+/// Replaces the value `from` by `to`, if it is there.
 #[inline(always)]
 pub(super) fn exchange(word: &AtomicWord, from: Word, to: Word) -> bool {
     cas_masked(word, !0, from, from ^ to)
 }
 
-/// Turns bits of a word over.
+/// Flips bits of a word.
 #[inline(always)]
-pub(super) fn flip(word: &AtomicWord, bits: Word) {
+pub(super) fn toggle(word: &AtomicWord, bits: Word) {
     if cfg!(target_has_atomic = "ptr") {
         // Ordering: as above.
         word.fetch_xor(bits, Release);

@@ -44,7 +44,7 @@ use crate::{
     Statistics,
     handoff::Handle,
     list::list,
-    wait::{task::Task, wait_set::Waiter, waker_ref::waker_ref},
+    wait::{task::TaskId, wait_set::Waiter, waker_ref::waker_ref},
 };
 use bound::{Bound, Unbounded, Wait, Yields, unbounded, wait};
 use core::{
@@ -145,7 +145,7 @@ pub fn aiter_forker_with<S: Stream, B: Bound>(bound: B, stream: S) -> Fork<S, B>
         waiter,
         follower: None,
         panic_reported: false,
-        task: Task::NONE,
+        task: TaskId::NONE,
     }
 }
 
@@ -212,7 +212,7 @@ pub struct Fork<S: Stream, B: Bound = Unbounded> {
     /// It has been told that the source panicked, if it has.
     panic_reported: bool,
     /// Whose wakers it keeps: with the puller, with the follower, or with the place.
-    task: Task,
+    task: TaskId,
 }
 
 impl<S: Stream, B: Bound> Fork<S, B> {
@@ -264,7 +264,7 @@ impl<S: Stream, B: Bound> Fork<S, B> {
             waiter: None,
             follower: None,
             panic_reported: self.panic_reported,
-            task: Task::NONE,
+            task: TaskId::NONE,
         }
     }
 
@@ -350,7 +350,7 @@ impl<S: Stream, B: Bound> Fork<S, B> {
             self.follow(cx)
         };
         if polled.is_pending() {
-            self.task = Task::of(cx.waker());
+            self.task = TaskId::of(cx.waker());
         }
         polled
     }
@@ -370,7 +370,7 @@ impl<S: Stream, B: Bound> Fork<S, B> {
                 *found = place.next(cx.waker());
                 !matches!(*found, Found::Nothing)
             };
-            if lock.public().spin.until(comes) {
+            if lock.public().spin.spin_until(comes) {
                 return None;
             }
             waiter.wait_outside(cx.waker());
@@ -456,7 +456,7 @@ impl<S: Stream, B: Bound> Fork<S, B> {
     #[cold]
     #[inline(never)]
     fn forget_task(&mut self) {
-        if mem::replace(&mut self.task, Task::NONE) == Task::NONE {
+        if mem::replace(&mut self.task, TaskId::NONE) == TaskId::NONE {
             return;
         }
         if let Some(waiter) = &mut self.waiter {
@@ -550,7 +550,7 @@ impl<S: Stream, B: Bound> Stream for Fork<S, B> {
             Found::Item(item) => Poll::Ready(Some(item)),
             Found::Ended => Poll::Ready(this.end()),
             Found::Busy => {
-                this.task = Task::of(cx.waker());
+                this.task = TaskId::of(cx.waker());
                 Poll::Pending
             }
             Found::Nothing => this.poll_apart(cx),

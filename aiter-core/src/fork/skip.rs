@@ -27,7 +27,7 @@ use crate::{
     Statistics,
     handoff::{Combine, Guard, HandoffLock, REQUESTS},
     list::Reader,
-    sync::{Arc, AtomicUsize, AtomicWord, Ordering, Word, cut},
+    sync::{Arc, AtomicUsize, AtomicWord, Ordering, Word, truncate},
     util::shrink::shrink,
     wait::wait_set::{WaitSet, Waiter},
 };
@@ -271,7 +271,7 @@ impl<T> SkipCursor<T> {
         let pulled = self.window.public().pulled.load(Ordering::Relaxed);
         match pulled.wrapping_sub(self.at as Word) {
             Word::MAX => 0,
-            behind => cut(behind.min(usize::MAX as Word)),
+            behind => truncate(behind.min(usize::MAX as Word)),
         }
     }
 
@@ -353,7 +353,7 @@ impl<T> Place<T> for SkipCursor<T> {
 
     fn statistics(&self) -> Statistics {
         let window = self.window.public();
-        let pulled = cut(window.pulled.load(Ordering::Relaxed));
+        let pulled = truncate(window.pulled.load(Ordering::Relaxed));
         let mut lags = None;
         window.waiters.positions(|at| {
             let lag = ahead(at, pulled << 1).min(window.limit);

@@ -475,7 +475,7 @@ impl<T> List<T> {
         let on = || on_by(reserved, self.tail.load(Relaxed));
         // Else a reader has just gone to sleep.
         if on() != 1 {
-            self.pushing.until(|| on() > 17);
+            self.pushing.spin_until(|| on() > 17);
         }
     }
 

@@ -12,7 +12,7 @@ use crate::{
         demand::Demand,
         notify::WakeSource,
         registry::{Follower, IsLast, Registry, SleepKind, SlotRef},
-        task::Task,
+        task::TaskId,
     },
 };
 use core::{
@@ -29,7 +29,7 @@ pub(crate) struct Reader<T> {
     /// known that are to be cloned, it is not empty: but for one of them, which is cloned when it is found.
     follower: Option<Follower>,
     /// Whose waker its seat keeps.
-    task: Task,
+    task: TaskId,
 }
 
 // SAFETY: a reader moves items to its thread (`T: Send`). Items are read by several threads at once only when there are
@@ -53,7 +53,7 @@ impl<T> Reader<T> {
             cursor,
             registration,
             follower: None,
-            task: Task::NONE,
+            task: TaskId::NONE,
         }
     }
 
@@ -329,7 +329,7 @@ impl<T> Reader<T> {
     #[cold]
     #[inline(never)]
     fn forget_task(&mut self) {
-        if mem::replace(&mut self.task, Task::NONE) != Task::NONE {
+        if mem::replace(&mut self.task, TaskId::NONE) != TaskId::NONE {
             self.list
                 .registry
                 .forget(&mut self.registration, &mut self.follower);
@@ -348,7 +348,7 @@ impl<T> Reader<T> {
         let list = &*self.list;
         let tail = list.tail.load(Relaxed);
         if tail & !ASLEEP == as_tail(self.cursor.position())
-            && list.spin.skips()
+            && list.spin.consume_skip()
             && list.registry.rearm(self.registration, cx.waker())
             // Ordering: as in `sleep`.
             && list.tail.compare_exchange(tail, tail | ASLEEP, Release, Relaxed).is_ok()
@@ -362,7 +362,7 @@ impl<T> Reader<T> {
     fn wait_slow(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
         self.list.registry.disarm(self.registration);
         // What the probe sees is taken without arming.
-        if !self.list.spin.until(|| !self.peek().at_tail()) && self.sleep(cx.waker()) {
+        if !self.list.spin.spin_until(|| !self.peek().at_tail()) && self.sleep(cx.waker()) {
             return Poll::Pending;
         }
         self.wait_on(cx)
@@ -418,7 +418,7 @@ impl<T> Reader<T> {
 
     #[inline(always)]
     fn arm(&mut self, waker: &Waker, sleep: SleepKind) {
-        self.task = Task::of(waker);
+        self.task = TaskId::of(waker);
         let Self {
             list,
             registration,

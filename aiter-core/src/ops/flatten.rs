@@ -1,4 +1,4 @@
-//! `flatten_aiter`: the items of the collections a stream yields.
+//! [`flatten_aiter`]: the items of the collections that a stream yields.
 
 use crate::util::fuse::Fused;
 use core::{
@@ -9,26 +9,31 @@ use core::{
 use futures_core::{FusedStream, Stream};
 use pin_project::pin_project;
 
-/// How many collections may turn out empty in one poll before the executor gets its turn. Large enough to cost
-/// nothing per item, small enough that a task next to an always ready source is served within microseconds.
-const EMPTY_RUN: usize = 128;
+/// How many collections may turn out empty in one poll before the stream yields to the executor. It
+/// is large enough to cost nothing per item, and small enough that a task next to a source that is
+/// always ready runs again within microseconds.
+pub(super) const EMPTY_RUN: usize = 128;
 
-/// The items of each collection that `stream` yields, one after the other.
+/// Yields the items of each collection that `stream` yields, one collection after the other.
 ///
-/// An empty collection (`None`, an empty `Vec`) adds nothing. The next collection is asked for when the one before
-/// is used up. After 128 collections in a row without an item the stream wakes its task and yields to the executor,
-/// so that an always ready source of empty collections cannot hold the thread. The source is dropped at its end, and
-/// not polled again.
+/// Use it on a stream of batches, such as the `Vec`s of a paged query. An empty collection (`None`,
+/// an empty `Vec`) adds no item. The source is polled for the next collection once the current one
+/// is exhausted. It is dropped at its end, and not polled again.
+///
+/// After 128 collections in a row without an item, the stream wakes its task and yields to the
+/// executor, so that a source of empty collections that is always ready does not keep other tasks
+/// from running.
 ///
 /// # Panics
-/// A panic in an iterator reaches whoever polls; the next poll asks that iterator for its next item. A panic in
-/// `into_iter` loses that collection; the next poll goes on with the next one.
+/// A panic of an iterator reaches the caller of `poll_next`, and the next poll asks that iterator
+/// for its next item. A panic of `into_iter` loses that collection, and the next poll continues
+/// with the next one.
 ///
 /// # Cancel safety
-/// Cancel safe: the collection under way is kept in the stream.
+/// Cancel safe: the stream keeps the current collection.
 ///
 /// # Progress
-/// Never waits for anything but the source.
+/// Waits only for the source.
 ///
 /// ```
 /// use futures_lite::{StreamExt, future::block_on};
@@ -47,7 +52,7 @@ where
     }
 }
 
-/// The stream [`flatten_aiter`] returns.
+/// The stream that [`flatten_aiter`] returns.
 #[pin_project]
 #[must_use = "streams do nothing unless polled"]
 pub struct FlattenAiter<S>
@@ -103,7 +108,7 @@ where
     S::Item: IntoIterator,
 {
     fn is_terminated(&self) -> bool {
-        // The source is asked again only when nothing is under way.
+        // The source is polled only if there is no current collection.
         self.source.is_terminated()
     }
 }
@@ -123,7 +128,7 @@ where
 #[cfg(all(test, not(aiter_loom)))]
 mod tests {
     use super::*;
-    use crate::{iter_to_aiter, map_filter_aiter, test_support::*};
+    use crate::{ops::iter_to_aiter, test_support::*};
     use alloc::{vec, vec::Vec};
 
     #[test]
@@ -159,59 +164,5 @@ mod tests {
         let mut none = flatten_aiter(iter_to_aiter(Vec::<Vec<u8>>::new()));
         assert_eq!(none.size_hint(), (0, Some(0)));
         assert_eq!(poll_noop(&mut none), Poll::Ready(None));
-    }
-
-    #[test]
-    fn yields_to_the_executor_in_a_long_run_of_empties() {
-        let mut asked = 0;
-        let mut stream = map_filter_aiter(
-            |n| {
-                asked += 1;
-                (n == 3 * EMPTY_RUN).then_some(n)
-            },
-            iter_to_aiter(1..),
-        );
-        let (wakes, waker) = Wakes::new();
-        // The result of each of these polls is its last, so the fourth finds the item of the one before it.
-        for turn in 1..=3 {
-            assert_eq!(poll(&mut stream, &waker), Poll::Pending);
-            assert_eq!(wakes.count(), turn);
-        }
-        assert_eq!(poll(&mut stream, &waker), Poll::Ready(Some(3 * EMPTY_RUN)));
-        assert_eq!(wakes.count(), 3);
-        drop(stream);
-        assert_eq!(asked, 3 * EMPTY_RUN);
-    }
-
-    #[test]
-    fn goes_on_after_the_panic_of_an_iterator() {
-        let step = |n| if n == 2 { panic!("iterator") } else { n };
-        let mut stream = map_filter_aiter(
-            |list: [u32; 3]| list.into_iter().map(step),
-            iter_to_aiter([[1, 2, 3]]),
-        );
-        assert_eq!(poll_noop(&mut stream), Poll::Ready(Some(1)));
-        assert_eq!(panic_of(|| poll_noop(&mut stream)), "iterator");
-        assert_eq!(poll_noop(&mut stream), Poll::Ready(Some(3)));
-        assert_eq!(poll_noop(&mut stream), Poll::Ready(None));
-    }
-
-    #[test]
-    fn goes_on_after_a_panic_of_the_function_or_of_into_iter() {
-        struct Bad(u32);
-        impl IntoIterator for Bad {
-            type Item = u32;
-            type IntoIter = core::iter::Once<u32>;
-            fn into_iter(self) -> Self::IntoIter {
-                assert!(self.0 != 2, "into_iter");
-                core::iter::once(self.0)
-            }
-        }
-        let f = |n| if n == 1 { panic!("f") } else { Bad(n) };
-        let mut stream = map_filter_aiter(f, iter_to_aiter([1, 2, 3]));
-        assert_eq!(panic_of(|| poll_noop(&mut stream)), "f");
-        assert_eq!(panic_of(|| poll_noop(&mut stream)), "into_iter");
-        assert_eq!(poll_noop(&mut stream), Poll::Ready(Some(3)));
-        assert_eq!(poll_noop(&mut stream), Poll::Ready(None));
     }
 }

@@ -1,4 +1,4 @@
-//! `iter_to_aiter`: an iterator as a stream.
+//! [`iter_to_aiter`]: an iterator as a stream.
 
 use core::{
     fmt,
@@ -7,12 +7,13 @@ use core::{
 };
 use futures_core::{FusedStream, Stream};
 
-/// The items of an iterator as a stream that is always ready.
+/// Makes a stream of an iterator. It is always ready.
 ///
 /// The iterator is dropped at its end, and not asked again.
 ///
 /// # Panics
-/// A panic in the iterator reaches whoever polls; the next poll asks it for its next item.
+/// A panic of the iterator reaches the caller of `poll_next`, and the next poll asks the iterator
+/// for its next item.
 ///
 /// # Cancel safety
 /// Cancel safe: it never waits.
@@ -29,12 +30,12 @@ pub fn iter_to_aiter<I: IntoIterator>(iter: I) -> IterToAiter<I::IntoIter> {
     IterToAiter(Some(iter.into_iter()))
 }
 
-/// The stream [`iter_to_aiter`] returns.
+/// The stream that [`iter_to_aiter`] returns.
 #[derive(Clone)]
 #[must_use = "streams do nothing unless polled"]
 pub struct IterToAiter<I>(Option<I>);
 
-// An iterator is lent out by `&mut`, never pinned.
+// The iterator is only accessed by `&mut`, and never pinned.
 impl<I> Unpin for IterToAiter<I> {}
 
 impl<I: Iterator> Stream for IterToAiter<I> {
@@ -74,11 +75,11 @@ mod tests {
     use crate::test_support::*;
 
     #[test]
-    fn ends_for_good_even_if_the_iterator_would_go_on() {
-        let mut turn = 0;
+    fn ends_even_if_the_iterator_would_continue() {
+        let mut calls = 0;
         let unfused = core::iter::from_fn(|| {
-            turn += 1;
-            (turn != 2).then_some(turn)
+            calls += 1;
+            (calls != 2).then_some(calls)
         });
         let mut stream = iter_to_aiter(unfused);
         assert_eq!(poll_noop(&mut stream), Poll::Ready(Some(1)));
@@ -91,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn goes_on_after_a_panic() {
+    fn continues_after_a_panic() {
         let mut stream = iter_to_aiter((1..4).map(|n| if n == 2 { panic!("iterator") } else { n }));
         assert_eq!(stream.size_hint(), (3, Some(3)));
         assert_eq!(poll_noop(&mut stream), Poll::Ready(Some(1)));

@@ -1,4 +1,4 @@
-//! `map_aiter`: a function over every item.
+//! [`map_aiter`]: applies a function to every item.
 
 use crate::util::fuse::Fused;
 use core::{
@@ -9,20 +9,20 @@ use core::{
 use futures_core::{FusedStream, Stream};
 use pin_project::pin_project;
 
-/// The stream of `f(item)` for each item of `stream`, in order.
+/// Yields `f(item)` for each item of `stream`, in order.
 ///
-/// One item comes out for each that goes in, and nothing is read ahead. The source is dropped at its end, and not
-/// polled again.
+/// Each item of the source yields one item, and nothing is read ahead. The source is dropped at its
+/// end, and not polled again.
 ///
 /// # Panics
-/// A panic in `f` reaches whoever polls. The item `f` was given is gone with it; the next poll goes on with the next
-/// item.
+/// A panic of `f` reaches the caller of `poll_next`. The item that was passed to `f` is lost, and
+/// the next poll continues with the next item.
 ///
 /// # Cancel safety
-/// Cancel safe: between two polls no item is held.
+/// Cancel safe: the stream holds no item between two polls.
 ///
 /// # Progress
-/// Never waits for anything but the source.
+/// Waits only for the source.
 ///
 /// ```
 /// use futures_lite::{StreamExt, future::block_on};
@@ -41,7 +41,7 @@ where
     }
 }
 
-/// The stream [`map_aiter`] returns.
+/// The stream that [`map_aiter`] returns.
 #[pin_project]
 #[derive(Clone)]
 #[must_use = "streams do nothing unless polled"]
@@ -108,9 +108,9 @@ mod tests {
     }
 
     #[test]
-    fn goes_on_after_a_panic_of_the_function() {
+    fn continues_after_a_panic_of_the_function() {
         let f = |n| if n == 2 { panic!("f") } else { n };
-        // Two deep: neither takes the panic for the end.
+        // Two levels deep: neither of them takes the panic for the end.
         let mut stream = map_aiter(|n| n, map_aiter(f, iter_to_aiter([1, 2, 3])));
         assert_eq!(poll_noop(&mut stream), Poll::Ready(Some(1)));
         assert_eq!(panic_of(|| poll_noop(&mut stream)), "f");

@@ -1,28 +1,32 @@
-//! `map_async`: an async function over every item, one at a time.
+//! [`map_async`]: applies an async function to every item, one at a time.
 
 use crate::util::fuse::Fused;
 use core::{
-    fmt, mem,
+    fmt,
     pin::Pin,
     task::{Context, Poll, ready},
 };
 use futures_core::{FusedStream, Stream};
 use pin_project::pin_project;
+use scopeguard::ScopeGuard;
 
-/// The stream of the outputs of `f(item)` for each item of `stream`, in order, one future at a time.
+/// Yields the output of `f(item)` for each item of `stream`, in order, and runs one future at a
+/// time.
 ///
-/// The source is polled for its next item only when the future of the one before has finished: for several at once
-/// there are the workers. The source is dropped at its end, and not polled again.
+/// The source is polled for its next item once the current future has finished. Use
+/// [`map_workers`](crate::map_workers) to run several futures at once. The source is dropped at its
+/// end, and not polled again.
 ///
 /// # Panics
-/// A panic in `f`, or in a future it returned, reaches whoever polls. That future is dropped; the next poll goes on
-/// with the next item.
+/// A panic of `f`, or of a future that it returned, reaches the caller of `poll_next`. That future
+/// is dropped, and the next poll continues with the next item.
 ///
 /// # Cancel safety
-/// Cancel safe: the future under way is kept in the stream, not in the call that waits for it.
+/// Cancel safe: the stream keeps the current future, so dropping a `next()` does not drop that
+/// future.
 ///
 /// # Progress
-/// Never waits for anything but the source and the future under way.
+/// Waits only for the source and the current future.
 ///
 /// ```
 /// use futures_lite::{StreamExt, future::{self, block_on}};
@@ -47,7 +51,7 @@ where
     }
 }
 
-/// The stream [`map_async`] returns.
+/// The stream that [`map_async`] returns.
 #[pin_project]
 #[must_use = "streams do nothing unless polled"]
 pub struct MapAsync<S, F, Fut> {
@@ -56,15 +60,6 @@ pub struct MapAsync<S, F, Fut> {
     f: F,
     #[pin]
     current: Option<Fut>,
-}
-
-/// Empties the slot of a future that has finished, by returning or by a panic.
-struct Finished<'a, Fut>(Pin<&'a mut Option<Fut>>);
-
-impl<Fut> Drop for Finished<'_, Fut> {
-    fn drop(&mut self) {
-        self.0.set(None);
-    }
 }
 
 impl<S, F, Fut> Stream for MapAsync<S, F, Fut>
@@ -83,15 +78,16 @@ where
             };
             this.current.set(Some((this.f)(item)));
         }
-        let mut slot = Finished(this.current);
-        let output = slot.0.as_mut().as_pin_mut().map(|future| future.poll(cx));
+        // Drops the future when it has finished, by returning or by a panic.
+        let mut current = scopeguard::guard(this.current, |mut current| current.set(None));
+        let output = current.as_mut().as_pin_mut().map(|future| future.poll(cx));
         match output {
             Some(Poll::Pending) => {
-                mem::forget(slot);
+                ScopeGuard::into_inner(current);
                 Poll::Pending
             }
             Some(Poll::Ready(output)) => Poll::Ready(Some(output)),
-            None => unreachable!("the slot was filled above"),
+            None => unreachable!("the future was created above"),
         }
     }
 
@@ -112,7 +108,7 @@ where
     Fut: Future,
 {
     fn is_terminated(&self) -> bool {
-        // The source is asked again only when nothing is under way.
+        // The source is polled only if there is no current future.
         self.source.is_terminated()
     }
 }
@@ -150,7 +146,7 @@ mod tests {
         let mut seen = Vec::new();
         let mut pending = 0;
         loop {
-            // A `next()` of its own for every poll.
+            // Each poll has a `next()` of its own.
             let next = core::pin::pin!(stream.next());
             match next.poll(&mut Context::from_waker(core::task::Waker::noop())) {
                 Poll::Pending => pending += 1,
@@ -167,11 +163,11 @@ mod tests {
     }
 
     #[test]
-    fn counts_the_future_under_way_in_its_size() {
-        let mut turns = 0;
+    fn counts_the_current_future_in_its_size() {
+        let mut sum = 0;
         let f = |n: u32| {
             let mut waits = 1;
-            turns += n;
+            sum += n;
             future::poll_fn(move |_| {
                 waits -= 1;
                 if waits < 0 {
@@ -197,20 +193,20 @@ mod tests {
     }
 
     #[test]
-    fn drops_a_future_that_panicked_and_goes_on() {
-        struct Note(u32, Rc<RefCell<Vec<u32>>>);
-        impl Drop for Note {
+    fn drops_a_future_that_panicked_and_continues() {
+        struct RecordDrop(u32, Rc<RefCell<Vec<u32>>>);
+        impl Drop for RecordDrop {
             fn drop(&mut self) {
                 self.1.borrow_mut().push(self.0);
             }
         }
         let dropped = Rc::new(RefCell::new(Vec::new()));
         let f = |n: u32| {
-            let note = Note(n, dropped.clone());
+            let guard = RecordDrop(n, dropped.clone());
             assert!(n != 1, "f");
             future::poll_fn(move |_| {
-                assert!(note.0 != 2, "future");
-                Poll::Ready(note.0)
+                assert!(guard.0 != 2, "future");
+                Poll::Ready(guard.0)
             })
         };
         let mut stream = map_async(f, iter_to_aiter([1, 2, 3]));

@@ -1,4 +1,4 @@
-//! Operators: a stream in, a stream out, a file each.
+//! Operators: functions that take a stream and return a stream, one per file.
 
 #[cfg(feature = "alloc")]
 mod flatten;

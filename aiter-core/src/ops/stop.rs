@@ -1,7 +1,8 @@
-//! `stoppable_aiter`: a stream with a switch that ends it.
+//! [`stoppable_aiter`]: a stream with a switch that ends it.
 //!
-//! The stopped flag goes one way, 0 to 1. The stream looks at it before it polls the source, and again after it has
-//! registered its waker with a pending source; [`wake::cell`](crate::wait::wake_cell) has why no stop is missed.
+//! The stopped flag goes one way, from 0 to 1. The stream loads it before it polls the source, and
+//! again after it has registered its waker with a pending source. See
+//! [`wait::wake_cell`](crate::wait::wake_cell) for why no stop is missed.
 
 use crate::{
     sync::{AtomicUsize, Ordering},
@@ -16,19 +17,24 @@ use core::{
 use futures_core::{FusedStream, Stream};
 use pin_project::pin_project;
 
-/// The items of `stream` until [`Stopper::stop`] ends it.
+/// Yields the items of `stream` until [`Stopper::stop`] ends it.
 ///
-/// The stop counts at once: items the source still has are not asked for. The source is dropped in the first poll
-/// after the stop, at its own end, or with the stream. Dropping the stopper changes nothing.
+/// Use it to end a stream from another task, for example the accept loop of a server at shutdown. A
+/// stop takes effect at once: items that the source still has are not polled. The source is dropped
+/// in the first poll after the stop, at its own end, or with the stream. Dropping the stopper has
+/// no effect.
 ///
 /// # Panics
-/// Never by itself. A panic of the source reaches whoever polls, and the next poll asks the source again.
+/// A panic of the source reaches the caller of `poll_next`, and the next poll polls the source
+/// again.
 ///
 /// # Cancel safety
-/// Cancel safe: between two polls no item is held. A stop that comes while a `next()` is dropped is seen by the next.
+/// Cancel safe: the stream holds no item between two polls. If a stop comes while a `next()` is
+/// dropped, the next one sees it.
 ///
 /// # Progress
-/// A poll adds a load to that of the source, and is wait-free in what it adds when the source is pending.
+/// Waits only for the source or a stop. A poll adds one atomic load to that of the source. If the
+/// source is pending, it also registers its waker, which is wait-free.
 ///
 /// ```
 /// use aiter_core::{iter_to_aiter, stoppable_aiter};
@@ -52,12 +58,13 @@ struct Stopped(AtomicUsize);
 impl Stopped {
     #[inline]
     fn get(&self) -> bool {
-        // Ordering: Acquire pairs with `Stopper::stop`: what was done before the stop is seen after the end.
+        // Ordering: Acquire pairs with `Stopper::stop`: what was done before the stop is seen after
+        // the end.
         self.0.load(Ordering::Acquire) != 0
     }
 }
 
-/// The stream [`stoppable_aiter`] returns.
+/// The stream that [`stoppable_aiter`] returns.
 #[pin_project]
 #[derive(Debug)]
 #[must_use = "streams do nothing unless polled"]
@@ -105,26 +112,26 @@ impl<S: Stream> FusedStream for Stoppable<S> {
     }
 }
 
-/// Ends the [`Stoppable`] it came with. Clones end the same one.
+/// Ends the [`Stoppable`] that it was created with. Clones end the same stream.
 #[derive(Clone)]
 pub struct Stopper(WakeSource<Stopped>);
 
 impl Stopper {
-    /// Ends the stream now, and wakes whoever waits on it. Every further call does nothing.
+    /// Ends the stream now, and wakes the task that waits for it. Further calls do nothing.
     ///
     /// # Panics
-    /// If the waker of the task that waits panics; the stream is stopped all the same.
+    /// If the waker of the waiting task panics. The stream is stopped all the same.
     ///
     /// # Progress
     /// Lock-free.
     pub fn stop(&self) {
-        // Ordering: Release pairs with the acquire of the stream's looks.
+        // Ordering: Release pairs with the acquire of the stream's loads.
         if self.0.0.swap(1, Ordering::Release) == 0 {
             self.0.wake();
         }
     }
 
-    /// Whether it has been stopped. An end of the source is no stop.
+    /// Whether [`stop`](Self::stop) was called. It stays `false` if the source ends by itself.
     pub fn is_stopped(&self) -> bool {
         self.0.get()
     }
@@ -163,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn wakes_who_waits_once_and_the_waker_registered_last() {
+    fn wakes_the_waker_registered_last_once() {
         let (source, _remote) = source::<()>([]);
         let (mut stream, stopper) = stoppable_aiter(source);
         let (first, waker) = Wakes::new();
@@ -193,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn ends_with_its_source_and_goes_on_without_a_stopper() {
+    fn ends_with_its_source_and_works_without_a_stopper() {
         let (mut stream, stopper) = stoppable_aiter(iter_to_aiter([1]));
         assert_eq!(stream.size_hint(), (0, Some(1)));
         drop(stopper);
@@ -242,7 +249,7 @@ mod tests {
 }
 
 #[cfg(all(test, aiter_loom))]
-mod models {
+mod loom {
     use super::*;
     use crate::{
         sync::Arc,
@@ -264,19 +271,19 @@ mod models {
     }
 
     #[test]
-    fn the_end_tells_what_came_before_the_stop() {
-        type KnowsOfIt = fn(&mut Stoppable<stream::Pending<()>>) -> bool;
-        let ways: [KnowsOfIt; 2] = [
+    fn the_end_publishes_what_came_before_the_stop() {
+        type SeesTheStop = fn(&mut Stoppable<stream::Pending<()>>) -> bool;
+        let ways: [SeesTheStop; 2] = [
             |stream| stream.sink.get(),
             |stream| matches!(Task::new(stream).poll(), Poll::Ready(None)),
         ];
-        for knows_of_it in ways {
+        for sees_the_stop in ways {
             model(move || {
                 let (mut stream, stopper) = stoppable_aiter(stream::pending());
                 let done = Arc::new(AtomicUsize::new(0));
                 let before = done.clone();
                 let look = thread::spawn(move || {
-                    if knows_of_it(&mut stream) {
+                    if sees_the_stop(&mut stream) {
                         assert_eq!(before.load(Ordering::Relaxed), 1);
                     }
                 });

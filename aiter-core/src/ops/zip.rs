@@ -1,4 +1,4 @@
-//! `azip`: rows made of one item of each of several streams.
+//! [`azip`]: rows made of one item of each of several streams.
 
 use core::{
     fmt,
@@ -8,21 +8,21 @@ use core::{
 use futures_core::{FusedStream, Stream};
 use pin_project::pin_project;
 
-/// A stream of rows, each with the next item of every stream of the tuple (1 to 12 of them).
+/// Yields rows that each have the next item of every stream of a tuple of 1 to 12 streams.
 ///
-/// All streams that have no item in the row yet are polled at each poll, so they make progress side by side; none is
-/// asked for more than the row needs. As soon as one of them ends the rows have ended: all streams are dropped, and
-/// the items of the row under way with them.
+/// Each poll polls all streams that have no item in the current row yet, so they make progress side
+/// by side. No stream is polled for more than the row needs. The rows end as soon as one of the
+/// streams ends. Then all streams are dropped, with the items of the current row.
 ///
 /// # Panics
-/// A panic in one of the streams reaches whoever polls. The row keeps what the others have given, and the next poll
-/// asks that stream again.
+/// A panic of one of the streams reaches the caller of `poll_next`. The row keeps the items of the
+/// others, and the next poll polls that stream again.
 ///
 /// # Cancel safety
-/// Cancel safe: a half-built row is kept in the stream, and completed when it is polled again.
+/// Cancel safe: the stream keeps an incomplete row, and the next poll completes it.
 ///
 /// # Progress
-/// Never waits for anything but the streams.
+/// Waits only for the streams.
 ///
 /// ```
 /// use aiter_core::{azip, iter_to_aiter};
@@ -37,11 +37,11 @@ pub fn azip<T: ZipStreams>(streams: T) -> Azip<T> {
     }
 }
 
-/// The stream [`azip`] returns.
+/// The stream that [`azip`] returns.
 #[pin_project]
 #[must_use = "streams do nothing unless polled"]
 pub struct Azip<T: ZipStreams> {
-    /// `None` once a part has ended.
+    /// `None` once a stream has ended.
     #[pin]
     parts: Option<T::Parts>,
 }
@@ -85,7 +85,7 @@ impl<T: ZipStreams> fmt::Debug for Azip<T> {
     }
 }
 
-/// A tuple of 1 to 12 streams: what [`azip`] takes. It cannot be implemented elsewhere.
+/// A tuple of 1 to 12 streams, which [`azip`] takes. It cannot be implemented elsewhere.
 pub trait ZipStreams: sealed::Sealed {
     /// A tuple with an item of each stream.
     type Row;
@@ -101,7 +101,7 @@ mod sealed {
     pub trait Sealed {}
 }
 
-/// What polling a row came to.
+/// The result of polling a row.
 #[doc(hidden)]
 #[derive(Debug)]
 pub enum Fill {
@@ -111,7 +111,7 @@ pub enum Fill {
     Ended,
 }
 
-/// The parts of a row as a list, so that one projection serves tuples of any length.
+/// The parts of a row as a nested list, so that one projection serves tuples of any length.
 #[doc(hidden)]
 pub trait Parts {
     type Items;
@@ -235,14 +235,14 @@ mod tests {
     use crate::{iter_to_aiter, test_support::*};
 
     #[test]
-    fn keeps_a_half_built_row_and_asks_for_no_more_than_it() {
+    fn keeps_an_incomplete_row_and_polls_for_no_more() {
         let (a, a_remote) = source([Item('a'), Item('b')]);
         let (b, b_remote) = source([Pending]);
         let (c, c_remote) = source([Item(1.5)]);
         let mut rows = azip((a, b, c));
         assert_eq!(rows.size_hint(), (0, None));
         assert_eq!(poll_noop(&mut rows), Poll::Pending);
-        // All were asked although the second had nothing, and what they gave counts.
+        // All were polled although the second had no item, and their items count.
         assert_eq!(
             (a_remote.polls(), b_remote.polls(), c_remote.polls()),
             (1, 1, 1)

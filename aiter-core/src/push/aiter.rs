@@ -1,4 +1,4 @@
-//! The end that yields.
+//! [`PushAiter`]: the end that yields the items.
 
 use super::Pusher;
 use crate::{
@@ -14,23 +14,28 @@ use core::{
 };
 use futures_core::{FusedStream, Stream};
 
-/// The end of a [push list](super::push_aiter) that yields its items; a [`Stream`].
+/// The end of a [push list](super::push_aiter) that yields its items as a [`Stream`].
 ///
-/// An unforked aiter moves items out. [Forked](Self::fork) ones clone them, and the last to read an item moves it.
-/// Consumers that take one item at the same moment may each clone it; the original is then dropped with its block.
-/// Dropping the last one drops what was not read, and stops the list.
+/// A single consumer moves items out. Several consumers ([forks](Self::fork)) clone them, except
+/// the last one to read an item, which moves it out. If two consumers take the last copy at the
+/// same moment, each clones it, and the original is dropped with its block. Dropping the last
+/// consumer drops the items that were not read, and stops the list.
 ///
 /// # Cancel safety
-/// All state is in the aiter: dropping a future that waits for its next item loses nothing. The
-/// waker that it waited with last is kept, so that the same task need not clone it anew: until the
-/// aiter ends or is dropped, or another task polls it and has to look for its item, as it has at
-/// the latest when a block is read.
+/// Cancel safe: all state is in the aiter, so dropping a future that waits for the next item loses
+/// nothing. The aiter keeps the waker of its last pending poll, so that the same task need not
+/// clone it again. It drops that waker when it ends, when it is dropped, or when another task polls
+/// it and has to look for an item, at the latest after a block of items.
 ///
 /// # Progress
-/// Polling is lock-free, and wait-free but for the move to the next block. It waits for no other thread and never wakes
-/// itself; a slot whose pusher is under way is slept on, and its pusher wakes the sleepers. With the feature `std`, on more
-/// than one core, a poll that finds nothing may look up to four times more, 40 [spin-loop hints](core::hint::spin_loop)
-/// apart, if that has paid on this list lately.
+/// Polling is lock-free, and wait-free except for the step to the next block. A poll never waits
+/// for another thread. If the push of the next slot is under way, the consumer sleeps, and that
+/// push wakes it.
+///
+/// With the feature `std`, a poll that finds no item may look up to four times more, 40 [spin-loop
+/// hints](core::hint::spin_loop) apart, if that has helped on this list lately. On Linux with
+/// `std`, if a seccomp filter revokes `membarrier(2)` while the process runs, some polls after that
+/// may wake their own task to look again.
 ///
 /// # Example
 /// ```
@@ -53,19 +58,19 @@ impl<T> PushAiter<T> {
         Self { reader, preflight }
     }
 
-    /// Another consumer, which yields the same items from here on. It is active if this one is: see
-    /// [`push_aiter_with`](super::push_aiter_with).
+    /// Creates another consumer, which yields the same items from here on. It is active if this one
+    /// is: see [`push_aiter_with`](super::push_aiter_with).
     ///
-    /// From then on items are cloned for all consumers but the last to read them. Several may clone one item at once,
-    /// each on its thread, hence the bounds: `Send` alone would not be sound ([RUSTSEC-2025-0023] tells of a channel
-    /// that had no more).
+    /// From then on items are cloned for every consumer except the last one to read them. Several
+    /// consumers may clone one item at once, each on its thread, hence the bounds: `Send` alone
+    /// would not be sound ([RUSTSEC-2025-0023] describes a channel that required no more).
     ///
     /// # Panics
-    /// When `T::clone` panics, the panic reaches the consumer that polled; the item is lost to that one, and to no
-    /// other.
+    /// A panic of `T::clone` reaches the consumer that polled. That consumer loses the item, and
+    /// the others still receive it.
     ///
     /// # Progress
-    /// O(1), lock-free; allocates a few words for every few consumers.
+    /// O(1) and lock-free. It allocates a few words for every few consumers.
     ///
     /// [RUSTSEC-2025-0023]: https://rustsec.org/advisories/RUSTSEC-2025-0023.html
     pub fn fork(&mut self) -> Self
@@ -76,8 +81,8 @@ impl<T> PushAiter<T> {
         Self::new(self.reader.fork(), preflight)
     }
 
-    /// Like [`fork`](Self::fork), but the new consumer is passive: it never runs a
-    /// [`preflight`](super::push_aiter_with), and sees what others caused to be pushed.
+    /// Like [`fork`](Self::fork), except that the new consumer is passive: it never runs a
+    /// [`preflight`](super::push_aiter_with), and sees the items whose push others caused.
     pub fn fork_passive(&mut self) -> Self
     where
         T: Clone + Sync,
@@ -85,10 +90,11 @@ impl<T> PushAiter<T> {
         Self::new(self.reader.fork(), None)
     }
 
-    /// Takes the next item if it is there, without waiting.
+    /// Takes the next item if one is available, without waiting.
     ///
     /// # Errors
-    /// [`TryNextError::Empty`] when nothing is there now, [`TryNextError::Ended`] when nothing will come any more.
+    /// [`TryNextError::Empty`] if no item is available now, [`TryNextError::Ended`] if none will
+    /// come any more.
     ///
     /// # Progress
     /// As polling.
@@ -105,10 +111,10 @@ impl<T> PushAiter<T> {
     /// ```
     #[inline]
     pub fn try_next(&mut self) -> Result<T, TryNextError> {
-        self.ask();
+        self.run_preflight();
         match self.reader.next() {
             Poll::Ready(Some(item)) => {
-                self.answered();
+                self.item_received();
                 Ok(item)
             }
             Poll::Pending => Err(TryNextError::Empty),
@@ -116,11 +122,12 @@ impl<T> PushAiter<T> {
         }
     }
 
-    /// The items that are there now, to look at. Takes nothing, and runs no
-    /// [`preflight`](super::push_aiter_with); sees items that are pushed while it is used.
+    /// Iterates over the items that are available now, without taking them and without running a
+    /// [`preflight`](super::push_aiter_with). It also yields items that are pushed while the
+    /// iterator is in use.
     ///
     /// # Progress
-    /// Wait-free for each item.
+    /// Each step is wait-free.
     ///
     /// # Example
     /// ```
@@ -135,23 +142,26 @@ impl<T> PushAiter<T> {
         }
     }
 
-    /// How many items are there now: exact for what has been published. Costs a step for every 31 of them (15 where
-    /// words have 32 bits); see [`is_len_at_least`](Self::is_len_at_least) and [`statistics`](Self::statistics).
+    /// How many items are available now. It counts exactly those that are published, and costs at
+    /// most one load per item, or one per block of 64 (32 where words have 32 bits) for items that
+    /// were pushed as a batch. See [`is_len_at_least`](Self::is_len_at_least) and
+    /// [`statistics`](Self::statistics) for cheaper answers.
     pub fn len(&self) -> usize {
         self.reader.peek().count_to(usize::MAX)
     }
 
-    /// Whether no item is there now. More may come, unless it [has ended](FusedStream::is_terminated).
+    /// Whether no item is available now. More may come, unless the aiter [is
+    /// terminated](FusedStream::is_terminated).
     pub fn is_empty(&self) -> bool {
         !self.is_item_available()
     }
 
-    /// Whether an item is there now.
+    /// Whether an item is available now.
     pub fn is_item_available(&self) -> bool {
         self.is_len_at_least(1)
     }
 
-    /// Whether at least `n` items are there now. Costs no more steps than it takes to count to `n`.
+    /// Whether at least `n` items are available now. It stops counting at `n`.
     ///
     /// # Example
     /// ```
@@ -163,36 +173,37 @@ impl<T> PushAiter<T> {
         self.reader.peek().count_to(n) == n
     }
 
-    /// Whether the list was [stopped](Pusher::stop). Items pushed before may still be there.
+    /// Whether the list was [stopped](Pusher::stop). Items that were pushed before may still be
+    /// available.
     pub fn is_stopped(&self) -> bool {
         self.reader.is_stopped()
     }
 
-    /// How the list stands, with all its consumers: see [`Pusher::statistics`].
+    /// A snapshot of the counters of the list, with all its consumers. See [`Pusher::statistics`].
     pub fn statistics(&self) -> Statistics {
         self.reader.statistics()
     }
 
     #[inline(never)]
     fn poll_active(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
-        self.ask();
+        self.run_preflight();
         let item = ready!(self.reader.poll_next(cx));
-        self.answered();
+        self.item_received();
         Poll::Ready(item)
     }
 
-    /// Runs the preflight, once for each item that is asked for.
-    #[inline(always)]
-    fn ask(&mut self) {
+    /// Runs the preflight, once for each item that is requested.
+    #[inline]
+    fn run_preflight(&mut self) {
         if let Some(preflight) = &mut self.preflight {
-            preflight.ask(&self.reader);
+            preflight.run(&self.reader);
         }
     }
 
-    #[inline(always)]
-    fn answered(&mut self) {
+    #[inline]
+    fn item_received(&mut self) {
         if let Some(preflight) = &mut self.preflight {
-            preflight.asked = false;
+            preflight.has_run = false;
         }
     }
 }
@@ -209,11 +220,11 @@ impl<T> Stream for PushAiter<T> {
         this.reader.poll_next(cx)
     }
 
-    /// The number of items that are there, up to a thousand: to count more would take too long.
+    /// The number of available items, up to a thousand: counting more would take too long.
     fn size_hint(&self) -> (usize, Option<usize>) {
         const MOST: usize = 1000;
         let len = self.reader.peek().count_to(MOST);
-        // Once stopped, what is published may still lack items of pushers that are under way.
+        // After a stop, items of pushers that are under way may still be published.
         (len, self.is_terminated().then_some(0))
     }
 }
@@ -233,7 +244,7 @@ impl<T> fmt::Debug for PushAiter<T> {
     }
 }
 
-/// Looks at the items that are there: see [`PushAiter::available_iter`].
+/// The iterator that [`PushAiter::available_iter`] returns.
 pub struct AvailableIter<'a, T> {
     peek: Peek<'a, T>,
 }
@@ -270,29 +281,29 @@ type Run<T> = Box<dyn Fn(&Pusher<T>) + Send + Sync>;
 /// What an active consumer runs before it looks for an item.
 pub(crate) struct Preflight<T> {
     run: Arc<Run<T>>,
-    /// It ran for the item that is asked for.
-    asked: bool,
+    /// The preflight has run for the requested item.
+    has_run: bool,
 }
 
 impl<T> Preflight<T> {
     pub(super) fn new(run: impl Fn(&Pusher<T>) + Send + Sync + 'static) -> Self {
         Self {
             run: Arc::new(Box::new(run)),
-            asked: false,
+            has_run: false,
         }
     }
 
     fn fork(&self) -> Self {
         Self {
             run: self.run.clone(),
-            asked: false,
+            has_run: false,
         }
     }
 
-    fn ask(&mut self, reader: &Reader<T>) {
-        if !self.asked {
+    fn run(&mut self, reader: &Reader<T>) {
+        if !self.has_run {
             (self.run)(&Pusher::new(reader.writer()));
-            self.asked = true;
+            self.has_run = true;
         }
     }
 }

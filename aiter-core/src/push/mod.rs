@@ -1,4 +1,4 @@
-//! The push list as users see it: [`Pusher`]s append, [`PushAiter`]s yield.
+//! The push list as users see it: [`Pusher`]s append items, and [`PushAiter`]s yield them.
 
 mod aiter;
 mod pusher;
@@ -9,26 +9,31 @@ pub use pusher::{Pusher, Stopped};
 use crate::list;
 use aiter::Preflight;
 
-/// An unbounded list: what is pushed at one end is an aiter at the other.
+/// Creates an unbounded list: items pushed into the [`Pusher`] come out of the [`PushAiter`], a
+/// stream.
 ///
-/// Use it to turn execution around: something that is called now and then (an interrupt, a callback, another thread)
-/// pushes, and a task reads what comes as a stream. Items come out in push order; each pusher's in the order it pushed
-/// them. The aiter ends after [`Pusher::stop`], or when the last [`Pusher`] is dropped.
+/// Use it to turn callbacks into a stream: code that is called now and then (an interrupt handler,
+/// a callback, another thread) pushes, and a task reads the items in push order. The items of each
+/// pusher come in the order in which it pushed them. The stream ends after [`Pusher::stop`], or
+/// when the last [`Pusher`] is dropped.
 ///
-/// The list itself takes under 256 bytes and allocates nothing more before the first push; then
-/// items stand in blocks of 64 (32 where words have 32 bits; fewer where they would take more than
-/// 32 KiB, but at least two), which are used again or freed as the slowest consumer leaves them.
-/// With `std` up to 16 KiB of empty blocks are kept while the list is longer than a block; then,
-/// and else, one; and beside it the block that was left last, through which a writer may be on its
-/// way, until the only consumer looks for an item after its next, or several ones leave their next
-/// block.
+/// # Memory
+/// The list itself takes less than 256 bytes, and allocates nothing more before the first push.
+/// Items are stored in blocks of 64 slots (32 where words have 32 bits; fewer if they would take
+/// more than 32 KiB, but at least two). A block is reused or freed once the slowest consumer has
+/// left it.
 ///
-/// Where words have 32 bits a list holds at most 671 088 640 items, which takes items of two bytes
-/// or less; a push beyond that fails as an allocation does, by
+/// Up to 16 KiB of empty blocks are kept for reuse with the feature `std` while the list is longer
+/// than a block, and one block otherwise. In addition, the block that was left last is kept for a
+/// while, because a pusher may still be on its way through it: until the only consumer looks for
+/// the item after its next one, or until several consumers leave their next block.
+///
+/// Where words have 32 bits, a list holds at most 671 088 640 items, which only items of at most
+/// two bytes can reach. A push beyond that fails like an allocation, by
 /// [`handle_alloc_error`](alloc::alloc::handle_alloc_error).
 ///
 /// # Progress
-/// Lock-free: no operation waits or spins for another thread. See each one's docs.
+/// Lock-free: no operation waits for another thread. See each operation's docs.
 ///
 /// # Example
 /// ```
@@ -46,18 +51,20 @@ pub fn push_aiter<T>() -> (Pusher<T>, PushAiter<T>) {
     (Pusher::new(writer), PushAiter::new(reader, None))
 }
 
-/// Like [`push_aiter`], with a say for the creator each time an active consumer asks for an item.
+/// Like [`push_aiter`], and calls `preflight` before each item that an active consumer requests.
 ///
-/// `preflight` runs once for each item that an active consumer asks for, before the list is looked at and so before
-/// the consumer waits. It may push more, or stop the list; the consumer sees it at once. The aiter returned is
-/// active, as are its [forks](PushAiter::fork); [passive forks](PushAiter::fork_passive) and
-/// [subscribers](Pusher::subscribe) never run it. Polling again for the same item does not run it again.
+/// Use it to produce items on demand. `preflight` runs once for each item that an active consumer
+/// requests, before that consumer looks at the list or waits. It may push items, or stop the list,
+/// and the consumer sees that at once. Polling again for the same item does not run it again. The
+/// returned aiter is active, and so are its [forks](PushAiter::fork). [Passive
+/// forks](PushAiter::fork_passive) and [subscribers](Pusher::subscribe) never run `preflight`.
 ///
-/// The `Pusher` it is lent does not keep the list open: when the last one outside is dropped, the list stops. Active
-/// consumers may run `preflight` on several threads at once.
+/// The `Pusher` that `preflight` receives does not keep the list open: the list stops when the last
+/// other one is dropped. Active consumers may run `preflight` on several threads at once.
 ///
 /// # Panics
-/// A panic of `preflight` reaches the consumer that asked. It is asked again at that consumer's next poll.
+/// A panic of `preflight` reaches the consumer that requested the item. Its next poll runs
+/// `preflight` again.
 ///
 /// # Example
 /// ```
@@ -89,13 +96,14 @@ mod tests {
     use super::*;
     use alloc::vec::Vec;
 
-    /// Says `said`, then yields item after item, with an early `None` for each gap.
-    struct Liar {
-        said: usize,
+    /// An iterator that reports a length of `reported`, and yields items, with an early `None` for
+    /// each gap.
+    struct WrongLength {
+        reported: usize,
         items: alloc::vec::IntoIter<Option<u8>>,
     }
 
-    impl Iterator for Liar {
+    impl Iterator for WrongLength {
         type Item = u8;
 
         fn next(&mut self) -> Option<u8> {
@@ -103,29 +111,29 @@ mod tests {
         }
 
         fn size_hint(&self) -> (usize, Option<usize>) {
-            (self.said, Some(self.said))
+            (self.reported, Some(self.reported))
         }
     }
 
     #[test]
-    fn a_batch_is_what_its_iterator_yields_whatever_it_says() {
-        let check = |said, yields: &[Option<u8>], expected: &[u8]| {
-            let liar = || Liar {
-                said,
+    fn a_batch_is_what_its_iterator_yields_whatever_length_it_reports() {
+        let check = |reported, yields: &[Option<u8>], expected: &[u8]| {
+            let iterator = || WrongLength {
+                reported,
                 items: Vec::from(yields).into_iter(),
             };
             let (pusher, aiter) = push_aiter();
-            pusher.push_all(liar()).unwrap();
+            pusher.push_all(iterator()).unwrap();
             assert!(aiter.available_iter().eq(expected));
             pusher.stop();
-            let refused = pusher.push_all(liar()).err();
+            let refused = pusher.push_all(iterator()).err();
             assert_eq!(refused.map_or(Vec::new(), |stopped| stopped.0), expected);
         };
         check(0, &[], &[]);
         check(0, &[Some(1), Some(2)], &[1, 2]);
         check(2, &[Some(1), Some(2), Some(3)], &[1, 2, 3]);
         check(3, &[Some(1)], &[1]);
-        // What ended early is not asked again.
+        // An iterator that ended early is not asked again.
         check(3, &[Some(1), None, Some(2)], &[1]);
         check(usize::MAX, &[Some(1), Some(2)], &[1, 2]);
     }

@@ -1,26 +1,29 @@
-//! The end that appends.
+//! [`Pusher`]: the end that items are pushed into.
 
 use super::PushAiter;
 use crate::{Statistics, list::Writer};
 use alloc::vec::Vec;
 use core::{error, fmt};
+use scopeguard::ScopeGuard;
 
-/// The end of a [push list](super::push_aiter) that items are pushed into. Clone it to push from several places.
+/// The end of a [push list](super::push_aiter) that items are pushed into. Clone it to push from
+/// several places.
 ///
 /// Dropping the last one stops the list.
 pub struct Pusher<T> {
     writer: Writer<T>,
 }
 
-/// The list takes no items any more; here is what was to be pushed.
+/// The error of a push into a list that takes no more items. It gives back what was to be pushed.
 ///
-/// It was [stopped](Pusher::stop), or its last consumer is gone.
+/// The list was [stopped](Pusher::stop), or its last consumer was dropped.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Stopped<T>(pub T);
 
-/// The longest batch that is written while its iterator runs; a longer one is collected first. This bounds what an
-/// iterator that lies about its length can cost: so many slots without an item.
-const fn trusted<T>() -> usize {
+/// The longest batch that is written while its iterator runs. A longer one is collected first. This
+/// bounds the cost of an iterator that reports a wrong length: at most this many slots without an
+/// item.
+const fn longest_direct_batch<T>() -> usize {
     let (items, bytes) = if usize::BITS == 64 {
         (1 << 17, 1 << 20)
     } else {
@@ -41,13 +44,17 @@ impl<T> Pusher<T> {
     /// Appends an item, and wakes the consumers that wait for it.
     ///
     /// # Errors
-    /// Gives the item back after [`stop`](Self::stop), or when no consumer is left. One that was accepted is delivered
-    /// to each consumer that stays.
+    /// Gives the item back after [`stop`](Self::stop), or if no consumer is left. Every consumer
+    /// that is not dropped receives each accepted item.
     ///
     /// # Progress
-    /// Lock-free, and wait-free but for every 62nd item (30th where words have 32 bits), whose pusher may race others
-    /// to link the next block. Never waits for a consumer or another pusher. A pusher that is preempted in here holds
-    /// back the items behind its own until it goes on; consumers sleep that long. Wakers run in here.
+    /// Lock-free, and wait-free except for every 64th item (every 32nd where words have 32 bits),
+    /// whose pusher may race others to link the next block. A push never waits for a consumer or
+    /// another pusher. A pusher that is preempted in this call holds back the items behind its own
+    /// until it continues, and consumers sleep meanwhile. Wakers run inside this call.
+    ///
+    /// With the feature `std`, a push that finds another pusher at work may pause for 40 [spin-loop
+    /// hints](core::hint::spin_loop), if that has helped on this list lately.
     ///
     /// # Example
     /// ```
@@ -62,7 +69,8 @@ impl<T> Pusher<T> {
         self.writer.push(item).map_err(Stopped)
     }
 
-    /// The same as [`push`](Self::push), for code that has the pusher to itself. Both cost one atomic read-modify-write.
+    /// The same as [`push`](Self::push), for code that has exclusive access. Both cost one atomic
+    /// read-modify-write.
     ///
     /// # Errors
     /// As [`push`](Self::push).
@@ -83,25 +91,29 @@ impl<T> Pusher<T> {
         self.push(item)
     }
 
-    /// Appends a batch. No other push lands inside it.
+    /// Appends a batch of items. No other push comes in between.
     ///
-    /// Items become visible while the iterator runs if it tells its exact length, of at most 131072 items and a mebibyte
-    /// (256 and a kibibyte where words have 32 bits). Otherwise the iterator is run to its end first, and its items are
-    /// pushed then. While it runs, items of other pushers behind the batch are held back: it should not wait for their
-    /// consumers.
+    /// If the iterator reports its exact length, of at most 131072 items and a mebibyte (256 items
+    /// and a kibibyte where words have 32 bits), items become visible block by block while it runs.
+    /// While it runs, it holds back the items of other pushers behind the batch, so it should not
+    /// wait for their consumers. In all other cases the iterator first runs to its end, and its
+    /// items are pushed then.
     ///
-    /// If the iterator panics, what it had yielded is delivered. If it yields fewer items than it said, nobody waits for
-    /// the others; if more, those come after the batch, where other pushes may land between.
+    /// If the iterator panics, the items that it had yielded are delivered. If it yields fewer
+    /// items than it reported, the batch is that much shorter. If it yields more, the others are
+    /// pushed after the batch, and other pushes may come in between.
     ///
     /// # Errors
-    /// Gives back the items that were not pushed, in order: all of them, unless the iterator said too small a length
-    /// and the list was stopped in between. A batch without items is never refused.
+    /// Gives back the items that were not pushed, in order. These are all items, unless the
+    /// iterator reported too small a length and the list was stopped in between. An empty batch is
+    /// never refused.
     ///
     /// # Panics
-    /// When the iterator panics.
+    /// If the iterator panics.
     ///
     /// # Progress
-    /// As [`push`](Self::push), with one reservation for the whole batch and one publication for every 31 items (15).
+    /// As [`push`](Self::push), with one reservation for the whole batch and one publication for
+    /// each block that it touches.
     ///
     /// # Example
     /// ```
@@ -112,13 +124,14 @@ impl<T> Pusher<T> {
     pub fn push_all(&self, items: impl IntoIterator<Item = T>) -> Result<(), Stopped<Vec<T>>> {
         let mut items = items.into_iter();
         match items.size_hint() {
-            (len, Some(most)) if len == most && len <= trusted::<T>() => {
+            (len, Some(most)) if len == most && len <= longest_direct_batch::<T>() => {
                 let yielded_all = len == 0
                     || match self.writer.push_batch(len, &mut items) {
                         Ok(yielded_all) => yielded_all,
                         Err(()) => return Err(Stopped(items.collect())),
                     };
-                // An iterator that is longer than it said. One that ended before is not asked again.
+                // The iterator may be longer than it reported. One that ended before is not asked
+                // again.
                 match yielded_all.then(|| items.next()).flatten() {
                     None => Ok(()),
                     Some(item) => self.push_collected(core::iter::once(item).chain(items)),
@@ -130,44 +143,32 @@ impl<T> Pusher<T> {
 
     /// Collects the items first, then pushes them.
     fn push_collected(&self, items: impl Iterator<Item = T>) -> Result<(), Stopped<Vec<T>>> {
-        /// Pushes what was collected, also when the iterator panics.
-        struct Collected<'a, T> {
-            writer: &'a Writer<T>,
-            items: Chunks<T>,
-        }
-        impl<T> Collected<'_, T> {
-            fn push(&mut self) -> Result<(), Stopped<Vec<T>>> {
-                let mut items = core::mem::take(&mut self.items);
-                match items.len {
-                    0 => Ok(()),
-                    len => self
-                        .writer
-                        .push_batch(len, &mut items)
-                        .map(|_| ())
-                        .map_err(|()| Stopped(items.collect())),
-                }
-            }
-        }
-        impl<T> Drop for Collected<'_, T> {
-            fn drop(&mut self) {
-                // Only a panic leaves items here; then nobody is there to be told that the list is closed.
-                self.push().ok();
-            }
-        }
-        let mut collected = Collected {
-            writer: &self.writer,
-            items: Chunks::default(),
-        };
+        // Pushes what was collected, also if the iterator panics. Then no caller is left who could
+        // be told that the list is closed.
+        let mut collected = scopeguard::guard(Chunks::default(), |collected| {
+            self.push_chunks(collected).ok();
+        });
         for item in items {
-            collected.items.push(item);
+            collected.push(item);
         }
-        collected.push()
+        self.push_chunks(ScopeGuard::into_inner(collected))
     }
 
-    /// Ends the list: what was pushed is still delivered, then the end. Waiting consumers wake at once.
+    fn push_chunks(&self, mut items: Chunks<T>) -> Result<(), Stopped<Vec<T>>> {
+        match items.len {
+            0 => Ok(()),
+            len => match self.writer.push_batch(len, &mut items) {
+                Ok(_) => Ok(()),
+                Err(()) => Err(Stopped(items.collect())),
+            },
+        }
+    }
+
+    /// Ends the list, and wakes the consumers that wait. They receive the items that were pushed
+    /// before, then the end.
     ///
-    /// Linearizable against pushes: each push is either accepted, before the stop, or gives its item back. Stopping
-    /// again does nothing.
+    /// A stop is linearizable against pushes: each push is either accepted, before the stop, or
+    /// gives its item back. Stopping again does nothing.
     ///
     /// # Progress
     /// As [`push`](Self::push).
@@ -185,7 +186,7 @@ impl<T> Pusher<T> {
         self.writer.close();
     }
 
-    /// Whether pushes are refused: the list was [stopped](Self::stop), or has no consumer left.
+    /// Whether the list refuses pushes: it was [stopped](Self::stop), or has no consumer left.
     ///
     /// # Progress
     /// Wait-free.
@@ -193,17 +194,18 @@ impl<T> Pusher<T> {
         self.writer.is_closed()
     }
 
-    /// A new consumer, which sees what is pushed from here on. It is passive: it never runs a
-    /// [`preflight`](super::push_aiter_with).
+    /// Creates a consumer, which receives the items that are pushed from here on. It is passive: it
+    /// never runs a [`preflight`](super::push_aiter_with).
     ///
-    /// After [`stop`](Self::stop), or when no consumer is left, it has ended from the start: a list without
-    /// consumers does not come back to life. Keep one to subscribe beside it.
+    /// After [`stop`](Self::stop), or if no consumer is left, the new consumer has ended from the
+    /// start, because a list without consumers stays stopped. Keep one consumer to subscribe beside
+    /// it.
     ///
-    /// Items are cloned for all consumers but the last to read them, and several may clone one item at once: hence the
-    /// bounds.
+    /// Items are cloned for every consumer except the last one to read them. Several consumers may
+    /// clone one item at once, hence the bounds.
     ///
     /// # Progress
-    /// As [`push`](Self::push); allocates a few words for every few consumers.
+    /// As [`push`](Self::push). It allocates a few words for every few consumers.
     ///
     /// # Example
     /// ```
@@ -221,7 +223,7 @@ impl<T> Pusher<T> {
         PushAiter::new(self.writer.subscribe(), None)
     }
 
-    /// How the list stands. Looks at one word for each consumer.
+    /// A snapshot of the list's counters, for metrics. It loads one word for each consumer.
     ///
     /// # Progress
     /// Wait-free.
@@ -246,7 +248,7 @@ impl<T> Clone for Pusher<T> {
     }
 }
 
-/// Pushes each item; once the list is stopped, the items are dropped.
+/// Pushes each item. Once the list is stopped, the items are dropped.
 impl<T> Extend<T> for Pusher<T> {
     fn extend<I: IntoIterator<Item = T>>(&mut self, items: I) {
         for item in items {
@@ -280,8 +282,8 @@ impl<T> fmt::Display for Stopped<T> {
 
 impl<T> error::Error for Stopped<T> {}
 
-/// Items in chunks, each freed as soon as it was yielded, so that a batch that moves into the list is held once and
-/// not twice.
+/// Items in chunks. Each chunk is freed as soon as its items were yielded, so that a batch that
+/// moves into the list is not held twice.
 struct Chunks<T> {
     chunks: alloc::collections::VecDeque<Vec<T>>,
     first: alloc::vec::IntoIter<T>,
@@ -305,7 +307,7 @@ impl<T> Chunks<T> {
         match self.chunks.back_mut() {
             Some(chunk) if chunk.len() < Self::CHUNK => chunk.push(item),
             _ => {
-                // The first grows as needed: most batches are short.
+                // The first chunk grows as needed, because most batches are short.
                 let mut chunk = Vec::with_capacity(if self.chunks.is_empty() {
                     4
                 } else {
@@ -315,7 +317,7 @@ impl<T> Chunks<T> {
                 self.chunks.push_back(chunk);
             }
         }
-        // Items without a size may be more than can be counted. The list then refuses the batch.
+        // There may be more items of size zero than can be counted. The list refuses such a batch.
         self.len = self.len.saturating_add(1);
     }
 }
@@ -338,7 +340,7 @@ mod tests {
     use super::*;
     use crate::{push_aiter, test_support::panic_of};
 
-    /// Items without a size may be: each 256 of them take no more than the header of a vector.
+    /// Items of size zero reach such a number: each 256 of them take only the header of a vector.
     #[test]
     fn a_batch_of_more_than_can_be_counted_is_refused() {
         let (pusher, aiter) = push_aiter();
@@ -349,8 +351,8 @@ mod tests {
         items.push(());
         items.push(());
         assert_eq!(items.len, usize::MAX);
-        let said = panic_of(|| pusher.writer.push_batch(items.len, &mut items));
-        assert_eq!(said, "capacity overflow");
+        let message = panic_of(|| pusher.writer.push_batch(items.len, &mut items));
+        assert_eq!(message, "capacity overflow");
         pusher.push(()).unwrap();
         assert_eq!(aiter.len(), 1);
     }

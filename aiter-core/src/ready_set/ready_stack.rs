@@ -20,7 +20,7 @@
 use super::chunk::Header;
 use crate::{
     sync::{Arc, AtomicPtr, AtomicUsize, Ordering, UnsafeCell},
-    wait::task::Task,
+    wait::task::TaskId,
 };
 use alloc::boxed::Box;
 use core::{ptr, task::Waker};
@@ -135,7 +135,7 @@ pub(super) struct Owner {
     /// The record was left on the stack, and was not yet seen to be gone.
     parked: bool,
     /// Whose waker it slept with last.
-    task: Task,
+    task: TaskId,
 }
 
 impl Owner {
@@ -147,7 +147,7 @@ impl Owner {
             }),
             park_slot: ptr::null_mut(),
             parked: false,
-            task: Task::NONE,
+            task: TaskId::NONE,
         }
     }
 
@@ -190,7 +190,7 @@ impl Owner {
 
     /// Goes to sleep with `waker` to be woken. `false` if something woke first: then the caller takes it.
     pub(super) fn park(&mut self, waker: &Waker) -> bool {
-        self.task = Task::of(waker);
+        self.task = TaskId::of(waker);
         let same = self.has(waker);
         if self.parked {
             let mark = park_mark(self.park_slot);
@@ -237,7 +237,7 @@ impl Owner {
     #[cold]
     #[inline(never)]
     pub(super) fn forget(&mut self) {
-        if self.task == Task::NONE {
+        if self.task == TaskId::NONE {
             return;
         }
         if self.parked {
@@ -255,7 +255,7 @@ impl Owner {
             }
         }
         if self.is_clear() {
-            self.task = Task::NONE;
+            self.task = TaskId::NONE;
         }
     }
 

@@ -125,7 +125,7 @@ fn come_by_letter<'a>(
         guard = lock.try_take();
         guard.is_some()
     };
-    if !lock.public().spin.until(is_free) {
+    if !lock.public().spin.spin_until(is_free) {
         place.enqueue_contended(lock.public(), waker);
         guard = lock.leave(ARRIVED);
     }

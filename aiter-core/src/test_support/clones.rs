@@ -1,4 +1,4 @@
-//! A waker for tests, which tells who clones it more often than needed.
+//! A waker for tests that counts how often it is cloned.
 #![allow(unsafe_code)]
 
 use core::{
@@ -9,14 +9,14 @@ use core::{
 
 static TABLE: RawWakerVTable = RawWakerVTable::new(clone, nothing, nothing, nothing);
 
-/// A waker that does nothing but count how often it is cloned.
+/// A waker that does nothing but count its clones.
 pub(crate) fn waker_that_counts_clones(clones: &'static AtomicUsize) -> Waker {
-    // SAFETY: the functions touch nothing but the count, which is there for good.
+    // SAFETY: the functions access only the count, which lives for the whole program.
     unsafe { Waker::new(ptr::from_ref(clones).cast(), &TABLE) }
 }
 
 fn clone(clones: *const ()) -> RawWaker {
-    // SAFETY: it comes from the reference above.
+    // SAFETY: the pointer comes from the reference above.
     unsafe { &*clones.cast::<AtomicUsize>() }.fetch_add(1, Relaxed);
     RawWaker::new(clones, &TABLE)
 }

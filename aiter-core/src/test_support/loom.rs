@@ -18,7 +18,8 @@ pub(crate) fn model(f: impl Fn() + Send + Sync + 'static) {
     );
 }
 
-/// The same for what has too many: one preemption less than `LOOM_MAX_PREEMPTIONS`, one by default.
+/// The same for models with too many interleavings: one preemption less than
+/// `LOOM_MAX_PREEMPTIONS`, and one by default.
 pub(crate) fn large_model(f: impl Fn() + Send + Sync + 'static) {
     let bound = ::loom::model::Builder::new()
         .preemption_bound
@@ -32,15 +33,15 @@ fn check(bound: usize, f: impl Fn() + Send + Sync + 'static) {
     builder.check(f);
 }
 
-/// A task on the thread that makes it: it polls its stream only when it has been woken. One that is never woken again
-/// is a deadlock to loom.
+/// A task on the thread that creates it. It polls its stream only when it has been woken, so loom
+/// reports a deadlock if a wake is lost.
 pub(crate) struct Task<S> {
     woken: Arc<Woken>,
     waker: Waker,
     pub(crate) stream: S,
 }
 
-/// Runs a future on the thread that calls, which sleeps until it is woken.
+/// Runs a future on the calling thread, which sleeps until the future is woken.
 pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     let mut future = core::pin::pin!(future);
     let woken = Woken::new();
@@ -105,15 +106,15 @@ impl<S: Stream + Unpin> Task<S> {
         self.stream
     }
 
-    /// The next item, after a poll that was pending.
+    /// Waits for a wake after a pending poll, and returns the next item.
     pub(crate) fn woken(&mut self) -> Option<S::Item> {
         self.woken.wait();
         self.next()
     }
 }
 
-/// Yields 1, 2, … as far as it has been given; ends, or panics, when told to. Its flag is relaxed, so that it is for others to
-/// order what it yields.
+/// Yields 1, 2, … up to the number that its [`Remote`] has given, and ends or panics at a chosen
+/// item. Its counter is relaxed, so that the code under test has to order what it yields.
 pub(crate) struct Source {
     remote: sync::Arc<Remote>,
     next: usize,
@@ -128,9 +129,9 @@ impl Source {
 
 pub(crate) struct Remote {
     given: AtomicUsize,
-    /// What is to be done in place of this item.
+    /// The item at which the source does something else, and what that is.
     last: (usize, Last),
-    /// A waker that was left, as a leaked box.
+    /// The waker of the last pending poll, as a leaked box.
     waker: AtomicPtr<Waker>,
 }
 

@@ -1,4 +1,4 @@
-//! What tests and models share.
+//! What the tests and the loom models share.
 
 #[cfg(not(aiter_loom))]
 pub(crate) mod clones;

@@ -1,4 +1,4 @@
-//! What the tests share: a waker that counts, and a source that does as it is told.
+//! Helpers for tests that poll by hand: a waker that counts, and a scripted source.
 
 extern crate std;
 
@@ -12,7 +12,8 @@ use core::{
 use futures_core::Stream;
 use std::sync::{Mutex, MutexGuard};
 
-/// So many times; Miri, which takes a second for some thousand polls, a hundredth of it.
+/// How often to repeat a test. Miri takes a second for some thousand polls, and gets a hundredth of
+/// the number.
 pub(crate) const fn many(times: u32) -> u32 {
     if cfg!(miri) { times / 100 } else { times }
 }
@@ -37,7 +38,7 @@ impl Wakes {
         self.0.load(Ordering::SeqCst)
     }
 
-    /// How often since this was asked last.
+    /// How often it was woken since the last call of this.
     pub(crate) fn taken(&self) -> usize {
         self.0.swap(0, Ordering::SeqCst)
     }
@@ -52,7 +53,7 @@ pub(crate) fn poll_noop<S: Stream + Unpin>(stream: &mut S) -> Poll<Option<S::Ite
     poll(stream, Waker::noop())
 }
 
-/// A waker that panics when it wakes.
+/// A waker that panics when it is called.
 pub(crate) fn panicking_waker() -> Waker {
     struct Panics;
     impl Wake for Panics {
@@ -63,7 +64,7 @@ pub(crate) fn panicking_waker() -> Waker {
     Waker::from(Arc::new(Panics))
 }
 
-/// The panic of `f`, which must panic.
+/// The message of the panic of `f`, which must panic.
 pub(crate) fn panic_of<R>(f: impl FnOnce() -> R) -> &'static str {
     match std::panic::catch_unwind(core::panic::AssertUnwindSafe(f)) {
         Ok(_) => panic!("it did not panic"),
@@ -71,7 +72,7 @@ pub(crate) fn panic_of<R>(f: impl FnOnce() -> R) -> &'static str {
     }
 }
 
-/// What a [`Source`] does when it is polled.
+/// What a [`Source`] does in one poll.
 #[derive(Debug)]
 pub(crate) enum Step<T> {
     Item(T),
@@ -90,11 +91,12 @@ struct State<T> {
     dropped: bool,
 }
 
-/// A source that takes a step at each poll, is pending without one, and panics when it is polled after its end.
+/// A source that takes one step in each poll. It is pending when it has no step, and panics when it
+/// is polled after its end.
 #[derive(Debug)]
 pub(crate) struct Source<T>(Arc<Mutex<State<T>>>);
 
-/// Tells a [`Source`] what to do.
+/// Scripts a [`Source`].
 #[derive(Clone, Debug)]
 pub(crate) struct Remote<T>(Arc<Mutex<State<T>>>);
 
@@ -116,7 +118,7 @@ fn lock<T>(state: &Mutex<State<T>>) -> MutexGuard<'_, State<T>> {
 }
 
 impl<T> Remote<T> {
-    /// Adds steps, then wakes whoever was left pending.
+    /// Adds steps, then wakes the task of the last pending poll.
     pub(crate) fn add(&self, steps: impl IntoIterator<Item = Step<T>>) {
         let waker = {
             let mut state = lock(&self.0);
@@ -136,12 +138,12 @@ impl<T> Remote<T> {
         self.add([End]);
     }
 
-    /// Steps not yet taken.
+    /// How many steps were not taken yet.
     pub(crate) fn waiting(&self) -> usize {
         lock(&self.0).steps.len()
     }
 
-    /// Adds steps and wakes nobody.
+    /// Adds steps without a wake.
     pub(crate) fn add_silently(&self, steps: impl IntoIterator<Item = Step<T>>) {
         lock(&self.0).steps.extend(steps);
     }
@@ -176,7 +178,8 @@ impl<T> Stream for Source<T> {
         }
     }
 
-    /// Items up to the first other step; at most that many only if an end follows them.
+    /// Counts the items up to the first other step. The upper bound is known only if an end follows
+    /// them.
     fn size_hint(&self) -> (usize, Option<usize>) {
         let state = lock(&self.0);
         let items = state

@@ -1,4 +1,4 @@
-//! A source that is never polled after its end.
+//! [`Fused`]: a stream that is not polled again after its end.
 
 use core::{
     pin::Pin,
@@ -7,7 +7,7 @@ use core::{
 use futures_core::{FusedStream, Stream};
 use pin_project::pin_project;
 
-/// A stream that is dropped as soon as it has ended, and yields `None` from then on.
+/// Drops the wrapped stream as soon as it has ended, and yields `None` from then on.
 #[pin_project]
 #[derive(Clone, Debug)]
 pub(crate) struct Fused<S>(#[pin] Option<S>);
@@ -17,7 +17,7 @@ impl<S> Fused<S> {
         Self(Some(stream))
     }
 
-    /// Drops the source, which ends the stream.
+    /// Drops the wrapped stream, which ends this one.
     #[cfg(feature = "alloc")]
     pub(crate) fn end(self: Pin<&mut Self>) {
         self.project().0.set(None);

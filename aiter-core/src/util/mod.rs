@@ -1,4 +1,4 @@
-//! Small things that several layers need.
+//! Small helpers that several layers need.
 
 pub(crate) mod fuse;
 #[cfg(feature = "alloc")]

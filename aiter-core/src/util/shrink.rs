@@ -1,23 +1,24 @@
-//! Rings whose memory follows what they hold.
+//! [`shrink`]: ring buffers whose memory follows their length.
 use alloc::collections::VecDeque;
 
-/// Memory for as many items is always kept.
+/// Memory for this many items is always kept.
 const SMALL: usize = 64;
 
-/// Gives memory back after an item was taken, if less than half of it is in use.
+/// Frees memory after an item was taken, if less than half of it is in use.
 ///
-/// A quarter goes at a time. Before the next quarter goes, or more is asked for, a number of items
-/// in proportion has to be taken or put in: so an item costs no more than a few moves.
+/// Each call frees at most a quarter. Before the next quarter is freed, or more is allocated, a
+/// proportional number of items has to be taken or added, so an item costs a constant number of
+/// moves on average.
 #[inline]
 pub(crate) fn shrink<T>(ring: &mut VecDeque<T>) {
     let capacity = ring.capacity();
     if capacity > SMALL && ring.len() < capacity / 2 {
-        give_back(ring, capacity / 4 * 3);
+        free_down_to(ring, capacity / 4 * 3);
     }
 }
 
 #[cold]
-fn give_back<T>(ring: &mut VecDeque<T>, capacity: usize) {
+fn free_down_to<T>(ring: &mut VecDeque<T>, capacity: usize) {
     ring.shrink_to(capacity.max(SMALL));
 }
 
@@ -25,8 +26,8 @@ fn give_back<T>(ring: &mut VecDeque<T>, capacity: usize) {
 mod tests {
     use super::*;
 
-    /// How much memory there is, and how often it was given back, as the ring grows to a length,
-    /// and loses all but some.
+    /// Grows the ring to a length and takes all items but some. Returns how many items were moved,
+    /// and checks the memory after each step.
     fn fill_and_take(ring: &mut VecDeque<u8>, full: usize, rest: usize) -> usize {
         while ring.len() < full {
             ring.push_back(0);
@@ -45,7 +46,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_used_is_given_back_and_little_is_moved() {
+    fn unused_memory_is_freed_with_few_moves() {
         let mut ring = VecDeque::new();
         for full in [1, 64, 65, 1_000, 100_000] {
             for rest in [0, 1, 60, 70, 40_000] {
@@ -56,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn at_no_length_each_item_moves_all() {
+    fn no_length_makes_each_item_resize_the_ring() {
         for length in [64, 96, 128, 1_000, 1_500, 2_000] {
             let mut ring = VecDeque::new();
             fill_and_take(&mut ring, 4_000, length);
@@ -73,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn a_small_ring_stays_as_it_is() {
+    fn a_small_ring_keeps_its_memory() {
         let mut ring = VecDeque::with_capacity(SMALL);
         let capacity = ring.capacity();
         fill_and_take(&mut ring, SMALL, 0);

@@ -1,9 +1,11 @@
-//! A sleeper and its alarms: the ends of a [`WakeCell`] in one shared allocation, with room for data beside it.
+//! [`WakeSink`] and [`WakeSource`]: the two ends of a [`WakeCell`] in one shared allocation, with
+//! room for data beside it.
 //!
-//! The contract of the cell, one registrar, holds by type: a [`WakeSink`] cannot be cloned and registers by `&mut`.
+//! The cell requires that only one task registers. The types ensure it: a [`WakeSink`] cannot be
+//! cloned, and registers by `&mut`.
 #![allow(unsafe_code)]
 
-use super::{task::Task, wake_cell::WakeCell};
+use super::{task::TaskId, wake_cell::WakeCell};
 use crate::sync::Arc;
 use core::{fmt, mem, ops::Deref, task::Waker};
 
@@ -12,15 +14,15 @@ pub(super) struct Inner<T> {
     data: T,
 }
 
-/// The one that waits. It keeps the waker that it registered last, until another one comes or it is
-/// told to forget it.
+/// The end that waits. It keeps the waker that it registered last, until it registers another one
+/// or [clears](Self::clear) it.
 pub(crate) struct WakeSink<T> {
     inner: Arc<Inner<T>>,
-    /// Whose waker that is.
-    task: Task,
+    /// The task whose waker that is.
+    task: TaskId,
 }
 
-/// What wakes it.
+/// The end that wakes.
 pub(crate) struct WakeSource<T>(Arc<Inner<T>>);
 
 impl<T> WakeSink<T> {
@@ -28,7 +30,7 @@ impl<T> WakeSink<T> {
         let cell = WakeCell::new();
         Self {
             inner: Arc::new(Inner { cell, data }),
-            task: Task::NONE,
+            task: TaskId::NONE,
         }
     }
 
@@ -36,27 +38,28 @@ impl<T> WakeSink<T> {
         WakeSource(self.inner.clone())
     }
 
-    /// The next [`WakeSource::wake`] wakes `waker`, once. Look at what is waited for afterwards.
+    /// Makes the next [`WakeSource::wake`] wake `waker`, once. Check the awaited condition
+    /// afterwards.
     pub(crate) fn register(&mut self, waker: &Waker) {
-        self.task = Task::of(waker);
-        // SAFETY: this is the only sleeper of the cell, and it is borrowed for itself.
+        self.task = TaskId::of(waker);
+        // SAFETY: this is the only sink of the cell, and it is borrowed mutably.
         unsafe { self.inner.cell.register(waker) }
     }
 
-    /// Forgets the registered waker.
+    /// Drops the registered waker.
     #[cold]
     #[inline(never)]
     pub(crate) fn clear(&mut self) {
-        let task = mem::replace(&mut self.task, Task::NONE);
+        let task = mem::replace(&mut self.task, TaskId::NONE);
         // SAFETY: as in `register`.
         if !unsafe { self.inner.cell.clear() } {
-            // It is being called. Another time.
+            // The waker is being called. A later call drops it.
             self.task = task;
         }
     }
 
-    /// Forgets the registered waker if it is not for the task of this one.
-    #[inline(always)]
+    /// Drops the registered waker if it belongs to another task than `waker` does.
+    #[inline]
     pub(crate) fn clear_for(&mut self, waker: &Waker) {
         if self.task.is_another(waker) {
             self.clear();
@@ -71,7 +74,7 @@ impl<T> Drop for WakeSink<T> {
 }
 
 impl<T> WakeSource<T> {
-    /// Wakes the sleeper if it has registered. Change what it waits for before.
+    /// Wakes the registered task, if there is one. Change the condition that it waits for before.
     pub(crate) fn wake(&self) {
         self.0.cell.wake();
     }
@@ -81,7 +84,7 @@ impl<T> WakeSource<T> {
     }
 
     /// # Safety
-    /// `raw` comes from `as_ptr` of an alarm that was forgotten, and is given back once.
+    /// `raw` comes from `as_ptr` of a wake source that was forgotten, and is passed here once.
     pub(super) unsafe fn from_raw(raw: *const Inner<T>) -> Self {
         // SAFETY: passed on to the caller.
         Self(unsafe { Arc::from_raw(raw) })

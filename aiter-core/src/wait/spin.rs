@@ -1,31 +1,35 @@
-//! A few more looks before a task sleeps, where threads are.
+//! A few more checks before a task goes to sleep, where there are threads.
 //!
-//! To sleep for something that another thread is about to do costs a wake, which for most executors is a system call each;
-//! a few looks, some time apart, cost no more. Nobody waits for anybody: after four of them the task sleeps.
+//! If another thread is about to act, sleeping costs a wake, which is a system call in most
+//! executors. A few checks, some time apart, cost less. The number of checks is bounded: after four
+//! of them at most, the task goes to sleep.
 //!
-//! Whether looking pays is learnt. After looks in vain the next wait goes without, then three, then seven, and so on;
-//! after a success every wait looks. So where it never pays, as on a single core, it comes to next to nothing, and nobody has
-//! to ask the operating system how many cores there are.
+//! The policy adapts. After checks in vain the next wait makes none, then the next three make none,
+//! then seven, and so on. After a success every wait checks again. So where checking never helps,
+//! as on a single core, it costs next to nothing, and the number of cores need not be known.
 
 use core::marker::PhantomData;
 
-/// A reader of a list, on a core of its own, drains faster than one writer fills: each item would cost it a sleep and the
-/// writer a wake, and a moment later it finds many items at once. Where one thread runs both sides it finds none.
+/// For a reader of a list. A reader on a core of its own drains faster than one writer fills: each
+/// item would cost the reader a sleep and the writer a wake, although many items are there a moment
+/// later. Where one thread runs both sides, checking never finds an item.
 #[derive(Debug)]
 pub(crate) enum Reading {}
 
-/// A taker of a shared stream, or a fork, that finds another at it, which is always on another thread, and may have done in some
-/// nanoseconds. Both sleep and wake each other without end, an item or ten at a time, if neither looks again.
+/// For a taker of a shared stream, or a fork, that finds the lock held. The holder is always on
+/// another thread and may be done within nanoseconds. If neither side checks again, the two sleep
+/// and wake each other for every few items.
 #[derive(Debug)]
 pub(crate) enum Taking {}
 
-/// A writer that finds others pushing at the same time. Each push then takes the list's tail and the marks away from the
-/// others' caches; if one of them pauses after its push, another runs on by itself meanwhile, and is as fast as if it were alone.
+/// For a writer that finds other writers pushing at the same time. Each push takes the cache lines
+/// of the list's tail and marks from the others. If one writer pauses after its push, another one
+/// runs at its full speed meanwhile.
 #[derive(Debug)]
 pub(crate) enum Pushing {}
 
 #[cfg(all(feature = "std", not(aiter_loom)))]
-pub(crate) use learnt::AdaptiveSpin;
+pub(crate) use adaptive::AdaptiveSpin;
 
 /// Without `std` a task goes to sleep at once: most such targets have one core.
 #[cfg(not(all(feature = "std", not(aiter_loom))))]
@@ -38,65 +42,68 @@ impl<M> AdaptiveSpin<M> {
         Self(PhantomData)
     }
 
-    pub(crate) fn until(&self, _look: impl FnMut() -> bool) -> bool {
+    pub(crate) fn spin_until(&self, _condition: impl FnMut() -> bool) -> bool {
         false
     }
 
-    pub(crate) fn skips(&self) -> bool {
+    pub(crate) fn consume_skip(&self) -> bool {
         true
     }
 }
 
 #[cfg(all(feature = "std", not(aiter_loom)))]
-mod learnt {
+mod adaptive {
     use super::{PhantomData, Pushing, Reading, Taking};
     use crate::sync::{AtomicU32, Ordering::*};
     use core::hint;
 
-    /// How to look.
+    /// How often to check, and for how long.
     pub(crate) trait SpinPolicy {
-        /// Spin-loop hints before each look.
-        const PAUSES: usize;
-        /// How many waits a new one does without.
-        const FIRST: u32;
-        /// The most waits in a row without a look.
-        const REST: u32;
-        /// Looks in a row while they pay.
-        const LOOKS: usize = 4;
-        /// Looks in a row to find out whether it pays.
-        const TRIAL: usize = Self::LOOKS;
+        /// Spin-loop hints before each check.
+        const HINTS: usize;
+        /// How many waits of a new object make no check.
+        const INITIAL_SKIPS: u32;
+        /// The most waits in a row without a check.
+        const MAX_SKIPS: u32;
+        /// Checks per wait after a success.
+        const CHECKS: usize = 4;
+        /// Checks per wait that finds out whether checking helps again.
+        const PROBE_CHECKS: usize = Self::CHECKS;
     }
 
     impl SpinPolicy for Reading {
-        /// Time for a writer to push some dozens of items without a reader that takes the marks' cache line away.
-        const PAUSES: usize = 40;
-        const FIRST: u32 = 15;
-        const REST: u32 = (1 << 12) - 1;
-        const TRIAL: usize = 1;
+        /// Time for a writer to push some dozens of items before the reader takes the cache line of
+        /// the marks from it.
+        const HINTS: usize = 40;
+        const INITIAL_SKIPS: u32 = 15;
+        const MAX_SKIPS: u32 = (1 << 12) - 1;
+        const PROBE_CHECKS: usize = 1;
     }
 
     impl SpinPolicy for Pushing {
         /// Time for another writer to push some dozens of items.
-        const PAUSES: usize = 40;
-        const FIRST: u32 = 0;
-        const REST: u32 = (1 << 12) - 1;
-        const LOOKS: usize = 1;
+        const HINTS: usize = 40;
+        const INITIAL_SKIPS: u32 = 0;
+        const MAX_SKIPS: u32 = (1 << 12) - 1;
+        const CHECKS: usize = 1;
     }
 
     impl SpinPolicy for Taking {
-        /// Time for the other to take some hundreds of items, or else the two are at each other's cache lines all the time.
-        const PAUSES: usize = 100;
-        const FIRST: u32 = 0;
-        /// In vain is what it is while the source itself takes long.
-        const REST: u32 = (1 << 5) - 1;
+        /// Time for the holder to take some hundreds of items. With less, the two would contend for
+        /// the same cache lines all the time.
+        const HINTS: usize = 100;
+        const INITIAL_SKIPS: u32 = 0;
+        /// Checks are in vain while the source itself is slow, so this rests only briefly.
+        const MAX_SKIPS: u32 = (1 << 5) - 1;
     }
 
-    /// What was learnt. Those who look share it; a lost update is no more than a look more or less.
+    /// What was learnt. All threads that wait share it. A lost update costs one check more or less.
     #[derive(Debug)]
     pub(crate) struct AdaptiveSpin<M> {
-        /// How many waits go without a look after one in vain, in the upper half; how many of them are left, in the lower.
-        rest: AtomicU32,
-        _manner: PhantomData<M>,
+        /// The upper half counts the waits that make no check after checks in vain. The lower half
+        /// counts how many of those are left.
+        skips: AtomicU32,
+        _policy: PhantomData<M>,
     }
 
     const HALF: u32 = u32::BITS / 2;
@@ -104,43 +111,49 @@ mod learnt {
     impl<M: SpinPolicy> AdaptiveSpin<M> {
         pub(crate) fn new() -> Self {
             Self {
-                rest: AtomicU32::new(M::FIRST << HALF | M::FIRST),
-                _manner: PhantomData,
+                skips: AtomicU32::new(M::INITIAL_SKIPS << HALF | M::INITIAL_SKIPS),
+                _policy: PhantomData,
             }
         }
 
-        /// Looks again, a few times, if that has paid lately. True as soon as a look is.
+        /// Checks `condition` a few times if that has helped lately. Returns `true` as soon as it
+        /// holds.
         #[inline]
-        pub(crate) fn until(&self, look: impl FnMut() -> bool) -> bool {
-            !self.skips() && self.spin(look)
+        pub(crate) fn spin_until(&self, condition: impl FnMut() -> bool) -> bool {
+            !self.consume_skip() && self.spin_now(condition)
         }
 
-        /// Counts a wait that goes without a look. False if the next one is to look.
-        #[inline(always)]
-        pub(crate) fn skips(&self) -> bool {
-            let word = self.rest.load(Relaxed);
-            let rests = word & ((1 << HALF) - 1) != 0;
-            if rests {
-                self.rest.store(word - 1, Relaxed);
+        /// Uses up one of the waits that make no check. Returns `false` if none is left, so that
+        /// the next wait has to check.
+        #[inline]
+        pub(crate) fn consume_skip(&self) -> bool {
+            let word = self.skips.load(Relaxed);
+            let skips = word & ((1 << HALF) - 1) != 0;
+            if skips {
+                self.skips.store(word - 1, Relaxed);
             }
-            rests
+            skips
         }
 
         #[cold]
-        fn spin(&self, mut look: impl FnMut() -> bool) -> bool {
-            let rest = self.rest.load(Relaxed) >> HALF;
-            let looks = if rest == 0 { M::LOOKS } else { M::TRIAL };
-            let found = (0..looks).any(|_| {
-                (0..M::PAUSES).for_each(|_| hint::spin_loop());
-                look()
+        fn spin_now(&self, mut condition: impl FnMut() -> bool) -> bool {
+            let skips = self.skips.load(Relaxed) >> HALF;
+            let checks = if skips == 0 {
+                M::CHECKS
+            } else {
+                M::PROBE_CHECKS
+            };
+            let holds = (0..checks).any(|_| {
+                (0..M::HINTS).for_each(|_| hint::spin_loop());
+                condition()
             });
-            let rest = if found {
+            let skips = if holds {
                 0
             } else {
-                (rest * 2 + 1).min(M::REST)
+                (skips * 2 + 1).min(M::MAX_SKIPS)
             };
-            self.rest.store(rest << HALF | rest, Relaxed);
-            found
+            self.skips.store(skips << HALF | skips, Relaxed);
+            holds
         }
     }
 
@@ -149,78 +162,82 @@ mod learnt {
         use super::*;
         use alloc::{vec, vec::Vec};
 
-        /// Looks taken in each of `waits` waits.
-        fn looks<M: SpinPolicy>(probe: &AdaptiveSpin<M>, waits: usize, found: bool) -> Vec<usize> {
+        /// The number of checks made in each of `waits` waits.
+        fn checks<M: SpinPolicy>(
+            spin: &AdaptiveSpin<M>,
+            waits: usize,
+            holds_at_once: bool,
+        ) -> Vec<usize> {
             (0..waits)
                 .map(|_| {
-                    let mut looks = 0;
-                    let pays = probe.until(|| {
-                        looks += 1;
-                        found
+                    let mut checks = 0;
+                    let holds = spin.spin_until(|| {
+                        checks += 1;
+                        holds_at_once
                     });
-                    assert_eq!(pays, found && looks != 0);
-                    looks
+                    assert_eq!(holds, holds_at_once && checks != 0);
+                    checks
                 })
                 .collect()
         }
 
         #[test]
-        fn a_new_list_does_without() {
+        fn a_new_list_makes_no_check() {
             assert_eq!(
-                looks(
+                checks(
                     &AdaptiveSpin::<Reading>::new(),
-                    Reading::FIRST as usize,
+                    Reading::INITIAL_SKIPS as usize,
                     true
                 ),
-                [0; Reading::FIRST as usize]
+                [0; Reading::INITIAL_SKIPS as usize]
             );
         }
 
         #[test]
-        fn while_it_pays_every_wait_looks_once() {
-            let probe = AdaptiveSpin::<Reading>::new();
-            looks(&probe, Reading::FIRST as usize, true);
-            assert_eq!(looks(&probe, 100, true), [1; 100]);
+        fn after_a_success_every_wait_checks_once() {
+            let spin = AdaptiveSpin::<Reading>::new();
+            checks(&spin, Reading::INITIAL_SKIPS as usize, true);
+            assert_eq!(checks(&spin, 100, true), [1; 100]);
         }
 
         #[test]
-        fn in_vain_it_gets_rarer() {
-            let probe = AdaptiveSpin::<Reading>::new();
-            looks(&probe, Reading::FIRST as usize + 1, true);
-            let mut expected = vec![Reading::LOOKS];
-            for rest in [1, 3, 7, 15] {
-                expected.extend(vec![0; rest]);
+        fn checks_in_vain_get_rarer() {
+            let spin = AdaptiveSpin::<Reading>::new();
+            checks(&spin, Reading::INITIAL_SKIPS as usize + 1, true);
+            let mut expected = vec![Reading::CHECKS];
+            for skips in [1, 3, 7, 15] {
+                expected.extend(vec![0; skips]);
                 expected.push(1);
             }
-            assert_eq!(looks(&probe, expected.len(), false), expected);
-            // From there it takes all the waits up to the next look, and a success, to learn anew.
-            assert_eq!(looks(&probe, 31, true), [0; 31]);
-            assert_eq!(looks(&probe, 2, true), [1, 1]);
+            assert_eq!(checks(&spin, expected.len(), false), expected);
+            // From there it takes all waits up to the next check, and a success, to adapt again.
+            assert_eq!(checks(&spin, 31, true), [0; 31]);
+            assert_eq!(checks(&spin, 2, true), [1, 1]);
         }
 
         #[test]
-        fn in_vain_it_is_not_given_up() {
-            let probe = AdaptiveSpin::<Reading>::new();
-            let waits = 20 * Reading::REST as usize;
-            let total: usize = looks(&probe, waits, false).iter().sum();
-            assert!((20..40).contains(&total), "{total} looks in {waits} waits");
-            assert!(looks(&probe, Reading::REST as usize + 1, true).contains(&1));
+        fn checks_in_vain_never_stop_for_good() {
+            let spin = AdaptiveSpin::<Reading>::new();
+            let waits = 20 * Reading::MAX_SKIPS as usize;
+            let total: usize = checks(&spin, waits, false).iter().sum();
+            assert!((20..40).contains(&total), "{total} checks in {waits} waits");
+            assert!(checks(&spin, Reading::MAX_SKIPS as usize + 1, true).contains(&1));
         }
 
         #[test]
-        fn takers_look_at_once_and_never_rest_long() {
-            let probe = AdaptiveSpin::<Taking>::new();
-            assert_eq!(looks(&probe, 3, true), [1; 3]);
-            looks(&probe, 1000, false);
-            let taken = looks(&probe, 2 * (Taking::REST as usize + 1), false);
+        fn takers_check_at_once_and_again_soon() {
+            let spin = AdaptiveSpin::<Taking>::new();
+            assert_eq!(checks(&spin, 3, true), [1; 3]);
+            checks(&spin, 1000, false);
+            let taken = checks(&spin, 2 * (Taking::MAX_SKIPS as usize + 1), false);
             assert_eq!(
                 taken
                     .iter()
-                    .filter(|&&looks| looks == Taking::LOOKS)
+                    .filter(|&&checks| checks == Taking::CHECKS)
                     .count(),
                 2
             );
-            assert_eq!(taken.iter().sum::<usize>(), 2 * Taking::LOOKS);
+            assert_eq!(taken.iter().sum::<usize>(), 2 * Taking::CHECKS);
         }
     }
 }

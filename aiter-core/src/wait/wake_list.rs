@@ -1,13 +1,14 @@
-//! Alarms to ring when everything has been let go of.
+//! Wake sources to be woken once a lock is released.
 
 use super::notify::WakeSource;
 use alloc::collections::VecDeque;
-use core::mem;
+use scopeguard::ScopeGuard;
 
-/// How many alarms there is room for without an allocation.
+/// How many wake sources fit in without an allocation.
 const INLINE: usize = 8;
 
-/// Alarms that ring, in order, when the batch is dropped. If a waker panics the others ring all the same.
+/// Wake sources that are woken, in order, when the list is dropped. If a waker panics, the others
+/// are woken all the same.
 pub(crate) struct WakeList<T> {
     first: [Option<WakeSource<T>>; INLINE],
     len: usize,
@@ -51,10 +52,10 @@ impl<T> WakeList<T> {
 
     fn wake_all(&mut self) {
         while let Some(wake_source) = self.next() {
-            let others = Others(self);
+            let others = scopeguard::guard(&mut *self, |list| list.wake_all());
             wake_source.wake();
             drop(wake_source);
-            mem::forget(others);
+            ScopeGuard::into_inner(others);
         }
     }
 }
@@ -62,14 +63,5 @@ impl<T> WakeList<T> {
 impl<T> Drop for WakeList<T> {
     fn drop(&mut self) {
         self.wake_all();
-    }
-}
-
-/// Rings the rest if one panics.
-struct Others<'a, T>(&'a mut WakeList<T>);
-
-impl<T> Drop for Others<'_, T> {
-    fn drop(&mut self) {
-        self.0.wake_all();
     }
 }

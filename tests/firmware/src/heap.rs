@@ -1,4 +1,4 @@
-//! The global allocator: that of `embedded-alloc`, measured.
+//! The global allocator: that of `embedded-alloc`, with measurements.
 
 use core::{
     alloc::{GlobalAlloc, Layout},
@@ -18,21 +18,21 @@ static HEAP: Measured = Measured {
     allocations: AtomicUsize::new(0),
 };
 
-/// Counts with loads and stores alone, in critical sections.
+/// Counts with plain loads and stores, in critical sections.
 struct Measured {
     heap: LlffHeap,
     peak: AtomicUsize,
     allocations: AtomicUsize,
 }
 
-/// To be called once, before anything is allocated.
+/// Must be called once, before anything is allocated.
 pub(crate) fn init() {
     let arena = (&raw mut ARENA).addr();
-    // SAFETY: called once; nobody else knows the arena.
+    // SAFETY: this is called once, and no other code accesses the arena.
     unsafe { HEAP.heap.init(arena, SIZE) };
 }
 
-/// Bytes in use, the most there were in use, and how many allocations there have been.
+/// The bytes in use, their maximum, and the number of allocations so far.
 pub(crate) fn statistics() -> (usize, usize, usize) {
     (
         heap_in_use(),
@@ -41,12 +41,12 @@ pub(crate) fn statistics() -> (usize, usize, usize) {
     )
 }
 
-/// Bytes in use.
+/// The bytes in use.
 pub fn heap_in_use() -> usize {
     HEAP.heap.used()
 }
 
-// SAFETY: memory comes from the heap inside, as it is.
+// SAFETY: the memory comes unchanged from the wrapped heap.
 unsafe impl GlobalAlloc for Measured {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         critical_section::with(|_| {

@@ -1,13 +1,14 @@
-//! What the firmware programs share: a machine, a heap that is measured, samples, and the report. See docs/EMBEDDED.md.
+//! What the firmware programs share: a machine, a measured heap, samples, and the report. See
+//! docs/EMBEDDED.md.
 #![no_std]
 
+mod handover;
 mod heap;
 pub mod machine;
-mod place;
 mod report;
 mod sample;
 
+pub use handover::Handover;
 pub use heap::heap_in_use;
-pub use place::Place;
 pub use report::{finish, prepare, say};
 pub use sample::{Order, SAMPLES, Sample, Sensor};

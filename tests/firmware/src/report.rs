@@ -1,10 +1,11 @@
-//! What a program prints: lines of a name, a blank and numbers, which ci/embedded.sh makes its table of.
+//! What a program prints: lines of a name, a blank and numbers, from which ci/embedded.sh makes its
+//! table.
 
 use crate::{heap, machine};
 
 pub use semihosting::println as say;
 
-/// What memory that the stack has not come to reads as.
+/// The value of memory that the stack has not reached.
 const UNTOUCHED: u32 = 0xcccc_cccc;
 
 #[allow(non_upper_case_globals)]
@@ -27,22 +28,22 @@ macro_rules! between {
     };
 }
 
-/// Readies the heap, the stack's measure and the machine: the first thing that a program does.
+/// Prepares the heap, the measurement of the stack, and the machine. A program calls this first.
 pub fn prepare() {
     heap::init();
     paint_stack();
     machine::init();
 }
 
-/// Writes to all memory between the static data and the stack as it is now.
+/// Fills all memory between the static data and the current end of the stack.
 #[inline(never)]
 fn paint_stack() {
     let here = 0u32;
-    // Leave out what this function itself may use.
+    // Leaves out what this function itself may use.
     let end = (&raw const here).addr() - 256;
     let mut word = (&raw const __sheap).cast_mut().cast::<u32>();
     while word.addr() < end {
-        // SAFETY: memory that nobody uses yet: above the static data, below the stack.
+        // SAFETY: the memory is above the static data and below the stack, so it is not in use yet.
         unsafe { word.write_volatile(UNTOUCHED) };
         word = word.wrapping_add(1);
     }
@@ -52,14 +53,14 @@ fn paint_stack() {
 fn stack_peak() -> usize {
     let end = (&raw const _stack_start).addr();
     let mut word = (&raw const __sheap).cast::<u32>();
-    // SAFETY: memory of the machine, aligned by the linker's script.
+    // SAFETY: this is memory of the machine, which the linker script aligns.
     while word.addr() < end && unsafe { word.read_volatile() } == UNTOUCHED {
         word = word.wrapping_add(1);
     }
     end - word.addr()
 }
 
-/// Prints what was needed, and ends the program with success.
+/// Prints the measurements, and ends the program with success.
 pub fn finish() -> ! {
     let code = between!(__stext, __etext);
     let data = between!(__sdata, __edata);

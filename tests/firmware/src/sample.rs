@@ -1,10 +1,10 @@
-//! Samples, where they come from, and whether they arrived.
+//! Samples, the sensor that they come from, and the check that they arrive.
 
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-/// How many samples a sensor has.
+/// How many samples a sensor yields.
 pub const SAMPLES: u32 = 1000;
-/// One tick in so many is a burst of samples.
+/// One tick in this many yields a burst of samples.
 const BURST_EVERY: u32 = 64;
 const BURST: u32 = 12;
 
@@ -37,8 +37,8 @@ impl Sensor {
         }
     }
 
-    /// What it has at a tick of the timer: mostly one sample, at times a burst of them, nothing more once all were read. To be
-    /// called by one interrupt.
+    /// The samples of one tick of the timer: mostly one, sometimes a burst, and `None` once all
+    /// were read. Only one interrupt may call this.
     pub fn tick(&self) -> Option<impl Iterator<Item = Sample> + use<>> {
         let tick = self.ticks.load(Relaxed);
         self.ticks.store(tick + 1, Relaxed);
@@ -62,7 +62,7 @@ impl Default for Sensor {
     }
 }
 
-/// Whether samples come in order, whole, and each once.
+/// Checks that samples arrive in order, complete, and each once.
 #[derive(Debug)]
 pub struct Order {
     who: &'static str,
@@ -74,7 +74,7 @@ impl Order {
         Self { who, next: 0 }
     }
 
-    /// # Panics
+    /// Checks the next sample.
     /// If this is not the next sample.
     #[track_caller]
     pub fn check(&mut self, sample: Sample) {
@@ -87,10 +87,10 @@ impl Order {
         self.next += 1;
     }
 
-    /// How many came.
+    /// Returns how many samples arrived.
     ///
     /// # Panics
-    /// If that was not all.
+    /// If samples are missing.
     #[track_caller]
     pub fn finish(self) -> u32 {
         assert_eq!(

@@ -1,5 +1,5 @@
-//! Core on a host with neither threads nor `std`: JavaScript pushes numbers, and runs the tasks whenever it likes. `run.mjs` is
-//! that host.
+//! Runs `aiter-core` on a host with neither threads nor `std`: JavaScript pushes numbers, and runs
+//! the tasks whenever it likes. `run.mjs` is that host.
 #![no_std]
 
 extern crate alloc;
@@ -18,13 +18,13 @@ use futures_lite::StreamExt;
 #[global_allocator]
 static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
 
-/// A trap, which is an exception to JavaScript.
+/// A panic traps, which JavaScript sees as an exception.
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo) -> ! {
     core::arch::wasm32::unreachable()
 }
 
-/// All there is to an executor on one thread.
+/// A minimal executor on one thread.
 struct Task {
     future: Pin<Box<dyn Future<Output = ()>>>,
     woken: Arc<Woken>,
@@ -46,8 +46,8 @@ impl Task {
         }
     }
 
-    /// Polls it if it was woken. False once it is done.
-    fn go_on(&mut self) -> bool {
+    /// Polls the future if it was woken. Returns `false` once it has completed.
+    fn run(&mut self) -> bool {
         let waker = Waker::from(self.woken.clone());
         while self.woken.0.swap(false, Relaxed) {
             if self
@@ -70,7 +70,7 @@ pub struct App {
     tasks: RefCell<Vec<Task>>,
 }
 
-/// How many numbers came out, each the next one of its stream.
+/// How many numbers arrived, each the next one of its stream.
 static SEEN: AtomicU32 = AtomicU32::new(0);
 
 fn see(number: u32, next: &mut u32) {
@@ -79,7 +79,8 @@ fn see(number: u32, next: &mut u32) {
     SEEN.store(SEEN.load(Relaxed) + 1, Relaxed);
 }
 
-/// Starts three tasks: one behind a gate, one that fills what another one, with two joined, finds ready.
+/// Starts three tasks: one reads behind a gate, one drives a preload, and one reads that preload
+/// joined with another reader.
 #[unsafe(no_mangle)]
 pub extern "C" fn start() -> *const App {
     let (pusher, mut numbers) = push_aiter();
@@ -114,10 +115,10 @@ pub extern "C" fn start() -> *const App {
     }))
 }
 
-/// Pushes a number; false once the list is stopped.
+/// Pushes a number. Returns `false` once the list is stopped.
 ///
 /// # Safety
-/// The app is one that was started.
+/// `app` comes from [`start`].
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn push(app: *const App, number: u32) -> bool {
     // SAFETY: by the contract.
@@ -125,7 +126,7 @@ pub unsafe extern "C" fn push(app: *const App, number: u32) -> bool {
     app.pusher.push(number).is_ok()
 }
 
-/// Lets numbers pass the gate.
+/// Lets this many numbers pass the gate.
 ///
 /// # Safety
 /// As in [`push`].
@@ -136,7 +137,7 @@ pub unsafe extern "C" fn permit(app: *const App, numbers: usize) {
     app.gate.push(numbers);
 }
 
-/// Ends the list, and the gate, which nobody is to open any more.
+/// Ends the list, and the gate, because no further permits come.
 ///
 /// # Safety
 /// As in [`push`].
@@ -148,7 +149,7 @@ pub unsafe extern "C" fn stop(app: *const App) {
     app.gate.stop();
 }
 
-/// Runs the tasks until each waits. Says how many numbers have come out so far.
+/// Runs the tasks until all of them wait. Returns how many numbers have arrived so far.
 ///
 /// # Safety
 /// As in [`push`].
@@ -158,12 +159,12 @@ pub unsafe extern "C" fn run(app: *const App) -> u32 {
     let app = unsafe { &*app };
     let mut tasks = app.tasks.borrow_mut();
     while tasks.iter().any(|task| task.woken.0.load(Relaxed)) {
-        tasks.retain_mut(Task::go_on);
+        tasks.retain_mut(Task::run);
     }
     SEEN.load(Relaxed)
 }
 
-/// How many tasks are not done.
+/// How many tasks have not completed.
 ///
 /// # Safety
 /// As in [`push`].

@@ -1,5 +1,5 @@
-//! What the fixed list does on several threads, each interleaving of them: run with `ci/loom.sh`. An interrupt is a thread that
-//! runs to its end at once, so all that interrupts can do is among these.
+//! Loom models of the fixed list: every interleaving of a few threads. An interrupt is a thread
+//! that runs to its end at once, so everything that interrupts can do is among these.
 
 use super::{PushAiter, PushError, PushList};
 use crate::{
@@ -25,10 +25,10 @@ impl<const N: usize, const R: usize> Shared<N, R> {
         Self(Arc::new(PushList::new()))
     }
 
-    /// A reader that keeps the list.
+    /// A reader that keeps the list alive.
     fn own(&self, aiter: PushAiter<'_, Item, N, R>) -> Reader<N, R> {
         Reader {
-            // SAFETY: the list is kept beside it, and dropped after it.
+            // SAFETY: the list is kept beside the reader, and dropped after it.
             aiter: unsafe {
                 mem::transmute::<PushAiter<'_, Item, N, R>, PushAiter<'static, Item, N, R>>(aiter)
             },
@@ -40,7 +40,7 @@ impl<const N: usize, const R: usize> Shared<N, R> {
         self.own(self.0.aiter().unwrap())
     }
 
-    /// Pushes what there is room for, and says what that was.
+    /// Pushes as many items as there is room for, and returns those.
     fn push_all(&self, items: impl IntoIterator<Item = usize>) -> Vec<usize> {
         let pushed = |n: &usize| self.push(item(*n)).is_ok();
         items.into_iter().filter(pushed).collect()
@@ -71,7 +71,7 @@ impl<const N: usize, const R: usize> Reader<N, R> {
         self.list.own(fork)
     }
 
-    /// What is there now.
+    /// Takes the items that are available now.
     fn available(&mut self) -> Vec<usize> {
         core::iter::from_fn(|| self.aiter.try_next().ok())
             .map(|item| number(&item))
@@ -99,7 +99,7 @@ impl<const N: usize, const R: usize> Stream for Reader<N, R> {
     }
 }
 
-/// An item that loom reports if it is lost, and that fails on its second drop.
+/// An item that loom reports if it leaks or is dropped twice.
 struct Item(Track<usize>);
 
 impl Clone for Item {
@@ -157,7 +157,7 @@ fn loom_push_races_stop() {
 }
 
 #[test]
-fn loom_reader_sleeps_while_pushes_publish() {
+fn loom_reader_waits_while_pushes_publish() {
     fn check<const N: usize>() {
         model(|| {
             let list = Shared::<N, 1>::new();
@@ -177,26 +177,26 @@ fn loom_reader_sleeps_while_pushes_publish() {
 }
 
 #[test]
-fn loom_who_fills_the_gap_wakes_who_sleeps_on_it() {
+fn loom_publishing_a_gap_wakes_its_waiter() {
     model(|| {
         let list = Shared::<4, 1>::new();
         let reader = list.aiter();
         let Ok(gap) = list.reserve() else { panic!() };
         let other = list.clone();
-        let behind = thread::spawn(move || assert!(other.push(item(2)).is_ok()));
+        let pushing = thread::spawn(move || assert!(other.push(item(2)).is_ok()));
         let reading = thread::spawn(move || {
             let mut reader = Task::new(reader);
             assert_eq!(next(&mut reader), Some(1));
             assert_eq!(next(&mut reader), Some(2));
         });
         list.publish(gap, item(1));
-        behind.join().unwrap();
+        pushing.join().unwrap();
         reading.join().unwrap();
     });
 }
 
 #[test]
-fn loom_a_waker_that_changes_while_it_is_called() {
+fn loom_waker_changes_while_it_is_called() {
     model(|| {
         let list = Shared::<4, 1>::new();
         let mut reader = list.aiter();
@@ -207,7 +207,7 @@ fn loom_a_waker_that_changes_while_it_is_called() {
         let second = thread::spawn(move || list.push_all([2]));
         let mut taken = 0;
         while taken < 2 {
-            // A task of its own for each item.
+            // Each item is awaited in a task of its own.
             let mut task = Task::new(&mut *reader);
             assert!(task.poll().is_ready() || task.woken().is_some());
             taken += 1;
@@ -218,8 +218,8 @@ fn loom_a_waker_that_changes_while_it_is_called() {
 }
 
 #[test]
-fn loom_a_sleeper_that_leaves_or_changes_its_waker_while_a_push_takes_it() {
-    for leaves in [true, false] {
+fn loom_waiter_is_dropped_or_changes_its_waker_while_a_push_takes_it() {
+    for is_dropped in [true, false] {
         model(move || {
             let list = Shared::<2, 1>::new();
             let mut reader = Task::new(list.aiter());
@@ -229,7 +229,7 @@ fn loom_a_sleeper_that_leaves_or_changes_its_waker_while_a_push_takes_it() {
                 thread::spawn(move || list.push_all([1]))
             };
             let reader = reader.into_stream();
-            let mut second = if leaves {
+            let mut second = if is_dropped {
                 drop(reader);
                 Task::new(list.aiter())
             } else {
@@ -242,8 +242,8 @@ fn loom_a_sleeper_that_leaves_or_changes_its_waker_while_a_push_takes_it() {
 }
 
 #[test]
-fn loom_two_nap_and_one_of_them_leaves_or_changes_its_waker() {
-    for leaves in [true, false] {
+fn loom_two_wait_at_the_tail_and_one_is_dropped_or_changes_its_waker() {
+    for is_dropped in [true, false] {
         model(move || {
             let list = Shared::<2, 2>::new();
             let mut first = list.aiter();
@@ -253,7 +253,7 @@ fn loom_two_nap_and_one_of_them_leaves_or_changes_its_waker() {
             assert!(second.poll().is_pending());
             let pushing = thread::spawn(move || list.push_all([1]));
             let second = second.into_stream();
-            if leaves {
+            if is_dropped {
                 drop(second);
             } else {
                 assert_eq!(next(&mut Task::new(second)), Some(1));
@@ -265,7 +265,7 @@ fn loom_two_nap_and_one_of_them_leaves_or_changes_its_waker() {
 }
 
 #[test]
-fn loom_two_sleep_on_a_gap_while_another_push_passes_it() {
+fn loom_two_wait_at_a_gap_while_another_push_passes_it() {
     model(|| {
         let list = Shared::<4, 2>::new();
         let mut first = list.aiter();
@@ -274,17 +274,17 @@ fn loom_two_sleep_on_a_gap_while_another_push_passes_it() {
         let Ok(gap) = list.reserve() else { panic!() };
         assert!(first.poll().is_pending());
         let other = list.clone();
-        let behind = thread::spawn(move || other.push_all([2]));
+        let pushing = thread::spawn(move || other.push_all([2]));
         let reading = thread::spawn(move || assert_eq!(next(&mut second), Some(1)));
         list.publish(gap, item(1));
         assert_eq!(next(&mut first), Some(1));
-        assert_eq!(behind.join().unwrap(), [2]);
+        assert_eq!(pushing.join().unwrap(), [2]);
         reading.join().unwrap();
     });
 }
 
 #[test]
-fn loom_readers_at_one_item_leave_nothing() {
+fn loom_two_readers_of_one_item_free_its_slot() {
     model(|| {
         let list = Shared::<1, 2>::new();
         let mut first = list.aiter();
@@ -296,13 +296,13 @@ fn loom_readers_at_one_item_leave_nothing() {
         });
         assert_eq!(first.available(), [1]);
         let _second = reading.join().unwrap();
-        // Its slot is free, whoever was last.
+        // The slot is free, whichever reader was the last.
         assert_eq!(list.push_all([2]), [2]);
     });
 }
 
 #[test]
-fn loom_a_reader_that_leaves_while_another_passes() {
+fn loom_reader_is_dropped_while_another_passes() {
     model(|| {
         let list = Shared::<2, 2>::new();
         let mut first = list.aiter();
@@ -316,7 +316,7 @@ fn loom_a_reader_that_leaves_while_another_passes() {
 }
 
 #[test]
-fn loom_fork_while_another_is_last() {
+fn loom_fork_while_another_reader_is_last() {
     model(|| {
         let list = Shared::<2, 3>::new();
         let mut first = list.aiter();
@@ -350,14 +350,14 @@ fn loom_subscribe_races_a_push_and_a_reader() {
         };
         let mut taken = first.available();
         assert_eq!(pushing.join().unwrap(), [1, 2]);
-        let mut gap_waiters = subscribing.join().unwrap();
+        let mut subscriber = subscribing.join().unwrap();
         taken.extend(first.available());
         assert_eq!(taken, [1, 2]);
-        // From some moment on, and to the end.
-        let seen = gap_waiters.available();
+        // The subscriber sees every item from some moment on.
+        let seen = subscriber.available();
         assert!([1, 2].ends_with(&seen));
         assert_eq!(list.push_all([3, 4]), [3, 4]);
-        assert_eq!(gap_waiters.available(), [3, 4]);
+        assert_eq!(subscriber.available(), [3, 4]);
     });
 }
 
@@ -372,20 +372,21 @@ fn loom_subscribe_races_the_last_reader() {
             let list = list.clone();
             thread::spawn(move || list.push_all([2]))
         };
-        let mut gap_waiters = list.own(list.subscribe().unwrap());
-        let mut seen = gap_waiters.available();
+        let mut subscriber = list.own(list.subscribe().unwrap());
+        let mut seen = subscriber.available();
         leaving.join().unwrap();
         assert_eq!(pushing.join().unwrap(), [2]);
-        seen.extend(gap_waiters.available());
+        seen.extend(subscriber.available());
         assert!([1, 2].ends_with(&seen));
-        // A slot that was reserved before this reader came and published after the other had left is freed by this one.
+        // A slot that was reserved before this reader subscribed, and published after the other one
+        // was dropped, is freed by this one.
         assert_eq!(list.push_all([3, 4]), [3, 4]);
-        assert_eq!(gap_waiters.available(), [3, 4]);
+        assert_eq!(subscriber.available(), [3, 4]);
     });
 }
 
 #[test]
-fn loom_two_sleepers_and_a_stop() {
+fn loom_stop_wakes_two_waiters() {
     model(|| {
         let list = Shared::<2, 2>::new();
         let mut first = list.aiter();
@@ -404,7 +405,7 @@ fn loom_two_sleepers_and_a_stop() {
 }
 
 #[test]
-fn loom_the_next_reader_takes_over() {
+fn loom_next_reader_takes_over_the_cell() {
     model(|| {
         let list = Shared::<2, 1>::new();
         let mut first = list.aiter();
@@ -421,5 +422,5 @@ fn loom_the_next_reader_takes_over() {
     });
 }
 
-mod coming;
-mod seen;
+mod registering;
+mod visibility;

@@ -1,23 +1,25 @@
-//! The long way to wake a reader: a waker that the first to come takes away.
+//! The slow slot for a reader's waker, which the first context that needs it takes.
 //!
-//! | `stamp` | the waker belongs to | moved on by |
+//! | `stamp` | the waker belongs to | next state |
 //! |---|---|---|
-//! | even | nobody: there is none | the reader writes one: adds 3 → odd |
-//! | odd | whoever moves the stamp on | a push that has filled the reader's place; the reader: each copies the waker, and has it if the stamp moves on: takes 1 → even |
+//! | even | there is no waker | the reader stores one and adds 3 → odd |
+//! | odd | the context whose exchange moves the stamp on | a push that has filled the reader's position, a stop, or the reader copies the waker, and owns it if its exchange succeeds: it subtracts 1 → even |
 //!
-//! A copy is made first, and is thrown away if the stamp has moved meanwhile: so between two instructions the waker belongs to
-//! nobody who may be interrupted there, and the reader never finds the bell in use. What was copied belongs together, as
-//! a stamp comes once: it wraps after half as many wakers as a word counts, and would fool only who is interrupted between its two
-//! looks for so many of them, to the waker.
+//! The copy is made first, and is discarded if the stamp has moved meanwhile. So no context owns
+//! the waker between two instructions where it may be interrupted, and the reader never finds the
+//! slot in use. The two words of a copy belong together, because a stamp does not come again: it
+//! wraps after half as many wakers as a word counts, and would only fool a context that is
+//! interrupted between its load and its exchange for exactly that many.
 
-use super::super::word::exchange;
+use crate::fixed::word::exchange;
 use crate::sync::{AtomicWord, Ordering::*, PlainPtr, StoreExclusive, const_new};
 use core::{
+    mem::ManuallyDrop,
     ptr,
     task::{RawWakerVTable, Waker},
 };
 
-pub(super) struct GapWaker {
+pub(in crate::fixed) struct GapWaker {
     stamp: AtomicWord,
     data: PlainPtr<()>,
     vtable: PlainPtr<RawWakerVTable>,
@@ -25,7 +27,7 @@ pub(super) struct GapWaker {
 
 impl GapWaker {
     const_new! {
-        pub(super) fn new() -> Self {
+        pub(in crate::fixed) fn new() -> Self {
             Self {
                 stamp: AtomicWord::new(0),
                 data: PlainPtr::new(ptr::null_mut()),
@@ -35,9 +37,9 @@ impl GapWaker {
     }
 
     /// # Safety
-    /// The caller is its reader, and has found no waker to `take`.
-    pub(super) unsafe fn put(&self, waker: Waker) {
-        let waker = core::mem::ManuallyDrop::new(waker);
+    /// The caller is its reader, and there is no waker in the slot.
+    pub(in crate::fixed) unsafe fn put(&self, waker: Waker) {
+        let waker = ManuallyDrop::new(waker);
         self.data.store(waker.data().cast_mut(), Relaxed);
         let vtable: *const _ = waker.vtable();
         self.vtable.store(vtable.cast_mut(), Relaxed);
@@ -46,18 +48,19 @@ impl GapWaker {
         self.stamp.store_exclusive(stamp.wrapping_add(3), Release);
     }
 
-    /// The waker, if it is there, and nobody else takes it.
+    /// Takes the waker, if there is one and no other context takes it.
     #[inline(never)]
-    pub(super) fn take(&self) -> Option<Waker> {
+    pub(in crate::fixed) fn take(&self) -> Option<Waker> {
         // Ordering: Acquire pairs with the Release in `put`.
         let stamp = self.stamp.load(Acquire);
         let (data, vtable) = (self.data.load(Relaxed), self.vtable.load(Relaxed));
-        // Ordering: Acquire, so that the reader writes after who had the waker last has copied it; Release, so that this has.
+        // Ordering: Acquire, so that the reader writes only after the previous owner of a waker has
+        // copied it; Release, so that this copy is made before.
         if stamp % 2 == 0 || !exchange(&self.stamp, stamp, stamp - 1) {
             return None;
         }
-        // SAFETY: the stamp was the same before and after: both words are of the one waker that was put in then, which is the
-        // caller's now.
+        // SAFETY: the stamp was the same before and after. So both words are of the one waker that
+        // was stored then, which belongs to the caller now.
         let vtable = unsafe { &*vtable };
         // SAFETY: as above.
         Some(unsafe { Waker::new(data, vtable) })

@@ -1,4 +1,5 @@
-//! What the two forms of `map_workers` share: futures made from the items of a source, some at a time.
+//! What [`map_workers`] and [`map_workers_ordered`] share: futures made from the items of a source,
+//! several at once.
 
 mod ordered;
 mod unordered;
@@ -15,8 +16,8 @@ use core::{
 use futures_core::Stream;
 use pin_project::pin_project;
 
-/// Fresh futures polled in a row before one that woke has its turn.
-const FRESH: u32 = 32;
+/// How many fresh futures are polled in a row before one that woke is polled.
+const MAX_FRESH: u32 = 32;
 
 /// A source and the futures made from its items, each a `C`.
 #[pin_project]
@@ -36,7 +37,7 @@ impl<S: Stream, C> Workers<S, C> {
         }
     }
 
-    /// Futures in work.
+    /// The number of futures in work.
     #[inline]
     pub(crate) fn len(&self) -> usize {
         self.set.len()
@@ -46,12 +47,13 @@ impl<S: Stream, C> Workers<S, C> {
         self.source.is_none() && self.set.is_empty()
     }
 
-    /// How many items the source will still bring.
+    /// How many items the source will still yield.
     pub(crate) fn source_hint(&self) -> (usize, Option<usize>) {
         self.source.as_ref().map_or((0, Some(0)), Stream::size_hint)
     }
 
-    /// The next result. First up to `room` fresh futures are started, each polled at once, then those that woke are.
+    /// Polls for the next result. First up to `room` fresh futures are started, each polled at
+    /// once. Then the futures that woke are polled.
     #[inline]
     pub(crate) fn poll<R>(
         self: Pin<&mut Self>,
@@ -65,7 +67,7 @@ impl<S: Stream, C> Workers<S, C> {
         this.set.forget_for(cx.waker());
         loop {
             let mut more = budget.is_left();
-            while more && room > 0 && *this.fresh < FRESH && this.set.is_source_ready() {
+            while more && room > 0 && *this.fresh < MAX_FRESH && this.set.is_source_ready() {
                 if let Poll::Ready(Some(item)) = this.set.poll_source(this.source.as_mut()) {
                     *this.fresh += 1;
                     room -= 1;
@@ -82,11 +84,11 @@ impl<S: Stream, C> Workers<S, C> {
             *this.fresh = 0;
             match served {
                 Served::Out(result) => {
-                    *this.fresh = after_first(this.set);
+                    *this.fresh = fresh_after_pause(this.set);
                     return Poll::Ready(Some(result));
                 }
                 Served::Spent => {
-                    *this.fresh = after_first(this.set);
+                    *this.fresh = fresh_after_pause(this.set);
                     cx.waker().wake_by_ref();
                     return Poll::Pending;
                 }
@@ -96,7 +98,7 @@ impl<S: Stream, C> Workers<S, C> {
                     return Poll::Ready(None);
                 }
                 Served::Idle if this.set.park(cx.waker()) => {
-                    *this.fresh = after_first(this.set);
+                    *this.fresh = fresh_after_pause(this.set);
                     return Poll::Pending;
                 }
                 Served::Idle => {}
@@ -105,9 +107,9 @@ impl<S: Stream, C> Workers<S, C> {
     }
 }
 
-/// Those that were asked in vain come before fresh ones.
-fn after_first<C>(set: &ReadySet<C>) -> u32 {
-    if set.has_first() { FRESH } else { 0 }
+/// Futures that could make no progress for want of budget come before fresh ones.
+fn fresh_after_pause<C>(set: &ReadySet<C>) -> u32 {
+    if set.has_first() { MAX_FRESH } else { 0 }
 }
 
 impl<S: fmt::Debug, C> fmt::Debug for Workers<S, C> {

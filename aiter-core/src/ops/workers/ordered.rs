@@ -1,33 +1,37 @@
-//! Futures made from the items of a stream, several at once, their results in the order of the items.
+//! [`map_workers_ordered`]: several futures at once, with their results in the order of the items.
 use super::Workers;
 use crate::{ready_set::Budget, util::shrink::shrink};
 use alloc::collections::VecDeque;
 use core::{
     fmt,
     future::Future,
-    mem,
     pin::Pin,
     task::{Context, Poll, ready},
 };
 use futures_core::{FusedStream, Stream};
 use pin_project::pin_project;
+use scopeguard::ScopeGuard;
 
-/// Runs `f` on each item and up to `n` of the futures it returns at once; results come in the order of the items.
+/// Runs `f` on each item and up to `n` of the futures it returns at once. Yields their results in
+/// the order of the items.
 ///
-/// At most `n` items are in work or held as results that wait for an earlier one. The memory for
-/// results follows their number; that for 64 of them is kept. In all else as
-/// [`map_workers`](crate::map_workers).
+/// Use it instead of [`map_workers`](crate::map_workers) where the order matters. A slow future
+/// holds back the results after its own: at most `n` items are in work or held as results that wait
+/// for an earlier one. The memory for held results follows their number, and room for 64 of them is
+/// kept. Otherwise it behaves like [`map_workers`](crate::map_workers).
 ///
 /// # Panics
-/// At the caller if `n` is 0. A panic of `f` or of a future reaches the consumer at once, from the call of `poll_next` in which
-/// it happens; its item is gone, the others come in order. After a panic of the source no further items are taken.
+/// At the caller's line if `n` is 0. A panic of `f` or of a future reaches the caller of
+/// `poll_next` at once. Its item is lost, and the other results come in order. After a panic of the
+/// source no further items are taken.
 ///
 /// # Cancel safety
-/// `next()` may be dropped at any point: a result is taken only when it is handed out, the futures in work and the results
-/// held stay. Dropping the stream drops them.
+/// Cancel safe: a result is taken only when it is returned, and the stream keeps the futures in
+/// work and the results held. Dropping the stream drops them.
 ///
 /// # Progress
-/// Waking a future is lock-free: nobody waits or spins.
+/// Waits only for the source and the futures. Waking a future is lock-free: it never waits and
+/// never spins.
 ///
 /// # Examples
 /// ```
@@ -56,14 +60,14 @@ where
         f,
         n,
         next: 0,
-        wake_all: Ring {
+        results: OrderedResults {
             slots: VecDeque::new(),
             first: 0,
         },
     }
 }
 
-/// The stream of [`map_workers_ordered`].
+/// The stream that [`map_workers_ordered`] returns.
 #[pin_project]
 #[must_use = "streams do nothing unless polled"]
 pub struct MapWorkersOrdered<S, F, Fut: Future> {
@@ -71,9 +75,9 @@ pub struct MapWorkersOrdered<S, F, Fut: Future> {
     workers: Workers<S, Numbered<Fut>>,
     f: F,
     n: usize,
-    /// The number of the next item; it may wrap.
+    /// The number of the next item, which may wrap.
     next: usize,
-    wake_all: Ring<Fut::Output>,
+    results: OrderedResults<Fut::Output>,
 }
 
 /// A future and the number of its item.
@@ -90,13 +94,13 @@ enum Slot<T> {
     Lost,
 }
 
-/// Results by number, from the first that was not yet handed out to the last that is there.
-struct Ring<T> {
+/// Results by number, from the first one that was not returned yet to the last one that is there.
+struct OrderedResults<T> {
     slots: VecDeque<Slot<T>>,
     first: usize,
 }
 
-impl<T> Ring<T> {
+impl<T> OrderedResults<T> {
     fn put(&mut self, number: usize, slot: Slot<T>) {
         let index = number.wrapping_sub(self.first);
         while self.slots.len() <= index {
@@ -105,9 +109,9 @@ impl<T> Ring<T> {
         self.slots[index] = slot;
     }
 
-    /// Puts a result in its place, or gives it back if it is the first.
+    /// Stores a result under its number, or returns it if it is the first.
     #[inline]
-    fn pass(&mut self, number: usize, result: T) -> Option<T> {
+    fn put_or_return(&mut self, number: usize, result: T) -> Option<T> {
         if number != self.first {
             self.put(number, Slot::Done(result));
             return None;
@@ -116,7 +120,7 @@ impl<T> Ring<T> {
         Some(result)
     }
 
-    /// Takes the first result if it is there; those that were lost are skipped.
+    /// Takes the first result if it is there, and skips those that were lost.
     #[inline]
     fn pop(&mut self) -> Option<T> {
         loop {
@@ -129,28 +133,13 @@ impl<T> Ring<T> {
         }
     }
 
-    /// Goes on to the next number. The slot of the first one, if there is any.
+    /// Goes on to the next number. Returns the slot of the first one, if there is any.
     #[inline]
     fn pop_front(&mut self) -> Option<Slot<T>> {
         self.first = self.first.wrapping_add(1);
         let slot = self.slots.pop_front();
         shrink(&mut self.slots);
         slot
-    }
-}
-
-/// Gives up the item of a future that panics, in its poll or when it is dropped after it.
-struct Poison<'a, T> {
-    wake_all: &'a mut Ring<T>,
-    /// The item at work, if any.
-    number: Option<usize>,
-}
-
-impl<T> Drop for Poison<'_, T> {
-    fn drop(&mut self) {
-        if let Some(number) = self.number {
-            self.wake_all.put(number, Slot::Lost);
-        }
     }
 }
 
@@ -166,27 +155,29 @@ where
         let mut this = self.project();
         let mut budget = Budget::new();
         loop {
-            if let Some(result) = this.wake_all.pop() {
+            if let Some(result) = this.results.pop() {
                 return Poll::Ready(Some(result));
             }
-            let room = *this.n - this.next.wrapping_sub(this.wake_all.first);
+            let room = *this.n - this.next.wrapping_sub(this.results.first);
             let start = |item| {
                 let future = (this.f)(item);
                 let number = *this.next;
                 *this.next = number.wrapping_add(1);
                 Numbered { future, number }
             };
-            let mut poison = Poison {
-                wake_all: this.wake_all,
-                number: None,
-            };
+            // Gives up the item of a future that panics, when it is polled or dropped.
+            let mut in_work = scopeguard::guard((&mut *this.results, None), |(results, number)| {
+                if let Some(number) = number {
+                    results.put(number, Slot::Lost);
+                }
+            });
             let step = |child: Pin<&mut Numbered<Fut>>, cx: &mut Context<'_>| {
                 let child = child.project();
                 let number = *child.number;
-                poison.number = Some(number);
+                in_work.1 = Some(number);
                 let polled = child.future.poll(cx);
                 if polled.is_pending() {
-                    poison.number = None;
+                    in_work.1 = None;
                 }
                 polled.map(|result| (number, result))
             };
@@ -194,11 +185,11 @@ where
                 .workers
                 .as_mut()
                 .poll(cx, &mut budget, room, start, step);
-            mem::forget(poison);
+            ScopeGuard::into_inner(in_work);
             match ready!(polled) {
                 None => return Poll::Ready(None),
                 Some((number, result)) => {
-                    let first = this.wake_all.pass(number, result);
+                    let first = this.results.put_or_return(number, result);
                     if first.is_some() {
                         return Poll::Ready(first);
                     }
@@ -211,7 +202,7 @@ where
     fn size_hint(&self) -> (usize, Option<usize>) {
         let (low, high) = self.workers.source_hint();
         let done = self
-            .wake_all
+            .results
             .slots
             .iter()
             .filter(|slot| matches!(slot, Slot::Done(_)))
@@ -233,7 +224,7 @@ where
     fn is_terminated(&self) -> bool {
         self.workers.is_terminated()
             && !self
-                .wake_all
+                .results
                 .slots
                 .iter()
                 .any(|slot| matches!(slot, Slot::Done(_)))
@@ -245,7 +236,7 @@ impl<S: fmt::Debug, F, Fut: Future> fmt::Debug for MapWorkersOrdered<S, F, Fut> 
         f.debug_struct("MapWorkersOrdered")
             .field("workers", &self.workers)
             .field("n", &self.n)
-            .field("held", &self.wake_all.slots.len())
+            .field("held", &self.results.slots.len())
             .finish_non_exhaustive()
     }
 }

@@ -1,4 +1,5 @@
-//! `map_workers` and `map_workers_ordered`: how many are in work, in which order they come, what a panic leaves.
+//! `map_workers` and `map_workers_ordered`: how many futures are in work, in which order results
+//! come, and what a panic loses.
 
 extern crate std;
 
@@ -19,25 +20,25 @@ use futures_lite::{
 };
 use std::panic::catch_unwind;
 
-/// Futures that complete when they are told to, by number.
+/// Futures that the test completes by number.
 #[derive(Clone, Default)]
-struct Desk(Rc<DeskState>);
+struct Controller(Rc<ControllerState>);
 
 #[derive(Default)]
-struct DeskState {
+struct ControllerState {
     work: RefCell<Vec<(u32, Option<Waker>, bool)>>,
     started: Cell<usize>,
     polls: Cell<usize>,
 }
 
-impl Desk {
+impl Controller {
     fn start(&self, k: u32) -> impl Future<Output = u32> + use<> {
-        let desk = self.clone();
-        desk.0.started.set(desk.0.started.get() + 1);
-        desk.0.work.borrow_mut().push((k, None, false));
+        let controller = self.clone();
+        controller.0.started.set(controller.0.started.get() + 1);
+        controller.0.work.borrow_mut().push((k, None, false));
         poll_fn(move |cx| {
-            desk.0.polls.set(desk.0.polls.get() + 1);
-            let mut work = desk.0.work.borrow_mut();
+            controller.0.polls.set(controller.0.polls.get() + 1);
+            let mut work = controller.0.work.borrow_mut();
             let at = work.iter().position(|entry| entry.0 == k).unwrap();
             if work[at].2 {
                 work.remove(at);
@@ -62,7 +63,7 @@ impl Desk {
     }
 }
 
-fn settle<S: Stream + Unpin>(stream: &mut S) -> Poll<Option<S::Item>> {
+fn poll_until_idle<S: Stream + Unpin>(stream: &mut S) -> Poll<Option<S::Item>> {
     let (count, waker) = Wakes::new();
     loop {
         let polled = stream.poll_next(&mut Context::from_waker(&waker));
@@ -73,85 +74,89 @@ fn settle<S: Stream + Unpin>(stream: &mut S) -> Poll<Option<S::Item>> {
 }
 
 #[test]
-fn nothing_and_one() {
+fn empty_and_single() {
     assert_eq!(
-        settle(&mut map_workers(1, ready::<u8>, stream::empty())),
+        poll_until_idle(&mut map_workers(1, ready::<u8>, stream::empty())),
         Poll::Ready(None)
     );
     assert_eq!(
-        settle(&mut map_workers_ordered(1, ready::<u8>, stream::empty())),
+        poll_until_idle(&mut map_workers_ordered(1, ready::<u8>, stream::empty())),
         Poll::Ready(None)
     );
     let mut one = map_workers(1, ready, stream::once(1));
     assert_eq!(one.size_hint(), (1, Some(1)));
-    assert_eq!(settle(&mut one), Poll::Ready(Some(1)));
-    assert_eq!(settle(&mut one), Poll::Ready(None));
+    assert_eq!(poll_until_idle(&mut one), Poll::Ready(Some(1)));
+    assert_eq!(poll_until_idle(&mut one), Poll::Ready(None));
     assert!(one.is_terminated());
     let mut one = map_workers_ordered(1, ready, stream::once(1));
     assert_eq!(one.size_hint(), (1, Some(1)));
-    assert_eq!(settle(&mut one), Poll::Ready(Some(1)));
-    assert_eq!(settle(&mut one), Poll::Ready(None));
+    assert_eq!(poll_until_idle(&mut one), Poll::Ready(Some(1)));
+    assert_eq!(poll_until_idle(&mut one), Poll::Ready(None));
     assert!(one.is_terminated());
 }
 
 #[test]
 fn results_come_as_they_complete_and_workers_are_refilled() {
-    let desk = Desk::default();
-    let start = desk.clone();
+    let controller = Controller::default();
+    let start = controller.clone();
     let mut map = map_workers(3, move |k| start.start(k), stream::iter(0..6));
-    assert_eq!(settle(&mut map), Poll::Pending);
-    assert_eq!((desk.in_work(), desk.0.polls.get()), (3, 3));
+    assert_eq!(poll_until_idle(&mut map), Poll::Pending);
+    assert_eq!((controller.in_work(), controller.0.polls.get()), (3, 3));
     assert_eq!(map.size_hint(), (6, Some(6)));
-    desk.finish(2);
-    assert_eq!(settle(&mut map), Poll::Ready(Some(2)));
-    assert_eq!(settle(&mut map), Poll::Pending);
+    controller.finish(2);
+    assert_eq!(poll_until_idle(&mut map), Poll::Ready(Some(2)));
+    assert_eq!(poll_until_idle(&mut map), Poll::Pending);
     assert_eq!(
-        (desk.in_work(), desk.0.started.get(), desk.0.polls.get()),
+        (
+            controller.in_work(),
+            controller.0.started.get(),
+            controller.0.polls.get()
+        ),
         (3, 4, 5)
     );
-    desk.finish(0);
-    desk.finish(3);
-    assert_eq!(settle(&mut map), Poll::Ready(Some(0)));
-    assert_eq!(settle(&mut map), Poll::Ready(Some(3)));
-    assert_eq!(settle(&mut map), Poll::Pending);
+    controller.finish(0);
+    controller.finish(3);
+    assert_eq!(poll_until_idle(&mut map), Poll::Ready(Some(0)));
+    assert_eq!(poll_until_idle(&mut map), Poll::Ready(Some(3)));
+    assert_eq!(poll_until_idle(&mut map), Poll::Pending);
     for k in [5, 1, 4] {
-        desk.finish(k);
-        assert_eq!(settle(&mut map), Poll::Ready(Some(k)));
+        controller.finish(k);
+        assert_eq!(poll_until_idle(&mut map), Poll::Ready(Some(k)));
     }
-    assert_eq!(settle(&mut map), Poll::Ready(None));
-    assert_eq!(desk.0.polls.get(), 12);
+    assert_eq!(poll_until_idle(&mut map), Poll::Ready(None));
+    assert_eq!(controller.0.polls.get(), 12);
 }
 
 #[test]
 fn ordered_results_wait_for_earlier_ones_within_the_limit() {
-    let desk = Desk::default();
-    let start = desk.clone();
+    let controller = Controller::default();
+    let start = controller.clone();
     let mut map = map_workers_ordered(3, move |k| start.start(k), stream::iter(0..6));
-    assert_eq!(settle(&mut map), Poll::Pending);
-    desk.finish(2);
-    desk.finish(1);
-    assert_eq!(settle(&mut map), Poll::Pending);
-    // Two results are held: with the one in work that is all.
-    assert_eq!((desk.in_work(), desk.0.started.get()), (1, 3));
+    assert_eq!(poll_until_idle(&mut map), Poll::Pending);
+    controller.finish(2);
+    controller.finish(1);
+    assert_eq!(poll_until_idle(&mut map), Poll::Pending);
+    // Two results are held and one future is in work, which together reach the limit.
+    assert_eq!((controller.in_work(), controller.0.started.get()), (1, 3));
     assert_eq!(map.size_hint(), (6, Some(6)));
-    desk.finish(0);
+    controller.finish(0);
     for k in 0..3 {
-        assert_eq!(settle(&mut map), Poll::Ready(Some(k)));
+        assert_eq!(poll_until_idle(&mut map), Poll::Ready(Some(k)));
     }
-    assert_eq!(settle(&mut map), Poll::Pending);
-    assert_eq!(desk.in_work(), 3);
+    assert_eq!(poll_until_idle(&mut map), Poll::Pending);
+    assert_eq!(controller.in_work(), 3);
     for k in [5, 3, 4] {
-        desk.finish(k);
+        controller.finish(k);
     }
     for k in 3..6 {
-        assert_eq!(settle(&mut map), Poll::Ready(Some(k)));
+        assert_eq!(poll_until_idle(&mut map), Poll::Ready(Some(k)));
     }
-    assert_eq!(settle(&mut map), Poll::Ready(None));
+    assert_eq!(poll_until_idle(&mut map), Poll::Ready(None));
     assert!(map.is_terminated());
 }
 
 #[test]
-fn no_limit_is_a_limit() {
+fn usize_max_is_a_limit() {
     let mix = |k: u32| async move {
         for _ in 0..k % 4 {
             yield_now().await;
@@ -168,7 +173,7 @@ fn no_limit_is_a_limit() {
 }
 
 #[test]
-fn every_number_of_workers_brings_all_in_order() {
+fn every_number_of_workers_yields_all_results() {
     for n in 1..40 {
         let limit = Rc::new(Cell::new((0, 0)));
         let work = |k: u32| {
@@ -195,8 +200,8 @@ fn every_number_of_workers_brings_all_in_order() {
 
 #[test]
 fn fresh_ready_futures_do_not_starve_those_that_woke() {
-    let desk = Desk::default();
-    let start = desk.clone();
+    let controller = Controller::default();
+    let start = controller.clone();
     let work = move |k: u32| {
         let waits = (k == 0).then(|| start.start(k));
         async move {
@@ -207,18 +212,18 @@ fn fresh_ready_futures_do_not_starve_those_that_woke() {
         }
     };
     let mut map = Box::pin(map_workers(2, work, stream::iter(0..)));
-    assert_eq!(settle(&mut map), Poll::Ready(Some(1)));
-    desk.finish(0);
+    assert_eq!(poll_until_idle(&mut map), Poll::Ready(Some(1)));
+    controller.finish(0);
     let wait = (0..)
-        .find(|_| settle(&mut map) == Poll::Ready(Some(0)))
+        .find(|_| poll_until_idle(&mut map) == Poll::Ready(Some(0)))
         .unwrap();
     assert!(wait <= 32, "waited for {wait} items");
 }
 
 #[test]
-fn a_first_that_waits_holds_up_an_endless_source_only_within_the_limit() {
-    let desk = Desk::default();
-    let start = desk.clone();
+fn a_slow_first_future_holds_results_up_to_the_limit() {
+    let controller = Controller::default();
+    let start = controller.clone();
     let taken = Rc::new(Cell::new(0));
     let count = taken.clone();
     let work = move |k: u32| {
@@ -232,11 +237,11 @@ fn a_first_that_waits_holds_up_an_endless_source_only_within_the_limit() {
         }
     };
     let mut map = Box::pin(map_workers_ordered(100, work, stream::iter(0..)));
-    assert_eq!(settle(&mut map), Poll::Pending);
+    assert_eq!(poll_until_idle(&mut map), Poll::Pending);
     assert_eq!(taken.get(), 100);
-    desk.finish(0);
+    controller.finish(0);
     for k in 0..1000 {
-        assert_eq!(settle(&mut map), Poll::Ready(Some(k)));
+        assert_eq!(poll_until_idle(&mut map), Poll::Ready(Some(k)));
     }
 }
 
@@ -259,7 +264,7 @@ fn an_unlimited_ordered_map_yields_and_polls_the_first() {
 }
 
 #[test]
-fn a_panic_takes_its_item_only() {
+fn a_panic_loses_its_item_only() {
     for pending in [false, true] {
         let work = move |k: u32| async move {
             if pending {
@@ -285,7 +290,7 @@ fn a_panic_takes_its_item_only() {
 fn collect<S: Stream + Unpin>(map: &mut S) -> (Vec<S::Item>, usize) {
     let (mut seen, mut panics) = (Vec::new(), 0);
     loop {
-        match catch_unwind(AssertUnwindSafe(|| settle(map))) {
+        match catch_unwind(AssertUnwindSafe(|| poll_until_idle(map))) {
             Ok(Poll::Ready(Some(k))) => seen.push(k),
             Ok(Poll::Ready(None)) => return (seen, panics),
             Ok(Poll::Pending) => panic!("stuck"),
@@ -295,7 +300,7 @@ fn collect<S: Stream + Unpin>(map: &mut S) -> (Vec<S::Item>, usize) {
 }
 
 #[test]
-fn a_panic_of_the_closure_takes_its_item_only() {
+fn a_panic_of_the_closure_loses_its_item_only() {
     let work = |k: u32| {
         assert!(k % 10 != 3, "closure {k}");
         ready(k)
@@ -313,8 +318,8 @@ fn a_panic_of_the_closure_takes_its_item_only() {
 
 #[test]
 fn the_last_in_order_may_panic() {
-    let desk = Desk::default();
-    let start = desk.clone();
+    let controller = Controller::default();
+    let start = controller.clone();
     let work = move |k: u32| {
         let future = start.start(k);
         async move {
@@ -324,44 +329,44 @@ fn the_last_in_order_may_panic() {
         }
     };
     let mut map = Box::pin(map_workers_ordered(3, work, stream::iter(0..3)));
-    assert_eq!(settle(&mut map), Poll::Pending);
+    assert_eq!(poll_until_idle(&mut map), Poll::Pending);
     for k in [2, 1] {
-        desk.finish(k);
-        assert!(catch_unwind(AssertUnwindSafe(|| settle(&mut map))).is_err());
-        assert_eq!(settle(&mut map), Poll::Pending);
+        controller.finish(k);
+        assert!(catch_unwind(AssertUnwindSafe(|| poll_until_idle(&mut map))).is_err());
+        assert_eq!(poll_until_idle(&mut map), Poll::Pending);
     }
     assert_eq!(map.size_hint(), (1, Some(1)));
-    desk.finish(0);
-    assert_eq!(settle(&mut map), Poll::Ready(Some(0)));
-    assert_eq!(settle(&mut map), Poll::Ready(None));
+    controller.finish(0);
+    assert_eq!(poll_until_idle(&mut map), Poll::Ready(Some(0)));
+    assert_eq!(poll_until_idle(&mut map), Poll::Ready(None));
     assert!(map.is_terminated());
 }
 
 #[test]
 fn the_source_is_polled_when_it_woke_and_there_is_room() {
     let (incoming, feeder) = source([]);
-    let desk = Desk::default();
-    let start = desk.clone();
+    let controller = Controller::default();
+    let start = controller.clone();
     let mut map = map_workers(2, move |k| start.start(k), incoming);
-    assert_eq!(settle(&mut map), Poll::Pending);
+    assert_eq!(poll_until_idle(&mut map), Poll::Pending);
     assert_eq!(feeder.polls(), 1);
     feeder.push(0);
-    assert_eq!(settle(&mut map), Poll::Pending);
+    assert_eq!(poll_until_idle(&mut map), Poll::Pending);
     assert_eq!(feeder.polls(), 3);
-    desk.finish(0);
-    assert_eq!(settle(&mut map), Poll::Ready(Some(0)));
-    assert_eq!(settle(&mut map), Poll::Pending);
+    controller.finish(0);
+    assert_eq!(poll_until_idle(&mut map), Poll::Ready(Some(0)));
+    assert_eq!(poll_until_idle(&mut map), Poll::Pending);
     assert_eq!(feeder.polls(), 3, "the source did not wake");
     (1..4).for_each(|k| feeder.push(k));
-    assert_eq!(settle(&mut map), Poll::Pending);
+    assert_eq!(poll_until_idle(&mut map), Poll::Pending);
     assert_eq!(
         (feeder.polls(), feeder.waiting()),
         (5, 1),
         "no room for the third"
     );
-    desk.finish(2);
-    assert_eq!(settle(&mut map), Poll::Ready(Some(2)));
-    assert_eq!(settle(&mut map), Poll::Pending);
+    controller.finish(2);
+    assert_eq!(poll_until_idle(&mut map), Poll::Ready(Some(2)));
+    assert_eq!(poll_until_idle(&mut map), Poll::Pending);
     assert_eq!(feeder.waiting(), 0);
     feeder.end();
     drop(map);
@@ -388,10 +393,10 @@ fn dropping_drops_futures_and_results() {
             let source = stream::iter(0..100);
             if ordered {
                 let mut map = Box::pin(map_workers_ordered(5, work, source));
-                (0..items).for_each(|_| drop(settle(&mut map)));
+                (0..items).for_each(|_| drop(poll_until_idle(&mut map)));
             } else {
                 let mut map = Box::pin(map_workers(5, work, source));
-                (0..items).for_each(|_| drop(settle(&mut map)));
+                (0..items).for_each(|_| drop(poll_until_idle(&mut map)));
             }
             assert_eq!(Rc::strong_count(&token), 1);
         }
@@ -411,46 +416,47 @@ fn a_pending_future_is_polled_again_by_its_own_wake_only() {
         })
     };
     let mut map = map_workers(100, work, stream::iter(0..100));
-    assert_eq!(settle(&mut map), Poll::Pending);
+    assert_eq!(poll_until_idle(&mut map), Poll::Pending);
     assert_eq!(polls.get(), 100);
     for _ in 0..300 {
         let waker = wakers.borrow_mut().pop_front().unwrap();
         waker.wake();
-        assert_eq!(settle(&mut map), Poll::Pending);
+        assert_eq!(poll_until_idle(&mut map), Poll::Pending);
     }
     assert_eq!(polls.get(), 400);
 }
 
-/// A place is refilled before the next result is handed out; and whenever the stream is pending, `n` are in work.
+/// A worker is refilled before the next result is returned. Whenever the stream is pending, `n`
+/// futures are in work.
 #[test]
-fn a_place_is_refilled_as_soon_as_it_is_free() {
-    let desk = Desk::default();
-    let start = desk.clone();
+fn a_worker_is_refilled_as_soon_as_it_is_free() {
+    let controller = Controller::default();
+    let start = controller.clone();
     let mut map = map_workers(3, move |k| start.start(k), stream::iter(0..9));
-    assert_eq!(settle(&mut map), Poll::Pending);
-    [0, 1, 2].into_iter().for_each(|k| desk.finish(k));
+    assert_eq!(poll_until_idle(&mut map), Poll::Pending);
+    [0, 1, 2].into_iter().for_each(|k| controller.finish(k));
     for k in 0..3 {
-        assert_eq!(settle(&mut map), Poll::Ready(Some(k)));
-        assert_eq!(desk.0.started.get(), 3 + k as usize);
+        assert_eq!(poll_until_idle(&mut map), Poll::Ready(Some(k)));
+        assert_eq!(controller.0.started.get(), 3 + k as usize);
     }
-    assert_eq!(settle(&mut map), Poll::Pending);
+    assert_eq!(poll_until_idle(&mut map), Poll::Pending);
     let mut work = vec![5, 3, 4];
     for fresh in 6..12 {
-        assert_eq!(desk.in_work(), work.len());
+        assert_eq!(controller.in_work(), work.len());
         let k = work.remove(fresh % work.len());
-        desk.finish(k);
-        assert_eq!(settle(&mut map), Poll::Ready(Some(k)));
+        controller.finish(k);
+        assert_eq!(poll_until_idle(&mut map), Poll::Ready(Some(k)));
         work.extend((fresh < 9).then_some(fresh as u32));
         let expected = match work.is_empty() {
             true => Poll::Ready(None),
             false => Poll::Pending,
         };
-        assert_eq!(settle(&mut map), expected);
+        assert_eq!(poll_until_idle(&mut map), expected);
     }
 }
 
 #[test]
-fn a_future_that_panics_when_it_is_dropped_takes_its_item_only() {
+fn a_future_that_panics_when_it_is_dropped_loses_its_item_only() {
     struct Bomb(u32, bool);
     impl Future for Bomb {
         type Output = u32;

@@ -1,4 +1,5 @@
-//! Futures made from the items of a stream, several at once, in the order in which they complete.
+//! [`map_workers`]: several futures at once, with their results in the order in which they
+//! complete.
 use super::Workers;
 use crate::ready_set::Budget;
 use core::{
@@ -10,27 +11,32 @@ use core::{
 use futures_core::{FusedStream, Stream};
 use pin_project::pin_project;
 
-/// Runs `f` on each item and up to `n` of the futures it returns at once; results come as they complete.
+/// Runs `f` on each item and up to `n` of the futures it returns at once. Yields their results as
+/// they complete.
 ///
-/// As soon as one future completes, the next call of `poll_next` starts another. A fresh future is
-/// polled at once where it stays. After that futures are polled when they woke, as is the source,
-/// and once more if a call had to stop after many futures that were not done. Between fresh futures
-/// that are ready at once those that woke have a turn, at least every 32 items. Futures that could
-/// not go on for want of tokio's budget come first when the task runs again. Nothing is allocated
-/// for `n` in advance, and `usize::MAX` is a limit like any other.
+/// Use it for work that waits, such as requests to a server: `n` bounds how many wait at the same
+/// time. All futures run in the task that polls this stream, so the adapters' `map_workers` is the
+/// one for work that computes. No memory is allocated for `n` in advance, and `usize::MAX` is a
+/// limit like any other.
 ///
-/// All futures run in the task that polls this stream: `n` bounds how many wait at the same time.
+/// As soon as one future completes, the next call of `poll_next` starts another one and polls it at
+/// once. After that, a future is polled again when it wakes, and so is the source. Futures that are
+/// ready at once do not starve those that woke: these are polled at least every 32 items. If a poll
+/// stops after many futures in a row were pending, they may have run out of tokio's budget. Such
+/// futures are polled once more, and come first, when the task runs again.
 ///
 /// # Panics
-/// At the caller if `n` is 0. A panic of `f` or of a future reaches the consumer from that call of `poll_next`; its item is
-/// gone, the others go on. After a panic of the source no further items are taken.
+/// At the caller's line if `n` is 0. A panic of `f` or of a future reaches the caller of
+/// `poll_next`. Its item is lost, and the others continue. After a panic of the source no further
+/// items are taken.
 ///
 /// # Cancel safety
-/// `next()` may be dropped at any point: a result is taken only when it is handed out, and the futures in work stay.
-/// Dropping the stream drops them.
+/// Cancel safe: a result is taken only when it is returned, and the stream keeps the futures in
+/// work. Dropping the stream drops them.
 ///
 /// # Progress
-/// Waking a future is lock-free: nobody waits or spins.
+/// Waits only for the source and the futures. Waking a future is lock-free: it never waits and
+/// never spins.
 ///
 /// # Examples
 /// ```
@@ -55,7 +61,7 @@ where
     }
 }
 
-/// The stream of [`map_workers`].
+/// The stream that [`map_workers`] returns.
 #[pin_project]
 #[must_use = "streams do nothing unless polled"]
 pub struct MapWorkers<S, F, Fut> {

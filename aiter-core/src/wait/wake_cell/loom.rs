@@ -1,4 +1,4 @@
-//! Loom models of the waker cell.
+//! Loom models of the wake cell.
 
 use super::super::notify::{WakeSink, WakeSource};
 use crate::{
@@ -9,7 +9,7 @@ use ::loom::thread;
 use alloc::{sync::Arc, task::Wake};
 use core::task::Waker;
 
-/// As any executor does, it orders a wake before the poll that follows it.
+/// Counts wakes. As an executor does, it orders a wake before the poll that follows it.
 struct Count(AtomicUsize);
 impl Wake for Count {
     fn wake(self: Arc<Self>) {
@@ -55,7 +55,7 @@ fn register_racing_two_wakes() {
         let setters =
             [sink.wake_source(), sink.wake_source()].map(|a| thread::spawn(move || set(a)));
         let (wakes, waker) = counting();
-        // As a task does: once for each wake, with the same waker.
+        // As a task does: it looks once for each wake, with the same waker.
         let mut woken = 0;
         let mut seen;
         loop {
@@ -94,7 +94,7 @@ fn a_changed_waker_racing_two_wakes() {
 }
 
 #[test]
-fn register_again_racing_a_wake_leaves_the_armed_slot_alone() {
+fn register_again_racing_a_wake_keeps_the_armed_slot() {
     model(|| {
         let mut sink = WakeSink::new(AtomicUsize::new(0));
         let (wakes, waker) = counting();

@@ -65,7 +65,7 @@ fn clones_a_waker_it_does_not_hold() {
     assert_eq!(CLONES.load(Ordering::Relaxed), 1);
 }
 
-/// Does something in the middle of a wake.
+/// Runs a function in the middle of a wake.
 struct InWake<F>(F);
 impl<F: Fn() + Send + Sync + 'static> Wake for InWake<F> {
     fn wake(self: Arc<Self>) {
@@ -74,7 +74,7 @@ impl<F: Fn() + Send + Sync + 'static> Wake for InWake<F> {
 }
 
 #[test]
-fn serves_a_wake_that_comes_during_a_wake() {
+fn serves_a_wake_that_arrives_during_a_wake() {
     // The waker registers another one, and that one is woken, all inside the first wake.
     let (wakes, other) = Wakes::new();
     let sink = Arc::new(Mutex::new(WakeSink::new(())));
@@ -89,12 +89,12 @@ fn serves_a_wake_that_comes_during_a_wake() {
             .register(&other);
         inner.wake();
         inner.wake();
-        assert_eq!(count.count(), 0, "it is for the outer wake to serve them");
+        assert_eq!(count.count(), 0, "the outer wake serves them");
     })));
     sink.lock().unwrap().register(&waker);
     wake_source.wake();
     assert_eq!(wakes.count(), 1);
-    // The slot of the first is no longer in use.
+    // The slot of the first waker is no longer in use.
     sink.lock().unwrap().register(Waker::noop());
     wake_source.wake();
     assert_eq!(wakes.count(), 1);
@@ -102,7 +102,7 @@ fn serves_a_wake_that_comes_during_a_wake() {
 
 #[test]
 fn a_waker_stays_while_it_is_called() {
-    /// Has another waker registered, in the middle of a wake.
+    /// Registers another waker in the middle of a wake.
     struct Changes(Mutex<Option<WakeSink<()>>>);
     impl Wake for Changes {
         fn wake(self: Arc<Self>) {
@@ -115,8 +115,8 @@ fn a_waker_stays_while_it_is_called() {
             assert_eq!(Arc::strong_count(self), before);
         }
     }
-    // In the one slot, and in the other.
-    for turns in 0..2 {
+    // Checks both slots.
+    for slot in 0..2 {
         let mut sink = WakeSink::new(());
         let wake_source = sink.wake_source();
         let changes = Arc::new(Changes(None.into()));
@@ -124,7 +124,7 @@ fn a_waker_stays_while_it_is_called() {
         sink.register(&waker);
         *changes.0.lock().unwrap() = Some(sink);
         wake_source.wake();
-        if turns == 1 {
+        if slot == 1 {
             let mut sink = changes.0.lock().unwrap();
             sink.as_mut().unwrap().register(&waker);
             drop(sink);
@@ -135,13 +135,14 @@ fn a_waker_stays_while_it_is_called() {
     }
 }
 
-/// A waker that stays the same is called by whoever comes, also while another is in the middle of a call.
+/// If the waker stays the same, every thread calls it itself, also while another thread is calling
+/// it.
 #[test]
 #[cfg_attr(
     miri,
     ignore = "Miri takes wakers that are made at two places for different ones"
 )]
-fn the_same_waker_is_not_left_to_who_is_calling_it() {
+fn a_waker_that_stays_the_same_is_not_delegated() {
     struct Again(Mutex<Option<WakeSink<()>>>, AtomicUsize);
     impl Wake for Again {
         fn wake(self: Arc<Self>) {
@@ -182,14 +183,14 @@ fn changes_the_waker_twice_during_a_wake() {
     })));
     sink.lock().unwrap().register(&waker);
     wake_source.wake();
-    // The wake that was owed went to a waker that no longer counts.
+    // The wake that was owed went to a waker that has been replaced.
     assert_eq!(wakes.count(), 0);
     wake_source.wake();
     assert_eq!(wakes.count(), 1);
 }
 
 #[test]
-fn works_on_after_a_waker_that_panics() {
+fn still_works_after_a_waker_panicked() {
     let mut sink = WakeSink::new(());
     let wake_source = sink.wake_source();
     sink.register(&panicking_waker());
@@ -201,7 +202,7 @@ fn works_on_after_a_waker_that_panics() {
 }
 
 #[test]
-fn a_sleeper_may_be_dropped_inside_its_own_wake() {
+fn a_sink_may_be_dropped_inside_its_own_wake() {
     let sink = Arc::new(Mutex::new(Some(WakeSink::new(()))));
     let wake_source = sink.lock().unwrap().as_ref().unwrap().wake_source();
     let mine = sink.clone();
@@ -212,7 +213,7 @@ fn a_sleeper_may_be_dropped_inside_its_own_wake() {
 }
 
 #[test]
-fn the_waker_of_another_task_goes_and_the_own_one_stays() {
+fn clear_for_drops_the_waker_of_another_task_only() {
     let mut sink = WakeSink::new(());
     let wake_source = sink.wake_source();
     let ((own, own_waker), (_, other_waker)) = (Wakes::new(), Wakes::new());
@@ -221,16 +222,16 @@ fn the_waker_of_another_task_goes_and_the_own_one_stays() {
     assert_eq!(Arc::strong_count(&own), 3);
     wake_source.wake();
     assert_eq!(own.count(), 1);
-    // Also one that has been called is kept, for the task's next wait, until another task comes.
+    // A waker that has been called is also kept for the task's next wait, until another task comes.
     sink.clear_for(&own_waker);
     assert_eq!(Arc::strong_count(&own), 3);
     sink.clear_for(&other_waker);
     assert_eq!(Arc::strong_count(&own), 2);
 }
 
-/// A waker cannot be dropped while it is called; the next poll by another task comes to it again.
+/// A waker cannot be dropped while it is called. The next poll by another task drops it.
 #[test]
-fn a_waker_that_is_called_goes_another_time() {
+fn a_waker_that_is_being_called_is_dropped_later() {
     let sink = Arc::new(Mutex::new(WakeSink::new(())));
     let wake_source = sink.lock().unwrap().wake_source();
     let weak = Arc::downgrade(&sink);
@@ -238,7 +239,7 @@ fn a_waker_that_is_called_goes_another_time() {
         let sink = Weak::upgrade(&weak).unwrap();
         sink.lock().unwrap().clear_for(Waker::noop());
     }));
-    // As `Waker::noop` has no data, any waker of an `Arc` is another task's.
+    // `Waker::noop` has no data, so any waker made of an `Arc` belongs to another task.
     sink.lock().unwrap().register(&Waker::from(in_wake.clone()));
     wake_source.wake();
     assert_eq!(Arc::strong_count(&in_wake), 2);

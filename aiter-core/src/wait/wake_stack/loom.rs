@@ -1,4 +1,4 @@
-//! Loom models of the inbox: letters that are put in again while they are taken out.
+//! Loom models of the wake stack: nodes that are pushed again while they are taken.
 
 use super::super::notify::WakeSink;
 use super::*;
@@ -13,51 +13,52 @@ fn node() -> (WakeSink<Numbered>, WakeSource<Numbered>) {
     (sink, wake_source)
 }
 
-/// The numbers of all letters that are in.
+/// The numbers of all nodes on the stack.
 fn take(stack: &WakeStack<AtomicUsize>) -> impl Iterator<Item = usize> {
     stack
         .take_all()
         .map(|wake_source| wake_source.load(Ordering::Relaxed))
 }
 
-/// What was written before a letter is put in is seen by whoever takes it out, also if it was in already.
+/// The thread that takes a node sees what was written before the push, also if the node was on the
+/// stack already.
 #[test]
-fn a_letter_that_is_put_in_again_while_it_is_taken_out() {
+fn a_node_pushed_again_while_it_is_taken() {
     model(|| {
         let stack = Arc::new(WakeStack::new());
-        let (_sleeper, wake_source) = node();
+        let (_sink, wake_source) = node();
         let other = stack.clone();
-        let putting = thread::spawn(move || {
+        let pushing = thread::spawn(move || {
             for number in 1..3 {
                 wake_source.store(number, Ordering::Relaxed);
                 other.push(wake_source.clone());
             }
         });
         let early = take(&stack).max();
-        putting.join().unwrap();
+        pushing.join().unwrap();
         let last = take(&stack).max().max(early);
         assert_eq!(last, Some(2));
     });
 }
 
-/// Links are one thread's at a time, and all letters come out.
+/// A link belongs to one thread at a time, and every node comes out.
 #[test]
-fn two_put_letters_in_while_they_are_taken_out() {
+fn two_threads_push_while_nodes_are_taken() {
     model(|| {
         let stack = Arc::new(WakeStack::new());
         let (_one, first) = node();
         let (_two, second) = node();
         second.store(1, Ordering::Relaxed);
         stack.push(first.clone());
-        let putting = [first, second].map(|wake_source| {
+        let pushing = [first, second].map(|wake_source| {
             let stack = stack.clone();
             thread::spawn(move || stack.push(wake_source))
         });
         let early: usize = take(&stack).sum();
-        for thread in putting {
+        for thread in pushing {
             thread.join().unwrap();
         }
-        let late: usize = take(&stack).sum();
-        assert_eq!(early + late, 1);
+        let rest: usize = take(&stack).sum();
+        assert_eq!(early + rest, 1);
     });
 }

@@ -1,27 +1,29 @@
-//! An inbox of alarms: any thread puts one in, whoever is in charge takes all of them out.
+//! A stack of wake sources: any thread pushes one, and the lock holder takes all of them at once.
 //!
-//! A stack that is only ever emptied as a whole (Treiber 1986, without the pop that suffers from ABA). Each alarm
-//! carries its own link, so putting it in allocates nothing. The flag `linked` says who may touch the link:
+//! It is a Treiber stack (1986) without the single pop that suffers from ABA, as it is only ever
+//! emptied as a whole. Each wake source carries its own link, so a push allocates nothing. The flag
+//! `linked` says which thread may access the link:
 //!
 //! | `linked` | the link belongs to |
 //! |---|---|
-//! | false | whoever sets the flag |
-//! | true | the stack: the thread that pushes, then the one that took the stack and clears the flag |
+//! | false | the thread that sets the flag |
+//! | true | the stack: first the thread that pushes, then the thread that took the stack and clears the flag |
 #![allow(unsafe_code)]
 
 use super::notify::{Inner, WakeSource};
 use crate::sync::{AtomicPtr, AtomicUsize, Ordering, UnsafeCell};
 use core::{fmt, mem::ManuallyDrop, ops::Deref, ptr};
 
-/// The data of an alarm that can be put in an inbox.
+/// The data of a wake source that can be pushed on a [`WakeStack`].
 pub(crate) struct Node<T> {
     linked: AtomicUsize,
-    /// Whose it is says the flag.
+    /// The flag says which thread owns it.
     next: UnsafeCell<*mut Inner<Node<T>>>,
     data: T,
 }
 
-// SAFETY: the link is one thread's at a time, as the table says, and leads to letters, which then may go where this one goes.
+// SAFETY: the link belongs to one thread at a time, as the table says. It leads to other nodes,
+// which may go where this one goes.
 unsafe impl<T: Send + Sync> Send for Node<T> {}
 // SAFETY: as above.
 unsafe impl<T: Send + Sync> Sync for Node<T> {}
@@ -61,30 +63,31 @@ impl<T> WakeStack<T> {
         }
     }
 
-    /// Whether there was nothing in it. A letter on its way may not be seen.
+    /// Whether the stack was empty. A push that is under way may be missed.
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        // Ordering: Relaxed, a hint; `drain` synchronises.
+        // Ordering: Relaxed. It is a hint; `take_all` synchronises.
         self.head.load(Ordering::Relaxed).is_null()
     }
 
-    /// Puts the letter in, unless it is in already. What the caller wrote before is seen by whoever takes the letter
-    /// out. Lock-free.
+    /// Pushes the wake source, unless it is on the stack already. The thread that takes it sees
+    /// what the caller wrote before. Lock-free.
     pub(crate) fn push(&self, wake_source: WakeSource<Node<T>>) {
-        // Ordering: Acquire pairs with the taker's release: the link is no longer read. Release pairs with the
-        // taker's acquire, for the case that the letter is still in.
+        // Ordering: Acquire pairs with the release in `Drain::next`: the link is no longer read.
+        // Release pairs with the acquire there, for the case that the node is still on the stack.
         if wake_source.linked.swap(1, Ordering::AcqRel) == 1 {
             return;
         }
-        // The inbox owns it from here on.
+        // The stack owns it from here on.
         let wake_source = ManuallyDrop::new(wake_source);
         let raw = wake_source.as_ptr().cast_mut();
-        // Ordering: Relaxed, the exchange below validates it.
+        // Ordering: Relaxed. The exchange below validates it.
         let mut head = self.head.load(Ordering::Relaxed);
         loop {
-            // SAFETY: the flag was set just now, and the letter is not in yet: the link is this thread's.
+            // SAFETY: the flag was set just now, and the node is not on the stack yet, so the link
+            // belongs to this thread.
             wake_source.next.with_mut(|next| unsafe { *next = head });
-            // Ordering: Release pairs with the acquire in `drain`.
+            // Ordering: Release pairs with the acquire in `take_all`.
             match self
                 .head
                 .compare_exchange_weak(head, raw, Ordering::Release, Ordering::Relaxed)
@@ -95,9 +98,9 @@ impl<T> WakeStack<T> {
         }
     }
 
-    /// Takes out all letters, the newest first.
+    /// Takes all wake sources, the newest first.
     pub(crate) fn take_all(&self) -> Drain<T> {
-        // Ordering: Acquire pairs with the release of every `put` since the last drain.
+        // Ordering: Acquire pairs with the release of every `push` since the last `take_all`.
         Drain(self.head.swap(ptr::null_mut(), Ordering::Acquire))
     }
 }
@@ -114,7 +117,7 @@ impl<T> fmt::Debug for WakeStack<T> {
     }
 }
 
-/// The letters taken out.
+/// The wake sources that were taken.
 pub(crate) struct Drain<T>(*mut Inner<Node<T>>);
 
 impl<T> Iterator for Drain<T> {
@@ -124,11 +127,14 @@ impl<T> Iterator for Drain<T> {
         if self.0.is_null() {
             return None;
         }
-        // SAFETY: `put` forgot this share when it linked the letter, and nobody else took it out.
+        // SAFETY: `push` forgot this reference count when it linked the node, and no other thread
+        // took the node.
         let wake_source = unsafe { WakeSource::from_raw(self.0) };
-        // SAFETY: the stack was taken with the letter in it, and the flag stands: the link is this thread's.
+        // SAFETY: the stack was taken with the node in it, and the flag is still set, so the link
+        // belongs to this thread.
         self.0 = wake_source.next.with(|next| unsafe { *next });
-        // Ordering: Release hands the link back to `put`; Acquire pairs with a `put` that found the letter linked.
+        // Ordering: Release hands the link back to `push`; Acquire pairs with a `push` that found
+        // the node linked.
         wake_source.linked.swap(0, Ordering::AcqRel);
         Some(wake_source)
     }

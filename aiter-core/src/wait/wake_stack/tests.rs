@@ -3,23 +3,21 @@ use super::{Node, WakeStack};
 use alloc::{rc::Rc, vec::Vec};
 
 #[test]
-fn letters_that_nobody_takes_out_are_dropped() {
+fn nodes_left_on_the_stack_are_dropped() {
     let item = Rc::new(());
     let stack = WakeStack::new();
-    let put = || {
-        let sleepers: Vec<_> = (0..3)
+    let push = || {
+        let sinks: Vec<_> = (0..3)
             .map(|_| WakeSink::new(Node::new(item.clone())))
             .collect();
-        sleepers
-            .iter()
-            .for_each(|sink| stack.push(sink.wake_source()));
+        sinks.iter().for_each(|sink| stack.push(sink.wake_source()));
     };
-    put();
+    push();
     assert_eq!(Rc::strong_count(&item), 4);
-    // Of those taken out one is looked at.
+    // Only one of the nodes that were taken is looked at.
     assert!(stack.take_all().next().is_some());
     assert_eq!(Rc::strong_count(&item), 1);
-    put();
+    push();
     drop(stack);
     assert_eq!(Rc::strong_count(&item), 1);
 }

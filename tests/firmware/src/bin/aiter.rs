@@ -1,6 +1,6 @@
-//! Samples from a timer interrupt, seen by five readers: behind a gate, with some kept ready, and two joined. The interrupt
-//! pushes into a list that needs no allocator; what the tasks make of it uses one. Its twin on the channels of `embassy-sync` is
-//! `embassy.rs`.
+//! Samples from a timer interrupt, read by five readers: one behind a gate, one with a preload, and
+//! two joined. The interrupt pushes into a list that needs no allocator, and the operators in the
+//! tasks use one. The twin on the channels of `embassy-sync` is `embassy.rs`.
 #![no_std]
 #![no_main]
 
@@ -21,7 +21,7 @@ static SENSOR: Sensor = Sensor::new();
 static LIST: PushList<Sample, CAPACITY, READERS> = PushList::new();
 
 type Samples = PushAiter<'static, Sample, CAPACITY, READERS>;
-/// Who saw how many samples.
+/// The name of a reader, and how many samples it saw.
 static REPORTS: PushList<(&str, u32), 3> = PushList::new();
 
 #[unsafe(no_mangle)]
@@ -41,7 +41,7 @@ fn on_soft() {}
 async fn main(spawner: Spawner) {
     prepare();
     let mut samples = LIST.aiter().expect("this is the first reader");
-    let mut fork = || samples.fork().expect("there is a seat");
+    let mut fork = || samples.fork().expect("there is a slot");
     let (gated, gate) = gated_aiter(fork());
     let (ready, driver) = preload(4, fork());
     spawner.spawn(read_gated(gated).unwrap());
@@ -69,7 +69,7 @@ async fn read_gated(mut samples: Gated<Samples>) {
     REPORTS.push(("gated", order.finish())).unwrap();
 }
 
-/// Permits eight samples whenever eight more have come, and at the end all.
+/// Permits eight samples for every eight that arrive, and all at the end.
 #[embassy_executor::task]
 async fn permit(mut samples: Samples, gate: Gate) {
     while let Some(sample) = samples.next().await {
@@ -85,7 +85,7 @@ async fn fill(driver: Driver<Samples>) {
     driver.await;
 }
 
-/// Finds samples ready, though it is slow.
+/// Finds samples ready, although it is slow.
 #[embassy_executor::task]
 async fn read_ready(mut samples: Preloaded<Sample>) {
     let mut order = Order::new("ready");
@@ -96,13 +96,13 @@ async fn read_ready(mut samples: Preloaded<Sample>) {
     REPORTS.push(("ready", order.finish())).unwrap();
 }
 
-/// Two readers as one stream.
+/// Reads two readers as one stream.
 #[embassy_executor::task]
 async fn read_joined(mut samples: Samples) {
     type Tagged = MapAiter<Samples, fn(Sample) -> (usize, Sample)>;
     let left: Tagged = map_aiter(
         |sample| (0, sample),
-        samples.fork().expect("there is a seat"),
+        samples.fork().expect("there is a slot"),
     );
     let right: Tagged = map_aiter(|sample| (1, sample), samples);
     let mut joined = join_aiters(iter_to_aiter([left, right]));

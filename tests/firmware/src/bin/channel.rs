@@ -1,4 +1,4 @@
-//! The same program as `one.rs` on the channels of `embassy-sync`: what to compare its size and its memory with.
+//! The same program as `one.rs` on the channels of `embassy-sync`, to compare size and memory.
 #![no_std]
 #![no_main]
 
@@ -9,7 +9,7 @@ use embassy_sync::{blocking_mutex::raw::CriticalSectionRawMutex as Raw, channel:
 const CAPACITY: usize = 32;
 
 static SENSOR: Sensor = Sensor::new();
-/// A channel has no end: `None` says that nothing more comes.
+/// A channel has no end, so `None` marks it.
 static CHANNEL: Channel<Raw, Option<Sample>, CAPACITY> = Channel::new();
 /// How many samples each reader saw.
 static REPORTS: Channel<Raw, u32, 1> = Channel::new();

@@ -1,5 +1,6 @@
-//! How many instructions a push takes in an interrupt: into the lists of `aiter-core`, and into the channels of `embassy-sync`.
-//! While nobody waits, and while each reader sleeps, in tasks of the executor.
+//! Counts the instructions of a push in an interrupt, into the lists of `aiter-core` and into the
+//! channels of `embassy-sync`: while no reader waits, and while each reader sleeps in a task of the
+//! executor.
 #![no_std]
 #![no_main]
 
@@ -34,10 +35,10 @@ static PUBSUB: PubSubChannel<Raw, Sample, CAPACITY, FORKS, 0> = PubSubChannel::n
 static LIST: OnceLock<Pusher<Sample>> = OnceLock::new();
 static FIXED: fixed::PushList<Sample, CAPACITY> = fixed::PushList::new();
 static FORKED: fixed::PushList<Sample, CAPACITY, FORKS> = fixed::PushList::new();
-/// What the interrupt does: push, and say how many instructions that took.
+/// The interrupt handler's work: pushes, and returns how many instructions that took.
 static PUSH: Mutex<Cell<fn() -> u32>> = Mutex::new(Cell::new(|| 0));
 static TOOK: AtomicU32 = AtomicU32::new(0);
-/// The wakers of as many tasks: each reader wakes one.
+/// The wakers of as many tasks. Each reader wakes one.
 static WAKERS: Mutex<RefCell<[Option<Waker>; FORKS]>> =
     Mutex::new(RefCell::new([const { None }; FORKS]));
 
@@ -82,10 +83,10 @@ fn into<const R: usize>(list: &fixed::PushList<Sample, CAPACITY, R>) {
     list.push(SAMPLE).expect("there is room");
 }
 
-/// A reader: takes an item, or leaves a waker.
+/// A reader that takes an item, or registers a waker.
 trait Reader {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()>;
-    /// Takes an item that is there, and leaves no waker.
+    /// Takes an item that is available, and registers no waker.
     fn take(&mut self) -> bool;
 }
 
@@ -131,7 +132,7 @@ impl<const R: usize> Reader for fixed::PushAiter<'_, Sample, CAPACITY, R> {
     }
 }
 
-/// The least, the mean in tenths, and the most.
+/// The minimum, the sum and the maximum of the measurements.
 struct Costs {
     least: u32,
     sum: u32,
@@ -186,13 +187,13 @@ async fn measure(what: &str, push: fn() -> u32, readers: &mut [impl Reader]) {
         }
         costs.fire();
         assert!(readers.iter_mut().all(Reader::take));
-        // The tasks are in the executor's queue now: woken again they would cost less.
+        // The tasks are in the executor's queue now, and waking them again would cost less.
         let_others_run().await;
     }
     costs.say(what, readers.len(), "asleep");
 }
 
-/// Does nothing but be woken.
+/// A task that only waits to be woken.
 #[embassy_executor::task(pool_size = FORKS)]
 async fn sleep(reader: usize) {
     poll_fn(|cx| {
@@ -202,7 +203,8 @@ async fn sleep(reader: usize) {
     .await
 }
 
-/// The executor takes its queue as a whole, and may come to this task first: then the others have run before it next does.
+/// The executor takes its queue as a whole, and may come to this task first. The second yield makes
+/// sure that the others have run.
 async fn let_others_run() {
     yield_now().await;
     yield_now().await;

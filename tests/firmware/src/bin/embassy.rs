@@ -1,4 +1,4 @@
-//! The same program as `aiter.rs` on the channels of `embassy-sync`: what to compare its size and its memory with.
+//! The same program as `aiter.rs` on the channels of `embassy-sync`, to compare size and memory.
 #![no_std]
 #![no_main]
 
@@ -19,7 +19,7 @@ const CAPACITY: usize = 32;
 const READERS: usize = 5;
 
 type Samples = Subscriber<'static, Raw, Sample, CAPACITY, READERS, 1>;
-/// Who saw how many samples.
+/// The name of a reader, and how many samples it saw.
 type Report = (&'static str, u32);
 
 static SENSOR: Sensor = Sensor::new();
@@ -71,7 +71,7 @@ async fn read_gated(mut samples: Samples) {
     REPORTS.send(("gated", order.finish())).await;
 }
 
-/// Permits eight samples whenever eight more have come, and at the end all.
+/// Permits eight samples for every eight that arrive, and all at the end.
 #[embassy_executor::task]
 async fn permit(mut samples: Samples) {
     for _ in 0..SAMPLES {
@@ -89,7 +89,7 @@ async fn fill(mut samples: Samples) {
     }
 }
 
-/// Finds samples ready, though it is slow.
+/// Finds samples ready, although it is slow.
 #[embassy_executor::task]
 async fn read_ready() {
     let mut order = Order::new("ready");
@@ -100,7 +100,7 @@ async fn read_ready() {
     REPORTS.send(("ready", order.finish())).await;
 }
 
-/// Two readers as one stream.
+/// Reads two readers as one stream.
 #[embassy_executor::task]
 async fn read_joined(mut left: Samples, mut right: Samples) {
     let mut orders = [Order::new("left"), Order::new("right")];

@@ -1,11 +1,12 @@
-//! An interrupt after every single instruction of an operation, one run for each: while the task, or a lower interrupt, pushes,
-//! takes, goes to sleep, forks. The interrupt reads and pushes as well. Each time both have to get on, both readers have to see
-//! the same items in the same order, and nobody may sleep on an item.
+//! Fires an interrupt after every single instruction of an operation, one run for each, while the
+//! task, or a lower interrupt, pushes, takes, waits or forks. The interrupt reads and pushes as
+//! well. Each time both have to proceed, both readers have to see the same items in the same order,
+//! and every reader that waits for an item has to be woken.
 #![no_std]
 #![no_main]
 
 use aiter_core::{Pusher, fixed, push_aiter};
-use aiter_firmware::{Place, finish, machine, prepare, say};
+use aiter_firmware::{Handover, finish, machine, prepare, say};
 use core::{
     pin::pin,
     sync::atomic::{AtomicU32, Ordering::Relaxed},
@@ -22,14 +23,14 @@ static HEAP: OnceLock<Pusher<u32>> = OnceLock::new();
 static FIXED: fixed::PushList<u32, CAPACITY, READERS> = fixed::PushList::new();
 /// Its only reader is below or above.
 static SINGLE: fixed::PushList<u32, CAPACITY> = fixed::PushList::new();
-/// What the interrupt works with, unless it is at work.
-static ABOVE: Place<Above> = Place::new();
+/// The state of the interrupt handler, unless it is running.
+static ABOVE: Handover<Above> = Handover::new();
 
-/// The first reader of each, unless it is in use.
-static FIRST: Place<[Reader; 3]> = Place::new();
+/// The first reader of each list, unless it is in use.
+static FIRST: Handover<[Reader; 3]> = Handover::new();
 
-/// What the task pushes, and what the interrupt does.
-const BELOW: u32 = 1;
+/// The items that the interrupted operation and the interrupt push.
+const FROM_BELOW: u32 = 1;
 const FROM_ABOVE: u32 = 2;
 
 #[derive(Clone, Copy, Debug)]
@@ -58,7 +59,7 @@ enum Reader {
     Heap(aiter_core::PushAiter<u32>),
     Fixed(fixed::PushAiter<'static, u32, CAPACITY, READERS>),
     Single(fixed::PushAiter<'static, u32, CAPACITY>),
-    /// The list's only reader is on the other side.
+    /// The only reader of the list is on the other side.
     None,
 }
 
@@ -66,7 +67,7 @@ impl Reader {
     fn fork(&mut self) -> Self {
         match self {
             Self::Heap(aiter) => Self::Heap(aiter.fork()),
-            Self::Fixed(aiter) => Self::Fixed(aiter.fork().expect("there is a seat")),
+            Self::Fixed(aiter) => Self::Fixed(aiter.fork().expect("there is a slot")),
             Self::Single(_) | Self::None => Self::None,
         }
     }
@@ -92,14 +93,14 @@ impl Reader {
 }
 
 /// A reader and what it has seen.
-struct Seer {
+struct Observer {
     reader: Reader,
     seen: [u32; 4],
     count: usize,
 }
 
-impl Seer {
-    fn is_there(&self) -> bool {
+impl Observer {
+    fn has_reader(&self) -> bool {
         !matches!(self.reader, Reader::None)
     }
 
@@ -111,7 +112,7 @@ impl Seer {
         }
     }
 
-    fn see(&mut self, item: Option<u32>) -> bool {
+    fn record(&mut self, item: Option<u32>) -> bool {
         if let Some(item) = item {
             self.seen[self.count] = item;
             self.count += 1;
@@ -119,23 +120,23 @@ impl Seer {
         item.is_some()
     }
 
-    fn see_all(&mut self) {
+    fn record_all(&mut self) {
         loop {
             let item = self.reader.try_next();
-            if !self.see(item) {
+            if !self.record(item) {
                 return;
             }
         }
     }
 
-    /// What was seen; nothing has been seen from here on.
+    /// Returns what was seen, and starts again with nothing.
     fn take(&mut self) -> [u32; 4] {
         self.count = 0;
         core::mem::take(&mut self.seen)
     }
 }
 
-/// How often a waker was woken.
+/// Counts how often a waker was called.
 struct Wakes(AtomicU32);
 
 static WAKES_BELOW: Wakes = Wakes(AtomicU32::new(0));
@@ -146,11 +147,11 @@ impl Wakes {
         static VTABLE: RawWakerVTable =
             RawWakerVTable::new(|data| RawWaker::new(data, &VTABLE), wake, wake, |_| {});
         fn wake(data: *const ()) {
-            // SAFETY: made of a static of this type, below.
+            // SAFETY: the pointer comes from a static of this type, below.
             let wakes = unsafe { &*data.cast::<Wakes>() };
             wakes.0.store(wakes.0.load(Relaxed) + 1, Relaxed);
         }
-        // SAFETY: the functions keep to the contract.
+        // SAFETY: the functions keep the contract.
         unsafe { Waker::new((&raw const *self).cast(), &VTABLE) }
     }
 
@@ -163,22 +164,26 @@ impl Wakes {
 
 struct Above {
     list: List,
-    seer: Seer,
+    observer: Observer,
     /// It has interrupted.
     acted: bool,
-    /// It pushed, could not see it, and sleeps: a push that it interrupted has a place before, and has not published it.
-    sleeps: bool,
+    /// It pushed, could not see its item, and waits, because a push that it interrupted has
+    /// reserved a position before and has not published it.
+    waits: bool,
 }
 
 impl Above {
     fn interrupt(&mut self) {
-        self.seer.see_all();
+        self.observer.record_all();
         self.list.push(FROM_ABOVE);
-        self.seer.see_all();
+        self.observer.record_all();
         self.acted = true;
-        if self.seer.is_there() && !self.seer.seen.contains(&FROM_ABOVE) {
-            self.sleeps = true;
-            assert_eq!(self.seer.reader.poll(&WAKES_ABOVE.waker()), Poll::Pending);
+        if self.observer.has_reader() && !self.observer.seen.contains(&FROM_ABOVE) {
+            self.waits = true;
+            assert_eq!(
+                self.observer.reader.poll(&WAKES_ABOVE.waker()),
+                Poll::Pending
+            );
         }
     }
 }
@@ -192,36 +197,36 @@ fn on_timer() {
     }
 }
 
-/// What is interrupted.
+/// The operation that is interrupted.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Operation {
-    /// Nobody waits below.
+    /// No reader waits below.
     Push,
-    /// The reader below sleeps.
+    /// The reader below waits.
     PushAwaited,
-    /// An item that both have yet to read.
+    /// Takes an item that both have still to read.
     Take,
     Sleep,
     ForkAndDrop,
 }
 
-/// Interrupts the operation after so many half instructions. Says whether it was over by then, and if not whether that was
-/// between a push's getting its place and its publishing it.
-fn run(list: List, below: &mut Seer, operation: Operation, after: u32) -> Option<bool> {
+/// Interrupts the operation after this many half instructions. Returns `None` if it was finished by
+/// then, and otherwise whether it was a push between its reservation and its publication.
+fn run(list: List, below: &mut Observer, operation: Operation, after: u32) -> Option<bool> {
     use Operation::*;
     let waker = WAKES_BELOW.waker();
     match operation {
-        Take | ForkAndDrop => list.push(BELOW),
+        Take | ForkAndDrop => list.push(FROM_BELOW),
         PushAwaited => assert_eq!(below.reader.poll(&waker), Poll::Pending),
         Push | Sleep => {}
     }
     let mut polled = Poll::Pending;
     machine::start_timer_soon(after);
     match operation {
-        Push | PushAwaited => list.push(BELOW),
+        Push | PushAwaited => list.push(FROM_BELOW),
         Take => {
             let item = below.reader.try_next();
-            assert!(below.see(item));
+            assert!(below.record(item));
         }
         Sleep => polled = below.reader.poll(&waker),
         ForkAndDrop => drop(below.reader.fork()),
@@ -229,47 +234,47 @@ fn run(list: List, below: &mut Seer, operation: Operation, after: u32) -> Option
     machine::stop_timer();
     let mut above = ABOVE.take().expect("the interrupt is over");
     let acted = core::mem::take(&mut above.acted);
-    let sleeps = core::mem::take(&mut above.sleeps);
+    let waits = core::mem::take(&mut above.waits);
     let wakes = WAKES_BELOW.take();
     assert_eq!(
         WAKES_ABOVE.take() != 0,
-        sleeps,
-        "who sleeps on a gap is woken by its writer"
+        waits,
+        "the push that fills a gap wakes the reader there"
     );
     match (operation, polled) {
-        (PushAwaited, _) => assert!(wakes != 0, "the sleeper is woken"),
+        (PushAwaited, _) => assert!(wakes != 0, "the waiting reader is woken"),
         (Sleep, Poll::Pending) => {
-            assert_eq!(wakes != 0, acted, "the sleeper is woken by the interrupt")
+            assert_eq!(wakes != 0, acted, "the interrupt wakes the waiting reader")
         }
-        (_, Poll::Ready(item)) => assert!(below.see(item)),
+        (_, Poll::Ready(item)) => assert!(below.record(item)),
         (_, Poll::Pending) => {}
     }
-    below.see_all();
-    above.seer.see_all();
-    let (seen, also) = (below.take(), above.seer.take());
-    if below.is_there() && above.seer.is_there() {
-        assert_eq!(seen, also, "both see the same in the same order");
+    below.record_all();
+    above.observer.record_all();
+    let (seen, also) = (below.take(), above.observer.take());
+    if below.has_reader() && above.observer.has_reader() {
+        assert_eq!(seen, also, "both see the same items in the same order");
     }
-    let seen = if below.is_there() { seen } else { also };
-    assert_eq!(seen.contains(&BELOW), operation != Sleep);
+    let seen = if below.has_reader() { seen } else { also };
+    assert_eq!(seen.contains(&FROM_BELOW), operation != Sleep);
     assert_eq!(seen.contains(&FROM_ABOVE), acted);
     assert_eq!(seen[2..], [0, 0]);
     ABOVE.put(above);
-    acted.then_some(sleeps)
+    acted.then_some(waits)
 }
 
-/// Interrupts each operation everywhere.
+/// Interrupts each operation at every instruction.
 fn everywhere(level: &str, list: List, reader: Reader) -> Reader {
-    let mut below = Seer::new(reader);
-    let mut seer = Seer::new(below.reader.fork());
+    let mut below = Observer::new(reader);
+    let mut observer = Observer::new(below.reader.fork());
     if let List::SingleAbove = list {
-        core::mem::swap(&mut below, &mut seer);
+        core::mem::swap(&mut below, &mut observer);
     }
     let above = Above {
         list,
-        seer,
+        observer,
         acted: false,
-        sleeps: false,
+        waits: false,
     };
     ABOVE.put(above);
     use Operation::*;
@@ -289,15 +294,15 @@ fn everywhere(level: &str, list: List, reader: Reader) -> Reader {
         assert_eq!(
             gaps != 0,
             is_push && reads_above,
-            "a push is interrupted with its place, before it publishes"
+            "a push is interrupted between its reservation and its publication"
         );
         say!("interrupted {level} {list:?} {operation:?} {points} {gaps}");
     }
     let above = ABOVE.take().expect("the interrupt is over");
-    if below.is_there() {
+    if below.has_reader() {
         below.reader
     } else {
-        above.seer.reader
+        above.observer.reader
     }
 }
 

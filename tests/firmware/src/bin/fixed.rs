@@ -1,5 +1,5 @@
-//! Samples from a timer interrupt for four tasks, without an allocator. Its twin on the channels of `embassy-sync` is
-//! `pubsub.rs`.
+//! Samples from a timer interrupt for four tasks, without an allocator. The twin on the channels of
+//! `embassy-sync` is `pubsub.rs`.
 #![no_std]
 #![no_main]
 
@@ -33,7 +33,7 @@ fn on_soft() {}
 async fn main(spawner: Spawner) {
     prepare();
     for _ in 0..READERS {
-        let samples = SAMPLES.subscribe().expect("there is a seat");
+        let samples = SAMPLES.subscribe().expect("there is a slot");
         spawner.spawn(read(samples).unwrap());
     }
     machine::start_timer(10_000);

@@ -1,13 +1,15 @@
-//! Interrupts at the worst moments: a writer between reserving its place and publishing it, a reader in the middle of taking
-//! an item, a reader about to sleep. Whoever interrupts has to get on, and so has who was interrupted, afterwards.
+//! Interrupts at the worst moments: between a push's reservation and its publication, while a
+//! reader takes an item, and while a reader is about to wait. The interrupt has to proceed, and so
+//! has the interrupted code afterwards.
 //!
-//! Three priorities: the task, the software interrupt above it, the timer interrupt above both. The code that fires an interrupt
-//! is the user's, called by the list at that moment: an iterator, `Clone` of an item, `Clone` of a waker.
+//! There are three priorities: the task, the software interrupt above it, and the timer interrupt
+//! above both. User code that the list calls at that moment fires the interrupt: an iterator, the
+//! `Clone` of an item, the `Clone` of a waker.
 #![no_std]
 #![no_main]
 
 use aiter_core::{PushAiter, Pusher, TryNextError, push_aiter};
-use aiter_firmware::{Place, finish, machine, prepare, say};
+use aiter_firmware::{Handover, finish, machine, prepare, say};
 use core::{
     iter::once,
     pin::Pin,
@@ -21,9 +23,9 @@ use futures_lite::Stream;
 static PUSHER: OnceLock<Pusher<Item>> = OnceLock::new();
 static SOFT: Handler = Handler::new();
 static TIMER: Handler = Handler::new();
-/// What `Clone` of an item does, and `Clone` of a waker.
-static ON_CLONE: Place<fn()> = Place::new();
-static ON_WAKER: Place<fn()> = Place::new();
+/// Hooks for the `Clone` of an item, and the `Clone` of a waker.
+static ON_CLONE: Handover<fn()> = Handover::new();
+static ON_WAKER: Handover<fn()> = Handover::new();
 static WAKES: AtomicUsize = AtomicUsize::new(0);
 
 /// An item whose clone may fire an interrupt.
@@ -39,15 +41,15 @@ impl Clone for Item {
 
 /// What an interrupt does the next time, with a reader of its own.
 struct Handler {
-    reader: Place<PushAiter<Item>>,
-    act: Place<fn(&mut PushAiter<Item>)>,
+    reader: Handover<PushAiter<Item>>,
+    act: Handover<fn(&mut PushAiter<Item>)>,
 }
 
 impl Handler {
     const fn new() -> Self {
         Self {
-            reader: Place::new(),
-            act: Place::new(),
+            reader: Handover::new(),
+            act: Handover::new(),
         }
     }
 
@@ -68,14 +70,14 @@ impl Handler {
         }
     }
 
-    /// Whether it has acted.
+    /// Checks that it has acted.
     #[track_caller]
     fn acted(&self) {
         assert!(self.act.take().is_none());
     }
 }
 
-fn run(hook: &Place<fn()>) {
+fn run(hook: &Handover<fn()>) {
     if let Some(hook) = hook.take() {
         hook();
     }
@@ -108,7 +110,7 @@ fn poll(reader: &mut PushAiter<Item>) -> Poll<Option<Item>> {
     Pin::new(reader).poll_next(&mut Context::from_waker(&waker()))
 }
 
-/// Counts its wakes.
+/// A waker that counts its wakes.
 fn waker() -> Waker {
     const WAKER: RawWaker = RawWaker::new(core::ptr::null(), &VTABLE);
     static VTABLE: RawWakerVTable = RawWakerVTable::new(
@@ -123,7 +125,7 @@ fn waker() -> Waker {
     fn wake() {
         WAKES.store(WAKES.load(Relaxed) + 1, Relaxed);
     }
-    // SAFETY: there is no data; all functions keep to the contract.
+    // SAFETY: there is no data, and all functions keep the contract.
     unsafe { Waker::from_raw(WAKER) }
 }
 
@@ -140,8 +142,9 @@ async fn main(_spawner: Spawner) {
     finish()
 }
 
-/// A push of the task has its place and has not published it. The interrupt reads and finds nothing, pushes, sleeps on the
-/// place, and returns. Even the timer, on top of it, gets its item in.
+/// A push of the task has reserved its position and has not published it. The interrupt reads and
+/// finds no item, pushes, waits at the gap, and returns. Even the timer, on top of it, pushes its
+/// item.
 fn writer_between_reserving_and_publishing(reader: &mut PushAiter<Item>) {
     SOFT.does(|reader| {
         assert_eq!(reader.try_next(), Err(TryNextError::Empty));
@@ -149,13 +152,13 @@ fn writer_between_reserving_and_publishing(reader: &mut PushAiter<Item>) {
         assert_eq!(
             reader.try_next(),
             Err(TryNextError::Empty),
-            "it stands behind the gap"
+            "it is behind the gap"
         );
         TIMER.does(|_| push(2));
         machine::fire_timer();
         TIMER.acted();
         assert_eq!(poll(reader), Poll::Pending);
-        assert_eq!(WAKES.load(Relaxed), 0, "items behind a gap wake nobody");
+        assert_eq!(WAKES.load(Relaxed), 0, "items behind a gap wake no reader");
     });
     let item = || {
         machine::fire_soft();
@@ -166,7 +169,7 @@ fn writer_between_reserving_and_publishing(reader: &mut PushAiter<Item>) {
     pusher
         .push_all(once(()).map(|()| item()))
         .expect("readers are there");
-    assert_eq!(WAKES.load(Relaxed), 1, "who slept on the gap is woken");
+    assert_eq!(WAKES.load(Relaxed), 1, "the reader at the gap is woken");
     WAKES.store(0, Relaxed);
     takes(reader, 0..3);
     SOFT.does(|reader| takes(reader, 0..3));
@@ -175,7 +178,8 @@ fn writer_between_reserving_and_publishing(reader: &mut PushAiter<Item>) {
     say!("writer-interrupted ok");
 }
 
-/// The software interrupt, in the middle of taking an item, is interrupted itself: the timer takes the same item, and pushes.
+/// The software interrupt is interrupted itself while it takes an item: the timer takes the same
+/// item, and pushes.
 fn reader_while_it_takes(reader: &mut PushAiter<Item>) {
     TIMER.does(|reader| takes(reader, 0..3));
     machine::fire_timer();
@@ -198,8 +202,8 @@ fn reader_while_it_takes(reader: &mut PushAiter<Item>) {
     say!("reader-interrupted ok");
 }
 
-/// The task found nothing and leaves its waker. Before it has, the interrupt pushes: the task has to see the item, or to be
-/// woken.
+/// The task found no item and registers its waker. Before it has done so, the interrupt pushes: the
+/// task has to see the item, or to be woken.
 fn reader_about_to_sleep(reader: &mut PushAiter<Item>) {
     SOFT.does(|_| push(5));
     ON_WAKER.put(|| {
@@ -208,7 +212,7 @@ fn reader_about_to_sleep(reader: &mut PushAiter<Item>) {
     });
     let polled = match poll(reader) {
         Poll::Pending => {
-            assert_eq!(WAKES.load(Relaxed), 1, "it sleeps, and nobody has woken it");
+            assert_eq!(WAKES.load(Relaxed), 1, "it waits, and was not woken");
             poll(reader)
         }
         ready => ready,

@@ -1,5 +1,5 @@
-//! Samples from a timer interrupt for one task, without an allocator. Its twin on the channels of `embassy-sync` is
-//! `channel.rs`.
+//! Samples from a timer interrupt for one task, without an allocator. The twin on the channels of
+//! `embassy-sync` is `channel.rs`.
 #![no_std]
 #![no_main]
 

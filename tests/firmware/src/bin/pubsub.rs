@@ -1,4 +1,4 @@
-//! The same program as `fixed.rs` on the channels of `embassy-sync`: what to compare its size and its memory with.
+//! The same program as `fixed.rs` on the channels of `embassy-sync`, to compare size and memory.
 #![no_std]
 #![no_main]
 
@@ -14,7 +14,7 @@ const CAPACITY: usize = 32;
 const READERS: usize = 4;
 
 static SENSOR: Sensor = Sensor::new();
-/// A channel has no end: `None` says that nothing more comes.
+/// A channel has no end, so `None` marks it.
 static CHANNEL: PubSubChannel<Raw, Option<Sample>, CAPACITY, READERS, 0> = PubSubChannel::new();
 /// How many samples each reader saw.
 static REPORTS: Channel<Raw, u32, READERS> = Channel::new();
@@ -40,7 +40,7 @@ fn on_soft() {}
 async fn main(spawner: Spawner) {
     prepare();
     for _ in 0..READERS {
-        let samples = CHANNEL.subscriber().expect("there is a seat");
+        let samples = CHANNEL.subscriber().expect("there is a slot");
         spawner.spawn(read(samples).unwrap());
     }
     machine::start_timer(10_000);

@@ -1,4 +1,5 @@
-//! SysTick is the timer and the clock, PendSV the software interrupt: what all Cortex-M share in QEMU.
+//! SysTick is the timer and the clock, and PendSV the software interrupt. All Cortex-M machines in
+//! QEMU have them.
 
 use core::arch::asm;
 use cortex_m::{
@@ -16,7 +17,7 @@ const RELOAD: u32 = 0xff_ffff;
 
 pub(super) fn init() {
     let mut peripherals = Peripherals::take().expect("taken once");
-    // SAFETY: no critical section relies on priorities; a lower number is a higher priority.
+    // SAFETY: no critical section relies on priorities. A lower number is a higher priority.
     unsafe { peripherals.SCB.set_priority(PendSV, 0xc0) };
     // SAFETY: as above.
     unsafe { peripherals.SCB.set_priority(SysTick, 0x40) };
@@ -31,7 +32,8 @@ fn count(timer: &mut SYST, reload: u32) {
 }
 
 fn timer() -> SYST {
-    // SAFETY: `init` took the peripherals and keeps none; the tasks leave the timer alone while its interrupt runs.
+    // SAFETY: `init` took the peripherals and keeps none. The tasks do not access the timer while
+    // its interrupt runs.
     unsafe { Peripherals::steal() }.SYST
 }
 
@@ -66,7 +68,7 @@ pub(super) fn clock() -> u32 {
     SYST::get_current()
 }
 
-/// The clock counts down, and begins again after the period of the timer.
+/// The clock counts down, and starts again after the period of the timer.
 #[inline(always)]
 pub(super) fn between(start: u32, end: u32) -> u32 {
     match start.checked_sub(end) {
@@ -77,7 +79,7 @@ pub(super) fn between(start: u32, end: u32) -> u32 {
 
 #[inline(always)]
 pub(super) fn thousand_instructions() {
-    // SAFETY: counts down a register, which is its own.
+    // SAFETY: this counts down a register of its own.
     unsafe { asm!("2:", "subs {0}, #1", "bne 2b", inout(reg) 500 => _, options(nomem, nostack)) }
 }
 

@@ -1,8 +1,8 @@
-//! What the programs need of a machine: a timer interrupt, two interrupts that software can fire, of different priority, and a
-//! clock that counts instructions.
+//! What the programs need of a machine: a timer interrupt, a software interrupt of lower priority,
+//! both of which software can fire, and a clock that counts instructions.
 //!
-//! A program defines `on_timer` and `on_soft`. The timer's priority is above that of the software interrupt, which is above
-//! that of the tasks.
+//! A program defines `on_timer` and `on_soft`. The timer interrupt has a higher priority than the
+//! software interrupt, and that one a higher priority than the tasks.
 
 #[cfg(target_arch = "arm")]
 mod cortex_m;
@@ -23,51 +23,53 @@ unsafe extern "Rust" {
 
 /// Ticks of the clock in 1000 instructions.
 static TICKS: AtomicU32 = AtomicU32::new(0);
-/// Ticks that a measurement of nothing takes.
+/// Ticks that an empty measurement takes.
 static OVERHEAD: AtomicU32 = AtomicU32::new(0);
 
-/// Sets interrupts up, and finds out how long an instruction takes. The timer does not run yet.
+/// Sets the interrupts up, and measures how long an instruction takes. It does not start the timer.
 pub fn init() {
     imp::init();
     OVERHEAD.store(ticks(|| ()), Relaxed);
     TICKS.store(ticks(imp::thousand_instructions), Relaxed);
 }
 
-/// Runs the timer interrupt once in so many instructions.
+/// Runs the timer interrupt once in this many instructions.
 pub fn start_timer(instructions: u32) {
     imp::start_timer((u64::from(instructions) * u64::from(TICKS.load(Relaxed)) / 1000) as u32);
 }
 
-/// Lets its interrupt run so many half instructions from now, and again in as many, unless it is stopped then.
+/// Runs the timer interrupt this many half instructions from now, and again after as many, unless
+/// it is stopped by then.
 pub fn start_timer_soon(half_instructions: u32) {
     imp::start_timer((half_instructions * TICKS.load(Relaxed) / 2000).max(2));
 }
 
-/// Runs it no more. The timer's interrupt may call this too.
+/// Stops the timer. Its interrupt may call this too.
 pub fn stop_timer() {
     imp::stop_timer();
 }
 
-/// Fires the interrupt of the timer now; not while the timer runs. It has run when this returns, where interrupts of its
-/// priority are not held off.
+/// Fires the timer interrupt now. Must not be called while the timer runs. The interrupt has run
+/// when this returns, unless interrupts of its priority are masked.
 pub fn fire_timer() {
     imp::fire_timer();
 }
 
-/// Fires the software interrupt now. It has run when this returns, where interrupts of its priority are not held off.
+/// Fires the software interrupt now. It has run when this returns, unless interrupts of its
+/// priority are masked.
 pub fn fire_soft() {
     imp::fire_soft();
 }
 
-/// How many instructions `f` takes, those of interrupts that come meanwhile included. Less than half a period of the timer,
-/// where that runs.
+/// How many instructions `f` takes, including those of interrupts that come meanwhile. While the
+/// timer runs, `f` must take less than half a period.
 #[inline(always)]
 pub fn instructions(f: impl FnOnce()) -> u32 {
     let per_1000 = TICKS.load(Relaxed);
     (ticks(f) * 1000 + per_1000 / 2) / per_1000
 }
 
-/// Takes a thousand instructions.
+/// Spends a thousand instructions.
 pub fn waste_time() {
     imp::thousand_instructions();
 }

@@ -1,5 +1,6 @@
-//! The timer and the software interrupt of the CLINT, as QEMU's `virt` has it. The clock is `mtime`: with a rate of its own in
-//! units of time it counts instructions all the same, since each takes as long.
+//! The timer and the software interrupt of the CLINT, as QEMU's `virt` has it. The clock is
+//! `mtime`. It counts units of time, but also instructions, because each instruction takes equally
+//! long.
 
 use core::{
     arch::asm,
@@ -16,25 +17,25 @@ const CLINT: usize = 0x0200_0000;
 const MSIP: *mut u32 = CLINT as _;
 const MTIMECMP: [*mut u32; 2] = [(CLINT + 0x4000) as _, (CLINT + 0x4004) as _];
 const MTIME: [*mut u32; 2] = [(CLINT + 0xbff8) as _, (CLINT + 0xbffc) as _];
-/// No interrupt.
+/// A time that never comes.
 const NEVER: u64 = u64::MAX;
 
-/// Ticks between two interrupts, 0 while the timer does not run.
+/// Ticks between two interrupts, or 0 while the timer does not run.
 static PERIOD: AtomicU32 = AtomicU32::new(0);
 
 pub(super) fn init() {
     set_alarm(NEVER);
-    // SAFETY: both have a handler below.
+    // SAFETY: both interrupts have a handler below.
     unsafe { mie::set_mtimer() };
     // SAFETY: as above.
     unsafe { mie::set_msoft() };
-    // SAFETY: no critical section is under way.
+    // SAFETY: no critical section is active.
     unsafe { enable() };
 }
 
 fn now() -> u64 {
     loop {
-        // SAFETY: a register of the machine.
+        // SAFETY: this is a register of the machine.
         let [high, low, again] =
             [MTIME[1], MTIME[0], MTIME[1]].map(|word| unsafe { read_volatile(word) });
         if high == again {
@@ -44,13 +45,13 @@ fn now() -> u64 {
 }
 
 fn set_alarm(at: u64) {
-    // In this order no alarm goes off in between.
+    // In this order the timer does not fire in between.
     for (register, word) in [
         (MTIMECMP[1], u32::MAX),
         (MTIMECMP[0], at as u32),
         (MTIMECMP[1], (at >> 32) as u32),
     ] {
-        // SAFETY: a register of the machine.
+        // SAFETY: this is a register of the machine.
         unsafe { write_volatile(register, word) };
     }
 }
@@ -74,13 +75,13 @@ pub(super) fn fire_soft() {
 }
 
 fn set_soft(pending: u32) {
-    // SAFETY: a register of the machine.
+    // SAFETY: this is a register of the machine.
     unsafe { write_volatile(MSIP, pending) };
 }
 
 #[inline(always)]
 pub(super) fn clock() -> u32 {
-    // SAFETY: a register of the machine.
+    // SAFETY: this is a register of the machine.
     unsafe { read_volatile(MTIME[0]) }
 }
 
@@ -91,7 +92,7 @@ pub(super) fn between(start: u32, end: u32) -> u32 {
 
 #[inline(always)]
 pub(super) fn thousand_instructions() {
-    // SAFETY: counts down a register, which is its own.
+    // SAFETY: this counts down a register of its own.
     unsafe {
         asm!("2:", "addi {0}, {0}, -1", "bnez {0}, 2b", inout(reg) 500 => _, options(nomem, nostack))
     }
@@ -106,13 +107,13 @@ fn timer() {
     super::on_timer();
 }
 
-/// Lets the timer interrupt it, as a processor with priorities would.
+/// Lets the timer interrupt this handler, as a processor with priorities does.
 #[core_interrupt(Interrupt::MachineSoft)]
 fn soft() {
     set_soft(0);
-    // SAFETY: its own priority is held off until it is done.
+    // SAFETY: interrupts of the same priority stay masked until the handler returns.
     unsafe { mie::clear_msoft() };
-    // SAFETY: what this handler uses may be interrupted like what the tasks use.
+    // SAFETY: what this handler uses may be interrupted, like what the tasks use.
     unsafe { nested(super::on_soft) };
     // SAFETY: as in `init`.
     unsafe { mie::set_msoft() };

@@ -1,11 +1,11 @@
-//! A place for one value, which tasks and interrupts hand to each other.
+//! A cell for one value, which tasks and interrupts hand to each other.
 
 use core::cell::Cell;
 use critical_section::Mutex;
 
-pub struct Place<T>(Mutex<Cell<Option<T>>>);
+pub struct Handover<T>(Mutex<Cell<Option<T>>>);
 
-impl<T> Place<T> {
+impl<T> Handover<T> {
     pub const fn new() -> Self {
         Self(Mutex::new(Cell::new(None)))
     }
@@ -19,7 +19,7 @@ impl<T> Place<T> {
     }
 }
 
-impl<T> Default for Place<T> {
+impl<T> Default for Handover<T> {
     fn default() -> Self {
         Self::new()
     }

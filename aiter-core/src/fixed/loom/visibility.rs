@@ -1,27 +1,27 @@
-//! What is seen, and by whom: of an item, of the end, and of a reader that comes or goes while another one drops what all have
-//! passed.
+//! What readers see of an item, of the end, and of a reader that is registered or dropped while
+//! another one drops what all have passed.
 
 use super::*;
 use crate::sync::{AtomicUsize, Ordering::Relaxed};
 use futures_core::FusedStream;
 
-/// What was done before a stop is seen by whoever learns of it, in each way there is to.
+/// A reader that learns of a stop, in any way, sees what happened before it.
 #[test]
-fn loom_the_end_tells_what_came_before() {
+fn loom_end_publishes_what_came_before() {
     let ways: [fn(&mut Task<Reader<1, 1>>) -> bool; 4] = [
         |reader| matches!(reader.stream().try_next(), Err(TryNextError::Ended)),
         |reader| reader.stream().is_stopped(),
         |reader| reader.stream().aiter.is_terminated(),
         |reader| matches!(reader.poll(), Poll::Ready(None)),
     ];
-    for knows_of_it in ways {
+    for sees_the_end in ways {
         model(move || {
             let list = Shared::<1, 1>::new();
             let mut reader = Task::new(list.aiter());
             let done = Arc::new(AtomicUsize::new(0));
             let before = done.clone();
             let looking = thread::spawn(move || {
-                if knows_of_it(&mut reader) {
+                if sees_the_end(&mut reader) {
                     assert_eq!(before.load(Relaxed), 1);
                 }
             });
@@ -32,9 +32,9 @@ fn loom_the_end_tells_what_came_before() {
     }
 }
 
-/// An item that is looked at, and not taken, has been written.
+/// An item that `available_iter` lends has been written completely.
 #[test]
-fn loom_what_is_available_is_whole() {
+fn loom_available_items_are_written_completely() {
     model(|| {
         let list = Shared::<2, 1>::new();
         let reader = list.aiter();
@@ -46,9 +46,10 @@ fn loom_what_is_available_is_whole() {
     });
 }
 
-/// A reader that only looks at an item leaves; another one moves the item out, and a push writes over it.
+/// One reader looks at an item and is dropped; another one moves the item out, and a push
+/// overwrites it.
 #[test]
-fn loom_who_leaves_is_done_looking() {
+fn loom_dropped_reader_no_longer_reads() {
     model(|| {
         let list = Shared::<1, 2>::new();
         let mut first = list.aiter();
@@ -64,28 +65,30 @@ fn loom_who_leaves_is_done_looking() {
     });
 }
 
-/// A reader that leaves drops what all others have passed; one that comes meanwhile has yet to read what is pushed after it.
+/// A reader that is dropped drops the items that all others have passed. A reader that subscribes
+/// meanwhile is still to read what is pushed after that.
 #[test]
-fn loom_who_leaves_sees_who_came() {
+fn loom_dropped_reader_sees_a_subscriber() {
     model(|| {
         let list = Shared::<1, 2>::new();
         let first = list.aiter();
         let leaving = thread::spawn(move || drop(first));
         let other = list.clone();
         let pushing = thread::spawn(move || other.push_all([1]));
-        let mut gap_waiters = list.own(list.subscribe().unwrap());
-        let pushed_before = gap_waiters.aiter.statistics().pushed;
+        let mut subscriber = list.own(list.subscribe().unwrap());
+        let pushed_before = subscriber.aiter.statistics().pushed;
         leaving.join().unwrap();
         assert_eq!(pushing.join().unwrap(), [1]);
-        let seen = gap_waiters.available();
+        let seen = subscriber.available();
         assert!(pushed_before == 1 || seen == [1]);
     });
 }
 
-/// A push has taken away the reader's nap and has yet to call its waker. The reader, in the hands of another task by then,
-/// cannot nap, and sleeps at the tail all the same: a stop has to look for it.
+/// A push has cleared the reader's flag and has still to call its waker. The reader, which another
+/// task polls by then, cannot use its tail waker, and waits at the tail with its gap waker. A stop
+/// has to find it.
 #[test]
-fn loom_a_stop_wakes_who_could_not_nap() {
+fn loom_stop_wakes_a_waiter_without_a_flag() {
     model(|| {
         let list = Shared::<2, 1>::new();
         let mut reader = Task::new(list.aiter());

@@ -1,12 +1,12 @@
-//! Readers that come while another one looks whether all have passed an item: it must not take for the last copy what they are
-//! still to read.
+//! Readers that are registered while another one scans whether all have passed an item. The
+//! scanning reader must not take an item that they are still to read for its last copy.
 
 use super::*;
 
-/// A look at the seats goes from the first to the last. Here a seat that was looked at already, and was nobody's, becomes that
-/// of a fork, whose parent then moves on before it is looked at.
+/// A scan goes from the first cell to the last. Here a fork claims a cell that was scanned already,
+/// and its parent moves on before its own cell is scanned.
 #[test]
-fn loom_fork_into_a_seat_before_its_parents() {
+fn loom_fork_into_a_cell_before_its_parents() {
     model(|| {
         let list = Shared::<1, 3>::new();
         let mut first = list.aiter();
@@ -25,7 +25,7 @@ fn loom_fork_into_a_seat_before_its_parents() {
     });
 }
 
-/// Whoever reads what was pushed after a subscriber has come sees it stand.
+/// A reader of an item that was pushed after a subscription sees the position of the subscriber.
 #[test]
 fn loom_subscribe_before_a_push_that_is_read_at_once() {
     model(|| {
@@ -37,18 +37,18 @@ fn loom_subscribe_before_a_push_that_is_read_at_once() {
         };
         assert_eq!(list.push_all([1]), [1]);
         assert_eq!(first.available(), [1]);
-        let mut gap_waiters = subscribing.join().unwrap();
-        assert!([1].ends_with(&gap_waiters.available()));
+        let mut subscriber = subscribing.join().unwrap();
+        assert!([1].ends_with(&subscriber.available()));
         assert_eq!(list.push_all([2]), [2]);
-        assert_eq!(gap_waiters.available(), [2]);
+        assert_eq!(subscriber.available(), [2]);
         assert_eq!(first.available(), [2]);
     });
 }
 
-/// Two forks one after the other, each into a seat before its parent's: a look that was repeated because of the first one must
-/// not miss the second.
+/// Two forks, one after the other, each in a cell before its parent's. A scan that was repeated
+/// because of the first fork must not miss the second one.
 #[test]
-fn loom_fork_of_a_fork_into_seats_before_its_parents() {
+fn loom_fork_of_a_fork_into_cells_before_its_parents() {
     model(|| {
         let list = Shared::<1, 5>::new();
         let mut lowest = list.aiter();
