@@ -22,7 +22,7 @@ impl fmt::Display for TryNextError {
 
 impl error::Error for TryNextError {}
 
-/// The error of a push that a list with a limit refused. It gives the item back.
+/// The error of a push that a list with a limit refuses. It gives the item back.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PushError<T> {
     /// The list is full: the slowest reader has yet to read as many items as the list can hold.
@@ -63,3 +63,23 @@ impl<T> fmt::Display for PushError<T> {
 }
 
 impl<T> error::Error for PushError<T> {}
+
+/// The error of a push into a list that takes no more items. It gives back what was to be pushed.
+///
+/// The list was [stopped](crate::Pusher::stop), or its last consumer was dropped.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Stopped<T>(pub T);
+
+impl<T> fmt::Debug for Stopped<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Stopped").finish_non_exhaustive()
+    }
+}
+
+impl<T> fmt::Display for Stopped<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the list is stopped, or has no consumer left")
+    }
+}
+
+impl<T> error::Error for Stopped<T> {}

@@ -126,7 +126,7 @@ mod util;
 mod wait;
 
 pub use drive::{Pump, pump, pump_lending};
-pub use error::TryNextError;
+pub use error::{PushError, Stopped, TryNextError};
 pub use ops::{MapAsync, map_async};
 pub use statistics::Statistics;
 
@@ -142,7 +142,7 @@ pub use crate::{
         Stoppable, Stopper, ZipStreams, azip, flatten_aiter, iter_to_aiter, map_aiter,
         map_filter_aiter, map_workers, map_workers_ordered, stoppable_aiter,
     },
-    push::{AvailableIter, PushAiter, Pusher, Stopped, push_aiter, push_aiter_with},
+    push::{AvailableIter, PushAiter, Pusher, push_aiter, push_aiter_with},
     share::{Sharable, sharable_aiter},
     wait::demand::Watermarks,
 };

@@ -1,7 +1,7 @@
 //! Forks of a push list, compared with other ways to bring each item to several readers.
 
 use aiter_benches::{
-    Bench, Mark, Push, PushMut, Way,
+    Bench, Mark, Push, Way,
     fan_out::{
         BATCH, Broadcast, FanOut, ForkStream, Forker, Kanals, each_wakes_all, in_batches,
         in_changing_order,
@@ -76,9 +76,6 @@ macro_rules! ways {
         let ways: Vec<Way> = vec![
             ours(<Push as FanOut>::NAME, move || {
                 $shape::<Push>(readers, $deliveries)
-            }),
-            ours(<PushMut as FanOut>::NAME, move || {
-                $shape::<PushMut>(readers, $deliveries)
             }),
             ours(Forker::NAME, move || $shape::<Forker>(readers, $deliveries)),
             peer(ForkStream::NAME, move || {

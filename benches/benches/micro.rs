@@ -1,7 +1,7 @@
 //! Single operations of the push list: absolute figures, and their trend from run to run as
 //! criterion records it.
 
-use aiter_benches::{Channel, Push, PushMut};
+use aiter_benches::{Channel, Push};
 use aiter_core::push_aiter;
 use criterion::{BatchSize, Bencher, Criterion};
 use std::hint::black_box;
@@ -18,7 +18,6 @@ fn main() {
         })
     });
     group.bench_function("push, take", steady::<Push>);
-    group.bench_function("push_mut, take", steady::<PushMut>);
     group.bench_function("look, nothing there", |b| {
         let (_pusher, mut aiter) = Push::new();
         b.iter(|| Push::take(&mut aiter))

@@ -75,20 +75,12 @@ fn any_stream(bench: &mut Bench, forks: usize) {
                 pusher.push(black_box(item)).expect("the forks are there");
             });
         }),
-        ours("push_mut", move || {
-            let (mut pusher, aiter) = push_aiter();
-            take_in_turn(forks_of(aiter, forks, PushAiter::fork), |item| {
-                pusher
-                    .push_mut(black_box(item))
-                    .expect("the forks are there");
-            });
-        }),
     ];
-    let extras = ["push", "push_mut"].map(|base| Extra {
+    let extras = [Extra {
         ours: "aiter_forker",
-        base,
+        base: "push",
         at_most: 6.0,
-    });
+    }];
     let title = format!("{forks} forks of any stream, per pull");
     bench.compare_extra(&title, PULLS as usize, 101, ways, &[], &extras);
 }

@@ -1,7 +1,7 @@
 //! Push lists, compared with other unbounded channels.
 
 use aiter_benches::{
-    Bench, Channel, Mark, Push, PushMut, Way, ours, peer,
+    Bench, Channel, Mark, Push, Way, ours, peer,
     peers::{AsyncChannel, Crossfire, Flume, Kanal, Tokio},
     shapes::{across_threads, drain, fill_and_drain, send_wake_take},
 };
@@ -43,7 +43,6 @@ fn one_thread(bench: &mut Bench) {
     let mut ways = vec![
         ours("push, poll_next", || fill_and_drain::<Push>(FILL)),
         ours("push, try_next", push_and_try_next),
-        ours("push_mut, poll_next", || fill_and_drain::<PushMut>(FILL)),
     ];
     ways.extend(batches());
     ways.extend(peers!(fill_and_drain(FILL)));
@@ -52,7 +51,6 @@ fn one_thread(bench: &mut Bench) {
         "push, try_next" at most 0.85 x "kanal",
         "push, poll_next" at most 0.4 x "tokio",
         "push, try_next" at most 0.4 x "tokio",
-        "push_mut, poll_next" at most 0.6 x "kanal",
         "push_all by 250, poll_next" at most 0.2 x "kanal",
         "push_all at once, poll_next" at most 0.2 x "kanal",
     ];
@@ -90,10 +88,7 @@ fn batches() -> [Way; 2] {
 }
 
 fn wake(bench: &mut Bench) {
-    let mut ways = vec![
-        ours("push", || send_wake_take::<Push>(WAKES)),
-        ours("push_mut", || send_wake_take::<PushMut>(WAKES)),
-    ];
+    let mut ways = vec![ours("push", || send_wake_take::<Push>(WAKES))];
     ways.extend(peers!(send_wake_take(WAKES)));
     let marks = marks!["push" at most 0.9 x "kanal"];
     bench.compare(

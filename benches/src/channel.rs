@@ -31,10 +31,6 @@ pub trait Channel {
 #[derive(Debug)]
 pub enum Push {}
 
-/// Our list through `push_mut`.
-#[derive(Debug)]
-pub enum PushMut {}
-
 /// Our list through `push`, read by a fork of the list as any stream.
 #[derive(Debug)]
 pub enum ForkedPush {}
@@ -61,31 +57,6 @@ impl Channel for Push {
     #[inline]
     fn next(receiver: &mut Self::Receiver) -> impl Future<Output = u64> {
         next_of(receiver)
-    }
-}
-
-impl Channel for PushMut {
-    const NAME: &'static str = "push_mut";
-    type Sender = Pusher<u64>;
-    type Receiver = PushAiter<u64>;
-
-    fn new() -> (Self::Sender, Self::Receiver) {
-        push_aiter()
-    }
-
-    #[inline]
-    fn send(sender: &mut Self::Sender, item: u64) {
-        sender.push_mut(item).expect("the consumer is there");
-    }
-
-    #[inline]
-    fn take(receiver: &mut Self::Receiver) -> Option<u64> {
-        Push::take(receiver)
-    }
-
-    #[inline]
-    fn next(receiver: &mut Self::Receiver) -> impl Future<Output = u64> {
-        Push::next(receiver)
     }
 }
 

@@ -2,7 +2,7 @@
 //! of work.
 
 use crate::{
-    Channel, Push, PushMut,
+    Channel, Push,
     channel::{next_of, poll_once},
 };
 use aiter_core::{Fork, PushAiter, Pusher, aiter_forker, push_aiter};
@@ -54,38 +54,31 @@ fn forks<S>(first: S, readers: usize, mut fork: impl FnMut(&mut S) -> S) -> Vec<
     iter::once(first).chain(others).collect()
 }
 
-/// Forks of a push list.
-macro_rules! forked_list {
-    ($channel:ident) => {
-        impl FanOut for $channel {
-            const NAME: &'static str = <$channel as Channel>::NAME;
-            type Sender = Pusher<u64>;
-            type Reader = PushAiter<u64>;
+impl FanOut for Push {
+    const NAME: &'static str = <Push as Channel>::NAME;
+    type Sender = Pusher<u64>;
+    type Reader = PushAiter<u64>;
 
-            fn new(readers: usize) -> (Self::Sender, Vec<Self::Reader>) {
-                let (pusher, aiter) = push_aiter();
-                (pusher, forks(aiter, readers, PushAiter::fork))
-            }
+    fn new(readers: usize) -> (Self::Sender, Vec<Self::Reader>) {
+        let (pusher, aiter) = push_aiter();
+        (pusher, forks(aiter, readers, PushAiter::fork))
+    }
 
-            #[inline]
-            fn send(sender: &mut Self::Sender, item: u64) {
-                <$channel as Channel>::send(sender, item);
-            }
+    #[inline]
+    fn send(sender: &mut Self::Sender, item: u64) {
+        <Push as Channel>::send(sender, item);
+    }
 
-            #[inline]
-            fn take(reader: &mut Self::Reader) -> Option<u64> {
-                poll_once(reader)
-            }
+    #[inline]
+    fn take(reader: &mut Self::Reader) -> Option<u64> {
+        poll_once(reader)
+    }
 
-            #[inline]
-            fn next(reader: &mut Self::Reader) -> impl Future<Output = u64> {
-                next_of(reader)
-            }
-        }
-    };
+    #[inline]
+    fn next(reader: &mut Self::Reader) -> impl Future<Output = u64> {
+        next_of(reader)
+    }
 }
-forked_list!(Push);
-forked_list!(PushMut);
 
 /// The cheapest source that one thread can wait for: it yields as many numbers as have been sent.
 #[derive(Debug)]

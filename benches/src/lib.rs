@@ -15,5 +15,5 @@ pub mod shapes;
 #[cfg(feature = "peers")]
 pub mod takers;
 
-pub use channel::{Channel, ForkedPush, Push, PushMut};
+pub use channel::{Channel, ForkedPush, Push};
 pub use measure::{Bench, Extra, Mark, Way, ours, peer};

@@ -31,7 +31,7 @@ where
         fate: fate.clone(),
     };
     let (items, driver) = active(source);
-    executor.spawn(driver);
+    executor.spawn(driver.assume_started());
     ActiveAiter {
         items,
         fate: Some(fate),

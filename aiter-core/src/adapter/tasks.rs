@@ -77,7 +77,7 @@ pub(super) fn ahead<S: Stream>(
     executor: &impl Spawn<Driver<S>>,
     (items, driver): (Preloaded<S::Item>, Driver<S>),
 ) -> Preloaded<S::Item> {
-    executor.spawn(driver);
+    executor.spawn(driver.assume_started());
     items
 }
 

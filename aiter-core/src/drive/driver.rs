@@ -17,14 +17,15 @@ use core::{
     task::{Context, Poll},
 };
 use futures_core::Stream;
-use pin_project::pin_project;
+use pin_project::{pin_project, pinned_drop};
 
 /// A future that pulls a source into a list. Run it on any executor: in a spawned task, in an
 /// Embassy task, or by hand in a test. [`active`](crate::active), [`preload`](crate::preload) and
 /// [`preload_with`](crate::preload_with) return it.
 ///
 /// It completes, and drops the source, once the source has ended or the list has no consumer left.
-/// Dropping it earlier ends the list after the items that were pulled.
+/// Dropping it earlier ends the list after the items that were pulled. A driver that is dropped before
+/// its first poll was forgotten, most likely: the first poll of its stream panics and says so.
 ///
 /// It yields to the executor after every 64 items, so that a source that is always ready does not
 /// keep other tasks from running.
@@ -35,7 +36,7 @@ use pin_project::pin_project;
 ///
 /// # Cancel safety
 /// Cancel safe: each poll pushes every item that it pulled, so dropping the driver loses no item.
-#[pin_project]
+#[pin_project(PinnedDrop)]
 #[must_use = "nothing is pulled unless the driver is polled"]
 pub struct Driver<S: Stream> {
     /// `None` once the driver has completed.
@@ -43,6 +44,7 @@ pub struct Driver<S: Stream> {
     source: Option<S>,
     pusher: Option<Pusher<S::Item>>,
     producer: Producer,
+    is_started: bool,
 }
 
 impl<S: Stream> Driver<S> {
@@ -58,8 +60,17 @@ impl<S: Stream> Driver<S> {
                 source: Some(source),
                 pusher,
                 producer,
+                is_started: false,
             },
         )
+    }
+
+    /// Takes the driver for one that is polled. An executor that was given a driver may drop it before
+    /// the first poll, when it shuts down; then the stream ends.
+    #[cfg(feature = "std")]
+    pub(crate) fn assume_started(mut self) -> Self {
+        self.is_started = true;
+        self
     }
 
     /// The handle by which the consumer counts what it takes.
@@ -92,7 +103,7 @@ impl<S: Stream> Driver<S> {
                 // Counted before the push, because a panic of the consumer's waker may end the
                 // push.
                 this.producer.produced();
-                match pusher.push_mut(item) {
+                match pusher.push(item) {
                     Ok(()) => Pulled::Item,
                     Err(_) => Pulled::Done,
                 }
@@ -108,7 +119,9 @@ impl<S: Stream> Future for Driver<S> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         // The waker is registered before anything is checked, so a later change wakes this task.
-        self.as_mut().project().producer.register(cx.waker());
+        let this = self.as_mut().project();
+        *this.is_started = true;
+        this.producer.register(cx.waker());
         for _ in 0..BUDGET {
             match self.as_mut().pull(cx) {
                 Pulled::Item => {}
@@ -124,6 +137,16 @@ impl<S: Stream> Future for Driver<S> {
         }
         cx.waker().wake_by_ref();
         Poll::Pending
+    }
+}
+
+#[pinned_drop]
+impl<S: Stream> PinnedDrop for Driver<S> {
+    fn drop(self: Pin<&mut Self>) {
+        // Before the fields are dropped, which closes the list.
+        if !self.is_started {
+            self.producer.note_dropped_unpolled();
+        }
     }
 }
 

@@ -23,10 +23,11 @@ use futures_core::{FusedStream, Stream};
 ///
 /// # Panics
 /// At the caller's line if `n` is 0. A panic of the source reaches the caller that polls the
-/// driver. The aiter ends when the driver is dropped.
+/// driver. The aiter ends when the driver is dropped; if that happens before the driver's first
+/// poll, polling the aiter panics, because it would look like an empty stream.
 ///
+/// # Cancel safety
 /// Cancel safe, as [`Preloaded`] and [`Driver`] are: no item is lost.
-/// As [`Preloaded`] and [`Driver`]: nothing is lost.
 ///
 /// # Example
 /// ```
@@ -88,7 +89,7 @@ pub fn preload_with<S: Stream>(
     let Watermarks { low, high } = watermarks;
     assert!(
         low < high,
-        "preload: low ({low}) must be below high ({high})"
+        "preload_with: low ({low}) must be below high ({high})"
     );
     let (reader, driver) = Driver::new(stream, Some(watermarks));
     (

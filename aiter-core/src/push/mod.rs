@@ -4,7 +4,7 @@ mod aiter;
 mod pusher;
 
 pub use aiter::{AvailableIter, PushAiter};
-pub use pusher::{Pusher, Stopped};
+pub use pusher::Pusher;
 
 use crate::list;
 use aiter::Preflight;

@@ -1,9 +1,9 @@
 //! [`Pusher`]: the end that items are pushed into.
 
 use super::PushAiter;
-use crate::{Statistics, list::Writer};
+use crate::{Statistics, error::Stopped, list::Writer};
 use alloc::vec::Vec;
-use core::{error, fmt};
+use core::fmt;
 use scopeguard::ScopeGuard;
 
 /// The end of a [push list](super::push_aiter) that items are pushed into. Clone it to push from
@@ -13,12 +13,6 @@ use scopeguard::ScopeGuard;
 pub struct Pusher<T> {
     writer: Writer<T>,
 }
-
-/// The error of a push into a list that takes no more items. It gives back what was to be pushed.
-///
-/// The list was [stopped](Pusher::stop), or its last consumer was dropped.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Stopped<T>(pub T);
 
 /// The longest batch that is written while its iterator runs. A longer one is collected first. This
 /// bounds the cost of an iterator that reports a wrong length: at most this many slots without an
@@ -67,28 +61,6 @@ impl<T> Pusher<T> {
     #[inline]
     pub fn push(&self, item: T) -> Result<(), Stopped<T>> {
         self.writer.push(item).map_err(Stopped)
-    }
-
-    /// The same as [`push`](Self::push), for code that has exclusive access. Both cost one atomic
-    /// read-modify-write.
-    ///
-    /// # Errors
-    /// As [`push`](Self::push).
-    ///
-    /// # Progress
-    /// As [`push`](Self::push).
-    ///
-    /// # Example
-    /// ```
-    /// let (mut pusher, mut aiter) = aiter_core::push_aiter();
-    /// for n in 0..3 {
-    ///     pusher.push_mut(n).unwrap();
-    /// }
-    /// assert_eq!(aiter.try_next(), Ok(0));
-    /// ```
-    #[inline]
-    pub fn push_mut(&mut self, item: T) -> Result<(), Stopped<T>> {
-        self.push(item)
     }
 
     /// Appends a batch of items. No other push comes in between.
@@ -252,7 +224,7 @@ impl<T> Clone for Pusher<T> {
 impl<T> Extend<T> for Pusher<T> {
     fn extend<I: IntoIterator<Item = T>>(&mut self, items: I) {
         for item in items {
-            if self.push_mut(item).is_err() {
+            if self.push(item).is_err() {
                 return;
             }
         }
@@ -267,20 +239,6 @@ impl<T> fmt::Debug for Pusher<T> {
             .finish()
     }
 }
-
-impl<T> fmt::Debug for Stopped<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Stopped").finish_non_exhaustive()
-    }
-}
-
-impl<T> fmt::Display for Stopped<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the list is stopped, or has no consumer left")
-    }
-}
-
-impl<T> error::Error for Stopped<T> {}
 
 /// Items in chunks. Each chunk is freed as soon as its items were yielded, so that a batch that
 /// moves into the list is not held twice.

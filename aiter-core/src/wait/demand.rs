@@ -11,7 +11,7 @@
 //! Otherwise the consumer's count reaches it later and finds the flag.
 
 use super::notify::{WakeSink, WakeSource};
-use crate::sync::{AtomicWord, Ordering::*, Word};
+use crate::sync::{AtomicUsize, AtomicWord, Ordering::*, Word};
 use core::task::Waker;
 
 /// Flag in `taken`.
@@ -30,9 +30,21 @@ pub(crate) struct Demand {
     /// The count at which the driver is to be woken, in the same units. The driver writes it, and
     /// the consumer reads it only if [`FULL`] is set.
     wake_at: AtomicWord,
+    /// Not 0 if the driver was dropped before its first poll.
+    dropped_unpolled: AtomicUsize,
 }
 
 impl WakeSource<Demand> {
+    /// Panics if the driver was dropped before its first poll. To be called once the list has ended.
+    pub(crate) fn check_driver(&self) {
+        // Ordering: Relaxed. The driver writes it before it closes the list, and the end of the list
+        // publishes it.
+        assert!(
+            self.dropped_unpolled.load(Relaxed) == 0,
+            "the driver of this stream was dropped before its first poll: run it on an executor"
+        );
+    }
+
     /// Counts an item that was taken. Wakes the driver if it waits for this one.
     pub(crate) fn item_taken(&self) {
         // Ordering: Acquire. It is in one modification order with the driver's `fetch_or`. If that
@@ -87,6 +99,7 @@ impl Producer {
         let demand = WakeSink::new(Demand {
             taken: AtomicWord::new(0),
             wake_at: AtomicWord::new(0),
+            dropped_unpolled: AtomicUsize::new(0),
         });
         Self {
             demand,
@@ -110,6 +123,13 @@ impl Producer {
     /// Forgets the registered waker.
     pub(crate) fn clear(&mut self) {
         self.demand.clear();
+    }
+
+    /// Notes that the driver is dropped without having been polled. To be called before the list is
+    /// closed.
+    pub(crate) fn note_dropped_unpolled(&self) {
+        // Ordering: Relaxed, see `check_driver`.
+        self.demand.dropped_unpolled.store(1, Relaxed);
     }
 
     pub(crate) fn marks(&self) -> Option<Watermarks> {

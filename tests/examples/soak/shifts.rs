@@ -169,19 +169,15 @@ async fn all(tasks: Vec<JoinHandle<()>>) {
 
 /// Pushes from one sender until there are enough items or the list is stopped. Returns how many
 /// were accepted.
-async fn push_some(mut pusher: Pusher<Item>, from: usize, items: u64, mut rng: Rng) -> u64 {
+async fn push_some(pusher: Pusher<Item>, from: usize, items: u64, mut rng: Rng) -> u64 {
     let mut n = 0;
     while n < items {
-        let accepted = match rng.u8(..4) {
+        let accepted = match rng.u8(..3) {
             0 => {
                 let len = rng.u64(1..100);
                 let batch = (n..n + len).map(|n| Item::new(from, n));
                 pusher.push_all(batch).map(|()| len).map_err(drop)
             }
-            1 => pusher
-                .push_mut(Item::new(from, n))
-                .map(|()| 1)
-                .map_err(drop),
             _ => pusher.push(Item::new(from, n)).map(|()| 1).map_err(drop),
         };
         match accepted {

@@ -27,10 +27,10 @@ pub(crate) async fn each_pusher_keeps_its_order<R: Runtime>() {
     }
 }
 
-pub(crate) async fn a_batch_stays_together_and_the_only_pusher_may_push_mut<R: Runtime>() {
-    let (mut pusher, aiter) = push_aiter();
+pub(crate) async fn a_batch_stays_together<R: Runtime>() {
+    let (pusher, aiter) = push_aiter();
     let taker = collect::<R, _>(aiter);
-    pusher.push_mut(0).unwrap();
+    pusher.push(0).unwrap();
     let other = push_numbers::<R>(pusher.clone(), 1000..1100);
     pusher.push_all(1..100).unwrap();
     other.await;

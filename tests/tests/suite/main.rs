@@ -49,7 +49,7 @@ suite! {
     => {
         lists:
         each_pusher_keeps_its_order
-        a_batch_stays_together_and_the_only_pusher_may_push_mut
+        a_batch_stays_together
         stop_wakes_readers_and_refuses_pushes
         a_subscriber_sees_items_pushed_from_there_on
         available_items_are_seen_without_waiting

@@ -154,7 +154,7 @@ where
         let (results, driver) = preload(1, worker);
         // The list is closed once the consumer is gone. Then all workers end.
         if self.members.push(results).is_ok() {
-            catch(|| (self.spawn)(&self.executor, driver))
+            catch(|| (self.spawn)(&self.executor, driver.assume_started()))
                 .inspect_err(|_| self.counts.is_lost())?;
         }
         Ok(())

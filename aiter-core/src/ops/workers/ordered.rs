@@ -48,15 +48,15 @@ use scopeguard::ScopeGuard;
 /// assert_eq!(tens, [10, 20, 30, 40]);
 /// ```
 #[track_caller]
-pub fn map_workers_ordered<S, F, Fut>(n: usize, f: F, s: S) -> MapWorkersOrdered<S, F, Fut>
+pub fn map_workers_ordered<S, F, Fut>(n: usize, f: F, stream: S) -> MapWorkersOrdered<S, F, Fut>
 where
     S: Stream,
     F: FnMut(S::Item) -> Fut,
     Fut: Future,
 {
-    assert!(n > 0, "map_workers_ordered needs at least one worker");
+    assert!(n > 0, "map_workers_ordered: n must be at least 1");
     MapWorkersOrdered {
-        workers: Workers::new(s),
+        workers: Workers::new(stream),
         f,
         n,
         next: 0,

@@ -47,15 +47,15 @@ use pin_project::pin_project;
 /// assert_eq!(block_on(squares.fold(0, |sum, x| sum + x)), 14);
 /// ```
 #[track_caller]
-pub fn map_workers<S, F, Fut>(n: usize, f: F, s: S) -> MapWorkers<S, F, Fut>
+pub fn map_workers<S, F, Fut>(n: usize, f: F, stream: S) -> MapWorkers<S, F, Fut>
 where
     S: Stream,
     F: FnMut(S::Item) -> Fut,
     Fut: Future,
 {
-    assert!(n > 0, "map_workers needs at least one worker");
+    assert!(n > 0, "map_workers: n must be at least 1");
     MapWorkers {
-        workers: Workers::new(s),
+        workers: Workers::new(stream),
         f,
         n,
     }

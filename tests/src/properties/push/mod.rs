@@ -353,11 +353,6 @@ impl Pair for List {
             Op::Push { pusher, times } => {
                 self.with_pusher(pusher, |pusher| self.push(times, |item| pusher.push(item)));
             }
-            Op::PushMut { pusher, times } => {
-                self.with_pusher(pusher, |pusher| {
-                    self.push(times, |item| pusher.push_mut(item))
-                });
-            }
             Op::Extend { pusher, times } => self.with_pusher(pusher, |pusher| {
                 let items = (0..times).map(|_| {
                     let item = Item::new();

@@ -74,7 +74,6 @@ impl Iterator for BatchIter {
 #[derive(Debug)]
 pub(in super::super) enum Op {
     Push { pusher: u8, times: usize },
-    PushMut { pusher: u8, times: usize },
     Extend { pusher: u8, times: usize },
     PushAll(u8, Batch),
     Fork(u8),
@@ -100,11 +99,7 @@ impl<'a> Arbitrary<'a> for Op {
         let n = u.arbitrary()?;
         let times = |u: &mut _| burst(u).map(|times| times.max(1));
         Ok(match kind {
-            0..=6 => Self::Push {
-                pusher: n,
-                times: times(u)?,
-            },
-            7..=10 => Self::PushMut {
+            0..=10 => Self::Push {
                 pusher: n,
                 times: times(u)?,
             },
