@@ -1,9 +1,10 @@
-//! Fuzzing of the systems that `aiter_tests::properties` has models for: a target each, whose input is a sequence of steps.
+//! Fuzzes the systems that `aiter_tests::properties` has models for: there is one target for each,
+//! whose input is a sequence of steps.
 //!
 //! Environment variables:
 //!
-//! - `AITER_FUZZ_SHOW`: the steps are printed before they are taken.
-//! - `AITER_FUZZ_PLANTED`: a bug is planted, which the target has to find.
+//! - `AITER_FUZZ_SHOW`: prints the steps before they run.
+//! - `AITER_FUZZ_PLANTED`: plants a bug, which the target has to find.
 
 use aiter_tests::properties::{Planted, Steps, System};
 use std::{env, sync::LazyLock};
@@ -15,7 +16,7 @@ static PLANTED: LazyLock<Planted> = LazyLock::new(|| match env::var_os("AITER_FU
     None => Planted::Nothing,
 });
 
-/// Takes the steps that `bytes` stand for.
+/// Runs the steps that `bytes` stand for.
 pub fn run(system: System, bytes: &[u8]) {
     let steps = Steps::new(system, bytes);
     if *SHOW {

@@ -3,7 +3,7 @@
 use aiter_fuzz::run;
 use aiter_tests::properties::{STEP, System};
 
-// The length says how far ahead is pulled.
+// The length selects how far ahead the source is pulled.
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let systems = [
         System::Watermarks,

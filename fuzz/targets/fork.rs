@@ -3,7 +3,7 @@
 use aiter_fuzz::run;
 use aiter_tests::properties::{STEP, System};
 
-// Sequences with a part of a step are for forks with a bound.
+// A sequence that ends in the middle of a step runs on forks with a bound.
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let system = match bytes.len() % STEP {
         1 => System::BoundedFork,

@@ -1,4 +1,4 @@
-//! One suite for the adapters: what their crates add to the core does the same on every runtime.
+//! One suite for all adapters: what their crates add to core behaves the same on every runtime.
 #![allow(missing_docs, reason = "a test program")]
 
 use ::tokio::sync::Barrier;
@@ -9,7 +9,7 @@ use futures_lite::{
 };
 use std::{future::Future, panic::AssertUnwindSafe, pin::Pin, sync::Arc, time::Duration};
 
-/// No wait takes this long unless it would take for ever.
+/// A wait that takes longer than this would never end.
 const DEADLINE: Duration = Duration::from_secs(60);
 
 type Items = Pin<Box<dyn Stream<Item = u32> + Send>>;
@@ -18,14 +18,14 @@ mod tokio_runtime {
     use std::{future::Future, sync::LazyLock, time::Duration};
     use tokio::runtime::{EnterGuard, Runtime};
 
-    // One for all calls: tasks outlive each.
+    // All calls share one runtime, because tasks outlive the call that spawned them.
     static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
 
     pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
         RUNTIME.block_on(future)
     }
 
-    /// What a thread needs to use the runtime without waiting for it.
+    /// Lets a thread use the runtime without waiting for it.
     pub(crate) fn enter() -> EnterGuard<'static> {
         RUNTIME.enter()
     }
@@ -63,7 +63,7 @@ macro_rules! suite {
                 preload_aiter_with, Watermarks,
             };
 
-            /// All that take a stream and yield its items in tasks.
+            /// All functions that take a stream and yield its items in tasks.
             const ADAPTERS: [fn(Items) -> Items; 6] = [
                 |s| Box::pin(active_aiter(s)),
                 |s| Box::pin(preload_aiter(5, s)),
@@ -73,7 +73,7 @@ macro_rules! suite {
                 |s| Box::pin(map_workers(1, |item| async move { item }, s)),
             ];
 
-            /// Fails the test if the future takes as long as only one can that never ends.
+            /// Fails the test if the future does not complete before the deadline.
             fn block_on<F: Future>(future: F) -> F::Output {
                 let deadline = async {
                     runtime::sleep(DEADLINE).await;
@@ -149,7 +149,7 @@ macro_rules! suite {
                             while pulled() < taken + limit {
                                 yield_now().await;
                             }
-                            // Whoever would pull more has had its turn by then.
+                            // A task that would pull more has run by then.
                             for _ in 0..20 {
                                 yield_now().await;
                             }
@@ -159,8 +159,8 @@ macro_rules! suite {
                 }
             }
 
-            /// One that asks, and one more for each item: see how many tasks there are in
-            /// `aiter_core`.
+            /// One task asks, and there is one more for each item: `aiter_core` says how many tasks
+            /// there are.
             #[test]
             fn as_many_workers_as_memory_could_count_are_a_limit_like_any_other() {
                 for n in [1_000_000, usize::MAX] {
@@ -214,7 +214,8 @@ macro_rules! suite {
             fn inside_a_task_a_blocking_iterator_says_what_is_wrong() {
                 let _entered = runtime::enter();
                 let made_there = map_workers(1, async |n| aiter_to_iter(stream::once(n)).next(), stream::once(1));
-                // Not where it is made, and not while items are ready: where it would block.
+                // It panics when it would block, not when it is made, and not while items are
+                // ready.
                 let carried = aiter_to_iter(stream::once(1).chain(stream::pending()));
                 let waits_there = async |mut iter: $adapter::BlockingIter<_>| {
                     assert_eq!(iter.next(), Some(1));

@@ -1,4 +1,5 @@
-//! `Send`, `Sync` and `Unpin` of every public type, one line each. A change here is a change of the interface.
+//! `Send`, `Sync` and `Unpin` of every public type, one line each. A change here is a change of the
+//! interface.
 #![allow(missing_docs, reason = "a test program")]
 
 use aiter_core::{
@@ -10,13 +11,15 @@ use aiter_core::{
 use futures_core::Stream;
 use std::{cell::Cell, marker::PhantomData, marker::PhantomPinned, pin::Pin, rc::Rc, task};
 
-/// Items of every kind: may be shared, may only be sent, may not leave the thread, may not be moved.
+/// Items of every kind: an item that may be shared, one that may only be sent, one that may not
+/// leave its thread, and one that may not be moved.
 type Shared = u8;
 type Sent = Cell<u8>;
 type Local = Rc<u8>;
 type Pinned = PhantomPinned;
 
-/// Asks the compiler: an associated constant of the type itself, there if the bound holds, hides that of the trait.
+/// Asks the compiler: an associated constant of the type itself, which exists if the bound holds,
+/// hides that of the trait.
 struct Probe<T: ?Sized>(PhantomData<T>);
 
 trait Fallback {
@@ -52,7 +55,7 @@ fn describe(send: bool, sync: bool, unpin: bool) -> String {
     }
 }
 
-/// `Type => "Send + Sync + Unpin";` a line; all lines that are wrong are told at once.
+/// One line is `Type => "Send + Sync + Unpin";`. All wrong lines are reported at once.
 macro_rules! table {
     ($($ty:ty => $expected:literal;)*) => {
         let wrong: Vec<String> = [$((stringify!($ty), $expected, describe(
@@ -131,7 +134,8 @@ fn fixed_list() {
     }
 }
 
-/// As its parts; an iterator or a collection under way is never pinned, a stream or a future is.
+/// The traits follow those of the parts. An iterator or a collection that is being read is never
+/// pinned; a stream or a future is.
 #[test]
 fn operators() {
     type Iter<T> = IterToAiter<std::vec::IntoIter<T>>;
@@ -181,7 +185,7 @@ fn stoppable_and_sharable() {
     }
 }
 
-/// A stream or future that holds an `A` and gives a `B`.
+/// A stream or future that holds an `A` and yields a `B`.
 struct Gives<A, B>(PhantomData<(A, fn() -> B)>);
 
 impl<A, B> Stream for Gives<A, B> {
@@ -198,8 +202,8 @@ impl<A, B> Future for Gives<A, B> {
     }
 }
 
-/// A fork moves the source and its items between threads, and reads items that others read. What is forked need not be
-/// `Unpin`.
+/// A fork moves the source and its items between threads, and reads items that other forks read.
+/// The forked stream need not be `Unpin`.
 #[test]
 fn forks() {
     table! {
@@ -234,7 +238,8 @@ fn forks() {
     }
 }
 
-/// What is joined or worked on need not be `Unpin`: it stays where it is while the handle moves.
+/// The joined streams and the futures of workers need not be `Unpin`: they stay in place while the
+/// handle moves.
 #[test]
 fn joins_and_workers() {
     type Join<A, B> = JoinAiters<Gives<A, Gives<B, Local>>>;
@@ -308,7 +313,8 @@ fn drivers() {
     }
 }
 
-/// Where the payload of a panic may stand among the items there is no `Sync`: it has none.
+/// Types that may hold the payload of a panic among the items are not `Sync`, because that payload
+/// is not.
 #[test]
 fn adapters() {
     use aiter_tokio::{
@@ -379,7 +385,7 @@ fn adapters() {
     }
 }
 
-/// Each struct and enum of the list of public items has a line, or a short name here, which has one.
+/// Each struct and enum in the list of public items has a line, or a short name here that has one.
 #[test]
 fn no_type_is_left_out() {
     const API: [&str; 4] = [

@@ -1,4 +1,5 @@
-//! What users of tokio already have goes in and out: tokio-stream's wrappers as sources, senders and sinks as ends.
+//! What users of tokio have already can be connected: tokio-stream's wrappers as sources, senders
+//! and sinks as ends.
 #![allow(missing_docs, reason = "a test program")]
 
 use aiter_core::{
@@ -87,12 +88,12 @@ fn a_pump_waits_for_a_bounded_sender_and_ends_when_nobody_receives() {
         drop(receiver);
     };
     let error = block_on(join(pumping, receiving)).0.unwrap_err();
-    // One item was in the channel, the next is given back.
+    // One item was in the channel, and the next one is given back.
     assert!((100..=101).contains(&error.0), "{error:?}");
 }
 
-/// The task may be on another thread after each await: what the closure borrows, and what the items
-/// borrow, does not tie it.
+/// The task may run on another thread after each await: borrows of the closure and of the items do
+/// not prevent that.
 #[test]
 fn a_pump_is_spawned_on_several_threads_with_a_sender_that_it_borrows() {
     let runtime = tokio::runtime::Runtime::new().unwrap();

@@ -1,4 +1,5 @@
-//! A count of 0 panics at the line of the caller. The only test of its process, as it listens to every panic there.
+//! A count of 0 panics at the line of the caller. This is the only test of its process, because it
+//! installs a panic hook.
 #![allow(missing_docs, reason = "a test program")]
 
 use aiter_core::{
@@ -14,7 +15,7 @@ use std::{
 
 static PLACE: Mutex<String> = Mutex::new(String::new());
 
-/// The call panics, and says it was this line.
+/// Checks that the call panics and reports this line.
 macro_rules! refused {
     ($call:expr) => {
         PLACE.lock().unwrap().clear();
@@ -22,7 +23,7 @@ macro_rules! refused {
             let _ = $call;
         }));
         assert!(panic.is_err(), "line {} does not panic", line!());
-        // Copied: the hook takes the lock when the assertion fails.
+        // It is copied because the hook takes the lock when the assertion fails.
         let place = PLACE.lock().unwrap().clone();
         assert_eq!(place, format!("{}:{}", file!(), line!()));
     };

@@ -1,8 +1,9 @@
-//! Each future that waits is dropped after its k-th poll, for every k until it completes, for every public stream and
-//! driver: nothing is lost, nothing comes twice, nobody is stranded, nothing is kept.
+//! Each future that waits is dropped after its k-th poll, for every k until it completes, for every
+//! public stream and driver: nothing is lost, nothing comes twice, no task is stranded, nothing is
+//! kept.
 //!
-//! What core has is in `aiter_tests::cancellation`; what the adapters have, on executors that are tasks themselves, is in
-//! `cancellation/adapters.rs`.
+//! The scenarios of core are in `aiter_tests::cancellation`. Those of the adapters, on executors
+//! that are tasks themselves, are in `cancellation/adapters.rs`.
 
 #[path = "cancellation/adapters.rs"]
 mod adapters;
@@ -11,8 +12,8 @@ use adapters::Placed;
 use aiter_tests::cancellation::{
     Then,
     harness::{Harness, at_most, live, next, pause},
+    scenario::{Scenario, Short},
     subjects,
-    scenario::{Short, Scenario},
 };
 use std::{cell::RefCell, collections::BTreeSet, rc::Rc};
 
@@ -32,8 +33,8 @@ fn subjects() -> impl Iterator<Item = (&'static str, Make)> {
     core.chain(adapters.map(|(name, placed)| (*name, Box::new(placed) as Make)))
 }
 
-/// Runs one scenario: the first stream is cancelled after its `k`-th poll, and then as said; all others read to the end. Whether
-/// there was a `k`-th poll.
+/// Runs one scenario. The first stream is cancelled after its `k`-th poll and then treated as
+/// `then` says; all others read to the end. Returns whether there was a `k`-th poll.
 fn sweep_stream(name: &str, make: &dyn Fn() -> Placed, k: usize, then: Then) -> bool {
     let before = live();
     let mut harness = Harness::default();
@@ -59,7 +60,7 @@ fn sweep_stream(name: &str, make: &dyn Fn() -> Placed, k: usize, then: Then) -> 
         kept.push(put_by.clone());
         harness.task(async move {
             if taken_back {
-                // So many polls in all, of one `next()` after the other.
+                // This many polls in all, of one `next()` after the other.
                 let mut left = k;
                 loop {
                     match at_most(&mut left, next(&mut stream)).await {
@@ -70,7 +71,7 @@ fn sweep_stream(name: &str, make: &dyn Fn() -> Placed, k: usize, then: Then) -> 
                 }
                 *cancelled.borrow_mut() = true;
                 match then {
-                    // What woke the one that was dropped is used up.
+                    // The wake of the dropped future is used up.
                     Then::Continued => pause().await,
                     Then::Dropped => return,
                     Then::Kept => {
@@ -90,7 +91,7 @@ fn sweep_stream(name: &str, make: &dyn Fn() -> Placed, k: usize, then: Then) -> 
     let unfinished = harness.run();
     let cancelled = *cancelled.borrow();
     let at = format!("{name}, {then:?} after {k} polls");
-    // Who drives for one that is kept has nothing to do any more, and cannot know.
+    // The driver of a stream that is kept has nothing to do any more, but cannot know that.
     if !(cancelled && then == Then::Kept) {
         assert_eq!(unfinished, 0, "{at}: somebody was stranded");
     }
@@ -120,7 +121,8 @@ fn streams() {
     }
 }
 
-/// Drivers and sources of pushes are dropped after their k-th poll: consumers get what was there, then the end.
+/// Drivers and sources of pushes are dropped after their k-th poll. Consumers get the items that
+/// were there, and then the end.
 #[test]
 fn drivers() {
     for (name, make) in subjects() {
@@ -174,7 +176,7 @@ fn drivers() {
     }
 }
 
-/// The last name of a path, and that there are two of some.
+/// Returns the last name of a path. Some appear twice.
 fn last_name(path: &str) -> String {
     let name = path.rsplit("::").next().unwrap();
     match path.contains("::fixed::") {
@@ -183,8 +185,8 @@ fn last_name(path: &str) -> String {
     }
 }
 
-/// What is a stream, a future or an `async fn`, as the list of public items has it, and what an adapter makes of a stream: each
-/// is in the type, or in the name, of some subject.
+/// Every stream, future and `async fn` in the list of public items, and every stream that an
+/// adapter makes of another one, appears in the type or in the name of some subject.
 #[test]
 fn nothing_that_waits_is_left_out() {
     let mut swept = BTreeSet::new();
@@ -209,7 +211,8 @@ fn nothing_that_waits_is_left_out() {
         let mut found = found.iter().chain(adapts.then_some(&"pub fn "));
         let (_, item) = found.find_map(|found| line.split_once(found))?;
         let path = item.split(['<', '(', ' ']).next()?;
-        // Methods are behind their type; a server that is not there yet cannot be lost; an iterator blocks.
+        // Methods belong to their type. A server that was not made yet cannot be lost. An iterator
+        // blocks.
         let is_method = adapts && path.contains(char::is_uppercase);
         let left_out = is_method || path.contains("::net::") || path.contains("aiter_to_iter");
         (!left_out).then(|| last_name(path.trim_end_matches("_on")))
@@ -222,7 +225,7 @@ fn nothing_that_waits_is_left_out() {
     assert!(left_out.is_empty(), "{left_out:?}");
 }
 
-/// What the sweep is worth: streams that lose an item, or a wake, when they are cancelled.
+/// The sweep has to find streams that lose an item, or a wake, when they are cancelled.
 mod planted {
     use super::*;
     use aiter_tests::cancellation::harness::{Item, Source};
@@ -233,7 +236,8 @@ mod planted {
         task::{Context, Poll, Waker, ready},
     };
 
-    /// Owes an item to one future, as a stream does that keeps it in there: another does not get it.
+    /// Owes an item to one future, as a stream does that keeps the item in the future. Another
+    /// future does not get it.
     struct Forgetful(Source, Option<(Item, Waker)>);
 
     impl Stream for Forgetful {
@@ -256,7 +260,7 @@ mod planted {
         }
     }
 
-    /// Wakes whoever polled it first for an item.
+    /// Wakes the task that polled it first for an item.
     struct KeepsFirstWaker(Source, Option<Waker>);
 
     impl Stream for KeepsFirstWaker {
@@ -270,7 +274,7 @@ mod planted {
         }
     }
 
-    /// Both are fine as long as nothing is cancelled; one of the first cancellations shows them.
+    /// Both work as long as nothing is cancelled. One of the first cancellations reveals them.
     fn is_found(scenario: fn() -> Scenario) {
         let sweep = move |k| sweep_stream("planted", &|| scenario().into(), k, Then::Continued);
         assert!(!sweep(1000));

@@ -1,4 +1,4 @@
-//! `AiterExt` beside the other three extension traits: no name is ambiguous.
+//! `AiterExt` beside the other three extension traits: no method name is ambiguous.
 
 #[allow(unused_imports)]
 use {

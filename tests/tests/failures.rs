@@ -1,6 +1,6 @@
-//! What fails around the library, or is not there: the allocator; wakers that panic, that poll the stream they wake, or that drop it;
-//! system calls that are not admitted; threads that are gone after a `fork(2)`. Executors that never poll again are in
-//! `cancellation.rs`.
+//! Failures around the library: an allocator that fails; wakers that panic, that poll the stream
+//! they wake, or that drop it; system calls that are forbidden; threads that no longer exist after
+//! a `fork(2)`. Executors that never poll again are in `cancellation.rs`.
 #![allow(
     missing_docs,
     missing_debug_implementations,

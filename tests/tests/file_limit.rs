@@ -1,5 +1,5 @@
-//! Errors that are real: the process may open no more files. A test program of its own, as the
-//! limit is one of the process, with one test at a time.
+//! Real errors: the process may open no more files. This is a test program of its own that runs one
+//! test at a time, because the limit belongs to the process.
 #![cfg(unix)]
 #![allow(missing_docs, reason = "a test program")]
 
@@ -18,7 +18,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-/// What `accept` says where there is no descriptor left.
+/// The error of `accept` when no descriptor is left.
 const TOO_MANY_FILES: Option<i32> = Some(24);
 
 fn alone() -> MutexGuard<'static, ()> {
@@ -26,7 +26,7 @@ fn alone() -> MutexGuard<'static, ()> {
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Sets the limit; what is open stays open. Set back when it is dropped.
+/// Sets the limit; files that are open stay open. Dropping it restores the limit.
 struct Limit(Rlimit);
 
 impl Limit {
@@ -47,7 +47,7 @@ impl Drop for Limit {
     }
 }
 
-/// So many descriptors are left, until it is dropped.
+/// Leaves this many descriptors, until it is dropped.
 struct Left {
     _taken: Vec<File>,
     _limit: Limit,
@@ -65,7 +65,7 @@ impl Left {
     }
 }
 
-/// Opens files until there may be no more.
+/// Opens files until no more can be opened.
 fn all_that_are_left() -> Vec<File> {
     let mut taken = Vec::new();
     loop {
@@ -82,7 +82,7 @@ fn all_that_are_left() -> Vec<File> {
 #[test]
 fn out_of_file_descriptors_is_reported_with_pauses_and_the_server_lives_on() {
     let _alone = alone();
-    /// On one runtime after the other.
+    /// Runs on one runtime after the other.
     macro_rules! on_each {
         ($($name:ident)*) => {$({
             use runtimes::$name::{Write as _, block_on, net::tcp_server};
@@ -91,14 +91,14 @@ fn out_of_file_descriptors_is_reported_with_pauses_and_the_server_lives_on() {
                 let mut first = Client::connect(server.local_addr()).unwrap();
                 let _first = connections.next().await.unwrap().unwrap();
                 let mut second = Client::connect(server.local_addr()).unwrap();
-                // No descriptor above those in use.
+                // No descriptor beyond those in use.
                 let limit = Limit::at(3);
                 let start = std::time::Instant::now();
                 for _ in 0..6 {
                     let error = connections.next().await.unwrap().unwrap_err();
                     assert_eq!(error.raw_os_error(), TOO_MANY_FILES, "{error}");
                 }
-                // 5 + 10 + 20 + 40 + 80 ms lie between the six reports.
+                // Between the six reports lie 5 + 10 + 20 + 40 + 80 ms.
                 assert!(start.elapsed().as_millis() >= 155, "{:?}", start.elapsed());
                 drop(limit);
                 let (mut connection, _) = connections.next().await.unwrap().unwrap();
@@ -111,8 +111,8 @@ fn out_of_file_descriptors_is_reported_with_pauses_and_the_server_lives_on() {
     on_each! { tokio_threads tokio_thread smol async_std }
 }
 
-/// Stops a server with so many descriptors left, and as many as the file of its socket has taken.
-/// Looks at what becomes of the clients that wait.
+/// Stops a server while this many descriptors are left, besides those that the file of its socket
+/// has taken, and checks what happens to the clients that wait.
 async fn stop_with<C, A>(
     left: usize,
     of_file: usize,
@@ -126,7 +126,7 @@ async fn stop_with<C, A>(
     let came: Vec<_> = connections.collect().await;
     let room = left + of_file;
     assert_eq!(came.len(), clients.len(), "{left} descriptors");
-    // Who connected first is served.
+    // The first clients to connect are served.
     for (n, (client, came)) in clients.iter_mut().zip(came).enumerate() {
         match came {
             Ok((mut connection, _)) => {
@@ -141,14 +141,14 @@ async fn stop_with<C, A>(
             }
         }
     }
-    // The listener's descriptor is free again, and the one in reserve.
+    // The listener's descriptor and the one in reserve are free again.
     assert_eq!(all_that_are_left().len(), room + 2);
 }
 
 #[test]
 fn whom_stop_has_no_descriptor_for_comes_out_as_an_error() {
     let _alone = alone();
-    /// On one runtime after the other.
+    /// Runs on one runtime after the other.
     macro_rules! on_each {
         ($($name:ident)*) => {$({
             use runtimes::$name::{Write, block_on, net::{tcp_server, unix_server}};
@@ -176,14 +176,14 @@ fn whom_stop_has_no_descriptor_for_comes_out_as_an_error() {
 #[test]
 fn one_error_stands_for_all_if_not_even_the_descriptor_in_reserve_helps() {
     let _alone = alone();
-    /// On one runtime after the other.
+    /// Runs on one runtime after the other.
     macro_rules! on_each {
         ($($name:ident)*) => {$({
             use runtimes::$name::{block_on, net::tcp_server};
             block_on(async {
                 let (server, mut connections) = tcp_server("127.0.0.1:0").await.unwrap();
                 let _clients = [(); 10].map(|()| Client::connect(server.local_addr()).unwrap());
-                // No descriptor above those in use, nor the one in reserve.
+                // No descriptor beyond those in use and the one in reserve.
                 let limit = Limit::at(3);
                 server.stop();
                 let error = connections.next().await.unwrap().unwrap_err();
@@ -199,7 +199,7 @@ fn one_error_stands_for_all_if_not_even_the_descriptor_in_reserve_helps() {
 #[test]
 fn a_server_that_there_are_too_few_descriptors_for_leaves_no_file() {
     let _alone = alone();
-    /// On one runtime after the other.
+    /// Runs on one runtime after the other.
     macro_rules! on_each {
         ($($name:ident)*) => {$({
             use runtimes::$name::{block_on, net::unix_server};
@@ -216,7 +216,7 @@ fn a_server_that_there_are_too_few_descriptors_for_leaves_no_file() {
                     assert!(!path.exists(), "{failed} descriptors");
                     failed += 1;
                 }
-                // The directory's, the socket's, and the one in reserve.
+                // The descriptors of the directory and the socket, and the one in reserve.
                 assert_eq!(failed, 3);
                 assert!(!path.exists());
             });

@@ -1,6 +1,7 @@
-//! The fixed list, interrupted after each single instruction: the processor's trap flag makes every instruction of an operation
-//! end in a signal, and at one of them, each in turn, its handler does what an interrupt of a higher priority would: push, poll,
-//! fork, leave. What it does has to return there and then, since what it interrupted cannot go on.
+//! The fixed list, interrupted after each single instruction. The processor's trap flag makes every
+//! instruction of an operation end in a signal. At one of them, each in turn, the handler does what
+//! an interrupt of a higher priority would: it pushes, polls, forks or drops a reader. It has to
+//! return without waiting, because the operation that it interrupted cannot go on meanwhile.
 #![allow(missing_docs, reason = "a test program")]
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 
@@ -32,7 +33,7 @@ extern "C" fn on_trap(_: libc::c_int, _: *mut libc::siginfo_t, context: *mut lib
     if left != 0 {
         return;
     }
-    // SAFETY: the kernel hands a handler its context, which is this handler's.
+    // SAFETY: the kernel passes a handler its context, which belongs to this handler.
     let context = unsafe { &mut *context.cast::<libc::ucontext_t>() };
     context.uc_mcontext.gregs[libc::REG_EFL as usize] &= !TRAP;
     if let Some(interrupt) = INTERRUPT.take() {
@@ -41,33 +42,35 @@ extern "C" fn on_trap(_: libc::c_int, _: *mut libc::siginfo_t, context: *mut lib
     }
 }
 
-/// Runs an operation, and an interrupt after so many of its instructions. False if there are not that many.
+/// Runs an operation, and an interrupt after this many of its instructions. Returns false if it has
+/// fewer.
 fn interrupted(after: usize, operation: impl FnOnce(), mut interrupt: impl FnMut()) -> bool {
     // SAFETY: all zeros is a valid value.
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
     action.sa_sigaction = on_trap as *const () as usize;
     action.sa_flags = libc::SA_SIGINFO;
-    // SAFETY: a handler that touches nothing but what this test owns.
+    // SAFETY: the handler touches only what this test owns.
     assert_eq!(0, unsafe {
         libc::sigaction(libc::SIGTRAP, &action, ptr::null_mut())
     });
     let interrupt: &mut dyn FnMut() = &mut interrupt;
     LEFT.set(after);
-    // SAFETY: only the lifetime changes; it is taken back below.
+    // SAFETY: only the lifetime changes, and the value is taken back below.
     let interrupt = unsafe {
         std::mem::transmute::<*mut (dyn FnMut() + '_), *mut (dyn FnMut() + 'static)>(interrupt)
     };
     INTERRUPT.set(Some(interrupt));
-    // SAFETY: sets the trap flag; the stack is as before.
+    // SAFETY: sets the trap flag, and leaves the stack as it was.
     unsafe { asm!("pushfq", "or qword ptr [rsp], 0x100", "popfq") };
     operation();
-    // SAFETY: clears it.
+    // SAFETY: clears the trap flag.
     unsafe { asm!("pushfq", "and qword ptr [rsp], -257", "popfq") };
     INTERRUPT.take().is_none()
 }
 
-/// Runs a case with an interrupt after each number of instructions that the operation has. Code that is not optimized has so
-/// many more that a sample has to do: run this with `--release` for all.
+/// Runs a case with an interrupt after each number of instructions that the operation has. Code
+/// that is not optimized has so many more that a sample has to do. Run this with `--release` for
+/// all of them.
 fn at_each_instruction(case: impl Fn(usize) -> bool) {
     let mut after = 0;
     while case(after) {
@@ -93,7 +96,7 @@ impl Wake for Wakes {
     }
 }
 
-/// A task that reads: polls only if it has been woken, or has yet to sleep. Two wakers, to change between.
+/// A task that reads. It polls only if it was woken or has not slept yet, with one of two wakers.
 struct Task<'a, const N: usize, const R: usize> {
     aiter: PushAiter<'a, u32, N, R>,
     wakes: Arc<Wakes>,
@@ -125,7 +128,7 @@ impl<'a, const N: usize, const R: usize> Task<'a, N, R> {
         self
     }
 
-    /// Polls, woken or not, until it sleeps.
+    /// Polls, woken or not, until the task sleeps.
     fn poll(&mut self) {
         loop {
             let wakes = self.wakes.0.load(Relaxed);
@@ -145,7 +148,7 @@ impl<'a, const N: usize, const R: usize> Task<'a, N, R> {
         }
     }
 
-    /// As an executor does: polls if it was woken.
+    /// Polls if the task was woken, as an executor does.
     fn run(&mut self) {
         let woken = |wakes| self.wakes.0.load(Relaxed) > wakes;
         if self.asleep.is_none_or(woken) {
@@ -171,7 +174,7 @@ impl Wake for Other {
     }
 }
 
-/// Pushes 1, which a push of 2 and a poll of the reader interrupt.
+/// Pushes 1. A push of 2 and a poll of the reader interrupt it.
 fn push_interrupted<const N: usize, const R: usize>(sleeps: bool, changes: bool) {
     at_each_instruction(|after| {
         let list = PushList::<u32, N, R>::new();
@@ -202,7 +205,7 @@ fn push_interrupted<const N: usize, const R: usize>(sleeps: bool, changes: bool)
         let pushed = pushed.map(|pushed| pushed.get());
         let expected = (1..3).filter(|n| pushed[*n as usize - 1]);
         assert!(seen.into_iter().eq(expected), "after {after}: {pushed:?}");
-        // With two slots neither push has cause to be refused.
+        // With two slots neither push can be refused.
         assert!(!fired || N == 1 || pushed == [true; 2]);
         // All slots are free again.
         (0..N).for_each(|_| list.push(9).unwrap());
@@ -225,7 +228,7 @@ fn a_push_interrupted_by_a_push_and_one_of_several_readers() {
     push_interrupted::<3, 2>(true, true);
 }
 
-/// Polls a reader, which pushes interrupt.
+/// Polls a reader. Pushes interrupt it.
 fn poll_interrupted<const N: usize, const R: usize>(before: u32, changes: bool) {
     at_each_instruction(|after| {
         let list = PushList::<u32, N, R>::new();
@@ -264,7 +267,7 @@ fn a_reader_interrupted_by_pushes() {
     poll_interrupted::<4, 2>(1, true);
 }
 
-/// A reader that takes, forks or leaves, interrupted by another one and a push.
+/// A reader takes, forks or is dropped. Another reader and a push interrupt it.
 fn reader_interrupted(operation: impl Fn(&PushList<u32, 4, 4>, PushAiter<'_, u32, 4, 4>)) {
     at_each_instruction(|after| {
         let list = PushList::<u32, 4, 4>::new();
@@ -291,7 +294,7 @@ fn reader_interrupted(operation: impl Fn(&PushList<u32, 4, 4>, PushAiter<'_, u32
         );
         read(&mut high);
         assert_eq!(seen, if fired { [1, 2, 3, 0] } else { [1, 2, 0, 0] });
-        // Nobody holds a slot any more.
+        // No reader holds a slot any more.
         (0..4).for_each(|_| list.push(9).unwrap());
         list.push(9).unwrap_err();
         fired

@@ -1,6 +1,6 @@
-//! A task that is done with a stream is not kept by it: its waker goes when another task polls and
-//! has to look for an item, and at the end. That of the task that polls on is kept, so that it is
-//! cloned once.
+//! A stream does not keep a task that is done with it: the task's waker is dropped when another
+//! task polls and has to look for an item, and at the end. The waker of a task that goes on polling
+//! is kept, so that it is cloned once.
 #![allow(missing_docs, missing_debug_implementations, reason = "a test program")]
 
 use aiter_core::{
@@ -18,13 +18,13 @@ use std::{
 
 type Numbers = Pin<Box<dyn Stream<Item = u8> + Send>>;
 
-/// A stream that waits; what gives it an item; and what ends it.
+/// A stream that waits, an action that gives it an item, and one that ends it.
 struct Scene {
     stream: Numbers,
-    /// Others that take from the same, and are to have items too.
+    /// Other streams that take from the same source, and have to get items too.
     others: Vec<Numbers>,
     pusher: Option<Pusher<u8>>,
-    /// Polled after whatever was done to the source.
+    /// Polled after each action on the source.
     driver: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
 
@@ -77,7 +77,7 @@ impl Scene {
     }
 }
 
-/// Waits, and is given something by what reads from a push list.
+/// A scene whose stream reads, in some way, from a push list.
 fn scene<S: Stream<Item = u8> + Send + 'static>(
     make: impl FnOnce(aiter_core::PushAiter<u8>) -> S,
 ) -> Scene {
@@ -110,7 +110,7 @@ fn driven<S: Stream<Item = u8> + Send + 'static, D: Future<Output = ()> + Send +
     }
 }
 
-/// It keeps what it is given alive with the stream.
+/// Keeps a value alive together with the stream.
 fn beside<K: Send + 'static>(
     stream: impl Stream<Item = u8> + Send + 'static,
     kept: K,
@@ -227,7 +227,7 @@ const SCENES: &[Case] = &[
     }),
 ];
 
-/// Runs every scene, and says for all at once what failed.
+/// Runs every scene, and reports all failures at once.
 fn every_scene(check: impl Fn(&mut Scene) -> Result<(), String>) {
     let failed: Vec<_> = SCENES
         .iter()
@@ -259,7 +259,7 @@ fn a_poll_by_another_task_lets_the_first_one_go() {
         assert_eq!(scene.poll(&second), Poll::Pending);
         scene.give();
         assert_eq!(scene.poll(&second), Poll::Ready(Some(7)));
-        // The third task may be given items that were found before: at most a block of them.
+        // The third task may get items that were found before: at most a block of them.
         let third = task();
         for _ in 0..65 {
             scene.give();
@@ -272,7 +272,7 @@ fn a_poll_by_another_task_lets_the_first_one_go() {
     });
 }
 
-/// After an item and before the first, found by the task that waited and by another one.
+/// After an item and before the first one, found by the task that waited and by another one.
 #[test]
 fn nobody_is_kept_after_the_end() {
     for has_items in [false, true] {

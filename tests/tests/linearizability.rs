@@ -1,12 +1,13 @@
-//! Short concurrent histories of the push list, of forks and of shared streams, recorded on real threads, each checked
-//! against a sequential model. `AITER_LINEARIZABILITY_SECONDS` says how long each test goes on (0.5).
+//! Short concurrent histories of the push list, of forks and of shared streams, recorded on real
+//! threads and checked against a sequential model. `AITER_LINEARIZABILITY_SECONDS` says how long
+//! each test runs (0.5).
 //!
-//! | file | what it knows |
+//! | file | contents |
 //! |---|---|
-//! | `checker.rs` | whether a history is one of a model |
+//! | `checker.rs` | decides whether a model allows a history |
 //! | `race.rs` | threads that begin together, and the clock |
-//! | `list.rs` | the push list: model, random work, planted bugs |
-//! | `fork.rs`, `share.rs` | the same of `aiter_forker` and `sharable_aiter` |
+//! | `list.rs` | the push list: its model, random work, planted bugs |
+//! | `fork.rs`, `share.rs` | the same for `aiter_forker` and `sharable_aiter` |
 #![allow(
     missing_docs,
     missing_debug_implementations,
@@ -45,7 +46,7 @@ impl Wake for Wakes {
     }
 }
 
-/// Polls a stream, and knows whether it was woken since it was pending last.
+/// Polls a stream, and knows whether it was woken since it was last pending.
 #[derive(Debug, Default)]
 pub struct Sleeper {
     wakes: Arc<Wakes>,
@@ -66,18 +67,18 @@ impl Sleeper {
         polled
     }
 
-    /// It was given something in another way, and waits no more.
+    /// It got its item in another way, and waits no more.
     pub fn is_served(&mut self) {
         self.pending_since = None;
     }
 
-    /// Its last poll was pending, and nobody has woken it.
+    /// Returns whether its last poll was pending and nothing has woken it since.
     pub fn sleeps(&self) -> bool {
         self.pending_since == Some(self.wakes.0.load(Acquire))
     }
 }
 
-/// A source that is always ready; a slow one takes its time, while others come.
+/// A source that is always ready. A slow one takes some time, so that other threads come meanwhile.
 #[derive(Debug)]
 pub struct Source {
     items: Range<u8>,
@@ -95,7 +96,7 @@ impl Stream for Source {
     }
 }
 
-/// Widens a window, so that something happens in it on a busy machine as well.
+/// Widens a race window, so that other threads get into it on a busy machine too.
 fn let_others_run() {
     std::thread::yield_now();
 }

@@ -1,4 +1,5 @@
-//! What a push list asks of the allocator: bytes when idle, full and drained, and allocations on the way.
+//! How much memory the parts of core hold when idle, full and drained, and how often they allocate
+//! on the way.
 #![allow(missing_docs, reason = "a test program")]
 
 use aiter_core::{
@@ -22,7 +23,8 @@ use std::{
 const MILLION: usize = 1_000_000;
 
 thread_local! {
-    /// Of this thread alone, so that tests beside it do not count: bytes held, their maximum, allocations made.
+    /// The counts of this thread only, so that tests on other threads do not matter: bytes held,
+    /// their maximum, allocations made.
     static HELD: Cell<isize> = const { Cell::new(0) };
     static PEAK: Cell<isize> = const { Cell::new(0) };
     static MADE: Cell<usize> = const { Cell::new(0) };
@@ -30,7 +32,8 @@ thread_local! {
 
 struct Counting;
 
-// SAFETY: every call goes to the system's allocator as it came; counting touches only thread-locals that need no allocation.
+// SAFETY: every call is passed on to the system's allocator unchanged; counting touches only
+// thread-locals that need no allocation.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         HELD.set(HELD.get() + layout.size() as isize);
@@ -50,7 +53,7 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// The counters since it was made.
+/// The change of the counters since it was made.
 struct Meter {
     held: isize,
     made: usize,
@@ -78,7 +81,7 @@ impl Meter {
     }
 }
 
-/// At most `limit` bytes, or a message that says how many.
+/// Fails if it is more than `limit` bytes, with a message that says how many.
 #[track_caller]
 fn at_most(what: &str, bytes: isize, limit: isize) {
     assert!(
@@ -101,7 +104,7 @@ fn the_meter_counts() {
     assert_eq!(meter.held(), 0);
 }
 
-/// Of what was pushed in one batch each block is free when it has been read, as with single pushes.
+/// The blocks of a batch are freed one by one as they are read, as those of single pushes are.
 #[test]
 fn a_batch_is_given_back_as_it_is_read() {
     let meter = Meter::start();
@@ -133,8 +136,8 @@ fn a_batch_is_given_back_as_it_is_read() {
     at_most("at the end", meter.held(), 24 * 1024);
 }
 
-/// Two writers push one batch after the other, and at any time each has reserved one and is in the
-/// middle of it. No item that the reader comes to is the last one that was reserved.
+/// Two writers push one batch after the other. At any time each has reserved one and is in the
+/// middle of it, so no item that the reader reaches is the last one reserved.
 #[test]
 fn batches_that_overlap_are_given_back_as_they_are_read() {
     const LEN: usize = 1000;
@@ -177,7 +180,7 @@ fn batches_that_overlap_are_given_back_as_they_are_read() {
     }
 }
 
-/// As few of them as go into some 32 KiB, and two at least.
+/// As many items as fit into some 32 KiB, and at least two.
 #[test]
 fn large_items_take_little_more_than_themselves() {
     fn check<const N: usize>(at_first: isize) {
@@ -205,7 +208,7 @@ fn an_idle_list_is_small_and_holds_no_block() {
     let meter = Meter::start();
     let list = push_aiter::<u64>();
     at_most("an idle list", meter.held(), 256);
-    // A single slot of this would be seen.
+    // A single slot for such an item would show.
     let wide = push_aiter::<[u8; 4096]>();
     at_most("two idle lists", meter.held(), 512);
     drop((list, wide));
@@ -258,7 +261,7 @@ fn one_in_one_out_allocates_nothing() {
     let meter = Meter::start();
     pass(100_000);
     assert_eq!(meter.made(), 0);
-    // Two blocks, in turn.
+    // Two blocks, used in turn.
     at_most("one in, one out", start.peak(), 1024);
 }
 
@@ -268,7 +271,7 @@ fn a_list_that_stays_long_uses_its_blocks_again() {
     let push = |count| (0..count).for_each(|item| pusher.push(item).unwrap());
     let mut take = |count| (0..count).for_each(|_| assert!(aiter.try_next().is_ok()));
     push(2_000);
-    // Fewer blocks, of half as many items, are kept where words have 32 bits.
+    // On 32 bits fewer blocks are kept, each with half as many items.
     let some = if usize::BITS == 64 { 500 } else { 60 };
     let mut pass = || {
         take(some);
@@ -411,7 +414,7 @@ fn a_large_ring_is_given_back_and_a_small_one_is_kept() {
     let meter = Meter::start();
     take(10_000);
     assert!(meter.peak() >= 8 * 10_000);
-    // Beside room for 64 items, which is kept.
+    // The ring keeps room for 64 items.
     at_most("an empty ring", meter.held() - 64 * 8, 1024);
     (0..100).for_each(|_| take(50));
     let meter = Meter::start();
@@ -453,8 +456,7 @@ fn ordered_results_that_were_taken_leave_nothing_behind() {
     assert_eq!(meter.made(), 0);
 }
 
-/// A stream of `SIZE` bytes that waits, and keeps its waker in a place outside, until it is told to
-/// end.
+/// A stream of `SIZE` bytes that waits, and stores its wakers outside, until it is told to end.
 struct Waits<const SIZE: usize>(Rc<(Cell<bool>, RefCell<Vec<Waker>>)>, [u8; SIZE]);
 
 impl<const SIZE: usize> Stream for Waits<SIZE> {
@@ -470,9 +472,9 @@ impl<const SIZE: usize> Stream for Waits<SIZE> {
     }
 }
 
-/// Of a join of as many streams of as many bytes: what is held while all wait, when some have
-/// ended, when all but the first have, and when the join is gone, while a waker of each stream is
-/// kept.
+/// What a join of `count` streams of `SIZE` bytes holds, while a waker of each stream is kept:
+/// while all of them wait, after `some` have ended, after all but the first have, and after the
+/// join was dropped.
 fn held_by_wakers_of_a_join<const SIZE: usize>(count: usize, some: usize) -> [isize; 4] {
     let shared: Vec<_> = (0..count)
         .map(|_| Rc::new((Cell::new(false), RefCell::new(Vec::with_capacity(4)))))
@@ -521,7 +523,7 @@ fn wakers_keep_no_room_for_streams() {
     at_most("no large stream", gone, 32 * WORDS);
 
     const SMALL: usize = 200;
-    // One chunk is kept for those that may come: 32 slots.
+    // One chunk is kept for streams that may come: 32 slots.
     let slots = |count| count * (SMALL as isize + 8) + 8 * WORDS;
     let [all, some, one, gone] = held_by_wakers_of_a_join::<SMALL>(96, 64);
     assert!(all >= 96 * SMALL as isize);
@@ -540,7 +542,7 @@ fn a_join_that_is_empty_keeps_no_room_for_large_streams() {
     let meter = Meter::start();
     assert!(poll(&mut joined, Waker::noop()).is_pending());
     assert!(meter.peak() >= LARGE as isize);
-    // The source has given the memory of its own back.
+    // The source has freed its own memory.
     at_most("an empty join", meter.held(), 4096 - 10 * LARGE as isize);
 }
 
@@ -580,8 +582,8 @@ fn takers_that_gave_up_leave_nothing_with_an_idle_source() {
     assert_eq!(meter.held(), 0);
 }
 
-/// A list dropped block by block through calls within calls would not get far on this stack. `AITER_DROP_ITEMS` sets how
-/// many items it has: 100 000 000 takes some 900 MB.
+/// Dropping a list block by block through nested calls would overflow this stack.
+/// `AITER_DROP_ITEMS` sets how many items it has: 100 000 000 take some 900 MB.
 #[test]
 fn a_long_list_is_dropped_without_recursion() {
     let items: u64 = match env::var("AITER_DROP_ITEMS") {
@@ -609,8 +611,8 @@ fn a_long_list_is_dropped_without_recursion() {
     on_a_small_stack.unwrap().join().unwrap();
 }
 
-/// Items without a size take two bytes each, so that a reader can lag by as many as half of all
-/// that a word of 32 bits counts by fours.
+/// Items without a size take two bytes each, so a reader can lag by half of all positions that a
+/// 32-bit word counts in fours.
 #[cfg(target_pointer_width = "32")]
 #[test]
 fn a_reader_may_lag_by_as_many_items_as_memory_holds() {
@@ -649,7 +651,7 @@ fn a_reader_may_lag_by_as_many_items_as_memory_holds() {
     assert_eq!((taken, ALIVE.load(Relaxed)), (LAG, LAG));
     assert_eq!(fast.statistics().lag, LAG);
     assert!(slow.try_next().is_ok());
-    // What it has not taken goes with it, each once.
+    // The items that it has not taken are dropped with it, each once.
     drop(slow);
     assert_eq!(ALIVE.load(Relaxed), 0);
     pusher.push(Token::new()).unwrap();

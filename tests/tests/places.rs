@@ -1,4 +1,5 @@
-//! Tasks in a place that is given: executors and local sets, with streams that are not `Send` where the place allows it.
+//! Tasks in a given place: executors and local sets, with streams that are not `Send` where the
+//! place allows it.
 #![allow(missing_docs, reason = "a test program")]
 
 use futures_lite::{
@@ -19,7 +20,7 @@ use tokio::{
     task::LocalSet,
 };
 
-/// No wait takes this long unless it would take for ever.
+/// A wait that takes longer than this would never end.
 const DEADLINE: Duration = Duration::from_secs(60);
 
 async fn in_time<F: Future>(future: F) -> F::Output {
@@ -46,7 +47,8 @@ mod sent {
     pub(crate) type Items = std::pin::Pin<Box<dyn super::Stream<Item = Item> + Send>>;
 }
 
-/// `name: kind of items on adapter, place, how to run a future there;` makes a module of that name with every test.
+/// `name: kind of items on adapter, place, how to run a future there;` makes a module of that name
+/// with every test.
 macro_rules! suite {
     ($($name:ident: $kind:ident on $adapter:ident, $Place:ty = $place:expr, $run:expr;)*) => {$(
         mod $name {
@@ -56,7 +58,7 @@ macro_rules! suite {
                 preload_aiter_with_on, Watermarks,
             };
 
-            /// All that take a stream and yield its items in tasks.
+            /// All functions that take a stream and yield its items in tasks.
             const ADAPTERS: [fn($Place, Items) -> Items; 6] = [
                 |place, s| Box::pin(active_aiter_on(place, s)),
                 |place, s| Box::pin(preload_aiter_on(place, 5, s)),
@@ -145,7 +147,8 @@ fn one_then_pending() -> Pending {
     Box::pin(stream::once(1).chain(stream::pending()))
 }
 
-/// The streams yield what their tasks had pulled when the place was dropped, then end.
+/// The streams yield the items that their tasks had pulled when the place was dropped, and then
+/// end.
 fn end_after_one(streams: impl IntoIterator<Item = Pin<Box<dyn Stream<Item = u32>>>>) {
     for mut items in streams {
         assert_eq!(block_on(in_time(items.next())), Some(1));
@@ -173,7 +176,7 @@ fn when_a_local_set_is_dropped_its_streams_end() {
         Box::pin(map_workers_on(&set, 1, async |n| n, one_then_pending())),
         Box::pin(joined),
     ];
-    // Every task has its turn.
+    // Every task gets to run.
     set.block_on(&runtime, async {
         for _ in 0..10 {
             tokio::task::yield_now().await;
@@ -218,12 +221,12 @@ fn when_an_executor_is_dropped_its_streams_end() {
     end_after_one(streams);
 }
 
-/// A task cannot hold a reference to the executor that it is on, yet workers are started by tasks.
+/// A task cannot hold a reference to the executor that it runs on, and yet tasks start the workers.
 #[test]
 fn workers_on_a_borrowed_executor_are_as_many_as_may_be_and_leave_nothing_there() {
     let words = vec!["word".to_owned(); 60];
     for n in [1, 2, 5, usize::MAX] {
-        // None goes on before so many are in work.
+        // None goes on before this many are in work.
         let together = n.min(20);
         let all = tokio::sync::Barrier::new(together);
         let lead = async |word: &String| all.wait().await.is_leader() && word == "word";
@@ -239,7 +242,7 @@ fn workers_on_a_borrowed_executor_are_as_many_as_may_be_and_leave_nothing_there(
 
         while executor.try_tick() | local.try_tick() {}
         assert!(executor.is_empty() && local.is_empty(), "n: {n}");
-        // Dropped while they work.
+        // It is dropped while they work.
         let stuck = async |_: &String| std::future::pending::<()>().await;
         let results = [
             aiter_smol::map_workers_on(&executor, n, stuck, stream::iter(&words)),
@@ -253,7 +256,7 @@ fn workers_on_a_borrowed_executor_are_as_many_as_may_be_and_leave_nothing_there(
     }
 }
 
-/// On two threads that run it: each worker keeps its thread until another one is at work as well.
+/// Two threads run the executor. Each worker keeps its thread until another worker runs too.
 #[test]
 fn workers_on_a_borrowed_executor_run_at_the_same_time() {
     let executor = Arc::new(smol::Executor::new());

@@ -1,4 +1,5 @@
-//! Random sequences of steps, each taken by a system and by its model: see `aiter_tests::properties`.
+//! Random sequences of steps, each taken by a system and by its model: see
+//! `aiter_tests::properties`.
 
 use aiter_tests::properties::{
     Planted, STEP, Steps,
@@ -9,7 +10,7 @@ use proptest::{
     test_runner::{TestError, TestRunner},
 };
 
-/// Step by step, so that a failure shrinks to the steps it needs.
+/// Generated step by step, so that a failure shrinks to the steps that it needs.
 fn steps(system: System) -> impl Strategy<Value = Steps> {
     let step = any::<[u8; STEP]>();
     prop::collection::vec(step, 1..80).prop_map(move |steps| Steps::new(system, steps.concat()))
@@ -58,7 +59,7 @@ does_as_its_model! {
     a_driver_between_watermarks: Watermarks, 8;
 }
 
-/// The models see a wake that is lost.
+/// The models notice a lost wake.
 #[test]
 fn a_lost_wake_is_found() {
     for system in [

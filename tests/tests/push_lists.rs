@@ -1,4 +1,5 @@
-//! What both push lists do, the unbounded one and the one of fixed capacity: each case runs over either, through the same code.
+//! Cases for both push lists, the unbounded one and the one of fixed capacity, which run the same
+//! code over each.
 #![allow(missing_docs, reason = "a test program")]
 
 use aiter_core::{PushAiter, Pusher, TryNextError, fixed, push_aiter};
@@ -13,7 +14,7 @@ use std::{
     task::{Context, Poll, Wake, Waker},
 };
 
-/// More than two blocks of the one list, and just the capacity of the other.
+/// More than two blocks of the first list, and exactly the capacity of the second.
 const MOST: usize = 130;
 
 fn unbounded<T>() -> (Pusher<T>, PushAiter<T>) {
@@ -36,7 +37,7 @@ fn fixed_for_nine<T>() -> (Fixed<T, 9>, FixedAiter<T, 9>) {
     fixed_for()
 }
 
-/// A further reader: one list has always room for it.
+/// Makes a further reader, for which the unbounded list always has room.
 trait There {
     type Aiter;
     fn there(self) -> Self::Aiter;
@@ -76,7 +77,7 @@ impl Wakes {
     }
 }
 
-/// What a waker does when it is called.
+/// A waker that calls a function.
 struct Does<F>(F);
 
 impl<F: Fn() + Send + Sync + 'static> Wake for Does<F> {
@@ -93,7 +94,7 @@ fn poll<S: Stream + Unpin>(stream: &mut S, waker: &Waker) -> Poll<Option<S::Item
     Pin::new(stream).poll_next(&mut Context::from_waker(waker))
 }
 
-/// Counts its live values and the clones made; may panic when it is cloned or dropped.
+/// Counts its live values and its clones; may panic when it is cloned or dropped.
 struct Item {
     n: usize,
     counts: Arc<Counts>,
@@ -225,7 +226,7 @@ macro_rules! one_reader {
             assert!(poll(&mut aiter, &old_waker).is_pending());
             drop(aiter);
             assert_eq!((Arc::strong_count(&old), Arc::strong_count(&new)), (2, 2));
-            // Nobody is left to be woken.
+            // No task is left to be woken.
             let _ = pusher.push(1);
             assert_eq!((old.count(), new.count()), (0, 1));
         }
@@ -251,7 +252,7 @@ macro_rules! one_reader {
             pusher.stop();
             let refused = pusher.push(counts.item(7)).unwrap_err();
             assert_eq!(counts.live(), 1);
-            // Said of any item, `Debug` or not.
+            // The text does not depend on the item, which need not be `Debug`.
             assert!(format!("{refused:?} {refused}").contains("stopped"));
             drop(refused);
             assert_eq!(counts.live(), 0);
@@ -266,7 +267,7 @@ macro_rules! one_reader {
                 let mut look = aiter.available_iter();
                 assert_eq!(look.next(), None);
                 (0..100).for_each(|n| pusher.push(n).unwrap());
-                // It sees what is pushed while it is used.
+                // It sees items that are pushed while it is used.
                 assert_eq!(look.clone().count(), 100);
                 assert!(look.eq(&(0..100).collect::<Vec<_>>()));
                 assert_eq!(aiter.len(), 100);
@@ -360,7 +361,7 @@ macro_rules! readers {
         #[test]
         fn the_last_reader_of_an_item_moves_it() {
             for readers in [2, 3, 9] {
-                // By item, and by reader.
+                // In the order of items, or of readers.
                 for by_item in [true, false] {
                     let counts = Arc::new(Counts::default());
                     let (pusher, aiter) = $list();

@@ -1,5 +1,5 @@
-//! The push list on real threads, for as long as a few rounds take: what models show for a few operations, for many.
-//! Run it under a sanitizer as well.
+//! The push list on real threads, for as long as a few rounds take: many operations, where the
+//! models run a few. Run it under a sanitizer as well.
 
 use aiter_core::{PushAiter, TryNextError, push_aiter};
 use futures_lite::{StreamExt, future::block_on};
@@ -11,7 +11,8 @@ use std::{
     thread,
 };
 
-/// An item on the heap that counts itself: a sanitizer sees one that is read too late, the count one that is kept.
+/// An item on the heap that counts itself. A sanitizer notices one that is read too late, the count
+/// one that is kept.
 #[derive(Debug)]
 struct Item {
     value: Box<(usize, usize)>,
@@ -40,7 +41,7 @@ impl Drop for Item {
     }
 }
 
-/// Rounds and items are fewer where each step takes longer.
+/// Fewer rounds and items where each step takes longer.
 fn scaled(n: usize) -> usize {
     if cfg!(debug_assertions) { n / 10 } else { n }
 }
@@ -203,7 +204,8 @@ fn subscribers_come_and_go() {
         }
         assert!(block_on(aiter.next()).is_none());
     });
-    // Readers that passed an item at one time have left it to the block, which goes with the last of them.
+    // Readers that passed an item at the same time have left it to the block, which the last of
+    // them frees.
     drop(aiter);
     assert_eq!(live.load(Relaxed), 0);
 }
@@ -264,7 +266,8 @@ fn statistics_stay_within_what_was_pushed() {
             scope.spawn(move || {
                 while !done.load(Relaxed) {
                     let now = other.statistics();
-                    // 400 items. A look that is interrupted may count the slots of those who subscribe meanwhile, 100.
+                    // 400 items. A call that is interrupted may count the 100 slots of readers that
+                    // subscribe meanwhile.
                     assert!((100..=502).contains(&now.pushed), "{now:?}");
                     assert!(
                         now.taken <= 502 && now.waiting <= 502 && now.lag <= 502,

@@ -1,5 +1,5 @@
-//! Servers whose runtime has shut down, or that are polled by something else than their runtime. A
-//! test program of its own, as it counts each panic of the process: also one that only prints its
+//! Servers whose runtime has shut down, or that are not polled by their runtime. This is a test
+//! program of its own because it counts every panic of the process, also one that only prints its
 //! message.
 #![cfg(unix)]
 #![allow(missing_docs, reason = "a test program")]
@@ -33,12 +33,12 @@ use tokio::{
     runtime::{Builder, Runtime},
 };
 
-/// Neither of tokio nor of smol.
+/// Belongs neither to tokio nor to smol.
 fn block_on<F: Future>(future: F) -> F::Output {
     futures_lite::future::block_on(in_time(future))
 }
 
-/// Fails a test for each panic, of any thread, that is none of its own.
+/// Fails the test for each panic on any thread that is not its own.
 fn without_panics(test: impl FnOnce()) {
     static PANICS: AtomicUsize = AtomicUsize::new(0);
     static HOOK: Once = Once::new();
@@ -87,7 +87,7 @@ fn server_on(runtime: &Runtime) -> (Server<SocketAddr>, Connections<Tcp>) {
     runtime.block_on(tcp_server("127.0.0.1:0")).unwrap()
 }
 
-/// A server on a listener that is shut down: each accept fails, and begins a pause.
+/// A server on a listener that is shut down: each accept fails, and a pause begins.
 fn failing_server_on(runtime: &Runtime) -> (Server<SocketAddr>, Connections<Tcp>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
@@ -98,7 +98,7 @@ fn failing_server_on(runtime: &Runtime) -> (Server<SocketAddr>, Connections<Tcp>
     tcp_server_from(listener).unwrap()
 }
 
-/// It ends wherever it is polled, and stays at its end.
+/// Checks that the stream ends wherever it is polled, and stays ended.
 fn assert_ends(server: &Server<SocketAddr>, mut connections: Connections<Tcp>) {
     assert!(block_on(connections.next()).is_none());
     assert!(connections.is_terminated());
@@ -124,7 +124,7 @@ fn a_server_that_was_not_polled_ends() {
     without_panics(|| {
         for runtime in runtimes() {
             let (server, connections) = server_on(&runtime);
-            // Nobody will serve those who wait.
+            // Nothing will serve the clients that wait.
             let mut client = TcpStream::connect(server.local_addr()).unwrap();
             drop(runtime);
             assert_ends(&server, connections);
@@ -173,15 +173,15 @@ fn a_server_that_pauses_after_an_error_is_woken_and_ends() {
     without_panics(|| {
         for runtime in runtimes() {
             let (server, mut connections) = failing_server_on(&runtime);
-            // Pauses that pass show that it is the runtime's end which ends the next one. The
-            // runtime has to be at work for that.
+            // Pauses that pass show that the end of the runtime is what ends the next one. The
+            // runtime has to be running for that.
             for _ in 0..2 {
                 let failed = runtime.block_on(in_time(connections.next())).unwrap();
                 assert_eq!(failed.unwrap_err().kind(), io::ErrorKind::InvalidInput);
             }
             let wakes = Arc::new(Wakes::default());
-            // The runtime of one thread stands still. The other one may be through with the pause
-            // already: once more, up to a pause of a second.
+            // The runtime of one thread does not run. The other one may have ended the pause
+            // already: then try once more, up to a pause of a second.
             while let Poll::Ready(failed) = poll(&mut connections, &wakes.clone().into()) {
                 assert!(failed.unwrap().is_err());
             }
@@ -228,7 +228,7 @@ fn a_server_that_pauses_ends_also_if_the_runtime_waits_for_a_task_that_blocks() 
         });
         blocks.recv().unwrap();
         runtime.shutdown_background();
-        // Errors until the other worker has heard of it, the end then.
+        // Errors until the other worker has noticed the shutdown, and then the end.
         while let Some(failed) = block_on(connections.next()) {
             assert!(failed.is_err());
         }
@@ -257,7 +257,7 @@ fn stopped_after_its_runtime_has_gone_it_ends_without_an_error() {
             );
             server.stop();
             drop(runtime);
-            // The listener itself is broken here, which is an error.
+            // Here the listener itself is broken, which is an error.
             while let Some(failed) = block_on(connections.next()) {
                 assert_eq!(failed.unwrap_err().kind(), io::ErrorKind::InvalidInput);
             }
@@ -301,7 +301,7 @@ fn a_listener_of_another_runtime_ends_with_either() {
             };
             let _client = TcpStream::connect(server.local_addr()).unwrap();
             assert!(block_on(connections.next()).unwrap().is_ok());
-            // The one that waits for the listener, or the one that its connections belong to.
+            // The runtime that waits for the listener, or the one that its connections belong to.
             let _other = if listeners_goes {
                 drop(of_listener);
                 of_server
@@ -324,7 +324,7 @@ fn another_executor_gets_connections_that_work() {
         let accepted = [
             block_on(connections.next()),
             smol::block_on(in_time(connections.next())),
-            // Also of tokio: they belong to the runtime of the server.
+            // Runtimes of tokio too: the connections belong to the runtime of the server.
             Builder::new_current_thread()
                 .build()
                 .unwrap()
@@ -349,7 +349,7 @@ fn what_has_no_runtime_that_ends_goes_on_wherever_it_is_polled() {
         ($adapter:ident, $block_on:expr) => {
             let (server, mut connections) =
                 $block_on($adapter::net::tcp_server("127.0.0.1:0")).unwrap();
-            // On an executor that is gone afterwards, while it waits.
+            // On an executor that is dropped afterwards, while the stream waits.
             let executor = smol::Executor::new();
             let waiting = executor.spawn(async move {
                 assert!(poll_once(connections.next()).await.is_none());
@@ -375,7 +375,7 @@ fn time_passes_for_a_pause_when_another_executor_waits() {
     without_panics(|| {
         let [runtime, _] = runtimes();
         let (_server, mut connections) = failing_server_on(&runtime);
-        // 5 + 10 ms at least lie between the three.
+        // Between the three lie at least 5 + 10 ms.
         let start = std::time::Instant::now();
         for _ in 0..3 {
             assert!(block_on(connections.next()).unwrap().is_err());

@@ -1,5 +1,6 @@
-//! Bugs planted for the sanitizers. `ci/tsan.sh` and `ci/asan.sh` run each of these and want it reported: a check that finds
-//! nothing is worth no more than what it would have found. Without a sanitizer they prove nothing, hence ignored.
+//! Bugs planted for the sanitizers. `ci/tsan.sh` and `ci/asan.sh` run each of them and expect a
+//! report, because a check that finds nothing may have stopped working. They are ignored by
+//! default: without a sanitizer they prove nothing.
 #![allow(missing_docs, reason = "a test program")]
 
 use aiter_core::push_aiter;
@@ -16,8 +17,8 @@ use std::{
     thread,
 };
 
-/// Two threads that begin together and are both there to the end: the end of a thread may order what it did before the
-/// beginning of another. Nothing orders what they do in between.
+/// Two threads that begin together and both live until the end, because the end of a thread may
+/// order what it did before the beginning of another. Nothing orders what they do in between.
 struct Pair {
     start: Barrier,
     done: AtomicUsize,
@@ -47,7 +48,8 @@ struct HandOver {
     is_there: AtomicBool,
 }
 
-// SAFETY: none with `Ordering::Relaxed`, which is the point; with Release and Acquire the flag orders the accesses.
+// SAFETY: none with `Ordering::Relaxed`, which is the point; with Release and Acquire the flag
+// orders the accesses.
 unsafe impl Sync for HandOver {}
 
 impl HandOver {
@@ -89,7 +91,8 @@ fn no_race() {
     hand_over(Ordering::Release, Ordering::Acquire);
 }
 
-/// Forks clone one item at once: `Send` alone is not enough for that. Who claims `Sync` falsely is found out.
+/// Forks clone one item at once, for which `Send` alone is not enough. A false claim of `Sync` is
+/// noticed.
 #[test]
 #[ignore = "planted for ThreadSanitizer"]
 fn race_of_clones() {
@@ -113,13 +116,14 @@ fn race_of_clones() {
     thread::scope(|scope| {
         for mut fork in forks {
             scope.spawn(move || {
-                // The first item tells it who is behind it; from then on it looks at nobody else.
+                // With the first item it learns which reader is behind it. From then on it looks at
+                // no other reader.
                 fork.try_next().unwrap();
                 pair.side_by_side(|| while fork.try_next().is_ok() {});
             });
         }
     });
-    // A third stays behind, so that nobody moves an item.
+    // A third reader stays behind, so that no item is moved.
     assert!(aiter.is_len_at_least(1000));
 }
 

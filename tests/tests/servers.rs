@@ -9,7 +9,7 @@ mod files;
 #[path = "servers/runtimes.rs"]
 mod runtimes;
 
-/// A module for each runtime, with every test.
+/// Makes a module for each runtime, with every test.
 macro_rules! suite {
     ($($name:ident)*) => {$(
         mod $name {
@@ -129,7 +129,8 @@ macro_rules! suite {
             fn a_unix_server_never_removes_a_file_it_has_not_made() {
                 block_on(async {
                     let path = path("foreign", module_path!());
-                    // A socket left behind by a server that is gone, as std does not remove it.
+                    // A dropped server leaves its socket behind here, because std does not remove
+                    // it.
                     drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
                     let error = unix_server(&path).await.unwrap_err();
                     assert_eq!(error.kind(), ErrorKind::AddrInUse);

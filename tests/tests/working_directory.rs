@@ -1,5 +1,5 @@
-//! A Unix server at a relative path, in a process that changes its working directory. A test of its
-//! own, as that directory is one of the process, and the only one here.
+//! A Unix server at a relative path, in a process that changes its working directory. It is the
+//! only test of its process, because the working directory belongs to the process.
 #![cfg(unix)]
 #![allow(missing_docs, reason = "a test program")]
 
@@ -16,7 +16,7 @@ fn the_file_of_a_relative_path_goes_wherever_the_process_has_gone() {
     fs::create_dir_all(&directory).unwrap();
     fs::create_dir_all(root.join("elsewhere/directory")).unwrap();
 
-    /// On one runtime after the other.
+    /// Runs on one runtime after the other.
     macro_rules! on_each {
         ($($name:ident)*) => {$({
             use runtimes::$name::{block_on, net::unix_server};
@@ -30,7 +30,7 @@ fn the_file_of_a_relative_path_goes_wherever_the_process_has_gone() {
                         assert_eq!(server.local_addr().as_pathname().unwrap().to_str(), Some(path));
                         let _waiting = UnixStream::connect(path).unwrap();
 
-                        // A file of the same name is there as well.
+                        // Another file of the same name exists there too.
                         set_current_dir(root.join("elsewhere")).unwrap();
                         let (_other, others) = unix_server(path.replace("here", "elsewhere")).await.unwrap();
                         if stopped {

@@ -1,8 +1,9 @@
-//! Core where a panic aborts: all of it works, and a panic of a user's code ends the process there and then, with its own message.
-//! No guard that runs while others unwind is needed for anything else. The program starts itself for each panic.
+//! Core where a panic aborts. All of it works, and a panic of user code ends the process at once,
+//! with its own message. No part depends on code that runs during unwinding, except to unwind. The
+//! program starts itself for each panic.
 //!
-//! So does a blocking iterator on tokio that is used where it must not block: it does not have to
-//! catch a panic to know.
+//! A blocking iterator on tokio that is used where it must not block reports that too, because it
+//! needs no caught panic to know.
 
 #[path = "../../tests/failures/everything.rs"]
 mod everything;
@@ -20,7 +21,7 @@ use futures_lite::{
 use std::{env, process::Command, sync::Arc, task::Wake};
 use tokio::runtime::Runtime;
 
-/// Panics wherever it is asked to.
+/// Panics wherever it is told to.
 struct Bomb(&'static str);
 
 impl Bomb {
@@ -52,7 +53,7 @@ fn source() -> impl Iterator<Item = u32> {
     (0..3).inspect(|n| assert!(*n < 2, "boom"))
 }
 
-/// Each of these panics in the middle of something.
+/// Each of these panics in the middle of an operation.
 const PANICS: &[(&str, fn())] = &[
     ("the clone of an item", || {
         let (pusher, mut aiter) = push_aiter();
@@ -109,7 +110,7 @@ const PANICS: &[(&str, fn())] = &[
     }),
 ];
 
-/// Each of these uses a blocking iterator where tasks run, and what it says.
+/// Each of these uses a blocking iterator where tasks run, and the message that it gives.
 const REFUSED: &[(&str, &str, fn(&Runtime))] = &[
     ("where a block_on is", "runs async tasks", |runtime| {
         runtime.block_on(async { iterate() });
@@ -126,7 +127,7 @@ const REFUSED: &[(&str, &str, fn(&Runtime))] = &[
         });
         let _ = runtime.block_on(task);
     }),
-    // Tokio does not tell of these: it panics, as if asked directly.
+    // tokio does not tell these cases apart, so tokio itself panics.
     ("unconstrained", "from within a runtime", |runtime| {
         runtime.block_on(tokio::task::unconstrained(async { iterate() }));
     }),
@@ -136,7 +137,7 @@ fn iterate() {
     drop(aiter_to_iter(iter_to_aiter(0..3)));
 }
 
-/// Where it may block it does.
+/// Blocks where that is allowed.
 fn blocks() {
     let runtime = Runtime::new().unwrap();
     let sum = || aiter_to_iter(iter_to_aiter(0..3)).sum::<u32>();
@@ -147,7 +148,7 @@ fn blocks() {
     assert_eq!(sum(), 3);
 }
 
-/// Runs a case in a process of its own: what it says when it is aborted.
+/// Runs a case in a process of its own, and returns the message with which it aborts.
 fn said_by(case: &str) -> String {
     let output = Command::new(env::current_exe().unwrap())
         .arg(case)

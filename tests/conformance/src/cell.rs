@@ -1,4 +1,5 @@
-//! One probe of one subject, in a process of its own: it may hang, abort, or leave a lock behind.
+//! One probe of one subject, in a process of its own, because it may hang, abort, or leave a lock
+//! behind.
 
 use crate::{PROBES, Probe, Stop, Subject, stage::message};
 use std::{
@@ -11,10 +12,10 @@ use std::{
     time::Duration,
 };
 
-/// The argument that asks for a single cell; the subject and the probe follow.
+/// The argument that selects a single cell. The subject and the probe follow.
 const CELL: &str = "--cell";
 
-/// What came of a cell.
+/// The result of a cell.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Verdict {
     /// It passed, perhaps with a figure.
@@ -23,7 +24,7 @@ pub enum Verdict {
     Skip(String),
     /// It failed, with the reason.
     Fail(String),
-    /// It was stopped at the limit of time.
+    /// It was stopped at the time limit.
     Time(String),
     /// Its process died.
     Crash(String),
@@ -32,7 +33,7 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// Runs the cell here.
+    /// Runs the cell in this process.
     fn of(subject: &Subject, probe: &Probe) -> Self {
         let Some(build) = subject.build else {
             return Self::NotBuilt;
@@ -63,12 +64,12 @@ impl Verdict {
         let reader = thread::spawn(move || {
             let mut text = String::new();
             let read = stdout.read_to_string(&mut text);
-            // The other side is gone if the limit has passed.
+            // The receiver no longer exists if the limit has passed.
             let _ = said.send(read.map(|_| text));
         });
         let text = hears.recv_timeout(limit);
         if text.is_err() {
-            // It may have ended just now.
+            // The child may have ended just now.
             let _ = child.kill();
         }
         let status = child.wait().expect("it was not waited for before");
@@ -81,7 +82,7 @@ impl Verdict {
         }
     }
 
-    /// One line, for the parent.
+    /// Writes the result as one line, for the parent.
     fn line(&self) -> String {
         let (tag, text) = match self {
             Self::Pass(text) => ("pass", text.as_str()),
@@ -112,8 +113,9 @@ fn death(status: ExitStatus) -> String {
     format!("the process died, {status}")
 }
 
-/// If this process was started for a single cell, runs that, prints what came of it, and says how `main` is to end: well, if the
-/// cell passed or makes no sense. The same arguments by hand show what a probe prints to the standard error.
+/// If this process was started for a single cell, runs that, prints its result, and returns the
+/// exit code for `main`: success if the cell passed or makes no sense. Run by hand with the same
+/// arguments, it shows what the probe prints to standard error.
 pub fn serve(subjects: &[Subject]) -> Option<ExitCode> {
     let args: Vec<String> = env::args().skip(1).collect();
     let [cell, subject, probe] = args.as_slice() else {

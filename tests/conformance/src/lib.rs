@@ -1,15 +1,15 @@
-//! What happens to those who wait for a stream when others are dropped, cancelled or forgotten: the same probes for ours and
-//! for published crates, each answer from a run.
+//! Probes what happens to tasks that wait for a stream when others are dropped, cancelled or
+//! forgotten: the same probes for our crates and for published ones, and each answer from a run.
 //!
-//! | file | what it knows |
+//! | file | contents |
 //! |---|---|
-//! | [`probes`](Probe) | what is asked |
-//! | [`stage`](Stage) | tasks polled by hand, their wakers, and what reached them |
-//! | [`subject`](Subject) | what a probe sees of an implementation: who feeds it, and handles that are polled |
-//! | [`source`](mod@source) | a stream that does as it is told |
+//! | [`probes`](Probe) | the questions |
+//! | [`stage`](Stage) | tasks that are polled by hand, their wakers, and the items that reached them |
+//! | [`subject`](Subject) | an implementation as a probe sees it: the side that feeds it, and handles that are polled |
+//! | [`source`](mod@source) | a stream that is steered by the probe |
 //! | [`memory`](held_bytes) | how many bytes are held |
 //! | [`cell`](serve) | one probe of one subject, in a process of its own that may hang or crash |
-//! | [`table`](Table) | all of them, and whether ours pass |
+//! | [`table`](Table) | all cells, and whether our crates pass |
 
 mod cell;
 mod memory;

@@ -1,4 +1,5 @@
-//! Puts the probes to ours and to published crates, prints the table, and fails unless ours pass all of them.
+//! Runs the probes on our crates and on published ones, prints the table, and fails unless ours
+//! pass all of them.
 //!
 //! `--cell SUBJECT PROBE` runs a single one in this process, and shows what it prints.
 
@@ -7,7 +8,7 @@ mod subjects;
 use aiter_conformance::{Table, serve};
 use std::{process::ExitCode, time::Duration};
 
-/// For a probe; the longest of ours takes well under a second.
+/// The time limit of a probe. The longest of ours takes well under a second.
 const LIMIT: Duration = Duration::from_secs(10);
 
 fn main() -> ExitCode {

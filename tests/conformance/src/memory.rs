@@ -5,15 +5,15 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
-/// Bytes asked for and not given back, in the whole process.
+/// Bytes allocated and not freed, in the whole process.
 static HELD: AtomicUsize = AtomicUsize::new(0);
 
 struct Counting;
 
-// SAFETY: every call goes to the system's allocator as it came; counting allocates nothing.
+// SAFETY: every call is passed on to the system's allocator unchanged; counting allocates nothing.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // Ordering: Relaxed, a count that is read by the thread that asked.
+        // Ordering: Relaxed, a count that is read by the thread that changed it.
         HELD.fetch_add(layout.size(), Ordering::Relaxed);
         // SAFETY: the caller keeps to the same contract.
         unsafe { System.alloc(layout) }
@@ -30,7 +30,7 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// How many bytes this process has asked for and not given back.
+/// Returns how many bytes this process has allocated and not freed.
 pub fn held_bytes() -> usize {
     // Ordering: Relaxed, as above.
     HELD.load(Ordering::Relaxed)

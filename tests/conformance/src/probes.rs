@@ -1,4 +1,4 @@
-//! What is asked. Each probe sets a subject up anew for each case, polls by hand, and sleeps nowhere.
+//! The probes. Each sets a subject up anew for each case, polls by hand, and never sleeps.
 
 use crate::{
     Answer, Build, Kind, Stage, Stop, held_bytes,
@@ -6,18 +6,18 @@ use crate::{
 };
 use std::task::{Context, Poll, Waker};
 
-/// A question, and how it is answered.
+/// A question, and the code that answers it.
 #[derive(Clone, Copy, Debug)]
 pub struct Probe {
-    /// How its column is headed.
+    /// The heading of its column.
     pub name: &'static str,
     /// What has to be true to pass.
     pub asks: &'static str,
-    /// Asks; the answer may come with a figure.
+    /// Answers the question, perhaps with a figure.
     pub run: fn(Kind, Build) -> Answer<String>,
 }
 
-/// All of them, in the order of the columns.
+/// All probes, in the order of the columns.
 pub const PROBES: &[Probe] = &[
     Probe {
         name: "dropped",
@@ -65,7 +65,7 @@ const POLLS: usize = 100_000;
 const ITEMS: u64 = 1_000_000;
 const MAY_HOLD: usize = 64 * 1024;
 
-/// How a task goes that is not wanted any more.
+/// How a task that is no longer wanted ends.
 #[derive(Clone, Copy, Debug)]
 enum Goes {
     Dropped,
@@ -88,7 +88,7 @@ impl Task {
     }
 }
 
-/// Says for which case an answer is.
+/// Adds to an answer the case that it is for.
 fn when<T>(case: &str, answer: Answer<T>) -> Answer<T> {
     answer.map_err(|stop| match stop {
         Stop::Fail(reason) => Stop::Fail(format!("{case}: {reason}")),
@@ -100,7 +100,7 @@ fn pass() -> Answer<String> {
     Ok(String::new())
 }
 
-/// Sends items 1 to `last`, each when all sleep; they have to reach those who come.
+/// Sends items 1 to `last`, each when all tasks sleep. They have to reach the tasks that come.
 fn sends(stage: &mut Stage, last: u64) -> Answer {
     for item in 1..=last {
         stage.feed.send(item);
@@ -146,7 +146,7 @@ fn cancelled(kind: Kind, build: Build) -> Answer<String> {
     if woken == 0 {
         return Stop::fail("nobody is woken");
     }
-    // It comes back itself.
+    // The task comes back itself.
     let mut stage = Stage::waiting(kind, build, 1)?;
     stage.feed.send(1);
     stage.tasks[0].cancel();
@@ -175,7 +175,7 @@ fn new_waker(kind: Kind, build: Build) -> Answer<String> {
         let mut stage = Stage::waiting(kind, build, 2)?;
         stage.tasks[moved].change_waker();
         stage.poll(moved)?;
-        // Of takers one may be woken for each item.
+        // Of several takers one may be woken for each item.
         let items = if kind == Kind::Fork { 1 } else { 2 };
         (1..=items).for_each(|item| stage.feed.send(item));
         when(case, stage.run().and_then(|()| stage.delivered(items)))?;
@@ -227,7 +227,7 @@ fn burst(kind: Kind, build: Build) -> Answer<String> {
     let before = held_bytes();
     let (mut feed, mut handles) = build(2);
     let mut poll = |handle: usize| handles[handle].poll(&mut Context::from_waker(Waker::noop()));
-    // There are implementations for which who has not been polled yet is not a reader yet.
+    // For some implementations a handle that was not polled yet is no reader.
     let waits = [poll(0), poll(1)].iter().all(Poll::is_pending);
     assert!(waits, "nothing is there");
     for item in 1..=ITEMS {
@@ -237,7 +237,7 @@ fn burst(kind: Kind, build: Build) -> Answer<String> {
         }
     }
     let most = held_bytes().saturating_sub(before);
-    // Takers take turns, and may keep to an order of their own.
+    // Takers take turns, and may keep an order of their own.
     let (mut taken, mut waits) = (0, 0);
     while taken < ITEMS && waits < STEPS {
         let handle = match kind {
@@ -295,7 +295,7 @@ fn panic(kind: Kind, build: Build) -> Answer<String> {
     if !stage.tasks.iter().any(|task| task.panicked) {
         return Stop::fail("the panic reaches nobody");
     }
-    // Those whom the panic has not reached go on with what comes after it.
+    // The tasks that the panic did not reach go on with the items after it.
     stage.feed.send(1);
     stage.run()?;
     if stage.tasks.iter().any(|task| task.ended) {

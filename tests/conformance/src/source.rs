@@ -1,4 +1,4 @@
-//! A stream that does as it is told.
+//! A stream that is steered from outside.
 
 use crate::Feed;
 use futures_core::{FusedStream, Stream};
@@ -24,16 +24,17 @@ struct State {
     ended: bool,
 }
 
-/// Takes a step at each poll, and is pending when there is none: it keeps the waker of its last poll, as streams do.
-/// A poll that panics takes the step with it, and the one after goes on.
+/// Takes a step at each poll, and is pending when there is none. Like other streams, it keeps the
+/// waker of its last poll. A poll that panics uses the step up, and the next poll takes the step
+/// after it.
 #[derive(Debug)]
 pub struct Source(Arc<Mutex<State>>);
 
-/// Tells a [`Source`] what to do.
+/// Steers a [`Source`].
 #[derive(Debug)]
 pub struct Remote(Arc<Mutex<State>>);
 
-/// A source, and what steers it.
+/// Makes a source and the remote that steers it.
 pub fn source() -> (Source, Remote) {
     let state = Arc::default();
     (Source(Arc::clone(&state)), Remote(state))
@@ -84,7 +85,7 @@ impl Stream for Source {
             return Poll::Pending;
         };
         if state.steps.is_empty() {
-            // Room for a burst is not to be laid to those who read it.
+            // The memory of a burst must not count against the handles that read it.
             drop(mem::take(&mut state.steps));
         }
         match step {

@@ -13,13 +13,13 @@ use std::{
     task::{Context, Poll, Wake, Waker},
 };
 
-/// More polls than any probe needs before everybody sleeps.
+/// More polls than any probe needs before all tasks sleep.
 pub(crate) const STEPS: usize = 10_000;
 
-/// What a probe has to say, if it got to its end.
+/// The result of a probe that got to its end.
 pub type Answer<T = ()> = Result<T, Stop>;
 
-/// Why it did not.
+/// The reason why a probe stopped.
 #[derive(Debug, Eq, PartialEq)]
 pub enum Stop {
     /// The subject fails, with the reason.
@@ -29,13 +29,13 @@ pub enum Stop {
 }
 
 impl Stop {
-    /// The subject fails.
+    /// Stops because the subject fails.
     pub fn fail<T>(reason: impl Display) -> Answer<T> {
         Err(Self::Fail(reason.to_string()))
     }
 }
 
-/// Counts its wakes; its strong count says how many wakers of it are alive.
+/// Counts its wakes. Its strong count says how many of its wakers are alive.
 #[derive(Debug, Default)]
 pub(crate) struct Wakes(AtomicUsize);
 
@@ -49,9 +49,9 @@ impl Wake for Wakes {
 /// A task that takes one item after the other, until it has to wait.
 #[derive(Debug)]
 pub(crate) struct Task {
-    /// Gone once it was dropped.
+    /// `None` after it was dropped.
     pub(crate) handle: Option<Box<dyn Handle>>,
-    /// It is polled when it was woken; otherwise it is held, and never polled again.
+    /// Whether it is polled when it was woken. Otherwise it is kept, and never polled again.
     pub(crate) comes: bool,
     wakes: Arc<Wakes>,
     heard: usize,
@@ -73,24 +73,25 @@ impl Task {
         }
     }
 
-    /// Moves it to another task: what woke it does so no more. Gives what tells whether the old waker is still kept.
+    /// Moves it to another task, which the old waker does not wake. Returns a reference that shows
+    /// whether the old waker is still kept.
     pub(crate) fn change_waker(&mut self) -> Weak<Wakes> {
         self.heard = 0;
         Arc::downgrade(&mem::take(&mut self.wakes))
     }
 
-    /// Whether it was woken since it was polled last.
+    /// Returns whether it was woken since its last poll.
     pub(crate) fn is_woken(&self) -> bool {
         self.wakes() != self.heard
     }
 
-    /// How often it was woken, by the waker it has now.
+    /// Returns how often its current waker was woken.
     pub(crate) fn wakes(&self) -> usize {
         // Ordering: Relaxed, probes have one thread.
         self.wakes.0.load(Ordering::Relaxed)
     }
 
-    /// Wakers of it that somebody keeps.
+    /// Returns how many of its wakers are kept by others.
     pub(crate) fn wakers_kept(&self) -> usize {
         Arc::strong_count(&self.wakes) - 1
     }
@@ -99,7 +100,7 @@ impl Task {
         self.handle.is_some() && self.comes && !self.ended && !self.panicked
     }
 
-    /// Polls once. True if there is more to ask for.
+    /// Polls once. Returns whether it is to be polled on.
     pub(crate) fn poll(&mut self) -> bool {
         let Some(mut handle) = self.handle.take() else {
             return false;
@@ -107,7 +108,7 @@ impl Task {
         self.heard = self.wakes();
         let waker = Waker::from(Arc::clone(&self.wakes));
         let cx = &mut Context::from_waker(&waker);
-        // A panic drops the handle on its way, as it does with what is on the stack of a task.
+        // A panic drops the handle during unwinding, as it drops the values on the stack of a task.
         let polled = catch_unwind(AssertUnwindSafe(move || (handle.poll(cx), handle)));
         let Ok((polled, handle)) = polled else {
             self.panicked = true;
@@ -129,12 +130,12 @@ pub struct Stage {
     pub(crate) kind: Kind,
     pub(crate) feed: Box<dyn Feed>,
     pub(crate) tasks: Vec<Task>,
-    /// A panic is what the probe is about.
+    /// The probe expects a panic.
     pub(crate) may_panic: bool,
 }
 
 impl Stage {
-    /// `count` tasks, each of which waits.
+    /// Sets up `count` tasks, each of which waits.
     pub(crate) fn waiting(kind: Kind, build: Build, count: usize) -> Answer<Self> {
         let (feed, handles) = build(count);
         let tasks = handles.into_iter().map(Task::new).collect();
@@ -169,7 +170,7 @@ impl Stage {
         Ok(())
     }
 
-    /// Polls whoever was woken, in turn, until nobody is.
+    /// Polls the tasks that were woken, in turn, until none is.
     pub(crate) fn run(&mut self) -> Answer {
         for _ in 0..STEPS {
             let mut all_sleep = true;
@@ -186,7 +187,8 @@ impl Stage {
         Stop::fail("it wakes itself without end")
     }
 
-    /// Items 1 to `last` have reached those who come: each of them, or one of them.
+    /// Checks that items 1 to `last` have reached each task that comes, or one of these, as the
+    /// kind demands.
     pub(crate) fn delivered(&mut self, last: u64) -> Answer {
         let Some(missing) = self.missing(last) else {
             return Ok(());
@@ -223,23 +225,23 @@ impl Stage {
         })
     }
 
-    /// Drops all handles. True if none of them panics.
+    /// Drops all handles. Returns whether none of them panics.
     pub(crate) fn take_down(&mut self) -> bool {
         let handles = self.tasks.iter_mut().map(|task| task.handle.take());
         let dropped = handles.map(|handle| catch_unwind(AssertUnwindSafe(|| drop(handle))));
-        // Every one of them, also after one that panics.
+        // Every handle is dropped, also after one that panics.
         dropped.filter(Result::is_err).count() == 0
     }
 }
 
-/// What a probe has found out counts, not what happens afterwards.
+/// Ignores panics from here on: the probe has its result.
 impl Drop for Stage {
     fn drop(&mut self) {
         self.take_down();
     }
 }
 
-/// What a panic said.
+/// Returns the message of a panic.
 pub(crate) fn message(payload: &(dyn Any + Send)) -> &str {
     let text = payload.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| payload.downcast_ref::<&str>().copied())

@@ -1,4 +1,4 @@
-//! What a probe sees of an implementation.
+//! An implementation as a probe sees it.
 
 use futures_core::Stream;
 use std::{
@@ -7,7 +7,7 @@ use std::{
     task::{Context, Poll},
 };
 
-/// Who gets an item.
+/// Which handles get an item.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Kind {
     /// Every handle.
@@ -16,44 +16,46 @@ pub enum Kind {
     Take,
 }
 
-/// An implementation under probe.
+/// An implementation to probe.
 #[derive(Clone, Copy, Debug)]
 pub struct Subject {
     /// Its name in the table.
     pub name: &'static str,
-    /// The package it comes from.
+    /// The package that it comes from.
     pub package: &'static str,
-    /// Who gets an item.
+    /// Which handles get an item.
     pub kind: Kind,
-    /// Whether it is held to its answers.
+    /// Whether it is ours, and so has to pass.
     pub is_ours: bool,
-    /// How it is made, unless its package is not built in.
+    /// Makes it, unless its package is not built in.
     pub build: Option<Build>,
 }
 
-/// Makes a source with as many handles as are asked for.
+/// Makes a source with this many handles.
 pub type Build = fn(usize) -> Parts;
 
-/// What feeds the handles, and the handles.
+/// The side that feeds the handles, and the handles.
 pub type Parts = (Box<dyn Feed>, Vec<Box<dyn Handle>>);
 
-/// The side items come from.
+/// The side that items come from.
 pub trait Feed {
-    /// One more item, and whoever is to be woken for it is woken.
+    /// Sends one more item, and wakes whatever task has to be woken for it.
     fn send(&mut self, item: u64);
-    /// Nothing comes any more.
+    /// Ends the stream.
     fn end(&mut self);
-    /// The next poll of the source panics. False if there is no source whose code could.
+    /// Makes the next poll of the source panic. Returns false if there is no source whose code
+    /// could.
     fn panic(&mut self) -> bool {
         false
     }
 }
 
-/// The side a task waits on.
+/// The side that a task waits on.
 pub trait Handle {
     /// Waits for the next item, or goes on waiting for it.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<u64>>;
-    /// Drops the future that waits, as a `select!` does with the branches it does not take; the handle itself stays.
+    /// Drops the future that waits, as `select!` does with the branches that it does not take. The
+    /// handle stays.
     fn cancel(&mut self);
 }
 
@@ -69,7 +71,8 @@ impl fmt::Debug for dyn Handle {
     }
 }
 
-/// A handle that is a stream. What waits is in the stream itself: its `next()` holds nothing that could be dropped.
+/// A handle that is a stream. The state of the wait is in the stream itself, so there is no future
+/// to drop.
 #[derive(Debug)]
 pub struct OfStream<S>(pub Pin<Box<S>>);
 
@@ -86,14 +89,14 @@ pub type Next = Pin<Box<dyn Future<Output = Option<u64>>>>;
 
 /// A handle that makes a future for each item.
 pub struct OfFuture<R> {
-    /// Declared first, to be dropped before what it was made of.
+    /// Declared first, so that it is dropped before the receiver that it was made of.
     waiting: Option<Next>,
     receiver: R,
     next: fn(R) -> Next,
 }
 
 impl<R: Clone> OfFuture<R> {
-    /// `next` makes the future that waits for an item, out of a clone of the receiver.
+    /// `next` makes the future that waits for an item, from a clone of the receiver.
     pub fn new(receiver: R, next: fn(R) -> Next) -> Self {
         let waiting = None;
         Self {
@@ -129,7 +132,7 @@ impl<R: Clone> Handle for OfFuture<R> {
     }
 }
 
-/// `count` handles, made of `first` and what `another` makes of it.
+/// Makes `count` handles: `first`, and others that `another` makes of it.
 pub fn handles<T, H: Handle + 'static>(
     count: usize,
     mut first: T,

@@ -6,10 +6,10 @@ use std::{
     time::Duration,
 };
 
-/// The versions that were built, as Cargo wrote them down.
+/// The versions that were built, from Cargo's lock file.
 const LOCK: &str = include_str!("../Cargo.lock");
 
-/// What came of every probe of every subject.
+/// The results of every probe of every subject.
 #[derive(Debug)]
 pub struct Table {
     rows: Vec<(Subject, Vec<Verdict>)>,
@@ -29,7 +29,7 @@ impl Table {
         }
     }
 
-    /// A single one of them.
+    /// Runs a single cell.
     ///
     /// # Panics
     /// If there is no such probe.
@@ -41,13 +41,14 @@ impl Table {
         Verdict::in_child(subject, probe, limit)
     }
 
-    /// What came of a probe of a subject.
+    /// Returns the result of a probe of a subject.
     pub fn verdict(&self, subject: &str, probe: &str) -> Option<&Verdict> {
         let (_, cells) = self.rows.iter().find(|(one, _)| one.name == subject)?;
         cells.get(PROBES.iter().position(|one| one.name == probe)?)
     }
 
-    /// Whether there are subjects of ours, and each passes whatever can be asked of it.
+    /// Returns whether there are subjects of ours, and each passes all probes that make sense for
+    /// it.
     pub fn ours_pass(&self) -> bool {
         let mut ours = self
             .rows
@@ -63,7 +64,8 @@ impl Table {
     }
 }
 
-/// As Markdown: what is asked, a row a subject, and the reasons of whatever is not a plain pass.
+/// Writes Markdown: the questions, one row per subject, and the reasons of each result that is not
+/// a plain pass.
 impl Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for probe in PROBES {
@@ -109,7 +111,7 @@ impl Display for Table {
     }
 }
 
-/// The version of a package.
+/// Returns the version of a package.
 fn version(package: &str) -> Option<&'static str> {
     let mut lines = LOCK.lines();
     lines.find(|line| *line == format!("name = \"{package}\""))?;

@@ -1,5 +1,6 @@
-//! The probes probed: an implementation that is right passes all of them, and for each fault planted in it the probe that is
-//! there to find it says so. The program starts itself for every cell, so it has no harness around it.
+//! Tests the probes. A correct implementation passes all of them, and for each fault planted in it
+//! the probe for that fault finds it. The program starts itself for every cell, so it has no test
+//! harness.
 
 use aiter_conformance::{
     Build, Feed, Handle, Kind, PROBES, Parts, Subject, Table, Verdict, handles, serve,
@@ -39,16 +40,16 @@ struct Queue {
     kind: Kind,
     fault: Fault,
     state: Mutex<State>,
-    /// Who waits.
+    /// The wakers of the handles that wait.
     wakers: Mutex<Vec<(usize, Waker)>>,
 }
 
 struct State {
     source: Pin<Box<Source>>,
     items: VecDeque<u64>,
-    /// The number of the first of them.
+    /// The number of the first item.
     first: usize,
-    /// Where each handle stands, while it is there.
+    /// The position of each handle, while it exists.
     places: Vec<Option<usize>>,
     ended: bool,
     panicked: bool,
@@ -90,7 +91,7 @@ impl Wake for Queue {
 }
 
 impl State {
-    /// What there is for a handle.
+    /// Returns what a handle can take now.
     fn take(&mut self, kind: Kind, fault: Fault, number: usize) -> Option<u64> {
         if kind == Kind::Take {
             if fault == HoardsItems {
@@ -241,7 +242,7 @@ fn planted(kind: Kind, fault: Fault, count: usize) -> Parts {
     )
 }
 
-/// A subject, the probe that is to find it out, and how that says so.
+/// A subject, the probe that has to find its fault, and a check of the result.
 type Plant = (Subject, &'static str, fn(&Verdict) -> bool);
 
 fn is_failure(verdict: &Verdict) -> bool {
@@ -340,7 +341,7 @@ fn main() -> ExitCode {
         );
     }
 
-    // One fault among ours is a failure of the whole, and so is one that is not there.
+    // One fault among ours makes the whole table fail, and so does a missing probe.
     let table = Table::run(
         &[right[0], subject!(Fork, PollsWithItsOwnWaker)],
         Duration::from_secs(30),
@@ -349,7 +350,7 @@ fn main() -> ExitCode {
     assert!(!Table::run(&[right[0], not_built], Duration::from_secs(30)).ours_pass());
     assert!(!Table::run(&[], Duration::ZERO).ours_pass());
 
-    // Asked for by hand a cell ends as its verdict says, and one that is not there does not end well.
+    // Run by hand, a cell exits as its result says, and an unknown cell exits with an error.
     let ends_well = |subject: &str, probe: &str| {
         let program = env::current_exe().expect("this program has a path");
         let output = Command::new(program)

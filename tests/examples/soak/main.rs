@@ -1,5 +1,6 @@
-//! Pushers, forks, takers, gates, joins and workers that come and go on two threads for as long as is asked for: every
-//! item is accounted for, nobody waits for ever, and the memory stays as it is. `ci/soak.sh` runs it; by hand:
+//! Creates and drops pushers, forks, takers, gates, joins and workers on two threads for a given
+//! time: every item is accounted for, no task waits for ever, and the memory does not grow.
+//! `ci/soak.sh` runs it. By hand:
 //!
 //! ```sh
 //! cargo run --release -p aiter-tests --example soak -- 20        # seconds
@@ -18,9 +19,9 @@ use std::{
 };
 use tokio::{runtime, task::JoinSet, time::timeout};
 
-/// So many shifts are under way at any time.
+/// How many shifts run at any time.
 const AT_ONCE: usize = 12;
-/// No shift takes this long unless it would take for ever.
+/// A shift that takes longer than this would never end.
 const DEADLINE: Duration = Duration::from_secs(60);
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -29,7 +30,7 @@ struct Tally {
     items: u64,
 }
 
-/// Keeps shifts of all kinds under way until the time is over, then waits for the last.
+/// Keeps shifts of all kinds running until the time is over, and then waits for the last.
 async fn work(rng: &mut Rng, time: Duration, tallies: &mut [Tally; shifts::KINDS.len()]) -> usize {
     let begin = Instant::now();
     let mut under_way = JoinSet::new();
@@ -72,7 +73,8 @@ fn main() {
         .enable_time()
         .build()
         .unwrap();
-    // What the runtime and the allocator keep for good is there after a first part, and is measured against the others.
+    // The runtime and the allocator keep some memory for good. It exists after a first part, which
+    // is the reference for the others.
     let parts = [0.1, 0.3, 0.3, 0.3].map(|part| {
         let peak = runtime.block_on(work(&mut rng, time.mul_f64(part), &mut tallies));
         let now = Memory::now();

@@ -1,4 +1,4 @@
-//! What is held of the allocator, and of the system.
+//! The memory that the program holds, as the allocator and as the system count it.
 
 use std::{
     alloc::{GlobalAlloc, Layout, System},
@@ -10,7 +10,7 @@ static HELD: AtomicIsize = AtomicIsize::new(0);
 
 struct Counting;
 
-// SAFETY: every call goes to the system's allocator as it came.
+// SAFETY: every call is passed on to the system's allocator unchanged.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         HELD.fetch_add(layout.size() as isize, Relaxed);
@@ -36,7 +36,7 @@ pub(crate) fn held() -> usize {
 #[derive(Debug)]
 pub(crate) struct Memory {
     held: usize,
-    /// In kB; where there is no `/proc`, not known.
+    /// In kB. Unknown where there is no `/proc`.
     resident: Option<usize>,
 }
 
@@ -50,7 +50,7 @@ impl Memory {
         }
     }
 
-    /// Bytes held and kB resident that came in addition.
+    /// Returns by how much the bytes held and the resident kB have grown.
     pub(crate) fn growth(&self, later: &Self) -> (isize, isize) {
         let resident = self.resident.zip(later.resident);
         (

@@ -1,5 +1,6 @@
-//! What goes on: each shift is a handful of tasks around one part of the library, some of which come late, leave early, or
-//! are cancelled while they wait. It gives the number of items that it accounted for, or panics.
+//! The work: each shift is a few tasks around one part of the library. Some of them come late,
+//! leave early, or are cancelled while they wait. A shift returns the number of items that it
+//! accounted for, or panics.
 
 use aiter_core::{
     AiterExt, Fork, PushAiter, Pusher, Sharable, active, aiter_forker_with,
@@ -41,13 +42,13 @@ pub(crate) const KINDS: [Kind; 8] = [
     ("drive", |rng| Box::pin(drive(rng))),
 ];
 
-/// How often forks were as far apart as they may be, and how many items they missed by it.
+/// How often forks were as far apart as they may be, and how many items they missed because of it.
 pub(crate) static REACHED: AtomicU64 = AtomicU64::new(0);
 pub(crate) static MISSED: AtomicU64 = AtomicU64::new(0);
 
 static LIVE: AtomicUsize = AtomicUsize::new(0);
 
-/// Items that have been made and not dropped.
+/// Returns how many items are alive.
 pub(crate) fn live() -> usize {
     LIVE.load(Relaxed)
 }
@@ -92,8 +93,8 @@ impl Yielded for Seen<Item> {
     }
 }
 
-/// The numbers from 0, of several senders: each in its order, none left out from where one began to look, but those that it
-/// says were missed.
+/// Checks the numbers of several senders: those of each come in order from 0, or from where the
+/// reader began, and none is left out except those reported as missed.
 struct Check {
     next: Vec<Option<u64>>,
     seen: u64,
@@ -132,7 +133,7 @@ async fn breathe(rng: &mut Rng) {
     }
 }
 
-/// The next item, now and then after a few `next()` that were cancelled while they waited.
+/// Returns the next item, now and then after a few `next()` that were cancelled while they waited.
 async fn next<S: Stream + Unpin>(stream: &mut S, rng: &mut Rng) -> Option<S::Item> {
     while rng.u8(..8) == 0 {
         if let Some(item) = poll_once(stream.next()).await {
@@ -143,7 +144,7 @@ async fn next<S: Stream + Unpin>(stream: &mut S, rng: &mut Rng) -> Option<S::Ite
     stream.next().await
 }
 
-/// Reads up to some number of items, then leaves.
+/// Reads up to this number of items, and then leaves.
 fn visitor<S>(mut stream: S, senders: usize, most: usize, mut rng: Rng) -> JoinHandle<()>
 where
     S: Stream<Item: Yielded> + Unpin + Send + 'static,
@@ -166,7 +167,8 @@ async fn all(tasks: Vec<JoinHandle<()>>) {
     }
 }
 
-/// Pushes from one sender until there are enough or the list is stopped; tells how many were accepted.
+/// Pushes from one sender until there are enough items or the list is stopped. Returns how many
+/// were accepted.
 async fn push_some(mut pusher: Pusher<Item>, from: usize, items: u64, mut rng: Rng) -> u64 {
     let mut n = 0;
     while n < items {
@@ -200,8 +202,8 @@ async fn push_list(mut rng: Rng) -> u64 {
             tokio::spawn(push_some(pusher.clone(), from, items, rng.fork()))
         })
         .collect();
-    // One who subscribes now and then, and may stop the list before all is pushed. The reader itself keeps no pusher: it
-    // would wait for itself.
+    // A host that subscribes now and then, and may stop the list before all items are pushed. The
+    // reader itself keeps no pusher, because it would wait for itself.
     let mut host_rng = rng.fork();
     let host = tokio::spawn(async move {
         let mut subscribers = Vec::new();
@@ -238,7 +240,7 @@ async fn push_list(mut rng: Rng) -> u64 {
     accepted
 }
 
-/// Counted items, now and then not at once.
+/// Counted items, some of which come after a pause.
 fn source(items: u64, mut rng: Rng) -> impl Stream<Item = Item> + Send + Unpin {
     Source {
         items: 0..items,
@@ -264,7 +266,7 @@ impl<P: FnMut() -> bool + Unpin> Stream for Source<P> {
     }
 }
 
-/// The forks are at most so many items apart.
+/// Forks that are at most this many items apart.
 async fn fork<B>(bound: B, most: usize, mut rng: Rng) -> u64
 where
     B: Bound,
@@ -275,7 +277,8 @@ where
     let mut first = aiter_forker_with(bound, source);
     let mut visitors = Vec::new();
     let mut check = Check::from_zero(1);
-    // Whoever reads the last item has seen all: the first reader hands its place on now and then.
+    // The reader of the last item has seen all items. The first reader passes its place on now and
+    // then.
     loop {
         let Some(item) = next(&mut first, &mut rng).await else {
             break;
@@ -299,7 +302,7 @@ where
                 first = successor;
             }
             3 => {
-                // It is forgotten while it waits for the source; the others go on.
+                // It is forgotten while it waits for the source, and the others go on.
                 let mut forgotten = first.fork();
                 poll_once(forgotten.next()).await;
                 drop(forgotten);
@@ -366,7 +369,7 @@ async fn gate(mut rng: Rng) -> u64 {
                     gate.push(n);
                     left -= n;
                     if hand == 0 {
-                        // A valve that nothing passes, and that wakes nobody for nothing.
+                        // A closed valve that nothing passes, and that wakes nothing without need.
                         gate.close();
                     }
                     yield_now().await;
@@ -421,7 +424,8 @@ async fn push_some_exactly(pusher: Pusher<Item>, from: usize, items: u64, mut rn
     }
 }
 
-/// A driver on a task of its own, workers on what it pulls, and a consumer that may leave before the end.
+/// A driver on a task of its own, workers on the items that it pulls, and a consumer that may leave
+/// before the end.
 async fn drive(mut rng: Rng) -> u64 {
     let items = rng.u64(..3000);
     let (stoppable, stopper) = stoppable_aiter(source(items, rng.fork()));
@@ -464,7 +468,7 @@ async fn drive(mut rng: Rng) -> u64 {
     seen.dedup();
     assert_eq!(seen.len() as u64, taken, "no item twice");
     drop(numbers);
-    // It ends once nobody reads.
+    // It ends when no reader is left.
     driving.await.expect("the driver failed");
     taken
 }

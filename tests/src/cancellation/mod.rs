@@ -17,8 +17,8 @@
 )]
 
 pub mod harness;
-pub mod subjects;
 pub mod scenario;
+pub mod subjects;
 
 /// What happens to the stream whose future was dropped.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -26,7 +26,7 @@ pub fn items<S: Stream<Item = Item> + Send + 'static>(stream: S) -> Items {
     }
 }
 
-pub fn driver<F: Future<Output = ()> + Send + 'static>(future: F) -> Driver {
+pub fn driver_part<F: Future<Output = ()> + Send + 'static>(future: F) -> Driver {
     Part {
         type_name: type_name::<F>(),
         it: Box::pin(future),

@@ -2,7 +2,7 @@
 
 use super::{
     harness::{self, Item, Source, next, pause},
-    scenario::{OnDrop, Expected, Items, Subject, Reporting, Scenario, driver_part, items},
+    scenario::{Expected, Items, OnDrop, Reporting, Scenario, Subject, driver_part, items},
 };
 use aiter_core::{
     AiterExt, Watermarks, active, aiter_forker, aiter_forker_with, azip,
@@ -158,7 +158,9 @@ pub const SUBJECTS: &[Subject] = &[
         let mut source = Source::new();
         Scenario::one(iter_to_aiter(iter::from_fn(move || source.now())).then_pause())
     }),
-    ("fixed, one reader", || fixed_list::<2, 1>(Expected::Together)),
+    ("fixed, one reader", || {
+        fixed_list::<2, 1>(Expected::Together)
+    }),
     ("fixed, several", || fixed_list::<2, 3>(Expected::Together)),
     ("fixed, room for all", || fixed_list::<8, 2>(Expected::All)),
     ("aiter_forker, active", || {
@@ -263,7 +265,9 @@ pub const SUBJECTS: &[Subject] = &[
     ("map_aiter", || {
         Scenario::one(map_aiter(|item| item, Source::new()))
     }),
-    ("map_async", || Scenario::one(map_async(slowly, Source::new()))),
+    ("map_async", || {
+        Scenario::one(map_async(slowly, Source::new()))
+    }),
     ("map_workers", || {
         Scenario::any_order(map_workers(3, slowly, Source::new()))
     }),

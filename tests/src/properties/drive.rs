@@ -3,9 +3,9 @@
 
 use super::{
     Pair,
+    environment::{self, Caught, Item, Trap, catch},
     handle::{Handle, Handles, Waits},
     script::{Items, Source, SourceOp},
-    environment::{self, Caught, Item, Trap, catch},
 };
 use aiter_core::{
     Driver, Preloaded, PushAiter, TryNextError, Watermarks, active, preload, preload_with,
@@ -138,7 +138,8 @@ impl<const LOW: usize, const HIGH: usize> Driven<LOW, HIGH> {
     /// Records that the consumer has taken an item, or lost it.
     fn take(&self) {
         // A driver that ran meanwhile had counted this item already.
-        let is_full = self.waiting() >= HIGH && self.driver_polls.get() == self.driver_polls_before.get();
+        let is_full =
+            self.waiting() >= HIGH && self.driver_polls.get() == self.driver_polls_before.get();
         if HIGH != 0 && is_full && self.counts.get() && !environment::is_nested() {
             self.is_resting.set(true);
         }
@@ -311,7 +312,8 @@ impl<const LOW: usize, const HIGH: usize> Pair for Driven<LOW, HIGH> {
             if end.waits.sleeps() {
                 match end.side {
                     Side::Driver(_) => {
-                        let awaits_source = source.idle.get() && source.waker_number() == end.waits.waker_number();
+                        let awaits_source =
+                            source.idle.get() && source.waker_number() == end.waits.waker_number();
                         assert!(
                             !self.consumer_dropped.get(),
                             "the driver is stranded without a consumer"

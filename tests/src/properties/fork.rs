@@ -2,10 +2,10 @@
 
 use super::{
     Pair,
+    environment::{self, Caught, Item, Site, Trap},
     handle::{Handle, Handles, Waits},
     kept::Kept,
     script::{Items, Source, SourceOp},
-    environment::{self, Caught, Item, Site, Trap},
 };
 use aiter_core::{
     Fork, aiter_forker_with,
@@ -181,8 +181,13 @@ impl<B: Bounded> Forks<B> {
         let before = self.at(&reader);
         let (polls, version) = (source.polls.get(), source.version.get());
         let idle = self.kept.is_idle(source);
-        let (sprung, clones, last) = (environment::sprung(), environment::clones(), self.is_last(&reader));
-        let waited = reader.active && reader.at == source.yielded() && reader.seen_version == Some(version);
+        let (sprung, clones, last) = (
+            environment::sprung(),
+            environment::clones(),
+            self.is_last(&reader),
+        );
+        let waited =
+            reader.active && reader.at == source.yielded() && reader.seen_version == Some(version);
         let polled = reader
             .waits
             .poll(fresh, |cx| Pin::new(&mut reader.fork).poll_next(cx));
@@ -215,7 +220,11 @@ impl<B: Bounded> Forks<B> {
                 let lagged = B::LOSES && !undisturbed && (before..at).contains(&taken);
                 assert!(lagged || expected == Some(Expected::Item(found.id())));
                 if environment::is_plain() {
-                    assert_eq!(environment::clones() == clones, last, "the last reader moves");
+                    assert_eq!(
+                        environment::clones() == clones,
+                        last,
+                        "the last reader moves"
+                    );
                 }
                 if let Some(untold) = reader.missed {
                     assert_eq!(missed, untold + taken - reader.at, "missed");

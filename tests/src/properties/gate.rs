@@ -3,9 +3,9 @@
 
 use super::{
     Pair,
+    environment::{self, Caught, Trap, catch},
     handle::{Handle, Handles, Waits},
     script::{Items, Source, SourceOp},
-    environment::{self, Caught, Trap, catch},
 };
 use aiter_core::{Gate, Gated, gated_aiter};
 use arbitrary::{Arbitrary, Unstructured};
@@ -241,7 +241,9 @@ impl Pair for Gates {
                 self.change(
                     |word| word.open |= !word.stopped,
                     |gate| {
-                        assert!(gate.open() == (!old.stopped && !old.open) || environment::is_nested())
+                        assert!(
+                            gate.open() == (!old.stopped && !old.open) || environment::is_nested()
+                        )
                     },
                 );
             }
@@ -292,7 +294,8 @@ impl Pair for Gates {
             kept = usize::from(stands.kept.is_some());
             if stands.waits.sleeps() {
                 assert!(!word.is_over(), "stranded at the end");
-                let awaits_source = source.idle.get() && source.waker_number() == stands.waits.waker_number();
+                let awaits_source =
+                    source.idle.get() && source.waker_number() == stands.waits.waker_number();
                 assert!(!word.may_pass() || awaits_source && kept == 0, "stranded");
             }
             assert_eq!(stands.aiter.is_terminated(), source.dropped.get());

@@ -3,9 +3,9 @@
 
 use super::{
     Pair,
+    environment::{self, Caught, Trap},
     handle::{Handle, Handles, Waits},
     script::{Items, Script, Source, SourceOp},
-    environment::{self, Caught, Trap},
 };
 use aiter_core::{JoinAiters, join_aiters};
 use arbitrary::{Arbitrary, Unstructured};

@@ -24,6 +24,7 @@
 //!   name.
 
 mod drive;
+mod environment;
 mod fork;
 mod gate;
 mod handle;
@@ -33,7 +34,6 @@ mod push;
 mod script;
 mod share;
 mod stop;
-mod environment;
 
 pub use environment::Planted;
 

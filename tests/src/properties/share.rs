@@ -3,10 +3,10 @@
 
 use super::{
     Pair,
+    environment::{self, Caught, Site, Trap},
     handle::{Handle, Handles, Waits},
     kept::Kept,
     script::{Items, Source, SourceOp},
-    environment::{self, Caught, Site, Trap},
 };
 use aiter_core::{Sharable, sharable_aiter};
 use arbitrary::{Arbitrary, Unstructured};

@@ -2,9 +2,9 @@
 
 use super::{
     Pair,
+    environment::{self, Caught, Trap, catch},
     handle::{Handle, Handles, Waits},
     script::{Items, Source, SourceOp},
-    environment::{self, Caught, Trap, catch},
 };
 use aiter_core::{Stoppable, Stopper, stoppable_aiter};
 use arbitrary::{Arbitrary, Unstructured};

@@ -1,5 +1,6 @@
-//! Everything of the adapters that waits, in places that can be polled by hand: a local set of tokio, a local executor of smol.
-//! The adapter of async-std has the same types, and no such place. Servers have a listener that yields what a source does.
+//! Everything in the adapters that waits, in places that can be polled by hand: a local set of
+//! tokio, a local executor of smol. The adapter of async-std has the same types but no such place.
+//! Servers have a listener that yields what a source does.
 
 use aiter_core::{
     Watermarks,
@@ -8,8 +9,8 @@ use aiter_core::{
 };
 use aiter_tests::cancellation::{
     harness::{Item, Source, pause},
+    scenario::{Expected, Items, OnDrop, Scenario, driver_part, items},
     subjects::{slowly, thirds},
-    scenario::{OnDrop, Expected, Items, Scenario, driver_part, items},
 };
 use futures_core::Stream;
 use std::{
@@ -27,11 +28,11 @@ type Local = dyn Stream<Item = Item>;
 /// A scenario on one thread.
 pub(crate) struct Placed {
     pub(crate) scenario: Scenario<Local>,
-    /// Where tasks run: goes on as long as the others do.
+    /// Runs the tasks, and goes on as long as the other futures do.
     pub(crate) executor: Option<Pin<Box<dyn Future<Output = ()>>>>,
 }
 
-/// The name of a scenario, and how it is made.
+/// The name of a scenario, and the function that makes it.
 pub(crate) type Subject = (&'static str, fn() -> Placed);
 
 impl From<Scenario> for Placed {
@@ -66,7 +67,10 @@ fn on_tokio(expected: Expected, stream: fn(Rc<tokio::task::LocalSet>) -> Items<L
     }
 }
 
-fn on_smol(expected: Expected, stream: fn(Rc<smol::LocalExecutor<'static>>) -> Items<Local>) -> Placed {
+fn on_smol(
+    expected: Expected,
+    stream: fn(Rc<smol::LocalExecutor<'static>>) -> Items<Local>,
+) -> Placed {
     let place = Rc::new(smol::LocalExecutor::new());
     let executor = place.clone();
     Placed {
@@ -75,7 +79,7 @@ fn on_smol(expected: Expected, stream: fn(Rc<smol::LocalExecutor<'static>>) -> I
     }
 }
 
-/// Yields connections, and an error before each but the first.
+/// Yields connections, and an error before each except the first.
 struct Listener {
     source: Source,
     fails: bool,
@@ -109,7 +113,7 @@ impl Listen for Listener {
     }
 }
 
-/// Stopped after so many rounds, before all have come or after.
+/// A server that is stopped after this many rounds, before or after all clients have come.
 fn server(rounds: usize) -> Scenario {
     let source = Source::new();
     let fails = false;

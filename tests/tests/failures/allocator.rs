@@ -1,5 +1,6 @@
-//! The n-th allocation fails, for every n: the process ends there with the message of the standard library, or all is as if
-//! nothing had failed. It is another process, this very program, that ends.
+//! The n-th allocation fails, for every n. Either the process ends there with the message of the
+//! standard library, or everything works as if nothing had failed. The process that ends is another
+//! one, which runs this very program.
 
 use super::{
     child::{child, is_emulated},
@@ -14,8 +15,8 @@ use std::{
 
 thread_local!(static LEFT: Cell<Option<usize>> = const { Cell::new(None) });
 
-/// From then on one thread at a time is in the system's allocator, and others spin: it would have
-/// them wait by a system call.
+/// While it is set, one thread at a time is in the system's allocator and others spin. The
+/// allocator itself would have them wait by a system call.
 pub static ONE_AT_A_TIME: AtomicBool = AtomicBool::new(false);
 static IS_IN: AtomicBool = AtomicBool::new(false);
 
@@ -42,7 +43,8 @@ impl Drop for Turn {
 
 struct Failing;
 
-// SAFETY: calls go to the system's allocator as they came, or give null, which an allocator may.
+// SAFETY: calls are passed on to the system's allocator unchanged, or return null, which an
+// allocator may.
 unsafe impl GlobalAlloc for Failing {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         match LEFT.get() {
@@ -67,7 +69,7 @@ static ALLOCATOR: Failing = Failing;
 
 const VARIABLE: &str = "AITER_ALLOCATIONS";
 
-/// The other process: [`VARIABLE`] says how many allocations succeed.
+/// The other process. [`VARIABLE`] says how many allocations succeed.
 #[test]
 #[ignore = "run by the test below"]
 fn everything_with_so_many_allocations() {
@@ -79,7 +81,7 @@ fn everything_with_so_many_allocations() {
 
 #[test]
 fn an_allocation_that_fails_ends_the_process_and_corrupts_nothing() {
-    // To start a process takes long where each instruction is translated.
+    // Under emulation it takes long to start a process.
     let mut step = if is_emulated() { 37 } else { 1 };
     let mut left = 0;
     let mut ended = 0;
@@ -103,7 +105,7 @@ fn an_allocation_that_fails_ends_the_process_and_corrupts_nothing() {
             assert_eq!(child.status.signal(), Some(6), "after {left}: {said}");
         }
         ended += 1;
-        // Each of the first hundred, then every 37th, unless all are asked for.
+        // Each of the first hundred, then every 37th, unless all are to be tried.
         if left == 100 && env::var_os("AITER_LONG").is_none() {
             step = 37;
         }

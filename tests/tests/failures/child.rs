@@ -1,19 +1,20 @@
-//! Tests of this very program that run in a process of their own, as they end it, or change what holds for all of it.
+//! Runs tests of this very program in a process of their own, because they end the process or
+//! change its state.
 
 use std::{env, process::Command};
 
-/// What runs programs, with its arguments, where the processor cannot: see `ci/cross.sh`.
+/// The program, with its arguments, that runs others where the processor cannot: see `ci/cross.sh`.
 fn runner() -> Vec<String> {
     let words = env::var("AITER_RUNNER").unwrap_or_default();
     words.split_whitespace().map(str::to_owned).collect()
 }
 
-/// Whether programs are run by another one.
+/// Returns whether programs run under an emulator.
 pub fn is_emulated() -> bool {
     !runner().is_empty()
 }
 
-/// How to run an ignored test, and no other.
+/// Returns the command that runs one ignored test.
 pub fn child(test: &str) -> Command {
     let program = env::current_exe().unwrap();
     let mut command = match runner().split_first() {

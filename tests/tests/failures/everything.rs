@@ -1,4 +1,4 @@
-//! What there is in core, in short.
+//! A short run through everything in core.
 
 use aiter_core::{
     AiterExt, active, aiter_forker, gated_aiter, iter_to_aiter, join_aiters, preload, push_aiter,
@@ -6,7 +6,7 @@ use aiter_core::{
 };
 use futures_lite::{StreamExt, future, stream};
 
-/// A little of everything that allocates.
+/// Uses a little of everything that allocates.
 pub(crate) fn everything() {
     let (pusher, mut aiter) = push_aiter();
     let mut forks: Vec<_> = (0..10).map(|_| aiter.fork()).collect();

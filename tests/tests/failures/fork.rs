@@ -1,6 +1,6 @@
-//! `fork(2)`: what was made before it is there in the child too, as all memory is, and what either process does with it from then
-//! on is no business of the other. Of other threads the child has none: what one of them was in the middle of stays undone there,
-//! and no call waits for it.
+//! `fork(2)`: whatever was made before it exists in the child too, as all memory does, and each
+//! process uses its own copy from then on. The child has no other threads. Whatever one of them was
+//! doing stays unfinished there, and no call waits for it.
 
 use super::{Counts, child::child, everything::everything};
 use aiter_core::{
@@ -22,23 +22,24 @@ use std::{
     thread,
 };
 
-/// No call of the child takes so long unless it would take for ever.
+/// A call of the child that takes longer than this would never end.
 const SECONDS: u32 = 30;
 
-/// Runs it in a child that `fork(2)` makes of this thread, and is true if it came to its end.
+/// Runs `work` in a child that `fork(2)` makes of this thread. Returns whether it came to its end.
 fn in_child(work: impl FnOnce()) -> bool {
-    // SAFETY: the child has this thread alone, and calls what needs no other; the process has no lock that a test takes.
+    // SAFETY: the child has only this thread, and calls nothing that needs another one; the process
+    // holds no lock that a test takes.
     let pid = unsafe { libc::fork() };
     assert_ne!(pid, -1, "{}", std::io::Error::last_os_error());
     if pid == 0 {
         // SAFETY: no precondition.
         unsafe { libc::alarm(SECONDS) };
         let result = catch_unwind(AssertUnwindSafe(work));
-        // SAFETY: no precondition. What the harness would do at the end is the parent's.
+        // SAFETY: no precondition. The child skips what the test harness would do at the end.
         unsafe { libc::_exit(result.is_err().into()) };
     }
     let mut status = 0;
-    // SAFETY: a child of this process, waited for once, and a place for its status.
+    // SAFETY: a child of this process, which is waited for once, and a valid place for its status.
     assert_eq!(unsafe { libc::waitpid(pid, &mut status, 0) }, pid);
     status == 0
 }
@@ -51,7 +52,7 @@ fn next<S: Stream + Unpin>(stream: &mut S) -> Poll<Option<S::Item>> {
     poll(stream, Waker::noop())
 }
 
-/// Everything that comes of a stream which does not have to be woken.
+/// Returns the items of a stream that does not have to be woken.
 fn rest<S: Stream + Unpin>(stream: &mut S) -> Vec<S::Item> {
     std::iter::from_fn(|| match next(stream) {
         Poll::Ready(item) => item,
@@ -60,7 +61,7 @@ fn rest<S: Stream + Unpin>(stream: &mut S) -> Vec<S::Item> {
     .collect()
 }
 
-/// Some blocks of a list.
+/// More items than a block of a list has.
 const MANY: u32 = 300;
 
 fn a_list() {
@@ -79,7 +80,7 @@ fn a_list() {
         assert_eq!(counts.0.load(Acquire), 1, "the sleeper was not woken");
         let mut late = pusher.subscribe();
         let mut fork = aiter.fork();
-        // New threads are as good as those that are gone.
+        // New threads work in place of those that no longer exist.
         thread::scope(|scope| {
             scope.spawn(|| pusher.push_all(MANY + 1..2 * MANY).unwrap());
         });
@@ -94,7 +95,7 @@ fn a_list() {
     go_on();
 }
 
-/// What both processes do with the same things, each by itself.
+/// Both processes do this with the same values, each on its own copy.
 fn others() {
     let numbers = || iter_to_aiter(0..100_u32);
     let mut fork = aiter_forker(numbers());
@@ -110,7 +111,7 @@ fn others() {
     let mut mapped = map_workers(3, async |n| n, numbers());
     static FIXED: fixed::PushList<u32, 8, 2> = fixed::PushList::new();
     let mut fixed = FIXED.aiter().unwrap();
-    // All of them are under way.
+    // All of them are in progress.
     for n in 0..50 {
         assert_eq!(next(&mut fork), Poll::Ready(Some(n)));
         assert!(next(&mut skips).is_ready());
@@ -148,23 +149,23 @@ fn others() {
     let sum = |items: Range<u32>| items.sum::<u32>();
     let expected = [
         sum(50..100), // the fork
-        sum(0..100),  // the one behind it
-        sum(90..100), // one that is behind by then, as the next pulls
-        sum(40..100), // one that was behind
-        40,           // and missed so many
+        sum(0..100),  // the fork behind it
+        sum(90..100), // a fork that falls behind as the next one pulls
+        sum(40..100), // a fork that was behind
+        40,           // and how many it missed
         sum(50..100), // the taker
-        0,            // the other one
+        0,            // the other taker
         sum(0..7),    // what the gate lets through
         sum(0..100),  // what was pulled
         150,          // how many of those joined are left
-        sum(50..100), // what was mapped
-        1,            // what is in the fixed list
+        sum(50..100), // the mapped items
+        1,            // the items in the fixed list
     ];
     assert!(in_child(|| assert_eq!(go_on(), expected)));
     assert_eq!(go_on(), expected);
 }
 
-/// An iterator or a stream that says that it was asked, and answers when it is let go on.
+/// An iterator or a stream that reports that it was asked, and answers when it is released.
 struct Stuck {
     asked: Sender<()>,
     go_on: Receiver<()>,
@@ -192,7 +193,7 @@ fn stuck() -> (Stuck, Receiver<()>, Sender<()>) {
     (Stuck { asked, go_on, left }, is_asked, goes_on)
 }
 
-/// Another thread is in the middle of a push: it has its place, and no item in it yet.
+/// Another thread is in the middle of a push: it has reserved its slot, and not published it yet.
 fn a_push_under_way() {
     let (pusher, mut aiter) = push_aiter();
     let mut fork = aiter.fork();
@@ -219,7 +220,7 @@ fn a_push_under_way() {
     assert_eq!((aiter.try_next(), fork.try_next()), (Ok(0), Ok(0)));
 }
 
-/// Another thread is in the source of forks, and of takers.
+/// Another thread is polling the source of forks, and of takers.
 fn a_poll_under_way() {
     let (items, is_asked, go_on) = stuck();
     let mut fork = aiter_forker(iter_to_aiter(items));
@@ -254,7 +255,7 @@ fn in_a_process_of_its_own() {
     a_push_under_way();
     a_poll_under_way();
     assert!(in_child(everything));
-    // It is seen when a child fails.
+    // A failure in a child is noticed.
     assert!(!in_child(|| assert_eq!(
         rest(&mut iter_to_aiter(0..3)),
         [0, 1]

@@ -1,6 +1,8 @@
-//! No operation of core makes a system call but those of the allocator, and on Linux `membarrier(2)`, in its first call as in the
-//! last, alone and where threads meet. A filter that the process installs, as sandboxes do, ends it at any other; and takes
-//! `membarrier` away, before or while it is in use, which may cost time and nothing else.
+//! No operation of core makes a system call except those of the allocator and, on Linux,
+//! `membarrier(2)`. That holds for the first call and all later ones, with one thread and with
+//! contention. The process installs a filter, as sandboxes do, which ends it at any other call. The
+//! filter can also revoke `membarrier`, before or while it is in use, which may cost time and
+//! nothing else.
 
 use super::{
     Counts,
@@ -23,7 +25,7 @@ use std::{
     thread,
 };
 
-/// What the allocator needs, and the end of the process.
+/// The calls of the allocator, and those that end the process.
 const MEMORY: &[libc::c_long] = &[
     libc::SYS_brk,
     libc::SYS_exit_group,
@@ -36,22 +38,21 @@ const MEMORY: &[libc::c_long] = &[
     libc::SYS_munmap,
 ];
 
-/// Says to the other process which of the cases it is.
+/// Tells the other process which case to run.
 const VARIABLE: &str = "AITER_SYSTEM_CALLS";
 
-/// What becomes of a call.
+/// What happens to a call.
 type Action = u32;
 
-/// From now on threads of this process may call what memory needs, and `membarrier` if that is allowed, or is answered with an
-/// error. Any other call ends the process.
+/// From now on threads of this process may make the calls that memory needs. `membarrier` is
+/// allowed or fails with an error, as the argument says. Any other call ends the process.
 fn filter(membarrier: Action) {
     use libc::{BPF_ABS, BPF_JEQ, BPF_JMP, BPF_JUMP, BPF_K, BPF_LD, BPF_RET, BPF_STMT, BPF_W};
     let returns = |action| {
         // SAFETY: no precondition.
         unsafe { BPF_STMT((BPF_RET | BPF_K) as u16, action) }
     };
-    // The number of the call comes first in what a filter looks at.
-    // SAFETY: no precondition.
+    // The number of the call comes first in the data of a filter. SAFETY: no precondition.
     let mut program = vec![unsafe { BPF_STMT((BPF_LD | BPF_W | BPF_ABS) as u16, 0) }];
     let memory = MEMORY.iter().map(|call| (*call, libc::SECCOMP_RET_ALLOW));
     for (call, action) in memory.chain([(libc::SYS_membarrier, membarrier)]) {
@@ -67,7 +68,7 @@ fn filter(membarrier: Action) {
     // SAFETY: no precondition.
     let done = unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) };
     assert_eq!(done, 0, "{}", std::io::Error::last_os_error());
-    // SAFETY: the program is there, with its length. It is for all threads.
+    // SAFETY: the program exists, with its length. It applies to all threads.
     let done = unsafe {
         libc::syscall(
             libc::SYS_seccomp,
@@ -79,8 +80,9 @@ fn filter(membarrier: Action) {
     assert_eq!(done, 0, "{}", std::io::Error::last_os_error());
 }
 
-/// Two threads, made before, that meet at a list, in the source of forks and in that of takers. Neither waits by a call: this one
-/// returns when both are done, and the other one goes nowhere after that.
+/// Two threads, which were made before, meet at a list, in the source of forks and in that of
+/// takers. Neither waits by a system call: this one returns when both are done, and the other one
+/// stays where it is.
 fn meet() -> impl FnOnce() {
     const ITEMS: usize = 2_000;
     let (pusher, mut aiter) = push_aiter();
@@ -96,7 +98,7 @@ fn meet() -> impl FnOnce() {
             hint::spin_loop();
         }
     };
-    /// Takes all that comes.
+    /// Takes all items and counts them.
     fn count<S: Stream + Unpin>(stream: &mut S, counts: &Arc<Counts>) -> usize {
         let waker = counts.clone().into();
         let mut count = 0;
@@ -132,7 +134,7 @@ fn meet() -> impl FnOnce() {
             hint::spin_loop();
         }
     });
-    // Until it has started, which takes calls.
+    // Wait until it has started, which takes system calls.
     while turns.load(Acquire) == 0 {
         thread::yield_now();
     }
@@ -157,11 +159,11 @@ fn without_other_system_calls() {
     let refused = libc::SECCOMP_RET_ERRNO | libc::EPERM as u32;
     ONE_AT_A_TIME.store(true, Release);
     let meet = meet();
-    // SAFETY: no precondition. Who is not woken would wait for ever.
+    // SAFETY: no precondition. A thread that is not woken would wait for ever.
     unsafe { libc::alarm(60) };
     match &*case {
         "first calls" if is_traced() => {
-            // SAFETY: no precondition. It stands for the filter in the trace.
+            // SAFETY: no precondition. In the trace this call marks where the filter would begin.
             unsafe { libc::getppid() };
         }
         "first calls" => filter(libc::SECCOMP_RET_ALLOW),
@@ -179,18 +181,20 @@ fn without_other_system_calls() {
     everything();
     meet();
     everything();
-    // SAFETY: no precondition. To leave by the way of the harness takes other calls.
+    // SAFETY: no precondition. The exit of the test harness makes other calls.
     unsafe { libc::_exit(0) };
 }
 
-/// An emulator of another processor has no filter. It prints each call instead, and those from a certain one on are looked at.
+/// An emulator of another processor has no filter. It prints each call instead, and the test reads
+/// those after a certain one.
 const TRACE: &str = "QEMU_STRACE";
 
 fn is_traced() -> bool {
     env::var_os(TRACE).is_some()
 }
 
-/// The names of calls in a trace, which is `PROCESS NAME(ARGUMENTS) = RESULT` for each, those of several threads perhaps in one line.
+/// Returns the names of the calls in a trace. Each call reads `PROCESS NAME(ARGUMENTS) = RESULT`,
+/// and one line may have the calls of several threads.
 fn calls(trace: &str) -> impl Iterator<Item = &str> {
     trace.split('(').filter_map(|before| {
         let mut words = before.rsplit(char::is_whitespace);
@@ -213,7 +217,7 @@ fn no_operation_makes_another_system_call_where_they_are_traced() {
         "munmap",
     ];
     if !is_emulated() {
-        // The trace of another process, to see that it would be understood.
+        // A trace of another process checks that the parser understands it.
         let trace = "12 getppid() = 1\n12 mmap(NULL,4) = 0x1\n12 futex(0x1,FUTEX_WAIT)13 brk(NULL) = 0 = 1\n";
         assert!(calls(trace).eq(["getppid", "mmap", "futex", "brk"]));
         return;
@@ -253,7 +257,7 @@ fn no_operation_makes_a_system_call_but_those_of_memory() {
     }
 }
 
-/// It would be seen.
+/// A forbidden call would be noticed.
 #[test]
 fn another_system_call_ends_the_process() {
     if is_emulated() {

@@ -20,7 +20,8 @@ use std::{
 type Numbers = Pin<Box<dyn Stream<Item = u8> + Send>>;
 type Trigger = Box<dyn FnMut()>;
 
-/// Streams that wait for the same event, and the event, which gives each of them (or one of them) a 7.
+/// Streams that wait for the same event, and the event, which gives each of them (or one of them) a
+/// 7.
 struct Scene {
     streams: Vec<Numbers>,
     trigger: Trigger,
@@ -35,7 +36,7 @@ fn scene(streams: impl IntoIterator<Item = Numbers>, trigger: impl FnMut() + 'st
     }
 }
 
-/// What comes when the trigger is pulled.
+/// A list, and the trigger that pushes an item.
 fn later() -> (PushAiter<u8>, impl FnMut() + Clone + 'static) {
     let (pusher, aiter) = push_aiter();
     (aiter, move || pusher.push(7).map_err(drop).unwrap_or(()))
@@ -108,7 +109,7 @@ const SCENES: &[Case] = &[
     }),
 ];
 
-/// A driver is the trigger. One that panicked is not polled again, as no executor would.
+/// The trigger is a driver. After a panic it is not polled again, as no executor would.
 fn poll_once(driver: impl Future<Output = ()> + 'static) -> impl FnMut() + 'static {
     let mut driver = Some(Box::pin(driver));
     move || {
@@ -130,7 +131,7 @@ enum Does {
     Drop,
 }
 
-/// What a waker panics with: no message is printed.
+/// The panic payload of a waker, for which no message is printed.
 struct Planned;
 
 struct Evil {
@@ -148,7 +149,7 @@ impl Wake for Evil {
         match self.does {
             Does::Panic => resume_unwind(Box::new(Planned)),
             Does::Poll => {
-                // Where the stream is being polled already, it is not there.
+                // If the stream is being polled already, it is not here.
                 let stream = self.stream.lock().unwrap().take();
                 if let Some(mut stream) = stream {
                     let polled = poll(&mut stream, Waker::noop());
@@ -184,7 +185,7 @@ fn wakers() {
                 got: Mutex::default(),
                 wakes: AtomicUsize::new(0),
             });
-            // The evil one comes first, so that others depend on what it leaves.
+            // The misbehaving waker comes first, so that others depend on the state that it leaves.
             let mut first = streams.remove(0);
             assert!(poll(&mut first, &evil.clone().into()).is_pending(), "{at}");
             *evil.stream.lock().unwrap() = Some(first);
@@ -199,7 +200,7 @@ fn wakers() {
                 assert!(does == Does::Panic && panic.is::<Planned>(), "{at}");
             }
 
-            // The others were woken, and have what is theirs.
+            // The others were woken, and have their items.
             let mut sevens = 0;
             if !streams.is_empty() {
                 assert!(counts.0.load(Acquire) > 0, "{at}: another was not woken");
@@ -212,7 +213,7 @@ fn wakers() {
                     assert_eq!(polled, Poll::Ready(Some(7)), "{at}");
                 }
             }
-            // So has this one, if it is there; later items come as ever.
+            // This stream has its item too, if it still exists; later items come as usual.
             sevens += evil.got.lock().unwrap().len();
             let stream = evil.stream.lock().unwrap().take();
             assert_eq!(stream.is_none(), does == Does::Drop, "{at}");
@@ -224,7 +225,7 @@ fn wakers() {
                 let counts = Arc::new(Counts::default());
                 let mut polled = poll(&mut stream, &counts.clone().into());
                 if polled.is_pending() && counts.0.load(Acquire) > 0 {
-                    // It gave way to the other, once.
+                    // It gave way to the other one, once.
                     polled = poll(&mut stream, &counts.clone().into());
                 }
                 if one_only && sevens == 1 && got.is_empty() {

@@ -1,29 +1,32 @@
-//! Whether a concurrent history is one that the sequential model allows: the search of Wing and Gong ("Testing and
-//! Verifying Concurrent Objects", 1993) with the memoization of Lowe ("Testing for linearizability", 2017): a set of steps
-//! taken and a state that they led to is not looked at twice.
+//! Decides whether the sequential model allows a concurrent history. This is the search of Wing and
+//! Gong ("Testing and Verifying Concurrent Objects", 1993) with the memoization of Lowe ("Testing
+//! for linearizability", 2017), which visits each pair of a set of steps and the resulting state
+//! once.
 //!
-//! An operation may be several steps, one after the other, each of which takes effect at once some time between its call and
-//! its return. That says precisely where something is less than linearizable as a whole.
+//! An operation may have several steps, one after the other. Each takes effect at some moment
+//! between the call and its return. So a model can say precisely where an operation is not
+//! linearizable as a whole.
 
 use std::{collections::HashSet, fmt::Debug, hash::Hash};
 
-/// What one step does to a state, or nothing if its result does not fit that state.
+/// The effect of a step on a state, or nothing if the step's result does not fit that state.
 pub trait Model: Clone + Eq + Hash {
     type Step: Debug;
     fn apply(&mut self, step: &Self::Step) -> bool;
 }
 
-/// One step of a call that was recorded.
+/// One step of a recorded call.
 #[derive(Debug)]
 pub struct Event<S> {
     pub step: S,
-    /// Times of the call and of its return.
+    /// The times of the call and of its return.
     pub during: (u64, u64),
     /// The step before it in the same call.
     pub after: Option<usize>,
 }
 
-/// All steps, in an order that the model allows and that has no step before one that was over when it began.
+/// Returns all steps in an order that the model allows, in which no step stands before one that was
+/// over when it began.
 pub fn linearize<M: Model>(initial: M, events: &[Event<M::Step>]) -> Option<Vec<usize>> {
     assert!(events.len() <= 64, "a history of up to 64 steps");
     let mut seen = HashSet::new();
@@ -64,7 +67,7 @@ fn search<M: Model>(
 mod tests {
     use super::*;
 
-    /// A register: 0 at first.
+    /// A register that is 0 at first.
     #[derive(Clone, Eq, Hash, PartialEq)]
     struct Register(u8);
 

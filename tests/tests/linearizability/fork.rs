@@ -1,5 +1,6 @@
-//! `aiter_forker` over a source that is always ready. An active fork may be told to wait while another call is under way,
-//! a passive one while nothing new was pulled; whoever waited for what has come is woken.
+//! `aiter_forker` over a source that is always ready. An active fork may have to wait while another
+//! call is in progress, a passive one while nothing new was pulled. A fork that waited is woken
+//! when an item has come.
 
 use crate::{
     Sleeper, Source,
@@ -12,7 +13,7 @@ use std::{cell::RefCell, task::Poll, time::Duration};
 
 type Id = usize;
 
-/// What a poll gave.
+/// The result of a poll.
 type Taken = Poll<Option<u8>>;
 
 #[derive(Clone, Debug)]
@@ -51,7 +52,7 @@ impl Model for Pulled {
             Step::Poll(id, polled) => {
                 let Place { at, is_active } = *self.fork(id);
                 if is_active && polled.is_ready() && at == self.pulled {
-                    // It pulls.
+                    // It pulls the source.
                     if self.pulled < self.end {
                         self.pulled += 1;
                     } else {
@@ -107,7 +108,7 @@ struct Actor {
     forks: Vec<Held>,
     next_id: Id,
     calls: Vec<Event<Step>>,
-    /// When an active fork was told to wait.
+    /// The calls in which an active fork had to wait.
     waits: Vec<(u64, u64)>,
 }
 
@@ -142,7 +143,7 @@ impl Actor {
             }
             13 => {
                 held.fork.activate();
-                // Until it is polled it waits as before, for less.
+                // Until it is polled it waits as before, but for less.
                 held.sleeper.is_served();
                 Step::Activate(id)
             }
@@ -175,7 +176,7 @@ impl Actor {
     }
 }
 
-/// Whether any other call was under way in that time.
+/// Returns whether any other call was in progress during that time.
 fn has_company((begin, end): (u64, u64), events: &[Event<Step>]) -> bool {
     let overlaps = |event: &&Event<Step>| event.during.0 < end && begin < event.during.1;
     events.iter().filter(overlaps).count() > 1
@@ -243,7 +244,7 @@ fn search(flaw: Flaw, threads: usize, longest: Duration) -> (u64, Option<String>
             if let Some(wait) = waited.find(|wait| !has_company(**wait, &events)) {
                 wrong = Some(format!("pending at {wait:?} for nothing"));
             }
-            // All at once: polling one may wake another.
+            // All at once, because polling one may wake another.
             let slept: Vec<Id> = actors
                 .iter()
                 .flat_map(|actor| &actor.forks)

@@ -1,9 +1,11 @@
 //! The push list.
 //!
-//! Push and stop have one order, and each item one place in it. What a consumer *sees* follows a little later: an item is
-//! seen once it and all before it are published, and a pusher that is under way holds back those behind it. So a push is
-//! two steps, reserve and publish, a batch a reservation and a publication of each item, a stop two steps likewise, and a
-//! subscription takes a place that is never an item, and then becomes a reader if any is left. All else is one step.
+//! Push and stop have one order, and each item has one place in it. Consumers *see* an item a
+//! little later, once it and all items before it are published, so a pusher that is in progress
+//! holds back the items behind its own. Therefore a push has two steps, reserve and publish. A
+//! batch is one reservation and a publication for each item. A stop has two steps too. A
+//! subscription takes a place that never holds an item, and then becomes a reader if any reader is
+//! left. Everything else is one step.
 
 use crate::{
     Sleeper,
@@ -65,7 +67,7 @@ struct List {
     consumers: Vec<(Id, Place)>,
 }
 
-/// Who closes by leaving has no more to do.
+/// A list that closes because its last handle was dropped has no further step to take.
 const NOBODY: Id = Id::MAX;
 
 impl List {
@@ -94,7 +96,7 @@ impl List {
         true
     }
 
-    /// The published slots from here on, up to the first that is not.
+    /// Returns the published slots from here on, up to the first that is not published.
     fn seen(&self, place: Place) -> impl Iterator<Item = (usize, Slot)> {
         let at = match place {
             Place::At(at) => at,
@@ -171,7 +173,7 @@ impl Model for List {
                 true
             }
             Step::Join(id) => {
-                // A list whose last reader has gone meanwhile does not come back to life.
+                // A list whose last reader has been dropped meanwhile stays closed.
                 let stays = self
                     .consumers
                     .iter()
@@ -199,7 +201,7 @@ impl Model for List {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Flaw {
     None,
-    /// Every other item is kept back, to be pushed after the next one.
+    /// Every other item is kept back, and pushed after the next one.
     SwapsItems,
     /// A push that has seen the list open is accepted, though the list may have been stopped since.
     LosesItems,
@@ -209,7 +211,7 @@ enum Flaw {
     Deaf,
 }
 
-/// What the planted bugs keep between calls.
+/// The state that the planted bugs keep between calls.
 #[derive(Default)]
 struct Plant {
     kept: Mutex<Option<u16>>,
@@ -221,7 +223,7 @@ struct Consumer {
     sleeper: Sleeper,
 }
 
-/// One thread's handles, and what it has recorded.
+/// The handles of one thread, and its recorded calls.
 struct Actor {
     flaw: Flaw,
     plant: Arc<Plant>,
@@ -263,14 +265,14 @@ impl Actor {
         self.push(n)
     }
 
-    /// One random call, with what it gave.
+    /// Makes one random call, and records its result.
     fn act(&mut self, rng: &mut Rng, clock: &Clock) {
         let id = self.next_id;
         let call = id * 100 + self.calls.len();
         let chosen = rng.usize(..self.consumers.len().max(1));
         let has_consumer = !self.consumers.is_empty();
         let has_pusher = self.pusher.is_some();
-        // Some calls are cheap and some rare.
+        // Some calls are cheap and some are rare.
         let kind = loop {
             let kind = rng.u8(..24);
             if matches!(kind, 0..9 | 20 | 21) && has_pusher
@@ -395,7 +397,8 @@ fn history(actors: &[Actor]) -> Vec<Event<Step>> {
     events
 }
 
-/// Random work for some threads on a list that has had `offset` items: near the end of a state word, and of a block.
+/// Random work for several threads on a list that has had `offset` items, so that it begins near
+/// the end of a state word and of a block.
 fn actors(rng: &mut Rng, flaw: Flaw, threads: usize) -> Vec<Actor> {
     let offset = [0, 28, 30, 31, 59, 61, 62][rng.usize(..7)];
     let (pusher, mut first) = push_aiter();
@@ -423,7 +426,8 @@ fn actors(rng: &mut Rng, flaw: Flaw, threads: usize) -> Vec<Actor> {
     actors
 }
 
-/// How many rounds it took to find a history that the model does not have; none within that time, if `None`.
+/// Returns how many rounds it took to find a history that the model does not allow, and that
+/// history, or `None` if there was none within that time.
 fn search(flaw: Flaw, threads: usize, seed: u64, longest: Duration) -> (u64, Option<String>) {
     let mut found = None;
     let initial = RefCell::new(None);
@@ -485,12 +489,12 @@ fn three_threads() {
     println!("{rounds} histories of three threads");
 }
 
-/// Another each time; a failure tells it.
+/// Returns another seed each time. A failure prints it.
 fn rng_seed() -> u64 {
     fastrand::u64(..)
 }
 
-/// Each of these is found, or the test above is worth nothing.
+/// Each of these has to be found, or the test above proves nothing.
 #[test]
 fn planted_bugs_are_found() {
     for flaw in [

@@ -1,4 +1,4 @@
-//! Threads that begin at once, many times over, and a clock that orders what they do.
+//! Threads that begin together, many times over, and a clock that orders what they do.
 
 use std::{
     hint, panic,
@@ -10,8 +10,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Counts calls and returns. A call after a return also happens after it: what the clock calls earlier the memory model
-/// does too.
+/// Counts calls and returns. A call that the clock puts after a return also happens after it in the
+/// memory model.
 #[derive(Debug, Default)]
 pub struct Clock(AtomicU64);
 
@@ -21,13 +21,13 @@ impl Clock {
     }
 }
 
-/// What one thread does in one round.
+/// The work of one thread in one round.
 pub type Work<R> = Box<dyn FnOnce(&Clock) -> R + Send>;
 
-/// A thread's work of this round, then what it gave.
+/// The work of a thread for this round, and then its result.
 type Desk<R> = Mutex<(Option<Work<R>>, Option<R>)>;
 
-/// How long each of these tests goes on: half a second, or `AITER_LINEARIZABILITY_SECONDS`.
+/// How long each of these tests runs: half a second, or `AITER_LINEARIZABILITY_SECONDS`.
 pub fn time() -> Duration {
     std::env::var("AITER_LINEARIZABILITY_SECONDS").map_or(Duration::from_millis(500), |seconds| {
         Duration::from_secs_f64(
@@ -38,8 +38,8 @@ pub fn time() -> Duration {
     })
 }
 
-/// Rounds of work for `threads` threads that begin together, until the time is over or `check` says `false`. Gives the
-/// number of rounds.
+/// Runs rounds of work on `threads` threads that begin together, until the time is over or `check`
+/// returns `false`. Returns the number of rounds.
 pub fn race<R: Send>(
     threads: usize,
     time: Duration,
@@ -49,7 +49,8 @@ pub fn race<R: Send>(
     let begin = Instant::now();
     let clock = Clock::default();
     let slots: Vec<Desk<R>> = (0..threads).map(|_| Mutex::default()).collect();
-    // Both count over all rounds: those that are ready to go, and those that are back.
+    // Both count over all rounds: the threads that are ready to begin, and those that have
+    // finished.
     let (ready, back) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let reach = |counter: &AtomicUsize, count: usize| {
         let mut turns = 0;
@@ -74,7 +75,7 @@ pub fn race<R: Send>(
                     };
                     ready.fetch_add(1, AcqRel);
                     reach(ready, round * threads);
-                    // A panic is that of the round, and leaves nobody waiting.
+                    // A panic belongs to the round, and must not leave a thread waiting.
                     let done = panic::catch_unwind(panic::AssertUnwindSafe(|| work(clock)));
                     slot.lock().unwrap().1 = done.ok();
                     back.fetch_add(1, AcqRel);
@@ -105,7 +106,7 @@ pub fn race<R: Send>(
     rounds
 }
 
-/// Lets the threads of a race go, also on a panic: they find no work.
+/// Ends the threads of a race, also on a panic: they find no work.
 struct Over<'a>(&'a AtomicUsize);
 
 impl Drop for Over<'_> {

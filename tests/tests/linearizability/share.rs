@@ -1,5 +1,6 @@
-//! `sharable_aiter` over a source that is always ready: each item to one taker, in order. A taker may be told to wait (another
-//! one polls the source, or is before it in the line) but then it is woken.
+//! `sharable_aiter` over a source that is always ready: each item goes to one taker, in order. A
+//! taker may have to wait, because another one polls the source or is before it in the queue, but
+//! then it is woken.
 
 use crate::{
     Sleeper, Source,
@@ -22,7 +23,7 @@ use std::{
     time::Duration,
 };
 
-/// What a poll gave.
+/// The result of a poll.
 type Taken = Poll<Option<u8>>;
 
 /// How many items are left.
@@ -42,7 +43,7 @@ impl Model for Left {
 
 enum Taker {
     Real(Sharable<Source>),
-    /// A planted bug: looks at the next item, and takes it a little later.
+    /// A planted bug: it looks at the next item, and takes it a little later.
     Racy(Arc<AtomicU8>, u8),
 }
 
@@ -68,7 +69,7 @@ struct Actor {
     calls: Vec<Event<Taken>>,
 }
 
-/// The first history that does not fit, and how many there were.
+/// Returns the first history that does not fit, and how many there were.
 fn search(
     threads: usize,
     is_racy: bool,

@@ -1,9 +1,10 @@
-//! The tests of Python's `aiter`, here. `docs/PYTHON.md` lists where this library differs from it on purpose, and
+//! The tests of Python's `aiter`, in Rust. `docs/PYTHON.md` lists the intended differences, and
 //! `ci/python.sh` compares the two.
 
 mod scenarios;
 
-/// Each line, as `seed.txt` has it: what was seen to be right once, and is compared with the Python package.
+/// Compares each line with `seed.txt`, which was reviewed once and is compared with the Python
+/// package too.
 #[test]
 fn every_scenario_of_the_seed() {
     let expected: Vec<_> = include_str!("seed.txt").lines().collect();

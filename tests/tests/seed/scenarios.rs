@@ -1,5 +1,5 @@
-//! What the tests of Python's `aiter` do, step by step, with what comes out. `tests/python/seed.py` does the same through
-//! the Python package and writes the same lines.
+//! The steps of the tests of Python's `aiter`, and the results. `tests/python/seed.py` does the
+//! same through the Python package and writes the same lines.
 
 use aiter_core::{AiterExt, *};
 use core::{fmt::Debug, pin::Pin, task::Context};
@@ -12,7 +12,7 @@ use std::{
     task::{Poll, Waker},
 };
 
-/// What came out, a line a step: `scenario / step: value`.
+/// The results, one line per step: `scenario / step: value`.
 #[derive(Default)]
 pub(crate) struct Record {
     scenario: &'static str,
@@ -56,7 +56,7 @@ const SCENARIOS: [(&str, Scenario); 25] = [
     ("to iter", to_iter),
 ];
 
-/// Runs them all.
+/// Runs all scenarios.
 pub(crate) fn run() -> Record {
     let mut record = Record::default();
     for (name, scenario) in SCENARIOS {
@@ -70,7 +70,7 @@ fn poll<S: Stream + Unpin>(stream: &mut S) -> Poll<Option<S::Item>> {
     stream.poll_next(&mut Context::from_waker(Waker::noop()))
 }
 
-/// Takes up to `n` items. When the stream is pending, `idle` is to bring something about.
+/// Takes up to `n` items. When the stream is pending, `idle` has to make something happen.
 fn take_with<S: Stream + Unpin>(stream: &mut S, n: usize, mut idle: impl FnMut()) -> Vec<S::Item> {
     let mut items = Vec::new();
     while items.len() < n {
@@ -98,7 +98,7 @@ fn sorted(mut items: Vec<i32>) -> Vec<i32> {
     items
 }
 
-/// Time that passes when nothing else can happen.
+/// A clock that advances when nothing else can happen.
 #[derive(Clone, Default)]
 struct Clock(Rc<RefCell<Sleepers>>);
 
@@ -125,7 +125,7 @@ impl Clock {
         })
     }
 
-    /// On to the moment the next sleeper waits for.
+    /// Advances to the moment that the next sleeper waits for.
     fn tick(&self) {
         let mut sleepers = self.0.borrow_mut();
         let ((until, _), waker) = sleepers.wakers.pop_first().expect("somebody sleeps");
@@ -436,7 +436,7 @@ fn preload_of_50(record: &mut Record) {
     record.note("left before", left());
     let (preloaded, driver) = preload(50, aiter);
     let (mut preloaded, mut driver) = (Box::pin(preloaded), Box::pin(driver));
-    // The driver is a task: it runs when the others have nothing to do.
+    // The driver is a task that runs when the others have nothing to do.
     let mut drive = || drive(driver.as_mut());
     record.note("left when it is made", left());
     record.note("one", take_with(&mut preloaded, 1, &mut drive));

@@ -1,4 +1,5 @@
-//! Who connects: where from, and what becomes of a client that has gone by the time it is accepted.
+//! The addresses of clients, and what happens to a client that has closed its connection before it
+//! is accepted.
 use super::{path, runtimes};
 use futures_lite::StreamExt;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, bind, connect, socket, sockopt};
@@ -10,14 +11,14 @@ use std::{
     time::Duration,
 };
 
-/// A client that connects and resets. The address that it had.
+/// Connects a client and resets the connection. Returns the address of the client.
 fn reset(server: SocketAddr) -> SocketAddr {
     let client = TcpStream::connect(server).unwrap();
     sockopt::set_socket_linger(&client, Some(Duration::ZERO)).unwrap();
     client.local_addr().unwrap()
 }
 
-/// A client with a file of its own.
+/// Makes a client that has a socket file of its own.
 fn named_client(own: &Path, server: &Path) -> UnixStream {
     let client = socket(AddressFamily::UNIX, SocketType::STREAM, None).unwrap();
     bind(&client, &SocketAddrUnix::new(own).unwrap()).unwrap();
@@ -34,13 +35,13 @@ macro_rules! suite {
             fn each_comes_with_the_address_that_it_connects_from() {
                 block_on(async {
                     let (server, mut connections) = net::tcp_server("127.0.0.1:0").await.unwrap();
-                    // Several before the first is taken: each has its own.
+                    // Several clients before the first is accepted: each has its own address.
                     let clients: Vec<_> = (0..5)
                         .map(|_| TcpStream::connect(server.local_addr()).unwrap())
                         .collect();
                     for (n, client) in clients.iter().enumerate() {
                         if n == 3 {
-                            // And where they are taken off the backlog.
+                            // The same holds when a stop takes them off the backlog.
                             server.stop();
                         }
                         let (connection, from) = connections.next().await.unwrap().unwrap();
@@ -63,7 +64,7 @@ macro_rules! suite {
                         }
                         let (connection, from) = connections.next().await.unwrap().unwrap();
                         assert_eq!(from, address);
-                        // What the system no longer knows.
+                        // The system no longer knows the address.
                         assert!(connection.peer_addr().is_err());
 
                         let (mut connection, from) = connections.next().await.unwrap().unwrap();
@@ -84,7 +85,7 @@ macro_rules! suite {
                         let own = path.with_extension(format!("client-{stopped}"));
                         let _named = named_client(&own, &path);
                         let _unnamed = UnixStream::connect(&path).unwrap();
-                        // It has gone, and so has its file.
+                        // The client has been dropped, and so has its file.
                         drop(named_client(&path.with_extension("gone"), &path));
                         std::fs::remove_file(path.with_extension("gone")).unwrap();
                         if stopped {
@@ -107,7 +108,7 @@ macro_rules! suite {
                 block_on(async {
                     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
                     let address = listener.local_addr().unwrap();
-                    // Before there is a server, and after.
+                    // One client before the server exists, and one after.
                     let early = TcpStream::connect(address).unwrap();
                     let (server, mut connections) = tcp_server_from(listener).unwrap();
                     assert_eq!(server.local_addr(), address);

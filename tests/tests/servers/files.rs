@@ -1,4 +1,4 @@
-//! The file of a Unix server goes with its listener, wherever its directory has got to.
+//! The file of a Unix server is removed with its listener, wherever its directory has moved.
 use super::{path, runtimes};
 use futures_lite::StreamExt;
 use std::{
@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// A new directory with this in it: `parent/directory`.
+/// Makes a new directory that contains `parent/directory`.
 fn nested(name: &str, of: &str) -> PathBuf {
     let root = path(name, of).with_extension("d");
     fs::create_dir_all(root.join("parent/directory")).unwrap();
@@ -23,7 +23,7 @@ macro_rules! suite {
         mod $name {
             use super::{*, runtimes::$name::{block_on, net::unix_server}};
 
-            /// What moves, where to, and where the directory of the file is then.
+            /// What is renamed, the new name, and where the directory of the file is afterwards.
             const RENAMES: [[&str; 3]; 3] = [
                 ["parent/directory", "parent/elsewhere", "parent/elsewhere"],
                 ["parent", "elsewhere", "elsewhere/directory"],
@@ -87,7 +87,7 @@ macro_rules! suite {
                     drop(connections);
                     assert_eq!(fs::read(&other).unwrap(), b"somebody else's");
 
-                    // Nor one that leads there: the link is no file of ours.
+                    // Nor a link that leads there: the link is no file of the server's.
                     let at = root.join("elsewhere/directory/socket");
                     let (_server, connections) = unix_server(&at).await.unwrap();
                     fs::rename(&at, root.join("moved")).unwrap();

@@ -10,11 +10,11 @@ use std::{
 };
 use tokio::runtime::{Builder, Runtime};
 
-/// No wait takes this long unless it would take for ever.
+/// A wait that takes longer than this would never end.
 const DEADLINE: Duration = Duration::from_secs(60);
 
 pub(crate) async fn in_time<F: Future>(future: F) -> F::Output {
-    // Polled first, so that what the timer needs is there before a test takes away the rest.
+    // It is polled first, so that the timer has its resources before a test takes away the rest.
     let deadline = async {
         ::smol::Timer::after(DEADLINE).await;
         panic!("nothing happened in time")
@@ -33,7 +33,7 @@ macro_rules! runtimes {
                 $block_on(in_time(future))
             }
 
-            /// What `tcp_server` makes of a listener that is bound already.
+            /// Makes the server and the connections of a listener that is bound already.
             pub(crate) fn tcp_server_from(
                 listener: TcpListener,
             ) -> std::io::Result<(net::Server<std::net::SocketAddr>, net::Connections<net::Tcp>)> {
@@ -41,7 +41,7 @@ macro_rules! runtimes {
                 net::tcp_server_from($tcp(listener))
             }
 
-            /// What `unix_server` makes of a listener that is bound already.
+            /// Makes the server and the connections of a listener that is bound already.
             pub(crate) fn unix_server_from(
                 listener: UnixListener,
             ) -> std::io::Result<(net::Server<std::os::unix::net::SocketAddr>, net::Connections<net::Unix>)> {
@@ -64,8 +64,8 @@ runtimes! {
         ::async_std::net::TcpListener::from, ::async_std::os::unix::net::UnixListener::from;
 }
 
-// One for all calls: the timer of `in_time` keeps what belongs to a runtime open for some time
-// after it was dropped.
+// All calls share one runtime, because the timer of `in_time` keeps resources of a runtime open for
+// some time after that was dropped.
 static THREADS: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
 static THREAD: LazyLock<Runtime> =
     LazyLock::new(|| Builder::new_current_thread().enable_all().build().unwrap());

@@ -1,4 +1,4 @@
-//! What cases share.
+//! Helpers that the cases share.
 
 use crate::runtime::{Joined, Runtime};
 use aiter_core::Pusher;
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 pub(crate) const ITEMS: usize = 1000;
 
-/// A task that collects a stream.
+/// Spawns a task that collects a stream.
 pub(crate) fn collect<R: Runtime, S>(stream: S) -> Joined<Vec<S::Item>>
 where
     S: Stream<Item: Send> + Send + 'static,
@@ -15,7 +15,7 @@ where
     R::spawn(stream.collect())
 }
 
-/// A task that pushes numbers, and gives way now and then.
+/// Spawns a task that pushes numbers, and yields now and then.
 pub(crate) fn push_numbers<R: Runtime>(
     pusher: Pusher<usize>,
     numbers: std::ops::Range<usize>,
@@ -30,7 +30,7 @@ pub(crate) fn push_numbers<R: Runtime>(
     })
 }
 
-/// Waits until the count is in the range; it must not be above.
+/// Waits until the count is in the range. It must not exceed that.
 pub(crate) async fn comes_to(count: &AtomicUsize, range: std::ops::RangeInclusive<usize>) {
     loop {
         let now = count.load(SeqCst);

@@ -1,9 +1,10 @@
-//! Each public item, and the cases it is in: of core here, of the adapters here and in their own suites. A function has cases of
-//! every kind, or a reason why a kind does not apply to it.
+//! All public items, and the cases that cover them: those of core here, those of the adapters here
+//! and in their own suites. A function has cases of every kind, or a reason why a kind does not
+//! apply to it.
 
 use crate::{CASES, sweeps::on_tasks};
 use Kind::*;
-use aiter_tests::cancellation::{subjects::SUBJECTS, scenario::Subject};
+use aiter_tests::cancellation::{scenario::Subject, subjects::SUBJECTS};
 use std::collections::BTreeSet;
 
 #[rustfmt::skip]
@@ -100,24 +101,24 @@ const ADAPTER_ITEMS: &[(&str, &[&str])] = &[
     ("unix_server_from", &["the_file_of_a_listener_that_is_bound_already_stays"]),
 ];
 
-/// What a case looks at, beside normal use.
+/// What a case covers, beside normal use.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Kind {
     /// A source that yields nothing.
     Empty,
-    /// The end, and what comes behind it.
+    /// The end, and what comes after it.
     End,
-    /// Dropped at each await point.
+    /// A drop at each await point.
     Drop,
     /// A source, or a closure, that panics.
     Panic,
     /// How much is taken, held or done at once, counted exactly.
     Limit,
-    /// Whose turn it is, counted exactly.
+    /// In which order streams or tasks are served, counted exactly.
     Fairness,
 }
 
-/// What `sweeps.rs` shows of each of its subjects.
+/// What `sweeps.rs` covers for each of its subjects.
 const SWEPT: [Kind; 4] = [Empty, End, Drop, Panic];
 const SWEEPS: &[&str] = &[
     "items_come_then_the_end_and_nothing_behind_it",
@@ -286,7 +287,8 @@ const ADAPTER_WITHOUT: Without = &[
     ("unix_server_from", &KINDS, MADE_OF),
 ];
 
-/// Each function has each kind exactly once: as a subject of the sweeps, by cases of its own, or not, for a reason.
+/// Checks that each function has each kind exactly once: as a subject of the sweeps, by cases of
+/// its own, or not, with a reason.
 fn has_every_kind(
     items: &[(&str, &[&str])],
     subjects: &[Subject],
@@ -294,7 +296,7 @@ fn has_every_kind(
     without: Without,
     is_case: impl Fn(&str) -> bool,
 ) {
-    // Modules are listed as the function is that is in them.
+    // Modules are listed by the function that they contain.
     let is_function = |item: &str| item.starts_with(char::is_lowercase) && item != "bound";
     for (item, _) in items.iter().filter(|(item, _)| is_function(item)) {
         let is_swept = subjects
@@ -342,13 +344,14 @@ const ADAPTER_CASES: [&str; 12] = [
     include_str!("../file_limit.rs"),
 ];
 
-/// The names that a crate's root makes public, as its `pub use` and `pub mod` lines have them.
+/// Returns the names that a crate's root makes public, as its `pub use` and `pub mod` lines have
+/// them.
 fn public(root: &str) -> BTreeSet<&str> {
     let mut names = BTreeSet::new();
     let mut rest = root;
     while let Some((_, after)) = rest.split_once("\npub use ") {
         let (used, after) = after.split_once(';').unwrap();
-        // `module::{A, B}` or `module::a`, also nested: whatever no `::` follows.
+        // `module::{A, B}` or `module::a`, also nested: every name that no `::` follows.
         for name in used.split([',', '{', '}', '\n', ' ']) {
             let name = name.rsplit("::").next().unwrap();
             if !name.is_empty() {
@@ -415,7 +418,7 @@ fn is_adapter_case(case: &str) -> bool {
 #[test]
 fn every_public_item_of_the_adapters_has_a_case() {
     let mut public: BTreeSet<_> = ADAPTERS.into_iter().flat_map(public).collect();
-    // All that core has; and what `net` has.
+    // All items of core, and those of `net`.
     assert!(public.remove("*"));
     public.extend(["tcp_server", "tcp_server_from"]);
     public.extend(["unix_server", "unix_server_from"]);

@@ -38,7 +38,7 @@ pub(crate) async fn streams_join_at_any_time<R: Runtime>() {
 }
 
 pub(crate) async fn no_stream_of_a_join_starves_the_others<R: Runtime>() {
-    // Each stream is stayed on for eight items, and has one turn a round.
+    // Each stream is polled for up to eight items in a row, and has one turn in each round.
     let is_fair = |items: Vec<usize>| {
         for round in items.chunks(1000 * 8) {
             let mut turns: Vec<_> = round.chunks(8).collect();
@@ -47,7 +47,7 @@ pub(crate) async fn no_stream_of_a_join_starves_the_others<R: Runtime>() {
         }
     };
     let streams = || iter_to_aiter((0..1000).map(stream::repeat));
-    // All have joined before the first round is over, those that came last too.
+    // All streams have joined before the first round is over, also those that came last.
     let joined = join_aiters(streams()).skip(1000 * 8);
     is_fair(collect::<R, _>(joined.take(3 * 1000 * 8)).await);
     let keyed = join_aiters_keyed(streams().map_aiter(|stream| ((), stream)))
@@ -57,7 +57,7 @@ pub(crate) async fn no_stream_of_a_join_starves_the_others<R: Runtime>() {
 }
 
 pub(crate) async fn who_wakes_is_served_in_the_next_round<R: Runtime>() {
-    // One stream is always ready, the others have one item each that a task pushes.
+    // One stream is always ready, and the others have one item each, which a task pushes.
     let (pushers, aiters): (Vec<_>, Vec<_>) = (1..1000).map(|_| push_aiter()).unzip();
     let always = stream::repeat(0);
     let streams = aiters.into_iter().map(Some).chain([None]);
@@ -72,7 +72,7 @@ pub(crate) async fn who_wakes_is_served_in_the_next_round<R: Runtime>() {
         }
     })
     .await;
-    // The rest of the turn that was begun, one more at most, and all that woke.
+    // The rest of the current turn, at most one more turn, and all streams that woke.
     let mut items: Vec<_> = joined.take(999 + 7 + 8).collect().await;
     items.retain(|k| *k > 0);
     items.sort_unstable();

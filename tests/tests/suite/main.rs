@@ -1,13 +1,13 @@
-//! One suite for every executor: cases written once, a module of them for each runtime, and a list that fails when a public item has
-//! no case of a kind that applies to it.
+//! One suite for every executor: cases that are written once, a module of them for each runtime,
+//! and a list that fails when a public item has no case of a kind that applies to it.
 //!
-//! | file | what it knows |
+//! | file | contents |
 //! |---|---|
-//! | `runtime.rs` | what a case asks of an executor |
-//! | `lists.rs`, `readers.rs`, `joins.rs`, `pulls.rs` | what one item does, and what its limits are |
-//! | `common.rs` | what those four share |
-//! | `sweeps.rs` | what all that waits does: items, the end, a panic, dropped at each await point |
-//! | `items.rs` | public items, and their cases by kind |
+//! | `runtime.rs` | what a case needs from an executor |
+//! | `lists.rs`, `readers.rs`, `joins.rs`, `pulls.rs` | what one item does, and its limits |
+//! | `common.rs` | helpers that those four share |
+//! | `sweeps.rs` | cases for everything that waits: items, the end, a panic, a drop at each await point |
+//! | `items.rs` | the public items, and their cases by kind |
 #![allow(missing_docs, reason = "a test program")]
 
 mod common;

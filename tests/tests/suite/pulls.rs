@@ -1,4 +1,4 @@
-//! Who pulls a stream: step by step, or ahead of who reads.
+//! Operators that pull a stream, step by step or ahead of the reader.
 
 use crate::{
     common::{ITEMS, collect, comes_to},
@@ -97,7 +97,7 @@ pub(crate) async fn nothing_is_taken_ahead_of_who_asks<R: Runtime>() {
         assert_eq!(pulled.load(SeqCst), ITEMS);
     }
     assert_eq!(passive.collect::<Vec<_>>().await, Vec::from_iter(0..ITEMS));
-    // A pump has one item in hand.
+    // A pump holds one item.
     pulled.store(0, SeqCst);
     let count = pulled.clone();
     let in_hand = async move |n| {
@@ -182,7 +182,8 @@ pub(crate) async fn a_preload_holds_no_more_than_it_may<R: Runtime>() {
         let (mut preloaded, driver) = preload_with(watermarks, source);
         let driver = R::spawn(driver);
         for n in 0..ITEMS {
-            // Counted before the item is asked for: `n` were taken, and it is pulled again when `low` are left.
+            // Counted before the item is requested: `n` were taken, and the source is pulled again
+            // when `low` are left.
             let [least, most] =
                 [watermarks.low + 1, watermarks.high].map(|held| ITEMS.min(n + held));
             comes_to(&pulled, least..=most).await;

@@ -36,7 +36,7 @@ pub(crate) async fn a_fork_that_is_dropped_while_it_polls_strands_nobody<R: Runt
     let (pusher, aiter) = push_aiter();
     let mut fork = aiter_forker(aiter);
     let other = collect::<R, _>(fork.fork());
-    // Pending, and the one that the source would wake.
+    // It is pending, and the source would wake it.
     assert!(poll_once(fork.next()).await.is_none());
     drop(fork);
     push_numbers::<R>(pusher, 0..ITEMS).await;
@@ -129,7 +129,7 @@ pub(crate) async fn first_come_is_first_served<R: Runtime>() {
         assert!(poll_once(taker.next()).await.is_none());
     }
     let pushing = push_numbers::<R>(pusher, 0..4);
-    // Polled in another order than that in which they came.
+    // They are polled in another order than that in which they came.
     let taken = zip(zip(d.next(), b.next()), zip(c.next(), a.next())).await;
     assert_eq!(taken, ((Some(3), Some(1)), (Some(2), Some(0))));
     pushing.await;

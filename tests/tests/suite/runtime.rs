@@ -1,4 +1,4 @@
-//! What a case asks of a runtime, and those it runs on.
+//! What a case needs from a runtime, and the runtimes that the cases run on.
 
 use crate::sweeps::on_tasks;
 use aiter_tests::cancellation::scenario::Subject;
@@ -6,24 +6,24 @@ use futures_lite::FutureExt;
 use std::{future::Future, panic::resume_unwind, pin::Pin, sync::LazyLock, time::Duration};
 use tokio::runtime::{Builder, Runtime as Tokio};
 
-/// No case takes this long unless it would take for ever.
+/// A case that takes longer than this would never end.
 const DEADLINE: Duration = Duration::from_secs(60);
 
 pub(crate) type Joined<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 pub(crate) trait Runtime: 'static {
-    /// What its adapter has on tasks.
+    /// The subjects that its adapter has on tasks.
     const ON_TASKS: &[Subject];
     fn block_on<F: Future>(future: F) -> F::Output;
-    /// Runs a future as a task. The result is its output; its panic is a panic of whoever awaits the result, and a case awaits
-    /// every one.
+    /// Runs a future as a task. The result resolves to its output; a panic of the task panics in
+    /// the code that awaits the result, and a case awaits every result.
     fn spawn<F>(future: F) -> Joined<F::Output>
     where
         F: Future<Output: Send> + Send + 'static;
     fn sleep(time: Duration) -> impl Future<Output = ()> + Send;
 }
 
-/// Runs a case, and fails the test if it takes as long as only one can that never ends.
+/// Runs a case, and fails the test if the case does not complete before the deadline.
 pub(crate) fn run<R: Runtime>(case: impl Future<Output = ()>) {
     R::block_on(case.or(async {
         R::sleep(DEADLINE).await;
@@ -139,7 +139,7 @@ impl Runtime for Threads {
     }
 
     async fn sleep(time: Duration) {
-        // The one timer there is without a runtime: a thread that sleeps for the deadline.
+        // Without a runtime the only timer is a thread that sleeps for the deadline.
         let (pusher, mut aiter) = aiter_core::push_aiter::<()>();
         std::thread::spawn(move || {
             std::thread::sleep(time);

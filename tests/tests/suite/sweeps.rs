@@ -1,30 +1,33 @@
-//! Cases that are the same for everything that waits: what is in `aiter_tests::cancellation::SUBJECTS`, and what each adapter
-//! has on tasks of its own, over sources that yield items, none, or a panic; and dropped at each await point.
+//! Cases that are the same for everything that waits: the subjects in
+//! `aiter_tests::cancellation::SUBJECTS`, and those that each adapter runs on tasks of its own.
+//! Their sources yield items, no item, or a panic, and they are dropped at each await point.
 
 use crate::runtime::{Joined, Runtime};
 use aiter_tests::cancellation::{
     Then,
     harness::{Plan, at_most, items, live, next, plan, planned},
+    scenario::{Items, Scenario, Short, Subject},
     subjects::SUBJECTS,
-    scenario::{Items, Short, Subject, Scenario},
 };
 use futures_lite::{FutureExt, future::yield_now};
 use std::panic::AssertUnwindSafe;
 
-/// What adapters add to those of core, on the current runtime or the one they know.
+/// What the adapters add to the subjects of core, on the current runtime or the one they know.
 macro_rules! on_tasks {
     ($adapter:ident) => {{
         use aiter_tests::cancellation::{
             harness::Source,
+            scenario::{Scenario, Subject},
             subjects::{slowly, thirds},
-            scenario::{Subject, Scenario},
         };
         use $adapter::{
             Watermarks, active_aiter, join_aiters, join_aiters_buffered, map_workers,
             preload_aiter, preload_aiter_with,
         };
         const SUBJECTS: &[Subject] = &[
-            ("active_aiter", || Scenario::one(active_aiter(Source::new()))),
+            ("active_aiter", || {
+                Scenario::one(active_aiter(Source::new()))
+            }),
             ("preload_aiter", || {
                 Scenario::one(preload_aiter(2, Source::new()))
             }),
@@ -49,13 +52,13 @@ pub(crate) use on_tasks;
 #[derive(Clone, Copy, Debug)]
 enum Dropped {
     Nothing,
-    /// A future of the first stream after so many polls, and what becomes of the stream.
+    /// A future of the first stream after this many polls, and what happens to the stream.
     First(usize, Then),
-    /// Each driver, or pushing task, after so many polls.
+    /// Each driver, or pushing task, after this many polls.
     Drivers(usize),
 }
 
-/// What came of one task.
+/// The result of one task.
 #[derive(Debug, Default)]
 struct Read {
     items: Vec<u32>,
@@ -63,7 +66,8 @@ struct Read {
     panicked: bool,
 }
 
-/// Reads a stream to its end; drops its future when so many polls are used up, and then goes on or goes.
+/// Reads a stream to its end. Drops its future after this many polls, and then goes on or drops the
+/// stream.
 async fn read(stream: Items, mut left: usize, then: Then) -> Read {
     let mut stream = stream.it;
     let mut read = Read::default();
@@ -74,7 +78,7 @@ async fn read(stream: Items, mut left: usize, then: Then) -> Read {
                 Some(None) => break,
                 None if then == Then::Continued => {
                     (read.was_dropped, left) = (true, usize::MAX);
-                    // What woke the one that was dropped is used up.
+                    // The wake of the dropped future is used up.
                     yield_now().await;
                 }
                 None => return read.was_dropped = true,
@@ -86,8 +90,9 @@ async fn read(stream: Items, mut left: usize, then: Then) -> Read {
     read
 }
 
-/// Plays a scenario on an executor: each stream and each driver is a task. What the streams gave, whether something was dropped,
-/// how many tasks panicked. Nobody may be stranded: who waits for ever is found by the deadline of all cases.
+/// Runs a scenario on an executor: each stream and each driver is a task. Returns the items of the
+/// streams, whether something was dropped, and how many tasks panicked. No task may be stranded;
+/// one that waits for ever is found by the deadline of all cases.
 async fn play<R: Runtime>(scenario: Scenario, dropped: Dropped) -> (Vec<Vec<u32>>, bool, usize) {
     let readers = Vec::from_iter(scenario.streams.into_iter().enumerate().map(|(i, stream)| {
         let (polls, then) = match dropped {
@@ -124,8 +129,8 @@ async fn play<R: Runtime>(scenario: Scenario, dropped: Dropped) -> (Vec<Vec<u32>
     (seen, was_dropped, panics)
 }
 
-/// Plays a subject, checks what came out, and that nothing is kept: tasks of adapters end soon after what they were for. Whether
-/// something was dropped.
+/// Runs a subject, and checks its items and that nothing is kept: tasks of adapters end soon after
+/// the values that they serve. Returns whether something was dropped.
 async fn check<R: Runtime>((name, scenario): Subject, dropped: Dropped) -> bool {
     let at = format!("{name}, dropped: {dropped:?}");
     let (before, scenario) = (live(), scenario());
@@ -139,7 +144,7 @@ async fn check<R: Runtime>((name, scenario): Subject, dropped: Dropped) -> bool 
         _ => Short::Nobody,
     };
     expected.check(&seen, short, &at);
-    // Somebody learns of a panic, and nobody sees what is behind it.
+    // A panic reaches some task, and no task sees items behind it.
     let is_before = |n: &u32| !is_broken || *n < items().len() as u32 / 2;
     assert!(seen.iter().flatten().all(is_before), "{at}: {seen:?}");
     assert_eq!(panics > 0, is_broken, "{at}: {panics} panics");
@@ -172,7 +177,8 @@ pub(crate) async fn a_panic_of_the_source_comes_out_and_strands_nobody<R: Runtim
     as_planned::<R>(Plan::Panic).await;
 }
 
-/// With more and more polls, until some tries in a row were not dropped: where threads race they take now more, now fewer.
+/// Tries more and more polls, until several tries in a row dropped nothing: where threads race, the
+/// number of polls varies.
 async fn at_each_await_point<R: Runtime>(subject: Subject, dropped: impl Fn(usize) -> Dropped) {
     let mut whole = 0;
     for polls in 0..1000 {

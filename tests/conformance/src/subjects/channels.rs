@@ -16,7 +16,7 @@ pub(crate) const SUBJECTS: &[Subject] = &[
     rival!("crossfire", "crossfire", Take, crossfire),
 ];
 
-/// The only sender of a channel: dropping it is the end.
+/// The only sender of a channel. Dropping it ends the channel.
 pub(crate) struct Sends<S> {
     sender: Option<S>,
     send: fn(&S, u64),
@@ -39,7 +39,7 @@ impl<S> Feed for Sends<S> {
     }
 }
 
-/// A channel whose receivers are cloned; `next` makes the future that waits for one item.
+/// A channel whose receivers are cloned. `next` makes the future that waits for one item.
 #[allow(dead_code, reason = "there may be no rivals")]
 fn channel<S: 'static, R: Clone + 'static>(
     count: usize,

@@ -1,4 +1,4 @@
-//! Ours and the published crates.
+//! Our implementations and those of published crates.
 
 mod channels;
 mod forks;
@@ -6,7 +6,7 @@ mod ours;
 
 use aiter_conformance::Subject;
 
-/// For those that are bounded: room for the largest burst.
+/// The capacity of those that are bounded: it fits the largest burst.
 const ROOM: usize = 1_000_000;
 
 pub(crate) fn all() -> Vec<Subject> {

@@ -1,4 +1,4 @@
-//! Ours.
+//! Our implementations.
 
 use super::{ROOM, channels::Sends};
 use aiter_conformance::{Build, Kind, Parts, Subject, source::source, streams};

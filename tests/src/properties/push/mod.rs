@@ -4,8 +4,8 @@ mod op;
 
 use super::{
     Pair,
-    handle::{Handle, Handles, Waits},
     environment::{self, Caught, Item, Site, catch},
+    handle::{Handle, Handles, Waits},
 };
 use aiter_core::{PushAiter, Pusher, Stopped, TryNextError, push_aiter};
 use futures_core::{FusedStream, Stream};
@@ -110,7 +110,10 @@ impl List {
             // A waker may panic after the item was pushed.
             match catch(|| push(item)) {
                 // Within the drop of the last consumer the list may not be closed yet.
-                Ok(Ok(())) => assert!(!closed || environment::is_nested(), "a closed list took an item"),
+                Ok(Ok(())) => assert!(
+                    !closed || environment::is_nested(),
+                    "a closed list took an item"
+                ),
                 Ok(Err(Stopped(item))) => {
                     assert!(closed && item.id() == id, "an open list took no item");
                     environment::drop_value(item);
@@ -435,7 +438,11 @@ impl Pair for List {
             "an item is lost"
         );
         if readers().next().is_none() {
-            assert_eq!(environment::all_alive(), 0, "items outlive the last consumer");
+            assert_eq!(
+                environment::all_alive(),
+                0,
+                "items outlive the last consumer"
+            );
         }
         if environment::is_plain() {
             self.check_exactly(&queues, waiting.len());
@@ -503,6 +510,9 @@ impl List {
                 }
             });
         }
-        assert!(environment::live_wakers() <= 2 * queues.len(), "wakers are kept");
+        assert!(
+            environment::live_wakers() <= 2 * queues.len(),
+            "wakers are kept"
+        );
     }
 }
