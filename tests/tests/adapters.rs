@@ -127,7 +127,7 @@ macro_rules! suite {
             }
 
             #[test]
-            fn as_many_items_are_pulled_ahead_as_was_asked_for() {
+            fn the_requested_number_of_items_is_pulled_ahead() {
                 let limits: [(fn(Items) -> Items, usize); 5] = [
                     (|s| Box::pin(preload_aiter(1, s)), 1),
                     (|s| Box::pin(preload_aiter(50, s)), 50),
@@ -162,7 +162,7 @@ macro_rules! suite {
             /// One task asks, and there is one more for each item: `aiter_core` says how many tasks
             /// there are.
             #[test]
-            fn as_many_workers_as_memory_could_count_are_a_limit_like_any_other() {
+            fn usize_max_workers_are_a_limit_like_any_other() {
                 for n in [1_000_000, usize::MAX] {
                     block_on(async {
                         let mut few: Vec<u32> = map_workers(n, async |n| n, stream::iter(0..3)).collect().await;
@@ -211,7 +211,7 @@ macro_rules! suite {
             }
 
             #[test]
-            fn inside_a_task_a_blocking_iterator_says_what_is_wrong() {
+            fn a_blocking_iterator_inside_a_task_reports_the_mistake() {
                 let _entered = runtime::enter();
                 let made_there = map_workers(1, async |n| aiter_to_iter(stream::once(n)).next(), stream::once(1));
                 // It panics when it would block, not when it is made, and not while items are
@@ -230,7 +230,7 @@ macro_rules! suite {
             }
 
             #[test]
-            fn servers_serve_who_comes_and_stop() {
+            fn servers_serve_clients_and_stop() {
                 block_on(async {
                     let (server, mut connections) = tcp_server("127.0.0.1:0").await.unwrap();
                     let pending = futures_lite::future::poll_once(connections.next()).await;

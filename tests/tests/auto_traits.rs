@@ -70,7 +70,7 @@ macro_rules! table {
 }
 
 #[test]
-fn the_probe_tells_the_truth() {
+fn the_probe_is_correct() {
     table! {
         Shared => "Send + Sync + Unpin";
         Sent => "Send + Unpin";

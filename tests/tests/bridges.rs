@@ -78,7 +78,7 @@ fn a_watch_receiver_is_one_of_many() {
 }
 
 #[test]
-fn a_pump_waits_for_a_bounded_sender_and_ends_when_nobody_receives() {
+fn a_pump_waits_for_a_bounded_sender_and_ends_without_a_receiver() {
     let (sender, mut receiver) = mpsc::channel(1);
     let pumping = pump(async |n| sender.send(n).await, iter_to_aiter(0..));
     let receiving = async {

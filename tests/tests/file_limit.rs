@@ -146,7 +146,7 @@ async fn stop_with<C, A>(
 }
 
 #[test]
-fn whom_stop_has_no_descriptor_for_comes_out_as_an_error() {
+fn a_client_that_stop_has_no_descriptor_for_becomes_an_error() {
     let _alone = alone();
     /// Runs on one runtime after the other.
     macro_rules! on_each {
@@ -174,7 +174,7 @@ fn whom_stop_has_no_descriptor_for_comes_out_as_an_error() {
 }
 
 #[test]
-fn one_error_stands_for_all_if_not_even_the_descriptor_in_reserve_helps() {
+fn one_error_reports_all_clients_if_the_descriptor_in_reserve_does_not_help() {
     let _alone = alone();
     /// Runs on one runtime after the other.
     macro_rules! on_each {
@@ -197,7 +197,7 @@ fn one_error_stands_for_all_if_not_even_the_descriptor_in_reserve_helps() {
 }
 
 #[test]
-fn a_server_that_there_are_too_few_descriptors_for_leaves_no_file() {
+fn a_server_that_fails_for_lack_of_descriptors_leaves_no_file() {
     let _alone = alone();
     /// Runs on one runtime after the other.
     macro_rules! on_each {

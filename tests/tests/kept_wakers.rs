@@ -248,7 +248,7 @@ fn is_gone(what: &str, task: &Arc<Task>) -> Result<(), String> {
 }
 
 #[test]
-fn a_poll_by_another_task_lets_the_first_one_go() {
+fn a_poll_by_another_task_releases_the_first() {
     every_scene(|scene| {
         let (first, second) = (task(), task());
         assert_eq!(scene.poll(&first), Poll::Pending);
@@ -274,7 +274,7 @@ fn a_poll_by_another_task_lets_the_first_one_go() {
 
 /// After an item and before the first one, found by the task that waited and by another one.
 #[test]
-fn nobody_is_kept_after_the_end() {
+fn no_task_is_kept_after_the_end() {
     for has_items in [false, true] {
         for is_another in [false, true] {
             every_scene(|scene| {

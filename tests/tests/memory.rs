@@ -106,7 +106,7 @@ fn the_meter_counts() {
 
 /// The blocks of a batch are freed one by one as they are read, as those of single pushes are.
 #[test]
-fn a_batch_is_given_back_as_it_is_read() {
+fn a_batch_is_freed_as_it_is_read() {
     let meter = Meter::start();
     let (pusher, mut aiter) = push_aiter::<[u64; 8]>();
     let mut fork = aiter.fork();
@@ -139,7 +139,7 @@ fn a_batch_is_given_back_as_it_is_read() {
 /// Two writers push one batch after the other. At any time each has reserved one and is in the
 /// middle of it, so no item that the reader reaches is the last one reserved.
 #[test]
-fn batches_that_overlap_are_given_back_as_they_are_read() {
+fn overlapping_batches_are_freed_as_they_are_read() {
     const LEN: usize = 1000;
     let (pusher, mut aiter) = push_aiter::<usize>();
     let meter = Meter::start();
@@ -382,7 +382,7 @@ fn forks_share_the_items() {
 }
 
 #[test]
-fn what_a_slow_fork_has_not_taken_goes_with_it() {
+fn items_that_a_slow_fork_has_not_taken_are_dropped_with_it() {
     let (pusher, mut aiter) = push_aiter();
     let slow = aiter.fork();
     let meter = Meter::start();
@@ -397,7 +397,7 @@ fn what_a_slow_fork_has_not_taken_goes_with_it() {
 }
 
 #[test]
-fn a_large_ring_is_given_back_and_a_small_one_is_kept() {
+fn a_large_ring_is_freed_and_a_small_one_is_kept() {
     let items = iter_to_aiter(0_u64..);
     let mut fast = aiter_forker_with(bound::skip(10_000), items);
     let mut slow = fast.fork();
@@ -547,7 +547,7 @@ fn a_join_that_is_empty_keeps_no_room_for_large_streams() {
 }
 
 #[test]
-fn takers_that_came_and_went_leave_nothing_in_the_line() {
+fn dropped_takers_leave_nothing_in_the_queue() {
     let (pusher, aiter) = push_aiter::<u64>();
     let taker = sharable_aiter(aiter);
     let mut stays = taker.clone();
@@ -569,7 +569,7 @@ fn takers_that_came_and_went_leave_nothing_in_the_line() {
 }
 
 #[test]
-fn takers_that_gave_up_leave_nothing_with_an_idle_source() {
+fn cancelled_takers_leave_nothing_with_an_idle_source() {
     let (_pusher, aiter) = push_aiter::<u64>();
     let taker = sharable_aiter(aiter);
     let come_and_go = || {

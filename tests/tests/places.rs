@@ -119,7 +119,7 @@ macro_rules! suite {
 
             #[test]
             #[should_panic(expected = "at least 1")]
-            fn nothing_ahead_is_a_mistake() {
+            fn pulling_no_item_ahead_is_a_mistake() {
                 let place = $place;
                 let run = $run;
                 run(place.clone(), async { drop(preload_aiter_on(place, 0, stream::once(Item::new(0)))) });
@@ -223,7 +223,7 @@ fn when_an_executor_is_dropped_its_streams_end() {
 
 /// A task cannot hold a reference to the executor that it runs on, and yet tasks start the workers.
 #[test]
-fn workers_on_a_borrowed_executor_are_as_many_as_may_be_and_leave_nothing_there() {
+fn workers_on_a_borrowed_executor_reach_their_limit_and_leave_nothing() {
     let words = vec!["word".to_owned(); 60];
     for n in [1, 2, 5, usize::MAX] {
         // None goes on before this many are in work.
@@ -314,7 +314,7 @@ fn streams_on_an_executor_of_ones_own_may_borrow() {
 }
 
 #[test]
-fn outside_a_local_set_it_says_so_at_the_callers_line() {
+fn outside_a_local_set_it_panics_at_the_callers_line() {
     use aiter_tokio::{Local, active_aiter_on, map_workers_on, preload_aiter_on};
     let (said, says) = std::sync::mpsc::channel();
     let this = std::thread::current().id();

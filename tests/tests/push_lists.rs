@@ -259,7 +259,7 @@ macro_rules! one_reader {
         }
 
         #[test]
-        fn a_look_takes_nothing() {
+        fn looking_at_items_takes_none() {
             let (pusher, mut aiter) = $list();
             for round in 0..5 {
                 assert!(aiter.is_empty() && !aiter.is_item_available() && aiter.len() == 0);
@@ -336,7 +336,7 @@ macro_rules! one_reader {
         }
 
         #[test]
-        fn a_waker_that_panics_when_dropped_keeps_nobody() {
+        fn a_waker_that_panics_when_dropped_leaves_the_list_usable() {
             struct Bomb;
             impl Wake for Bomb {
                 fn wake(self: Arc<Self>) {}
@@ -504,7 +504,7 @@ macro_rules! readers {
         }
 
         #[test]
-        fn a_drop_that_panics_keeps_back_no_other() {
+        fn a_drop_that_panics_holds_back_no_other_item() {
             for bad in [0, 40, MOST - 1] {
                 let counts = Arc::new(Counts {
                     bad_drop: Some(bad),

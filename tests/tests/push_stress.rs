@@ -98,7 +98,7 @@ fn every_fork_sees_every_item_of_every_pusher_in_order() {
 }
 
 #[test]
-fn what_is_accepted_before_a_stop_is_delivered() {
+fn items_accepted_before_a_stop_are_delivered() {
     for round in 0..scaled(1200) {
         let live = Arc::new(AtomicUsize::new(0));
         let (pusher, mut aiter) = push_aiter();
@@ -211,7 +211,7 @@ fn subscribers_come_and_go() {
 }
 
 #[test]
-fn nothing_is_kept_when_the_last_reader_goes_while_others_push() {
+fn nothing_is_kept_when_the_last_reader_is_dropped_while_others_push() {
     for round in 0..scaled(2000) {
         let live = Arc::new(AtomicUsize::new(0));
         let (pusher, mut aiter) = push_aiter();

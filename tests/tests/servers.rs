@@ -61,7 +61,7 @@ macro_rules! suite {
             }
 
             #[test]
-            fn who_had_connected_before_stop_is_served() {
+            fn clients_that_connected_before_stop_are_served() {
                 block_on(async {
                     let (server, mut connections) = tcp_server("127.0.0.1:0").await.unwrap();
                     let clients: Vec<_> = (0..20)

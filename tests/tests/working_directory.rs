@@ -10,7 +10,7 @@ use futures_lite::StreamExt;
 use std::{env::set_current_dir, fs, os::unix::net::UnixStream};
 
 #[test]
-fn the_file_of_a_relative_path_goes_wherever_the_process_has_gone() {
+fn the_file_of_a_relative_path_is_removed_wherever_the_process_has_moved() {
     let root = std::env::temp_dir().join(format!("aiter-{}-cwd.d", std::process::id()));
     let directory = root.join("here/directory");
     fs::create_dir_all(&directory).unwrap();

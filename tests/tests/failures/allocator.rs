@@ -72,7 +72,7 @@ const VARIABLE: &str = "AITER_ALLOCATIONS";
 /// The other process. [`VARIABLE`] says how many allocations succeed.
 #[test]
 #[ignore = "run by the test below"]
-fn everything_with_so_many_allocations() {
+fn everything_with_a_limited_number_of_allocations() {
     let left = env::var(VARIABLE).unwrap().parse().unwrap();
     LEFT.set(Some(left));
     everything();
@@ -86,7 +86,7 @@ fn an_allocation_that_fails_ends_the_process_and_corrupts_nothing() {
     let mut left = 0;
     let mut ended = 0;
     loop {
-        let child = child("allocator::everything_with_so_many_allocations")
+        let child = child("allocator::everything_with_a_limited_number_of_allocations")
             .env(VARIABLE, left.to_string())
             .output()
             .unwrap();

@@ -263,7 +263,7 @@ fn in_a_process_of_its_own() {
 }
 
 #[test]
-fn a_forked_child_has_what_was_shared_to_itself() {
+fn a_forked_child_has_its_own_copy_of_what_was_shared() {
     let child = child("fork::in_a_process_of_its_own").output().unwrap();
     let said = String::from_utf8_lossy(&child.stdout);
     assert!(

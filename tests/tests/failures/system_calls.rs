@@ -247,7 +247,7 @@ fn run(case: &str) -> (ExitStatus, String) {
 }
 
 #[test]
-fn no_operation_makes_a_system_call_but_those_of_memory() {
+fn no_operation_makes_a_system_call_except_for_memory() {
     if is_emulated() {
         return; // See above.
     }

@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn it_knows_a_register() {
+    fn it_checks_a_register() {
         assert!(allows([]));
         assert!(allows([(Write(1), 0, 5), (Read(0), 1, 2), (Read(1), 3, 4)]));
         assert!(!allows([

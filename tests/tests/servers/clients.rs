@@ -32,7 +32,7 @@ macro_rules! suite {
             use super::{*, runtimes::$name::{Write as _, block_on, net, tcp_server_from, unix_server_from}};
 
             #[test]
-            fn each_comes_with_the_address_that_it_connects_from() {
+            fn each_client_comes_with_the_address_that_it_connects_from() {
                 block_on(async {
                     let (server, mut connections) = net::tcp_server("127.0.0.1:0").await.unwrap();
                     // Several clients before the first is accepted: each has its own address.
@@ -53,7 +53,7 @@ macro_rules! suite {
             }
 
             #[test]
-            fn who_has_reset_comes_with_its_address_and_the_next_is_served() {
+            fn a_client_that_has_reset_comes_with_its_address_and_the_next_is_served() {
                 block_on(async {
                     let (server, mut connections) = net::tcp_server("127.0.0.1:0").await.unwrap();
                     for stopped in [false, true] {

@@ -31,7 +31,7 @@ macro_rules! suite {
             ];
 
             #[test]
-            fn it_goes_if_its_directory_or_a_parent_has_been_renamed() {
+            fn it_is_removed_if_its_directory_or_a_parent_has_been_renamed() {
                 for [what, to, then] in RENAMES {
                     for stopped in [false, true] {
                         block_on(async {
@@ -56,7 +56,7 @@ macro_rules! suite {
             }
 
             #[test]
-            fn what_stands_where_its_directory_was_stays() {
+            fn a_file_where_its_directory_was_stays() {
                 for [what, to, then] in RENAMES {
                     block_on(async {
                         let root = nested("taken", module_path!());
@@ -99,7 +99,7 @@ macro_rules! suite {
             }
 
             #[test]
-            fn it_goes_from_a_directory_that_a_link_led_to() {
+            fn it_is_removed_from_a_directory_that_a_link_led_to() {
                 block_on(async {
                     let root = nested("linked", module_path!());
                     symlink(root.join("parent/directory"), root.join("link")).unwrap();

@@ -9,20 +9,20 @@ use std::collections::BTreeSet;
 
 #[rustfmt::skip]
 const ITEMS: &[(&str, &[&str])] = &[
-    ("push_aiter", &["each_pusher_keeps_its_order", "stop_wakes_who_waits_and_refuses_who_comes"]),
-    ("push_aiter_with", &["a_preflight_runs_for_each_item_asked_for"]),
-    ("Pusher", &["each_pusher_keeps_its_order", "a_batch_stays_together_and_the_only_pusher_may_push_mut", "a_subscriber_sees_what_is_pushed_from_there_on"]),
-    ("PushAiter", &["forks_of_a_list_see_the_same", "what_is_there_is_seen_without_waiting"]),
-    ("Stopped", &["stop_wakes_who_waits_and_refuses_who_comes"]),
-    ("AvailableIter", &["what_is_there_is_seen_without_waiting"]),
-    ("TryNextError", &["what_is_there_is_seen_without_waiting"]),
-    ("Statistics", &["what_is_there_is_seen_without_waiting"]),
+    ("push_aiter", &["each_pusher_keeps_its_order", "stop_wakes_readers_and_refuses_pushes"]),
+    ("push_aiter_with", &["a_preflight_runs_for_each_requested_item"]),
+    ("Pusher", &["each_pusher_keeps_its_order", "a_batch_stays_together_and_the_only_pusher_may_push_mut", "a_subscriber_sees_items_pushed_from_there_on"]),
+    ("PushAiter", &["forks_of_a_list_see_the_same", "available_items_are_seen_without_waiting"]),
+    ("Stopped", &["stop_wakes_readers_and_refuses_pushes"]),
+    ("AvailableIter", &["available_items_are_seen_without_waiting"]),
+    ("TryNextError", &["available_items_are_seen_without_waiting"]),
+    ("Statistics", &["available_items_are_seen_without_waiting"]),
     ("fixed", &["a_list_without_an_allocator_serves_tasks"]),
     ("aiter_forker", &["forks_of_any_stream_see_the_same", "a_fork_that_is_dropped_while_it_polls_strands_nobody", "every_fork_learns_of_a_panic"]),
     ("aiter_forker_with", &["forks_wait_for_the_slowest", "a_fork_that_lags_loses_the_oldest_and_sees_how_many"]),
     ("bound", &["forks_wait_for_the_slowest", "a_fork_that_lags_loses_the_oldest_and_sees_how_many"]),
     ("Fork", &["a_passive_fork_ends_without_an_active_one_and_can_become_one"]),
-    ("sharable_aiter", &["takers_share_each_item_once", "a_taker_that_gives_up_strands_nobody"]),
+    ("sharable_aiter", &["takers_share_each_item_once", "a_cancelled_taker_strands_nobody"]),
     ("Sharable", &["takers_share_each_item_once"]),
     ("gated_aiter", &["a_gate_lets_through_what_is_permitted"]),
     ("Gated", &["a_gate_lets_through_what_is_permitted"]),
@@ -38,8 +38,8 @@ const ITEMS: &[(&str, &[&str])] = &[
     ("Watermarks", &["a_preload_holds_no_more_than_it_may"]),
     ("join_aiters", &["streams_join_at_any_time", "no_stream_of_a_join_starves_the_others"]),
     ("JoinAiters", &["streams_join_at_any_time"]),
-    ("join_aiters_keyed", &["a_keyed_join_says_whose_and_when_it_ended"]),
-    ("JoinAitersKeyed", &["a_keyed_join_says_whose_and_when_it_ended"]),
+    ("join_aiters_keyed", &["a_keyed_join_tells_keys_and_ends"]),
+    ("JoinAitersKeyed", &["a_keyed_join_tells_keys_and_ends"]),
     ("map_aiter", &["maps_filters_and_zips"]),
     ("MapAiter", &["maps_filters_and_zips"]),
     ("map_async", &["maps_filters_and_zips"]),
@@ -54,13 +54,13 @@ const ITEMS: &[(&str, &[&str])] = &[
     ("Azip", &["maps_filters_and_zips"]),
     ("ZipStreams", &["maps_filters_and_zips"]),
     ("AiterExt", &["maps_filters_and_zips"]),
-    ("map_workers", &["workers_are_as_many_as_may_be"]),
-    ("MapWorkers", &["workers_are_as_many_as_may_be"]),
-    ("map_workers_ordered", &["workers_are_as_many_as_may_be"]),
-    ("MapWorkersOrdered", &["workers_are_as_many_as_may_be"]),
-    ("pump", &["a_pump_brings_each_item_and_ends_with_the_first_error", "a_pump_in_a_task_borrows_from_it_and_brings_what_borrows"]),
-    ("Pump", &["a_pump_brings_each_item_and_ends_with_the_first_error"]),
-    ("pump_lending", &["a_lending_pump_writes_to_what_its_closure_owns"]),
+    ("map_workers", &["workers_reach_their_limit"]),
+    ("MapWorkers", &["workers_reach_their_limit"]),
+    ("map_workers_ordered", &["workers_reach_their_limit"]),
+    ("MapWorkersOrdered", &["workers_reach_their_limit"]),
+    ("pump", &["a_pump_passes_on_each_item_and_ends_with_the_first_error", "a_pump_in_a_task_borrows_from_it_and_moves_borrowing_items"]),
+    ("Pump", &["a_pump_passes_on_each_item_and_ends_with_the_first_error"]),
+    ("pump_lending", &["a_lending_pump_writes_to_a_value_of_its_closure"]),
 ];
 
 #[rustfmt::skip]
@@ -68,7 +68,7 @@ const ADAPTER_ITEMS: &[(&str, &[&str])] = &[
     ("active_aiter", &["items_come_in_order_then_the_end", "a_panic_comes_out_after_the_items_before_it", "dropping_the_stream_drops_a_pending_source"]),
     ("active_aiter_on", &["when_an_executor_is_dropped_its_streams_end", "when_a_local_set_is_dropped_its_streams_end"]),
     ("ActiveAiter", &["an_active_list_is_filled_while_nobody_reads", "dropping_one_fork_of_an_active_list_leaves_the_others"]),
-    ("preload_aiter", &["items_come_in_order_then_the_end", "no_more_is_pulled_ahead_than_was_asked_for", "nothing_ahead_is_a_mistake"]),
+    ("preload_aiter", &["items_come_in_order_then_the_end", "no_more_is_pulled_ahead_than_was_asked_for", "pulling_no_item_ahead_is_a_mistake"]),
     ("preload_aiter_on", &["when_an_executor_is_dropped_its_streams_end"]),
     ("preload_aiter_with", &["a_preload_with_watermarks_refills_in_batches"]),
     ("preload_aiter_with_on", &["items_come_in_order_then_the_end"]),
@@ -88,16 +88,16 @@ const ADAPTER_ITEMS: &[(&str, &[&str])] = &[
     ("cooperative", &["a_join_in_one_task_takes_part_when_it_is_asked_to", "who_is_unconstrained_takes_all_there_is", "nothing_is_lost_where_the_budget_ends"]),
     ("Cooperative", &["a_look_at_a_stream_that_waits_costs_nothing", "outside_tokio_nothing_is_counted"]),
     ("Budget", &["another_task_runs_while_items_that_are_there_are_taken"]),
-    ("aiter_to_iter", &["timers_work_in_a_blocking_iterator", "inside_a_task_a_blocking_iterator_says_what_is_wrong"]),
+    ("aiter_to_iter", &["timers_work_in_a_blocking_iterator", "a_blocking_iterator_inside_a_task_reports_the_mistake"]),
     ("aiter_to_iter_on", &["timers_work_from_a_thread_without_a_context", "a_runtime_given_is_driven_even_if_it_has_one_thread"]),
     ("BlockingIter", &["a_blocking_iterator_pulls_nothing_ahead_and_drops_its_stream"]),
     ("ReadAhead", &["reading_ahead_gives_the_same_and_no_more_is_pulled_than_was_allowed", "a_panic_comes_out_behind_the_items_before_it"]),
     ("BlockOn", &["an_iterator_moved_to_another_thread_keeps_its_runtime"]),
     ("OnRuntime", &["an_iterator_moved_to_another_thread_keeps_its_runtime"]),
     ("OnThread", &["a_blocking_iterator_pulls_nothing_ahead_and_drops_its_stream"]),
-    ("tcp_server", &["servers_serve_who_comes_and_stop", "out_of_file_descriptors_is_reported_with_pauses_and_the_server_lives_on", "an_address_in_use_or_malformed_is_an_error", "who_has_reset_comes_with_its_address_and_the_next_is_served"]),
+    ("tcp_server", &["servers_serve_clients_and_stop", "out_of_file_descriptors_is_reported_with_pauses_and_the_server_lives_on", "an_address_in_use_or_malformed_is_an_error", "a_client_that_has_reset_comes_with_its_address_and_the_next_is_served"]),
     ("tcp_server_from", &["a_listener_that_is_bound_already_is_served", "a_listener_of_another_runtime_ends_with_either"]),
-    ("unix_server", &["a_unix_server_removes_its_own_file_only", "it_goes_if_its_directory_or_a_parent_has_been_renamed", "the_file_of_a_relative_path_goes_wherever_the_process_has_gone", "a_unix_client_comes_with_its_own_file_or_without_a_name"]),
+    ("unix_server", &["a_unix_server_removes_its_own_file_only", "it_is_removed_if_its_directory_or_a_parent_has_been_renamed", "the_file_of_a_relative_path_is_removed_wherever_the_process_has_moved", "a_unix_client_comes_with_its_own_file_or_without_a_name"]),
     ("unix_server_from", &["the_file_of_a_listener_that_is_bound_already_stays"]),
 ];
 
@@ -121,8 +121,8 @@ enum Kind {
 /// What `sweeps.rs` covers for each of its subjects.
 const SWEPT: [Kind; 4] = [Empty, End, Drop, Panic];
 const SWEEPS: &[&str] = &[
-    "items_come_then_the_end_and_nothing_behind_it",
-    "of_nothing_comes_the_end",
+    "items_come_then_the_end_and_nothing_after_it",
+    "an_empty_source_gives_the_end",
     "dropped_at_each_await_point_it_loses_nothing_and_strands_nobody",
     "when_its_driver_is_dropped_at_any_await_point_it_ends",
     "a_panic_of_the_source_comes_out_and_strands_nobody",
@@ -136,34 +136,34 @@ type Without = &'static [(&'static str, &'static [Kind], &'static str)];
 
 #[rustfmt::skip]
 const BY_KIND: ByKind = &[
-    ("push_aiter_with", Limit, &["a_preflight_runs_for_each_item_asked_for"]),
+    ("push_aiter_with", Limit, &["a_preflight_runs_for_each_requested_item"]),
     ("fixed", Limit, &["a_list_without_an_allocator_has_as_many_items_as_slots"]),
-    ("aiter_forker", Limit, &["nothing_is_taken_ahead_of_who_asks"]),
+    ("aiter_forker", Limit, &["nothing_is_taken_before_it_is_requested"]),
     ("aiter_forker_with", Limit, &["forks_wait_for_the_slowest", "a_fork_that_lags_loses_the_oldest_and_sees_how_many"]),
-    ("sharable_aiter", Limit, &["nothing_is_taken_ahead_of_who_asks"]),
+    ("sharable_aiter", Limit, &["nothing_is_taken_before_it_is_requested"]),
     ("sharable_aiter", Fairness, &["first_come_is_first_served"]),
     ("gated_aiter", Limit, &["a_gate_lets_through_what_is_permitted"]),
-    ("active", Fairness, &["one_poll_of_who_pulls_for_others_is_bounded"]),
+    ("active", Fairness, &["one_poll_of_a_driver_or_pump_is_bounded"]),
     ("preload", Limit, &["a_preload_holds_no_more_than_it_may"]),
-    ("preload", Fairness, &["one_poll_of_who_pulls_for_others_is_bounded"]),
+    ("preload", Fairness, &["one_poll_of_a_driver_or_pump_is_bounded"]),
     ("preload_with", Limit, &["a_preload_holds_no_more_than_it_may"]),
-    ("preload_with", Fairness, &["one_poll_of_who_pulls_for_others_is_bounded"]),
-    ("join_aiters", Limit, &["nothing_is_taken_ahead_of_who_asks"]),
-    ("join_aiters", Fairness, &["no_stream_of_a_join_starves_the_others", "who_wakes_is_served_in_the_next_round"]),
-    ("join_aiters_keyed", Limit, &["nothing_is_taken_ahead_of_who_asks"]),
+    ("preload_with", Fairness, &["one_poll_of_a_driver_or_pump_is_bounded"]),
+    ("join_aiters", Limit, &["nothing_is_taken_before_it_is_requested"]),
+    ("join_aiters", Fairness, &["no_stream_of_a_join_starves_the_others", "a_stream_that_wakes_is_served_in_the_next_round"]),
+    ("join_aiters_keyed", Limit, &["nothing_is_taken_before_it_is_requested"]),
     ("join_aiters_keyed", Fairness, &["no_stream_of_a_join_starves_the_others"]),
-    ("map_async", Limit, &["nothing_is_taken_ahead_of_who_asks"]),
-    ("map_filter_aiter", Limit, &["nothing_is_taken_ahead_of_who_asks"]),
-    ("flatten_aiter", Limit, &["nothing_is_taken_ahead_of_who_asks"]),
-    ("azip", Limit, &["nothing_is_taken_ahead_of_who_asks"]),
-    ("map_workers", Limit, &["workers_are_as_many_as_may_be"]),
-    ("map_workers", Fairness, &["who_wakes_is_served_among_fresh_futures"]),
-    ("map_workers_ordered", Limit, &["workers_are_as_many_as_may_be"]),
-    ("map_workers_ordered", Fairness, &["who_wakes_is_served_among_fresh_futures"]),
-    ("pump", Limit, &["nothing_is_taken_ahead_of_who_asks"]),
-    ("pump", Fairness, &["one_poll_of_who_pulls_for_others_is_bounded"]),
-    ("pump_lending", Limit, &["nothing_is_taken_ahead_of_who_asks"]),
-    ("pump_lending", Fairness, &["one_poll_of_who_pulls_for_others_is_bounded"]),
+    ("map_async", Limit, &["nothing_is_taken_before_it_is_requested"]),
+    ("map_filter_aiter", Limit, &["nothing_is_taken_before_it_is_requested"]),
+    ("flatten_aiter", Limit, &["nothing_is_taken_before_it_is_requested"]),
+    ("azip", Limit, &["nothing_is_taken_before_it_is_requested"]),
+    ("map_workers", Limit, &["workers_reach_their_limit"]),
+    ("map_workers", Fairness, &["a_future_that_wakes_is_served_among_fresh_ones"]),
+    ("map_workers_ordered", Limit, &["workers_reach_their_limit"]),
+    ("map_workers_ordered", Fairness, &["a_future_that_wakes_is_served_among_fresh_ones"]),
+    ("pump", Limit, &["nothing_is_taken_before_it_is_requested"]),
+    ("pump", Fairness, &["one_poll_of_a_driver_or_pump_is_bounded"]),
+    ("pump_lending", Limit, &["nothing_is_taken_before_it_is_requested"]),
+    ("pump_lending", Fairness, &["one_poll_of_a_driver_or_pump_is_bounded"]),
 ];
 
 const WITHOUT: Without = &[
@@ -205,11 +205,11 @@ const WITHOUT: Without = &[
 
 #[rustfmt::skip]
 const ADAPTER_BY_KIND: ByKind = &[
-    ("preload_aiter", Limit, &["no_more_is_pulled_ahead_than_was_asked_for", "as_many_items_are_pulled_ahead_as_was_asked_for"]),
+    ("preload_aiter", Limit, &["no_more_is_pulled_ahead_than_was_asked_for", "the_requested_number_of_items_is_pulled_ahead"]),
     ("preload_aiter_with", Limit, &["a_preload_with_watermarks_refills_in_batches"]),
-    ("join_aiters", Limit, &["no_more_is_pulled_ahead_than_was_asked_for", "as_many_items_are_pulled_ahead_as_was_asked_for"]),
-    ("join_aiters_buffered", Limit, &["no_more_is_pulled_ahead_than_was_asked_for", "as_many_items_are_pulled_ahead_as_was_asked_for"]),
-    ("map_workers", Limit, &["as_many_items_are_pulled_ahead_as_was_asked_for", "workers_run_at_the_same_time_and_each_item_goes_to_one"]),
+    ("join_aiters", Limit, &["no_more_is_pulled_ahead_than_was_asked_for", "the_requested_number_of_items_is_pulled_ahead"]),
+    ("join_aiters_buffered", Limit, &["no_more_is_pulled_ahead_than_was_asked_for", "the_requested_number_of_items_is_pulled_ahead"]),
+    ("map_workers", Limit, &["the_requested_number_of_items_is_pulled_ahead", "workers_run_at_the_same_time_and_each_item_goes_to_one"]),
     ("cooperative", Drop, &["nothing_is_lost_where_the_budget_ends"]),
     ("cooperative", Limit, &["a_look_at_a_stream_that_waits_costs_nothing"]),
     ("cooperative", Fairness, &["a_join_in_one_task_takes_part_when_it_is_asked_to"]),
@@ -223,9 +223,9 @@ const ADAPTER_BY_KIND: ByKind = &[
     ("aiter_to_iter_on", Drop, &["dropping_the_iterator_drops_the_stream"]),
     ("aiter_to_iter_on", Panic, &["a_panic_of_the_source_comes_out_and_leaves_the_runtime_usable"]),
     ("aiter_to_iter_on", Limit, &["reading_ahead_gives_the_same_and_no_more_is_pulled_than_was_allowed"]),
-    ("tcp_server", End, &["servers_serve_who_comes_and_stop", "stop_from_another_thread_wakes_the_stream_and_closes_the_listener", "a_server_that_waits_is_woken_and_ends", "a_server_that_pauses_after_an_error_is_woken_and_ends"]),
-    ("tcp_server", Drop, &["servers_serve_who_comes_and_stop"]),
-    ("tcp_server", Limit, &["out_of_file_descriptors_is_reported_with_pauses_and_the_server_lives_on", "whom_stop_has_no_descriptor_for_comes_out_as_an_error"]),
+    ("tcp_server", End, &["servers_serve_clients_and_stop", "stop_from_another_thread_wakes_the_stream_and_closes_the_listener", "a_server_that_waits_is_woken_and_ends", "a_server_that_pauses_after_an_error_is_woken_and_ends"]),
+    ("tcp_server", Drop, &["servers_serve_clients_and_stop"]),
+    ("tcp_server", Limit, &["out_of_file_descriptors_is_reported_with_pauses_and_the_server_lives_on", "a_client_that_stop_has_no_descriptor_for_becomes_an_error"]),
     ("unix_server", End, &["a_unix_server_removes_its_own_file_only"]),
     ("unix_server", Drop, &["a_unix_server_serves_and_removes_its_file"]),
 ];
@@ -339,7 +339,7 @@ const ADAPTER_CASES: [&str; 12] = [
     include_str!("../servers.rs"),
     include_str!("../servers/clients.rs"),
     include_str!("../servers/files.rs"),
-    include_str!("../runtime_gone.rs"),
+    include_str!("../runtime_shutdown.rs"),
     include_str!("../working_directory.rs"),
     include_str!("../file_limit.rs"),
 ];
@@ -403,7 +403,7 @@ fn every_function_of_the_adapters_has_cases_of_each_kind() {
 }
 
 #[test]
-fn every_case_is_some_items() {
+fn every_case_belongs_to_an_item() {
     let of_items = ITEMS.iter().flat_map(|(_, cases)| *cases);
     let of_kinds = BY_KIND.iter().flat_map(|(.., cases)| *cases);
     let listed = BTreeSet::from_iter(of_items.chain(of_kinds).chain(SWEEPS));

@@ -56,7 +56,7 @@ pub(crate) async fn no_stream_of_a_join_starves_the_others<R: Runtime>() {
     is_fair(collect::<R, _>(keyed.take(3 * 1000 * 8)).await);
 }
 
-pub(crate) async fn who_wakes_is_served_in_the_next_round<R: Runtime>() {
+pub(crate) async fn a_stream_that_wakes_is_served_in_the_next_round<R: Runtime>() {
     // One stream is always ready, and the others have one item each, which a task pushes.
     let (pushers, aiters): (Vec<_>, Vec<_>) = (1..1000).map(|_| push_aiter()).unzip();
     let always = stream::repeat(0);
@@ -79,7 +79,7 @@ pub(crate) async fn who_wakes_is_served_in_the_next_round<R: Runtime>() {
     assert!(items.into_iter().eq(1..1000));
 }
 
-pub(crate) async fn a_keyed_join_says_whose_and_when_it_ended<R: Runtime>() {
+pub(crate) async fn a_keyed_join_tells_keys_and_ends<R: Runtime>() {
     let streams = [('a', 2), ('b', 0), ('c', 3)].map(|(key, len)| (key, iter_to_aiter(0..len)));
     let items = collect::<R, _>(join_aiters_keyed(iter_to_aiter(streams))).await;
     for (key, len) in [('a', 2), ('b', 0), ('c', 3)] {
@@ -92,7 +92,7 @@ pub(crate) async fn a_keyed_join_says_whose_and_when_it_ended<R: Runtime>() {
     }
 }
 
-pub(crate) async fn workers_are_as_many_as_may_be<R: Runtime>() {
+pub(crate) async fn workers_reach_their_limit<R: Runtime>() {
     fn work(
         at_work: &Arc<AtomicUsize>,
         most: &Arc<AtomicUsize>,
@@ -120,7 +120,7 @@ pub(crate) async fn workers_are_as_many_as_may_be<R: Runtime>() {
     assert_eq!(most.load(SeqCst), 4);
 }
 
-pub(crate) async fn who_wakes_is_served_among_fresh_futures<R: Runtime>() {
+pub(crate) async fn a_future_that_wakes_is_served_among_fresh_ones<R: Runtime>() {
     let mapped = map_workers(
         2,
         async |n| {

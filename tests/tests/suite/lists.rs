@@ -40,7 +40,7 @@ pub(crate) async fn a_batch_stays_together_and_the_only_pusher_may_push_mut<R: R
     assert!(items[start..start + 99].iter().copied().eq(1..100));
 }
 
-pub(crate) async fn stop_wakes_who_waits_and_refuses_who_comes<R: Runtime>() {
+pub(crate) async fn stop_wakes_readers_and_refuses_pushes<R: Runtime>() {
     let (pusher, aiter) = push_aiter::<usize>();
     let taker = collect::<R, _>(aiter);
     yield_now().await;
@@ -52,7 +52,7 @@ pub(crate) async fn stop_wakes_who_waits_and_refuses_who_comes<R: Runtime>() {
     assert_eq!(late.next().await, None);
 }
 
-pub(crate) async fn a_subscriber_sees_what_is_pushed_from_there_on<R: Runtime>() {
+pub(crate) async fn a_subscriber_sees_items_pushed_from_there_on<R: Runtime>() {
     let (pusher, aiter) = push_aiter();
     pusher.push(1).unwrap();
     let late = pusher.subscribe();
@@ -62,7 +62,7 @@ pub(crate) async fn a_subscriber_sees_what_is_pushed_from_there_on<R: Runtime>()
     assert_eq!((early.await, late.await), (vec![1, 2], vec![2]));
 }
 
-pub(crate) async fn what_is_there_is_seen_without_waiting<R: Runtime>() {
+pub(crate) async fn available_items_are_seen_without_waiting<R: Runtime>() {
     let (pusher, mut aiter) = push_aiter();
     assert_eq!(aiter.try_next(), Err(TryNextError::Empty));
     R::spawn(async move { pusher.push_all(0..5).unwrap() }).await;
@@ -84,7 +84,7 @@ pub(crate) async fn what_is_there_is_seen_without_waiting<R: Runtime>() {
     assert_eq!(aiter.try_next(), Err(TryNextError::Ended));
 }
 
-pub(crate) async fn a_preflight_runs_for_each_item_asked_for<R: Runtime>() {
+pub(crate) async fn a_preflight_runs_for_each_requested_item<R: Runtime>() {
     let runs = Arc::new(AtomicUsize::new(0));
     let count = runs.clone();
     let (_pusher, aiter) = push_aiter_with(move |pusher: &Pusher<usize>| {

@@ -50,10 +50,10 @@ suite! {
         lists:
         each_pusher_keeps_its_order
         a_batch_stays_together_and_the_only_pusher_may_push_mut
-        stop_wakes_who_waits_and_refuses_who_comes
-        a_subscriber_sees_what_is_pushed_from_there_on
-        what_is_there_is_seen_without_waiting
-        a_preflight_runs_for_each_item_asked_for
+        stop_wakes_readers_and_refuses_pushes
+        a_subscriber_sees_items_pushed_from_there_on
+        available_items_are_seen_without_waiting
+        a_preflight_runs_for_each_requested_item
         forks_of_a_list_see_the_same
         a_list_without_an_allocator_serves_tasks
         a_list_without_an_allocator_has_as_many_items_as_slots;
@@ -66,28 +66,28 @@ suite! {
         a_fork_that_lags_loses_the_oldest_and_sees_how_many
         takers_share_each_item_once
         first_come_is_first_served
-        a_taker_that_gives_up_strands_nobody
+        a_cancelled_taker_strands_nobody
         a_gate_lets_through_what_is_permitted
         a_stopper_ends_a_stream_that_waits;
         joins:
         streams_join_at_any_time
         no_stream_of_a_join_starves_the_others
-        who_wakes_is_served_in_the_next_round
-        a_keyed_join_says_whose_and_when_it_ended
-        workers_are_as_many_as_may_be
-        who_wakes_is_served_among_fresh_futures;
+        a_stream_that_wakes_is_served_in_the_next_round
+        a_keyed_join_tells_keys_and_ends
+        workers_reach_their_limit
+        a_future_that_wakes_is_served_among_fresh_ones;
         pulls:
         maps_filters_and_zips
-        nothing_is_taken_ahead_of_who_asks
-        one_poll_of_who_pulls_for_others_is_bounded
+        nothing_is_taken_before_it_is_requested
+        one_poll_of_a_driver_or_pump_is_bounded
         a_driver_pulls_and_ends_with_its_consumer
         a_preload_holds_no_more_than_it_may
-        a_pump_brings_each_item_and_ends_with_the_first_error
-        a_pump_in_a_task_borrows_from_it_and_brings_what_borrows
-        a_lending_pump_writes_to_what_its_closure_owns;
+        a_pump_passes_on_each_item_and_ends_with_the_first_error
+        a_pump_in_a_task_borrows_from_it_and_moves_borrowing_items
+        a_lending_pump_writes_to_a_value_of_its_closure;
         sweeps:
-        items_come_then_the_end_and_nothing_behind_it
-        of_nothing_comes_the_end
+        items_come_then_the_end_and_nothing_after_it
+        an_empty_source_gives_the_end
         dropped_at_each_await_point_it_loses_nothing_and_strands_nobody
         when_its_driver_is_dropped_at_any_await_point_it_ends
         a_panic_of_the_source_comes_out_and_strands_nobody;

@@ -53,7 +53,7 @@ pub(crate) async fn maps_filters_and_zips<R: Runtime>() {
     );
 }
 
-pub(crate) async fn nothing_is_taken_ahead_of_who_asks<R: Runtime>() {
+pub(crate) async fn nothing_is_taken_before_it_is_requested<R: Runtime>() {
     let pulled = Arc::new(AtomicUsize::new(0));
     let count = &pulled;
     let source = move || {
@@ -115,7 +115,7 @@ pub(crate) async fn nothing_is_taken_ahead_of_who_asks<R: Runtime>() {
     assert_eq!(R::spawn(pump_lending(lending, source())).await, Ok(()));
 }
 
-pub(crate) async fn one_poll_of_who_pulls_for_others_is_bounded<R: Runtime>() {
+pub(crate) async fn one_poll_of_a_driver_or_pump_is_bounded<R: Runtime>() {
     let pulled = Arc::new(AtomicUsize::new(0));
     let count = pulled.clone();
     let endless = move || {
@@ -198,7 +198,7 @@ pub(crate) async fn a_preload_holds_no_more_than_it_may<R: Runtime>() {
     driver.await;
 }
 
-pub(crate) async fn a_pump_brings_each_item_and_ends_with_the_first_error<R: Runtime>() {
+pub(crate) async fn a_pump_passes_on_each_item_and_ends_with_the_first_error<R: Runtime>() {
     let (pusher, aiter) = push_aiter();
     let taker = collect::<R, _>(aiter);
     let ended = R::spawn(async move {
@@ -216,7 +216,7 @@ pub(crate) async fn a_pump_brings_each_item_and_ends_with_the_first_error<R: Run
     assert_eq!(taker.await, Vec::from_iter(0..500));
 }
 
-pub(crate) async fn a_pump_in_a_task_borrows_from_it_and_brings_what_borrows<R: Runtime>() {
+pub(crate) async fn a_pump_in_a_task_borrows_from_it_and_moves_borrowing_items<R: Runtime>() {
     async fn write(word: &str, to: &Pusher<String>) -> Result<(), Stopped<String>> {
         yield_now().await;
         to.push(word.to_owned())
@@ -237,7 +237,7 @@ pub(crate) async fn a_pump_in_a_task_borrows_from_it_and_brings_what_borrows<R: 
     assert_eq!(written.await, ["a", "b"].repeat(3));
 }
 
-pub(crate) async fn a_lending_pump_writes_to_what_its_closure_owns<R: Runtime>() {
+pub(crate) async fn a_lending_pump_writes_to_a_value_of_its_closure<R: Runtime>() {
     let (pusher, aiter) = push_aiter();
     let written = collect::<R, _>(aiter);
     let mut text = String::new();

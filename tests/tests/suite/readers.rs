@@ -135,7 +135,7 @@ pub(crate) async fn first_come_is_first_served<R: Runtime>() {
     pushing.await;
 }
 
-pub(crate) async fn a_taker_that_gives_up_strands_nobody<R: Runtime>() {
+pub(crate) async fn a_cancelled_taker_strands_nobody<R: Runtime>() {
     let (pusher, aiter) = push_aiter();
     let mut shared = sharable_aiter(aiter);
     let mut other = shared.clone();

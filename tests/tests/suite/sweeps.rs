@@ -165,11 +165,11 @@ async fn as_planned<R: Runtime>(planned: Plan) {
     }
 }
 
-pub(crate) async fn items_come_then_the_end_and_nothing_behind_it<R: Runtime>() {
+pub(crate) async fn items_come_then_the_end_and_nothing_after_it<R: Runtime>() {
     as_planned::<R>(Plan::Items).await;
 }
 
-pub(crate) async fn of_nothing_comes_the_end<R: Runtime>() {
+pub(crate) async fn an_empty_source_gives_the_end<R: Runtime>() {
     as_planned::<R>(Plan::Empty).await;
 }
 

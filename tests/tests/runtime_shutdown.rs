@@ -237,7 +237,7 @@ fn a_server_that_pauses_ends_also_if_the_runtime_waits_for_a_task_that_blocks() 
 }
 
 #[test]
-fn stopped_after_its_runtime_has_gone_it_ends_without_an_error() {
+fn stopped_after_its_runtime_has_shut_down_it_ends_without_an_error() {
     without_panics(|| {
         for runtime in runtimes() {
             let (server, connections) = server_on(&runtime);
@@ -266,7 +266,7 @@ fn stopped_after_its_runtime_has_gone_it_ends_without_an_error() {
 }
 
 #[test]
-fn who_was_taken_off_the_backlog_before_still_comes() {
+fn clients_taken_off_the_backlog_before_still_come() {
     without_panics(|| {
         for runtime in runtimes() {
             let (server, mut connections) = server_on(&runtime);
@@ -344,7 +344,7 @@ fn another_executor_gets_connections_that_work() {
 }
 
 #[test]
-fn what_has_no_runtime_that_ends_goes_on_wherever_it_is_polled() {
+fn a_server_without_a_runtime_goes_on_wherever_it_is_polled() {
     macro_rules! goes_on {
         ($adapter:ident, $block_on:expr) => {
             let (server, mut connections) =
