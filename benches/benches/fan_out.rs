@@ -1,4 +1,4 @@
-//! Forks of a push list against other ways to bring each item to several readers.
+//! Forks of a push list, compared with other ways to bring each item to several readers.
 
 use aiter_benches::{
     Bench, Mark, Push, PushMut, Way,
@@ -33,7 +33,8 @@ fn main() -> ExitCode {
     bench.finish()
 }
 
-/// What an item costs a reader does not grow with the number of readers, in whatever order they come.
+/// The cost of an item per reader does not grow with the number of readers, in whatever order they
+/// come.
 fn changing_order(bench: &mut Bench) {
     const DELIVERIES: u64 = 1_000_000;
     let ways = vec![
@@ -59,7 +60,7 @@ fn changing_order(bench: &mut Bench) {
     bench.compare(title, DELIVERIES as usize, 11, ways, &marks);
 }
 
-/// To be no slower than so many times the best is to be no slower than so many times each.
+/// A ratio to the best peer holds if that ratio to each peer does.
 fn marks(at_most: f64) -> [Mark; 3] {
     [ForkStream::NAME, Broadcast::NAME, Kanals::NAME].map(|peer| Mark {
         ours: <Push as FanOut>::NAME,
@@ -68,7 +69,7 @@ fn marks(at_most: f64) -> [Mark; 3] {
     })
 }
 
-/// A row for each, all through the same shape of work.
+/// One row for each, all through the same shape of work.
 macro_rules! ways {
     ($shape:ident($readers:expr, $deliveries:expr)) => {{
         let readers = $readers;

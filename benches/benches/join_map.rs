@@ -1,8 +1,8 @@
-//! Joined streams and mapped futures against other sets of streams and futures.
+//! Joined streams and mapped futures, compared with other sets of streams and futures.
 
 use aiter_benches::{
     Bench, Mark, Way,
-    join::{Bell, Endless, Order, bells, drain, join_bells, take, wakes},
+    join::{Endless, Order, Signal, drain, join_signals, signals, take, wakes},
     ours, peer,
 };
 use aiter_core::{join_aiters, map_workers, map_workers_ordered};
@@ -113,16 +113,17 @@ fn always_ready(bench: &mut Bench, n: usize) {
     );
 }
 
-/// The same without a set, by who knows which bell was rung: what the bells themselves cost. `wakers` of 32 bells each is what
-/// any set has to have that is told which ones woke.
-fn bells_alone(n: usize, times: usize, order: Order, wakers: bool) -> impl FnMut() {
+/// The same without a set, by code that knows which signal was sent: the cost of the signals
+/// themselves. With `wakers` there is one waker for 32 signals, which any set needs to learn which
+/// streams woke.
+fn signals_alone(n: usize, times: usize, order: Order, wakers: bool) -> impl FnMut() {
     struct Count(AtomicUsize);
     impl Wake for Count {
         fn wake(self: Arc<Self>) {
             self.0.fetch_or(1, AcqRel);
         }
     }
-    let (rung, mut heard) = bells(n);
+    let (senders, mut receivers) = signals(n);
     let wakers: Vec<Waker> = (0..n.div_ceil(32))
         .map(|_| match wakers {
             true => Waker::from(Arc::new(Count(AtomicUsize::new(0)))),
@@ -133,9 +134,9 @@ fn bells_alone(n: usize, times: usize, order: Order, wakers: bool) -> impl FnMut
     move || {
         for _ in 0..times {
             let k = next();
-            rung[k].ring();
+            senders[k].send();
             let mut cx = Context::from_waker(&wakers[k / 32]);
-            while let Poll::Ready(item) = Pin::new(&mut heard[k]).poll_next(&mut cx) {
+            while let Poll::Ready(item) = Pin::new(&mut receivers[k]).poll_next(&mut cx) {
                 black_box(item);
             }
         }
@@ -146,13 +147,13 @@ fn one_wakes(bench: &mut Bench, title: &str, order: Order, marks: &[Mark]) {
     let ways = vec![
         ours(
             "join_aiters of 10 000",
-            wakes(10_000, WAKES, order, join_bells),
+            wakes(10_000, WAKES, order, join_signals),
         ),
-        peer("of 2", wakes(2, WAKES, order, join_bells)),
-        peer("bells alone", bells_alone(10_000, WAKES, order, false)),
-        peer("2 bells alone", bells_alone(2, WAKES, order, false)),
-        peer("bells, wakers", bells_alone(10_000, WAKES, order, true)),
-        peer("2 bells, waker", bells_alone(2, WAKES, order, true)),
+        peer("of 2", wakes(2, WAKES, order, join_signals)),
+        peer("signals alone", signals_alone(10_000, WAKES, order, false)),
+        peer("2 signals alone", signals_alone(2, WAKES, order, false)),
+        peer("signals, wakers", signals_alone(10_000, WAKES, order, true)),
+        peer("2 signals, waker", signals_alone(2, WAKES, order, true)),
         peer(
             "futures-buffered",
             wakes(
@@ -174,21 +175,21 @@ fn one_wakes(bench: &mut Bench, title: &str, order: Order, marks: &[Mark]) {
     bench.compare(title, WAKES, 41, ways, marks);
 }
 
-/// `StreamMap` polls them all: fewer wakes will do.
+/// `StreamMap` polls all streams, so fewer wakes are enough.
 fn one_wakes_against_all_polled(bench: &mut Bench) {
     let few = 20;
-    let map = |bells| Values(stream_map::<Bell>(bells));
+    let map = |signals| Values(stream_map::<Signal>(signals));
     let ways = vec![
         ours(
             "join_aiters of 10 000",
-            wakes(10_000, few, Order::InTurn, join_bells),
+            wakes(10_000, few, Order::InTurn, join_signals),
         ),
         peer("StreamMap", wakes(10_000, few, Order::InTurn, map)),
     ];
     bench.compare("one of 10 000 wakes, all polled", few, 7, ways, &[]);
 }
 
-/// A stream joins, yields one item, and leaves.
+/// A stream joins, yields one item, and ends.
 fn come_and_go(bench: &mut Bench) {
     let streams = || futures::stream::iter((0..ITEMS as u64).map(|k| futures::stream::iter([k])));
     let ways = vec![
@@ -276,7 +277,7 @@ fn map_ready(bench: &mut Bench) {
     bench.compare("map, ten at once, ready", ITEMS, 41, map_ways(work), &marks);
 }
 
-/// Pending once, having woken itself.
+/// Is pending once, after it has woken itself.
 struct Once(u64, bool);
 
 impl Future for Once {

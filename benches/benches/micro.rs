@@ -1,4 +1,5 @@
-//! Single operations of the push list on their own: absolute figures, and their trend from run to run as criterion keeps it.
+//! Single operations of the push list: absolute figures, and their trend from run to run as
+//! criterion records it.
 
 use aiter_benches::{Channel, Push, PushMut};
 use aiter_core::push_aiter;
@@ -38,7 +39,7 @@ fn main() {
     criterion.final_summary();
 }
 
-/// One item in, one out, in a list that lives on.
+/// One item in, one out, in a list that is used again.
 fn steady<C: Channel>(b: &mut Bencher<'_>) {
     let (mut sender, mut receiver) = C::new();
     b.iter(|| {

@@ -1,4 +1,5 @@
-//! What forks, gates, takers and blocking iterators add to the stream they are made of, and takers against other channels.
+//! What forks, gates, takers and blocking iterators add to the stream below them, and takers
+//! compared with other channels.
 
 use aiter_benches::{
     Bench, Extra, Mark, Way, ours, peer,
@@ -50,7 +51,8 @@ fn forks_of<S>(mut first: S, forks: usize, fork: impl Fn(&mut S) -> S) -> Vec<S>
     iter::once(first).chain(others).collect()
 }
 
-/// One item after the other, which each fork takes in turn: pulled by the first of them, or pushed into a list.
+/// One item after the other, which each fork takes in turn. The first fork pulls it, or it was
+/// pushed into a list.
 fn any_stream(bench: &mut Bench, forks: usize) {
     fn take_in_turn<S: Stream<Item = u64> + Unpin>(mut forks: Vec<S>, mut before: impl FnMut(u64)) {
         for item in 0..PULLS {

@@ -1,4 +1,4 @@
-//! Push lists against other unbounded channels.
+//! Push lists, compared with other unbounded channels.
 
 use aiter_benches::{
     Bench, Channel, Mark, Push, PushMut, Way, ours, peer,
@@ -11,7 +11,7 @@ const FILL: u64 = 100_000;
 const WAKES: u64 = 20_000;
 const ACROSS: u64 = 1_000_000;
 
-/// A row for each peer, all through the same shape of work.
+/// One row for each peer, all through the same shape of work.
 macro_rules! peers {
     ($shape:ident($($arg:expr),*)) => {
         [
@@ -24,7 +24,7 @@ macro_rules! peers {
     };
 }
 
-/// A row of ours and the marks it is held to.
+/// A row of ours, and the marks for it.
 macro_rules! marks {
     ($($ours:literal at most $at_most:literal x $peer:literal),* $(,)?) => {
         [$(Mark { ours: $ours, peer: $peer, at_most: $at_most }),*]

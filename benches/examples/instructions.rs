@@ -1,16 +1,16 @@
-//! The paths that a single thread takes most often, to be run under an instruction counter:
-//! `instructions SCENARIO ITEMS`. Without arguments it lists the scenarios, each with the number of
-//! items that `ci/instructions.sh` runs it with.
+//! The single-threaded hot paths, to be run under an instruction counter: `instructions SCENARIO
+//! ITEMS`. Without arguments it lists the scenarios, each with the number of items that
+//! `ci/instructions.sh` runs it with.
 //!
 //! A scenario does the same work for every item, and nothing that varies from run to run takes part
 //! in it. The script counts the instructions of a run with the listed number of items and of a run
 //! with twice as many. The difference belongs to the second half of the longer run, without the
-//! start of the process and without the warm-up.
+//! start of the process and the warm-up.
 
 use aiter_benches::{
     ForkedPush, Push,
     fan_out::{FanOut, Forker, each_wakes_all, in_batches},
-    join::{Endless, Order, drain, join_bells, take, wakes},
+    join::{Endless, Order, drain, join_signals, take, wakes},
     shapes::{send_wake_take, send_wake_take_in_task},
 };
 use aiter_core::{
@@ -30,14 +30,15 @@ use std::{
 /// A path through the library.
 struct Scenario {
     name: &'static str,
-    /// How many items it takes to warm up. After as many items, or fewer, the work repeats itself.
+    /// The number of items that it takes to warm up. The work repeats itself after this many items,
+    /// or fewer.
     items: u64,
-    /// Takes as many items.
+    /// Takes this many items.
     run: fn(u64),
 }
 
-/// The reader of a list looks again before it sleeps, less and less often while this finds nothing.
-/// After this number of waits it does so at regular intervals of half as many.
+/// The reader of a list looks again before it sleeps, and does so less and less often while it
+/// finds nothing. After this number of waits it does so at regular intervals of half as many.
 const WAKES: u64 = 8_192;
 /// After this number of items a batch of 250 and a block of 64 end together.
 const BATCHED: u64 = 8_000;
@@ -114,7 +115,7 @@ fn send(pusher: &Pusher<u64>, item: u64) {
     pusher.push(black_box(item)).expect("the reader is there");
 }
 
-/// Fills a list: a new block for every 64 items.
+/// Fills a list, with a new block for every 64 items.
 fn push(items: u64) {
     let (pusher, aiter) = push_aiter();
     for item in 0..items {
@@ -190,7 +191,7 @@ fn join_ready(items: u64) {
 }
 
 fn join_one_wakes(items: u64) {
-    wakes(100, items as usize, Order::InTurn, join_bells)();
+    wakes(100, items as usize, Order::InTurn, join_signals)();
 }
 
 fn map_workers_ready(items: u64) {

@@ -1,4 +1,5 @@
-//! What is compared: an unbounded channel of `u64`. Ours is here, the peers are behind their feature.
+//! The unbounded channels of `u64` that are compared. Ours are here, and the peers are behind their
+//! feature.
 
 use aiter_core::{Fork, PushAiter, Pusher, aiter_forker, push_aiter};
 use futures_core::Stream;
@@ -8,21 +9,21 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-/// An unbounded channel through the fastest calls it has for one item at a time.
+/// An unbounded channel, used through its fastest calls for one item at a time.
 pub trait Channel {
-    /// How its rows are headed.
+    /// The heading of its rows.
     const NAME: &'static str;
     /// The end that sends without waiting.
     type Sender: Clone + Send + 'static;
     /// The end that can wait.
     type Receiver: Send + 'static;
-    /// A new channel.
+    /// Makes a channel.
     fn new() -> (Self::Sender, Self::Receiver);
-    /// Sends; the receiver is there.
+    /// Sends while a receiver exists.
     fn send(sender: &mut Self::Sender, item: u64);
-    /// Takes what is there now.
+    /// Takes an item that is available now.
     fn take(receiver: &mut Self::Receiver) -> Option<u64>;
-    /// Waits for an item; a sender is there.
+    /// Waits for an item while a sender exists.
     fn next(receiver: &mut Self::Receiver) -> impl Future<Output = u64>;
 }
 
@@ -114,7 +115,7 @@ impl Channel for ForkedPush {
     }
 }
 
-/// Takes the item that is there, if there is one.
+/// Takes an item, if one is available.
 #[inline]
 pub(crate) fn poll_once<S: Stream<Item = u64> + Unpin>(stream: &mut S) -> Option<u64> {
     match Pin::new(stream).poll_next(&mut Context::from_waker(Waker::noop())) {

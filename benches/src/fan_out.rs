@@ -1,4 +1,5 @@
-//! One sender, several readers, each of which gets every item: ours, the peers, and the shapes of work.
+//! One sender and several readers, each of which gets every item: ours, the peers, and the shapes
+//! of work.
 
 use crate::{
     Channel, Push, PushMut,
@@ -28,22 +29,22 @@ pub use peers::{Broadcast, ForkStream, Kanals};
 /// Items of a batch.
 pub const BATCH: u64 = 250;
 
-/// A way to bring each item to every reader, through the fastest calls it has for one item at a time. What is sent are the
-/// numbers from 0 on.
+/// A way to bring each item to every reader, used through its fastest calls for one item at a time.
+/// The items are the numbers from 0 on.
 pub trait FanOut {
-    /// How its rows are headed.
+    /// The heading of its rows.
     const NAME: &'static str;
     /// The end that sends without waiting.
     type Sender;
     /// The end that can wait.
     type Reader;
-    /// A sender, and as many readers as are asked for, 1 or more.
+    /// Makes a sender and this many readers, 1 or more.
     fn new(readers: usize) -> (Self::Sender, Vec<Self::Reader>);
-    /// Sends the next number; the readers are there.
+    /// Sends the next number while all readers exist.
     fn send(sender: &mut Self::Sender, item: u64);
-    /// Takes what is there now.
+    /// Takes an item that is available now.
     fn take(reader: &mut Self::Reader) -> Option<u64>;
-    /// Waits for an item; the sender is there.
+    /// Waits for an item while the sender exists.
     fn next(reader: &mut Self::Reader) -> impl Future<Output = u64>;
 }
 
@@ -86,7 +87,7 @@ macro_rules! forked_list {
 forked_list!(Push);
 forked_list!(PushMut);
 
-/// The cheapest source that can be waited for, for one thread: so many numbers as have been sent.
+/// The cheapest source that one thread can wait for: it yields as many numbers as have been sent.
 #[derive(Debug)]
 pub struct Numbers {
     sent: Rc<Sent>,
@@ -173,7 +174,8 @@ forked_stream!(
     Forker, "aiter_forker", Fork<Numbers>, |stream| aiter_forker(stream), |one| one.fork()
 );
 
-/// Sends a batch, then each reader takes it; and so on, until there were so many `deliveries`.
+/// Sends a batch, which each reader then takes, and repeats that until there were this many
+/// `deliveries`.
 pub fn in_batches<F: FanOut>(readers: usize, deliveries: u64) {
     let (mut sender, mut all) = F::new(readers);
     let items = deliveries / readers as u64;
@@ -190,11 +192,12 @@ pub fn in_batches<F: FanOut>(readers: usize, deliveries: u64) {
     }
 }
 
-/// Sends an item, then each reader takes it, in an order that changes from item to item; and so on, until there were about so many
-/// `deliveries`. The setup, some fork or channel for each reader, is part of it.
+/// Sends an item, which each reader then takes, in an order that changes from item to item, and
+/// repeats that until there were about this many `deliveries`. It includes the setup, a fork or a
+/// channel for each reader.
 pub fn in_changing_order<F: FanOut>(readers: usize, deliveries: u64) {
     let (mut sender, mut all) = F::new(readers);
-    // A walk around a prime number of places that leaves out those beyond the last reader.
+    // A walk around a prime number of places, which skips those beyond the last reader.
     let places = (readers..)
         .find(|&n| n > 1 && (2..n).take_while(|d| d * d <= n).all(|d| n % d != 0))
         .expect("there are more primes");
@@ -214,7 +217,7 @@ pub fn in_changing_order<F: FanOut>(readers: usize, deliveries: u64) {
     }
 }
 
-/// All readers wait, one number is sent, which wakes each of them, and each takes it and waits again.
+/// All readers wait, one number is sent and wakes each of them, and each takes it and waits again.
 pub fn each_wakes_all<F: FanOut>(readers: usize, deliveries: u64) {
     struct Count(AtomicUsize);
     impl Wake for Count {
@@ -223,7 +226,7 @@ pub fn each_wakes_all<F: FanOut>(readers: usize, deliveries: u64) {
         }
 
         fn wake_by_ref(self: &Arc<Self>) {
-            // Ordering: read by the same thread.
+            // Ordering: Relaxed, read by the same thread.
             self.0.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -258,6 +261,6 @@ pub fn each_wakes_all<F: FanOut>(readers: usize, deliveries: u64) {
         poll_all();
     }
     assert_eq!(taken.get(), deliveries);
-    // Ordering: written by the same thread.
+    // Ordering: Relaxed, written by the same thread.
     assert!(wakes.0.load(Ordering::Relaxed) as u64 >= deliveries);
 }

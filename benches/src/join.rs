@@ -24,7 +24,7 @@ pub fn take(stream: &mut (impl Stream<Item = u64> + Unpin), items: usize) {
     black_box(sum);
 }
 
-/// Takes all items there are.
+/// Takes all items that are available.
 pub fn drain(stream: impl Stream<Item = u64>) {
     let mut cx = Context::from_waker(Waker::noop());
     let mut stream = pin!(stream);
@@ -52,16 +52,16 @@ impl Stream for Endless {
     }
 }
 
-/// Whether it was rung, and whom to wake.
-type Ring = Rc<RefCell<(bool, Option<Waker>)>>;
+/// Whether the signal was sent, and the waker of the task that waits for it.
+type SignalState = Rc<RefCell<(bool, Option<Waker>)>>;
 
-/// Yields one item whenever it is rung.
+/// Yields one item whenever the signal is sent.
 #[derive(Debug)]
-pub struct Bell(Ring);
+pub struct Signal(SignalState);
 
-impl Bell {
+impl Signal {
     /// Makes its item ready, and wakes the task that waits for it.
-    pub fn ring(&self) {
+    pub fn send(&self) {
         let waker = {
             let mut state = self.0.borrow_mut();
             state.0 = true;
@@ -73,7 +73,7 @@ impl Bell {
     }
 }
 
-impl Stream for Bell {
+impl Stream for Signal {
     type Item = u64;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<u64>> {
@@ -86,17 +86,17 @@ impl Stream for Bell {
     }
 }
 
-/// In which order bells are rung.
+/// The order in which signals are sent.
 #[derive(Clone, Copy, Debug)]
 pub enum Order {
-    /// One after the other, as memory is laid out: what is measured is the work.
+    /// One after the other, in the order of memory: this measures the work.
     InTurn,
-    /// Anywhere: caches miss, those of the bells themselves included.
+    /// In any order, so that caches miss, also for the signals themselves.
     Scattered,
 }
 
 impl Order {
-    /// Numbers below `n` in this order.
+    /// Returns numbers below `n` in this order.
     pub fn numbers(self, n: usize) -> impl FnMut() -> usize {
         let mut state = 1_u64;
         move || match self {
@@ -114,32 +114,32 @@ impl Order {
     }
 }
 
-/// A bell for who rings, and one for who listens.
-pub fn bells(n: usize) -> (Vec<Bell>, Vec<Bell>) {
+/// Makes `n` signals, with the side that sends each and the side that receives it.
+pub fn signals(n: usize) -> (Vec<Signal>, Vec<Signal>) {
     (0..n)
-        .map(|_| Ring::default())
-        .map(|state: Ring| (Bell(state.clone()), Bell(state)))
+        .map(|_| SignalState::default())
+        .map(|state: SignalState| (Signal(state.clone()), Signal(state)))
         .unzip()
 }
 
-/// Rings one of `n` bells, and takes its item until nothing is ready; so many times.
+/// Sends one of `n` signals, takes items until nothing is ready, and repeats that `times` times.
 pub fn wakes<S: Stream<Item = u64> + Unpin>(
     n: usize,
     times: usize,
     order: Order,
-    join: impl FnOnce(Vec<Bell>) -> S,
+    join: impl FnOnce(Vec<Signal>) -> S,
 ) -> impl FnMut() {
-    let (rung, heard) = bells(n);
-    let mut join = join(heard);
+    let (senders, receivers) = signals(n);
+    let mut join = join(receivers);
     let mut next = order.numbers(n);
     move || {
         let mut cx = Context::from_waker(Waker::noop());
         for _ in 0..times {
-            rung[next()].ring();
+            senders[next()].send();
             let mut items = 0;
             while items == 0 {
                 while let Poll::Ready(item) = Pin::new(&mut join).poll_next(&mut cx) {
-                    items += item.expect("bells never end");
+                    items += item.expect("signals never end");
                 }
             }
             assert_eq!(items, 1);
@@ -147,7 +147,7 @@ pub fn wakes<S: Stream<Item = u64> + Unpin>(
     }
 }
 
-/// A join of bells.
-pub fn join_bells(bells: Vec<Bell>) -> impl Stream<Item = u64> + Unpin {
-    join_aiters(iter_to_aiter(bells))
+/// A join of signals.
+pub fn join_signals(signals: Vec<Signal>) -> impl Stream<Item = u64> + Unpin {
+    join_aiters(iter_to_aiter(signals))
 }

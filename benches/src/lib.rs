@@ -1,7 +1,9 @@
-//! Measures several ways of doing the same work in one process, and holds ours to marks against its peers.
+//! Measures several ways to do the same work in one process, and compares ours with marks relative
+//! to its peers.
 //!
-//! The ways take turns (A B C, A B C, ...), so that whatever slows the machine for a while slows them all. What counts is
-//! the median, over the rounds, of the ratio of two ways in the same round; absolute figures move with the machine.
+//! The ways take turns (A B C, A B C, ...), so that a slow phase of the machine slows all of them.
+//! The result is the median, over the rounds, of the ratio of two ways in the same round. Absolute
+//! figures depend on the machine.
 
 mod channel;
 pub mod fan_out;

@@ -1,4 +1,4 @@
-//! The harness: takes turns, keeps the times, prints a table, judges the marks.
+//! The harness: runs the ways in turn, records the times, prints a table, and checks the marks.
 
 use std::{
     env,
@@ -9,7 +9,7 @@ use std::{
 
 const USAGE: &str = "usage: [--rounds N] [--no-marks] [PART_OF_A_TITLE]";
 
-/// One way of doing the work that is compared.
+/// One way to do the work that is compared.
 pub struct Way {
     name: &'static str,
     is_peer: bool,
@@ -25,7 +25,7 @@ pub fn ours(name: &'static str, run: impl FnMut() + 'static) -> Way {
     }
 }
 
-/// A way of somebody else: a row, and a column of ratios.
+/// A way of another crate: a row, and a column of ratios.
 pub fn peer(name: &'static str, run: impl FnMut() + 'static) -> Way {
     Way {
         name,
@@ -43,29 +43,30 @@ impl fmt::Debug for Way {
     }
 }
 
-/// The time of the way `ours` is to be at most `at_most` times that of `peer`.
+/// The time of the way `ours` has to be at most `at_most` times that of `peer`.
 #[derive(Clone, Copy, Debug)]
 pub struct Mark {
-    /// Name of the way that is judged.
+    /// The name of the way that is judged.
     pub ours: &'static str,
-    /// Name of the way it is judged by.
+    /// The name of the way that it is compared with.
     pub peer: &'static str,
     /// The highest ratio that passes.
     pub at_most: f64,
 }
 
-/// The way `ours` is to take at most `at_most` nanoseconds more for an item than `base`, which it is made of.
+/// The way `ours` has to take at most `at_most` nanoseconds more per item than `base`, on which it
+/// builds.
 #[derive(Clone, Copy, Debug)]
 pub struct Extra {
-    /// Name of the way that is judged.
+    /// The name of the way that is judged.
     pub ours: &'static str,
-    /// Name of the way it adds to.
+    /// The name of the way that it builds on.
     pub base: &'static str,
     /// The highest difference that passes, in nanoseconds per item.
     pub at_most: f64,
 }
 
-/// A run of comparisons: what the command line asked for, and whether a mark was missed so far.
+/// A run of comparisons: the options of the command line, and whether a mark was missed so far.
 #[derive(Debug)]
 pub struct Bench {
     rounds: Option<usize>,
@@ -75,7 +76,7 @@ pub struct Bench {
 }
 
 impl Bench {
-    /// Reads the command line; says how it is used and exits with 2 if that makes no sense.
+    /// Reads the command line. Prints the usage and exits with 2 if the arguments make no sense.
     pub fn from_args() -> Self {
         Self::parse(env::args().skip(1)).unwrap_or_else(|problem| {
             eprintln!("{problem}; {USAGE}");
@@ -105,11 +106,12 @@ impl Bench {
         Ok(bench)
     }
 
-    /// Runs every way in turn, `rounds` times unless the command line says otherwise. Prints nanoseconds per item and each
-    /// ratio of ours to a peer, then the marks.
+    /// Runs every way in turn, `rounds` times unless the command line says otherwise. Prints
+    /// nanoseconds per item and each ratio of ours to a peer, then the marks.
     ///
-    /// In its turn a way runs twice, and the second run is timed: the allocator gives memory back when much of it was freed
-    /// at once, and whoever came next would pay for its neighbour's pages.
+    /// In its turn a way runs twice, and the second run is timed. The allocator returns memory to
+    /// the system when much of it was freed at once, and the next way would pay for the pages of
+    /// the one before.
     pub fn compare(
         &mut self,
         title: &str,
@@ -174,7 +176,7 @@ impl Bench {
         if met { "met" } else { "MISSED" }
     }
 
-    /// Failure if a mark was missed, unless the marks were switched off.
+    /// Returns failure if a mark was missed, unless the marks were switched off.
     pub fn finish(self) -> ExitCode {
         if self.judges && self.missed > 0 {
             eprintln!("{} mark(s) missed", self.missed);
@@ -184,7 +186,7 @@ impl Bench {
     }
 }
 
-/// A Markdown table: a row a way, a column of ratios a peer.
+/// Makes a Markdown table with a row for each way and a column of ratios for each peer.
 fn table(title: &str, items: usize, ways: &[Way], times: &[Vec<Duration>]) -> String {
     let peers = || ways.iter().zip(times).filter(|(way, _)| way.is_peer);
     let mut out = format!("| {title:<44} | ns per item |");
@@ -217,7 +219,7 @@ fn median_ratio(ours: &[Duration], peer: &[Duration]) -> f64 {
     )
 }
 
-/// In seconds.
+/// Returns the median difference in seconds.
 fn median_extra(ours: &[Duration], base: &[Duration]) -> f64 {
     median(
         ours.iter()
@@ -251,7 +253,7 @@ mod tests {
     #[test]
     fn a_ratio_is_taken_within_a_round() {
         let times = |millis: [u64; 3]| millis.map(Duration::from_millis);
-        // The medians of the times are equal; within the rounds ours takes half as long twice.
+        // The medians of the times are equal. Within the rounds ours takes half as long twice.
         assert_eq!(median_ratio(&times([1, 2, 3]), &times([2, 4, 1])), 0.5);
     }
 

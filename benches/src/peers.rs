@@ -1,8 +1,8 @@
-//! The unbounded channels ours is measured against.
+//! The unbounded channels that ours are compared with.
 
 use crate::Channel;
 
-/// A peer: its name, how it is made, and its fastest calls. `$receiver` of `next` is a `&mut`.
+/// A peer: its name, its constructor, and its fastest calls. `$receiver` of `next` is a `&mut`.
 macro_rules! peer {
     ($(#[$doc:meta])* $peer:ident, $name:literal, $sender:ty, $receiver:ty, $new:expr,
      take: |$taken:ident| $take:expr, next: |$awaited:ident| $next:expr) => {

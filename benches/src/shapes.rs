@@ -22,7 +22,7 @@ pub fn fill_and_drain<C: Channel>(items: u64) {
     drain(items, || C::take(&mut receiver));
 }
 
-/// Takes until nothing is there; that must be `items`.
+/// Takes until nothing is available, and checks that there were `items`.
 pub fn drain(items: u64, mut take: impl FnMut() -> Option<u64>) {
     let mut taken = 0;
     while let Some(item) = take() {
@@ -32,7 +32,8 @@ pub fn drain(items: u64, mut take: impl FnMut() -> Option<u64>) {
     assert_eq!(taken, items);
 }
 
-/// One thread, `items` times: the receiver finds nothing and waits, one item is sent, which wakes it, and it takes it.
+/// On one thread, `items` times: the receiver finds nothing and waits, one item is sent and wakes
+/// it, and it takes the item.
 pub fn send_wake_take<C: Channel>(items: u64) {
     struct Count(AtomicUsize);
     impl Wake for Count {
@@ -41,7 +42,7 @@ pub fn send_wake_take<C: Channel>(items: u64) {
         }
 
         fn wake_by_ref(self: &Arc<Self>) {
-            // Ordering: read by the same thread.
+            // Ordering: Relaxed, read by the same thread.
             self.0.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -56,12 +57,12 @@ pub fn send_wake_take<C: Channel>(items: u64) {
         C::send(&mut sender, black_box(item));
         assert_eq!(next.as_mut().poll(&mut cx), Poll::Ready(item));
     }
-    // Ordering: written by the same thread.
+    // Ordering: Relaxed, written by the same thread.
     assert_eq!(wakes.0.load(Ordering::Relaxed) as u64, items);
 }
 
-/// The same in a task. Its executor polls it whenever it was woken, and makes a waker for each poll,
-/// as many executors do.
+/// The same in a task. Its executor polls it whenever it was woken, and makes a waker for each
+/// poll, as many executors do.
 pub fn send_wake_take_in_task<C: Channel>(items: u64) {
     struct Woken(AtomicBool);
     impl Wake for Woken {
@@ -70,7 +71,7 @@ pub fn send_wake_take_in_task<C: Channel>(items: u64) {
         }
 
         fn wake_by_ref(self: &Arc<Self>) {
-            // Ordering: read by the same thread; this is what an executor of several threads does.
+            // Ordering: read by the same thread; an executor of several threads uses Release here.
             self.0.store(true, Ordering::Release);
         }
     }
@@ -103,7 +104,7 @@ pub fn send_wake_take_in_task<C: Channel>(items: u64) {
     assert_eq!(taken.get(), items);
 }
 
-/// `senders` threads send `items` between them, this one waits for each item and takes it.
+/// `senders` threads send `items` between them. This thread waits for each item and takes it.
 #[cfg(feature = "peers")]
 pub fn across_threads<C: Channel>(senders: u64, items: u64) {
     use futures_lite::future::block_on;

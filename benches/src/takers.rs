@@ -1,4 +1,5 @@
-//! Several senders and several takers, each item for one of the takers: ours, the peers, and the shape of work.
+//! Several senders and several takers, where each item goes to one of the takers: ours, the peers,
+//! and the shape of work.
 
 use aiter_core::{PushAiter, Pusher, Sharable, push_aiter, sharable_aiter};
 use futures_core::Stream;
@@ -10,17 +11,18 @@ use std::{
     thread,
 };
 
-/// An unbounded channel whose receivers are cloned, through the fastest calls it has for one item at a time.
+/// An unbounded channel whose receivers are cloned, used through its fastest calls for one item at
+/// a time.
 pub trait Takers {
-    /// How its rows are headed.
+    /// The heading of its rows.
     const NAME: &'static str;
     /// The end that sends without waiting.
     type Sender: Clone + Send;
     /// The end that can wait.
     type Taker: Clone + Send;
-    /// A new channel.
+    /// Makes a channel.
     fn new() -> (Self::Sender, Self::Taker);
-    /// Sends; a taker is there.
+    /// Sends while a taker exists.
     fn send(sender: &Self::Sender, item: u64);
     /// Waits for an item, or the end.
     fn next(taker: &mut Self::Taker) -> impl Future<Output = Option<u64>>;
@@ -95,7 +97,7 @@ peer!(
     crossfire::mpmc::unbounded_async(), send
 );
 
-/// `senders` threads send `items` between them, `takers` threads wait for them until the end.
+/// `senders` threads send `items` between them. `takers` threads wait for them until the end.
 pub fn across_threads<C: Takers>(senders: u64, takers: usize, items: u64) {
     let (sender, taker) = C::new();
     let taken: u64 = thread::scope(|scope| {

@@ -1,5 +1,5 @@
-"""Compares two records of the scenarios, line by line. They must differ where the table of docs/PYTHON.md says so, as it
-says it, and nowhere else: exit code 3 otherwise."""
+"""Compares two records of the scenarios, line by line. They must differ exactly where the table of docs/PYTHON.md says so,
+and as it says. Otherwise the exit code is 3."""
 
 import re
 import sys
@@ -8,7 +8,7 @@ table_path, python_path, rust_path = sys.argv[1:]
 
 
 def record(path):
-    """The values of each step, in order: two forks note the same step."""
+    """Returns the values of each step, in order, because two forks record the same step."""
     steps = {}
     with open(path) as lines:
         for line in lines:

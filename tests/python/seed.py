@@ -1,11 +1,11 @@
-"""The scenarios of tests/tests/seed/scenarios.rs through the Python package: the same steps, the same lines."""
+"""Runs the scenarios of tests/tests/seed/scenarios.rs through the Python package: the same steps, the same lines."""
 
 import asyncio
 import itertools
 import json
 import logging
 
-# `join_aiters` of the package gives a coroutine to `asyncio.wait`, which Python 3.11 and later refuse.
+# `join_aiters` of the package passes a coroutine to `asyncio.wait`, which Python 3.11 and later refuse.
 _wait = asyncio.wait
 asyncio.wait = lambda jobs, **kw: _wait([asyncio.ensure_future(job) for job in jobs], **kw)
 loop = asyncio.new_event_loop()
@@ -18,7 +18,7 @@ from aiter import (  # noqa: E402
 )
 
 ROWS = [[0, 0, 0, 7], [5, 0, 0, 0], [0, 0, 1, 0], [1, 1, 1, 1], [2, 0, 0, 1], [3, 1, 2, 0]]
-PATIENCE = 0.1  # seconds after which nothing comes any more
+PATIENCE = 0.1  # seconds after which no further item comes
 
 
 def run(coroutine):
@@ -44,7 +44,7 @@ def rest(aiter):
 
 
 def pending(*aiters):
-    """A task for the next item of each, after they had time to get one."""
+    """A task for the next item of each stream, after they had time to get one."""
     tasks = [asyncio.ensure_future(collect(aiter, 1), loop=loop) for aiter in aiters]
     run(_wait(tasks, timeout=PATIENCE))
     return tasks
@@ -343,7 +343,7 @@ def stoppable(note):
     task, = pending(aiter)
     aiter.stop()
     run(_wait([task], timeout=PATIENCE))
-    note("who waits learns of it", task.done())
+    note("a waiting task is woken", task.done())
 
 
 def to_iter(note):
@@ -381,4 +381,4 @@ SCENARIOS = {
 for name, scenario in SCENARIOS.items():
     scenario(lambda step, value: print(f"{name} / {step}: {json.dumps(value)}"))
 logging.disable(logging.NOTSET)
-logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # tasks that still wait are destroyed with the loop
+logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # the loop destroys tasks that still wait

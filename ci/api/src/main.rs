@@ -1,10 +1,12 @@
-//! Prints the public items of a crate, one a line, from the JSON that rustdoc has written. Run by `ci/api.sh`.
+//! Prints the public items of a crate, one per line, from the JSON that rustdoc has written.
+//! `ci/api.sh` runs it.
 
 use std::error::Error;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let path = std::env::args().nth(1).ok_or("which file?")?;
-    // What every type has, and what derives give, is left out: the first says nothing, the second follows from the type.
+    // Implementations that every type has, and those of derives, are left out: the first carry no
+    // information, and the second follow from the type.
     let api = public_api::Builder::from_rustdoc_json(path)
         .omit_blanket_impls(true)
         .omit_auto_trait_impls(true)

@@ -1,11 +1,12 @@
-//! Reads `allowed.md`: switches that no model objects to, each with the proof that the code is right all the same.
+//! Reads `allowed.md`: the switches that no model notices, each with the proof that the code is
+//! still right.
 
-/// More of them would mean that nobody knows what the models show.
+/// With more than this many, the models would show too little.
 const MOST: usize = 10;
-/// A proof has to say something.
+/// A proof has to have some substance.
 const LEAST_WORDS: usize = 20;
 
-/// The names of the switches that are listed, each a heading with its proof below it.
+/// Returns the names of the listed switches. Each is a heading with its proof below it.
 pub fn parse(text: &str, switches: &[String]) -> Result<Vec<String>, String> {
     let mut names: Vec<(String, usize)> = Vec::new();
     for line in text.lines() {

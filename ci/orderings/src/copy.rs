@@ -13,13 +13,14 @@ use std::{
 
 const WEAKEN: &str = include_str!("weaken.rs.txt");
 const PLANTED: &str = include_str!("planted.rs.txt");
-/// Where atomics and fences come from: each use of them has a switch.
+/// The files that define atomics and fences. They have no switches; each use of an atomic or a
+/// fence has one.
 const NOT_SWITCHED: [&str; 2] = ["sync/mod.rs", "weaken.rs"];
-/// Modules that are for tests only.
+/// Modules for tests only.
 const OF_TESTS: [&str; 3] = ["loom", "test_support", "tests"];
 
 pub struct Copy {
-    /// The names of all switches; the place of each is its number.
+    /// The names of all switches. The index of a switch is its number.
     pub switches: Vec<String>,
     /// Files by their path within the copy.
     files: BTreeMap<PathBuf, String>,
@@ -82,7 +83,8 @@ impl Copy {
         Ok(())
     }
 
-    /// Follows the modules from the root of the crate, so that no file is switched that is not built.
+    /// Follows the modules from the root of the crate, so that files which are not built have no
+    /// switches.
     fn instrument(&mut self, guards: &[Guard]) -> Result<(), String> {
         let sources = Path::new("aiter-core/src");
         let mut files = vec![PathBuf::from("lib.rs")];
@@ -130,14 +132,15 @@ impl Copy {
         Ok(())
     }
 
-    /// What the models do depends on this.
+    /// A hash of everything that the behaviour of the models depends on.
     pub fn hash(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
         self.files.hash(&mut hasher);
         hasher.finish()
     }
 
-    /// Leaves files alone that are as they should be, so that Cargo does.
+    /// Writes the copy. Files with the right content stay untouched, so that Cargo does not rebuild
+    /// them.
     pub fn write(&self, to: &Path) -> Result<(), String> {
         let sources = to.join("aiter-core");
         if sources.exists() {
@@ -157,7 +160,7 @@ impl Copy {
         Ok(())
     }
 
-    /// Deletes what an earlier copy had.
+    /// Deletes files that an earlier copy had.
     fn clean(&self, root: &Path, folder: &Path) -> Result<(), String> {
         let context = |error| format!("{}: {error}", folder.display());
         for entry in fs::read_dir(folder).map_err(context)? {

@@ -1,14 +1,15 @@
-//! Reads `guards.txt`: branches that a protocol rests on, with what becomes of each while its switch is on.
+//! Reads `guards.txt`: branches that a protocol depends on, with the replacement of each while its
+//! switch is on.
 
 use crate::{lexer::tokens, outline::Outline};
 use std::ops::Range;
 
 #[derive(Debug)]
 pub struct Guard {
-    /// Where it stands in the list, for messages.
+    /// Its line in the list, for messages.
     pub line: usize,
     pub file: String,
-    /// The function it is in, as an [`Outline`] names it.
+    /// The function that contains it, as an [`Outline`] names it.
     pub place: String,
     pub name: String,
     pub original: String,
@@ -20,7 +21,7 @@ impl Guard {
         format!("{} {} {}", self.file, self.place, self.name)
     }
 
-    /// The bytes it takes in its file: it has to be there once, up to white space and comments.
+    /// Returns its bytes in the file. They have to occur once, apart from white space and comments.
     pub fn find(&self, outline: &Outline) -> Result<Range<usize>, String> {
         let wanted: Vec<_> = tokens(&self.original)
             .into_iter()
@@ -45,7 +46,7 @@ impl Guard {
         }
     }
 
-    /// What stands before and behind the original in the instrumented source.
+    /// Returns the text before and after the original in the instrumented source.
     pub fn wrapping(&self, switch: usize) -> (String, String) {
         let condition = format!(
             "if crate::weaken::is_on({switch}) {{ {} }} else {{ ",
@@ -59,8 +60,9 @@ impl Guard {
     }
 }
 
-/// Guards stand apart by empty lines: a line with file, function and name, lines of reasons, lines of the original after `-` and of the
-/// replacement after `+`. Lines with `#` are comments.
+/// Parses guards that are separated by empty lines. A guard is a line with file, function and name,
+/// lines of reasons, lines of the original after `-` and lines of the replacement after `+`. Lines
+/// with `#` are comments.
 pub fn parse(text: &str) -> Result<Vec<Guard>, String> {
     let mut guards: Vec<Guard> = Vec::new();
     let mut in_guard = false;

@@ -1,4 +1,5 @@
-//! Finds what can be weakened in a file, and writes the file anew so that each of it obeys a switch.
+//! Finds everything in a file that can be weakened, and rewrites the file so that each place obeys
+//! a switch.
 
 use crate::{guards::Guard, lexer::Kind, outline::Outline};
 use std::collections::HashMap;
@@ -14,13 +15,14 @@ pub struct Instrumented {
     pub modules: Vec<String>,
 }
 
-/// A stretch of source: what comes before and behind it, and what it becomes if not itself.
+/// A range of the source, with the text to insert before and after it, and a replacement if it is
+/// not kept.
 struct Edit {
     start: usize,
     end: usize,
     before: String,
     after: String,
-    /// What it holds is not written.
+    /// The range itself is left out.
     is_replaced: bool,
 }
 
@@ -33,7 +35,7 @@ struct File<'a> {
     switches: &'a mut Vec<String>,
 }
 
-/// `switches` gets the names of those that are found, in the order of their numbers.
+/// Appends the names of the switches that it finds to `switches`, in the order of their numbers.
 pub fn instrument(
     name: &str,
     text: &str,
@@ -92,7 +94,8 @@ impl File<'_> {
         }
     }
 
-    /// The beginning of the names of the switches of the next place in the function of a token.
+    /// Returns the beginning of the names of the switches for the next place in the function of a
+    /// token.
     fn number(&mut self, at: usize) -> String {
         let place = self.outline.places[at].as_deref().unwrap_or("-");
         let number = self.numbers.entry(place.to_owned()).or_default();
@@ -130,7 +133,7 @@ impl File<'_> {
                 outline.line(at),
             ));
         }
-        // That of a fence goes with the fence.
+        // The ordering of a fence belongs to the fence.
         if call.is_some_and(|open| matches!(outline.before(open, 1), "fence" | "compiler_fence")) {
             return Ok(());
         }
@@ -138,7 +141,7 @@ impl File<'_> {
         let weaker: &[&str] = match word {
             "Acquire" | "Release" => &["Relaxed"],
             "AcqRel" => &["Acquire", "Release"],
-            // Loom makes no difference between the two on an access, so it is asked for less.
+            // Loom treats the two alike on an access, so one of them is enough.
             _ => &["Relaxed"],
         };
         let number = self.number(at);
@@ -179,7 +182,8 @@ impl File<'_> {
         Ok(())
     }
 
-    /// One half of a fence in two, of `sync/fence.rs`, which is a `SeqCst` fence in models. The heavy one gives a value.
+    /// Handles one half of the asymmetric fence of `sync/fence.rs`, which is a `SeqCst` fence in
+    /// models. The heavy half returns a value.
     fn half(&mut self, at: usize) -> Result<(), String> {
         let start = self.outline.path_start(at);
         let end = self.outline.pairs[&(at + 1)];
@@ -195,7 +199,7 @@ impl File<'_> {
         Ok(())
     }
 
-    /// A read-modify-write that changes nothing: it becomes a load.
+    /// Handles a read-modify-write that changes nothing: it becomes a load.
     fn idle(&mut self, at: usize) -> Result<(), String> {
         let start = self.receiver(at - 1);
         let end = self.outline.pairs[&(at + 1)];
@@ -213,7 +217,7 @@ impl File<'_> {
         Ok(())
     }
 
-    /// The first token of what a method is called on, from the dot before its name.
+    /// Returns the first token of the receiver of a method call, from the dot before the name.
     fn receiver(&self, dot: usize) -> usize {
         let outline = &self.outline;
         let mut at = dot;
@@ -234,7 +238,7 @@ impl File<'_> {
     }
 }
 
-/// Edits are apart, or one is within the other.
+/// Applies the edits, which either do not overlap or contain one another.
 fn render(text: &str, mut edits: Vec<Edit>) -> String {
     edits.sort_by_key(|edit| (edit.start, usize::MAX - edit.end));
     let mut out = String::new();

@@ -1,4 +1,5 @@
-//! Asks the models about each switch, with more and more preemptions: most that can be killed are killed with one.
+//! Runs the models with each switch on, with more and more preemptions, because most switches are
+//! killed with one preemption.
 
 use crate::models::{Binary, End, Model, in_parallel};
 use std::{
@@ -6,20 +7,20 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// A model that took less than this is asked about survivors with a preemption more.
+/// Models that took less than this run with one preemption more for survivors.
 const SMALL: Duration = Duration::from_secs(3);
-/// What is not measured may take so long.
+/// The time limit where no run was measured.
 const LONG: Duration = Duration::from_secs(600);
-/// In a sample one switch may take so long, all models together.
+/// The time limit for one switch of a sample, for all models together.
 const SHARE: Duration = Duration::from_secs(40);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     Killed,
     Survived,
-    /// No model comes to it.
+    /// No model reaches it.
     Unreached,
-    /// The time was up.
+    /// The time was over.
     Open,
 }
 
@@ -29,18 +30,18 @@ pub struct Judge<'a> {
     pub jobs: usize,
     pub deadline: Option<Instant>,
     pub verdicts: Vec<(usize, Verdict)>,
-    /// Those that nothing has killed yet.
+    /// The switches that nothing has killed yet.
     pub left: Vec<usize>,
 }
 
-/// Models that are asked with the same bound.
+/// Models that run with the same bound.
 pub struct Round<'a> {
     /// The fastest first.
     pub models: Vec<&'a Model>,
     pub bound: usize,
-    /// The models were measured with this bound: to take far longer is to hang.
+    /// The models were measured with this bound, so a run that takes far longer hangs.
     pub is_measured: bool,
-    /// Nobody knows whether the models pass with this bound when no switch is on.
+    /// It is not known whether the models pass with this bound when no switch is on.
     is_new: bool,
 }
 
@@ -61,7 +62,7 @@ impl<'a> Round<'a> {
         }
     }
 
-    /// The models for which a further preemption does not take for ever.
+    /// The models that finish in acceptable time with one preemption more.
     pub fn small(models: &'a [Model], bound: usize) -> Self {
         Self {
             models: models.iter().filter(|model| model.time < SMALL).collect(),
@@ -79,7 +80,8 @@ enum Answer {
 }
 
 impl Judge<'_> {
-    /// Asks about those that are left, in one round after the other until one kills.
+    /// Runs the models for the switches that are left, in one round after the other until one
+    /// kills.
     pub fn ask(&mut self, rounds: &[Round]) -> Result<(), String> {
         if self.left.is_empty() {
             return Ok(());
@@ -162,7 +164,7 @@ impl Judge<'_> {
         Ok(Answer::Passed)
     }
 
-    /// Whether a model passes without a switch.
+    /// Returns whether a model passes without a switch.
     fn passes(
         &self,
         model: &Model,
@@ -174,12 +176,12 @@ impl Judge<'_> {
         Ok(end == End::Passed)
     }
 
-    /// Those that are left have survived.
+    /// Records the switches that are left as survivors.
     pub fn close(&mut self, models: &[Model]) {
         for switch in self.left.drain(..) {
             let verdict = match models.iter().any(|model| model.reaches(switch)) {
                 true => Verdict::Survived,
-                // A sample has not looked for those that come to it with more preemptions only.
+                // A sample has not looked for models that reach it with more preemptions only.
                 false if self.deadline.is_some() => Verdict::Open,
                 false => Verdict::Unreached,
             };

@@ -1,4 +1,5 @@
-//! Splits Rust source into tokens, without comments. It knows as much as is needed to never mistake a comment or a string for code.
+//! Splits Rust source into tokens, without comments. It knows just enough never to mistake a
+//! comment or a string for code.
 
 use std::ops::Range;
 
@@ -52,13 +53,13 @@ impl Lexer<'_> {
         self.at += rest.find(|c| !f(c)).unwrap_or(rest.len());
     }
 
-    /// Moves behind the next occurrence of `end`, or to the end of the text.
+    /// Moves past the next occurrence of `end`, or to the end of the text.
     fn skip_past(&mut self, end: &str) {
         let rest = self.rest();
         self.at += rest.find(end).map_or(rest.len(), |at| at + end.len());
     }
 
-    /// Consumes one token, or a comment or white space, of which there is no token.
+    /// Consumes one token, or a comment or white space, for which there is no token.
     fn token(&mut self, first: char) -> Option<Kind> {
         if first.is_whitespace() {
             self.skip_while(char::is_whitespace);

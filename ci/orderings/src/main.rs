@@ -1,8 +1,10 @@
-//! Weakens every memory ordering, fence and guard of `aiter-core`, one at a time, and asks the loom models whether they notice.
+//! Weakens every memory ordering, fence and guard of `aiter-core`, one at a time, and checks that a
+//! loom model fails.
 //!
-//! It works on a copy of core in which each of them has a switch ([`copy`], [`instrument`]), built once. A run of each model
-//! without a switch tells how long it takes and which switches it comes to; then each switch is turned on for those models, the
-//! fastest first, until one fails ([`judge`]).
+//! It works on a copy of core in which each of them has a switch ([`copy`], [`instrument`]) and
+//! which is built once. A run of each model without a switch shows how long the model takes and
+//! which switches it reaches. Then each switch is turned on for those models, the fastest first,
+//! until one fails ([`judge`]).
 
 mod allowed;
 mod copy;
@@ -27,24 +29,25 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// A sample is to be asked in this time, the build included, and has at least the second however long the build took.
+/// The time for a sample, the build included.
 const SAMPLE: Duration = Duration::from_secs(170);
+/// The least time for a sample, however long the build took.
 const LEAST: Duration = Duration::from_secs(45);
 
-/// A sample that has judged fewer has shown nothing.
+/// A sample that has judged fewer switches proves nothing.
 const FEWEST: usize = 20;
 
-/// The file that is in the copy alone, to see that the tool sees.
+/// The file that exists in the copy only, to check the tool itself.
 const PLANTED: &str = "planted.rs ";
 
 struct Options {
     root: PathBuf,
     target: PathBuf,
-    /// Chooses the sample.
+    /// Selects the sample.
     seed: String,
     bound: usize,
     is_long: bool,
-    /// Part of the names of the models that are asked, if not all are.
+    /// A part of the names of the models to run, if not all of them run.
     models: Option<String>,
     filters: Vec<String>,
 }
@@ -77,7 +80,7 @@ impl Options {
         !self.is_long && self.filters.is_empty()
     }
 
-    /// The switches that are asked about, in order.
+    /// Returns the switches to try, in order.
     fn choose(&self, switches: &[String], allowed: &[String]) -> Vec<usize> {
         let is_wanted = |name: &String| {
             !name.starts_with(PLANTED) && {
@@ -88,7 +91,7 @@ impl Options {
             .filter(|&n| is_wanted(&switches[n]))
             .collect();
         if self.is_sample() {
-            // To see one survive takes every model that comes to it.
+            // It takes every model that reaches a switch to show that it survives.
             chosen.retain(|&n| !allowed.contains(&switches[n]));
             chosen.sort_by_key(|&n| {
                 let mut hasher = DefaultHasher::new();
@@ -145,7 +148,7 @@ fn run() -> Result<bool, String> {
         measure(&options, &binary, &copy, jobs, bound, is_wanted)
     };
     let bound = options.bound;
-    // With few preemptions models are fast, and come nearly everywhere they ever come.
+    // With few preemptions models are fast, and reach nearly everything that they can reach.
     let quick = measure(bound.min(1), &|_| true)?.models;
     check_planted(&binary, &copy.switches, &quick)?;
     let mut judge = Judge {
@@ -160,7 +163,8 @@ fn run() -> Result<bool, String> {
     };
     let first = Round::measured(&quick, bound.min(1));
     let models = if options.is_sample() {
-        // Some need as many preemptions as they are asked with when all are, or are left open.
+        // Some switches need as many preemptions as the long form uses; otherwise they are left
+        // open.
         let small = Round::small(&quick, bound + 1);
         judge.ask(&[first, Round::unmeasured(&quick, bound), small])?;
         quick
@@ -179,7 +183,7 @@ fn run() -> Result<bool, String> {
         };
         let small = Round::small(&models, bound + 1);
         match bound {
-            // They have been asked with that.
+            // These models have run with that bound already.
             0 | 1 => judge.ask(&[small])?,
             _ => judge.ask(&[Round::measured(&models, bound), small])?,
         }
@@ -195,13 +199,13 @@ fn run() -> Result<bool, String> {
     Ok(is_well)
 }
 
-/// Whether a sample has judged as many as there are, or as many as it has to.
+/// Returns whether a sample has judged all switches, or as many as it has to.
 fn is_enough(verdicts: &[(usize, Verdict)]) -> bool {
     let open = |(_, verdict): &&(usize, Verdict)| *verdict == Verdict::Open;
     verdicts.len() - verdicts.iter().filter(open).count() >= FEWEST.min(verdicts.len())
 }
 
-/// The test program of the copy.
+/// Builds the test program of the copy.
 fn build(target: &Path) -> Result<Binary, String> {
     let source = target.join("source");
     let output = Command::new(env::var_os("CARGO").unwrap_or("cargo".into()))
@@ -217,7 +221,7 @@ fn build(target: &Path) -> Result<Binary, String> {
         ])
         .arg("--target-dir")
         .arg(target.join("build"))
-        // Those of the sources are for ci/clippy.sh to see.
+        // ci/clippy.sh checks the warnings of the original sources.
         .env(
             "RUSTFLAGS",
             format!(
@@ -244,7 +248,7 @@ fn build(target: &Path) -> Result<Binary, String> {
     Ok(Binary { path })
 }
 
-/// What models do without a switch, as it was measured now, or before for the same sources.
+/// Returns what models do without a switch, as measured now, or before for the same sources.
 fn measure(
     options: &Options,
     binary: &Binary,
@@ -272,7 +276,7 @@ fn measure(
     Ok(measured)
 }
 
-/// Fails unless what was planted gets the verdicts it has to get.
+/// Fails unless the planted switches get their expected verdicts.
 fn check_planted(binary: &Binary, switches: &[String], models: &[Model]) -> Result<(), String> {
     let planted = (0..switches.len()).filter(|&n| switches[n].starts_with(PLANTED));
     let mut judge = Judge {
@@ -288,7 +292,7 @@ fn check_planted(binary: &Binary, switches: &[String], models: &[Model]) -> Resu
     let mut found = judge.verdicts;
     found.sort_by_key(|(switch, _)| *switch);
     let found: Vec<_> = found.into_iter().map(|(_, verdict)| verdict).collect();
-    // To put and to get have to be ordered, to look need not be, and nobody clears.
+    // `put` and `get` have to be ordered, `look` need not be, and nothing calls `clear`.
     let expected = [
         Verdict::Killed,
         Verdict::Killed,
@@ -303,7 +307,7 @@ fn check_planted(binary: &Binary, switches: &[String], models: &[Model]) -> Resu
     }
 }
 
-/// Whether all is well.
+/// Prints the results, and returns whether all is well.
 fn report(verdicts: &[(usize, Verdict)], switches: &[String], allowed: &[String]) -> bool {
     let count = |verdict| verdicts.iter().filter(|(_, it)| *it == verdict).count();
     println!(

@@ -12,20 +12,21 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How often a running model is asked whether it is done.
+/// How often a running model is checked for its end.
 const LOOK: Duration = Duration::from_millis(3);
-/// No model takes so long when nothing is wrong with it.
+/// A correct model never takes this long.
 const FAR_TOO_LONG: Duration = Duration::from_secs(1800);
 
-/// As in ci/loom.sh: with more preemptions an execution is longer than loom expects.
+/// As in ci/loom.sh: with more preemptions an execution has more branches than loom's default
+/// limit.
 const MOST_BRANCHES: &str = "4000";
 
-/// A model, and what a run without a switch showed of it.
+/// A model, and the results of a run without a switch.
 #[derive(Clone, Debug)]
 pub struct Model {
     pub name: String,
     pub time: Duration,
-    /// The switches that it came to.
+    /// The switches that it reached.
     pub reached: Vec<usize>,
 }
 
@@ -125,7 +126,7 @@ impl Binary {
                 Ok(End::Passed) => Ok(Model {
                     name: name.clone(),
                     time,
-                    // A model that comes to no switch leaves no report.
+                    // A model that reaches no switch leaves no report.
                     reached: fs::read_to_string(&report)
                         .unwrap_or_default()
                         .lines()
@@ -176,7 +177,7 @@ fn wait(mut child: Child, limit: Duration) -> Result<End, String> {
     }
 }
 
-/// Does `0..count`, in order, `jobs` at a time.
+/// Runs `job` for `0..count`, in order, `jobs` at a time.
 pub fn in_parallel(jobs: usize, count: usize, job: impl Fn(usize) + Sync) {
     let next = AtomicUsize::new(0);
     thread::scope(|scope| {
@@ -194,7 +195,7 @@ pub fn in_parallel(jobs: usize, count: usize, job: impl Fn(usize) + Sync) {
     });
 }
 
-/// What was measured of some sources with a bound, kept for the next run of the same.
+/// Measurements of some sources with a bound, kept for the next run with the same sources.
 pub struct Measured {
     path: PathBuf,
     /// The fastest first.

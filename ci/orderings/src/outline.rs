@@ -1,4 +1,5 @@
-//! What a file's tokens belong to: whether they are in the build that the models run, and in which function they are.
+//! Where the tokens of a file belong: whether they are in the build that the models run, and in
+//! which function.
 
 use crate::lexer::{Kind, Token, tokens};
 use std::{collections::HashMap, rc::Rc};
@@ -6,17 +7,18 @@ use std::{collections::HashMap, rc::Rc};
 pub struct Outline<'a> {
     pub text: &'a str,
     pub tokens: Vec<Token>,
-    /// For each token: the function it is in, with the type of its `impl`; `None` where the build leaves it out.
+    /// For each token, its function with the type of the `impl`; `None` where the build leaves it
+    /// out.
     pub places: Vec<Option<Rc<str>>>,
-    /// For each bracket: the one that it pairs with.
+    /// For each bracket, the one that it pairs with.
     pub pairs: HashMap<usize, usize>,
-    /// For each token: the innermost bracket that is open there.
+    /// For each token, the innermost bracket that is open there.
     pub opened: Vec<Option<usize>>,
     /// Modules that have a file of their own, and are part of the build.
     pub modules: Vec<String>,
 }
 
-/// Where names are looked up: an open brace, and what it belongs to.
+/// A scope for names: an open brace, and the item that it belongs to.
 #[derive(Clone, Default)]
 struct Scope {
     type_name: Option<String>,
@@ -51,14 +53,14 @@ impl<'a> Outline<'a> {
         Ok(outline)
     }
 
-    /// A token's text; nothing beyond the ends.
+    /// Returns a token's text, which is empty beyond the ends.
     pub fn word(&self, at: usize) -> &'a str {
         self.tokens
             .get(at)
             .map_or("", |token| &self.text[token.range.clone()])
     }
 
-    /// The text of the token that is `back` before this one.
+    /// Returns the text of the token that is `back` tokens before this one.
     pub fn before(&self, at: usize, back: usize) -> &'a str {
         at.checked_sub(back).map_or("", |at| self.word(at))
     }
@@ -71,7 +73,7 @@ impl<'a> Outline<'a> {
         self.text[..end].matches('\n').count() + 1
     }
 
-    /// The first token of a path that ends with this one: `a::b::c`.
+    /// Returns the first token of a path that ends with this one: `a::b::c`.
     pub fn path_start(&self, mut at: usize) -> usize {
         while self.before(at, 1) == ":" && self.before(at, 2) == ":" && at >= 3 {
             at -= 3;
@@ -182,7 +184,7 @@ impl<'a> Outline<'a> {
         )
     }
 
-    /// The name of the type that an `impl` or a trait is about.
+    /// Returns the name of the type that an `impl` or a trait is for.
     fn implemented(&self, start: usize) -> String {
         let mut depth = 0;
         let mut name = String::new();
@@ -208,7 +210,8 @@ impl<'a> Outline<'a> {
         name
     }
 
-    /// Whether what has the predicate that begins with this token is in the build, and is no test.
+    /// Returns whether an item with the predicate that begins with this token is in the build and
+    /// is no test.
     fn is_built(&self, start: usize) -> bool {
         let open = start + 1;
         let mut parts = Vec::new();
@@ -217,7 +220,7 @@ impl<'a> Outline<'a> {
             let commas = (open..self.pairs[&open])
                 .filter(|&at| self.word(at) == "," && self.opened[at] == Some(open));
             parts.extend(commas.map(|at| at + 1));
-            // Behind a comma at the end there is nothing.
+            // Nothing follows a trailing comma.
             parts.retain(|at| self.word(*at) != ")");
         }
         match self.word(start) {
@@ -229,12 +232,13 @@ impl<'a> Outline<'a> {
             "target_has_atomic" => true,
             "target_pointer_width" => self.word(start + 2) == "\"64\"",
             "feature" => matches!(self.word(start + 2), "\"std\"" | "\"alloc\""),
-            // `test` among them: tests are in the binary, but nothing of theirs is to be weakened.
+            // `test` is among them: tests are in the binary, but nothing in them is weakened.
             _ => false,
         }
     }
 
-    /// The token behind what begins with this one: an item, a statement, a field, an arm or an argument.
+    /// Returns the token after the item, statement, field, arm or argument that begins with this
+    /// one.
     fn end_of_item(&self, mut at: usize) -> usize {
         while self.word(at) == "#" {
             at = self.pairs[&(at + 1)] + 1;

@@ -489,7 +489,7 @@ fn stoppable(record: &mut Record) {
     assert!(poll(&mut stoppable).is_pending());
     stopper.stop();
     record.note(
-        "who waits learns of it",
+        "a waiting task is woken",
         poll(&mut stoppable) == Poll::Ready(None),
     );
 }
