@@ -18,7 +18,7 @@ pub fn parse(text: &str, switches: &[String]) -> Result<Vec<String>, String> {
     }
     if names.len() > MOST {
         return Err(format!(
-            "ci/orderings/allowed.md lists {} switches, and {MOST} are allowed: kill some with a model",
+            "ci/orderings/allowed.md lists {} switches, and {MOST} are allowed: write models that kill some",
             names.len()
         ));
     }
@@ -26,12 +26,12 @@ pub fn parse(text: &str, switches: &[String]) -> Result<Vec<String>, String> {
     for (name, words) in names {
         if words < LEAST_WORDS {
             return Err(format!(
-                "ci/orderings/allowed.md: `{name}` has no proof, or one of fewer than {LEAST_WORDS} words"
+                "ci/orderings/allowed.md: `{name}` has no proof, or one with fewer than {LEAST_WORDS} words"
             ));
         }
         if !switches.contains(&name) {
             return Err(format!(
-                "ci/orderings/allowed.md: there is no switch `{name}` any more: give it the name it has now, or delete it"
+                "ci/orderings/allowed.md: there is no switch `{name}`: give the entry the current name, or delete it"
             ));
         }
         if seen.contains(&name) {
@@ -60,7 +60,7 @@ mod tests {
     #[test]
     fn a_stale_entry_fails() {
         let error = parse(&entry("gone"), &[String::from("a")]).unwrap_err();
-        assert!(error.contains("no switch `gone` any more"), "{error}");
+        assert!(error.contains("no switch `gone` there is no switch"), "{error}");
     }
 
     #[test]

@@ -121,7 +121,7 @@ impl Copy {
         }
         if let Some(guard) = guards.iter().find(|guard| !seen.contains(&guard.file)) {
             return Err(format!(
-                "ci/orderings/guards.txt:{}: {} is not in the build of the models: give the guard the file that its code is in now, or delete it",
+                "ci/orderings/guards.txt:{}: {} is not in the build of the models: correct the file of the guard, or delete the guard",
                 guard.line, guard.file
             ));
         }

@@ -36,7 +36,7 @@ impl Guard {
                 Ok(outline.tokens[at].range.start..outline.tokens[at + wanted.len() - 1].range.end)
             }
             _ => Err(format!(
-                "ci/orderings/guards.txt:{}: the text of `{}` is {} times in {}, `{}`, and is to be there once: give the guard the text that the code has now, or delete it if the protocol needs it no more",
+                "ci/orderings/guards.txt:{}: the text of `{}` occurs {} times in {}, `{}`, and has to occur once: copy the text from the code, or delete the guard if the protocol no longer needs it",
                 self.line,
                 self.name,
                 found.len(),
@@ -77,7 +77,7 @@ pub fn parse(text: &str) -> Result<Vec<Guard>, String> {
             let words: Vec<_> = line.split_whitespace().collect();
             let [file, place, name] = words[..] else {
                 return Err(format!(
-                    "ci/orderings/guards.txt:{number}: a guard begins with a file, a function and a name of its own"
+                    "ci/orderings/guards.txt:{number}: a guard begins with a file, a function and a unique name"
                 ));
             };
             in_guard = true;
@@ -102,7 +102,7 @@ pub fn parse(text: &str) -> Result<Vec<Guard>, String> {
     for guard in &guards {
         if tokens(&guard.original).is_empty() {
             return Err(format!(
-                "ci/orderings/guards.txt:{}: `{}` has no line with `- ` and the text it stands for",
+                "ci/orderings/guards.txt:{}: `{}` has no line with `- ` and the text of the code",
                 guard.line, guard.name
             ));
         }

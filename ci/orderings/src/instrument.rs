@@ -128,7 +128,7 @@ impl File<'_> {
             || !matches!(outline.word(at + 1), ")" | ",")
         {
             return Err(format!(
-                "{}:{}: an ordering that is not an argument, which ci/orderings cannot switch: write it as one",
+                "{}:{}: ci/orderings cannot switch an ordering that is not an argument: write it as one",
                 self.name,
                 outline.line(at),
             ));
@@ -165,7 +165,7 @@ impl File<'_> {
         let word = self.outline.word(end - 1);
         if !ORDERINGS.contains(&word) {
             return Err(format!(
-                "{}:{}: a fence with an ordering that is not written there",
+                "{}:{}: write the ordering of a fence as a literal argument",
                 self.name,
                 self.outline.line(at)
             ));

@@ -193,7 +193,7 @@ fn run() -> Result<bool, String> {
     let is_well = report(&judge.verdicts, &copy.switches, &allowed);
     if options.is_sample() && !is_enough(&judge.verdicts) {
         return Err(format!(
-            "fewer than {FEWEST} switches were judged in the time there was: let the machine do less meanwhile"
+            "fewer than {FEWEST} switches were judged in the available time: run this with less load on the machine"
         ));
     }
     Ok(is_well)
@@ -302,7 +302,7 @@ fn check_planted(binary: &Binary, switches: &[String], models: &[Model]) -> Resu
     match found == expected {
         true => Ok(()),
         false => Err(format!(
-            "what is planted in the copy to be found is not found as it should be: {found:?}; repair ci/orderings"
+            "the planted switches have the wrong verdicts, {found:?}: fix ci/orderings"
         )),
     }
 }
@@ -311,7 +311,7 @@ fn check_planted(binary: &Binary, switches: &[String], models: &[Model]) -> Resu
 fn report(verdicts: &[(usize, Verdict)], switches: &[String], allowed: &[String]) -> bool {
     let count = |verdict| verdicts.iter().filter(|(_, it)| *it == verdict).count();
     println!(
-        "{} killed, {} survived, {} reached by no model, {} not judged in the time there was",
+        "{} killed, {} survived, {} reached by no model, {} not judged in the available time",
         count(Verdict::Killed),
         count(Verdict::Survived),
         count(Verdict::Unreached),
@@ -325,7 +325,7 @@ fn report(verdicts: &[(usize, Verdict)], switches: &[String], allowed: &[String]
                 "is listed in ci/orderings/allowed.md, and a model kills it: delete the entry"
             }
             (Verdict::Survived, false) => "survives: no model fails with it",
-            (Verdict::Unreached, false) => "survives: no model comes to it",
+            (Verdict::Unreached, false) => "survives: no model reaches it",
             _ => continue,
         };
         is_well = false;
@@ -333,8 +333,8 @@ fn report(verdicts: &[(usize, Verdict)], switches: &[String], allowed: &[String]
     }
     if !is_well {
         eprintln!(
-            "For each survivor: write a loom model that fails with it; or make the code as weak as that, where it can be proved; \
-             or give it an entry with the proof in ci/orderings/allowed.md. To ask again: ci/orderings.sh 'NAME'"
+            "For each survivor: write a loom model that fails with it; or weaken the code, if a proof allows that; \
+             or add an entry with the proof to ci/orderings/allowed.md. To try again: ci/orderings.sh 'NAME'"
         );
     }
     is_well

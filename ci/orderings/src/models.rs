@@ -58,7 +58,7 @@ impl Binary {
         let names: Vec<_> = names.filter(is_wanted).map(str::to_owned).collect();
         if names.is_empty() {
             return Err(String::from(
-                "no model has such a name: models are tests with \"loom\" in their paths",
+                "no model has that name: models are tests with \"loom\" in their paths",
             ));
         }
         Ok(names)

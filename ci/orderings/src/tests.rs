@@ -211,7 +211,7 @@ fn a_stale_guard_fails_and_says_what_to_do() {
     ] {
         let error = instrument("a.rs", text, &guards, &mut Vec::new()).unwrap_err();
         assert!(
-            error.contains("is to be there once") && error.contains("guards.txt:1"),
+            error.contains("has to occur once") && error.contains("guards.txt:1"),
             "{error}"
         );
     }

@@ -190,7 +190,7 @@ fn main() {
         assert!(said.contains(says) && messages == 1, "{case}: {said}");
     }
     println!(
-        "where a panic aborts all works, and {} panics were the end",
+        "all of it works where a panic aborts, and {} panics ended their processes",
         PANICS.len() + REFUSED.len()
     );
 }

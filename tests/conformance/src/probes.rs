@@ -21,42 +21,42 @@ pub struct Probe {
 pub const PROBES: &[Probe] = &[
     Probe {
         name: "dropped",
-        asks: "of three that wait any one is dropped, whichever was polled last: the others get what comes",
+        asks: "any one of three waiting tasks is dropped, whichever was polled last: the others get the next items",
         run: dropped,
     },
     Probe {
         name: "cancelled",
-        asks: "one that was woken is dropped, or its future is, before it is polled: nothing is lost, and the other that waits gets it",
+        asks: "a woken task is dropped, or its future is, before it is polled: nothing is lost, and the other waiting task gets the item",
         run: cancelled,
     },
     Probe {
         name: "left",
-        asks: "one that waits is kept and never polled again: the other that waits gets what comes",
+        asks: "one waiting task is kept and never polled again: the other one gets the next items",
         run: left,
     },
     Probe {
         name: "new waker",
-        asks: "one that waits is polled by another task: that one is woken",
+        asks: "a waiting handle is polled by another task: that task is woken",
         run: new_waker,
     },
     Probe {
         name: "wakers",
-        asks: "100 000 pending polls of each of two, with one waker, with a new one each, and cancelled each time: at most two wakers of each are kept (its own, and one that its poll left with the source)",
+        asks: "100 000 pending polls of each of two tasks, with one waker, with a new one each, and cancelled each time: at most two wakers of each are kept (its own, and one that its poll left with the source)",
         run: wakers,
     },
     Probe {
         name: "burst",
-        asks: "1 000 000 items came and were read by all: at most 64 KiB are held",
+        asks: "all tasks have read 1 000 000 items: at most 64 KiB are held",
         run: burst,
     },
     Probe {
         name: "end",
-        asks: "the end reaches all that wait, and after what came before it one that lagged behind; after it, it stays so",
+        asks: "the end reaches all waiting tasks, and one that lagged behind after the items before the end; the stream stays ended",
         run: end,
     },
     Probe {
         name: "panic",
-        asks: "a poll of the source panics: nobody waits for ever, nobody takes it for the end, every handle can be dropped",
+        asks: "a poll of the source panics: no task waits for ever, none takes the panic for the end, every handle can be dropped",
         run: panic,
     },
 ];
@@ -144,7 +144,7 @@ fn cancelled(kind: Kind, build: Build) -> Answer<String> {
         }
     }
     if woken == 0 {
-        return Stop::fail("nobody is woken");
+        return Stop::fail("no task is woken");
     }
     // The task comes back itself.
     let mut stage = Stage::waiting(kind, build, 1)?;
@@ -180,7 +180,7 @@ fn new_waker(kind: Kind, build: Build) -> Answer<String> {
         (1..=items).for_each(|item| stage.feed.send(item));
         when(case, stage.run().and_then(|()| stage.delivered(items)))?;
         if stage.tasks[moved].wakes() == 0 {
-            return Stop::fail(format!("{case}: it is not woken any more"));
+            return Stop::fail(format!("{case}: the task is no longer woken"));
         }
     }
     pass()
@@ -191,7 +191,9 @@ fn wakers(kind: Kind, build: Build) -> Answer<String> {
     let mut is_most = |case: &str, kept: usize| {
         most = most.max(kept);
         if kept > 4 {
-            Stop::fail(format!("{case}: {kept} wakers are kept for 2 that wait"))
+            Stop::fail(format!(
+                "{case}: {kept} wakers are kept for 2 waiting tasks"
+            ))
         } else {
             Ok(())
         }
@@ -233,7 +235,7 @@ fn burst(kind: Kind, build: Build) -> Answer<String> {
     for item in 1..=ITEMS {
         feed.send(item);
         if kind == Kind::Fork && poll(0) != Poll::Ready(Some(item)) {
-            return Stop::fail("what was sent does not come");
+            return Stop::fail("an item that was sent does not come");
         }
     }
     let most = held_bytes().saturating_sub(before);
@@ -254,11 +256,13 @@ fn burst(kind: Kind, build: Build) -> Answer<String> {
         }
     }
     if taken < ITEMS {
-        return Stop::fail(format!("{taken} of {ITEMS} items come to who lags behind"));
+        return Stop::fail(format!(
+            "{taken} of {ITEMS} items reach the task that lags behind"
+        ));
     }
     let held = held_bytes().saturating_sub(before);
     if held > MAY_HOLD {
-        return Stop::fail(format!("{held} bytes are held, of {most}"));
+        return Stop::fail(format!("{held} bytes are held, and {most} are allowed"));
     }
     Ok(format!("{held} B"))
 }
@@ -273,13 +277,13 @@ fn end(kind: Kind, build: Build) -> Answer<String> {
     stage.run()?;
     stage.delivered(1)?;
     if !stage.tasks.iter().all(|task| task.ended) {
-        return Stop::fail("the end is there, and who waits is not woken");
+        return Stop::fail("a waiting task is not woken for the end");
     }
     for task in &mut stage.tasks {
         task.ended = false;
         task.poll();
         if !task.ended {
-            return Stop::fail("polled after the end, it does not end again");
+            return Stop::fail("polled after the end, the stream does not end again");
         }
     }
     pass()
@@ -289,17 +293,17 @@ fn panic(kind: Kind, build: Build) -> Answer<String> {
     let mut stage = Stage::waiting(kind, build, 3)?;
     stage.may_panic = true;
     if !stage.feed.panic() {
-        return Err(Stop::Skip("a channel, no code of others runs in it".into()));
+        return Err(Stop::Skip("a channel: no user code runs in it".into()));
     }
     stage.run()?;
     if !stage.tasks.iter().any(|task| task.panicked) {
-        return Stop::fail("the panic reaches nobody");
+        return Stop::fail("the panic reaches no task");
     }
     // The tasks that the panic did not reach go on with the items after it.
     stage.feed.send(1);
     stage.run()?;
     if stage.tasks.iter().any(|task| task.ended) {
-        return Stop::fail("a panic of the source reads as its end");
+        return Stop::fail("a panic of the source is reported as its end");
     }
     let on: Vec<&Task> = stage.tasks.iter().filter(|task| !task.panicked).collect();
     let reached = on.iter().filter(|task| task.got == [1]).count();
