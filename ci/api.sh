@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Compares the public items of the published crates with the lists in ci/api/*.txt, so that no change of the interface is an
-# accident. `ci/api.sh --update` rewrites the lists, to be reviewed and committed with the change. Run it also after a merge
-# that conflicts there.
+# Compares the public items of the published crates with the lists in ci/api/*.txt, so that no
+# change of the interface is an accident. `ci/api.sh --update` rewrites the lists, to be reviewed
+# and committed with the change. Run it also after a merge that conflicts there.
 . "$(dirname "$0")/common"
 next='if the change is meant: ci/api.sh --update, then commit ci/api/*.txt and say in CHANGELOG.md what changed'
 if ! { command -v rustup >/dev/null && { rustup run nightly rustc -V || rustup toolchain install nightly --profile minimal; }; }; then

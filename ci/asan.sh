@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Runs AddressSanitizer, and with it LeakSanitizer, over core and all adapters. First, a planted use after free and a planted
-# leak have to be reported. AITER_LONG=1 runs the whole suite in full and in release.
+# Runs AddressSanitizer, and with it LeakSanitizer, over core and all adapters. First, a planted use
+# after free and a planted leak have to be reported. AITER_LONG=1 runs the whole suite in full and
+# in release.
 . "$(dirname "$0")/common"
 next='the report says where the memory came from and where it went'
 if ! { command -v rustup >/dev/null && { rustup run nightly rustc -V || rustup toolchain install nightly --profile minimal; }; }; then
@@ -24,8 +25,9 @@ for bug in use_after_free:heap-use-after-free leak:LeakSanitizer; do
     echo "planted ${bug%:*}: reported"
 done
 
-# `fixed_interrupts` steps through single instructions, which would include the sanitizer's. `properties` takes the steps that
-# ci/fuzz.sh runs under this sanitizer; here its planted bugs would be reported, because they leak.
+# `fixed_interrupts` steps through single instructions, which would include the sanitizer's.
+# `properties` takes the steps that ci/fuzz.sh runs under this sanitizer; here its planted bugs
+# would be reported, because they leak.
 profile=() left_out=(fixed_interrupts properties)
 if [[ ${AITER_LONG:-} ]]; then
     profile=(--release)

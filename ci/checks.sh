@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Checks the checks themselves. None of them says ok unless it came to its end: a signal, an `exit` or a failed command makes it
-# fail. Checks that read the output of a program do not take silence for success. The workflow runs each check, and each check
-# covers all published crates.
+# Checks the checks themselves. None of them says ok unless it came to its end: a signal, an `exit`
+# or a failed command makes it fail. Checks that read the output of a program do not take silence
+# for success. The workflow runs each check, and each check covers all published crates.
 . "$(dirname "$0")/common"
 unset AITER_COMPLETE AITER_LEFT_OUT
 scratch=$target_dir/checks
@@ -10,8 +10,8 @@ mkdir -p "$scratch"/{ci,.ci,bin}
 cp ci/common "$scratch/ci"
 cp .ci/run "$scratch/.ci"
 
-# Runs a command with the default action for the signals that a background job ignores, and compares the last line of its
-# output: `says ok|FAILED COMMAND...`.
+# Runs a command with the default action for the signals that a background job ignores, and compares
+# the last line of its output: `says ok|FAILED COMMAND...`.
 says() {
     local verdict=$1 output code=0
     shift
@@ -75,7 +75,8 @@ ends FAILED 'AITER_COMPLETE=1 leave_out something'
 echo '+ .ci/run'
 printf '#!/bin/sh\nexit "${CARGO_CODE:-0}"\n' >"$scratch/bin/cargo"
 chmod +x "$scratch/bin/cargo"
-# Runs .ci/run on a check with these statements, and expects an exit code and a text in the output: `all CODE TEXT STATEMENTS`.
+# Runs .ci/run on a check with these statements, and expects an exit code and a text in the output:
+# `all CODE TEXT STATEMENTS`.
 all() {
     local output code=0
     printf '%s\n' ". ci/common" "$3" passed >"$scratch/ci/case.sh"
@@ -94,7 +95,8 @@ PATH=$scratch/bin:$PATH "$scratch/.ci/run" >"$scratch/run.txt" 2>&1 || code=$?
 [[ $code == 1 ]] || { next='fix .ci/run: it passes without a check' && exit 1; }
 
 echo '+ ci/fail_fast'
-# Runs ci/fail_fast on a program with these statements, and expects an exit code and an output: `fails_fast CODE OUTPUT STATEMENTS`.
+# Runs ci/fail_fast on a program with these statements, and expects an exit code and an output:
+# `fails_fast CODE OUTPUT STATEMENTS`.
 fails_fast() {
     local output code=0
     output=$(ci/fail_fast bash -c "$3" 2>/dev/null) || code=$?

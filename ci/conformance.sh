@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Probes what happens to waiting tasks when others are dropped, cancelled or forgotten (see docs/CONFORMANCE.md). The probes
-# find the faults planted for them, and our types pass all of them. A table shows them beside published crates for the same
-# purpose. The package is a workspace of its own, so its format and its lints are checked here too.
+# Probes what happens to waiting tasks when others are dropped, cancelled or forgotten (see
+# docs/CONFORMANCE.md). The probes find the faults planted for them, and our types pass all of them.
+# A table shows them beside published crates for the same purpose. The package is a workspace of its
+# own, so its format and its lints are checked here too.
 . "$(dirname "$0")/common"
 cd tests/conformance
 next='run the failing cell alone: cd tests/conformance && cargo run --release -- --cell SUBJECT PROBE; another crate that does not build can be left out: --no-default-features --features CRATE,...'

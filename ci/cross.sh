@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Runs tests on other processors: on i686, which has 32-bit words and needs no emulation, and on aarch64 under qemu-user, which
-# emulates its instructions and system calls but not its weak memory order. The tests are core's unit tests and the programs
-# `failures`, `linearizability`, `memory` and `push_lists`. AITER_LONG=1 runs the whole suite, as the workflow does each night.
-# Arguments name the targets: ci/cross.sh aarch64-unknown-linux-gnu.
+# Runs tests on other processors: on i686, which has 32-bit words and needs no emulation, and on
+# aarch64 under qemu-user, which emulates its instructions and system calls but not its weak memory
+# order. The tests are core's unit tests and the programs `failures`, `linearizability`, `memory`
+# and `push_lists`. AITER_LONG=1 runs the whole suite, as the workflow does each night. Arguments
+# name the targets: ci/cross.sh aarch64-unknown-linux-gnu.
 . "$(dirname "$0")/common"
 if [[ $(uname -sm) != 'Linux x86_64' ]]; then
     leave_out 'other processors: this check needs Linux on x86-64'
@@ -11,8 +12,9 @@ if [[ $(uname -sm) != 'Linux x86_64' ]]; then
 fi
 targets=("$@")
 ((${#targets[@]})) || targets=(i686-unknown-linux-gnu aarch64-unknown-linux-gnu)
-# Debug information takes half of the time to link, and a panic names its line without it. Optimising costs less time than it
-# saves: under emulation, and in tests that walk over half of all positions.
+# Debug information takes half of the time to link, and a panic names its line without it.
+# Optimising costs less time than it saves: under emulation, and in tests that walk over half of all
+# positions.
 export CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_DEV_OPT_LEVEL=1
 for target in "${targets[@]}"; do
     export AITER_RUNNER=

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Runs cargo-deny over licences, banned and duplicate packages, the sources of packages, and advisories (deny.toml says what is
-# allowed, and why). The advisories come from the RustSec database on GitHub; AITER_ADVISORY_DB names another repository or
-# a directory that has it. If the database cannot be reached, this check says so and does the rest.
+# Runs cargo-deny over licences, banned and duplicate packages, the sources of packages, and
+# advisories (deny.toml says what is allowed, and why). The advisories come from the RustSec
+# database on GitHub; AITER_ADVISORY_DB names another repository or a directory that has it. If the
+# database cannot be reached, this check says so and does the rest.
 . "$(dirname "$0")/common"
 next='take another version of the package (cargo update), or another package; an exception goes into deny.toml, with its reason'
 version=0.20.2

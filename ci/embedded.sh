@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
-# Runs the programs of tests/firmware in QEMU on four processors, each under a time limit. Prints the memory that they need and
-# what a push in an interrupt costs, beside the same on embassy-sync. The check fails if a push takes more instructions than
-# its peer's, or if a program has more code than it may have. First it makes sure that a lost sample and a slower push fail.
+# Runs the programs of tests/firmware in QEMU on four processors, each under a time limit. Prints
+# the memory that they need and what a push in an interrupt costs, beside the same on embassy-sync.
+# The check fails if a push takes more instructions than its peer's, or if a program has more code
+# than it may have. First it makes sure that a lost sample and a slower push fail.
 . "$(dirname "$0")/common"
 machines=(thumbv7m-none-eabi thumbv7em-none-eabihf thumbv6m-none-eabi riscv32imac-unknown-none-elf)
 bare_metal=("${machines[@]}")
 programs=(aiter embassy fixed pubsub one channel interrupted everywhere cost)
 next='have this script run each program in tests/firmware/src/bin, and no other'
 diff <(printf '%s.rs\n' "${programs[@]}" | sort) <(cd tests/firmware/src/bin && ls)
-# A program, its twin, which does the same on embassy-sync, and how many bytes of code and constants the first may have more
-# than its twin: see docs/EMBEDDED.md.
+# A program, its twin, which does the same on embassy-sync, and how many bytes of code and constants
+# the first may have more than its twin: see docs/EMBEDDED.md.
 twins=('one channel 0' 'fixed pubsub 0')
 # A push, its peer, and the number of readers.
 peers=('fixed::PushList::push Channel::try_send 1' 'fixed::PushList::push PubSubChannel::try_publish 4')
@@ -22,8 +23,8 @@ have_qemu() {
     command -v qemu-system-arm >/dev/null && command -v qemu-system-riscv32 >/dev/null
 }
 
-# Installs QEMU from the packages of Debian or Ubuntu. Where apt would have to remove other packages for that, it unpacks the
-# two programs alone, into $prefix.
+# Installs QEMU from the packages of Debian or Ubuntu. Where apt would have to remove other packages
+# for that, it unpacks the two programs alone, into $prefix.
 install_qemu() {
     have_qemu && return
     next='install qemu-system-arm and qemu-system-riscv32'
@@ -46,13 +47,14 @@ install_qemu() {
     have_qemu
 }
 
-# Runs a program that was built, in QEMU: `run TARGET PROGRAM [OPTION-OF-CARGO]...`. tests/firmware/.cargo tells Cargo how to
-# start QEMU.
+# Runs a program that was built, in QEMU: `run TARGET PROGRAM [OPTION-OF-CARGO]...`.
+# tests/firmware/.cargo tells Cargo how to start QEMU.
 run() {
     timeout "$limit" cargo run -q --release --target "$1" --bin "${@:2}" 2>&1
 }
 
-# Prints the pushes in the output of `cost` that take more instructions than their peers: `costlier <output`.
+# Prints the pushes in the output of `cost` that take more instructions than their peers: `costlier
+# <output`.
 costlier() {
     awk -v peers="$(printf '%s\n' "${peers[@]}")" '
         $1 == "push" { took[$2, $3, $4] = $5 }

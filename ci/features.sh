@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Each feature set of core, and each adapter with and without its features, builds on its own, so that no other package and no
-# dev-dependency lends it a feature. Core and a blocking iterator on tokio also work where a panic aborts.
+# Each feature set of core, and each adapter with and without its features, builds on its own, so
+# that no other package and no dev-dependency lends it a feature. Core and a blocking iterator on
+# tokio also work where a panic aborts.
 . "$(dirname "$0")/common"
 next='build the failing set with the command above; gate what it lacks, or turn the missing feature on in its Cargo.toml'
 for features in '' alloc std net portable-atomic alloc,portable-atomic std,portable-atomic; do

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Fuzzes push lists, forks, gates, takers, joins and drivers with random sequences of steps, with clones, drops and wakers that
-# panic or reenter, under AddressSanitizer and LeakSanitizer. Each target starts from the sequences in fuzz/seeds and those that
-# earlier runs left in fuzz/corpus, and gets its share of AITER_FUZZ_SECONDS (60). First, each has to find a planted bug.
+# Fuzzes push lists, forks, gates, takers, joins and drivers with random sequences of steps, with
+# clones, drops and wakers that panic or reenter, under AddressSanitizer and LeakSanitizer. Each
+# target starts from the sequences in fuzz/seeds and those that earlier runs left in fuzz/corpus,
+# and gets its share of AITER_FUZZ_SECONDS (60). First, each has to find a planted bug.
 . "$(dirname "$0")/common"
 next='take the steps printed above into a test; the input is in fuzz/artifacts, `AITER_FUZZ_SHOW=1 BINARY INPUT` repeats it'
 targets=(fuzz/targets/*.rs)
@@ -17,8 +18,8 @@ step cargo +nightly fuzz build --target-dir "$target_dir/fuzz"
 host=$(rustc -vV | sed -n 's/^host: //p')
 log=$target_dir/fuzz/log scratch=$target_dir/fuzz/scratch
 
-# Runs a target on its seeds and a corpus that grows, `fuzz TARGET ARTIFACTS CORPUS [OPTION]...`, and writes its output to the
-# log.
+# Runs a target on its seeds and a corpus that grows, `fuzz TARGET ARTIFACTS CORPUS [OPTION]...`,
+# and writes its output to the log.
 fuzz() {
     local target=$1 artifacts=$2 corpus=$3
     shift 3
@@ -35,7 +36,8 @@ for target in "${targets[@]}"; do
     mkdir -p "$scratch"
     found=0
     AITER_FUZZ_PLANTED=1 fuzz "$target" "$scratch" "$scratch" -max_total_time=20 || found=$?
-    # Only a panic of the model counts: a program that is missing or does not start exits with an error too.
+    # Only a panic of the model counts: a program that is missing or does not start exits with an
+    # error too.
     if ((found == 0)) || ! grep -q "panicked at .*tests/src/properties/" "$log"; then
         tail -n 20 "$log"
         next="$target no longer sees a lost wake (exit $found): look at what its model checks"

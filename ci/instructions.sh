@@ -1,15 +1,17 @@
 #!/usr/bin/env bash
-# The single-threaded hot paths take no more instructions per item than `ci/instructions.txt` says. callgrind counts them, so
-# the figures do not depend on the machine or its load. They do depend on the compiler, so the file names the version of rustc
-# and the target that they belong to. This script uses that version if rustup has it or can fetch it. With another version or
-# target it prints its table, compares nothing, and says so. `ci/instructions.sh --update` rewrites the file, to be reviewed and
-# committed with the change.
+# The single-threaded hot paths take no more instructions per item than `ci/instructions.txt` says.
+# callgrind counts them, so the figures do not depend on the machine or its load. They do depend on
+# the compiler, so the file names the version of rustc and the target that they belong to. This
+# script uses that version if rustup has it or can fetch it. With another version or target it
+# prints its table, compares nothing, and says so. `ci/instructions.sh --update` rewrites the file,
+# to be reviewed and committed with the change.
 . "$(dirname "$0")/common"
 file=ci/instructions.txt
 counts=$target_dir/instructions.txt
 
-# Prints the name of a scenario and its instructions per item: `count SCENARIO ITEMS`. To leave out the start and the warm-up,
-# it takes the difference between a run with that many items and one with twice as many.
+# Prints the name of a scenario and its instructions per item: `count SCENARIO ITEMS`. To leave out
+# the start and the warm-up, it takes the difference between a run with that many items and one with
+# twice as many.
 count() {
     local items code=0 log total totals=()
     for items in "$2" $((2 * $2)); do

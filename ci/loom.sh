@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Runs the loom models of core: every interleaving of a few threads with up to LOOM_MAX_PREEMPTIONS (2) preemptions, and with
-# one more for models that take less than half a second. Several models run at a time, each in a process of its own.
+# Runs the loom models of core: every interleaving of a few threads with up to LOOM_MAX_PREEMPTIONS
+# (2) preemptions, and with one more for models that take less than half a second. Several models
+# run at a time, each in a process of its own.
 . "$(dirname "$0")/common"
 next='run the failing model alone with LOOM_LOG=trace and LOOM_LOCATION=1 (see the docs of loom)'
 set_up_models

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The published crates build with the oldest versions of their direct dependencies that their Cargo.toml admits. Works on a
-# copy, so that Cargo.lock stays as it is.
+# The published crates build with the oldest versions of their direct dependencies that their
+# Cargo.toml admits. Works on a copy, so that Cargo.lock stays as it is.
 . "$(dirname "$0")/common"
 next='a dependency lacks something in its oldest version: raise the requirement in Cargo.toml to the version that has it'
 if ! { command -v rustup >/dev/null && { rustup run nightly rustc -V || rustup toolchain install nightly --profile minimal; }; }; then

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The published crates, with the versions in Cargo.lock, build on the oldest Rust that they promise. Cargo itself refuses a
-# dependency whose `rust-version` is newer.
+# The published crates, with the versions in Cargo.lock, build on the oldest Rust that they promise.
+# Cargo itself refuses a dependency whose `rust-version` is newer.
 . "$(dirname "$0")/common"
 msrv=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 [[ $msrv =~ ^[0-9]+\.[0-9]+$ ]] || { next='say `rust-version = "MAJOR.MINOR"` in Cargo.toml' && exit 1; }

@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
-# Mutation testing: changes operators, conditions and results of the code that threads share, one at a time, and expects a test
-# to fail or to hang. It runs the tests of core first, then, for mutants that survive, the programs of aiter-tests for lists,
-# memory, properties and histories, and at last the loom models. `.cargo/mutants.toml` says what is left out, and why. By
-# default only the small modules around wakers are mutated, which takes minutes; AITER_LONG=1 mutates everything, in two hours
-# and more on two cores. Arguments go to cargo-mutants in place of either: ci/mutants.sh --file 'aiter-core/src/list/**'
+# Mutation testing: changes operators, conditions and results of the code that threads share, one at
+# a time, and expects a test to fail or to hang. It runs the tests of core first, then, for mutants
+# that survive, the programs of aiter-tests for lists, memory, properties and histories, and at last
+# the loom models. `.cargo/mutants.toml` says what is left out, and why. By default only the small
+# modules around wakers are mutated, which takes minutes; AITER_LONG=1 mutates everything, in two
+# hours and more on two cores. Arguments go to cargo-mutants in place of either: ci/mutants.sh
+# --file 'aiter-core/src/list/**'
 . "$(dirname "$0")/common"
 next='write a test for each mutant named above; one that changes nothing that is promised goes into .cargo/mutants.toml, with the reason'
 version=27.1.0
@@ -26,7 +28,8 @@ out=$CARGO_TARGET_DIR/mutants.out
 rm -rf "$out"
 mkdir -p "$CARGO_TARGET_DIR"
 
-# Runs tests, `round SECONDS TESTS... -- ARGUMENTS`, with each mutant that no earlier round has caught. A hang counts as caught.
+# Runs tests, `round SECONDS TESTS... -- ARGUMENTS`, with each mutant that no earlier round has
+# caught. A hang counts as caught.
 round() {
     local seconds=$1 code=0 tests=()
     shift
@@ -43,13 +46,15 @@ round() {
 
 round 20 --lib -- "$@"
 if [[ -s $out/missed.txt ]]; then
-    # The package is an argument of cargo. With --test-package, the run without a mutant would leave it out.
+    # The package is an argument of cargo. With --test-package, the run without a mutant would leave
+    # it out.
     round 60 --package=aiter-tests --test=memory --test=push_lists --test=properties --test=linearizability -- "$@"
 fi
 if [[ -s $out/missed.txt ]]; then
     set_up_models
     export "$runner=$PWD/ci/each_model"
-    # All models take minutes, and three times as long beside other work. That must not count as a hang.
+    # All models take minutes, and three times as long beside other work. That must not count as a
+    # hang.
     round 1800 --lib -- --profile release "$@" -- -- loom
 fi
 [[ ! -s $out/missed.txt ]]

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Core builds without `std`: for a Cortex-M3, for WebAssembly, and with `portable-atomic` where there is no compare-and-swap
-# either (Cortex-M0, RISC-V without atomics); for each with and without an allocator. If Node is installed, a program runs on
-# WebAssembly too. ci/embedded.sh runs the others.
+# Core builds without `std`: for a Cortex-M3, for WebAssembly, and with `portable-atomic` where
+# there is no compare-and-swap either (Cortex-M0, RISC-V without atomics); for each with and without
+# an allocator. If Node is installed, a program runs on WebAssembly too. ci/embedded.sh runs the
+# others.
 . "$(dirname "$0")/common"
 bare_metal+=(wasm32-unknown-unknown)
 add_targets

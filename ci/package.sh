@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Each published crate carries what it needs: both licences, its README, and every file that its source includes. The tree has no
-# symbolic link, because a checkout on Windows turns a link into a text file; so the licences in the crates are copies, and have
-# to be equal to those in the root.
+# Each published crate carries what it needs: both licences, its README, and every file that its
+# source includes. The tree has no symbolic link, because a checkout on Windows turns a link into a
+# text file; so the licences in the crates are copies, and have to be equal to those in the root.
 . "$(dirname "$0")/common"
 next='replace the symbolic links named above with copies; list a pair of files that has to stay equal in this script'
 links=$(find . -path ./.git -prune -o -name target -prune -o -name corpus -prune -o -type l -print)

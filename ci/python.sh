@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs the scenarios of Python's `aiter` through the Python package, in a virtual environment made here, and through this
-# library. The results may differ only where docs/PYTHON.md says so.
+# Runs the scenarios of Python's `aiter` through the Python package, in a virtual environment made
+# here, and through this library. The results may differ only where docs/PYTHON.md says so.
 . "$(dirname "$0")/common"
 next='install Python 3 with its venv module, and check that pip reaches its package index'
 work=$target_dir/python

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# No file has a known misspelling. `typos` compares words with a list of common ones; `_typos.toml` names what it must not touch.
+# No file has a known misspelling. `typos` compares words with a list of common ones; `_typos.toml`
+# names what it must not touch.
 . "$(dirname "$0")/common"
 next='correct the word, by `typos --write-changes` if you like; a name that has to stay goes into _typos.toml'
 version=1.52.0

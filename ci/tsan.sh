@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Runs ThreadSanitizer over core and all adapters, with an instrumented standard library. First, two planted races have to be
-# reported, and a correct hand-over must not be. AITER_LONG=1 runs the whole suite in full and in release.
+# Runs ThreadSanitizer over core and all adapters, with an instrumented standard library. First, two
+# planted races have to be reported, and a correct hand-over must not be. AITER_LONG=1 runs the
+# whole suite in full and in release.
 . "$(dirname "$0")/common"
 next='the report names both accesses: an ordering is missing between them. ci/tsan.suppressions is for orders that ThreadSanitizer cannot see'
 host=$(rustc -vV | sed -n 's/^host: //p')
@@ -16,7 +17,8 @@ else
     exit 1
 fi
 export TSAN_OPTIONS="suppressions=$PWD/ci/tsan.suppressions ${TSAN_OPTIONS:-}"
-# Backtraces of the panics that tests provoke take longer than the tests, because their code is instrumented too.
+# Backtraces of the panics that tests provoke take longer than the tests, because their code is
+# instrumented too.
 export RUST_BACKTRACE=0
 
 planted=("${test[@]}" -p aiter-tests --test sanitizer_faults)
@@ -29,8 +31,9 @@ for bug in race race_of_clones; do
     echo "planted $bug: reported"
 done
 
-# `fixed_interrupts` steps through single instructions, which would include the sanitizer's. In `file_limit` no more files can
-# be opened, so the sanitizer cannot read the symbols by which it suppresses reports.
+# `fixed_interrupts` steps through single instructions, which would include the sanitizer's. In
+# `file_limit` no more files can be opened, so the sanitizer cannot read the symbols by which it
+# suppresses reports.
 profile=() unfit=(fixed_interrupts file_limit)
 if [[ ! ${AITER_LONG:-} ]]; then
     # Tests of a single thread have no race. Some tests run an example as a process, with deadlines.
@@ -50,7 +53,7 @@ if [[ ${AITER_LONG:-} ]]; then
         cat ci/tsan.suppressions - >"$target_dir/tsan.suppressions"
     export TSAN_OPTIONS="suppressions=$target_dir/tsan.suppressions ${TSAN_OPTIONS#* }"
 fi
-# The first skipped test leaves no file descriptor for the process that looks up suppressed symbols. The second one forbids
-# system calls that the sanitizer makes.
+# The first skipped test leaves no file descriptor for the process that looks up suppressed symbols.
+# The second one forbids system calls that the sanitizer makes.
 tested "${test[@]}" "${profile[@]}" --no-fail-fast "${tests[@]}" -- --skip without_file_descriptors --skip system_calls::no_operation
 passed
