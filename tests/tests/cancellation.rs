@@ -93,7 +93,7 @@ fn sweep_stream(name: &str, make: &dyn Fn() -> Placed, k: usize, then: Then) -> 
     let at = format!("{name}, {then:?} after {k} polls");
     // The driver of a stream that is kept has nothing to do any more, but cannot know that.
     if !(cancelled && then == Then::Kept) {
-        assert_eq!(unfinished, 0, "{at}: somebody was stranded");
+        assert_eq!(unfinished, 0, "{at}: a task was stranded");
     }
     let seen: Vec<Vec<u32>> = seen.iter().map(|seen| seen.borrow().clone()).collect();
     let short = match then {
@@ -158,7 +158,7 @@ fn drivers() {
                 });
             }
             let at = format!("{name}, its driver after {k} polls");
-            assert_eq!(harness.run(), 0, "{at}: somebody was stranded");
+            assert_eq!(harness.run(), 0, "{at}: a task was stranded");
             let seen: Vec<Vec<u32>> = seen.iter().map(|seen| seen.borrow().clone()).collect();
             let short = match *cancelled.borrow() {
                 0 => Short::Nobody,

@@ -512,7 +512,7 @@ fn wakers_keep_no_room_for_streams() {
     const LARGE: usize = 64 << 10;
     // A chunk's own words, for each of the large streams.
     const WORDS: isize = 512;
-    let [all, some, one, gone] = held_by_wakers_of_a_join::<LARGE>(32, 16);
+    let [all, some, one, after_join] = held_by_wakers_of_a_join::<LARGE>(32, 16);
     assert!(all >= 32 * LARGE as isize);
     at_most(
         "half of the large streams",
@@ -520,16 +520,16 @@ fn wakers_keep_no_room_for_streams() {
         16 * LARGE as isize + 32 * WORDS,
     );
     at_most("one large stream", one, LARGE as isize + 32 * WORDS);
-    at_most("no large stream", gone, 32 * WORDS);
+    at_most("no large stream", after_join, 32 * WORDS);
 
     const SMALL: usize = 200;
     // One chunk is kept for streams that may come: 32 slots.
     let slots = |count| count * (SMALL as isize + 8) + 8 * WORDS;
-    let [all, some, one, gone] = held_by_wakers_of_a_join::<SMALL>(96, 64);
+    let [all, some, one, after_join] = held_by_wakers_of_a_join::<SMALL>(96, 64);
     assert!(all >= 96 * SMALL as isize);
     at_most("a third of the small streams", some, slots(32 + 32));
     at_most("one small stream", one, slots(4 + 32));
-    at_most("no small stream", gone, slots(0));
+    at_most("no small stream", after_join, slots(0));
 }
 
 #[test]
@@ -564,7 +564,7 @@ fn dropped_takers_leave_nothing_in_the_queue() {
             assert_eq!(poll(&mut stays, Waker::noop()), Poll::Ready(Some(1)));
         }
         drop(takers);
-        at_most("the line of one", meter.held(), 4096);
+        at_most("the queue of one", meter.held(), 4096);
     }
 }
 

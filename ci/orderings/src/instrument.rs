@@ -172,8 +172,8 @@ impl File<'_> {
         }
         let start = self.outline.path_start(at);
         let number = self.number(at);
-        let gone = self.switch(format!("{number} fence({word})->none"));
-        let mut before = format!("(if crate::weaken::is_on({gone}) {{}} else ");
+        let removed = self.switch(format!("{number} fence({word})->none"));
+        let mut before = format!("(if crate::weaken::is_on({removed}) {{}} else ");
         if word == "SeqCst" {
             let weaker = self.switch(format!("{number} fence(SeqCst)->fence(AcqRel)"));
             before += &format!("if crate::weaken::is_on({weaker}) {{ {FENCE} }} else ");
@@ -190,10 +190,10 @@ impl File<'_> {
         let half = self.outline.word(at);
         let value = if half == "heavy" { "true" } else { "()" };
         let name = format!("{} {half}", self.number(at));
-        let gone = self.switch(format!("{name}->none"));
+        let removed = self.switch(format!("{name}->none"));
         let weaker = self.switch(format!("{name}->fence(AcqRel)"));
         let before = format!(
-            "(if crate::weaken::is_on({gone}) {{ {value} }} else if crate::weaken::is_on({weaker}) {{ {FENCE}; {value} }} else {{ "
+            "(if crate::weaken::is_on({removed}) {{ {value} }} else if crate::weaken::is_on({weaker}) {{ {FENCE}; {value} }} else {{ "
         );
         self.edit(start, end, before, " })");
         Ok(())

@@ -112,11 +112,11 @@ fn sends(stage: &mut Stage, last: u64) -> Answer {
 
 fn dropped(kind: Kind, build: Build) -> Answer<String> {
     for last in 0..3 {
-        for gone in 0..3 {
+        for dropped in 0..3 {
             let mut stage = Stage::waiting(kind, build, 3)?;
             stage.poll(last)?;
-            stage.tasks[gone].go(Goes::Dropped);
-            let case = if gone == last {
+            stage.tasks[dropped].go(Goes::Dropped);
+            let case = if dropped == last {
                 "the last to be polled is dropped"
             } else {
                 "another than the last to be polled is dropped"
@@ -129,16 +129,16 @@ fn dropped(kind: Kind, build: Build) -> Answer<String> {
 
 fn cancelled(kind: Kind, build: Build) -> Answer<String> {
     let mut woken = 0;
-    for gone in 0..2 {
+    for dropped in 0..2 {
         for (how, case) in [
             (Goes::Dropped, "dropped when it was woken"),
             (Goes::Cancelled, "cancelled when it was woken"),
         ] {
             let mut stage = Stage::waiting(kind, build, 2)?;
             stage.feed.send(1);
-            if stage.tasks[gone].is_woken() {
+            if stage.tasks[dropped].is_woken() {
                 woken += 1;
-                stage.tasks[gone].go(how);
+                stage.tasks[dropped].go(how);
                 when(case, stage.run().and_then(|()| stage.delivered(1)))?;
             }
         }
@@ -156,12 +156,12 @@ fn cancelled(kind: Kind, build: Build) -> Answer<String> {
 }
 
 fn left(kind: Kind, build: Build) -> Answer<String> {
-    for (gone, case) in [
+    for (dropped, case) in [
         (0, "the first to wait is left"),
         (1, "the last to wait is left"),
     ] {
         let mut stage = Stage::waiting(kind, build, 2)?;
-        stage.tasks[gone].comes = false;
+        stage.tasks[dropped].comes = false;
         when(case, sends(&mut stage, 3))?;
     }
     pass()

@@ -54,7 +54,7 @@ pub(crate) struct Task {
     /// Whether it is polled when it was woken. Otherwise it is kept, and never polled again.
     pub(crate) comes: bool,
     wakes: Arc<Wakes>,
-    heard: usize,
+    seen_wakes: usize,
     pub(crate) got: Vec<u64>,
     pub(crate) ended: bool,
     pub(crate) panicked: bool,
@@ -66,7 +66,7 @@ impl Task {
             handle: Some(handle),
             comes: true,
             wakes: Arc::default(),
-            heard: 0,
+            seen_wakes: 0,
             got: Vec::new(),
             ended: false,
             panicked: false,
@@ -76,13 +76,13 @@ impl Task {
     /// Moves it to another task, which the old waker does not wake. Returns a reference that shows
     /// whether the old waker is still kept.
     pub(crate) fn change_waker(&mut self) -> Weak<Wakes> {
-        self.heard = 0;
+        self.seen_wakes = 0;
         Arc::downgrade(&mem::take(&mut self.wakes))
     }
 
     /// Returns whether it was woken since its last poll.
     pub(crate) fn is_woken(&self) -> bool {
-        self.wakes() != self.heard
+        self.wakes() != self.seen_wakes
     }
 
     /// Returns how often its current waker was woken.
@@ -105,7 +105,7 @@ impl Task {
         let Some(mut handle) = self.handle.take() else {
             return false;
         };
-        self.heard = self.wakes();
+        self.seen_wakes = self.wakes();
         let waker = Waker::from(Arc::clone(&self.wakes));
         let cx = &mut Context::from_waker(&waker);
         // A panic drops the handle during unwinding, as it drops the values on the stack of a task.
@@ -199,7 +199,7 @@ impl Stage {
             }
         }
         match self.missing(last) {
-            None => Stop::fail("the item is there, and who waits is not woken"),
+            None => Stop::fail("a waiting task is not woken for an item"),
             Some(_) => Stop::fail(missing),
         }
     }

@@ -43,7 +43,7 @@ async fn work(rng: &mut Rng, time: Duration, tallies: &mut [Tally; shifts::KINDS
             under_way.spawn(async move {
                 match timeout(DEADLINE, shift).await {
                     Ok(items) => (kind, items),
-                    Err(_) => panic!("{name}: somebody was stranded"),
+                    Err(_) => panic!("{name}: a task was stranded"),
                 }
             });
         }

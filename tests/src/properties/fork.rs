@@ -196,7 +196,10 @@ impl<B: Bounded> Forks<B> {
         if idle && environment::is_plain() && B::MOST == usize::MAX {
             // An idle source is polled by a fork that has waited for this very wake already, and
             // waits again.
-            assert_eq!(polled_source, waited, "who polls an idle source");
+            assert_eq!(
+                polled_source, waited,
+                "only a fork that waited polls an idle source"
+            );
         }
         // The source ended with a panic if its drop panicked.
         let source_panicked = matches!(

@@ -131,7 +131,7 @@ impl Gates {
         match polled {
             Ok(Poll::Ready(Some(found))) => {
                 assert_eq!(Some(found.id()), next);
-                assert!(word.may_pass(), "passes without leave");
+                assert!(word.may_pass(), "passes without a permit");
                 if !word.open {
                     word.permits -= 1;
                 }
@@ -204,7 +204,7 @@ impl Pair for Gates {
         let word = Rc::new(Cell::new(Word::default()));
         let leave = word.clone();
         let (aiter, gate) = gated_aiter(Items::items(&source, move |_| {
-            assert!(leave.get().may_pass(), "polled without leave");
+            assert!(leave.get().may_pass(), "polled without a permit");
         }));
         let handles = Handles::new();
         handles.add(|waits| Stands {

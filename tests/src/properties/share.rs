@@ -144,7 +144,10 @@ impl Takers {
                 taker.came.get_or_insert(self.now.get());
                 taker.passed.set(false);
                 if !polled_source && environment::is_plain() {
-                    assert!(!self.before(&taker).is_empty(), "waits for nobody");
+                    assert!(
+                        !self.before(&taker).is_empty(),
+                        "waits for no taker before it"
+                    );
                     // It has woken itself if it has to be polled again.
                     if !taker.waits.sleeps() {
                         (_, taker.gave_way_to) = self.pass(&taker);

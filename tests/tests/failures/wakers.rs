@@ -234,7 +234,7 @@ fn wakers() {
                     assert_eq!(polled, Poll::Ready(Some(7)), "{at}: {got:?}");
                 }
             } else if one_only {
-                assert_eq!(sevens, 1, "{at}: the item went with nobody");
+                assert_eq!(sevens, 1, "{at}: the item was lost with its reader");
             }
         }
     }

@@ -40,7 +40,7 @@ pub enum Step {
     Subscribe(Id),
     Join(Id),
     Subscribed(Id),
-    Gone(Id),
+    Dropped(Id),
 }
 
 #[derive(Clone, Copy, Eq, Hash, PartialEq)]
@@ -55,7 +55,7 @@ enum Place {
     /// It has its place, but is no reader yet.
     Joining(usize),
     Ended,
-    Gone,
+    Dropped,
 }
 
 #[derive(Clone, Eq, Hash, PartialEq)]
@@ -187,8 +187,8 @@ impl Model for List {
                 let slot = Slot::Subscriber(id);
                 !self.slots.iter().any(|(s, _)| *s == slot) || self.publish(slot)
             }
-            Step::Gone(id) => {
-                *self.place(id) = Place::Gone;
+            Step::Dropped(id) => {
+                *self.place(id) = Place::Dropped;
                 // A late subscriber is no reader of the list.
                 let stays = |place| matches!(place, Place::At(_));
                 self.consumers.iter().any(|(_, place)| stays(*place)) || self.close(NOBODY)
@@ -357,9 +357,9 @@ impl Actor {
                 vec![Step::Subscribe(id), Step::Join(id), Step::Subscribed(id)]
             }
             _ => {
-                let gone = self.consumers.swap_remove(chosen);
-                drop(gone.aiter);
-                vec![Step::Gone(gone.id)]
+                let dropped = self.consumers.swap_remove(chosen);
+                drop(dropped.aiter);
+                vec![Step::Dropped(dropped.id)]
             }
         };
         self.calls.push((steps, begin, clock.now()));

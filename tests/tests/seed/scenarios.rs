@@ -84,9 +84,7 @@ fn take_with<S: Stream + Unpin>(stream: &mut S, n: usize, mut idle: impl FnMut()
 }
 
 fn take<S: Stream + Unpin>(stream: &mut S, n: usize) -> Vec<S::Item> {
-    take_with(stream, n, || {
-        panic!("pending, and nobody is there to change that")
-    })
+    take_with(stream, n, || panic!("pending, and nothing can wake it"))
 }
 
 fn rest<S: Stream + Unpin>(stream: &mut S) -> Vec<S::Item> {
@@ -128,7 +126,7 @@ impl Clock {
     /// Advances to the moment that the next sleeper waits for.
     fn tick(&self) {
         let mut sleepers = self.0.borrow_mut();
-        let ((until, _), waker) = sleepers.wakers.pop_first().expect("somebody sleeps");
+        let ((until, _), waker) = sleepers.wakers.pop_first().expect("a reader sleeps");
         sleepers.now = until;
         drop(sleepers);
         waker.wake();

@@ -86,8 +86,8 @@ macro_rules! suite {
                         let _named = named_client(&own, &path);
                         let _unnamed = UnixStream::connect(&path).unwrap();
                         // The client has been dropped, and so has its file.
-                        drop(named_client(&path.with_extension("gone"), &path));
-                        std::fs::remove_file(path.with_extension("gone")).unwrap();
+                        drop(named_client(&path.with_extension("dropped"), &path));
+                        std::fs::remove_file(path.with_extension("dropped")).unwrap();
                         if stopped {
                             server.stop();
                         }
@@ -96,7 +96,7 @@ macro_rules! suite {
                         let (_, from) = connections.next().await.unwrap().unwrap();
                         assert!(from.is_unnamed());
                         let (_, from) = connections.next().await.unwrap().unwrap();
-                        assert_eq!(from.as_pathname(), Some(&*path.with_extension("gone")));
+                        assert_eq!(from.as_pathname(), Some(&*path.with_extension("dropped")));
                         std::fs::remove_file(own).unwrap();
                     }
                     assert!(connections.next().await.is_none());
