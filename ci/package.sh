@@ -3,10 +3,10 @@
 # source includes. The tree has no symbolic link, because a checkout on Windows turns a link into a
 # text file; so the licences in the crates are copies, and have to be equal to those in the root.
 . "$(dirname "$0")/common"
-next='replace the symbolic links named above with copies; list a pair of files that has to stay equal in this script'
-links=$(find . -path ./.git -prune -o -name target -prune -o -name corpus -prune -o -type l -print)
+next='replace the symbolic links named above with copies, and compare these here'
+links=$(git ls-files -s | sed -n 's/^120000 .*\t//p')
 # The design pages, until they move into the crate.
-links=$(grep -vxF ./aiter-core/docs <<<"$links" || true)
+links=$(grep -vxF aiter-core/docs <<<"$links" || true)
 [[ -z $links ]] || { echo "$links" && exit 1; }
 
 for crate in "${published[@]}"; do
