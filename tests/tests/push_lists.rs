@@ -37,22 +37,22 @@ fn fixed_for_nine<T>() -> (Fixed<T, 9>, FixedAiter<T, 9>) {
     fixed_for()
 }
 
-/// Makes a further reader, for which the unbounded list always has room.
-trait There {
+/// Unwraps a further reader, for which the unbounded list always has room.
+trait IntoReader {
     type Aiter;
-    fn there(self) -> Self::Aiter;
+    fn into_reader(self) -> Self::Aiter;
 }
 
-impl<T> There for PushAiter<T> {
+impl<T> IntoReader for PushAiter<T> {
     type Aiter = Self;
-    fn there(self) -> Self {
+    fn into_reader(self) -> Self {
         self
     }
 }
 
-impl<A> There for Option<A> {
+impl<A> IntoReader for Option<A> {
     type Aiter = A;
-    fn there(self) -> A {
+    fn into_reader(self) -> A {
         self.expect("there is room for nine readers")
     }
 }
@@ -78,16 +78,16 @@ impl Wakes {
 }
 
 /// A waker that calls a function.
-struct Does<F>(F);
+struct CallsFunction<F>(F);
 
-impl<F: Fn() + Send + Sync + 'static> Wake for Does<F> {
+impl<F: Fn() + Send + Sync + 'static> Wake for CallsFunction<F> {
     fn wake(self: Arc<Self>) {
         (self.0)();
     }
 }
 
 fn waker_that(does: impl Fn() + Send + Sync + 'static) -> Waker {
-    Arc::new(Does(does)).into()
+    Arc::new(CallsFunction(does)).into()
 }
 
 fn poll<S: Stream + Unpin>(stream: &mut S, waker: &Waker) -> Poll<Option<S::Item>> {
@@ -367,7 +367,7 @@ macro_rules! readers {
                     let (pusher, aiter) = $list();
                     let mut all = vec![aiter];
                     while all.len() < readers {
-                        let fork = all[0].fork().there();
+                        let fork = all[0].fork().into_reader();
                         all.push(fork);
                     }
                     (0..MOST).for_each(|n| assert!(pusher.push(counts.item(n)).is_ok()));
@@ -393,7 +393,7 @@ macro_rules! readers {
         fn a_dropped_fork_frees_what_it_alone_held_back() {
             let counts = Arc::new(Counts::default());
             let (pusher, mut fast) = $list();
-            let slow = fast.fork().there();
+            let slow = fast.fork().into_reader();
             (0..MOST).for_each(|n| assert!(pusher.push(counts.item(n)).is_ok()));
             (0..71).for_each(|_| assert!(fast.try_next().is_ok()));
             assert_eq!(counts.live(), MOST);
@@ -407,7 +407,7 @@ macro_rules! readers {
         fn a_reader_that_left_ahead_of_another_leaves_it_the_items() {
             let counts = Arc::new(Counts::default());
             let (pusher, mut slow) = $list();
-            let mut ahead = slow.fork().there();
+            let mut ahead = slow.fork().into_reader();
             (0..3).for_each(|n| assert!(pusher.push(counts.item(n)).is_ok()));
             assert_eq!(numbers!(ahead), [0, 1, 2]);
             drop(ahead);
@@ -423,8 +423,8 @@ macro_rules! readers {
             let (pusher, mut aiter) = $list();
             for at in 0..2 * MOST {
                 pusher.push(2 * at).unwrap();
-                let mut late = pusher.subscribe().there();
-                let mut fork = aiter.fork().there();
+                let mut late = pusher.subscribe().into_reader();
+                let mut fork = aiter.fork().into_reader();
                 pusher.push(2 * at + 1).unwrap();
                 assert_eq!(rest!(fork), [2 * at, 2 * at + 1]);
                 assert_eq!(rest!(late), [2 * at + 1]);
@@ -432,7 +432,7 @@ macro_rules! readers {
             }
             pusher.stop();
             assert_eq!(
-                pusher.subscribe().there().try_next(),
+                pusher.subscribe().into_reader().try_next(),
                 Err(TryNextError::Ended)
             );
         }
@@ -444,7 +444,7 @@ macro_rules! readers {
                 (0..len).for_each(|n| pusher.push(n).unwrap());
                 let mut all = vec![aiter];
                 while all.len() < 9 {
-                    let fork = all[0].fork().there();
+                    let fork = all[0].fork().into_reader();
                     all.push(fork);
                 }
                 let wakers: Vec<_> = all.iter().map(|_| Wakes::new()).collect();
@@ -472,7 +472,7 @@ macro_rules! readers {
                 let (pusher, aiter) = $list();
                 let mut all = vec![aiter];
                 while all.len() < 9 {
-                    let fork = all[0].fork().there();
+                    let fork = all[0].fork().into_reader();
                     all.push(fork);
                 }
                 let (wakes, waker) = Wakes::new();
@@ -494,7 +494,7 @@ macro_rules! readers {
                 ..Counts::default()
             });
             let (pusher, mut aiter) = $list();
-            let mut fork = aiter.fork().there();
+            let mut fork = aiter.fork().into_reader();
             (0..3).for_each(|n| assert!(pusher.push(counts.item(n)).is_ok()));
             assert!(fork.try_next().is_ok_and(|item| item.n == 0));
             assert!(catch_unwind(AssertUnwindSafe(|| fork.try_next())).is_err());
@@ -511,9 +511,9 @@ macro_rules! readers {
                     ..Counts::default()
                 });
                 let (pusher, slow) = $list();
-                let ahead = pusher.subscribe().there();
+                let ahead = pusher.subscribe().into_reader();
                 (0..MOST).for_each(|n| assert!(pusher.push(counts.item(n)).is_ok()));
-                let late = pusher.subscribe().there();
+                let late = pusher.subscribe().into_reader();
                 drop(catch_unwind(AssertUnwindSafe(|| drop(ahead))));
                 assert_eq!(counts.live(), MOST);
                 assert!(catch_unwind(AssertUnwindSafe(|| drop(slow))).is_err());

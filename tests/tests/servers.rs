@@ -143,7 +143,7 @@ macro_rules! suite {
 
                     let (_server, connections) = unix_server(&path).await.unwrap();
                     std::fs::remove_file(&path).unwrap();
-                    std::fs::write(&path, "somebody else's").unwrap();
+                    std::fs::write(&path, "another program's").unwrap();
                     drop(connections);
                     assert!(path.exists());
                     std::fs::remove_file(&path).unwrap();

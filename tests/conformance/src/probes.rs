@@ -67,16 +67,16 @@ const MAY_HOLD: usize = 64 * 1024;
 
 /// How a task that is no longer wanted ends.
 #[derive(Clone, Copy, Debug)]
-enum Goes {
+enum Fate {
     Dropped,
     Cancelled,
 }
 
 impl Task {
-    fn go(&mut self, how: Goes) {
+    fn go(&mut self, how: Fate) {
         match how {
-            Goes::Dropped => drop(self.handle.take()),
-            Goes::Cancelled => {
+            Fate::Dropped => drop(self.handle.take()),
+            Fate::Cancelled => {
                 self.comes = false;
                 self.cancel();
             }
@@ -115,7 +115,7 @@ fn dropped(kind: Kind, build: Build) -> Answer<String> {
         for dropped in 0..3 {
             let mut stage = Stage::waiting(kind, build, 3)?;
             stage.poll(last)?;
-            stage.tasks[dropped].go(Goes::Dropped);
+            stage.tasks[dropped].go(Fate::Dropped);
             let case = if dropped == last {
                 "the last to be polled is dropped"
             } else {
@@ -131,8 +131,8 @@ fn cancelled(kind: Kind, build: Build) -> Answer<String> {
     let mut woken = 0;
     for dropped in 0..2 {
         for (how, case) in [
-            (Goes::Dropped, "dropped when it was woken"),
-            (Goes::Cancelled, "cancelled when it was woken"),
+            (Fate::Dropped, "dropped when it was woken"),
+            (Fate::Cancelled, "cancelled when it was woken"),
         ] {
             let mut stage = Stage::waiting(kind, build, 2)?;
             stage.feed.send(1);

@@ -57,7 +57,7 @@ struct Taker {
     aiter: Sharable<Items>,
     ended: bool,
     /// When it queued up: its first poll in vain since it got an item.
-    came: Option<usize>,
+    arrived: Option<usize>,
     /// When it was last left pending.
     visit: usize,
     /// Another taker has passed it since.
@@ -108,7 +108,7 @@ impl Takers {
         }
         if polled_source {
             let has_item = matches!(polled, Ok(Poll::Ready(Some(_))));
-            self.kept.polled(source, has_item && self.is_nobody());
+            self.kept.polled(source, has_item && self.has_no_other());
         }
         let mut item = None;
         match polled {
@@ -123,7 +123,7 @@ impl Takers {
                     source.yielded() == yielded + 1 || !undisturbed,
                     "an item is lost"
                 );
-                taker.came = None;
+                taker.arrived = None;
                 taker.gave_way_to = None;
                 item = Some(found);
             }
@@ -141,7 +141,7 @@ impl Takers {
                     assert_eq!(source.yielded(), yielded, "an item is lost");
                 }
                 taker.visit = self.now.get();
-                taker.came.get_or_insert(self.now.get());
+                taker.arrived.get_or_insert(self.now.get());
                 taker.passed.set(false);
                 if !polled_source && environment::is_plain() {
                     assert!(
@@ -172,12 +172,14 @@ impl Takers {
         environment::drop_value(item);
     }
 
-    /// Returns the visits of the takers that came before and that nobody has passed since.
+    /// Returns the visits of the takers that arrived before and that nobody has passed since.
     fn before(&self, taker: &Taker) -> Vec<usize> {
         let mut before = Vec::new();
-        self.each(|other| match other.came {
-            Some(came) if !other.passed.get() && taker.came.is_none_or(|this| came < this) => {
-                before.push((came, other.visit));
+        self.each(|other| match other.arrived {
+            Some(arrived)
+                if !other.passed.get() && taker.arrived.is_none_or(|this| arrived < this) =>
+            {
+                before.push((arrived, other.visit));
             }
             _ => {}
         });
@@ -185,14 +187,14 @@ impl Takers {
         before.into_iter().map(|(_, visit)| visit).collect()
     }
 
-    /// Passes the first of those that came before, if the taker has given way to that one. Returns
+    /// Passes the first of those that arrived before, if the taker has given way to that one. Returns
     /// whether it did, and the visit of the next taker that it has to give way to.
     fn pass(&self, taker: &Taker) -> (bool, Option<usize>) {
         let before = self.before(taker);
         let mut visits = before.into_iter().peekable();
         let passed = visits.next_if(|visit| taker.gave_way_to == Some(*visit));
         self.each(|other| {
-            if other.came.is_some() && passed == Some(other.visit) {
+            if other.arrived.is_some() && passed == Some(other.visit) {
                 other.passed.set(true);
             }
         });
@@ -200,7 +202,7 @@ impl Takers {
     }
 
     /// Returns whether all takers were dropped, except one that is being polled.
-    fn is_nobody(&self) -> bool {
+    fn has_no_other(&self) -> bool {
         self.takers.numbers().is_empty() && self.forgotten.borrow().is_empty()
     }
 
@@ -219,7 +221,7 @@ impl Pair for Takers {
         takers.add(|waits| Taker {
             aiter: sharable_aiter(Items::items(&source, |_| {})),
             ended: false,
-            came: None,
+            arrived: None,
             visit: 0,
             passed: Cell::new(false),
             gave_way_to: None,
@@ -253,7 +255,7 @@ impl Pair for Takers {
                     self.takers.add(|waits| Taker {
                         aiter: taker.aiter.clone(),
                         ended: taker.ended,
-                        came: None,
+                        arrived: None,
                         visit: 0,
                         passed: Cell::new(false),
                         gave_way_to: None,

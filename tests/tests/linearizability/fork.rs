@@ -242,7 +242,7 @@ fn search(flaw: Flaw, threads: usize, longest: Duration) -> (u64, Option<String>
             }
             let mut waited = actors.iter().flat_map(|actor| &actor.waits);
             if let Some(wait) = waited.find(|wait| !has_company(**wait, &events)) {
-                wrong = Some(format!("pending at {wait:?} for nothing"));
+                wrong = Some(format!("pending at {wait:?} without a reason"));
             }
             // All at once, because polling one may wake another.
             let slept: Vec<Id> = actors

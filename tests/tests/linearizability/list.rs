@@ -67,7 +67,7 @@ struct List {
     consumers: Vec<(Id, Place)>,
 }
 
-/// A list that closes because its last handle was dropped has no further step to take.
+/// Stands for a call that closes the list by dropping its last consumer, and has no second step.
 const NOBODY: Id = Id::MAX;
 
 impl List {

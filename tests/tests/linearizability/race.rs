@@ -25,7 +25,7 @@ impl Clock {
 pub type Work<R> = Box<dyn FnOnce(&Clock) -> R + Send>;
 
 /// The work of a thread for this round, and then its result.
-type Desk<R> = Mutex<(Option<Work<R>>, Option<R>)>;
+type Job<R> = Mutex<(Option<Work<R>>, Option<R>)>;
 
 /// How long each of these tests runs: half a second, or `AITER_LINEARIZABILITY_SECONDS`.
 pub fn time() -> Duration {
@@ -48,7 +48,7 @@ pub fn race<R: Send>(
 ) -> u64 {
     let begin = Instant::now();
     let clock = Clock::default();
-    let slots: Vec<Desk<R>> = (0..threads).map(|_| Mutex::default()).collect();
+    let slots: Vec<Job<R>> = (0..threads).map(|_| Mutex::default()).collect();
     // Both count over all rounds: the threads that are ready to begin, and those that have
     // finished.
     let (ready, back) = (AtomicUsize::new(0), AtomicUsize::new(0));
@@ -82,7 +82,7 @@ pub fn race<R: Send>(
                 }
             });
         }
-        let over = Over(started);
+        let over = EndOfRace(started);
         while begin.elapsed() < time {
             let work = work(rounds);
             assert_eq!(work.len(), threads);
@@ -107,9 +107,9 @@ pub fn race<R: Send>(
 }
 
 /// Ends the threads of a race, also on a panic: they find no work.
-struct Over<'a>(&'a AtomicUsize);
+struct EndOfRace<'a>(&'a AtomicUsize);
 
-impl Drop for Over<'_> {
+impl Drop for EndOfRace<'_> {
     fn drop(&mut self) {
         self.0.store(usize::MAX, Release);
     }

@@ -83,11 +83,11 @@ macro_rules! suite {
                     fs::rename(root.join("parent"), root.join("elsewhere")).unwrap();
                     let other = root.join("elsewhere/socket");
                     fs::remove_file(&other).unwrap();
-                    fs::write(&other, "somebody else's").unwrap();
+                    fs::write(&other, "another program's").unwrap();
                     drop(connections);
-                    assert_eq!(fs::read(&other).unwrap(), b"somebody else's");
+                    assert_eq!(fs::read(&other).unwrap(), b"another program's");
 
-                    // Nor a link that leads there: the link is no file of the server's.
+                    // A link that leads to the file stays too, because it is no file of the server.
                     let at = root.join("elsewhere/directory/socket");
                     let (_server, connections) = unix_server(&at).await.unwrap();
                     fs::rename(&at, root.join("moved")).unwrap();
