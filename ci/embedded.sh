@@ -53,8 +53,8 @@ run() {
     timeout "$limit" cargo run -q --release --target "$1" --bin "${@:2}" 2>&1
 }
 
-# Prints the pushes in the output of `cost` that take more instructions than their peers: `costlier
-# <output`.
+# Prints the pushes in the output of `cost` that take more instructions than their peers:
+# `costlier <output`.
 costlier() {
     awk -v peers="$(printf '%s\n' "${peers[@]}")" '
         $1 == "push" { took[$2, $3, $4] = $5 }

@@ -1,6 +1,6 @@
-//! The single-threaded hot paths, to be run under an instruction counter: `instructions SCENARIO
-//! ITEMS`. Without arguments it lists the scenarios, each with the number of items that
-//! `ci/instructions.sh` runs it with.
+//! The single-threaded hot paths, to be run under an instruction counter:
+//! `instructions SCENARIO ITEMS`. Without arguments it lists the scenarios, each with the number of
+//! items that `ci/instructions.sh` runs it with.
 //!
 //! A scenario does the same work for every item, and nothing that varies from run to run takes part
 //! in it. The script counts the instructions of a run with the listed number of items and of a run

@@ -262,7 +262,7 @@ fn burst(kind: Kind, build: Build) -> Answer<String> {
     }
     let held = held_bytes().saturating_sub(before);
     if held > MAY_HOLD {
-        return Stop::fail(format!("{held} bytes are held, and {most} are allowed"));
+        return Stop::fail(format!("{held} of {most} bytes are still held"));
     }
     Ok(format!("{held} B"))
 }
