@@ -48,7 +48,9 @@ for signal in TERM HUP ALRM KILL; do
 done
 # After SIGINT a shell goes on if the command that it waits for does.
 ends FAILED 'kill -s INT $$'
-printf '%s\n' '. ci/common' 'echo started' 'sleep 60' passed >"$scratch/ci/case.sh"
+# The line comes from the command that the shell waits for: a shell that is about to wait may miss the
+# signal.
+printf '%s\n' '. ci/common' 'bash -c "echo started; exec sleep 60"' passed >"$scratch/ci/case.sh"
 for signal in TERM INT HUP; do
     # Signal the check and the processes that it has started, as `timeout` does.
     exec 3< <(cd "$scratch" && exec setsid env --default-signal bash ci/case.sh 2>&1)
