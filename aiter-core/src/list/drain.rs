@@ -52,21 +52,23 @@ impl<T> List<T> {
     /// `on_unwind` is called.
     #[inline(always)]
     pub(super) fn run_drain(&self, on_unwind: impl FnOnce()) {
-        if let Some(position) = self.drain.start() {
-            self.drain_from(position, on_unwind);
+        if self.drain.is_set() {
+            self.run_drain_slow(on_unwind);
         }
     }
 
     #[cold]
-    fn drain_from(&self, position: DrainPosition<T>, on_unwind: impl FnOnce()) {
-        let unwind = guard(on_unwind, |on_unwind| on_unwind());
-        Drainer {
-            list: self,
-            position,
-            is_announced: true,
+    fn run_drain_slow(&self, on_unwind: impl FnOnce()) {
+        if let Some(position) = self.drain.start() {
+            let unwind = guard(on_unwind, |on_unwind| on_unwind());
+            Drainer {
+                list: self,
+                position,
+                is_announced: true,
+            }
+            .run();
+            ScopeGuard::into_inner(unwind);
         }
-        .run();
-        ScopeGuard::into_inner(unwind);
     }
 }
 

@@ -48,19 +48,16 @@ impl<T> DrainState<T> {
         unsafe { self.take_position() }
     }
 
-    /// Takes the parked position in order to drain it. If another thread drains it, that thread is
-    /// asked to look again.
+    /// Whether there may be a drain position.
     #[inline(always)]
-    pub(super) fn start(&self) -> Option<DrainPosition<T>> {
-        let state = self.state.load(Relaxed);
-        if state == NONE {
-            return None;
-        }
-        self.start_slow(state)
+    pub(super) fn is_set(&self) -> bool {
+        self.state.load(Relaxed) != NONE
     }
 
-    #[cold]
-    fn start_slow(&self, mut state: usize) -> Option<DrainPosition<T>> {
+    /// Takes the parked position in order to drain it. If another thread drains it, that thread is
+    /// asked to look again.
+    pub(super) fn start(&self) -> Option<DrainPosition<T>> {
+        let mut state = self.state.load(Relaxed);
         loop {
             let to = match state {
                 PARKED => RUNNING,
@@ -99,7 +96,7 @@ impl<T> DrainState<T> {
         // SAFETY: by the contract the cell is the caller's.
         self.position
             .with_mut(|cell| unsafe { *cell = Some(position) });
-        // Ordering: Release hands the position on, to the Acquire in `start_slow`.
+        // Ordering: Release hands the position on, to the Acquire in `start`.
         self.state
             .compare_exchange(RUNNING, PARKED, Release, Relaxed)
             .is_ok()

@@ -95,7 +95,7 @@ impl<T> List<T> {
 
     #[inline(never)]
     fn wake(&self, reserved: Tail) {
-        self.run_drain(|| self.wake_readers(reserved));
+        self.run_drain(move || self.wake_readers(reserved));
         self.wake_readers(reserved);
     }
 
