@@ -8,9 +8,9 @@ use crate::sync::Ordering::*;
 use core::ptr::NonNull;
 
 /// The permission to reserve the slots of a batch. Positions have to tell all slots apart that are
-/// reserved and not published. The iterator of a batch may run any code before it is published, other
-/// batches included, so their slots are limited. A single push reserves one slot, and no other code
-/// runs before it is published.
+/// reserved and not published. The iterator of a batch may run any code before it is published,
+/// other batches included, so their slots are limited. A single push reserves one slot, and no
+/// other code runs before it is published.
 pub(super) struct BatchQuota<'a, T> {
     list: &'a List<T>,
     len: usize,
@@ -34,8 +34,8 @@ impl<T> Drop for BatchQuota<'_, T> {
     }
 }
 
-/// Consecutive slots that are being written. When it is dropped, the slots that were not written are
-/// published without an item, so that no reader waits for them.
+/// Consecutive slots that are being written. When it is dropped, the slots that were not written
+/// are published without an item, so that no reader waits for them.
 pub(super) struct Batch<'a, T> {
     list: &'a List<T>,
     /// The tail word with which the slots were reserved. Its flags are removed once the sleeping
@@ -43,8 +43,8 @@ pub(super) struct Batch<'a, T> {
     reserved: Tail,
     /// The position after the last slot.
     end: Position,
-    /// The first slot that is not published, and its block. The slot may be the one after the end of
-    /// the block.
+    /// The first slot that is not published, and its block. The slot may be the one after the end
+    /// of the block.
     block: NonNull<Block<T>>,
     slot: usize,
     /// The number of slots that are not published.

@@ -1,5 +1,5 @@
-//! [`Cursor`]: a reader's place in the chain of blocks. It finds runs of items, takes them, moves on to
-//! the next block and leaves the old one behind.
+//! [`Cursor`]: a reader's place in the chain of blocks. It finds runs of items, takes them, moves
+//! on to the next block and leaves the old one behind.
 
 use super::{
     block::{Block, BlockHeader, Next, Position, Scan, ahead, slot_mask},
@@ -18,8 +18,8 @@ pub(super) struct Cursor<T> {
     pub(super) end: usize,
     /// Whether the cursor moves those items out, because no other reader will read them.
     pub(super) is_last: bool,
-    /// While `is_last`: the items in the slots from here up to `at` were moved out, and `taken` does
-    /// not say so yet.
+    /// While `is_last`: the items in the slots from here up to `at` were moved out, and `taken`
+    /// does not say so yet.
     moved: usize,
     /// The number of slots without an item that were passed.
     pub(super) skipped: usize,
@@ -29,8 +29,8 @@ pub(super) struct Cursor<T> {
 }
 
 impl<T> Cursor<T> {
-    /// A cursor in `block` at `at`. The slots from `started_at` up to there were seen published. The
-    /// caller has counted the cursor in the block's `refs`.
+    /// A cursor in `block` at `at`. The slots from `started_at` up to there were seen published.
+    /// The caller has counted the cursor in the block's `refs`.
     pub(super) fn new(
         block: NonNull<BlockHeader<T>>,
         at: usize,
@@ -213,8 +213,8 @@ impl<T> Cursor<T> {
         self.is_next_block_unpublished()
     }
 
-    /// The cheap half of [`is_at_gap`](Self::is_at_gap). It returns false at the end of a block that
-    /// has a next one, which has to be entered first.
+    /// The cheap half of [`is_at_gap`](Self::is_at_gap). It returns false at the end of a block
+    /// that has a next one, which has to be entered first.
     #[inline(always)]
     pub(super) fn looks_empty(&self) -> bool {
         if self.at < Block::<T>::LEN {
@@ -249,8 +249,8 @@ impl<T> Cursor<T> {
                 0
             };
             self.set_place(next.cast(), 0);
-            // SAFETY: all slots are published, no reader is left in the block, and `moved` names the
-            // items that were moved out.
+            // SAFETY: all slots are published, no reader is left in the block, and `moved` names
+            // the items that were moved out.
             unsafe { list.retire(left, moved) };
         } else {
             self.flush_moved();

@@ -2,21 +2,21 @@
 //!
 //! A block can be retired when every slot in it is published and no reader is in it: then no writer
 //! publishes there any more, and no subscriber can come, because a subscriber starts at a slot that
-//! it has reserved. Until then the block has to be kept. The last reader that leaves the front block
-//! while slots in it are unpublished hands its count in `refs` to the list. That count, and the first
-//! slot that is not published, are the *drain position*. The writers that publish such slots drain
-//! it: they drop the items before the first unpublished slot, which no reader will read. When the
-//! block is complete they retire it and move the drain position to the next block, until they come to
-//! a block with a reader in it.
+//! it has reserved. Until then the block has to be kept. The last reader that leaves the front
+//! block while slots in it are unpublished hands its count in `refs` to the list. That count, and
+//! the first slot that is not published, are the *drain position*. The writers that publish such
+//! slots drain it: they drop the items before the first unpublished slot, which no reader will
+//! read. When the block is complete they retire it and move the drain position to the next block,
+//! until they come to a block with a reader in it.
 //!
 //! There is at most one drain position: its count, and the link from its block, keep every other
-//! reader from being the last one in a block. `drain_state.rs` has the states by which threads agree
-//! on which of them drains it.
+//! reader from being the last one in a block. `drain_state.rs` has the states by which threads
+//! agree on which of them drains it.
 //!
-//! *Why no item stays*: before a position is parked it is counted in the registry's `gap_waiters`, and
-//! looked at once more, with a fence between the two. A writer publishes, executes a fence, and loads
-//! that count. So either this look finds what the writer has published, or the writer finds the drain
-//! position.
+//! *Why no item stays*: before a position is parked it is counted in the registry's `gap_waiters`,
+//! and looked at once more, with a fence between the two. A writer publishes, executes a fence, and
+//! loads that count. So either this look finds what the writer has published, or the writer finds
+//! the drain position.
 
 use super::{
     block::{Block, BlockHeader, Next, slot_mask},
@@ -48,8 +48,8 @@ impl<T> List<T> {
     }
 
     /// Drains the drain position, if there is one. A writer calls this after a publication and a
-    /// fence, and before it wakes the readers that wait for its slot. If the drop of an item panics,
-    /// `on_unwind` is called.
+    /// fence, and before it wakes the readers that wait for its slot. If the drop of an item
+    /// panics, `on_unwind` is called.
     #[inline(always)]
     pub(super) fn run_drain(&self, on_unwind: impl FnOnce()) {
         if self.drain.is_set() {
@@ -80,8 +80,8 @@ unsafe fn release_unless_last<T>(block: NonNull<BlockHeader<T>>) -> bool {
     // SAFETY: by the contract.
     let header = unsafe { block.as_ref() };
     header.lifetime.used();
-    // Ordering: Release hands over what this reader did in the block. The last reader acquires it in
-    // `Drainer::step`, where it loads the count again.
+    // Ordering: Release hands over what this reader did in the block. The last reader acquires it
+    // in `Drainer::step`, where it loads the count again.
     let mut refs = header.refs.load(Relaxed);
     while refs != 1 {
         match header
@@ -155,8 +155,8 @@ impl<T> Drainer<'_, T> {
         let end = slots.map_or(Block::<T>::LEN, |slots| slots.published_until(*at));
         // Ordering: Acquire takes over from the readers that were here. It comes after the look at
         // the marks: a reader that subscribed at a slot that was seen published is counted. The
-        // count is loaded only once: between two loads the last reader could leave, and then neither
-        // this thread nor that reader would drop the items.
+        // count is loaded only once: between two loads the last reader could leave, and then
+        // neither this thread nor that reader would drop the items.
         if header.refs.load(Acquire) != 1 {
             return DrainStep::HasReader;
         }
@@ -202,8 +202,8 @@ impl<T> Drainer<'_, T> {
         // Ordering: between that, with the count, and the next look; pairs with the light half in
         // `List::wake_after`. What was published by the writer that stored `AGAIN` is seen by that
         // look. And what was published by a writer that found what was there before, no count or
-        // `AGAIN`, and so stored nothing, is seen by it too. If the kernel refuses the fence, an item
-        // may stay until the next push.
+        // `AGAIN`, and so stored nothing, is seen by it too. If the kernel refuses the fence, an
+        // item may stay until the next push.
         let _ = fence::heavy();
         false
     }

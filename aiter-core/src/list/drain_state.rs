@@ -1,5 +1,5 @@
-//! [`DrainState`]: the word by which threads agree on which of them drains the front of the list. See
-//! [`drain`](super::drain) for what that is.
+//! [`DrainState`]: the word by which threads agree on which of them drains the front of the list.
+//! See [`drain`](super::drain) for what that is.
 //!
 //! | `state` | means | how it changes |
 //! |---|---|---|

@@ -16,9 +16,9 @@ impl<T> List<T> {
     /// if need be, and waits for no other thread.
     ///
     /// # Safety
-    /// The caller has reserved `len` slots from there on, with this tail word, and has not published
-    /// them yet: they keep their blocks, and every block on the way there, from being freed. The
-    /// thread that closes the list has no slot to fill and passes a `len` of 0.
+    /// The caller has reserved `len` slots from there on, with this tail word, and has not
+    /// published them yet: they keep their blocks, and every block on the way there, from being
+    /// freed. The thread that closes the list has no slot to fill and passes a `len` of 0.
     #[inline(always)]
     pub(super) unsafe fn locate(&self, reserved: Tail, len: usize) -> (NonNull<Block<T>>, usize) {
         // Ordering: Acquire pairs with the Release in `advance_tail`: the block is initialized.
@@ -121,8 +121,8 @@ impl<T> List<T> {
         next
     }
 
-    /// Moves the tail block on from `header` to `next`, for a writer that has `len` slots to publish
-    /// from a position on.
+    /// Moves the tail block on from `header` to `next`, for a writer that has `len` slots to
+    /// publish from a position on.
     fn advance_tail(
         &self,
         header: &BlockHeader<T>,
@@ -155,11 +155,11 @@ impl<T> List<T> {
                 tail = end;
             }
             let reserved = distance_to_tail(position, tail) as usize;
-            // If nobody has reserved a slot after a batch, the position after the caller's next slot
-            // is enough: the slots before it are published, and once it is published too the caller
-            // is past `header`. Otherwise the blocks of a batch would stay until all of it is read.
-            // In a closed list this does not suffice: the closing thread has the slot after the
-            // batch, and may be at `header`.
+            // If nobody has reserved a slot after a batch, the position after the caller's next
+            // slot is enough: the slots before it are published, and once it is published too the
+            // caller is past `header`. Otherwise the blocks of a batch would stay until all of it
+            // is read. In a closed list this does not suffice: the closing thread has the slot
+            // after the batch, and may be at `header`.
             let is_next = reserved == len && !is_closed;
             let observed_tail = ahead(position, if is_next { 1 } else { reserved });
             // Ordering: Relaxed, see `reclaim`. It is stored before the caller publishes its own

@@ -1,5 +1,5 @@
-//! The lock-free push list: an unbounded queue of blocks. Any number of writers append to it, and any
-//! number of readers follow, each at its own pace.
+//! The lock-free push list: an unbounded queue of blocks. Any number of writers append to it, and
+//! any number of readers follow, each at its own pace.
 //!
 //! An item gets from `push` to `poll_next` in five steps:
 //!
@@ -17,9 +17,9 @@
 //! before it was complete.
 //!
 //! Each file imports only from those before it: `block`, `block_limit`, `free_list`, `drain_state`,
-//! `peek`, `shared` (the fields that all handles share), `reclaim`, `locate`, `drain`, `wake`, `cursor`,
-//! `reader`, `batch`, `writer`. `docs/design/list.md` has the states, the orderings and the proofs.
-//! Comments here name the partner of each access.
+//! `peek`, `shared` (the fields that all handles share), `reclaim`, `locate`, `drain`, `wake`,
+//! `cursor`, `reader`, `batch`, `writer`. `docs/design/list.md` has the states, the orderings and
+//! the proofs. Comments here name the partner of each access.
 #![allow(unsafe_code)]
 
 mod batch;

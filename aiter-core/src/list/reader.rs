@@ -1,10 +1,11 @@
 //! The reading handle: a cursor, and a slot in the registry that says how far it has read.
 //!
 //! A reader takes an item in one of two ways. On the *fast* path ([`Reader::next_fast`]) the item
-//! belongs to a run that was found before. On the *slow* path (`next_slow`) the reader finds the next
-//! run, *decides* ([`Reader::decide`]) whether its items are moved out or cloned, and takes the first
-//! of them; or it registers the task's waker. Both paths come in a variant that clones items. This
-//! code is reached through [`ErasedOps`], because `T: Clone` is known only where a reader is forked.
+//! belongs to a run that was found before. On the *slow* path (`next_slow`) the reader finds the
+//! next run, *decides* ([`Reader::decide`]) whether its items are moved out or cloned, and takes
+//! the first of them; or it registers the task's waker. Both paths come in a variant that clones
+//! items. This code is reached through [`ErasedOps`], because `T: Clone` is known only where a
+//! reader is forked.
 
 use super::{
     block::{Block, Scan, ahead, distance, distance_to_tail, tail_at},
@@ -250,8 +251,8 @@ impl<T> Reader<T> {
         }
     }
 
-    /// As [`next`](Self::next), for a caller that has just pushed the item itself: other readers will
-    /// read it too, so it is cloned without a look at their positions.
+    /// As [`next`](Self::next), for a caller that has just pushed the item itself: other readers
+    /// will read it too, so it is cloned without a look at their positions.
     #[inline]
     pub(crate) fn next_pushed(&mut self) -> Poll<Option<T>> {
         if self.cursor.at == Block::<T>::LEN || self.is_alone() {
@@ -557,9 +558,9 @@ impl<T> Reader<T> {
     }
 
     /// Drops the items that only this reader had still to read: those before the position of the
-    /// slowest other reader, however far that one gets meanwhile, and not past the tail as it is now.
-    /// A reader that is alone drops none, because the list has to be closed first: otherwise pushers
-    /// could add items for as long as this drops them.
+    /// slowest other reader, however far that one gets meanwhile, and not past the tail as it is
+    /// now. A reader that is alone drops none, because the list has to be closed first: otherwise
+    /// pushers could add items for as long as this drops them.
     fn discard(&mut self) {
         let limit = self.list.tail.load(Relaxed);
         while !self.is_alone() && distance_to_tail(self.cursor.position(), limit) > 0 {
@@ -582,8 +583,8 @@ impl<T> Reader<T> {
             ..
         } = self;
         list.registry.forget_follower(follower);
-        // Ordering: Release for what this reader has read and moved; Acquire so that the last reader
-        // takes over from all others.
+        // Ordering: Release for what this reader has read and moved; Acquire so that the last
+        // reader takes over from all others.
         let is_last = list.readers.fetch_sub(1, AcqRel) == 1;
         // The registration ends last, because the drop of its waker may panic.
         defer! { list.registry.unregister(*registration) };

@@ -1,9 +1,9 @@
 //! How blocks that no reader needs any more are retired, and freed once no writer can be in them.
 //!
 //! A block is *retired* when every slot in it is published, no reader is in it, and none can come.
-//! The items that nobody moved out are dropped then. Writers may still be in a retired block on their
-//! way to a later one, so it stays linked from the next block, by `prev`, until the position in its
-//! `observed_tail` has been passed. Then it is *freed*.
+//! The items that nobody moved out are dropped then. Writers may still be in a retired block on
+//! their way to a later one, so it stays linked from the next block, by `prev`, until the position
+//! in its `observed_tail` has been passed. Then it is *freed*.
 
 use super::{
     block::{Block, BlockHeader, Next, Position, UNOBSERVED, distance},
@@ -21,8 +21,8 @@ impl<T> List<T> {
     /// `reclaim` frees it.
     ///
     /// # Safety
-    /// Every slot of the block, and of all blocks before it, is published. No reader is in the block
-    /// or comes to it. The slots whose items were moved out are in `taken` or in `moved`.
+    /// Every slot of the block, and of all blocks before it, is published. No reader is in the
+    /// block or comes to it. The slots whose items were moved out are in `taken` or in `moved`.
     pub(super) unsafe fn retire(&self, block: NonNull<BlockHeader<T>>, moved: usize) {
         // SAFETY: a retired block is freed by the thread that is alone in the next one, or that
         // retires the next one: not before this call returns.
@@ -57,15 +57,15 @@ impl<T> List<T> {
         // SAFETY: the caller keeps the block of `header`.
         let mut link = unsafe { &header.as_ref().prev };
         let is_passed = |retired: NonNull<BlockHeader<T>>| {
-            // SAFETY: only this function frees a retired block. Ordering: Relaxed. Every writer that
-            // was in the block, the one that stored this included, had a slot before
+            // SAFETY: only this function frees a retired block. Ordering: Relaxed. Every writer
+            // that was in the block, the one that stored this included, had a slot before
             // `observed_tail`, and published it (Release) after it was done with the block. All
             // slots before `passed` were seen published (Acquire).
             let observed_tail = unsafe { retired.as_ref() }.observed_tail.load(Relaxed);
             observed_tail != UNOBSERVED && distance(observed_tail, passed) >= 0
         };
-        // Look at the latest block first. While that one has to stay, looking at all the others each
-        // time would cost more than keeping them.
+        // Look at the latest block first. While that one has to stay, looking at all the others
+        // each time would cost more than keeping them.
         if !NonNull::new(link.load(Relaxed)).is_some_and(is_passed) {
             return;
         }
@@ -78,8 +78,8 @@ impl<T> List<T> {
             }
             link.store(block.prev.load(Relaxed), Relaxed);
             if retired != self.root() {
-                // SAFETY: no reader is in the block, no writer can be, and it is unlinked. Its items
-                // were dropped when it was retired.
+                // SAFETY: no reader is in the block, no writer can be, and it is unlinked. Its
+                // items were dropped when it was retired.
                 unsafe { self.recycle(retired.cast()) };
             }
         }

@@ -32,9 +32,9 @@ pub(super) const ASLEEP: usize = 2;
 /// The `end` of a list that has none yet.
 const UNKNOWN: Tail = 1;
 
-/// What all handles of a list share. The fields are in an order that keeps writers and readers out of
-/// each other's cache lines, whatever the address of the list: what changes with each push or with
-/// each item taken is 64 bytes away from what the other side reads as often.
+/// What all handles of a list share. The fields are in an order that keeps writers and readers out
+/// of each other's cache lines, whatever the address of the list: what changes with each push or
+/// with each item taken is 64 bytes away from what the other side reads as often.
 #[repr(C)]
 pub(crate) struct List<T> {
     /// The next slot to be reserved, with [`CLOSED`] and [`ASLEEP`].
@@ -133,8 +133,8 @@ impl<T> List<T> {
         Some(tail)
     }
 
-    /// The tail at which the list ended, or `tail` if that is not known. It is not known if the list
-    /// is open, or was closed just now; then pushes that were refused may count for a moment.
+    /// The tail at which the list ended, or `tail` if that is not known. It is not known if the
+    /// list is open, or was closed just now; then pushes that were refused may count for a moment.
     pub(super) fn end_or(&self, tail: Tail) -> Tail {
         self.end().unwrap_or(tail)
     }

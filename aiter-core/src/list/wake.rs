@@ -47,9 +47,9 @@ impl<T> List<T> {
     /// with which they were reserved.
     #[inline(always)]
     pub(super) fn wake_after(&self, reserved: Tail) {
-        // Ordering: between the publication and the look for readers that sleep at a gap; pairs with
-        // the heavy halves in `Reader::sleep_at_gap` and `Drainer::try_park`: either they see what
-        // was published, or they are seen here.
+        // Ordering: between the publication and the look for readers that sleep at a gap; pairs
+        // with the heavy halves in `Reader::sleep_at_gap` and `Drainer::try_park`: either they see
+        // what was published, or they are seen here.
         fence::light();
         if reserved & ASLEEP != 0 || self.registry.has_gap_waiters() {
             self.wake(reserved);
@@ -120,8 +120,8 @@ impl<T> List<T> {
     fn clear_asleep(&self, slot: Tail) {
         // Ordering: Acquire pairs with the Release of the readers that set the flag before: their
         // slots in the registry are seen. Writers that reserve after this do not learn of those
-        // readers, so all that wait for this slot or a later one are woken here. Nothing is released
-        // here.
+        // readers, so all that wait for this slot or a later one are woken here. Nothing is
+        // released here.
         self.tail.fetch_and(!ASLEEP, Acquire);
         self.registry.wake_from(slot);
     }

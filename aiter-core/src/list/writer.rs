@@ -52,9 +52,9 @@ impl<T> Writer<T> {
         Ok(())
     }
 
-    /// As [`push`](Self::push), without a read-modify-write. The list must have no other writer, the
-    /// caller must have a reader of it as well, and no reader may sleep in it: a sleeping reader
-    /// would not be woken.
+    /// As [`push`](Self::push), without a read-modify-write. The list must have no other writer,
+    /// the caller must have a reader of it as well, and no reader may sleep in it: a sleeping
+    /// reader would not be woken.
     #[inline]
     pub(crate) fn push_exclusive(&mut self, item: T) -> Result<(), T> {
         debug_assert_eq!(self.list.writers.load(Relaxed), 1, "there is one writer");
@@ -111,9 +111,9 @@ impl<T> Writer<T> {
     /// if the list is closed.
     #[inline(always)]
     fn reserve(&self, len: usize) -> Option<Tail> {
-        // Ordering: Acquire pairs with the Release of the thread that closed the list, of the writer
-        // that moved the tail block on (in `advance_tail`), and of the readers that went to sleep,
-        // also if other reservations came between: those continue the release sequence. A
+        // Ordering: Acquire pairs with the Release of the thread that closed the list, of the
+        // writer that moved the tail block on (in `advance_tail`), and of the readers that went to
+        // sleep, also if other reservations came between: those continue the release sequence. A
         // reservation releases nothing itself: the mark of a slot publishes what is written there.
         let tail = self.list.tail.fetch_add(tail_units(len), Acquire);
         (tail & CLOSED == 0).then_some(tail)

@@ -1,11 +1,12 @@
-//! Blocks: the memory of the slots that hold items, and a byte for each slot that says what it holds.
+//! Blocks: the memory of the slots that hold items, and a byte for each slot that says what it
+//! holds.
 //!
-//! Each slot has a *mark*. The mark is [`UNPUBLISHED`] until the writer that reserved the slot, or the
-//! thread that closes the list, publishes it. No other thread publishes that slot, so publishing is a
-//! plain store. A writer that publishes several slots at once stores in each mark how many of these
-//! slots are left from there on. It stores the first mark last: until then no thread reads the others.
-//! A reader that has found a longer run may store the length of that run in the mark it started at,
-//! for the other readers.
+//! Each slot has a *mark*. The mark is [`UNPUBLISHED`] until the writer that reserved the slot, or
+//! the thread that closes the list, publishes it. No other thread publishes that slot, so
+//! publishing is a plain store. A writer that publishes several slots at once stores in each mark
+//! how many of these slots are left from there on. It stores the first mark last: until then no
+//! thread reads the others. A reader that has found a longer run may store the length of that run
+//! in the mark it started at, for the other readers.
 
 use crate::sync::{AtomicPtr, AtomicU8, AtomicUsize, Lifetime, Ordering::*, UnsafeCell, array_of};
 use alloc::alloc::handle_alloc_error;

@@ -1,8 +1,8 @@
 //! How slots are numbered, in a *position* and in the tail word.
 //!
-//! Both wrap with the machine word. With 64 bits no list comes that far. With 32 bits they wrap within
-//! minutes, and only slots that exist at the same time have to be told apart. A list has at most
-//! `MAX_BLOCKS` blocks, whose slots are five eighths of what the tail word can count. Batches
+//! Both wrap with the machine word. With 64 bits no list comes that far. With 32 bits they wrap
+//! within minutes, and only slots that exist at the same time have to be told apart. A list has at
+//! most `MAX_BLOCKS` blocks, whose slots are five eighths of what the tail word can count. Batches
 //! reserve at most [`MAX_BATCH_SLOTS`] slots beyond them, which is one more eighth, and each thread
 //! reserves one.
 //!

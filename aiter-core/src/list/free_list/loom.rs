@@ -1,4 +1,5 @@
-//! Models of several threads that put and take blocks at once: none is lost, and none has two owners.
+//! Models of several threads that put and take blocks at once: none is lost, and none has two
+//! owners.
 
 use super::*;
 use crate::{sync::Arc, test_support::loom::model};

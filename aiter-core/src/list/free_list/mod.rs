@@ -1,6 +1,6 @@
 //! Keeps freed blocks for reuse, so that a writer and a reader on two threads do not meet in the
-//! allocator, where one waits for the lock of the other. When the readers come to the last block, all
-//! kept blocks but one are freed.
+//! allocator, where one waits for the lock of the other. When the readers come to the last block,
+//! all kept blocks but one are freed.
 //!
 //! The blocks form a chain, which is taken and put back as a whole:
 //!

@@ -1,5 +1,5 @@
-//! Tests of how many blocks are kept. `aiter-tests` and the sanitizers check that the others are freed,
-//! and that the kept ones are freed with the list.
+//! Tests of how many blocks are kept. `aiter-tests` and the sanitizers check that the others are
+//! freed, and that the kept ones are freed with the list.
 
 extern crate std;
 

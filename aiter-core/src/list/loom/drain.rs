@@ -1,6 +1,6 @@
 //! Models of writers that publish slots while the last reader is dropped, or after that. While the
-//! iterator of a batch runs, a slot is reserved and not published yet: what is spawned there races only
-//! the publication.
+//! iterator of a batch runs, a slot is reserved and not published yet: what is spawned there races
+//! only the publication.
 
 use super::super::{Writer, shared::List};
 use super::*;
@@ -25,8 +25,8 @@ fn loom_a_slot_is_published_while_the_last_reader_is_dropped() {
     });
 }
 
-/// Two writers have a slot each when the last reader is dropped. A writer that publishes while the other
-/// one drains asks it to look again.
+/// Two writers have a slot each when the last reader is dropped. A writer that publishes while the
+/// other one drains asks it to look again.
 #[test]
 fn loom_two_slots_are_published_while_the_last_reader_is_dropped() {
     model(|| {
@@ -49,8 +49,8 @@ fn loom_two_slots_are_published_while_the_last_reader_is_dropped() {
     });
 }
 
-/// A thread publishes two slots while another one drains. The first publication asks that one to look
-/// again. The second finds that it has been asked already, and is seen too.
+/// A thread publishes two slots while another one drains. The first publication asks that one to
+/// look again. The second finds that it has been asked already, and is seen too.
 #[test]
 fn loom_a_second_slot_is_published_before_the_drain_looks_again() {
     model(|| {
@@ -74,8 +74,8 @@ fn loom_a_second_slot_is_published_before_the_drain_looks_again() {
     });
 }
 
-/// A drain position that was announced to writers is given up to a subscriber further on. From then on
-/// pushes do not look for it.
+/// A drain position that was announced to writers is given up to a subscriber further on. From then
+/// on pushes do not look for it.
 #[test]
 fn loom_the_drain_position_is_given_up_to_a_subscriber_further_on() {
     model(|| {

@@ -1,10 +1,11 @@
-//! Models of the end of a list: a thread that sees it comes after what the closing thread did before.
+//! Models of the end of a list: a thread that sees it comes after what the closing thread did
+//! before.
 
 use super::*;
 use ::loom::cell::UnsafeCell;
 
-/// A value without an ordering of its own: loom reports a thread that reads it and does not come after
-/// the thread that wrote it.
+/// A value without an ordering of its own: loom reports a thread that reads it and does not come
+/// after the thread that wrote it.
 #[derive(Clone)]
 struct Witness(Arc<UnsafeCell<usize>>);
 
@@ -132,7 +133,8 @@ fn loom_a_push_that_is_refused_comes_after_the_readers() {
     });
 }
 
-/// Of two threads that close a list at the same time, one succeeds. Refused pushes do not move the end.
+/// Of two threads that close a list at the same time, one succeeds. Refused pushes do not move the
+/// end.
 #[test]
 fn loom_one_of_two_closes_succeeds() {
     model(|| {
@@ -147,8 +149,8 @@ fn loom_one_of_two_closes_succeeds() {
     });
 }
 
-/// The closing thread has the slot after a batch. It may be in the block from which the batch has moved
-/// the tail block on.
+/// The closing thread has the slot after a batch. It may be in the block from which the batch has
+/// moved the tail block on.
 #[test]
 fn loom_a_block_is_freed_while_a_batch_before_the_end_is_read() {
     model(|| {

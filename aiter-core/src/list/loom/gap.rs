@@ -3,8 +3,8 @@
 
 use super::*;
 
-/// The slot stays until its writer has published it, and its item is dropped once. The subscriber gets
-/// the items after its own slot.
+/// The slot stays until its writer has published it, and its item is dropped once. The subscriber
+/// gets the items after its own slot.
 #[test]
 fn loom_a_reader_is_dropped_at_a_gap_with_a_subscriber_behind_it() {
     model(|| {
@@ -23,8 +23,8 @@ fn loom_a_reader_is_dropped_at_a_gap_with_a_subscriber_behind_it() {
     });
 }
 
-/// The subscriber comes while the last reader before it hands its count to the list, or while a writer
-/// drains.
+/// The subscriber comes while the last reader before it hands its count to the list, or while a
+/// writer drains.
 #[test]
 fn loom_a_subscriber_comes_while_the_slots_before_it_are_drained() {
     large_model(|| {
@@ -47,7 +47,8 @@ fn loom_a_subscriber_comes_while_the_slots_before_it_are_drained() {
     });
 }
 
-/// All readers are dropped at gaps, one after the other. When all pushes have returned, no item is kept.
+/// All readers are dropped at gaps, one after the other. When all pushes have returned, no item is
+/// kept.
 #[test]
 fn loom_a_subscriber_behind_a_gap_is_dropped_as_well() {
     model(|| {

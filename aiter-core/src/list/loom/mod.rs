@@ -1,5 +1,5 @@
-//! Models of the list on several threads, over all their interleavings: run them with `ci/loom.sh`. Blocks
-//! have two slots here.
+//! Models of the list on several threads, over all their interleavings: run them with `ci/loom.sh`.
+//! Blocks have two slots here.
 
 mod drain;
 mod end;
@@ -151,8 +151,8 @@ fn loom_push_races_the_drop_of_the_last_reader() {
         });
         drop(reader);
         let writer = pushing.join().unwrap();
-        // No item stays until the writer is dropped: what was accepted is dropped by the reader, or by
-        // the writer that published it.
+        // No item stays until the writer is dropped: what was accepted is dropped by the reader, or
+        // by the writer that published it.
         assert_eq!(Arc::strong_count(&counted), 1);
         assert!(writer.push(counted).is_err());
     });
@@ -265,8 +265,8 @@ fn loom_a_reader_is_about_to_leave_the_previous_block() {
         let slow = fast.fork();
         (0..3).for_each(|n| writer.push(item(n)).unwrap());
         take(&mut fast, 2);
-        // Once it is not counted as a reader any more, the other reader moves items out, and all readers
-        // have passed the block that it is in.
+        // Once it is not counted as a reader any more, the other reader moves items out, and all
+        // readers have passed the block that it is in.
         let leaving = thread::spawn(move || drop(slow));
         assert_eq!(numbers(&take(&mut fast, 1)), [2]);
         writer.push(item(3)).unwrap();
@@ -352,8 +352,8 @@ fn loom_waker_changes_while_woken() {
     });
 }
 
-/// A reader that keeps its waker for some waits and changes it later comes after each writer that called
-/// it, not only after the last one.
+/// A reader that keeps its waker for some waits and changes it later comes after each writer that
+/// called it, not only after the last one.
 #[test]
 fn loom_waker_is_kept_while_woken_and_changes_later() {
     model(|| {
@@ -450,8 +450,8 @@ fn loom_no_reader_moves_what_another_clones() {
     });
 }
 
-/// A scan of the registry that looks at the slot of a new fork before the fork, and at the slot of its
-/// parent after it, does not count.
+/// A scan of the registry that looks at the slot of a new fork before the fork, and at the slot of
+/// its parent after it, does not count.
 #[test]
 fn loom_a_scan_does_not_miss_a_fork() {
     large_model(|| {

@@ -1,6 +1,6 @@
-//! Models of blocks that are freed while writers are on their way to their slots. The slot of a writer
-//! that has found an old tail block keeps that block. Loom reports a use of a block that does not happen
-//! before the block is freed.
+//! Models of blocks that are freed while writers are on their way to their slots. The slot of a
+//! writer that has found an old tail block keeps that block. Loom reports a use of a block that
+//! does not happen before the block is freed.
 
 use super::super::Writer;
 use super::*;
@@ -21,8 +21,8 @@ fn free_the_first_block(writer: &Writer<usize>, reader: &mut Reader<usize>) {
     }
 }
 
-/// A writer that reserves a slot after the tail block has moved on finds the new tail block, and not one
-/// that may be freed.
+/// A writer that reserves a slot after the tail block has moved on finds the new tail block, and
+/// not one that may be freed.
 #[test]
 fn loom_a_block_is_freed_while_another_writer_looks_for_its_own() {
     model(|| {
@@ -60,9 +60,9 @@ fn loom_a_block_is_freed_while_the_list_is_closed() {
 }
 
 /// `observed_tail` is stored from a read-modify-write of the tail, which is in one order with all
-/// reservations. Three writers have a slot each. The first one makes a block. The second has reserved
-/// before that, and publishes late. The third reserves after the second, from which it has not acquired
-/// the new block.
+/// reservations. Three writers have a slot each. The first one makes a block. The second has
+/// reserved before that, and publishes late. The third reserves after the second, from which it has
+/// not acquired the new block.
 #[test]
 fn loom_a_writer_that_has_not_seen_a_new_block_keeps_the_old_one() {
     large_model(|| {
@@ -87,8 +87,8 @@ fn loom_a_writer_that_has_not_seen_a_new_block_keeps_the_old_one() {
     });
 }
 
-/// Two readers clone the same items, because each sees the other behind. The last reader to leave the
-/// block drops them, and comes after the other one.
+/// Two readers clone the same items, because each sees the other behind. The last reader to leave
+/// the block drops them, and comes after the other one.
 #[test]
 fn loom_the_last_reader_to_leave_a_block_drops_what_both_cloned() {
     large_model(|| {

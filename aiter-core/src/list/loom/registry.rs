@@ -1,5 +1,5 @@
-//! Models of the registry without a list: the wakers in its slots, slots that change their reader, and what
-//! a scan of all slots says.
+//! Models of the registry without a list: the wakers in its slots, slots that change their reader,
+//! and what a scan of all slots says.
 
 extern crate std;
 
@@ -60,8 +60,8 @@ impl Shared {
     }
 }
 
-/// Of the reader that leaves and the writer that wakes, the one that takes the waker out comes after the
-/// other.
+/// Of the reader that leaves and the writer that wakes, the one that takes the waker out comes
+/// after the other.
 #[test]
 fn loom_a_reader_leaves_while_it_is_woken() {
     model(|| {
@@ -186,7 +186,8 @@ fn loom_a_reader_leaves_within_its_waker() {
     });
 }
 
-/// A writer that finds a slot armed sees its waker initialized, also in slots that it has not seen before.
+/// A writer that finds a slot armed sees its waker initialized, also in slots that it has not seen
+/// before.
 #[test]
 fn loom_a_slot_is_armed_while_others_wake() {
     model(|| {
@@ -217,7 +218,8 @@ fn loom_a_slot_is_armed_again_while_others_wake() {
     });
 }
 
-/// A list slot that a reader at `FIRST` reads. A reader that knows that no other is there changes it.
+/// A list slot that a reader at `FIRST` reads. A reader that knows that no other is there changes
+/// it.
 #[derive(Clone)]
 struct ListSlot(Arc<UnsafeCell<usize>>);
 // SAFETY: loom checks every access.
@@ -265,7 +267,8 @@ fn loom_a_reader_moves_on_and_leaves_during_a_scan() {
     });
 }
 
-/// The same for a reader that leaves from the position where it has read: only the leave publishes it.
+/// The same for a reader that leaves from the position where it has read: only the leave publishes
+/// it.
 #[test]
 fn loom_a_reader_leaves_during_a_scan() {
     model(|| {
@@ -284,8 +287,8 @@ fn loom_a_reader_leaves_during_a_scan() {
     });
 }
 
-/// A fork gets the slot that a scan looks at first, and its parent moves on before the scan comes to it.
-/// The scan sees the fork, or that a reader came.
+/// A fork gets the slot that a scan looks at first, and its parent moves on before the scan comes
+/// to it. The scan sees the fork, or that a reader came.
 #[test]
 fn loom_a_scan_misses_no_fork() {
     model(|| {
@@ -306,8 +309,8 @@ fn loom_a_scan_misses_no_fork() {
     });
 }
 
-/// A reader that is woken moves to another slot. A scan looks at the new slot before that, and at the old
-/// one after it.
+/// A reader that is woken moves to another slot. A scan looks at the new slot before that, and at
+/// the old one after it.
 #[test]
 fn loom_a_scan_misses_no_reader_that_moves_to_another_slot() {
     model(|| {
@@ -319,8 +322,8 @@ fn loom_a_scan_misses_no_reader_that_moves_to_another_slot() {
         let changing = thread::spawn({
             let (registry, slot) = (registry.clone(), slot.clone());
             move || {
-                // A second slot for the same reader, and then it leaves the first: this is what `arm`
-                // does at a slot that is being woken.
+                // A second slot for the same reader, and then it leaves the first: this is what
+                // `arm` does at a slot that is being woken.
                 let _new = registry.register();
                 registry.0.unregister(own.at());
                 slot.read();
@@ -331,9 +334,9 @@ fn loom_a_scan_misses_no_reader_that_moves_to_another_slot() {
     });
 }
 
-/// A reader is polled in its own wake, by another task. It drops its old waker by moving to another slot,
-/// which may be the slot of its follower when that is dropped. It does not follow itself then, and needs
-/// no follower while it takes the items of a run that it moves out.
+/// A reader is polled in its own wake, by another task. It drops its old waker by moving to another
+/// slot, which may be the slot of its follower when that is dropped. It does not follow itself
+/// then, and needs no follower while it takes the items of a run that it moves out.
 #[test]
 fn loom_a_reader_polled_in_its_wake_takes_the_slot_of_its_follower() {
     /// Polls the reader as soon as it is woken.

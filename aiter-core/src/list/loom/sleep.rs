@@ -1,5 +1,5 @@
-//! Models of readers that sleep at different slots, and of the writers that wake them. If a reader is not
-//! woken, loom reports a deadlock.
+//! Models of readers that sleep at different slots, and of the writers that wake them. If a reader
+//! is not woken, loom reports a deadlock.
 
 use super::super::Writer;
 use super::*;
@@ -15,9 +15,9 @@ fn woken_before() -> (Writer<usize>, Reader<usize>) {
     (writer, reader)
 }
 
-/// A push finds no sleeping reader and clears the flag, while the reader takes its item and falls asleep at
-/// the next slot. The push into that slot may find no flag: then the writer that cleared it has woken the
-/// reader.
+/// A push finds no sleeping reader and clears the flag, while the reader takes its item and falls
+/// asleep at the next slot. The push into that slot may find no flag: then the writer that cleared
+/// it has woken the reader.
 #[test]
 fn loom_a_reader_falls_asleep_while_the_flag_is_cleared() {
     large_model(|| {
@@ -99,7 +99,8 @@ fn loom_a_gap_and_the_tail_are_published_in_either_order() {
     });
 }
 
-/// A reader that is woken takes its item and sleeps again, while the writer is still calling its waker.
+/// A reader that is woken takes its item and sleeps again, while the writer is still calling its
+/// waker.
 #[test]
 fn loom_a_reader_sleeps_again_while_it_is_still_being_woken() {
     large_model(|| {

@@ -26,8 +26,8 @@ fn loom_statistics_while_others_stop_and_subscribe() {
     });
 }
 
-/// A reader that is being dropped does not count, because its slot in the registry no longer says how far
-/// it has read.
+/// A reader that is being dropped does not count, because its slot in the registry no longer says
+/// how far it has read.
 #[test]
 fn loom_statistics_while_a_reader_is_dropped() {
     model(|| {

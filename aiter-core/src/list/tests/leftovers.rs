@@ -5,8 +5,9 @@ use super::*;
 use crate::test_support::panic_of;
 use std::sync::Mutex;
 
-/// An item that counts the live ones. The drop of a bad one panics. While it is cloned, another reader
-/// takes it too, if there is one: then each reader sees the other at the item, and neither moves it out.
+/// An item that counts the live ones. The drop of a bad one panics. While it is cloned, another
+/// reader takes it too, if there is one: then each reader sees the other at the item, and neither
+/// moves it out.
 struct Item {
     n: usize,
     is_bad: bool,
@@ -183,8 +184,8 @@ fn items_that_no_writer_drained_are_dropped_with_the_list() {
     }
 }
 
-/// If the drop of an item panics while a writer drains, the writer wakes the readers that wait for its
-/// own slot all the same.
+/// If the drop of an item panics while a writer drains, the writer wakes the readers that wait for
+/// its own slot all the same.
 #[test]
 fn a_drop_that_panics_in_a_drain_costs_no_wake() {
     let world = World::new(Some(0));
@@ -208,8 +209,8 @@ fn a_drop_that_panics_in_a_drain_costs_no_wake() {
     assert_eq!(world.live(), 0);
 }
 
-/// A reader passes a slot without an item and comes to the next block, and a drop panics on the way.
-/// The reader is woken at the slot that it came to.
+/// A reader passes a slot without an item and comes to the next block, and a drop panics on the
+/// way. The reader is woken at the slot that it came to.
 #[test]
 fn a_drop_that_panics_on_the_way_to_the_next_block_costs_no_wake() {
     let world = World::new(Some(0));
@@ -231,8 +232,8 @@ fn a_drop_that_panics_on_the_way_to_the_next_block_costs_no_wake() {
     assert!(matches!(one.next(), Poll::Ready(Some(item)) if item.n == SLOTS));
 }
 
-/// A subscriber that is alone in its block frees no block before it while a slot before its own is not
-/// published: the writer of that slot may be on its way there.
+/// A subscriber that is alone in its block frees no block before it while a slot before its own is
+/// not published: the writer of that slot may be on its way there.
 #[test]
 fn a_subscriber_frees_no_block_that_a_writer_before_it_may_be_in() {
     let list = List::new(None);

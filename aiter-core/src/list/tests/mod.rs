@@ -20,8 +20,8 @@ fn poll<T>(reader: &mut Reader<T>, waker: &Waker) -> Poll<Option<T>> {
     reader.poll_next(&mut Context::from_waker(waker))
 }
 
-/// Batches that are under way at the same time, as when the iterator of one pushes another, reserve no
-/// more slots than positions can tell apart.
+/// Batches that are under way at the same time, as when the iterator of one pushes another, reserve
+/// no more slots than positions can tell apart.
 #[test]
 fn nested_batches_reserve_a_limited_number_of_slots() {
     const MAX: usize = super::block::MAX_BATCH_SLOTS;
@@ -468,8 +468,8 @@ fn the_drop_of_the_last_reader_ends_while_items_push_others() {
 }
 
 /// A slot that is reserved and not published stays after the last reader that would come to it is
-/// dropped, while a subscriber, or a fork of one, is behind it: it is neither dropped as an item nor
-/// freed with its block.
+/// dropped, while a subscriber, or a fork of one, is behind it: it is neither dropped as an item
+/// nor freed with its block.
 #[test]
 fn a_reader_is_dropped_at_a_gap_with_a_subscriber_behind_it() {
     #[derive(Clone)]

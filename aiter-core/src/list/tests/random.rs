@@ -1,5 +1,5 @@
-//! Tests with random calls, and random calls from within those: from the iterator of a batch, from the
-//! clone and the drop of an item, and from wakers.
+//! Tests with random calls, and random calls from within those: from the iterator of a batch, from
+//! the clone and the drop of an item, and from wakers.
 
 use super::super::{
     block::{FIRST_TAIL, tail_distance},

@@ -19,8 +19,8 @@ fn a_sleeping_reader_is_woken_once_at_every_slot() {
     }
 }
 
-/// While a reader sleeps after each item, the writer leaves the flag set; the first push that finds no
-/// sleeping reader clears it.
+/// While a reader sleeps after each item, the writer leaves the flag set; the first push that finds
+/// no sleeping reader clears it.
 #[test]
 fn the_asleep_flag_stays_while_a_reader_sleeps_after_each_item() {
     let list = List::new(None);
@@ -38,7 +38,8 @@ fn the_asleep_flag_stays_while_a_reader_sleeps_after_each_item() {
     assert_eq!(take_all(&mut reader), [1]);
 }
 
-/// A publication behind a gap, also over several blocks, does not wake a reader that sleeps at the gap.
+/// A publication behind a gap, also over several blocks, does not wake a reader that sleeps at the
+/// gap.
 #[test]
 fn a_reader_that_sleeps_at_a_gap_is_woken_once_when_it_is_published() {
     for before in 0..SLOTS + 3 {
@@ -257,8 +258,8 @@ fn a_waker_that_panics_when_cloned_leaves_no_slot_to_two_readers() {
 #[test]
 fn a_reader_that_takes_the_slot_of_its_follower_does_not_follow_itself() {
     type Readers = (Reader<Arc<()>>, Option<Reader<Arc<()>>>);
-    /// While the first reader is woken it takes the item, and then the other one does and is dropped.
-    /// Then the first one waits again.
+    /// While the first reader is woken it takes the item, and then the other one does and is
+    /// dropped. Then the first one waits again.
     struct Polls(std::sync::Mutex<Readers>);
     impl Wake for Polls {
         fn wake(self: Arc<Self>) {

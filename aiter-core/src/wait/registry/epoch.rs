@@ -1,14 +1,15 @@
-//! Resets the floors of segments from time to time, where positions have 32 bits and wrap within minutes.
+//! Resets the floors of segments from time to time, where positions have 32 bits and wrap within
+//! minutes.
 //!
-//! A segment's floor is compared with positions. A floor that no reader has compared for a long time
-//! could seem far ahead, and then a reader in that segment, which may be the slowest, would be missed.
-//! So positions are divided into sixteen *epochs*. A reader that comes to another epoch than the reader
-//! before it resets all floors and records the epoch. Each reader checks this when it is made and
-//! whenever it leaves a block.
+//! A segment's floor is compared with positions. A floor that no reader has compared for a long
+//! time could seem far ahead, and then a reader in that segment, which may be the slowest, would be
+//! missed. So positions are divided into sixteen *epochs*. A reader that comes to another epoch
+//! than the reader before it resets all floors and records the epoch. Each reader checks this when
+//! it is made and whenever it leaves a block.
 //!
-//! A floor that is stored after the reset is not older than the slowest reader was then. Readers are at
-//! most five eighths of a comparison's range apart, and an epoch is one eighth: so a floor and a reader
-//! are never further apart than a comparison can tell.
+//! A floor that is stored after the reset is not older than the slowest reader was then. Readers
+//! are at most five eighths of a comparison's range apart, and an epoch is one eighth: so a floor
+//! and a reader are never further apart than a comparison can tell.
 
 #[cfg(target_pointer_width = "64")]
 pub(super) use wide::Epoch;
@@ -46,8 +47,8 @@ mod narrow {
             Self(AtomicUsize::new(usize::MAX))
         }
 
-        /// To be called when a reader at `position` is made, or leaves a block. Calls `reset` if the
-        /// position is in another epoch than the last one.
+        /// To be called when a reader at `position` is made, or leaves a block. Calls `reset` if
+        /// the position is in another epoch than the last one.
         #[inline(always)]
         pub(in crate::wait::registry) fn enter(&self, position: usize, reset: impl FnOnce()) {
             // Ordering: Acquire pairs with the Release below: this thread sees the floors reset.

@@ -1,5 +1,5 @@
-//! Models of the segments on the heap: how they are walked, held and freed, and what a look at their
-//! floors says.
+//! Models of the segments on the heap: how they are walked, held and freed, and what a look at
+//! their floors says.
 
 use super::*;
 use crate::{sync::Arc, test_support::loom::model};
@@ -20,8 +20,8 @@ struct Inner {
     list_slot: UnsafeCell<usize>,
 }
 
-// SAFETY: the states of the slots hand wakers from thread to thread, as in a list; the model checks the
-// list slot.
+// SAFETY: the states of the slots hand wakers from thread to thread, as in a list; the model checks
+// the list slot.
 unsafe impl Send for Inner {}
 // SAFETY: as above.
 unsafe impl Sync for Inner {}
@@ -132,8 +132,8 @@ impl Reader {
     }
 }
 
-/// A fork registers in a segment while another reader stores the segment's floor, and then the parent of
-/// the fork moves on. The next scan relies on that floor.
+/// A fork registers in a segment while another reader stores the segment's floor, and then the
+/// parent of the fork moves on. The next scan relies on that floor.
 fn fork_during_a_scan(beside_parent: bool) {
     let shared = Shared::new();
     let parent = shared.register().on_heap();
@@ -204,8 +204,8 @@ fn loom_a_reader_registers_in_a_segment_while_two_scan_it() {
     });
 }
 
-/// A reader that is further on has read what is before, also if only the floor of its segment says that
-/// it is further on.
+/// A reader that is further on has read what is before, also if only the floor of its segment says
+/// that it is further on.
 #[test]
 fn loom_a_reader_moves_on_while_two_scan() {
     model(|| {

@@ -1,13 +1,13 @@
-//! The readers of a list. A registered reader has a *slot*, with its position in the list and, while it
-//! sleeps, its waker.
+//! The readers of a list. A registered reader has a *slot*, with its position in the list and,
+//! while it sleeps, its waker.
 //!
-//! The first slot is inside the list itself, so that an unforked list allocates nothing. A few more are
-//! allocated beside it as soon as there is a second reader, and live as long as the list. All others are
-//! in [segments on the heap](segments), which are freed when they are empty: what the readers cost
-//! follows how many there are now.
+//! The first slot is inside the list itself, so that an unforked list allocates nothing. A few more
+//! are allocated beside it as soon as there is a second reader, and live as long as the list. All
+//! others are in [segments on the heap](segments), which are freed when they are empty: what the
+//! readers cost follows how many there are now.
 //!
-//! Positions and the readers that are behind them: this file. The states of a slot: [`slot`]. Sleeping
-//! and waking: [`sleep`] and [`wake`]. Leaving a slot: [`release`].
+//! Positions and the readers that are behind them: this file. The states of a slot: [`slot`].
+//! Sleeping and waking: [`sleep`] and [`wake`]. Leaving a slot: [`release`].
 
 #![allow(unsafe_code)]
 
@@ -37,9 +37,9 @@ use slot::{FAR, IDLE, Occupancy, ReaderSlot};
 /// The number of slots beside the list.
 const NEARBY: usize = if cfg!(aiter_loom) { 2 } else { 8 };
 
-/// Writers [wake](Registry::wake_at) by the tail word of a list slot, which has this many bits fewer for
-/// the slot's number than a position has. A position is shifted by it before it is compared with a tail
-/// word.
+/// Writers [wake](Registry::wake_at) by the tail word of a list slot, which has this many bits
+/// fewer for the slot's number than a position has. A position is shifted by it before it is
+/// compared with a tail word.
 pub(crate) const TAIL_SHIFT: u32 = if usize::BITS >= 64 { 0 } else { 1 };
 
 /// All slots of a list's readers. For every item, writers load the first field and the only reader
@@ -48,8 +48,8 @@ pub(crate) const TAIL_SHIFT: u32 = if usize::BITS >= 64 { 0 } else { 1 };
 pub(crate) struct Registry {
     /// The number of readers that sleep at a gap.
     gap_waiters: AtomicUsize,
-    /// How often a slot was claimed. A scan of all slots during which this changed may have missed a
-    /// reader.
+    /// How often a slot was claimed. A scan of all slots during which this changed may have missed
+    /// a reader.
     registrations: AtomicWord,
     /// Whether the slot in the registry is in use.
     occupancy: Occupancy,
@@ -89,8 +89,8 @@ impl Nearby {
     }
 }
 
-/// Another reader that was seen behind this one. It keeps the memory of the other's slot, and has to be
-/// [forgotten](Registry::forget_follower) before it is dropped.
+/// Another reader that was seen behind this one. It keeps the memory of the other's slot, and has
+/// to be [forgotten](Registry::forget_follower) before it is dropped.
 pub(crate) struct Follower {
     slot: NonNull<ReaderSlot>,
     /// The segment, if it is on the heap.
@@ -152,8 +152,8 @@ impl Registry {
             return nearby;
         }
         let fresh = Box::into_raw(Nearby::new());
-        // Ordering: Release publishes them to the Acquire in `nearby`. If it fails, Acquire pairs with
-        // that Release.
+        // Ordering: Release publishes them to the Acquire in `nearby`. If it fails, Acquire pairs
+        // with that Release.
         let nearby = match self
             .nearby
             .compare_exchange(ptr::null_mut(), fresh, Release, Acquire)
@@ -242,8 +242,8 @@ impl Registry {
         }
     }
 
-    /// Publishes that the reader has read everything before `position`, of which `skipped` list slots
-    /// held no item.
+    /// Publishes that the reader has read everything before `position`, of which `skipped` list
+    /// slots held no item.
     #[inline]
     pub(crate) fn advance(&self, at: SlotRef, position: usize, skipped: usize) {
         let slot = self.slot(at);
@@ -265,8 +265,8 @@ impl Registry {
     /// As [`advance`](Self::advance), if no list slot without an item was passed.
     #[inline]
     pub(crate) fn publish_position(&self, at: SlotRef, position: usize) {
-        // Ordering: Release pairs with the Acquire in `Slots::readers`: a thread that sees the reader
-        // past a list slot may move the item of that slot out.
+        // Ordering: Release pairs with the Acquire in `Slots::readers`: a thread that sees the
+        // reader past a list slot may move the item of that slot out.
         self.slot(at).position.store(position, Release);
     }
 
@@ -281,23 +281,24 @@ impl Registry {
         }
         // SAFETY: the follower keeps the memory of the slot.
         let slot = unsafe { other.slot.as_ref() };
-        // Ordering: Relaxed. If the result is true, the caller clones an item that it has yet to read
-        // itself, and no reader moves that out before it has. If the other reader has moved on by
-        // now, one clone more is made than needed. If the result is false, no item is moved because
-        // of it: a reader that moves items has looked at all slots, see `check_last`.
+        // Ordering: Relaxed. If the result is true, the caller clones an item that it has yet to
+        // read itself, and no reader moves that out before it has. If the other reader has moved on
+        // by now, one clone more is made than needed. If the result is false, no item is moved
+        // because of it: a reader that moves items has looked at all slots, see `check_last`.
         let at = slot.position.load(Relaxed);
         // The position in a slot that was left is odd. With 32 bits it may come to seem behind.
         (TAIL_SHIFT == 0 || at & 1 == 0) && position.wrapping_sub(at) as isize >= 0
     }
 
-    /// Whether the reader at `me` is the last one to come to `position`. If not, `follower` is set to
-    /// a reader that is yet to come.
+    /// Whether the reader at `me` is the last one to come to `position`. If not, `follower` is set
+    /// to a reader that is yet to come.
     ///
-    /// However many readers there are, and in whatever order they come, this looks at few of them. It
-    /// looks first at the segment of the last follower, where some reader is still behind most likely.
-    /// Otherwise it goes on to the next segments, and does not look again at one whose readers have
-    /// all passed the position. So while all readers pass a position, each segment is looked at once;
-    /// and if a few readers lag behind many, the segments of the others are known to be further on.
+    /// However many readers there are, and in whatever order they come, this looks at few of them.
+    /// It looks first at the segment of the last follower, where some reader is still behind most
+    /// likely. Otherwise it goes on to the next segments, and does not look again at one whose
+    /// readers have all passed the position. So while all readers pass a position, each segment is
+    /// looked at once; and if a few readers lag behind many, the segments of the others are known
+    /// to be further on.
     pub(crate) fn check_last(
         &self,
         me: SlotRef,

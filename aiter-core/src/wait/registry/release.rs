@@ -17,8 +17,8 @@ pub(super) fn sweep(slots: Slots<'_>, segments: Option<&Segments>) {
     }
 }
 
-/// Vacates a slot that its reader has left while it was being woken, if that is over. The caller keeps
-/// the segment.
+/// Vacates a slot that its reader has left while it was being woken, if that is over. The caller
+/// keeps the segment.
 pub(super) fn release_abandoned(at: SlotRef, segments: Option<&Segments>) {
     // SAFETY: the caller keeps the segment. Ordering: Acquire pairs with the Release of IDLE in
     // `Registry::wake`.

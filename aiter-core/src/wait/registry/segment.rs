@@ -1,9 +1,9 @@
-//! [`Segment`]: slots on the heap, with a lower bound of their readers' positions. [`Slots`]: the slots
-//! of any segment, wherever it is.
+//! [`Segment`]: slots on the heap, with a lower bound of their readers' positions. [`Slots`]: the
+//! slots of any segment, wherever it is.
 //!
-//! The states of a segment's slots are contiguous, so that a writer looks at one cache line for up to
-//! 64 readers. A scan of a segment, to wake or to compare positions, goes up to its last used slot; a
-//! vacant one between is recognized by its state or by its position.
+//! The states of a segment's slots are contiguous, so that a writer looks at one cache line for up
+//! to 64 readers. A scan of a segment, to wake or to compare positions, goes up to its last used
+//! slot; a vacant one between is recognized by its state or by its position.
 
 use super::slot::{FAR, IDLE, Occupancy, ReaderSlot};
 use crate::sync::{AtomicPtr, AtomicU8, AtomicUsize, Lifetime, Ordering::*};
@@ -235,8 +235,8 @@ impl<'a> Slots<'a> {
     }
 }
 
-/// Refers to a reader's own slot. It is used with the registry that it was taken from, and not after
-/// that is dropped.
+/// Refers to a reader's own slot. It is used with the registry that it was taken from, and not
+/// after that is dropped.
 #[derive(Clone, Copy)]
 pub(crate) struct SlotRef {
     pub(super) occupancy: NonNull<Occupancy>,

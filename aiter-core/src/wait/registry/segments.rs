@@ -1,11 +1,11 @@
-//! [`Segments`]: the segments on the heap, which come and go with their readers. They form a chain, whose
-//! segments can be freed while other threads walk it.
+//! [`Segments`]: the segments on the heap, which come and go with their readers. They form a chain,
+//! whose segments can be freed while other threads walk it.
 //!
 //! # Which thread changes the chain
 //! A reader that finds no vacant slot links a new segment in front. Everything else is done by one
-//! thread at a time, the *reclaiming* thread: it closes the segments without a reader, unlinks them and
-//! frees them. A thread starts to reclaim when it has vacated a slot and sees that half of the segments
-//! are empty, so that each freed segment has paid for the walk.
+//! thread at a time, the *reclaiming* thread: it closes the segments without a reader, unlinks them
+//! and frees them. A thread starts to reclaim when it has vacated a slot and sees that half of the
+//! segments are empty, so that each freed segment has paid for the walk.
 //!
 //! | `reclaim_state` | means | how it changes |
 //! |---|---|---|
@@ -15,14 +15,14 @@
 //!
 //! # When a segment may be freed
 //! Each walk counts itself in `walkers`. An unlinked segment is out of reach for walks that begin
-//! later, so it may be freed once there was a moment without a walk. Both sides use a read-modify-write
-//! on the count: if that of the walk comes second, the walk sees the segment unlinked; if it comes
-//! first, the reclaiming thread sees the walk. A reader that remembers a follower beyond its walk
-//! [holds](Segment::holders) the follower's segment.
+//! later, so it may be freed once there was a moment without a walk. Both sides use a
+//! read-modify-write on the count: if that of the walk comes second, the walk sees the segment
+//! unlinked; if it comes first, the reclaiming thread sees the walk. A reader that remembers a
+//! follower beyond its walk [holds](Segment::holders) the follower's segment.
 //!
-//! A segment that cannot be freed yet is looked at again by the last walk to end, or by the last holder
-//! to release it; the flags in `deferred` ask for that. Walks that overlap without end would keep it, as
-//! any reader keeps the items behind it.
+//! A segment that cannot be freed yet is looked at again by the last walk to end, or by the last
+//! holder to release it; the flags in `deferred` ask for that. Walks that overlap without end would
+//! keep it, as any reader keeps the items behind it.
 
 use super::segment::{Segment, SlotRef};
 use crate::sync::{AtomicPtr, AtomicUsize, Ordering::*};
@@ -92,8 +92,8 @@ impl Segments {
     }
 
     fn begin_walk(&self) -> Walk<'_> {
-        // Ordering: Acquire pairs with the Release in `free_retired`: the segments that were unlinked
-        // before that are out of reach.
+        // Ordering: Acquire pairs with the Release in `free_retired`: the segments that were
+        // unlinked before that are out of reach.
         self.walkers.fetch_add(1, Acquire);
         Walk(self)
     }
@@ -103,7 +103,8 @@ impl Segments {
     /// limited number of segments.
     pub(super) fn claim(&self) -> (Walk<'_>, SlotRef) {
         let walk = self.begin_walk();
-        // Ordering: Acquire pairs with the Release in `set_vacant_hint`: the segment is initialized.
+        // Ordering: Acquire pairs with the Release in `set_vacant_hint`: the segment is
+        // initialized.
         let hint = NonNull::new(self.vacant_hint.load(Acquire));
         let found = walk.from(hint).take(MAX_PROBES).find_map(|segment| {
             // SAFETY: this walk has come to the segment and has not ended.
@@ -148,12 +149,12 @@ impl Segments {
         }
     }
 
-    /// Has the next reader look in this segment first. The caller has a slot in it, so the segment is
-    /// not closed.
+    /// Has the next reader look in this segment first. The caller has a slot in it, so the segment
+    /// is not closed.
     pub(super) fn set_vacant_hint(&self, segment: NonNull<Segment>) {
         if self.vacant_hint.load(Relaxed) != segment.as_ptr() {
-            // Ordering: Release publishes the segment to the Acquire in `claim`. `unlink_empty` comes
-            // after all such stores, because slots are vacated with Release.
+            // Ordering: Release publishes the segment to the Acquire in `claim`. `unlink_empty`
+            // comes after all such stores, because slots are vacated with Release.
             self.vacant_hint.store(segment.as_ptr(), Release);
         }
     }
@@ -214,8 +215,8 @@ impl Segments {
     }
 
     fn unlink_empty(&self) {
-        // SAFETY, for the references to segments: only the reclaiming thread frees segments, and that
-        // is this thread.
+        // SAFETY, for the references to segments: only the reclaiming thread frees segments, and
+        // that is this thread.
         let mut link = &self.head;
         // Ordering: Acquire pairs with the Release of the thread that linked the segment, which had
         // seen all others.
@@ -384,7 +385,8 @@ impl Walk<'_> {
 impl Drop for Walk<'_> {
     fn drop(&mut self) {
         // Ordering: Release, for what was read of the segments, and for what is held now; Acquire
-        // pairs with the Release in `free_retired`: if that has counted this walk, the flag is seen.
+        // pairs with the Release in `free_retired`: if that has counted this walk, the flag is
+        // seen.
         if self.0.walkers.fetch_sub(1, AcqRel) == 1 && self.0.deferred.load(Relaxed) & WALKED != 0 {
             self.0.reclaim();
         }

@@ -114,7 +114,8 @@ impl Registry {
     }
 
     /// Moves the reader to another slot, because a writer uses its own. The new slot may be the one
-    /// that the follower has left. Then the follower is forgotten, or the reader would follow itself.
+    /// that the follower has left. Then the follower is forgotten, or the reader would follow
+    /// itself.
     fn move_to_another_slot(&self, at: &mut SlotRef, follower: &mut Option<Follower>) {
         let slot = self.slot(*at);
         let other = self.register(slot.position.load(Relaxed), slot.skipped.load(Relaxed));

@@ -1,5 +1,5 @@
-//! [`ReaderSlot`]: the place of one reader in a registry. [`Occupancy`]: which slots of a segment are in
-//! use.
+//! [`ReaderSlot`]: the place of one reader in a registry. [`Occupancy`]: which slots of a segment
+//! are in use.
 //!
 //! # States of a slot
 //! | state | who owns the waker | how it changes |
@@ -9,9 +9,10 @@
 //! | `AT_GAP` | as above | as above, and that thread also subtracts 1 from `gap_waiters` |
 //! | `WAKING` | the writer that moved the state to it, which calls the waker | that writer → `IDLE` |
 //!
-//! The waker is called where it is, and stays there between waits: a task that waits again and again
-//! clones it once. A reader that wants to sleep while its slot is `WAKING` does not wait for the
-//! writer, which may be preempted or in a system call: it leaves the slot and takes another one.
+//! The waker is called where it is, and stays there between waits: a task that waits again and
+//! again clones it once. A reader that wants to sleep while its slot is `WAKING` does not wait for
+//! the writer, which may be preempted or in a system call: it leaves the slot and takes another
+//! one.
 //!
 //! # Bits of a segment
 //! | bit | set by | cleared by | while it is set |
@@ -19,14 +20,14 @@
 //! | `used` | a new reader | the thread that vacates the slot | the slot is a reader's, or `abandoned` |
 //! | `abandoned` | a reader that leaves a slot that is `WAKING` | the thread that finds the slot idle, and vacates it | the slot has no reader, but a writer may use it |
 //!
-//! All `used` bits together say that a segment is [closed](super::segment::Segment::close): no reader
-//! takes a slot in it any more.
+//! All `used` bits together say that a segment is [closed](super::segment::Segment::close): no
+//! reader takes a slot in it any more.
 //!
-//! The writer ends `WAKING` with a plain store, and looks for `abandoned` bits once it has woken all
-//! readers. It may miss a bit that is set later. Then the slot stays in use, with its waker, until some
-//! thread wakes again. That costs a slot for a while, and saves a read-modify-write for every wake. A
-//! reader that looks for a slot does not sweep abandoned ones: the drop of a waker may panic, and a
-//! panic of one reader's waker must not reach another reader.
+//! The writer ends `WAKING` with a plain store, and looks for `abandoned` bits once it has woken
+//! all readers. It may miss a bit that is set later. Then the slot stays in use, with its waker,
+//! until some thread wakes again. That costs a slot for a while, and saves a read-modify-write for
+//! every wake. A reader that looks for a slot does not sweep abandoned ones: the drop of a waker
+//! may panic, and a panic of one reader's waker must not reach another reader.
 
 use crate::sync::{AtomicUsize, Lifetime, Ordering::*, UnsafeCell};
 use core::task::Waker;
@@ -38,9 +39,10 @@ pub(super) const WAKING: u8 = 2;
 /// the tail word, so it checks `gap_waiters`.
 pub(super) const AT_GAP: u8 = 3;
 
-/// A vacant slot has a position this far ahead of its last reader, and so it is behind no reader. It
-/// is half of what a comparison tells apart, because the comparing reader may be behind that last
-/// reader itself. With 64 bits no two readers are so far apart. It is odd, as no reader's position is.
+/// A vacant slot has a position this far ahead of its last reader, and so it is behind no reader.
+/// It is half of what a comparison tells apart, because the comparing reader may be behind that
+/// last reader itself. With 64 bits no two readers are so far apart. It is odd, as no reader's
+/// position is.
 pub(super) const FAR: usize = (isize::MAX as usize / 2) | 1;
 
 /// The `used` bits of a closed segment.
@@ -146,8 +148,8 @@ impl Occupancy {
     }
 
     pub(super) fn is_closed(&self) -> bool {
-        // Ordering: Relaxed. If the close is missed, the segment was still linked when the walk that
-        // asks this began.
+        // Ordering: Relaxed. If the close is missed, the segment was still linked when the walk
+        // that asks this began.
         self.used.load(Relaxed) == CLOSED
     }
 }

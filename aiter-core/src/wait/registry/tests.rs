@@ -234,8 +234,8 @@ fn a_reader_keeps_its_slot_when_its_waker_panics() {
     }
 }
 
-/// A reader comes to another epoch by the last item of a block. When it has entered the next block, the
-/// floors of all segments are reset.
+/// A reader comes to another epoch by the last item of a block. When it has entered the next block,
+/// the floors of all segments are reset.
 #[cfg(not(target_pointer_width = "64"))]
 #[test]
 fn floors_are_reset_when_a_reader_comes_to_another_epoch() {

@@ -15,8 +15,8 @@ enum Target {
     All,
     /// The readers that wait for this list slot or for any later one.
     From(usize),
-    /// The readers that wait for exactly this list slot; and those at a gap at this slot or at a later
-    /// one, because the writer of a batch does not look for each of its slots.
+    /// The readers that wait for exactly this list slot; and those at a gap at this slot or at a
+    /// later one, because the writer of a batch does not look for each of its slots.
     At(usize),
 }
 
@@ -42,9 +42,9 @@ impl Registry {
         self.wake_target(Target::All);
     }
 
-    /// Wakes the readers that wait for exactly this list slot, and those that sleep at a gap at this
-    /// slot or at a later one. Otherwise as [`wake_all`](Self::wake_all). Returns whether there was
-    /// such a reader.
+    /// Wakes the readers that wait for exactly this list slot, and those that sleep at a gap at
+    /// this slot or at a later one. Otherwise as [`wake_all`](Self::wake_all). Returns whether
+    /// there was such a reader.
     #[inline(always)]
     pub(crate) fn wake_at(&self, list_slot: usize) -> bool {
         self.wake_target(Target::At(list_slot))
@@ -67,9 +67,9 @@ impl Registry {
     /// This is the common case, in so few instructions that a push hardly costs more. Returns false
     /// in any other case.
     ///
-    /// It does not check for which list slot the reader waits. A reader that sleeps further on by now
-    /// has taken the caller's item and set the flag in the tail again: the writer that clears the
-    /// flag would wake it for nothing, too.
+    /// It does not check for which list slot the reader waits. A reader that sleeps further on by
+    /// now has taken the caller's item and set the flag in the tail again: the writer that clears
+    /// the flag would wake it for nothing, too.
     #[inline(always)]
     pub(crate) fn wake_only(&self) -> bool {
         let ([state], [slot]) = (&self.state, &self.slot);
@@ -103,8 +103,8 @@ impl Registry {
     #[inline(always)]
     fn wake_target(&self, target: Target) -> bool {
         let first = self.wake(&self.state[0], &self.slot[0], target);
-        // Ordering: Relaxed, because what it points to is not accessed here. A reader that has to be
-        // woken saw it set before it armed its slot, and that is visible (see `Reader::sleep`).
+        // Ordering: Relaxed, because what it points to is not accessed here. A reader that has to
+        // be woken saw it set before it armed its slot, and that is visible (see `Reader::sleep`).
         if self.nearby.load(Relaxed).is_null() && self.occupancy.abandoned.load(Relaxed) == 0 {
             return first;
         }

@@ -17,8 +17,8 @@ fn a_waiter_that_takes_the_slot_of_its_follower_does_not_follow_itself() {
             let set = set.clone();
             move || set.wake_all()
         });
-        // It waits in its own slot, or in the other one while the wake uses its own. It is spawned here,
-        // because then loom lets it come between with one preemption.
+        // It waits in its own slot, or in the other one while the wake uses its own. It is spawned
+        // here, because then loom lets it come between with one preemption.
         let waiting = thread::spawn(move || {
             waiter.wait(Waker::noop());
             assert!(waiter.is_last_at(0), "no other waiter is there");

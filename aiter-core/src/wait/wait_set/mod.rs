@@ -1,8 +1,8 @@
 //! A set of tasks that wait for the same event and are woken together. Each waiter also publishes a
 //! position.
 //!
-//! This is a [`Registry`] whose contracts are kept by types: a waiter cannot be cloned, waits by `&mut`,
-//! and keeps the slots alive.
+//! This is a [`Registry`] whose contracts are kept by types: a waiter cannot be cloned, waits by
+//! `&mut`, and keeps the slots alive.
 #![allow(unsafe_code)]
 
 use super::registry::{Follower, IsLast, Registry, SleepKind, SlotRef};
@@ -12,8 +12,8 @@ use core::task::Waker;
 /// Wakes the waiters of a set, and adds waiters to it.
 pub(crate) struct WaitSet(Arc<Shared>);
 
-/// A member of a set, which may wait. It keeps one waker, until it waits with another one, drops it or
-/// is dropped itself.
+/// A member of a set, which may wait. It keeps one waker, until it waits with another one, drops it
+/// or is dropped itself.
 pub(crate) struct Waiter {
     set: Arc<Shared>,
     at: SlotRef,
@@ -23,7 +23,8 @@ pub(crate) struct Waiter {
 
 struct Shared(Registry);
 
-// SAFETY: the states of the slots hand wakers from thread to thread, and wakers are `Send` and `Sync`.
+// SAFETY: the states of the slots hand wakers from thread to thread, and wakers are `Send` and
+// `Sync`.
 unsafe impl Send for Shared {}
 // SAFETY: as above.
 unsafe impl Sync for Shared {}
@@ -92,8 +93,8 @@ impl Waiter {
         self.set.0.advance(self.at, position, 0);
     }
 
-    /// Whether no other waiter is at or behind `position`. It looks at one of them, or at all if that
-    /// one has moved on. This is lock-free: it looks again if a waiter was added meanwhile.
+    /// Whether no other waiter is at or behind `position`. It looks at one of them, or at all if
+    /// that one has moved on. This is lock-free: it looks again if a waiter was added meanwhile.
     pub(crate) fn is_last_at(&mut self, position: usize) -> bool {
         let registry = &self.set.0;
         let is_behind = |other: &Follower| registry.is_behind(other, position);

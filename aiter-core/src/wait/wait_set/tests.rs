@@ -1,5 +1,5 @@
-//! Tests of a waiter that takes the slot of another one, and of a waiter that is dropped while it is
-//! woken. The tests of the wait set's users cover everything else.
+//! Tests of a waiter that takes the slot of another one, and of a waiter that is dropped while it
+//! is woken. The tests of the wait set's users cover everything else.
 
 extern crate std;
 
@@ -10,8 +10,8 @@ use std::sync::Mutex;
 
 #[test]
 fn a_waiter_that_takes_the_slot_of_its_follower_does_not_follow_itself() {
-    /// While the first waiter is woken, the other one is dropped and the first waits again: in the slot
-    /// of the other one, because the wake uses its own.
+    /// While the first waiter is woken, the other one is dropped and the first waits again: in the
+    /// slot of the other one, because the wake uses its own.
     struct Waits(Mutex<(Waiter, Option<Waiter>)>);
     impl Wake for Waits {
         fn wake(self: alloc::sync::Arc<Self>) {
@@ -36,8 +36,8 @@ fn a_waiter_that_takes_the_slot_of_its_follower_does_not_follow_itself() {
     );
 }
 
-/// A waiter that is dropped while it is woken leaves its waker to the thread that wakes. The drop of
-/// the waker panics, after all other waiters were woken.
+/// A waiter that is dropped while it is woken leaves its waker to the thread that wakes. The drop
+/// of the waker panics, after all other waiters were woken.
 #[test]
 fn a_waker_that_panics_in_its_drop_keeps_no_other_waiter_asleep() {
     struct DropsItself(Mutex<Option<Waiter>>);
