@@ -155,7 +155,7 @@ impl<T> List<T> {
                 tail = end;
             }
             let reserved = distance_to_tail(position, tail) as usize;
-            // If nobody has reserved a slot after a batch, the position after the caller's next
+            // If no slot was reserved after a batch, the position after the caller's next
             // slot is enough: the slots before it are published, and once it is published too the
             // caller is past `header`. Otherwise the blocks of a batch would stay until all of it
             // is read. In a closed list this does not suffice: the closing thread has the slot

@@ -359,8 +359,7 @@ impl<T> Reader<T> {
     }
 
     /// Whether the follower is known not to have passed the slot that this reader has passed last.
-    /// If two readers ask this of each other, each after a `SeqCst` fence, not both are told that
-    /// they are followed.
+    /// If two readers ask this of each other, each after a `SeqCst` fence, at most one gets `true`.
     pub(crate) fn was_followed(&self) -> bool {
         self.is_followed_at(ahead(self.cursor.position(), 1_usize.wrapping_neg()))
     }

@@ -1,7 +1,7 @@
 //! How blocks that no reader needs any more are retired, and freed once no writer can be in them.
 //!
 //! A block is *retired* when every slot in it is published, no reader is in it, and none can come.
-//! The items that nobody moved out are dropped then. Writers may still be in a retired block on
+//! The items that no reader moved out are dropped then. Writers may still be in a retired block on
 //! their way to a later one, so it stays linked from the next block, by `prev`, until the position
 //! in its `observed_tail` has been passed. Then it is *freed*.
 

@@ -12,14 +12,14 @@ fn loom_a_slot_is_published_while_the_last_reader_is_dropped() {
         let (writer, reader) = list();
         let counted = Arc::new(0);
         let mut reader = Some(reader);
-        let mut going = None;
+        let mut dropping = None;
         let item = core::iter::once_with(|| {
             let reader = reader.take();
-            going = Some(thread::spawn(move || drop(reader)));
+            dropping = Some(thread::spawn(move || drop(reader)));
             counted.clone()
         });
         writer.push_batch(1, &mut { item }).unwrap();
-        going.unwrap().join().unwrap();
+        dropping.unwrap().join().unwrap();
         assert_eq!(Arc::strong_count(&counted), 1);
         drop(writer);
     });
@@ -57,18 +57,18 @@ fn loom_a_second_slot_is_published_before_the_drain_looks_again() {
         let (writer, reader) = list();
         let counted = Arc::new(0);
         let mut reader = Some(reader);
-        let mut going = None;
+        let mut dropping = None;
         let outer = core::iter::once_with(|| {
             let inner = core::iter::once_with(|| {
                 let reader = reader.take();
-                going = Some(thread::spawn(move || drop(reader)));
+                dropping = Some(thread::spawn(move || drop(reader)));
                 counted.clone()
             });
             writer.push_batch(1, &mut { inner }).unwrap();
             counted.clone()
         });
         writer.push_batch(1, &mut { outer }).unwrap();
-        going.unwrap().join().unwrap();
+        dropping.unwrap().join().unwrap();
         assert_eq!(Arc::strong_count(&counted), 1);
         drop(writer);
     });
@@ -81,17 +81,17 @@ fn loom_the_drain_position_is_given_up_to_a_subscriber_further_on() {
     model(|| {
         let list = List::new(None);
         let (writer, reader) = (Writer::first(list.clone()), Reader::first(list.clone()));
-        let (mut reader, mut late, mut going) = (Some(reader), None, None);
+        let (mut reader, mut late, mut dropping) = (Some(reader), None, None);
         let first = core::iter::once_with(|| {
             writer.push(item(1)).unwrap();
             // In the next block.
             late = Some(writer.subscribe());
             let reader = reader.take();
-            going = Some(thread::spawn(move || drop(reader)));
+            dropping = Some(thread::spawn(move || drop(reader)));
             item(0)
         });
         writer.push_batch(1, &mut { first }).unwrap();
-        going.unwrap().join().unwrap();
+        dropping.unwrap().join().unwrap();
         assert!(!list.drain.is_running() && !list.registry.has_gap_waiters());
         writer.push(item(3)).unwrap();
         assert_eq!(numbers(&take(&mut late.unwrap(), 1)), [3]);

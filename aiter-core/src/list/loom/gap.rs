@@ -33,7 +33,7 @@ fn loom_a_subscriber_comes_while_the_slots_before_it_are_drained() {
         take(&mut reader, 1);
         let other = writer.clone();
         let mut late = reader.fork();
-        let going = thread::spawn(move || drop(reader));
+        let dropping = thread::spawn(move || drop(reader));
         let pushing = thread::spawn(move || other.push(item(1)).unwrap());
         let mut last = writer.subscribe();
         drop(late.next());
@@ -41,7 +41,7 @@ fn loom_a_subscriber_comes_while_the_slots_before_it_are_drained() {
         writer.push(item(2)).unwrap();
         drop(writer);
         pushing.join().unwrap();
-        going.join().unwrap();
+        dropping.join().unwrap();
         let seen = numbers(&rest(&mut last));
         assert!(seen == [2] || seen == [1, 2] || seen == [2, 1]);
     });
@@ -57,11 +57,11 @@ fn loom_a_subscriber_behind_a_gap_is_dropped_as_well() {
         let (other, theirs) = (writer.clone(), counted.clone());
         let pushing = thread::spawn(move || drop(other.push(theirs)));
         let late = writer.subscribe();
-        let going = thread::spawn(move || drop(reader));
+        let dropping = thread::spawn(move || drop(reader));
         drop(writer.push(counted.clone()));
         drop(late);
         pushing.join().unwrap();
-        going.join().unwrap();
+        dropping.join().unwrap();
         assert_eq!(Arc::strong_count(&counted), 1);
         drop(writer);
     });

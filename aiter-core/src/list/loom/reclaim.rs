@@ -99,7 +99,7 @@ fn loom_the_last_reader_to_leave_a_block_drops_what_both_cloned() {
             let item = Cloned(::loom::cell::UnsafeCell::new(n), clones.clone());
             assert!(writer.push(item).is_ok());
         });
-        let going = thread::spawn(move || {
+        let dropping = thread::spawn(move || {
             take(&mut fork, 1);
             drop(fork);
         });
@@ -107,7 +107,7 @@ fn loom_the_last_reader_to_leave_a_block_drops_what_both_cloned() {
             take(&mut reader, 3);
             reader
         });
-        going.join().unwrap();
+        dropping.join().unwrap();
         let _reader = staying.join().unwrap();
     });
 }

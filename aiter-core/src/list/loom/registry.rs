@@ -165,14 +165,14 @@ impl Wake for Unregisters {
 
 /// The writer that wakes a reader that leaves meanwhile takes the waker out of its slot.
 fn leave_while_woken((registry, mut own): (Arc<Shared>, Own), wake: fn(&Registry)) {
-    let goes = alloc::sync::Arc::new(Unregisters(registry.clone(), Own(own.at())));
-    let waker = Waker::from(goes.clone());
+    let unregisters = alloc::sync::Arc::new(Unregisters(registry.clone(), Own(own.at())));
+    let waker = Waker::from(unregisters.clone());
     registry
         .0
         .arm(&mut own.0, &mut None, &waker, SleepKind::AtTail);
     drop(waker);
     wake(&registry.0);
-    assert_eq!(alloc::sync::Arc::strong_count(&goes), 1);
+    assert_eq!(alloc::sync::Arc::strong_count(&unregisters), 1);
 }
 
 #[test]
@@ -371,8 +371,8 @@ fn loom_a_reader_polled_in_its_wake_takes_the_slot_of_its_follower() {
         }
         assert!(reader.poll_next(&mut cx).is_pending());
         *polls.0.lock().unwrap() = Some(reader);
-        let going = thread::spawn(move || drop(follower));
+        let dropping = thread::spawn(move || drop(follower));
         let _ = writer.push_batch(2, &mut (10..12));
-        going.join().unwrap();
+        dropping.join().unwrap();
     });
 }

@@ -138,10 +138,10 @@ fn loom_readers_are_dropped_while_they_are_woken_beside_one_that_stays() {
         let woken = alloc::sync::Arc::new(Flag(AtomicUsize::new(0)));
         let poll = reader.poll_next(&mut Context::from_waker(&woken.clone().into()));
         assert!(poll.is_pending());
-        let going = thread::spawn(move || drop(forks));
+        let dropping = thread::spawn(move || drop(forks));
         writer.push(0).unwrap();
         assert_eq!(woken.0.load(Relaxed), 1);
-        going.join().unwrap();
+        dropping.join().unwrap();
         take(&mut reader, 1);
     });
 }
