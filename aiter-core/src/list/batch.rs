@@ -77,7 +77,7 @@ impl<'a, T> Batch<'a, T> {
 
     /// Writes the items of the iterator into the slots and publishes them. Returns whether there
     /// were enough.
-    #[inline(always)]
+    #[inline]
     pub(super) fn fill(mut self, items: &mut impl Iterator<Item = T>) -> bool {
         while self.left != 0 {
             let len = self.len_in_block();
@@ -111,7 +111,7 @@ impl<'a, T> Batch<'a, T> {
     }
 
     /// Publishes the slots that were written.
-    #[inline(always)]
+    #[inline]
     fn publish(&mut self) {
         if self.written != 0 {
             // SAFETY: the unpublished slots keep the block.
@@ -127,7 +127,7 @@ impl<'a, T> Batch<'a, T> {
         self.written = 0;
     }
 
-    #[inline(always)]
+    #[inline]
     fn wake(&mut self) {
         let reserved = self.reserved;
         self.reserved &= !FLAGS;

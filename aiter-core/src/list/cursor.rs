@@ -57,20 +57,20 @@ impl<T> Cursor<T> {
 
     /// The block. To be called only with `at` below the block's length: then the block is not the
     /// root, where cursors are always at the end.
-    #[inline(always)]
+    #[inline]
     fn block(&self) -> &Block<T> {
         // SAFETY: the cursor is counted in the block's `refs`, and the block is not the root.
         unsafe { self.block.cast::<Block<T>>().as_ref() }
     }
 
-    #[inline(always)]
+    #[inline]
     pub(super) fn position(&self) -> Position {
         ahead(self.header().start, self.at)
     }
 
     /// What stands at `at`. `None` at a slot without an item and at the end of a block: then
     /// [`scan_far`](Self::scan_far) has to look.
-    #[inline(always)]
+    #[inline]
     pub(super) fn scan(&self) -> Option<Scan> {
         if self.at >= Block::<T>::LEN {
             return None;
@@ -103,7 +103,7 @@ impl<T> Cursor<T> {
     }
 
     /// Decides that the items up to `end` are moved out.
-    #[inline(always)]
+    #[inline]
     pub(super) fn move_run(&mut self, list: &List<T>, end: usize) {
         if !self.is_last {
             self.moved = self.at;
@@ -138,7 +138,7 @@ impl<T> Cursor<T> {
     }
 
     /// Whether all slots of the block before `at` were seen published.
-    #[inline(always)]
+    #[inline]
     fn saw_all(&mut self) -> bool {
         self.started_at == 0 || self.saw_all_slow()
     }
@@ -152,7 +152,7 @@ impl<T> Cursor<T> {
     }
 
     /// Decides that the items up to `end` are cloned.
-    #[inline(always)]
+    #[inline]
     pub(super) fn clone_run(&mut self, end: usize) {
         if self.is_last {
             self.give_up_run();
@@ -182,7 +182,7 @@ impl<T> Cursor<T> {
     ///
     /// # Safety
     /// `at` is below `end`, and `is_last` is set.
-    #[inline(always)]
+    #[inline]
     pub(super) unsafe fn take(&mut self) -> T {
         let slot = self.at;
         self.at += 1;
@@ -196,7 +196,7 @@ impl<T> Cursor<T> {
     /// # Safety
     /// `at` is below `end`. The item may be moved out as soon as another reader sees that this one
     /// has passed it.
-    #[inline(always)]
+    #[inline]
     pub(super) unsafe fn pass<'a>(&mut self) -> &'a T {
         let slot = self.at;
         self.at += 1;
@@ -205,7 +205,7 @@ impl<T> Cursor<T> {
     }
 
     /// Whether the slot that the cursor comes to next is not published.
-    #[inline(always)]
+    #[inline]
     pub(super) fn is_at_gap(&self) -> bool {
         if self.at < Block::<T>::LEN {
             return self.block().is_unpublished(self.at);
@@ -215,7 +215,7 @@ impl<T> Cursor<T> {
 
     /// The cheap half of [`is_at_gap`](Self::is_at_gap). It returns false at the end of a block
     /// that has a next one, which has to be entered first.
-    #[inline(always)]
+    #[inline]
     pub(super) fn looks_empty(&self) -> bool {
         if self.at < Block::<T>::LEN {
             return self.block().is_unpublished(self.at);

@@ -50,7 +50,7 @@ impl<T> List<T> {
     /// Drains the drain position, if there is one. A writer calls this after a publication and a
     /// fence, and before it wakes the readers that wait for its slot. If the drop of an item
     /// panics, `on_unwind` is called.
-    #[inline(always)]
+    #[inline]
     pub(super) fn run_drain(&self, on_unwind: impl FnOnce()) {
         if self.drain.is_set() {
             self.run_drain_slow(on_unwind);

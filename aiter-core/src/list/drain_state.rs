@@ -49,7 +49,7 @@ impl<T> DrainState<T> {
     }
 
     /// Whether there may be a drain position.
-    #[inline(always)]
+    #[inline]
     pub(super) fn is_set(&self) -> bool {
         self.state.load(Relaxed) != NONE
     }

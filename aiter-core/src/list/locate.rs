@@ -19,7 +19,7 @@ impl<T> List<T> {
     /// The caller has reserved `len` slots from there on, with this tail word, and has not
     /// published them yet: they keep their blocks, and every block on the way there, from being
     /// freed. The thread that closes the list has no slot to fill and passes a `len` of 0.
-    #[inline(always)]
+    #[inline]
     pub(super) unsafe fn locate(&self, reserved: Tail, len: usize) -> (NonNull<Block<T>>, usize) {
         // Ordering: Acquire pairs with the Release in `advance_tail`: the block is initialized.
         let at = self.tail_block.load(Acquire);

@@ -45,7 +45,7 @@ impl<T> List<T> {
 
     /// Wakes the readers that wait for slots that were just published. `reserved` is the tail word
     /// with which they were reserved.
-    #[inline(always)]
+    #[inline]
     pub(super) fn wake_after(&self, reserved: Tail) {
         // Ordering: between the publication and the look for readers that sleep at a gap; pairs
         // with the heavy halves in `Reader::sleep_at_gap` and `Drainer::try_park`: either they see
@@ -59,7 +59,7 @@ impl<T> List<T> {
     /// As [`wake_after`](Self::wake_after), after a push of one item. Every eighth push also looks
     /// whether it has met another writer. Not every push does, because on some processors a load of
     /// the tail right after its exchange costs half as much as the exchange.
-    #[inline(always)]
+    #[inline]
     pub(super) fn wake_after_push(&self, reserved: Tail) {
         // Ordering: as in `wake_after`.
         fence::light();
@@ -99,7 +99,7 @@ impl<T> List<T> {
         self.wake_readers(reserved);
     }
 
-    #[inline(always)]
+    #[inline]
     fn wake_readers(&self, reserved: Tail) {
         if !self.registry.wake_only() {
             self.wake_readers_slow(reserved);

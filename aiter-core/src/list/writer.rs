@@ -69,7 +69,7 @@ impl<T> Writer<T> {
     }
 
     /// Reserves a slot for the only writer, as [`reserve`](Self::reserve) does.
-    #[inline(always)]
+    #[inline]
     fn reserve_exclusive(&mut self) -> Option<Tail> {
         let tail = self.list.tail.load(Relaxed);
         if tail & CLOSED != 0 {
@@ -109,7 +109,7 @@ impl<T> Writer<T> {
     /// Reserves `len` slots, which the caller has to publish. Returns the old tail word: where they
     /// stand, with [`ASLEEP`](super::shared::ASLEEP) if a reader may sleep at the first one. `None`
     /// if the list is closed.
-    #[inline(always)]
+    #[inline]
     fn reserve(&self, len: usize) -> Option<Tail> {
         // Ordering: Acquire pairs with the Release of the thread that closed the list, of the
         // writer that moved the tail block on (in `advance_tail`), and of the readers that went to
@@ -216,7 +216,7 @@ impl<T> List<T> {
     ///
     /// # Safety
     /// As in [`List::locate`], with a `len` of 1.
-    #[inline(always)]
+    #[inline]
     pub(super) unsafe fn write(&self, reserved: Tail, item: T) -> (NonNull<Block<T>>, usize) {
         // SAFETY: by the contract.
         let (block, slot) = unsafe { self.locate(reserved, 1) };

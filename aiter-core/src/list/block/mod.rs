@@ -242,7 +242,7 @@ impl<T> Block<T> {
     ///
     /// # Safety
     /// The block is not freed, and has that slot.
-    #[inline(always)]
+    #[inline]
     unsafe fn slot(block: NonNull<Self>, slot: usize) -> NonNull<Slot<T>> {
         debug_assert!(slot < Self::LEN);
         // SAFETY: by the contract.
@@ -305,7 +305,7 @@ impl<T> Block<T> {
     ///
     /// # Safety
     /// The caller has reserved the slot and not published it yet.
-    #[inline(always)]
+    #[inline]
     pub(super) unsafe fn write(block: NonNull<Self>, slot: usize, item: T) {
         // SAFETY: the reserved slot keeps the block.
         let slot = unsafe { Self::slot(block, slot) };
@@ -321,7 +321,7 @@ impl<T> Block<T> {
     /// # Safety
     /// The caller has seen the slot published and keeps the block. The slot holds an item, and from
     /// here on no other thread reads it or moves it.
-    #[inline(always)]
+    #[inline]
     pub(super) unsafe fn take(block: NonNull<Self>, slot: usize) -> T {
         // SAFETY: by the contract.
         let slot = unsafe { Self::slot(block, slot) };
@@ -339,7 +339,7 @@ impl<T> Block<T> {
     /// # Safety
     /// The caller has seen the slot published and keeps the block. The slot holds an item, and no
     /// thread moves it out while it is borrowed.
-    #[inline(always)]
+    #[inline]
     pub(super) unsafe fn item<'a>(block: NonNull<Self>, slot: usize) -> &'a T {
         // SAFETY: by the contract.
         let slot = unsafe { Self::slot(block, slot) };
@@ -353,7 +353,7 @@ impl<T> Block<T> {
     }
 
     /// Publishes `len` slots that the caller has reserved.
-    #[inline(always)]
+    #[inline]
     pub(super) fn publish(&self, slot: usize, len: usize) {
         let marks = &self.state.marks[slot..slot + len];
         // SAFETY: the caller has reserved the slots, and no thread reads a mark that follows an
@@ -388,7 +388,7 @@ impl<T> Block<T> {
         self.state.marks[slot].store(END, Release);
     }
 
-    #[inline(always)]
+    #[inline]
     fn mark(&self, slot: usize) -> u8 {
         // Ordering: Acquire pairs with the Release in `publish`.
         self.state.marks[slot].load(Acquire)
@@ -400,7 +400,7 @@ impl<T> Block<T> {
     }
 
     /// Stores the length of a run of published slots in its first mark, for other readers.
-    #[inline(always)]
+    #[inline]
     pub(super) fn note_run(&self, slot: usize, end: usize) {
         let (mark, len) = (&self.state.marks[slot], (end - slot) as u8);
         if mark.load(Relaxed) < len {
@@ -410,7 +410,7 @@ impl<T> Block<T> {
     }
 
     /// What stands at `slot` and in the slots after it.
-    #[inline(always)]
+    #[inline]
     pub(super) fn scan(&self, slot: usize) -> Scan {
         let mut end = match self.mark(slot) {
             UNPUBLISHED => return Scan::Unpublished,
@@ -472,7 +472,7 @@ pub(super) fn slot_mask(slots: Range<usize>) -> usize {
 ///
 /// # Safety
 /// No other thread accesses the bytes meanwhile. Both slices have the same length.
-#[inline(always)]
+#[inline]
 unsafe fn write_unshared(bytes: &[AtomicU8], values: &[u8]) {
     debug_assert_eq!(bytes.len(), values.len());
     #[cfg(not(aiter_loom))]

@@ -55,31 +55,31 @@ pub(in crate::list) const FIRST: Position = if cfg!(test) {
 pub(in crate::list) const FIRST_TAIL: Tail = FIRST << TAIL_SHIFT;
 
 /// How many slots `to` is ahead of `from`; negative if it is behind.
-#[inline(always)]
+#[inline]
 pub(in crate::list) fn distance(from: Position, to: Position) -> isize {
     (to.wrapping_sub(from) as isize) >> UNIT
 }
 
 /// The position `slots` ahead of `from`.
-#[inline(always)]
+#[inline]
 pub(in crate::list) fn ahead(from: Position, slots: usize) -> Position {
     from.wrapping_add(slots << UNIT)
 }
 
 /// What has to be added to the tail word to reserve `slots`.
-#[inline(always)]
+#[inline]
 pub(in crate::list) fn tail_units(slots: usize) -> Tail {
     slots << TAIL_UNIT
 }
 
 /// The tail word of a position. With 32 bits several positions have the same tail word.
-#[inline(always)]
+#[inline]
 pub(in crate::list) fn tail_at(position: Position) -> Tail {
     position << TAIL_SHIFT
 }
 
 /// How many slots were reserved between two tail words.
-#[inline(always)]
+#[inline]
 pub(in crate::list) fn tail_distance(from: Tail, to: Tail) -> usize {
     to.wrapping_sub(from) >> TAIL_UNIT
 }
@@ -90,20 +90,20 @@ pub(in crate::list) fn wrap_like_tail(slots: usize) -> usize {
 }
 
 /// How many slots a reserved slot is ahead of the first slot of a block. Flags are ignored.
-#[inline(always)]
+#[inline]
 pub(in crate::list) fn distance_to_reserved(from: Position, reserved: Tail) -> isize {
     signed_distance(from, reserved, 2 * EIGHTH)
 }
 
 /// How many slots the tail is ahead of a position. Flags are ignored.
-#[inline(always)]
+#[inline]
 pub(in crate::list) fn distance_to_tail(from: Position, tail: Tail) -> isize {
     signed_distance(from, tail, 7 * EIGHTH)
 }
 
 /// The distance from a position to a tail word that is less than `max_ahead` slots ahead of it, or
 /// less than the rest of the range behind it.
-#[inline(always)]
+#[inline]
 fn signed_distance(from: Position, to: Tail, max_ahead: usize) -> isize {
     if IS_WIDE {
         return distance(from, to);

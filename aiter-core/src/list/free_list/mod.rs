@@ -66,7 +66,7 @@ impl<T> FreeList<T> {
     }
 
     /// Frees all blocks but one.
-    #[inline(always)]
+    #[inline]
     pub(super) fn trim(&self) {
         if self.len() > 1 {
             self.trim_slow();

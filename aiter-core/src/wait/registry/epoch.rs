@@ -27,7 +27,7 @@ mod wide {
             Self
         }
 
-        #[inline(always)]
+        #[inline]
         pub(in crate::wait::registry) fn enter(&self, _: usize, _: impl FnOnce()) {}
     }
 }
@@ -49,7 +49,7 @@ mod narrow {
 
         /// To be called when a reader at `position` is made, or leaves a block. Calls `reset` if
         /// the position is in another epoch than the last one.
-        #[inline(always)]
+        #[inline]
         pub(in crate::wait::registry) fn enter(&self, position: usize, reset: impl FnOnce()) {
             // Ordering: Acquire pairs with the Release below: this thread sees the floors reset.
             if self.0.load(Acquire) != position >> BITS {

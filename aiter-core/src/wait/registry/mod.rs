@@ -272,7 +272,7 @@ impl Registry {
 
     /// Whether another reader is at or behind `position`. A reader that has left since is behind no
     /// position.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn is_behind(&self, other: &Follower, position: usize) -> bool {
         #[cfg(aiter_loom)]
         if let Some(segment) = other.segment {
@@ -409,7 +409,7 @@ impl Registry {
         self.each_slot(|slot, position| look(position, slot.skipped.load(Relaxed)));
     }
 
-    #[inline(always)]
+    #[inline]
     fn each_slot(&self, mut look: impl FnMut(&ReaderSlot, usize)) {
         let mut look_at = |slots: Slots<'_>| {
             for (slot, position) in slots.readers() {
@@ -431,7 +431,7 @@ impl Registry {
     }
 
     /// Whether a reader may sleep at a gap. Ordering: see `List::wake_after`.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn has_gap_waiters(&self) -> bool {
         self.gap_waiters.load(Relaxed) != 0
     }

@@ -71,7 +71,7 @@ impl Segment {
 
     /// # Safety
     /// The segment is not freed while the reference is used.
-    #[inline(always)]
+    #[inline]
     pub(super) unsafe fn at<'a>(segment: NonNull<Self>) -> &'a Self {
         // SAFETY: by the contract.
         let segment = unsafe { segment.as_ref() };
@@ -105,7 +105,7 @@ impl Segment {
     }
 
     /// Whether all readers in the segment are past `position`.
-    #[inline(always)]
+    #[inline]
     pub(super) fn floor(&self, position: usize) -> Floor {
         // Ordering: Acquire pairs with the Release in `finish`: this thread sees what that scan saw
         // of the readers.
@@ -177,7 +177,7 @@ pub(super) struct Minima {
 
 impl<'a> Slots<'a> {
     /// The used slots, and the vacant ones between them.
-    #[inline(always)]
+    #[inline]
     pub(super) fn used(self) -> iter::Zip<slice::Iter<'a, AtomicU8>, slice::Iter<'a, ReaderSlot>> {
         let len = self.occupancy.used_len();
         let len = len.min(self.states.len()).min(self.slots.len());
@@ -185,7 +185,7 @@ impl<'a> Slots<'a> {
     }
 
     /// The slots of readers, and their positions.
-    #[inline(always)]
+    #[inline]
     pub(super) fn readers(self) -> impl Iterator<Item = (NonNull<ReaderSlot>, usize)> + 'a {
         self.used().filter_map(|(_, slot)| {
             // Ordering: Acquire pairs with the Release in `publish_position`; and with that in
@@ -199,7 +199,7 @@ impl<'a> Slots<'a> {
 
     /// Finds a reader at or behind `position` other than the one at `me`. If there is none, returns
     /// the least positions.
-    #[inline(always)]
+    #[inline]
     pub(super) fn find_follower(
         self,
         me: NonNull<ReaderSlot>,

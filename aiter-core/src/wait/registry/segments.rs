@@ -84,7 +84,7 @@ impl Segments {
     }
 
     /// Begins a walk, if there are any segments.
-    #[inline(always)]
+    #[inline]
     pub(super) fn walk(&self) -> Option<Walk<'_>> {
         // Ordering: Relaxed. A walk has to see the segments that were linked before what it comes
         // after, and does.
@@ -351,7 +351,7 @@ pub(super) struct Walk<'a>(&'a Segments);
 
 impl Walk<'_> {
     /// All segments.
-    #[inline(always)]
+    #[inline]
     pub(super) fn all(&self) -> impl Iterator<Item = NonNull<Segment>> {
         // Ordering: Acquire pairs with the Release in `link_new`.
         iter::successors(NonNull::new(self.0.head.load(Acquire)), Self::next)
@@ -373,7 +373,7 @@ impl Walk<'_> {
         )
     }
 
-    #[inline(always)]
+    #[inline]
     fn next(segment: &NonNull<Segment>) -> Option<NonNull<Segment>> {
         // SAFETY: the walk keeps the segment. Ordering: Relaxed. It leads to a segment that was
         // linked earlier than this one, and only read-modify-writes change the first link: a thread

@@ -22,7 +22,7 @@ impl Registry {
     /// Stores the waker in the reader's slot and arms it. Then the caller has to let writers know,
     /// and look again. If a writer uses the slot just now, the reader
     /// [moves to another one](Self::move_to_another_slot).
-    #[inline(always)]
+    #[inline]
     pub(crate) fn arm(
         &self,
         at: &mut SlotRef,
@@ -52,7 +52,7 @@ impl Registry {
 
     /// As [`arm`](Self::arm) at the tail, if the slot is idle and has this waker already. Otherwise
     /// it does nothing and returns false.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn rearm(&self, at: SlotRef, waker: &Waker) -> bool {
         // Ordering: as in `arm`.
         let is_ready = self.state(at).load(Acquire) == IDLE && self.has_waker(at, waker);
@@ -63,7 +63,7 @@ impl Registry {
     }
 
     /// Whether the reader's slot, which is not armed, has a waker for the same task.
-    #[inline(always)]
+    #[inline]
     fn has_waker(&self, at: SlotRef, waker: &Waker) -> bool {
         self.slot(at).waker.with(|kept| {
             // SAFETY: only the reader writes the waker, and this is the reader.
@@ -132,14 +132,14 @@ impl Registry {
 
     /// Disarms the reader's slot, to change the waker or to leave. Returns false if a writer uses
     /// it.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn disarm(&self, at: SlotRef) -> bool {
         // Ordering: as in `arm`.
         self.disarm_from(at, self.state(at).load(Acquire))
     }
 
     /// As [`disarm`](Self::disarm), for a slot that the reader saw in a state.
-    #[inline(always)]
+    #[inline]
     fn disarm_from(&self, at: SlotRef, was: u8) -> bool {
         match was {
             ARMED | AT_GAP => self.try_transition(self.state(at), was, IDLE) != WAKING,
@@ -153,7 +153,7 @@ impl Registry {
     /// One attempt is enough. Only the reader arms its slot, so if the reader comes second it finds
     /// the slot idle or WAKING. If a writer comes second, the reader has been awake since, and has
     /// looked at its slot in the list after that.
-    #[inline(always)]
+    #[inline]
     pub(super) fn try_transition(&self, state: &AtomicU8, was: u8, to: u8) -> u8 {
         // Ordering: Acquire pairs with the Release in `arm`: the waker is initialized. If it fails,
         // Acquire pairs with the Release of IDLE, as in `arm`.

@@ -74,7 +74,7 @@ impl ReaderSlot {
     ///
     /// # Safety
     /// The caller has moved the slot to `WAKING`: then no thread writes the waker.
-    #[inline(always)]
+    #[inline]
     pub(super) unsafe fn call(&self) {
         self.waker.with(|waker| {
             // SAFETY: by the contract.
@@ -129,7 +129,7 @@ impl Occupancy {
     }
 
     /// How many slots there are up to the last one in use.
-    #[inline(always)]
+    #[inline]
     pub(super) fn used_len(&self) -> usize {
         // Ordering: Acquire pairs with the Release in `release`: a scan that misses a reader that
         // has moved to another slot sees the claim of the new one.

@@ -1,4 +1,7 @@
 //! The writer's side of a wait: waking the readers that sleep.
+//!
+//! `inline(always)` here saves 1 to 12 % of the instructions of an item that wakes readers
+//! (`ci/instructions.sh`, list-wakes-8 and fork-wakes-8).
 
 use super::{
     Nearby, Registry, TAIL_SHIFT,
