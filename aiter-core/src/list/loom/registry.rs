@@ -336,7 +336,7 @@ fn loom_a_scan_misses_no_reader_that_moves_to_another_slot() {
 
 /// A reader is polled in its own wake, by another task. It drops its old waker by moving to another
 /// slot, which may be the slot of its follower when that is dropped. It does not follow itself
-/// then, and needs no follower while it takes the items of a run that it moves out.
+/// then, and does not use a follower that it has forgotten while it takes the items of a run.
 #[test]
 fn loom_a_reader_polled_in_its_wake_takes_the_slot_of_its_follower() {
     /// Polls the reader as soon as it is woken.

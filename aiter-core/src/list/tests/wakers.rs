@@ -306,7 +306,7 @@ fn a_try_next_that_sees_the_end_takes_no_wake_away() {
         assert!(poll(&mut reader, &waker).is_pending());
         // The stop is half done.
         let tail = list.close_tail().unwrap();
-        // SAFETY: the slot at the tail is the closer's.
+        // SAFETY: the slot at the tail is the closing thread's.
         unsafe { list.publish_end(tail) };
         assert_eq!(reader.next(), Poll::<Option<u8>>::Ready(None));
         assert_eq!(wakes.count(), 0);

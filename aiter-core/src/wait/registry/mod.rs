@@ -7,7 +7,7 @@
 //! readers cost follows how many there are now.
 //!
 //! Positions and the readers that are behind them: this file. The states of a slot: [`slot`].
-//! Sleeping and waking: [`sleep`] and [`wake`]. Leaving a slot: [`release`].
+//! Sleeping and waking: [`sleep`] and [`wake`]. Leaving a slot: [`mod@release`].
 
 #![allow(unsafe_code)]
 
