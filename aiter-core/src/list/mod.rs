@@ -11,15 +11,16 @@
 //! 4. It wakes the readers that sleep at that slot (`wake.rs`, and the registry in
 //!    `wait/registry`).
 //! 5. [`Reader::poll_next`] finds the mark with its cursor, and moves the item out or clones it
-//!    (`cursor.rs` finds it, `reader.rs` decides and takes it).
+//!    (`cursor.rs` finds it, `reader.rs` decides and takes it); or, if there is none, the reader
+//!    goes to sleep (`sleep.rs`).
 //!
 //! Afterwards the block is retired and freed: `reclaim.rs`, or `drain.rs` if its last reader left
 //! before it was complete.
 //!
 //! Each file imports only from those before it: `block`, `block_limit`, `free_list`, `drain_state`,
 //! `peek`, `shared` (the fields that all handles share), `reclaim`, `locate`, `drain`, `wake`,
-//! `cursor`, `reader`, `batch`, `writer`. `docs/design/list.md` has the states, the orderings and
-//! the proofs. Comments here name the partner of each access.
+//! `cursor`, `reader`, `sleep`, `batch`, `writer`. `docs/design/list.md` has the states, the
+//! orderings and the proofs. Comments here name the partner of each access.
 #![allow(unsafe_code)]
 
 mod batch;
@@ -36,6 +37,7 @@ mod peek;
 mod reader;
 mod reclaim;
 mod shared;
+mod sleep;
 #[cfg(all(test, not(aiter_loom)))]
 mod tests;
 mod wake;

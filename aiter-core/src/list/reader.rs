@@ -3,31 +3,28 @@
 //! A reader takes an item in one of two ways. On the *fast* path ([`Reader::next_fast`]) the item
 //! belongs to a run that was found before. On the *slow* path (`next_slow`) the reader finds the
 //! next run, *decides* ([`Reader::decide`]) whether its items are moved out or cloned, and takes
-//! the first of them; or it registers the task's waker. Both paths come in a variant that clones
-//! items. This code is reached through [`ErasedOps`], because `T: Clone` is known only where a
-//! reader is forked.
+//! the first of them; or it registers the task's waker (`sleep.rs`). Both paths come in a variant
+//! that clones items. This code is reached through [`ErasedOps`], because `T: Clone` is known only
+//! where a reader is forked.
 //!
 //! `inline(always)` here saves a tenth of the instructions of an item that wakes eight readers
 //! (`ci/instructions.sh`, list-wakes-8).
 
 use super::{
-    block::{Block, Scan, ahead, distance, distance_to_tail, tail_at},
+    block::{Block, Scan, ahead, distance, distance_to_tail},
     cursor::Cursor,
     peek::Peek,
-    shared::{ASLEEP, List},
+    shared::List,
 };
 use crate::{
     Statistics,
-    sync::{Arc, Ordering::*, fence},
+    sync::{Arc, Ordering::*},
     wait::{
-        registry::{Follower, IsLast, SleepKind, SlotRef},
+        registry::{Follower, IsLast, SlotRef},
         task::Task,
     },
 };
-use core::{
-    mem,
-    task::{Context, Poll, Waker},
-};
+use core::task::{Context, Poll};
 use scopeguard::{defer, guard};
 
 /// The functions through which a reader takes an item unless it can simply move it out. Polls have
@@ -84,14 +81,14 @@ impl<T> List<T> {
 /// One reader of a list.
 pub(crate) struct Reader<T> {
     pub(super) list: Arc<List<T>>,
-    cursor: Cursor<T>,
-    registration: SlotRef,
+    pub(super) cursor: Cursor<T>,
+    pub(super) registration: SlotRef,
     /// Another reader that was seen at or behind this one's position. While it is there, items are
     /// cloned and not moved. Invariant: it is `Some` while the current run is to be cloned, except
     /// when that run is a single item that is cloned as soon as it is found.
-    follower: Option<Follower>,
+    pub(super) follower: Option<Follower>,
     /// The task whose waker the registration holds.
-    task: Task,
+    pub(super) task: Task,
 }
 
 // SAFETY: a reader moves items to its thread (`T: Send`). Several threads read an item at once only
@@ -365,131 +362,6 @@ impl<T> Reader<T> {
     /// If two readers ask this of each other, each after a `SeqCst` fence, at most one gets `true`.
     pub(crate) fn was_followed(&self) -> bool {
         self.is_followed_at(ahead(self.cursor.position(), 1_usize.wrapping_neg()))
-    }
-
-    /// Drops the kept waker if it belongs to another task than the one that polls. The drop of a
-    /// waker may run any code.
-    #[inline]
-    fn drop_stale_waker(&mut self, cx: Option<&mut Context<'_>>) {
-        if cx.is_some_and(|cx| self.task.is_another(cx.waker())) {
-            self.drop_waker();
-        }
-    }
-
-    /// The list has ended for this reader. If a poll finds that, no task waits any more. If
-    /// `try_next` finds it, a task may still wait, and the closing thread is about to wake it.
-    #[cold]
-    #[inline(never)]
-    fn end(&mut self, is_polled: bool) -> Poll<Option<T>> {
-        if is_polled || self.list.registry.is_idle(self.registration) {
-            self.drop_waker();
-        }
-        Poll::Ready(None)
-    }
-
-    /// Drops the waker of the task that waited last.
-    #[cold]
-    #[inline(never)]
-    fn drop_waker(&mut self) {
-        if mem::replace(&mut self.task, Task::NONE) != Task::NONE {
-            self.list
-                .registry
-                .drop_waker(&mut self.registration, &mut self.follower);
-        }
-    }
-
-    #[inline]
-    fn wait_if_polled(&mut self, cx: Option<&mut Context<'_>>) -> Poll<Option<T>> {
-        cx.map_or(Poll::Pending, |cx| self.wait(cx))
-    }
-
-    /// The wait of a reader whose slot in the registry has this waker already, and that is not to
-    /// look again first. [`wait_slow`](Self::wait_slow) handles every other case.
-    #[inline(never)]
-    fn wait(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
-        let list = &*self.list;
-        let tail = list.tail.load(Relaxed);
-        if tail & !ASLEEP == tail_at(self.cursor.position())
-            && list.reading.skips()
-            && list.registry.rearm(self.registration, cx.waker())
-            // Ordering: as in `sleep`.
-            && list.tail.compare_exchange(tail, tail | ASLEEP, Release, Relaxed).is_ok()
-        {
-            return Poll::Pending;
-        }
-        self.wait_slow(cx)
-    }
-
-    #[inline(never)]
-    fn wait_slow(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
-        self.list.registry.disarm(self.registration);
-        // An item that is found while spinning is taken without arming.
-        if !self.list.reading.until(|| !self.peek().at_tail()) && self.sleep(cx.waker()) {
-            return Poll::Pending;
-        }
-        self.take_or_sleep(cx)
-    }
-
-    /// Takes what has been published meanwhile, or sleeps.
-    #[cold]
-    fn take_or_sleep(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
-        loop {
-            if let ready @ Poll::Ready(_) = self.next() {
-                return ready;
-            }
-            // Only a slot without an item was published.
-            if self.sleep(cx.waker()) {
-                return Poll::Pending;
-            }
-        }
-    }
-
-    /// Has the task woken when something is published at the cursor. Returns false if that may have
-    /// happened by now.
-    #[inline]
-    fn sleep(&mut self, waker: &Waker) -> bool {
-        let tail = self.list.tail.load(Relaxed);
-        let sleeps = if tail & !ASLEEP == tail_at(self.cursor.position()) {
-            // Arm the slot before the flag is set: a writer that finds the flag sees the waker.
-            self.arm(waker, SleepKind::AtTail);
-            // Ordering: Release hands the armed slot to the writer that reserves the slot of the
-            // list, or to one that clears the flag and then wakes all readers further on.
-            self.list
-                .tail
-                .compare_exchange(tail, tail | ASLEEP, Release, Relaxed)
-                .is_ok()
-        } else {
-            self.sleep_at_gap(waker)
-        };
-        if !sleeps {
-            self.list.registry.disarm(self.registration);
-        }
-        sleeps
-    }
-
-    /// As [`sleep`](Self::sleep), if a writer has reserved the slot and not published it yet.
-    #[cold]
-    fn sleep_at_gap(&mut self, waker: &Waker) -> bool {
-        self.arm(waker, SleepKind::AtGap);
-        // Ordering: between the armed slot and the look at the mark; pairs with the light half in
-        // `List::wake_after`.
-        if !fence::heavy() {
-            // The writer may be about to publish the slot without seeing this reader.
-            waker.wake_by_ref();
-        }
-        self.cursor.is_at_gap()
-    }
-
-    #[inline]
-    fn arm(&mut self, waker: &Waker, sleep: SleepKind) {
-        self.task = Task::of(waker);
-        let Self {
-            list,
-            registration,
-            follower,
-            ..
-        } = self;
-        list.registry.arm(registration, follower, waker, sleep);
     }
 
     /// Another reader at the same position.
