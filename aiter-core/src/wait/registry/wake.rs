@@ -1,6 +1,6 @@
 //! The writer's side of a wait: waking the readers that sleep.
 //!
-//! `inline(always)` here saves 1 to 12 % of the instructions of an item that wakes readers
+//! `inline(always)` here saves 1 % of the instructions of an item that wakes eight readers
 //! (`ci/instructions.sh`, list-wakes-8 and fork-wakes-8).
 
 use super::{
