@@ -152,17 +152,17 @@ impl<T> Place<T> for Reader<T> {
 
     #[inline(always)]
     fn next_known(&mut self) -> Option<T> {
-        Self::next_known(self)
+        Self::next_fast(self)
     }
 
     #[inline(always)]
     fn is_bare(&self) -> bool {
-        Self::is_bare(self)
+        Self::looks_empty(self)
     }
 
     #[inline(always)]
     fn next(&mut self, _: &Waker) -> Found<T> {
-        self.find_next().into()
+        self.next_slow().into()
     }
 
     #[inline(always)]

@@ -301,7 +301,7 @@ impl<S: Stream> Source<S> {
             Some(item) if alone => Pulled::Item(item),
             Some(item) => {
                 // It is closed at the end only, and whoever pulls reads.
-                let pushed = this.writer.push_unawaited(item);
+                let pushed = this.writer.push_exclusive(item);
                 debug_assert!(pushed.is_ok(), "the list is open");
                 Pulled::InList(PulledKind::Item)
             }

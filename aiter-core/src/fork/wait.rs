@@ -108,7 +108,7 @@ impl<T> Place<T> for WaitCursor<T> {
             }
         }
         let unwind = OnUnwind(&self.room);
-        let found = match self.reader.next_known() {
+        let found = match self.reader.next_fast() {
             Some(item) => Found::Item(item),
             None => Place::next(&mut self.reader, waker),
         };

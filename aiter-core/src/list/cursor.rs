@@ -1,34 +1,42 @@
-//! A reader's place in the chain of blocks: finding items, moving on, leaving retired blocks behind.
+//! [`Cursor`]: a reader's place in the chain of blocks. It finds runs of items, takes them, moves
+//! on to the next block and leaves the old one behind.
 
 use super::{
-    List, Peek,
-    block::{Block, Found, Head, Next, Position, ahead, ones},
-    retired::retire,
+    block::{Block, BlockHeader, Next, Position, Scan, ahead, slot_mask},
+    peek::Peek,
+    shared::List,
 };
 use crate::sync::Ordering::*;
 use core::{mem, ptr::NonNull};
 
-/// A place in the chain that keeps the block it is in, and with it all that follow.
+/// A place in the chain. It keeps its block, and with that all blocks that follow.
 pub(super) struct Cursor<T> {
-    block: NonNull<Head<T>>,
-    /// The next slot to look at; its length at the block's end.
+    block: NonNull<BlockHeader<T>>,
+    /// The next slot to look at, or the number of slots at the end of the block.
     pub(super) at: usize,
-    /// Slots before it, from `at` on, are known to hold items for this cursor to take.
+    /// The slots from `at` up to this one are known to hold items that this cursor may take.
     pub(super) end: usize,
-    /// Whether it moves those items out, being the last to read them.
+    /// Whether the cursor moves those items out, because no other reader will read them.
     pub(super) is_last: bool,
-    /// While it `is_last`: slots from here to `at` were moved out, and `taken` does not say so yet.
+    /// While `is_last`: the items in the slots from here up to `at` were moved out, and `taken`
+    /// does not say so yet.
     moved: usize,
-    /// Slots without an item that were passed.
+    /// The number of slots without an item that were passed.
     pub(super) skipped: usize,
-    /// The slot of the block that it began at. Those before it were not seen published.
-    since: u8,
+    /// The slot of the block that the cursor started at. The slots before it were not seen
+    /// published.
+    started_at: u8,
 }
 
 impl<T> Cursor<T> {
-    /// A cursor in `block` at `at`, where all slots `since` one were seen published. The caller has counted it in the block's
-    /// `refs`.
-    pub(super) fn new(block: NonNull<Head<T>>, at: usize, since: usize, skipped: usize) -> Self {
+    /// A cursor in `block` at `at`. The slots from `started_at` up to there were seen published.
+    /// The caller has counted the cursor in the block's `refs`.
+    pub(super) fn new(
+        block: NonNull<BlockHeader<T>>,
+        at: usize,
+        started_at: usize,
+        skipped: usize,
+    ) -> Self {
         Self {
             block,
             at,
@@ -36,135 +44,136 @@ impl<T> Cursor<T> {
             is_last: false,
             moved: at,
             skipped,
-            since: since as u8,
+            started_at: started_at as u8,
         }
     }
 
-    fn head(&self) -> &Head<T> {
+    fn header(&self) -> &BlockHeader<T> {
         // SAFETY: the cursor is counted in the block's `refs`.
-        let head = unsafe { self.block.as_ref() };
-        head.lifetime.used();
-        head
+        let header = unsafe { self.block.as_ref() };
+        header.lifetime.used();
+        header
     }
 
-    /// The block, which has slots: to be called with `at` below its length, where the root's
-    /// cursors never are.
-    #[inline(always)]
+    /// The block. To be called only with `at` below the block's length: then the block is not the
+    /// root, where cursors are always at the end.
+    #[inline]
     fn block(&self) -> &Block<T> {
         // SAFETY: the cursor is counted in the block's `refs`, and the block is not the root.
         unsafe { self.block.cast::<Block<T>>().as_ref() }
     }
 
-    #[inline(always)]
+    #[inline]
     pub(super) fn position(&self) -> Position {
-        ahead(self.head().start, self.at)
+        ahead(self.header().start, self.at)
     }
 
-    /// What stands at `at`, unless that is a slot without an item, or the end of a block: then [`look`](Self::look).
-    #[inline(always)]
-    pub(super) fn glance(&self) -> Option<Found> {
+    /// What stands at `at`. `None` at a slot without an item and at the end of a block: then
+    /// [`scan_far`](Self::scan_far) has to look.
+    #[inline]
+    pub(super) fn scan(&self) -> Option<Scan> {
         if self.at >= Block::<T>::LEN {
             return None;
         }
-        match self.block().find(self.at) {
-            Found::Taken => None,
-            found => Some(found),
+        match self.block().scan(self.at) {
+            Scan::Taken => None,
+            scan => Some(scan),
         }
     }
 
-    /// Looks for items from `at` on, over slots without one and into the next block.
-    pub(super) fn look(&mut self, list: &List<T>) -> Found {
+    /// Looks for items from `at` on, past slots without an item and into the next block.
+    pub(super) fn scan_far(&mut self, list: &List<T>) -> Scan {
         loop {
             if self.at == Block::<T>::LEN {
-                match self.head().next() {
-                    Next::None => return Found::Empty,
-                    Next::Ended => return Found::Ended,
+                match self.header().next() {
+                    Next::None => return Scan::Unpublished,
+                    Next::Ended => return Scan::Ended,
                     Next::Block(next) => self.enter(list, next),
                 }
             }
-            match self.block().find(self.at) {
-                Found::Taken => {
+            match self.block().scan(self.at) {
+                Scan::Taken => {
                     self.at += 1;
                     self.end = self.at;
                     self.skipped += 1;
                 }
-                found => return found,
+                scan => return scan,
             }
         }
     }
 
-    /// The items up to `end` are to be moved out.
-    #[inline(always)]
-    pub(super) fn move_on(&mut self, list: &List<T>, end: usize) {
+    /// Decides that the items up to `end` are moved out.
+    #[inline]
+    pub(super) fn move_run(&mut self, list: &List<T>, end: usize) {
         if !self.is_last {
             self.moved = self.at;
         }
-        // Ordering: Acquire pairs with the Release of whoever left last.
-        if !self.head().prev.load(Relaxed).is_null() && self.head().refs.load(Acquire) == 1 {
-            // SAFETY: `refs` says that the cursor is alone here.
+        // Ordering: Acquire pairs with the Release of the readers that have left the block.
+        if !self.header().prev.load(Relaxed).is_null() && self.header().refs.load(Acquire) == 1 {
+            // SAFETY: `refs` says that no other reader is in the block.
             unsafe { self.reclaim(list) };
         }
         self.is_last = true;
         self.end = end;
     }
 
-    /// Frees blocks before this one.
+    /// Frees retired blocks before this one.
     ///
     /// # Safety
-    /// No other reader is in the block, or can come.
+    /// No other reader is in the block, or can come to it.
     #[inline(never)]
     unsafe fn reclaim(&mut self, list: &List<T>) {
         let passed = if self.saw_all() {
             self.position()
         } else {
-            self.head().start
+            self.header().start
         };
-        // SAFETY: by the contract all blocks before this one have retired: every slot in them was
-        // published, and this cursor saw those here.
+        // SAFETY: by the contract all blocks before this one are retired: every slot in them was
+        // published. The cursor has seen the slots of this block before `passed` published.
         unsafe { list.reclaim(self.block, passed) };
-        if !matches!(self.head().next(), Next::Block(_)) {
-            // As in `retire`: the block before this one came to the spare ones after that.
+        if !matches!(self.header().next(), Next::Block(_)) {
+            // As in `List::retire`; the block before this one has come to the free list since.
             list.free_list.trim();
         }
     }
 
-    /// Whether all slots of the block before `at` were published.
-    #[inline(always)]
+    /// Whether all slots of the block before `at` were seen published.
+    #[inline]
     fn saw_all(&mut self) -> bool {
-        self.since == 0 || self.sees_all()
+        self.started_at == 0 || self.saw_all_slow()
     }
 
     #[cold]
-    fn sees_all(&mut self) -> bool {
-        if self.block().published_to(0) >= usize::from(self.since) {
-            self.since = 0;
+    fn saw_all_slow(&mut self) -> bool {
+        if self.block().published_until(0) >= usize::from(self.started_at) {
+            self.started_at = 0;
         }
-        self.since == 0
+        self.started_at == 0
     }
 
-    /// They are to be cloned.
-    #[inline(always)]
-    pub(super) fn clone_on(&mut self, end: usize) {
+    /// Decides that the items up to `end` are cloned.
+    #[inline]
+    pub(super) fn clone_run(&mut self, end: usize) {
         if self.is_last {
-            self.unclaim();
+            self.give_up_run();
         }
-        // Those behind need not look for it slot by slot.
+        // The readers behind this one need not look for the run slot by slot.
         self.block().note_run(self.at, end);
         self.end = end;
     }
 
-    /// Gives up what was found and not taken, so that another cursor may come here.
+    /// Forgets the items that were found and not taken, so that another cursor may start here.
     #[cold]
-    pub(super) fn unclaim(&mut self) {
-        self.flush();
+    pub(super) fn give_up_run(&mut self) {
+        self.flush_moved();
         self.is_last = false;
         self.end = self.at;
     }
 
-    /// Writes down which items were moved out.
-    fn flush(&mut self) {
+    /// Records in `taken` which items were moved out.
+    fn flush_moved(&mut self) {
         if self.is_last && self.moved < self.at {
-            self.block().mark_taken(ones(self.moved..self.at));
+            self.block().mark_taken(slot_mask(self.moved..self.at));
         }
         self.moved = self.at;
     }
@@ -172,20 +181,22 @@ impl<T> Cursor<T> {
     /// Moves the item at `at` out.
     ///
     /// # Safety
-    /// `at` is below `end`, and the cursor `is_last`.
-    #[inline(always)]
+    /// `at` is below `end`, and `is_last` is set.
+    #[inline]
     pub(super) unsafe fn take(&mut self) -> T {
         let slot = self.at;
         self.at += 1;
-        // SAFETY: by the contract: published, held, and this cursor the last to read it.
+        // SAFETY: by the contract the slot is published and holds an item, and this cursor is the
+        // last one to read it.
         unsafe { Block::take(self.block.cast(), slot) }
     }
 
-    /// The item at `at`, which the cursor passes.
+    /// Passes the item at `at` and returns it.
     ///
     /// # Safety
-    /// `at` is below `end`. The item may be moved out as soon as another reader sees that this one has passed it.
-    #[inline(always)]
+    /// `at` is below `end`. The item may be moved out as soon as another reader sees that this one
+    /// has passed it.
+    #[inline]
     pub(super) unsafe fn pass<'a>(&mut self) -> &'a T {
         let slot = self.at;
         self.at += 1;
@@ -193,93 +204,96 @@ impl<T> Cursor<T> {
         unsafe { Block::item(self.block.cast(), slot) }
     }
 
-    /// Whether the slot at `at` is not published.
-    #[inline(always)]
+    /// Whether the slot that the cursor comes to next is not published.
+    #[inline]
     pub(super) fn is_at_gap(&self) -> bool {
         if self.at < Block::<T>::LEN {
-            return self.block().is_vacant(self.at);
+            return self.block().is_unpublished(self.at);
         }
-        self.is_next_vacant()
+        self.is_next_block_unpublished()
     }
 
-    /// The quick half of [`is_at_gap`](Self::is_at_gap): false at the end of a block that has a successor, which is to be
-    /// entered.
-    #[inline(always)]
-    pub(super) fn is_bare(&self) -> bool {
+    /// The cheap half of [`is_at_gap`](Self::is_at_gap). It returns false at the end of a block
+    /// that has a next one, which has to be entered first.
+    #[inline]
+    pub(super) fn looks_empty(&self) -> bool {
         if self.at < Block::<T>::LEN {
-            return self.block().is_vacant(self.at);
+            return self.block().is_unpublished(self.at);
         }
-        matches!(self.head().next(), Next::None)
+        matches!(self.header().next(), Next::None)
     }
 
     #[cold]
-    fn is_next_vacant(&self) -> bool {
-        match self.head().next() {
+    fn is_next_block_unpublished(&self) -> bool {
+        match self.header().next() {
             Next::None => true,
             Next::Ended => false,
-            // SAFETY: kept by the block before it.
-            Next::Block(next) => unsafe { next.as_ref() }.is_vacant(0),
+            // SAFETY: the block before it keeps it.
+            Next::Block(next) => unsafe { next.as_ref() }.is_unpublished(0),
         }
     }
 
-    /// From the end of a block into the next.
+    /// Moves from the end of a block into the next one.
     #[inline(never)]
     fn enter(&mut self, list: &List<T>, next: NonNull<Block<T>>) {
         let left = self.block;
-        // SAFETY: the link from `left`, in which the cursor is, keeps `next`.
-        let next_head = unsafe { next.cast::<Head<T>>().as_ref() };
-        // Ordering: Acquire pairs with the Release of whoever left last.
-        if self.saw_all() && self.head().refs.load(Acquire) == 1 {
-            // Alone, and nobody can come: the link's count becomes this cursor's.
+        // SAFETY: the cursor is in `left`, whose link keeps `next`.
+        let next_header = unsafe { next.cast::<BlockHeader<T>>().as_ref() };
+        // Ordering: Acquire pairs with the Release of the readers that have left the block.
+        if self.saw_all() && self.header().refs.load(Acquire) == 1 {
+            // No other reader is in the block, and none can come. The count of the link becomes the
+            // count of this cursor.
             let moved = if self.is_last {
-                ones(self.moved..Block::<T>::LEN)
+                slot_mask(self.moved..Block::<T>::LEN)
             } else {
                 0
             };
-            self.place(next.cast(), 0);
-            // SAFETY: all is published, no reader is left there, and what was moved out is named.
-            unsafe { retire(list, left, moved) };
+            self.set_place(next.cast(), 0);
+            // SAFETY: all slots are published, no reader is left in the block, and `moved` names
+            // the items that were moved out.
+            unsafe { list.retire(left, moved) };
         } else {
-            self.flush();
-            next_head.refs.fetch_add(1, Relaxed);
-            self.place(next.cast(), 0);
-            // SAFETY: the cursor is counted there, and has said what it moved.
+            self.flush_moved();
+            next_header.refs.fetch_add(1, Relaxed);
+            self.set_place(next.cast(), 0);
+            // SAFETY: the cursor was counted in the block, and has recorded what it moved out.
             unsafe { list.depart(left) };
         }
     }
 
-    fn place(&mut self, block: NonNull<Head<T>>, at: usize) {
+    fn set_place(&mut self, block: NonNull<BlockHeader<T>>, at: usize) {
         (self.block, self.at, self.end, self.moved) = (block, at, at, at);
-        self.since = 0;
+        self.started_at = 0;
     }
 
     /// Another cursor at the same place.
     pub(super) fn fork(&mut self) -> Self {
-        self.unclaim();
-        self.head().refs.fetch_add(1, Relaxed);
-        Self::new(self.block, self.at, self.since.into(), self.skipped)
+        self.give_up_run();
+        self.header().refs.fetch_add(1, Relaxed);
+        Self::new(self.block, self.at, self.started_at.into(), self.skipped)
     }
 
-    /// Drops the items up to `end`, which are this cursor's to move.
+    /// Drops the items up to `end`, which this cursor may move out.
     pub(super) fn discard(&mut self) {
         debug_assert!(self.is_last);
         if !mem::needs_drop::<T>() {
             self.at = self.end;
         }
         while self.at < self.end {
-            // SAFETY: by the loop, and by the caller.
+            // SAFETY: `at` is below `end`, and `is_last` is set.
             drop(unsafe { self.take() });
         }
     }
 
-    /// Takes the cursor out of the chain; it is not to be used again.
+    /// Takes the cursor out of the chain. It must not be used afterwards.
     pub(super) fn leave(&mut self, list: &List<T>) {
-        self.flush();
-        // SAFETY: the cursor is counted there, has said what it moved, and is gone.
+        self.flush_moved();
+        // SAFETY: the cursor was counted in the block, has recorded what it moved out, and is not
+        // used afterwards.
         unsafe { list.depart(self.block) };
     }
 
-    /// A look at the items from here on.
+    /// Looks at the items from here on.
     pub(super) fn peek(&self) -> Peek<'_, T> {
         Peek::new(self.block, self.at)
     }

@@ -1,17 +1,17 @@
-//! A look at the items that are there, which takes none.
+//! Looks at the items that are available without taking any.
 
-use super::block::{Block, Found, Head, Next};
+use super::block::{Block, BlockHeader, Next, Scan};
 use core::{marker::PhantomData, ptr::NonNull};
 
-/// A second look from a reader's place on, which sees items without taking any.
+/// An iterator over the items from a reader's position on, which takes none of them.
 pub(crate) struct Peek<'a, T> {
-    block: NonNull<Head<T>>,
+    block: NonNull<BlockHeader<T>>,
     at: usize,
     end: usize,
     _reader: PhantomData<&'a T>,
 }
 
-// SAFETY: a peek is a borrow of items, as `&T` is, kept by the borrowed reader.
+// SAFETY: a peek borrows items, as `&T` does, and the borrowed reader keeps them.
 unsafe impl<T: Sync> Send for Peek<'_, T> {}
 // SAFETY: as above.
 unsafe impl<T: Sync> Sync for Peek<'_, T> {}
@@ -23,8 +23,8 @@ impl<T> Clone for Peek<'_, T> {
 }
 
 impl<'a, T> Peek<'a, T> {
-    /// From a place that a reader keeps, as long as that is borrowed.
-    pub(super) fn new(block: NonNull<Head<T>>, at: usize) -> Self {
+    /// Starts at a slot that the borrowed reader keeps.
+    pub(super) fn new(block: NonNull<BlockHeader<T>>, at: usize) -> Self {
         Self {
             block,
             at,
@@ -33,52 +33,53 @@ impl<'a, T> Peek<'a, T> {
         }
     }
 
-    /// Goes on to the next run of items.
-    fn look(&mut self) -> Found {
+    /// Moves on to the next run of items.
+    fn next_run(&mut self) -> Scan {
         loop {
             if self.at == Block::<T>::LEN {
                 // SAFETY: the borrowed reader keeps its block and all that follow.
                 match unsafe { self.block.as_ref() }.next() {
-                    Next::None => return Found::Empty,
-                    Next::Ended => return Found::Ended,
+                    Next::None => return Scan::Unpublished,
+                    Next::Ended => return Scan::Ended,
                     Next::Block(next) => {
                         (self.block, self.at, self.end) = (next.cast(), 0, 0);
                     }
                 }
             }
-            match self.block().find(self.at) {
-                Found::Taken => {
+            match self.block().scan(self.at) {
+                Scan::Taken => {
                     self.at += 1;
                     self.end = self.at;
                 }
-                Found::Items(end) => {
+                Scan::Items(end) => {
                     self.end = end;
-                    return Found::Items(end);
+                    return Scan::Items(end);
                 }
-                found => return found,
+                scan => return scan,
             }
         }
     }
 
     fn block(&self) -> &Block<T> {
-        // SAFETY: as in `look`; and with `at` below its length, it is not the root.
+        // SAFETY: the borrowed reader keeps the block. It is not the root, because `at` is below
+        // its length.
         unsafe { self.block.cast::<Block<T>>().as_ref() }
     }
 
     /// Whether nothing is left for now: neither an item nor the end.
     pub(crate) fn at_tail(mut self) -> bool {
-        matches!(self.look(), Found::Empty)
+        matches!(self.next_run(), Scan::Unpublished)
     }
 
     /// Whether nothing is left but the end.
     pub(crate) fn at_end(mut self) -> bool {
-        matches!(self.look(), Found::Ended)
+        matches!(self.next_run(), Scan::Ended)
     }
 
-    /// Counts the items that are there, and stops at `limit`.
+    /// Counts the items that are available, up to `limit`.
     pub(crate) fn count_to(mut self, limit: usize) -> usize {
         let mut count = 0;
-        while count < limit && matches!(self.look(), Found::Items(_)) {
+        while count < limit && matches!(self.next_run(), Scan::Items(_)) {
             count += self.end - self.at;
             self.at = self.end;
         }
@@ -90,21 +91,22 @@ impl<'a, T> Iterator for Peek<'a, T> {
     type Item = &'a T;
 
     fn next(&mut self) -> Option<&'a T> {
-        if self.at == self.end && !matches!(self.look(), Found::Items(_)) {
+        if self.at == self.end && !matches!(self.next_run(), Scan::Items(_)) {
             return None;
         }
         let slot = self.at;
         self.at += 1;
-        // SAFETY: published and held; items from the borrowed reader's place on are moved out by nobody.
+        // SAFETY: the slot is published and holds an item. No thread moves out an item that the
+        // borrowed reader has not passed.
         Some(unsafe { Block::item(self.block.cast(), slot) })
     }
 
     fn count(self) -> usize {
-        let taken = self.end - self.at;
+        let in_run = self.end - self.at;
         let rest = Peek {
             at: self.end,
             ..self
         };
-        taken + rest.count_to(usize::MAX)
+        in_run + rest.count_to(usize::MAX)
     }
 }

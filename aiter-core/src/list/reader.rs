@@ -1,39 +1,98 @@
-//! The reading handle: a cursor with a seat.
+//! The reading handle: a cursor, and a slot in the registry that says how far it has read.
+//!
+//! A reader takes an item in one of two ways. On the *fast* path ([`Reader::next_fast`]) the item
+//! belongs to a run that was found before. On the *slow* path (`next_slow`) the reader finds the
+//! next run, *decides* ([`Reader::decide`]) whether its items are moved out or cloned, and takes
+//! the first of them; or it registers the task's waker (`sleep.rs`). Both paths come in a variant
+//! that clones items. This code is reached through [`ErasedOps`], because `T: Clone` is known only
+//! where a reader is forked.
+//!
+//! `inline(always)` here saves a tenth of the instructions of an item that wakes eight readers
+//! (`ci/instructions.sh`, list-wakes-8).
 
 use super::{
-    ASLEEP, List, Peek, Statistics, Writer, ahead, as_tail,
-    block::{Block, Found},
+    block::{Block, Scan, ahead, distance, distance_to_tail},
     cursor::Cursor,
-    distance, to_tail,
+    peek::Peek,
+    shared::List,
 };
 use crate::{
-    sync::{Arc, Ordering::*, fence},
+    Statistics,
+    sync::{Arc, Ordering::*},
     wait::{
-        demand::Demand,
-        notify::WakeSource,
-        registry::{Follower, IsLast, Registry, SleepKind, SlotRef},
+        registry::{Follower, IsLast, SlotRef},
         task::TaskId,
     },
 };
-use core::{
-    mem,
-    task::{Context, Poll, Waker},
-};
+use core::task::{Context, Poll};
+use scopeguard::{defer, guard};
+
+/// The functions through which a reader takes an item unless it can simply move it out. Polls have
+/// no `T: Clone` bound, so the first `fork` or `subscribe`, which has it, stores the table that
+/// clones.
+struct ErasedOps<T> {
+    /// Clones the next item of a run.
+    ///
+    /// Safety: the cursor is before the end of the run, and the list has had a second reader.
+    clone_next: unsafe fn(&mut Reader<T>) -> T,
+    /// The slow path. With a context it has the task woken if there is nothing to take.
+    next_slow: fn(&mut Reader<T>, Option<&mut Context<'_>>) -> Poll<Option<T>>,
+}
+
+impl<T> ErasedOps<T> {
+    /// For a list that has never had a second reader.
+    const UNFORKED: *const Self = &Self {
+        clone_next: |_| unreachable!("a second reader is made after `allow_clones`"),
+        next_slow: Reader::next_slow_unforked,
+    };
+}
+
+impl<T: Clone> ErasedOps<T> {
+    /// For a list that may have several readers.
+    const FORKED: *const Self = &Self {
+        clone_next: Reader::clone_next,
+        next_slow: Reader::next_slow_forked,
+    };
+}
+
+impl<T> List<T> {
+    /// Allows a second reader: from here on readers find the functions that clone.
+    pub(super) fn allow_clones(&self)
+    where
+        T: Clone,
+    {
+        // Ordering: Relaxed, because it points to a constant. A reader learns that it is not alone
+        // from a slot of the registry that was claimed after this (Acquire), or from `readers`
+        // (Acquire), and then it finds this table.
+        self.reader_ops
+            .store(ErasedOps::<T>::FORKED.cast_mut().cast(), Relaxed);
+    }
+
+    #[inline]
+    fn ops(&self) -> &ErasedOps<T> {
+        // Ordering: Relaxed, see `allow_clones`. A reader that does not know of another one finds
+        // either table, and either will do.
+        let ops = self.reader_ops.load(Relaxed).cast::<ErasedOps<T>>();
+        // SAFETY: since the first reader was made it points to one of the two tables for `T`.
+        unsafe { &*ops }
+    }
+}
 
 /// One reader of a list.
 pub(crate) struct Reader<T> {
-    list: Arc<List<T>>,
-    cursor: Cursor<T>,
-    registration: SlotRef,
-    /// Another reader, seen at or behind this one's place. As long as it is there, items are cloned, not moved. While any are
-    /// known that are to be cloned, it is not empty: but for one of them, which is cloned when it is found.
-    follower: Option<Follower>,
-    /// Whose waker its seat keeps.
-    task: TaskId,
+    pub(super) list: Arc<List<T>>,
+    pub(super) cursor: Cursor<T>,
+    pub(super) registration: SlotRef,
+    /// Another reader that was seen at or behind this one's position. While it is there, items are
+    /// cloned and not moved. Invariant: it is `Some` while the current run is to be cloned, except
+    /// when that run is a single item that is cloned as soon as it is found.
+    pub(super) follower: Option<Follower>,
+    /// The task whose waker the registration holds.
+    pub(super) task: TaskId,
 }
 
-// SAFETY: a reader moves items to its thread (`T: Send`). Items are read by several threads at once only when there are
-// several readers, and a second one is made for `T: Sync` alone.
+// SAFETY: a reader moves items to its thread (`T: Send`). Several threads read an item at once only
+// if there are several readers, and making a second one requires `T: Sync`.
 unsafe impl<T: Send> Send for Reader<T> {}
 // SAFETY: a shared reader lends items (`T: Sync`) and moves none.
 unsafe impl<T: Send + Sync> Sync for Reader<T> {}
@@ -41,12 +100,15 @@ unsafe impl<T: Send + Sync> Sync for Reader<T> {}
 impl<T> Reader<T> {
     /// The first reader of a new list.
     pub(super) fn first(list: Arc<List<T>>) -> Self {
+        // Ordering: Relaxed, because no other thread has the list yet.
+        list.reader_ops
+            .store(ErasedOps::<T>::UNFORKED.cast_mut().cast(), Relaxed);
         let cursor = Cursor::new(list.root(), Block::<T>::LEN, 0, 0);
         let registration = list.registry.first();
         Self::new(list, cursor, registration)
     }
 
-    /// A reader that is counted among the list's, at a place where it is counted, with a seat of its own.
+    /// A reader that the list, the cursor's block and the registry already count.
     pub(super) fn new(list: Arc<List<T>>, cursor: Cursor<T>, registration: SlotRef) -> Self {
         Self {
             list,
@@ -57,378 +119,252 @@ impl<T> Reader<T> {
         }
     }
 
-    /// Takes the next item, if it is there. Pending says only that there is nothing: nobody is going to be woken.
+    /// Takes the next item if it is available. `Pending` says only that there is none: no task will
+    /// be woken.
     ///
-    /// When `T::clone` panics, the item is lost to this reader and to no other.
+    /// If `T::clone` panics, the item is lost to this reader and to no other.
     #[inline]
     pub(crate) fn next(&mut self) -> Poll<Option<T>> {
-        match self.next_known() {
+        match self.next_fast() {
             Some(item) => Poll::Ready(Some(item)),
-            None => self.find_next(),
-        }
-    }
-
-    /// The same, when no item is known.
-    #[inline]
-    pub(crate) fn find_next(&mut self) -> Poll<Option<T>> {
-        if self.is_bare() {
-            return Poll::Pending;
-        }
-        self.list.find()(self, None)
-    }
-
-    /// Whether a glance shows that there is nothing: a fork of any stream looks here before it
-    /// pulls, in vain if it is the first to come.
-    #[inline(always)]
-    pub(crate) fn is_bare(&self) -> bool {
-        self.cursor.is_bare()
-    }
-
-    /// The next item of a run that was found.
-    #[inline(always)]
-    pub(crate) fn next_known(&mut self) -> Option<T> {
-        let is_known = self.cursor.at != self.cursor.end;
-        if self.cursor.is_last {
-            // SAFETY: before `end`, and the cursor moves.
-            is_known.then(|| unsafe { self.move_next() })
-        } else {
-            // SAFETY: an item is known, and is to be cloned.
-            let is_cloned = is_known && unsafe { self.is_still_followed() };
-            // SAFETY: before `end`, and there is another reader.
-            is_cloned.then(|| unsafe { self.list.clone_next()(self) })
-        }
-    }
-
-    /// Moves the next item out: little enough code to stand wherever a reader is polled.
-    ///
-    /// # Safety
-    /// The cursor is before the end of a run, and moves.
-    #[inline(always)]
-    unsafe fn move_next(&mut self) -> T {
-        // SAFETY: by the contract.
-        let item = unsafe { self.cursor.take() };
-        self.list
-            .registry
-            .publish_position(self.registration, self.cursor.position());
-        item
-    }
-
-    /// The [`CloneNext`] of a list that may have several readers: all that is done for an item that is cloned, in one function.
-    ///
-    /// # Safety
-    /// The cursor is before the end of a run.
-    pub(super) unsafe fn pass_next(&mut self) -> T
-    where
-        T: Clone,
-    {
-        /// Says that the reader has passed the item, after the clone, also when that panics.
-        struct Pass<'a, T>(&'a mut Reader<T>);
-        impl<T> Drop for Pass<'_, T> {
-            #[inline(always)]
-            fn drop(&mut self) {
-                let position = self.0.cursor.position();
-                self.0
-                    .list
-                    .registry
-                    .publish_position(self.0.registration, position);
-            }
-        }
-        let pass = Pass(self);
-        // SAFETY: by the contract.
-        let item = unsafe { pass.0.cursor.pass() };
-        item.clone()
-    }
-
-    /// The [`Find`] of a list that has never had a second reader.
-    pub(super) fn find_alone(&mut self, cx: Option<&mut Context<'_>>) -> Poll<Option<T>> {
-        match self.look() {
-            Found::Items(end) if self.is_alone() => {
-                self.let_others_go(cx);
-                self.cursor.move_on(&self.list, end);
-                // SAFETY: the run has an item, and the cursor moves.
-                Poll::Ready(Some(unsafe { self.move_next() }))
-            }
-            // By now it has another one.
-            Found::Items(_) => self.list.find()(self, cx),
-            Found::Ended => self.end(cx.is_some()),
-            Found::Empty | Found::Taken => self.wait_with(cx),
-        }
-    }
-
-    /// The [`Find`] of a list that may have several readers.
-    pub(super) fn find_among_others(&mut self, mut cx: Option<&mut Context<'_>>) -> Poll<Option<T>>
-    where
-        T: Clone,
-    {
-        // Before anything is known, which may be that another reader is behind: a waker's drop may
-        // have this one forget it.
-        self.let_others_go(cx.as_deref_mut());
-        match self.refill() {
-            Found::Items(_) => {
-                Poll::Ready(Some(if self.cursor.is_last {
-                    // SAFETY: the run has an item, and the cursor moves.
-                    unsafe { self.move_next() }
-                } else {
-                    // SAFETY: the run has an item.
-                    unsafe { self.pass_next() }
-                }))
-            }
-            Found::Ended => self.end(cx.is_some()),
-            Found::Empty | Found::Taken => self.wait_with(cx),
-        }
-    }
-
-    /// The same as [`next`](Self::next), for who has put an item there itself: others will come to it, so nobody asks who.
-    #[inline]
-    pub(crate) fn next_pushed(&mut self) -> Poll<Option<T>> {
-        if self.cursor.at == Block::<T>::LEN || self.is_alone() {
-            return self.next();
-        }
-        self.cursor.clone_on(self.cursor.at + 1);
-        // SAFETY: the slot is published, and holds an item: nobody moves one out that this reader has not passed. There
-        // is another reader, or has been.
-        Poll::Ready(Some(unsafe { self.list.clone_next()(self) }))
-    }
-
-    /// The same as [`is_followed`](Self::is_followed), for who knows that another was seen.
-    ///
-    /// # Safety
-    /// `follower` is not empty.
-    #[inline(always)]
-    unsafe fn is_still_followed(&self) -> bool {
-        debug_assert!(self.follower.is_some());
-        // SAFETY: by the contract.
-        let other = unsafe { self.follower.as_ref().unwrap_unchecked() };
-        self.list.registry.is_behind(other, self.cursor.position())
-    }
-
-    /// Whether the other reader, once seen behind, still is.
-    #[inline(always)]
-    fn is_followed(&self) -> bool {
-        self.follower
-            .as_ref()
-            .is_some_and(|other| self.list.registry.is_behind(other, self.cursor.position()))
-    }
-
-    /// Whether the other reader is known to have yet to pass the slot that this one has passed
-    /// last. Two that ask this of each other, each with a `SeqCst` fence before, are not both told
-    /// so.
-    pub(crate) fn was_followed(&self) -> bool {
-        let passed = ahead(self.cursor.position(), 1_usize.wrapping_neg());
-        self.follower
-            .as_ref()
-            .is_some_and(|other| self.list.registry.is_behind(other, passed))
-    }
-
-    /// Looks for items, and settles whether they are moved out or cloned.
-    #[inline(always)]
-    fn refill(&mut self) -> Found {
-        let found = self.look();
-        if let Found::Items(end) = found {
-            if self.is_alone() {
-                self.cursor.move_on(&self.list, end);
-            } else if self.is_followed() {
-                self.cursor.clone_on(end);
-            } else {
-                self.decide(end);
-            }
-        }
-        found
-    }
-
-    #[inline(always)]
-    fn look(&mut self) -> Found {
-        match self.cursor.glance() {
-            Some(found) => found,
-            None => self.look_on(),
-        }
-    }
-
-    /// Over slots without an item, and into the next block.
-    #[inline(never)]
-    fn look_on(&mut self) -> Found {
-        /// Says where the reader has come to, also when the drop of an item in the block it left panics: writers wake who
-        /// sleeps at exactly their slot.
-        struct Say<'a, T>(&'a mut Reader<T>);
-        impl<T> Drop for Say<'_, T> {
-            #[inline(always)]
-            fn drop(&mut self) {
-                let Reader {
-                    list,
-                    cursor,
-                    registration,
-                    ..
-                } = &*self.0;
-                list.registry
-                    .advance(*registration, cursor.position(), cursor.skipped);
-            }
-        }
-        let say = Say(self);
-        let Reader { cursor, list, .. } = &mut *say.0;
-        cursor.look(list)
-    }
-
-    /// Settles up to where the items before `end` are moved out, if this is the last of several readers to come to them;
-    /// or cloned, if there is one that is to come.
-    ///
-    /// All others are past an item that is moved. A reader that comes meanwhile is forked from one that is past it
-    /// too, or subscribed at a slot published after those found: neither reads the item.
-    #[inline(never)]
-    fn decide(&mut self, end: usize) {
-        let position = self.cursor.position();
-        let registry = &self.list.registry;
-        match registry.check_last(self.registration, &mut self.follower, position) {
-            IsLast::No => self.cursor.clone_on(end),
-            IsLast::Yes(None) => self.cursor.move_on(&self.list, end),
-            IsLast::Yes(Some(least)) => {
-                let lead = distance(position, least) as usize;
-                self.cursor
-                    .move_on(&self.list, end.min(self.cursor.at + lead));
-            }
-            // Look again at the next item.
-            IsLast::Unknown => self.cursor.clone_on(self.cursor.at + 1),
+            None => self.next_slow(),
         }
     }
 
     /// Takes the next item, or has the task woken when there is one.
     #[inline]
     pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
-        match self.next_known() {
+        match self.next_fast() {
             Some(item) => Poll::Ready(Some(item)),
-            None => self.poll_find(cx),
+            None => self.poll_slow(cx),
         }
     }
 
-    /// No more than a jump, but out of the way: then what is known goes straight to the caller.
-    #[inline(never)]
-    fn poll_find(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
-        self.list.find()(self, Some(cx))
-    }
-
-    /// If another task polls than the one that waited last, that one's waker goes. Anything may
-    /// happen in its drop.
-    #[inline(always)]
-    fn let_others_go(&mut self, cx: Option<&mut Context<'_>>) {
-        if cx.is_some_and(|cx| self.task.is_another(cx.waker())) {
-            self.forget_task();
-        }
-    }
-
-    /// The list has ended for this reader. If a poll finds that, no task waits any more. If
-    /// `try_next` does, a task may still wait, and the closer is about to wake it.
-    #[cold]
-    #[inline(never)]
-    fn end(&mut self, is_polled: bool) -> Poll<Option<T>> {
-        if is_polled || self.list.registry.is_idle(self.registration) {
-            self.forget_task();
-        }
-        Poll::Ready(None)
-    }
-
-    /// Drops the waker of the task that waited last.
-    #[cold]
-    #[inline(never)]
-    fn forget_task(&mut self) {
-        if mem::replace(&mut self.task, TaskId::NONE) != TaskId::NONE {
-            self.list
-                .registry
-                .forget(&mut self.registration, &mut self.follower);
-        }
-    }
-
-    #[inline(always)]
-    fn wait_with(&mut self, cx: Option<&mut Context<'_>>) -> Poll<Option<T>> {
-        cx.map_or(Poll::Pending, |cx| self.wait(cx))
-    }
-
-    /// The wait of a reader that has waited here before with the same waker, and that is not to look again first. Any other
-    /// case is [`wait_slow`](Self::wait_slow).
-    #[inline(never)]
-    fn wait(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
-        let list = &*self.list;
-        let tail = list.tail.load(Relaxed);
-        if tail & !ASLEEP == as_tail(self.cursor.position())
-            && list.spin.consume_skip()
-            && list.registry.rearm(self.registration, cx.waker())
-            // Ordering: as in `sleep`.
-            && list.tail.compare_exchange(tail, tail | ASLEEP, Release, Relaxed).is_ok()
-        {
-            return Poll::Pending;
-        }
-        self.wait_slow(cx)
-    }
-
-    #[inline(never)]
-    fn wait_slow(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
-        self.list.registry.disarm(self.registration);
-        // What the probe sees is taken without arming.
-        if !self.list.spin.spin_until(|| !self.peek().at_tail()) && self.sleep(cx.waker()) {
-            return Poll::Pending;
-        }
-        self.wait_on(cx)
-    }
-
-    /// Takes what came in the meantime, or sleeps.
-    #[cold]
-    fn wait_on(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
-        loop {
-            // Else it was a slot without an item.
-            if let ready @ Poll::Ready(_) = self.next() {
-                return ready;
-            }
-            if self.sleep(cx.waker()) {
-                return Poll::Pending;
-            }
-        }
-    }
-
-    /// Has the task woken when there is something at the cursor. False if there may be by now.
-    #[inline(always)]
-    fn sleep(&mut self, waker: &Waker) -> bool {
-        let tail = self.list.tail.load(Relaxed);
-        let sleeps = if tail & !ASLEEP == as_tail(self.cursor.position()) {
-            // First the seat, then the word: a writer that knows of a sleeper sees the waker.
-            self.arm(waker, SleepKind::AtTail);
-            // Ordering: Release hands the armed seat to the writer that reserves the slot, or to one that takes the flag away
-            // and then wakes all that are further on than itself.
-            self.list
-                .tail
-                .compare_exchange(tail, tail | ASLEEP, Release, Relaxed)
-                .is_ok()
+    /// Takes the next item of the current run. `None` at its end.
+    #[inline]
+    pub(crate) fn next_fast(&mut self) -> Option<T> {
+        let is_in_run = self.cursor.at != self.cursor.end;
+        if self.cursor.is_last {
+            // SAFETY: the cursor is before the end of the run, and `is_last` is set.
+            is_in_run.then(|| unsafe { self.move_next() })
         } else {
-            self.sleep_at_gap(waker)
-        };
-        if !sleeps {
-            self.list.registry.disarm(self.registration);
+            // SAFETY: a run that is to be cloned has a follower (see the field).
+            let is_cloned = is_in_run && unsafe { self.is_still_followed() };
+            // SAFETY: the cursor is before the end of the run, and there is another reader.
+            is_cloned.then(|| unsafe { (self.list.ops().clone_next)(self) })
         }
-        sleeps
     }
 
-    /// The same, where a writer has the slot and has yet to publish it.
-    #[cold]
-    fn sleep_at_gap(&mut self, waker: &Waker) -> bool {
-        self.arm(waker, SleepKind::AtGap);
-        // Ordering: between the seat and the look at the slot; pairs with the light half in `List::wake_after`.
-        if !fence::heavy() {
-            // The writer of the slot may be about to publish it without seeing the seat.
-            waker.wake_by_ref();
+    /// Finds the next run and takes its first item. As in [`next`](Self::next), no task will be
+    /// woken.
+    #[inline]
+    pub(crate) fn next_slow(&mut self) -> Poll<Option<T>> {
+        if self.looks_empty() {
+            return Poll::Pending;
         }
-        self.cursor.is_at_gap()
+        (self.list.ops().next_slow)(self, None)
     }
 
+    /// Kept out of line (it compiles to a tail call) so that the fast path inlines into the caller.
+    #[inline(never)]
+    fn poll_slow(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        (self.list.ops().next_slow)(self, Some(cx))
+    }
+
+    /// Whether one load shows that there is nothing to take. A fork of any stream asks this before
+    /// it polls the source: if it is the first one to read the next item, there is nothing.
+    #[inline]
+    pub(crate) fn looks_empty(&self) -> bool {
+        self.cursor.looks_empty()
+    }
+
+    /// Moves the next item out. The code is small, as it is inlined wherever a reader is polled.
+    ///
+    /// # Safety
+    /// The cursor is before the end of a run, and `is_last` is set.
+    #[inline]
+    unsafe fn move_next(&mut self) -> T {
+        // SAFETY: by the contract.
+        let item = unsafe { self.cursor.take() };
+        self.publish_position();
+        item
+    }
+
+    /// Clones the next item. This is one function with all that is done for an item that is cloned.
+    ///
+    /// # Safety
+    /// The cursor is before the end of a run.
+    unsafe fn clone_next(&mut self) -> T
+    where
+        T: Clone,
+    {
+        // The reader says that it has passed the item only after the clone, also when that panics.
+        let mut this = guard(self, |this| this.publish_position());
+        // SAFETY: by the contract.
+        let item = unsafe { this.cursor.pass() };
+        item.clone()
+    }
+
+    #[inline]
+    fn publish_position(&self) {
+        self.list
+            .registry
+            .publish_position(self.registration, self.cursor.position());
+    }
+
+    /// The slow path of a list that has never had a second reader.
+    fn next_slow_unforked(&mut self, cx: Option<&mut Context<'_>>) -> Poll<Option<T>> {
+        match self.scan() {
+            Scan::Items(end) if self.is_alone() => {
+                self.drop_stale_waker(cx);
+                self.cursor.move_run(&self.list, end);
+                // SAFETY: the run has an item, and `is_last` is set.
+                Poll::Ready(Some(unsafe { self.move_next() }))
+            }
+            // Another reader has come, so the list has the other table now.
+            Scan::Items(_) => (self.list.ops().next_slow)(self, cx),
+            Scan::Ended => self.end(cx.is_some()),
+            Scan::Unpublished | Scan::Taken => self.wait_if_polled(cx),
+        }
+    }
+
+    /// The slow path of a list that may have several readers.
+    fn next_slow_forked(&mut self, mut cx: Option<&mut Context<'_>>) -> Poll<Option<T>>
+    where
+        T: Clone,
+    {
+        // Before a run is found, because the drop of a waker may make this reader forget its
+        // follower.
+        self.drop_stale_waker(cx.as_deref_mut());
+        match self.next_run() {
+            Scan::Items(_) => {
+                Poll::Ready(Some(if self.cursor.is_last {
+                    // SAFETY: the run has an item, and `is_last` is set.
+                    unsafe { self.move_next() }
+                } else {
+                    // SAFETY: the run has an item.
+                    unsafe { self.clone_next() }
+                }))
+            }
+            Scan::Ended => self.end(cx.is_some()),
+            Scan::Unpublished | Scan::Taken => self.wait_if_polled(cx),
+        }
+    }
+
+    /// As [`next`](Self::next), for a caller that has just pushed the item itself: other readers
+    /// will read it too, so it is cloned without a look at their positions.
+    #[inline]
+    pub(crate) fn next_pushed(&mut self) -> Poll<Option<T>> {
+        if self.cursor.at == Block::<T>::LEN || self.is_alone() {
+            return self.next();
+        }
+        self.cursor.clone_run(self.cursor.at + 1);
+        // SAFETY: the slot is published and holds an item, because no reader moves out an item that
+        // this one has not passed. There is another reader, or there has been one.
+        Poll::Ready(Some(unsafe { (self.list.ops().clone_next)(self) }))
+    }
+
+    /// Finds the next run of items, and decides how they are taken.
     #[inline(always)]
-    fn arm(&mut self, waker: &Waker, sleep: SleepKind) {
-        self.task = TaskId::of(waker);
-        let Self {
-            list,
-            registration,
-            follower,
-            ..
-        } = self;
-        list.registry.arm(registration, follower, waker, sleep);
+    fn next_run(&mut self) -> Scan {
+        let scan = self.scan();
+        if let Scan::Items(end) = scan {
+            self.decide(end);
+        }
+        scan
     }
 
-    /// Another reader at the same place.
+    #[inline]
+    fn scan(&mut self) -> Scan {
+        match self.cursor.scan() {
+            Some(scan) => scan,
+            None => self.scan_far(),
+        }
+    }
+
+    /// Scans past slots without an item, and into the next block.
+    #[inline(never)]
+    fn scan_far(&mut self) -> Scan {
+        // The reader publishes its new position also when the drop of an item in the block that it
+        // left panics: writers wake the readers that sleep at exactly their slot.
+        let mut this = guard(self, |this| {
+            let Reader { list, cursor, .. } = &*this;
+            list.registry
+                .advance(this.registration, cursor.position(), cursor.skipped);
+        });
+        let Reader { cursor, list, .. } = &mut **this;
+        cursor.scan_far(list)
+    }
+
+    /// Decides whether the items up to `end` are moved out, because no other reader will read them,
+    /// or cloned.
+    #[inline(always)]
+    fn decide(&mut self, end: usize) {
+        if self.is_alone() {
+            self.cursor.move_run(&self.list, end);
+        } else if self.is_followed() {
+            self.cursor.clone_run(end);
+        } else {
+            self.decide_by_positions(end);
+        }
+    }
+
+    /// Decides by the positions of the other readers. If all of them are past some of the items,
+    /// those are moved out.
+    ///
+    /// A reader that comes meanwhile is forked from one that is past these items too, or has
+    /// subscribed at a slot that was published after them. It reads none of them.
+    #[inline(never)]
+    fn decide_by_positions(&mut self, end: usize) {
+        let position = self.cursor.position();
+        let registry = &self.list.registry;
+        match registry.check_last(self.registration, &mut self.follower, position) {
+            IsLast::No => self.cursor.clone_run(end),
+            IsLast::Yes(None) => self.cursor.move_run(&self.list, end),
+            IsLast::Yes(Some(slowest)) => {
+                let lead = distance(position, slowest) as usize;
+                self.cursor
+                    .move_run(&self.list, end.min(self.cursor.at + lead));
+            }
+            // Decide again at the next item.
+            IsLast::Unknown => self.cursor.clone_run(self.cursor.at + 1),
+        }
+    }
+
+    /// As [`is_followed`](Self::is_followed), for a caller that knows that there is a follower.
+    ///
+    /// # Safety
+    /// `follower` is `Some`.
+    #[inline]
+    unsafe fn is_still_followed(&self) -> bool {
+        debug_assert!(self.follower.is_some());
+        // SAFETY: by the contract.
+        let follower = unsafe { self.follower.as_ref().unwrap_unchecked() };
+        self.list
+            .registry
+            .is_behind(follower, self.cursor.position())
+    }
+
+    /// Whether the reader that was seen behind this one still is.
+    #[inline]
+    fn is_followed(&self) -> bool {
+        self.is_followed_at(self.cursor.position())
+    }
+
+    #[inline]
+    fn is_followed_at(&self, position: usize) -> bool {
+        self.follower
+            .as_ref()
+            .is_some_and(|follower| self.list.registry.is_behind(follower, position))
+    }
+
+    /// Whether the follower is known not to have passed the slot that this reader has passed last.
+    /// If two readers ask this of each other, each after a `SeqCst` fence, at most one gets `true`.
+    pub(crate) fn was_followed(&self) -> bool {
+        self.is_followed_at(ahead(self.cursor.position(), 1_usize.wrapping_neg()))
+    }
+
+    /// Another reader at the same position.
     pub(crate) fn fork(&mut self) -> Self
     where
         T: Clone + Sync,
@@ -443,15 +379,16 @@ impl<T> Reader<T> {
         Self::new(self.list.clone(), cursor, registration)
     }
 
-    /// Whether there is no other reader. If so, what others did before they left has been done.
+    /// Whether there is no other reader. If so, this thread sees what the others did before they
+    /// were dropped.
     #[inline]
     pub(crate) fn is_alone(&self) -> bool {
-        // Ordering: Acquire pairs with the Release of a reader that left.
+        // Ordering: Acquire pairs with the Release of the readers that were dropped.
         self.list.readers.load(Acquire) == 1
     }
 
-    /// How many slots the slowest other reader is behind this one's place; 0 without one. Lock-free: looks again when a
-    /// reader came.
+    /// How many slots the slowest other reader is behind this one, or 0 if there is none. This is
+    /// lock-free: it looks again if a reader came meanwhile.
     pub(crate) fn lead(&self) -> usize {
         let lead = |at| distance(at, self.cursor.position()).max(0) as usize;
         self.list
@@ -460,23 +397,23 @@ impl<T> Reader<T> {
             .map_or(0, lead)
     }
 
-    /// How many items it has still to take of a list in which each slot gets one, but for those
-    /// that are skipped already. With those that are not published yet.
+    /// How many items this reader has still to take, the items in slots that are reserved and not
+    /// published included. A slot that will be published without an item counts until it is.
     pub(crate) fn lag(&self) -> usize {
         // Ordering: as in `List::statistics`.
         let skipped = self.list.skipped.load(Acquire);
         let tail = self.list.end_or(self.list.tail.load(Relaxed));
         let passed = skipped.wrapping_sub(self.cursor.skipped) as isize;
-        (to_tail(self.cursor.position(), tail) - passed).max(0) as usize
+        (distance_to_tail(self.cursor.position(), tail) - passed).max(0) as usize
     }
 
-    /// The items that are there.
+    /// Looks at the items that are available.
     pub(crate) fn peek(&self) -> Peek<'_, T> {
         self.cursor.peek()
     }
 
-    /// Whether the slot it comes to is not published.
-    #[inline(always)]
+    /// Whether the slot that the reader comes to next is not published.
+    #[inline]
     pub(crate) fn is_at_gap(&self) -> bool {
         self.cursor.is_at_gap()
     }
@@ -494,20 +431,16 @@ impl<T> Reader<T> {
         self.list.statistics()
     }
 
-    /// One more writer.
-    pub(crate) fn writer(&self) -> Writer<T> {
-        Writer::join(self.list.clone())
-    }
-
-    /// Drops the items that only this reader still was to read: those before the place of the slowest other one, however far
-    /// that gets meanwhile, and no further than pushes have come by now. Alone it leaves them: the list is closed first, lest
-    /// pushers add to them for as long as they are dropped.
+    /// Drops the items that only this reader had still to read: those before the position of the
+    /// slowest other reader, however far that one gets meanwhile, and not past the tail as it is
+    /// now. A reader that is alone drops none, because the list has to be closed first: otherwise
+    /// pushers could add items for as long as this drops them.
     fn discard(&mut self) {
         let limit = self.list.tail.load(Relaxed);
-        while !self.is_alone() && to_tail(self.cursor.position(), limit) > 0 {
+        while !self.is_alone() && distance_to_tail(self.cursor.position(), limit) > 0 {
             if !(self.cursor.is_last && self.cursor.at < self.cursor.end) {
-                match self.refill() {
-                    Found::Items(_) if self.cursor.is_last => {}
+                match self.next_run() {
+                    Scan::Items(_) if self.cursor.is_last => {}
                     _ => return,
                 }
             }
@@ -516,46 +449,35 @@ impl<T> Reader<T> {
     }
 
     fn leave(&mut self) {
-        /// Leaves the seat last: the drop of the waker in it may panic.
-        struct Vacate<'a>(&'a Registry, SlotRef);
-        impl Drop for Vacate<'_> {
-            fn drop(&mut self) {
-                self.0.unregister(self.1);
-            }
-        }
-        /// Tells the driver in the end, also when the drop of an item panics.
-        struct Tell<'a>(Option<&'a WakeSource<Demand>>);
-        impl Drop for Tell<'_> {
-            fn drop(&mut self) {
-                if let Some(driver) = self.0 {
-                    driver.wake();
-                }
-            }
-        }
-        self.list.registry.forget_follower(&mut self.follower);
-        // Ordering: Release for what this reader read and moved; Acquire so that the last one takes over all others'.
-        let is_last = self.list.readers.fetch_sub(1, AcqRel) == 1;
-        let _seat = Vacate(&self.list.registry, self.registration);
-        let _tell = is_last.then(|| Tell(self.list.driver.as_ref()));
+        let Self {
+            list,
+            cursor,
+            registration,
+            follower,
+            ..
+        } = self;
+        list.registry.forget_follower(follower);
+        // Ordering: Release for what this reader has read and moved; Acquire so that the last
+        // reader takes over from all others.
+        let is_last = list.readers.fetch_sub(1, AcqRel) == 1;
+        // The registration ends last, because the drop of its waker may panic.
+        defer! { list.registry.unregister(*registration) };
+        // The driver is woken before that, also when the drop of an item panics.
+        let driver = list.driver.as_ref().filter(|_| is_last);
+        defer! { driver.into_iter().for_each(|driver| driver.wake()) };
         if is_last {
-            // First, lest pushers add items for as long as they are dropped.
-            self.list.close_tail();
+            // Before the items are dropped: otherwise pushers could add items for as long as that
+            // takes.
+            list.close_tail();
         }
-        self.cursor.leave(&self.list);
+        cursor.leave(list);
     }
 }
 
 impl<T> Drop for Reader<T> {
     fn drop(&mut self) {
-        /// Leaves, also when the drop of an item panics.
-        struct Leave<'a, T>(&'a mut Reader<T>);
-        impl<T> Drop for Leave<'_, T> {
-            fn drop(&mut self) {
-                self.0.leave();
-            }
-        }
-        let leave = Leave(self);
-        leave.0.discard();
-        mem::drop(leave);
+        // The reader leaves also when the drop of an item panics.
+        let mut this = guard(self, |this| this.leave());
+        this.discard();
     }
 }

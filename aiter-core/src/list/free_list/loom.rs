@@ -1,4 +1,5 @@
-//! Blocks put and taken by several threads at once: none is lost, and none is in two hands.
+//! Models of several threads that put and take blocks at once: none is lost, and none has two
+//! owners.
 
 use super::*;
 use crate::{sync::Arc, test_support::loom::model};
@@ -7,20 +8,20 @@ use alloc::vec::Vec;
 
 struct Shared(FreeList<u8>);
 
-// SAFETY: the blocks hold nothing, and are given away with the right to them, as in a list.
+// SAFETY: the blocks hold no items, and change owners with the free list, as in a list.
 unsafe impl Send for Shared {}
 // SAFETY: as above.
 unsafe impl Sync for Shared {}
 
 impl Shared {
     fn put_fresh(&self) {
-        let root = Head::root();
+        let root = BlockHeader::root();
         self.put(Block::after(NonNull::from(&root)));
     }
 
     fn put(&self, block: NonNull<Block<u8>>) {
         used(block);
-        // SAFETY: fresh, or taken.
+        // SAFETY: the block is fresh, or was taken.
         unsafe { self.0.put(block) };
     }
 
@@ -31,21 +32,23 @@ impl Shared {
     fn drain(&self) -> usize {
         let blocks: Vec<_> = core::iter::from_fn(|| self.take()).collect();
         for &block in &blocks {
-            // SAFETY: taken.
+            // SAFETY: the block was taken.
             unsafe { Block::free(block) };
         }
         blocks.len()
     }
 }
 
-/// Has loom report a hand that does not come after all others.
+/// Has loom report an owner that does not come after all others.
 fn used(block: NonNull<Block<u8>>) {
-    // SAFETY: in the caller's hand.
-    unsafe { block.cast::<Head<u8>>().as_ref() }.lifetime.over();
+    // SAFETY: the caller owns the block.
+    unsafe { block.cast::<BlockHeader<u8>>().as_ref() }
+        .lifetime
+        .over();
 }
 
 #[test]
-fn one_puts_and_two_take() {
+fn one_thread_puts_and_two_take() {
     model(|| {
         let shared = Arc::new(Shared(FreeList::new()));
         shared.put_fresh();

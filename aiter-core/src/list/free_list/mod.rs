@@ -1,34 +1,37 @@
-//! Blocks to be used again, so that a writer and a reader on two threads do not meet in the allocator, where one waits for the
-//! other's lock. When the readers come to the last block all spare ones but one are freed.
+//! Keeps freed blocks for reuse, so that a writer and a reader on two threads do not meet in the
+//! allocator, where one waits for the lock of the other. When the readers come to the last block,
+//! all kept blocks but one are freed.
 //!
-//! They are a chain, which is taken and put back as a whole:
+//! The blocks form a chain, which is taken and put back as a whole:
 //!
-//! | the word | the chain belongs to | who moves it on |
+//! | the word | who owns the chain | how the word changes |
 //! |---|---|---|
-//! | null | whoever took it; or there is none | who puts one back, by a compare-exchange → that one |
-//! | its first block, and in the low bits how many there are | nobody | who takes it, by a swap → null |
+//! | null | the thread that took it; or there is none | a thread that puts a chain back stores it with a compare-exchange |
+//! | the first block, with the length of the chain in the low bits | no thread | a thread that takes the chain swaps in null |
 //!
-//! So nobody follows a link of blocks that another may take. Who finds that a chain was put back meanwhile takes that one
-//! as well, and joins the two.
+//! So no thread follows the link of a block that another thread may take. A thread that finds that
+//! another one has put a chain back meanwhile takes that chain as well and joins the two.
 
-use super::block::{Block, Head};
+use super::block::{Block, BlockHeader};
 use crate::sync::{AtomicPtr, Ordering::*};
 use core::{
     mem,
     ptr::{self, NonNull},
 };
 
+/// The blocks that a list keeps for reuse.
 pub(super) struct FreeList<T>(AtomicPtr<Block<T>>);
 
 impl<T> FreeList<T> {
-    /// The bits that a pointer to a block leaves free.
-    const COUNT: usize = align_of::<Block<T>>() - 1;
+    /// The bits of a block's address that are always 0.
+    const LEN_MASK: usize = align_of::<Block<T>>() - 1;
 
-    /// How many are kept at most: one, and with `std` as many as the bits can count and 16 KiB can hold.
-    const MOST: usize = {
+    /// The most blocks that are kept: one, and with `std` as many as the low bits can count and
+    /// 16 KiB can hold.
+    const MAX_LEN: usize = {
         let fit = (16 << 10) / Block::<T>::LAYOUT.size();
         match cfg!(feature = "std") {
-            true if fit > Self::COUNT => Self::COUNT,
+            true if fit > Self::LEN_MASK => Self::LEN_MASK,
             true if fit > 1 => fit,
             _ => 1,
         }
@@ -38,61 +41,63 @@ impl<T> FreeList<T> {
         Self(AtomicPtr::new(ptr::null_mut()))
     }
 
-    /// A block that is nobody else's and holds nothing.
+    /// Takes a block. The caller owns it, and it holds no items.
     pub(super) fn take(&self) -> Option<NonNull<Block<T>>> {
         let mut chain = self.take_all();
         let block = chain.pop();
-        self.put_back(chain, Self::MOST);
+        self.put_back(chain, Self::MAX_LEN);
         block
     }
 
-    /// Keeps the block, or frees it.
+    /// Keeps the block, or frees it if enough blocks are kept.
     ///
     /// # Safety
-    /// Nobody else can reach the block, and it holds no items.
+    /// The caller owns the block, which holds no items.
     pub(super) unsafe fn put(&self, block: NonNull<Block<T>>) {
-        // Of a long list that is drained there are enough, most of the time.
-        if self.len() >= Self::MOST {
+        // While a long list is drained the chain is full most of the time.
+        if self.len() >= Self::MAX_LEN {
             // SAFETY: by the contract.
             return unsafe { Block::free(block) };
         }
         let mut chain = self.take_all();
         // SAFETY: by the contract.
         unsafe { chain.push(block) };
-        self.put_back(chain, Self::MOST);
+        self.put_back(chain, Self::MAX_LEN);
     }
 
-    /// Frees all but one.
-    #[inline(always)]
+    /// Frees all blocks but one.
+    #[inline]
     pub(super) fn trim(&self) {
         if self.len() > 1 {
-            self.free_others();
+            self.trim_slow();
         }
     }
 
     #[cold]
-    fn free_others(&self) {
+    fn trim_slow(&self) {
         self.put_back(self.take_all(), 1);
     }
 
     fn len(&self) -> usize {
-        self.0.load(Relaxed).addr() & Self::COUNT
+        self.0.load(Relaxed).addr() & Self::LEN_MASK
     }
 
     fn take_all(&self) -> Chain<T> {
         if self.0.load(Relaxed).is_null() {
             return Chain::new();
         }
-        // Ordering: Acquire pairs with the Release in `put_back`: the blocks are seen as they were left.
+        // Ordering: Acquire pairs with the Release in `put_back`: the blocks are as that thread
+        // left them.
         let word = self.0.swap(ptr::null_mut(), Acquire);
-        let first = NonNull::new(word.map_addr(|addr| addr & !Self::COUNT));
-        let len = word.addr() & Self::COUNT;
+        let first = NonNull::new(word.map_addr(|addr| addr & !Self::LEN_MASK));
+        let len = word.addr() & Self::LEN_MASK;
         Chain { first, len }
     }
 
-    /// Lock-free: goes round again when another has put one back meanwhile.
-    fn put_back(&self, mut chain: Chain<T>, most: usize) {
-        while let Some(first) = chain.cut(most) {
+    /// Puts a chain back, cut to at most `max_len` blocks. This is lock-free: it repeats only if
+    /// another thread has put a chain back meanwhile.
+    fn put_back(&self, mut chain: Chain<T>, max_len: usize) {
+        while let Some(first) = chain.truncate(max_len) {
             let word = first.as_ptr().map_addr(|addr| addr | chain.len);
             // Ordering: Release pairs with the Acquire in `take_all`.
             match self
@@ -100,7 +105,7 @@ impl<T> FreeList<T> {
                 .compare_exchange(ptr::null_mut(), word, Release, Relaxed)
             {
                 Ok(_) => return mem::forget(chain),
-                Err(_) => chain.join(self.take_all()),
+                Err(_) => chain.append(self.take_all()),
             }
         }
     }
@@ -112,7 +117,7 @@ impl<T> Drop for FreeList<T> {
     }
 }
 
-/// Blocks that are the holder's alone, and hold no items. What is left is freed with the chain.
+/// Blocks that the holder owns and that hold no items. Dropping the chain frees them.
 struct Chain<T> {
     first: Option<NonNull<Block<T>>>,
     len: usize,
@@ -124,14 +129,17 @@ impl<T> Chain<T> {
         Self { first, len }
     }
 
+    /// Adds a block in front.
+    ///
     /// # Safety
-    /// Nobody else can reach the block, and it holds no items.
+    /// The caller owns the block, which holds no items.
     unsafe fn push(&mut self, block: NonNull<Block<T>>) {
-        // The last block's link is neither written nor read: its cache line is another thread's, most of the time.
+        // The link of the last block is neither written nor read, because another thread owns its
+        // cache line most of the time.
         if let Some(next) = self.first.replace(block) {
             // SAFETY: by the contract.
-            let head = unsafe { block.cast::<Head<T>>().as_ref() };
-            head.prev.store(next.cast().as_ptr(), Relaxed);
+            let header = unsafe { block.cast::<BlockHeader<T>>().as_ref() };
+            header.prev.store(next.cast().as_ptr(), Relaxed);
         }
         self.len += 1;
     }
@@ -140,26 +148,26 @@ impl<T> Chain<T> {
         let block = self.first.take()?;
         self.len -= 1;
         if self.len != 0 {
-            // SAFETY: the chain's own.
-            let head = unsafe { block.cast::<Head<T>>().as_ref() };
-            self.first = NonNull::new(head.prev.load(Relaxed).cast());
+            // SAFETY: the chain owns the block.
+            let header = unsafe { block.cast::<BlockHeader<T>>().as_ref() };
+            self.first = NonNull::new(header.prev.load(Relaxed).cast());
         }
         Some(block)
     }
 
-    /// Adds the blocks of the other chain.
-    fn join(&mut self, mut other: Self) {
+    /// Moves the blocks of the other chain into this one.
+    fn append(&mut self, mut other: Self) {
         while let Some(block) = other.pop() {
-            // SAFETY: it was the other chain's, and no more.
+            // SAFETY: the other chain owned the block and has given it up.
             unsafe { self.push(block) };
         }
     }
 
-    /// Frees blocks until no more than `most` are left, and gives the first of those.
-    fn cut(&mut self, most: usize) -> Option<NonNull<Block<T>>> {
-        while self.len > most {
+    /// Frees blocks until at most `max_len` are left, and returns the first of those.
+    fn truncate(&mut self, max_len: usize) -> Option<NonNull<Block<T>>> {
+        while self.len > max_len {
             let block = self.pop()?;
-            // SAFETY: the chain's own.
+            // SAFETY: the chain owned the block.
             unsafe { Block::free(block) };
         }
         self.first
@@ -168,7 +176,7 @@ impl<T> Chain<T> {
 
 impl<T> Drop for Chain<T> {
     fn drop(&mut self) {
-        self.cut(0);
+        self.truncate(0);
     }
 }
 

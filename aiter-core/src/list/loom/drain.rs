@@ -1,33 +1,34 @@
-//! The place of the last reader after it is gone, while writers that have a slot publish it. A slot is reserved and not yet
-//! published where the iterator of a batch runs: what is spawned there races the publication alone.
+//! Models of writers that publish slots while the last reader is dropped, or after that. While the
+//! iterator of a batch runs, a slot is reserved and not published yet: what is spawned there races
+//! only the publication.
 
-use super::super::{List, Writer};
+use super::super::{Writer, shared::List};
 use super::*;
 
-/// Of all interleavings of a publication and the drop of the last reader, each drops the item.
+/// Whatever the order of a publication and the drop of the last reader, the item is dropped.
 #[test]
-fn loom_a_slot_is_published_while_the_last_reader_goes() {
+fn loom_a_slot_is_published_while_the_last_reader_is_dropped() {
     model(|| {
         let (writer, reader) = list();
         let counted = Arc::new(0);
         let mut reader = Some(reader);
-        let mut going = None;
+        let mut dropping = None;
         let item = core::iter::once_with(|| {
             let reader = reader.take();
-            going = Some(thread::spawn(move || drop(reader)));
+            dropping = Some(thread::spawn(move || drop(reader)));
             counted.clone()
         });
         writer.push_batch(1, &mut { item }).unwrap();
-        going.unwrap().join().unwrap();
+        dropping.unwrap().join().unwrap();
         assert_eq!(Arc::strong_count(&counted), 1);
         drop(writer);
     });
 }
 
-/// Two writers have a slot each when the last reader goes. One that publishes while the other is at the place has that one
-/// look again.
+/// Two writers have a slot each when the last reader is dropped. A writer that publishes while the
+/// other one drains asks it to look again.
 #[test]
-fn loom_two_slots_are_published_while_the_last_reader_goes() {
+fn loom_two_slots_are_published_while_the_last_reader_is_dropped() {
     model(|| {
         let (writer, reader) = list();
         let counted = Arc::new(0);
@@ -48,49 +49,50 @@ fn loom_two_slots_are_published_while_the_last_reader_goes() {
     });
 }
 
-/// A thread publishes two slots while another is about to look after the place once more. The second one is seen too, which finds
-/// that the first has said so.
+/// A thread publishes two slots while another one drains. The first publication asks that one to
+/// look again. The second finds that it has been asked already, and is seen too.
 #[test]
-fn loom_a_second_slot_is_published_before_the_place_is_looked_at_again() {
+fn loom_a_second_slot_is_published_before_the_drain_looks_again() {
     model(|| {
         let (writer, reader) = list();
         let counted = Arc::new(0);
         let mut reader = Some(reader);
-        let mut going = None;
+        let mut dropping = None;
         let outer = core::iter::once_with(|| {
             let inner = core::iter::once_with(|| {
                 let reader = reader.take();
-                going = Some(thread::spawn(move || drop(reader)));
+                dropping = Some(thread::spawn(move || drop(reader)));
                 counted.clone()
             });
             writer.push_batch(1, &mut { inner }).unwrap();
             counted.clone()
         });
         writer.push_batch(1, &mut { outer }).unwrap();
-        going.unwrap().join().unwrap();
+        dropping.unwrap().join().unwrap();
         assert_eq!(Arc::strong_count(&counted), 1);
         drop(writer);
     });
 }
 
-/// A place that was announced to writers is given up to a subscriber further on. From there on pushes look for nobody.
+/// A drain position that was announced to writers is given up to a subscriber further on. From then
+/// on pushes do not look for it.
 #[test]
-fn loom_the_place_is_given_up_to_a_subscriber_further_on() {
+fn loom_the_drain_position_is_given_up_to_a_subscriber_further_on() {
     model(|| {
         let list = List::new(None);
-        let (writer, reader) = (Writer::new(list.clone()), Reader::first(list.clone()));
-        let (mut reader, mut late, mut going) = (Some(reader), None, None);
+        let (writer, reader) = (Writer::first(list.clone()), Reader::first(list.clone()));
+        let (mut reader, mut late, mut dropping) = (Some(reader), None, None);
         let first = core::iter::once_with(|| {
             writer.push(item(1)).unwrap();
             // In the next block.
             late = Some(writer.subscribe());
             let reader = reader.take();
-            going = Some(thread::spawn(move || drop(reader)));
+            dropping = Some(thread::spawn(move || drop(reader)));
             item(0)
         });
         writer.push_batch(1, &mut { first }).unwrap();
-        going.unwrap().join().unwrap();
-        assert!(!list.drain.is_running() && !list.registry.any_at_gap());
+        dropping.unwrap().join().unwrap();
+        assert!(!list.drain.is_running() && !list.registry.has_gap_waiters());
         writer.push(item(3)).unwrap();
         assert_eq!(numbers(&take(&mut late.unwrap(), 1)), [3]);
     });

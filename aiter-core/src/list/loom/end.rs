@@ -1,81 +1,83 @@
-//! What the end of a list tells: who sees it has seen what came before.
+//! Models of the end of a list: a thread that sees it comes after what the closing thread did
+//! before.
 
 use super::*;
 use ::loom::cell::UnsafeCell;
 
-/// What is told without an order of its own: loom reports a reader that does not come after the writer.
+/// A value without an ordering of its own: loom reports a thread that reads it and does not come
+/// after the thread that wrote it.
 #[derive(Clone)]
-struct Told(Arc<UnsafeCell<usize>>);
+struct Witness(Arc<UnsafeCell<usize>>);
 
-// SAFETY: for the model; what it accesses, it checks.
-unsafe impl Send for Told {}
+// SAFETY: loom checks every access.
+unsafe impl Send for Witness {}
 
-impl Told {
+impl Witness {
     fn new() -> Self {
         Self(Arc::new(UnsafeCell::new(0)))
     }
 
-    fn tell(&self) {
+    fn write(&self) {
         // SAFETY: `with_mut` reports any other access.
-        self.0.with_mut(|told| unsafe { *told = 1 });
+        self.0.with_mut(|value| unsafe { *value = 1 });
     }
 
-    fn is_told(&self) {
+    fn read(&self) {
         // SAFETY: `with` reports a writer.
-        assert_eq!(self.0.with(|told| unsafe { *told }), 1);
+        assert_eq!(self.0.with(|value| unsafe { *value }), 1);
     }
 }
 
-/// A list with so many items that were taken, which another thread closes, after something that it tells.
+/// Another thread writes the witness and closes a list from which `taken` items were taken.
 fn close_after(taken: usize) {
     let (writer, mut reader) = list();
     (0..taken).for_each(|n| writer.push(n).unwrap());
     take(&mut reader, taken);
-    let told = Told::new();
+    let witness = Witness::new();
     let closing = thread::spawn({
-        let told = told.clone();
+        let witness = witness.clone();
         move || {
-            told.tell();
+            witness.write();
             writer.close();
             writer
         }
     });
     if reader.next().is_ready() {
-        told.is_told();
+        witness.read();
     }
     let _writer = closing.join().unwrap();
 }
 
-/// The end stands in a slot.
+/// The end is in a slot.
 #[test]
-fn loom_the_end_in_a_slot_tells_what_came_before() {
+fn loom_the_end_in_a_slot_publishes_what_came_before() {
     model(|| close_after(1));
 }
 
-/// The end stands in place of a block.
+/// The end is in place of a block.
 #[test]
-fn loom_the_end_in_place_of_a_block_tells_what_came_before() {
+fn loom_the_end_in_place_of_a_block_publishes_what_came_before() {
     model(|| close_after(2));
 }
 
-/// The end comes after what each writer did before it was dropped, not only the last.
+/// The end comes after what each writer did before it was dropped, not only the last one.
 #[test]
-fn loom_the_end_tells_what_each_writer_did() {
+fn loom_the_end_publishes_what_each_writer_did() {
     model(|| {
         let (writer, mut reader) = list::<usize>();
-        let (told, other) = (Told::new(), writer.clone());
+        let (witness, other) = (Witness::new(), writer.clone());
         let first = thread::spawn({
-            let told = told.clone();
+            let witness = witness.clone();
             move || {
-                told.tell();
+                witness.write();
                 drop(other);
             }
         });
         let second = thread::spawn(move || drop(writer));
-        // Here, as loom then lets it come last without a preemption.
+        // It is spawned after the others, because then loom lets it come last without a preemption.
         let reading = thread::spawn(move || {
             if reader.next().is_ready() {
-                told.is_told();
+                witness.read();
             }
         });
         first.join().unwrap();
@@ -84,44 +86,45 @@ fn loom_the_end_tells_what_each_writer_did() {
     });
 }
 
-/// A push that is refused comes after what the closer did before.
+/// A push that is refused comes after what the closing thread did before.
 #[test]
 fn loom_a_push_that_is_refused_comes_after_the_close() {
     model(|| {
         let (writer, _reader) = list::<usize>();
-        let (told, other) = (Told::new(), writer.clone());
+        let (witness, other) = (Witness::new(), writer.clone());
         let closing = thread::spawn({
-            let told = told.clone();
+            let witness = witness.clone();
             move || {
-                told.tell();
+                witness.write();
                 other.close();
             }
         });
         if writer.is_closed() || writer.push(1).is_err() {
-            told.is_told();
+            witness.read();
         }
         closing.join().unwrap();
     });
 }
 
-/// A push that is refused as there is no reader comes after what each reader did before it went, not only the last.
+/// A push that is refused because no reader is left comes after what each reader did before it was
+/// dropped, not only the last one.
 #[test]
 fn loom_a_push_that_is_refused_comes_after_the_readers() {
     large_model(|| {
         let (writer, mut reader) = list::<usize>();
-        let (told, other) = (Told::new(), reader.fork());
+        let (witness, other) = (Witness::new(), reader.fork());
         let first = thread::spawn({
-            let told = told.clone();
+            let witness = witness.clone();
             move || {
-                told.tell();
+                witness.write();
                 drop(other);
             }
         });
         let second = thread::spawn(move || drop(reader));
-        // Here, as loom then lets it come last without a preemption.
+        // It is spawned after the others, because then loom lets it come last without a preemption.
         let pushing = thread::spawn(move || {
             if writer.push(1).is_err() {
-                told.is_told();
+                witness.read();
             }
         });
         first.join().unwrap();
@@ -130,9 +133,10 @@ fn loom_a_push_that_is_refused_comes_after_the_readers() {
     });
 }
 
-/// Of two that close a list at one time one does it, and pushes that are refused move its end no further.
+/// Of two threads that close a list at the same time, one succeeds. Refused pushes do not move the
+/// end.
 #[test]
-fn loom_of_two_that_close_one_does_it() {
+fn loom_one_of_two_closes_succeeds() {
     model(|| {
         let (writer, mut reader) = list();
         let other = writer.clone();
@@ -145,8 +149,8 @@ fn loom_of_two_that_close_one_does_it() {
     });
 }
 
-/// The closer has the slot after a batch, and may be in the block that the batch has moved the tail
-/// block on from.
+/// The closing thread has the slot after a batch. It may be in the block from which the batch has
+/// moved the tail block on.
 #[test]
 fn loom_a_block_is_freed_while_a_batch_before_the_end_is_read() {
     model(|| {

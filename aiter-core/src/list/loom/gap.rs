@@ -1,10 +1,12 @@
-//! Readers that go at a slot that is reserved and not published, while a subscriber stands behind it.
+//! Models of readers that are dropped at a gap, a slot that is reserved and not published, while a
+//! subscriber is behind it.
 
 use super::*;
 
-/// The slot stays until its writer has published it, and its item is dropped once. The subscriber gets what comes after its place.
+/// The slot stays until its writer has published it, and its item is dropped once. The subscriber
+/// gets the items after its own slot.
 #[test]
-fn loom_a_reader_goes_at_a_gap_with_a_subscriber_behind_it() {
+fn loom_a_reader_is_dropped_at_a_gap_with_a_subscriber_behind_it() {
     model(|| {
         let (writer, reader) = list();
         let other = writer.clone();
@@ -21,16 +23,17 @@ fn loom_a_reader_goes_at_a_gap_with_a_subscriber_behind_it() {
     });
 }
 
-/// The subscriber comes while the last reader leaves its place to the list, or while a writer looks after that.
+/// The subscriber comes while the last reader before it hands its count to the list, or while a
+/// writer drains.
 #[test]
-fn loom_a_subscriber_comes_while_the_place_before_it_is_drained() {
+fn loom_a_subscriber_comes_while_the_slots_before_it_are_drained() {
     large_model(|| {
         let (writer, mut reader) = list();
         writer.push(item(0)).unwrap();
         take(&mut reader, 1);
         let other = writer.clone();
         let mut late = reader.fork();
-        let going = thread::spawn(move || drop(reader));
+        let dropping = thread::spawn(move || drop(reader));
         let pushing = thread::spawn(move || other.push(item(1)).unwrap());
         let mut last = writer.subscribe();
         drop(late.next());
@@ -38,26 +41,27 @@ fn loom_a_subscriber_comes_while_the_place_before_it_is_drained() {
         writer.push(item(2)).unwrap();
         drop(writer);
         pushing.join().unwrap();
-        going.join().unwrap();
+        dropping.join().unwrap();
         let seen = numbers(&rest(&mut last));
         assert!(seen == [2] || seen == [1, 2] || seen == [2, 1]);
     });
 }
 
-/// All go at gaps, one after the other. When all pushes have returned nothing is kept.
+/// All readers are dropped at gaps, one after the other. When all pushes have returned, no item is
+/// kept.
 #[test]
-fn loom_a_subscriber_behind_a_gap_goes_as_well() {
+fn loom_a_subscriber_behind_a_gap_is_dropped_as_well() {
     model(|| {
         let (writer, reader) = list();
         let counted = Arc::new(0);
         let (other, theirs) = (writer.clone(), counted.clone());
         let pushing = thread::spawn(move || drop(other.push(theirs)));
         let late = writer.subscribe();
-        let going = thread::spawn(move || drop(reader));
+        let dropping = thread::spawn(move || drop(reader));
         drop(writer.push(counted.clone()));
         drop(late);
         pushing.join().unwrap();
-        going.join().unwrap();
+        dropping.join().unwrap();
         assert_eq!(Arc::strong_count(&counted), 1);
         drop(writer);
     });

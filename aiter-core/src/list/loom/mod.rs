@@ -1,4 +1,5 @@
-//! What the list does on several threads, each interleaving of them: run with `ci/loom.sh`. Blocks have two slots here.
+//! Models of the list on several threads, over all their interleavings: run them with `ci/loom.sh`.
+//! Blocks have two slots here.
 
 mod drain;
 mod end;
@@ -43,7 +44,7 @@ fn available<T>(reader: &mut Reader<T>) -> Vec<T> {
     .collect()
 }
 
-/// Takes items that are known to be there.
+/// Takes items that are known to be available.
 fn take<T>(reader: &mut Reader<T>, count: usize) -> Vec<T> {
     let next = |_| match reader.next() {
         Poll::Ready(Some(item)) => item,
@@ -52,7 +53,7 @@ fn take<T>(reader: &mut Reader<T>, count: usize) -> Vec<T> {
     (0..count).map(next).collect()
 }
 
-/// An item that loom reports if it is lost, and that fails on its second drop.
+/// An item that loom reports if it is leaked, and that fails on its second drop.
 struct Item(Track<usize>);
 
 impl core::fmt::Debug for Item {
@@ -91,7 +92,7 @@ fn loom_two_pushers_and_a_reader() {
         writer.push(item(0)).unwrap();
         take(&mut reader, 1);
         let other = writer.clone();
-        // The last slot of a block and the first of the next, or the other way round.
+        // One pushes into the last slot of a block, and the other into the first slot of the next.
         let pushing = thread::spawn(move || other.push(item(10)).unwrap());
         let second = thread::spawn(move || writer.push(item(20)).unwrap());
         let items = numbers(&first(&mut reader, 2));
@@ -103,7 +104,7 @@ fn loom_two_pushers_and_a_reader() {
 }
 
 #[test]
-fn loom_one_pusher_of_two_is_done_while_a_reader_waits_for_the_other() {
+fn loom_one_of_two_pushers_finishes_while_a_reader_waits_for_the_other() {
     model(|| {
         let (writer, mut reader) = list();
         let other = writer.clone();
@@ -139,7 +140,7 @@ fn loom_push_races_stop() {
 }
 
 #[test]
-fn loom_push_races_drop_of_the_last_reader() {
+fn loom_push_races_the_drop_of_the_last_reader() {
     model(|| {
         let (writer, reader) = list();
         let counted = Arc::new(0);
@@ -150,7 +151,8 @@ fn loom_push_races_drop_of_the_last_reader() {
         });
         drop(reader);
         let writer = pushing.join().unwrap();
-        // Nothing stays until the writer goes: what was accepted is dropped by the reader, or by who published it.
+        // No item stays until the writer is dropped: what was accepted is dropped by the reader, or
+        // by the writer that published it.
         assert_eq!(Arc::strong_count(&counted), 1);
         assert!(writer.push(counted).is_err());
     });
@@ -162,7 +164,7 @@ fn loom_reader_sleeps_while_a_push_publishes() {
         let (writer, mut reader) = list();
         writer.push(item(0)).unwrap();
         take(&mut reader, 1);
-        // One at the end of a block, one in the next.
+        // One item comes at the end of a block, and one in the next block.
         let pushing = thread::spawn(move || {
             (1..3).for_each(|n| writer.push(item(n)).unwrap());
             writer
@@ -228,7 +230,7 @@ fn loom_a_reader_relies_on_a_run_that_another_found() {
             writer
         });
         let finding = thread::spawn(move || (available(&mut fork).len(), fork));
-        // Here, and not where the others are made: loom then lets it come last without a preemption.
+        // It is spawned after the others, because then loom lets it come last without a preemption.
         let relying = thread::spawn(move || (numbers(&available(&mut reader)), reader));
         let _writer = pushing.join().unwrap();
         let (found, _fork) = finding.join().unwrap();
@@ -257,13 +259,14 @@ fn loom_blocks_are_freed_under_writers() {
 }
 
 #[test]
-fn loom_a_reader_is_about_to_leave_the_block_behind() {
+fn loom_a_reader_is_about_to_leave_the_previous_block() {
     model(|| {
         let (writer, mut fast) = list();
         let slow = fast.fork();
         (0..3).for_each(|n| writer.push(item(n)).unwrap());
         take(&mut fast, 2);
-        // Once it does not count as a reader any more the other moves items out, and its block has been passed by all.
+        // Once it is not counted as a reader any more, the other reader moves items out, and all
+        // readers have passed the block that it is in.
         let leaving = thread::spawn(move || drop(slow));
         assert_eq!(numbers(&take(&mut fast, 1)), [2]);
         writer.push(item(3)).unwrap();
@@ -293,7 +296,7 @@ fn loom_subscriber_sees_all_that_follows() {
 }
 
 #[test]
-fn loom_subscriber_races_drop_of_the_last_reader() {
+fn loom_subscriber_races_the_drop_of_the_last_reader() {
     model(|| {
         let (writer, reader) = list();
         writer.push(item(0)).unwrap();
@@ -340,7 +343,7 @@ fn loom_waker_changes_while_woken() {
             writer.push(item(1)).unwrap();
             writer
         });
-        // Each poll comes with a waker of its own, and the old ones are not listened to.
+        // Each poll has a waker of its own, and a wake of an old one has no effect.
         for n in 0..2 {
             assert_eq!(next(&mut reader).map(|item| number(&item)), Some(n));
         }
@@ -349,7 +352,8 @@ fn loom_waker_changes_while_woken() {
     });
 }
 
-/// Who keeps its waker and changes it later has seen that each writer that called it is through, not only the last.
+/// A reader that keeps its waker for some waits and changes it later comes after each writer that
+/// called it, not only after the last one.
 #[test]
 fn loom_waker_is_kept_while_woken_and_changes_later() {
     model(|| {
@@ -373,7 +377,7 @@ fn loom_waker_is_kept_while_woken_and_changes_later() {
 }
 
 #[test]
-fn loom_two_sleepers_and_two_pushers() {
+fn loom_two_sleeping_readers_and_two_pushers() {
     large_model(|| {
         let (writer, mut reader) = list();
         let mut fork = reader.fork();
@@ -389,14 +393,14 @@ fn loom_two_sleepers_and_two_pushers() {
 }
 
 #[test]
-fn loom_two_readers_that_go_leave_nothing() {
+fn loom_two_readers_that_are_dropped_leak_nothing() {
     large_model(|| {
         let (writer, mut reader) = list();
         let mut fork = reader.fork();
         let counted = Arc::new(0);
         (0..2).for_each(|_| writer.push(counted.clone()).unwrap());
         let reading = thread::spawn(move || drop(take(&mut fork, 1)));
-        // Both may have cloned the first item; then it is nobody's to move.
+        // Both may have cloned the first item; then neither of them moves it out.
         drop(take(&mut reader, 1));
         drop(reader);
         reading.join().unwrap();
@@ -408,7 +412,7 @@ fn loom_two_readers_that_go_leave_nothing() {
 /// An item that loom reports when one reader drops it while another clones it.
 struct Cloned(::loom::cell::UnsafeCell<usize>, Arc<AtomicUsize>);
 
-// SAFETY: for the model; what it accesses, it checks.
+// SAFETY: loom checks every access.
 unsafe impl Sync for Cloned {}
 impl Clone for Cloned {
     fn clone(&self) -> Self {
@@ -425,9 +429,9 @@ impl Drop for Cloned {
     }
 }
 
-/// Clones are made of an item that no other reader moves meanwhile: the cell says so.
+/// No reader moves an item out while another one clones it: loom checks the accesses to the cell.
 #[test]
-fn loom_nobody_moves_what_another_clones() {
+fn loom_no_reader_moves_what_another_clones() {
     large_model(|| {
         let (writer, mut reader) = list();
         let mut fork = reader.fork();
@@ -446,12 +450,13 @@ fn loom_nobody_moves_what_another_clones() {
     });
 }
 
-/// A look at all seats that comes to the new fork's seat before, and to its parent's after the fork, is void.
+/// A scan of the registry that looks at the slot of a new fork before the fork, and at the slot of
+/// its parent after it, does not count.
 #[test]
-fn loom_a_look_does_not_miss_a_fork() {
+fn loom_a_scan_does_not_miss_a_fork() {
     large_model(|| {
         let (writer, mut first) = list();
-        // The fork will get the first seat, which a look comes to before its parent's.
+        // The fork will get the first slot, which a scan looks at before the slot of its parent.
         let mut parent = first.fork();
         let mut other = first.fork();
         drop(first);
@@ -465,7 +470,7 @@ fn loom_a_look_does_not_miss_a_fork() {
             take(&mut parent, 1);
             take(&mut fork, 1);
         });
-        // The second it looks for anew.
+        // For the second item it scans again.
         take(&mut other, 2);
         forking.join().unwrap();
     });

@@ -1,10 +1,11 @@
-//! Blocks that are freed while writers are on their way to their slots: a writer that has found an old tail block
-//! keeps it by its slot. Loom reports a use of a block that does not happen before the block is freed.
+//! Models of blocks that are freed while writers are on their way to their slots. The slot of a
+//! writer that has found an old tail block keeps that block. Loom reports a use of a block that
+//! does not happen before the block is freed.
 
 use super::super::Writer;
 use super::*;
 
-/// A list whose reader stands at the end of a first block, which is the tail block.
+/// A list whose reader is at the end of the first block, which is the tail block.
 fn at_the_end_of_a_block() -> (Writer<usize>, Reader<usize>) {
     let (writer, mut reader) = list();
     (0..2).for_each(|n| writer.push(n).unwrap());
@@ -20,7 +21,8 @@ fn free_the_first_block(writer: &Writer<usize>, reader: &mut Reader<usize>) {
     }
 }
 
-/// Whoever reserves a slot after the tail block has moved on finds the new tail block, and not one that may be freed.
+/// A writer that reserves a slot after the tail block has moved on finds the new tail block, and
+/// not one that may be freed.
 #[test]
 fn loom_a_block_is_freed_while_another_writer_looks_for_its_own() {
     model(|| {
@@ -36,7 +38,7 @@ fn loom_a_block_is_freed_while_another_writer_looks_for_its_own() {
     });
 }
 
-/// The same for the closer, which has the slot at the end.
+/// The same for the closing thread, which has the slot at the end.
 #[test]
 fn loom_a_block_is_freed_while_the_list_is_closed() {
     model(|| {
@@ -57,11 +59,12 @@ fn loom_a_block_is_freed_while_the_list_is_closed() {
     });
 }
 
-/// The tail that is observed after the tail block moved on is one in the order of all reservations. Three slots of three
-/// writers: the first makes a block, the second has reserved before that and publishes late, and the third comes after
-/// the second, from whom it has not heard of the new block.
+/// `observed_tail` is stored from a read-modify-write of the tail, which is in one order with all
+/// reservations. Three writers have a slot each. The first one makes a block. The second has
+/// reserved before that, and publishes late. The third reserves after the second, from which it has
+/// not acquired the new block.
 #[test]
-fn loom_a_writer_that_has_not_heard_of_a_new_block_keeps_the_old_one() {
+fn loom_a_writer_that_has_not_seen_a_new_block_keeps_the_old_one() {
     large_model(|| {
         let (writer, mut reader) = at_the_end_of_a_block();
         let (second, third) = (writer.clone(), writer.clone());
@@ -84,10 +87,10 @@ fn loom_a_writer_that_has_not_heard_of_a_new_block_keeps_the_old_one() {
     });
 }
 
-/// Two readers clone the same items, each with the other behind. The last reader to leave the block drops them, and comes after
-/// the other.
+/// Two readers clone the same items, because each sees the other behind. The last reader to leave
+/// the block drops them, and comes after the other one.
 #[test]
-fn loom_the_last_to_leave_a_block_drops_what_both_cloned() {
+fn loom_the_last_reader_to_leave_a_block_drops_what_both_cloned() {
     large_model(|| {
         let (writer, mut reader) = list();
         let mut fork = reader.fork();
@@ -96,7 +99,7 @@ fn loom_the_last_to_leave_a_block_drops_what_both_cloned() {
             let item = Cloned(::loom::cell::UnsafeCell::new(n), clones.clone());
             assert!(writer.push(item).is_ok());
         });
-        let going = thread::spawn(move || {
+        let dropping = thread::spawn(move || {
             take(&mut fork, 1);
             drop(fork);
         });
@@ -104,12 +107,12 @@ fn loom_the_last_to_leave_a_block_drops_what_both_cloned() {
             take(&mut reader, 3);
             reader
         });
-        going.join().unwrap();
+        dropping.join().unwrap();
         let _reader = staying.join().unwrap();
     });
 }
 
-/// The same in the block where the last reader goes.
+/// The same in the block in which the last reader is dropped.
 #[test]
 fn loom_the_last_reader_drops_what_both_cloned() {
     large_model(|| {

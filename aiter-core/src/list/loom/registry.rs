@@ -1,4 +1,5 @@
-//! Seats by themselves, apart from the list: their wakers, how they are taken over, and what a look at all of them says.
+//! Models of the registry without a list: the wakers in its slots, slots that change their reader,
+//! and what a scan of all slots says.
 
 extern crate std;
 
@@ -9,23 +10,23 @@ use alloc::task::Wake;
 use core::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
 
-/// A place in a list: four times the number of a slot.
+/// Positions in a list.
 const FIRST: usize = 0;
 const SECOND: usize = 4;
 
 struct Shared(Registry);
-// SAFETY: wakers go from thread to thread by the states of their seats, as in a list.
+// SAFETY: the states of the slots hand wakers from thread to thread, as in a list.
 unsafe impl Send for Shared {}
 // SAFETY: as above.
 unsafe impl Sync for Shared {}
 
-/// A seat that goes with its reader to another thread.
+/// A registration that can be sent to another thread.
 struct Own(SlotRef);
-// SAFETY: its seats are kept by the model for as long.
+// SAFETY: the model keeps the registry meanwhile.
 unsafe impl Send for Own {}
 
 impl Own {
-    /// As a method, so that closures take all of it.
+    /// A method, so that closures capture the whole `Own`.
     fn at(&self) -> SlotRef {
         self.0
     }
@@ -38,7 +39,7 @@ fn registry() -> (Arc<Shared>, Own) {
 }
 
 impl Shared {
-    fn claim(&self) -> Own {
+    fn register(&self) -> Own {
         Own(self.0.register(FIRST, 0))
     }
 
@@ -46,7 +47,7 @@ impl Shared {
         self.arm_with(own, || ());
     }
 
-    /// With a waker unlike any other.
+    /// Arms with a waker that is unlike any other.
     fn arm_with(&self, own: &mut Own, wake: fn()) {
         struct Unlike(fn());
         impl Wake for Unlike {
@@ -59,9 +60,10 @@ impl Shared {
     }
 }
 
-/// Of the reader that leaves and the writer that wakes, the one that takes the waker out comes after the other.
+/// Of the reader that leaves and the writer that wakes, the one that takes the waker out comes
+/// after the other.
 #[test]
-fn loom_a_seat_is_left_while_it_is_woken() {
+fn loom_a_reader_leaves_while_it_is_woken() {
     model(|| {
         let (registry, mut own) = registry();
         registry.arm(&mut own);
@@ -74,9 +76,9 @@ fn loom_a_seat_is_left_while_it_is_woken() {
     });
 }
 
-/// The next reader comes after both.
+/// The next reader of the slot comes after both.
 #[test]
-fn loom_a_seat_is_taken_while_it_is_left_and_woken() {
+fn loom_a_slot_is_claimed_while_its_reader_leaves_and_is_woken() {
     large_model(|| {
         let (registry, mut own) = registry();
         registry.arm(&mut own);
@@ -85,27 +87,27 @@ fn loom_a_seat_is_taken_while_it_is_left_and_woken() {
         let other = registry.clone();
         let leaving = thread::spawn(move || other.0.unregister(own.at()));
         let other = registry.clone();
-        let coming = thread::spawn(move || other.arm(&mut other.claim()));
+        let coming = thread::spawn(move || other.arm(&mut other.register()));
         waking.join().unwrap();
         leaving.join().unwrap();
         coming.join().unwrap();
     });
 }
 
-/// A seat that is left, with its waker, is another reader's after that.
+/// A slot, with its waker, is another reader's only after the old reader has left it.
 #[test]
-fn loom_a_seat_is_taken_while_it_is_left() {
+fn loom_a_slot_is_claimed_while_its_reader_leaves() {
     model(|| {
         let (registry, mut own) = registry();
         registry.arm(&mut own);
         let other = registry.clone();
         let leaving = thread::spawn(move || other.0.unregister(own.at()));
-        registry.arm(&mut registry.claim());
+        registry.arm(&mut registry.register());
         leaving.join().unwrap();
     });
 }
 
-/// A reader changes its waker when the writer is done with the old one, or at another seat.
+/// A reader changes its waker once the writer is done with the old one, or in another slot.
 #[test]
 fn loom_a_waker_changes_while_it_is_called() {
     model(|| {
@@ -149,49 +151,50 @@ fn loom_the_waker_of_the_only_reader_changes_while_it_panics() {
     });
 }
 
-/// A reader that goes out of its own waker, the waker being kept by its seat for as long.
-struct Goes(Arc<Shared>, Own);
-// SAFETY: the seat is one of those that it goes with.
-unsafe impl Sync for Goes {}
+/// A waker that unregisters its own reader. The slot keeps the waker meanwhile.
+struct Unregisters(Arc<Shared>, Own);
+// SAFETY: the slot is one of the registry that it has.
+unsafe impl Sync for Unregisters {}
 
-impl Wake for Goes {
+impl Wake for Unregisters {
     fn wake(self: alloc::sync::Arc<Self>) {
         let Self(registry, own) = &*self;
         registry.0.unregister(own.at());
     }
 }
 
-/// Who has woken a reader that went meanwhile takes the waker out of its seat.
-fn go_while_woken((registry, mut own): (Arc<Shared>, Own), wake: fn(&Registry)) {
-    let goes = alloc::sync::Arc::new(Goes(registry.clone(), Own(own.at())));
-    let waker = Waker::from(goes.clone());
+/// The writer that wakes a reader that leaves meanwhile takes the waker out of its slot.
+fn leave_while_woken((registry, mut own): (Arc<Shared>, Own), wake: fn(&Registry)) {
+    let unregisters = alloc::sync::Arc::new(Unregisters(registry.clone(), Own(own.at())));
+    let waker = Waker::from(unregisters.clone());
     registry
         .0
         .arm(&mut own.0, &mut None, &waker, SleepKind::AtTail);
     drop(waker);
     wake(&registry.0);
-    assert_eq!(alloc::sync::Arc::strong_count(&goes), 1);
+    assert_eq!(alloc::sync::Arc::strong_count(&unregisters), 1);
 }
 
 #[test]
-fn loom_a_reader_goes_out_of_its_waker() {
+fn loom_a_reader_leaves_within_its_waker() {
     model(|| {
-        go_while_woken(registry(), |registry| registry.wake_all());
-        go_while_woken(registry(), |registry| assert!(registry.wake_only()));
+        leave_while_woken(registry(), |registry| registry.wake_all());
+        leave_while_woken(registry(), |registry| assert!(registry.wake_only()));
         let (registry, _first) = registry();
-        let second = registry.claim();
-        go_while_woken((registry, second), |registry| registry.wake_all());
+        let second = registry.register();
+        leave_while_woken((registry, second), |registry| registry.wake_all());
     });
 }
 
-/// A writer sees the whole waker of a seat that it finds armed, also in a row that is new to it.
+/// A writer that finds a slot armed sees its waker initialized, also in slots that it has not seen
+/// before.
 #[test]
-fn loom_a_seat_is_armed_while_others_wake() {
+fn loom_a_slot_is_armed_while_others_wake() {
     model(|| {
         let (registry, mut own) = registry();
         let other = registry.clone();
         let arming = thread::spawn(move || {
-            other.arm(&mut other.claim());
+            other.arm(&mut other.register());
             other.arm(&mut own);
         });
         registry.0.wake_all();
@@ -199,9 +202,9 @@ fn loom_a_seat_is_armed_while_others_wake() {
     });
 }
 
-/// The same of one that is armed again with the waker that is in it.
+/// The same for a slot that is armed again with the waker that is in it.
 #[test]
-fn loom_a_seat_is_armed_again_while_others_wake() {
+fn loom_a_slot_is_armed_again_while_others_wake() {
     model(|| {
         let (registry, mut own) = registry();
         let other = registry.clone();
@@ -215,13 +218,14 @@ fn loom_a_seat_is_armed_again_while_others_wake() {
     });
 }
 
-/// What a reader at the first place reads, and one that knows nobody to be there changes.
+/// A list slot that a reader at `FIRST` reads. A reader that knows that no other is there changes
+/// it.
 #[derive(Clone)]
-struct Slot(Arc<UnsafeCell<usize>>);
-// SAFETY: for the model; what it accesses, it checks.
-unsafe impl Send for Slot {}
+struct ListSlot(Arc<UnsafeCell<usize>>);
+// SAFETY: loom checks every access.
+unsafe impl Send for ListSlot {}
 
-impl Slot {
+impl ListSlot {
     fn new() -> Self {
         Self(Arc::new(UnsafeCell::new(1)))
     }
@@ -231,8 +235,8 @@ impl Slot {
         self.0.with(|slot| assert_eq!(unsafe { *slot }, 1));
     }
 
-    /// Changes it if nobody but the reader of a seat is at the first place.
-    fn change_alone(&self, registry: &Shared, own: &Own) {
+    /// Changes it if no reader but this one is at `FIRST`.
+    fn change_if_last(&self, registry: &Shared, own: &Own) {
         let mut follower = None;
         let last = registry.0.check_last(own.at(), &mut follower, FIRST);
         registry.0.forget_follower(&mut follower);
@@ -243,12 +247,12 @@ impl Slot {
     }
 }
 
-/// A reader that is seen further on, or not at all any more, has read what is before.
+/// A reader that is seen further on, or no longer seen, has read what is before.
 #[test]
-fn loom_a_reader_moves_on_and_goes_while_another_looks() {
+fn loom_a_reader_moves_on_and_leaves_during_a_scan() {
     model(|| {
         let (registry, own) = registry();
-        let slot = Slot::new();
+        let slot = ListSlot::new();
         let looking = Own(registry.0.register(SECOND, 0));
         let reading = thread::spawn({
             let (registry, slot) = (registry.clone(), slot.clone());
@@ -258,17 +262,18 @@ fn loom_a_reader_moves_on_and_goes_while_another_looks() {
                 registry.0.unregister(own.at());
             }
         });
-        slot.change_alone(&registry, &looking);
+        slot.change_if_last(&registry, &looking);
         reading.join().unwrap();
     });
 }
 
-/// The same for one that leaves from where it has read: nothing but its leave tells of it.
+/// The same for a reader that leaves from the position where it has read: only the leave publishes
+/// it.
 #[test]
-fn loom_a_reader_goes_while_another_looks() {
+fn loom_a_reader_leaves_during_a_scan() {
     model(|| {
         let (registry, own) = registry();
-        let slot = Slot::new();
+        let slot = ListSlot::new();
         let looking = Own(registry.0.register(SECOND, 0));
         let reading = thread::spawn({
             let (registry, slot) = (registry.clone(), slot.clone());
@@ -277,62 +282,64 @@ fn loom_a_reader_goes_while_another_looks() {
                 registry.0.unregister(own.at());
             }
         });
-        slot.change_alone(&registry, &looking);
+        slot.change_if_last(&registry, &looking);
         reading.join().unwrap();
     });
 }
 
-/// A fork gets the seat that a look comes to first, and its parent moves on before the look comes there. The look either
-/// sees the fork, or that somebody came.
+/// A fork gets the slot that a scan looks at first, and its parent moves on before the scan comes
+/// to it. The scan sees the fork, or that a reader came.
 #[test]
-fn loom_a_look_misses_no_fork() {
+fn loom_a_scan_misses_no_fork() {
     model(|| {
         let (registry, first) = registry();
-        let (parent, looking) = (registry.claim(), Own(registry.0.register(SECOND, 0)));
+        let (parent, looking) = (registry.register(), Own(registry.0.register(SECOND, 0)));
         registry.0.unregister(first.at());
-        let slot = Slot::new();
+        let slot = ListSlot::new();
         let forking = thread::spawn({
             let (registry, slot) = (registry.clone(), slot.clone());
             move || {
-                let _fork = registry.claim();
+                let _fork = registry.register();
                 registry.0.publish_position(parent.at(), SECOND);
                 slot.read();
             }
         });
-        slot.change_alone(&registry, &looking);
+        slot.change_if_last(&registry, &looking);
         forking.join().unwrap();
     });
 }
 
-/// A reader that is woken changes its seat, and a look comes to the new one before and to the old one after that.
+/// A reader that is woken moves to another slot. A scan looks at the new slot before that, and at
+/// the old one after it.
 #[test]
-fn loom_a_look_misses_no_reader_that_changes_its_seat() {
+fn loom_a_scan_misses_no_reader_that_moves_to_another_slot() {
     model(|| {
         let (registry, first) = registry();
-        let (mut own, looking) = (registry.claim(), Own(registry.0.register(SECOND, 0)));
+        let (mut own, looking) = (registry.register(), Own(registry.0.register(SECOND, 0)));
         registry.0.unregister(first.at());
         registry.arm(&mut own);
-        let slot = Slot::new();
+        let slot = ListSlot::new();
         let changing = thread::spawn({
             let (registry, slot) = (registry.clone(), slot.clone());
             move || {
-                // A seat for the same reader, and then no more at the old one: what `arm` does at one that is woken.
-                let _new = registry.claim();
+                // A second slot for the same reader, and then it leaves the first: this is what
+                // `arm` does at a slot that is being woken.
+                let _new = registry.register();
                 registry.0.unregister(own.at());
                 slot.read();
             }
         });
-        slot.change_alone(&registry, &looking);
+        slot.change_if_last(&registry, &looking);
         changing.join().unwrap();
     });
 }
 
-/// A reader is polled in its own wake, by another task: it drops its waker by taking another seat,
-/// which is that of the reader behind when this one goes. It does not take itself for the one
-/// behind, nor does it rely on anybody while items are known.
+/// A reader is polled in its own wake, by another task. It drops its old waker by moving to another
+/// slot, which may be the slot of its follower when that is dropped. It does not follow itself
+/// then, and does not use a follower that it has forgotten while it takes the items of a run.
 #[test]
-fn loom_a_reader_polled_in_its_wake_takes_the_seat_of_the_one_behind() {
-    /// Polls the reader at once when it is woken.
+fn loom_a_reader_polled_in_its_wake_takes_the_slot_of_its_follower() {
+    /// Polls the reader as soon as it is woken.
     struct Polls(std::sync::Mutex<Option<Reader<usize>>>);
     impl Wake for Polls {
         fn wake(self: std::sync::Arc<Self>) {
@@ -364,8 +371,8 @@ fn loom_a_reader_polled_in_its_wake_takes_the_seat_of_the_one_behind() {
         }
         assert!(reader.poll_next(&mut cx).is_pending());
         *polls.0.lock().unwrap() = Some(reader);
-        let going = thread::spawn(move || drop(follower));
+        let dropping = thread::spawn(move || drop(follower));
         let _ = writer.push_batch(2, &mut (10..12));
-        going.join().unwrap();
+        dropping.join().unwrap();
     });
 }

@@ -1,10 +1,11 @@
-//! Readers that sleep at different places, and who wakes them. One that nobody wakes is a deadlock to loom.
+//! Models of readers that sleep at different slots, and of the writers that wake them. If a reader
+//! is not woken, loom reports a deadlock.
 
 use super::super::Writer;
 use super::*;
 use alloc::task::Wake;
 
-/// A reader that slept before and was woken: its flag is still in the tail.
+/// A list whose reader has slept and was woken, so that `ASLEEP` is still set in the tail.
 fn woken_before() -> (Writer<usize>, Reader<usize>) {
     let (writer, mut reader) = list();
     let poll = reader.poll_next(&mut Context::from_waker(Waker::noop()));
@@ -14,15 +15,16 @@ fn woken_before() -> (Writer<usize>, Reader<usize>) {
     (writer, reader)
 }
 
-/// A push finds nobody asleep and takes the flag away, while the reader takes its item and falls asleep at the next slot.
-/// The push of that one finds no flag: whoever took it away has woken the reader.
+/// A push finds no sleeping reader and clears the flag, while the reader takes its item and falls
+/// asleep at the next slot. The push into that slot may find no flag: then the writer that cleared
+/// it has woken the reader.
 #[test]
 fn loom_a_reader_falls_asleep_while_the_flag_is_cleared() {
     large_model(|| {
         let (writer, mut reader) = woken_before();
         let other = writer.clone();
         let clearing = thread::spawn(move || other.push(1).unwrap());
-        // Here, as loom then lets the push come first without a preemption.
+        // It is spawned here, because then loom lets the push come first without a preemption.
         let sleeping = thread::spawn(move || (first(&mut reader, 2).len(), reader));
         clearing.join().unwrap();
         writer.push(2).unwrap();
@@ -31,7 +33,7 @@ fn loom_a_reader_falls_asleep_while_the_flag_is_cleared() {
     });
 }
 
-/// The same with two readers, of whom one sleeps before the flag goes.
+/// The same with two readers, of which one sleeps before the flag is cleared.
 #[test]
 fn loom_a_second_reader_falls_asleep_while_the_flag_is_cleared() {
     large_model(|| {
@@ -48,16 +50,16 @@ fn loom_a_second_reader_falls_asleep_while_the_flag_is_cleared() {
     });
 }
 
-/// One reader sleeps at a slot that is reserved and the other at the tail. Who has the slot publishes it, and then pushes
-/// for the other.
+/// One reader sleeps at a gap and the other one at the tail. The writer that has the reserved slot
+/// publishes it, and then pushes an item for the other reader.
 #[test]
-fn loom_one_sleeps_at_a_gap_and_one_at_the_tail() {
+fn loom_one_reader_sleeps_at_a_gap_and_one_at_the_tail() {
     large_model(|| {
         let (writer, reader) = list();
         let mut reader = Some(reader);
         let mut sleeping = Vec::new();
         let item = core::iter::once_with(|| {
-            // Behind the slot that is reserved.
+            // The subscriber is behind the reserved slot.
             let late = writer.subscribe();
             for mut reader in [reader.take().unwrap(), late] {
                 sleeping.push(thread::spawn(move || (next(&mut reader), reader)));
@@ -72,7 +74,7 @@ fn loom_one_sleeps_at_a_gap_and_one_at_the_tail() {
     });
 }
 
-/// The same with a writer of its own for each slot, in either order.
+/// The same with two writers, one for each slot, in either order.
 #[test]
 fn loom_a_gap_and_the_tail_are_published_in_either_order() {
     large_model(|| {
@@ -97,7 +99,8 @@ fn loom_a_gap_and_the_tail_are_published_in_either_order() {
     });
 }
 
-/// A reader that is woken takes its item and sleeps again, while the writer is still calling its waker.
+/// A reader that is woken takes its item and sleeps again, while the writer is still calling its
+/// waker.
 #[test]
 fn loom_a_reader_sleeps_again_while_it_is_still_being_woken() {
     large_model(|| {
@@ -115,9 +118,9 @@ fn loom_a_reader_sleeps_again_while_it_is_still_being_woken() {
     });
 }
 
-/// Readers go while they are woken, and one that stays is woken all the same.
+/// Readers are dropped while they are woken, and one that stays is woken all the same.
 #[test]
-fn loom_readers_go_while_they_are_woken_beside_one_that_stays() {
+fn loom_readers_are_dropped_while_they_are_woken_beside_one_that_stays() {
     struct Flag(AtomicUsize);
     impl Wake for Flag {
         fn wake(self: alloc::sync::Arc<Self>) {
@@ -135,10 +138,10 @@ fn loom_readers_go_while_they_are_woken_beside_one_that_stays() {
         let woken = alloc::sync::Arc::new(Flag(AtomicUsize::new(0)));
         let poll = reader.poll_next(&mut Context::from_waker(&woken.clone().into()));
         assert!(poll.is_pending());
-        let going = thread::spawn(move || drop(forks));
+        let dropping = thread::spawn(move || drop(forks));
         writer.push(0).unwrap();
         assert_eq!(woken.0.load(Relaxed), 1);
-        going.join().unwrap();
+        dropping.join().unwrap();
         take(&mut reader, 1);
     });
 }

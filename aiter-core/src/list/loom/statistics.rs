@@ -1,4 +1,4 @@
-//! What a look at the list says while others change it.
+//! Models of the statistics while other threads change the list.
 
 use super::*;
 
@@ -15,7 +15,7 @@ fn loom_statistics_while_others_stop_and_subscribe() {
         });
         for _ in 0..2 {
             let now = writer.statistics();
-            // The subscriber's slot may count as an item until it is known to be none.
+            // The subscriber's slot may count as an item until it is counted as skipped.
             assert!((5..=6).contains(&now.pushed), "{now:?}");
             assert!((4..=6).contains(&now.taken), "{now:?}");
             assert!(now.waiting <= 1 && now.lag <= 1, "{now:?}");
@@ -26,15 +26,16 @@ fn loom_statistics_while_others_stop_and_subscribe() {
     });
 }
 
-/// A seat that is being left does not count: it says nothing of how far its reader has come.
+/// A reader that is being dropped does not count, because its slot in the registry no longer says
+/// how far it has read.
 #[test]
-fn loom_statistics_while_a_reader_goes() {
+fn loom_statistics_while_a_reader_is_dropped() {
     model(|| {
         let (writer, mut reader) = list();
         let fork = reader.fork();
         (0..3).for_each(|n| writer.push(n).unwrap());
         let leaving = thread::spawn(move || drop(fork));
-        // Here, as loom then lets it come between without a preemption.
+        // It is spawned here, because then loom lets it come between without a preemption.
         let looking = thread::spawn(move || (reader.statistics(), reader));
         leaving.join().unwrap();
         let (now, _reader) = looking.join().unwrap();
@@ -42,7 +43,7 @@ fn loom_statistics_while_a_reader_goes() {
     });
 }
 
-/// Slots without an item are seen to count only with the tail past them.
+/// A slot without an item is counted as skipped only if the tail is seen past it.
 #[test]
 fn loom_statistics_while_slots_are_skipped() {
     model(|| {
@@ -50,7 +51,7 @@ fn loom_statistics_while_slots_are_skipped() {
         let other = writer.clone();
         let skipping = thread::spawn(move || {
             drop(other.subscribe());
-            // Two slots that are left without an item.
+            // Two slots are left without an item.
             assert!(!other.push_batch(2, &mut core::iter::empty()).unwrap());
         });
         let now = writer.statistics();
@@ -60,7 +61,7 @@ fn loom_statistics_while_slots_are_skipped() {
     });
 }
 
-/// A reader that learns of another one learns also how to take items beside it.
+/// A reader that sees a second reader also sees the functions that clone items.
 #[test]
 fn loom_a_subscriber_comes_while_the_only_reader_takes() {
     model(|| {

@@ -1,8 +1,8 @@
-//! What the list does on one thread, polled by hand: order, ends, memory, clones and drops, panics.
+//! Tests of the list on one thread, polled by hand: order, ends, memory, clones and drops, panics.
 
 extern crate std;
 
-mod left;
+mod leftovers;
 mod random;
 mod wakers;
 
@@ -20,10 +20,11 @@ fn poll<T>(reader: &mut Reader<T>, waker: &Waker) -> Poll<Option<T>> {
     reader.poll_next(&mut Context::from_waker(waker))
 }
 
-/// Batches under way at once, as from iterators that push in their turn, reserve no more than positions can tell apart.
+/// Batches that are under way at the same time, as when the iterator of one pushes another, reserve
+/// no more slots than positions can tell apart.
 #[test]
-fn batches_within_batches_reserve_only_so_much() {
-    const MOST: usize = super::block::MOST_PROMISED;
+fn nested_batches_reserve_a_limited_number_of_slots() {
+    const MAX: usize = super::block::MAX_BATCH_SLOTS;
     struct Nested<'a>(&'a Writer<()>, bool);
     impl Iterator for Nested<'_> {
         type Item = ();
@@ -31,11 +32,11 @@ fn batches_within_batches_reserve_only_so_much() {
             if core::mem::replace(&mut self.1, true) {
                 return None;
             }
-            let promised = || self.0.promised();
-            assert_eq!(promised(), 3);
+            let batch_slots = || self.0.batch_slots();
+            assert_eq!(batch_slots(), 3);
             for (len, fits) in [
-                (MOST, false),
-                (MOST - 2, false),
+                (MAX, false),
+                (MAX - 2, false),
                 (usize::MAX, false),
                 (2, true),
             ] {
@@ -43,26 +44,26 @@ fn batches_within_batches_reserve_only_so_much() {
                     self.0.push_batch(len, &mut core::iter::repeat_n((), 2))
                 }));
                 assert_eq!(pushed.is_ok(), fits, "{len}");
-                assert_eq!(promised(), 3);
+                assert_eq!(batch_slots(), 3);
             }
             Some(())
         }
     }
     let (writer, mut reader) = list::<()>();
     assert_eq!(writer.push_batch(3, &mut Nested(&writer, false)), Ok(false));
-    assert_eq!(writer.promised(), 0);
+    assert_eq!(writer.batch_slots(), 0);
     assert_eq!(take_all(&mut reader).len(), 3);
     assert!(writer.close());
     assert_eq!(
-        writer.push_batch(MOST, &mut core::iter::repeat_n((), 1)),
+        writer.push_batch(MAX, &mut core::iter::repeat_n((), 1)),
         Err(())
     );
-    assert_eq!(writer.promised(), 0);
+    assert_eq!(writer.batch_slots(), 0);
 }
 
 /// Blocks of large items have fewer slots.
 #[test]
-fn items_of_any_size_come_in_order_and_go() {
+fn items_of_any_size_come_in_order_and_are_dropped() {
     fn check<const N: usize>(len: usize) {
         assert_eq!(super::block::Block::<Large<N>>::LEN, len.min(SLOTS));
         let alive = Arc::new(());
@@ -71,7 +72,7 @@ fn items_of_any_size_come_in_order_and_go() {
             let (writer, mut reader) = list();
             let mut fork = reader.fork();
             let mut next = 0;
-            for turn in 0..4 * len / push + 2 {
+            for round in 0..4 * len / push + 2 {
                 for _ in 0..ahead.div_ceil(push) {
                     let start = next;
                     next += push;
@@ -81,7 +82,7 @@ fn items_of_any_size_come_in_order_and_go() {
                 let read = take_all(&mut reader);
                 assert!(read.iter().all(|item| item.0 == [item.1 as u8; N]));
                 assert_eq!(read.last().unwrap().1, next - 1);
-                if turn % 2 == 1 {
+                if round % 2 == 1 {
                     let count = take_all(&mut fork).len();
                     assert_eq!(count, 2 * read.len());
                 }
@@ -110,7 +111,7 @@ fn take_all<T>(reader: &mut Reader<T>) -> Vec<T> {
     .collect()
 }
 
-/// Counts its live values and the clones made.
+/// An item that counts its live values and the clones made.
 struct Counted<'a> {
     n: usize,
     live: &'a AtomicUsize,
@@ -217,7 +218,7 @@ fn an_unforked_list_clones_nothing_and_drops_everything() {
 fn the_last_reader_of_an_item_moves_it() {
     const LEN: usize = 2 * SLOTS + 5;
     for readers in [2, 3, 9] {
-        // By item, and by reader.
+        // All readers take each item in turn; or each reader takes all items in turn.
         for by_item in [true, false] {
             let counts = Counts::default();
             let (writer, reader) = list();
@@ -246,7 +247,7 @@ fn the_last_reader_of_an_item_moves_it() {
 }
 
 #[test]
-fn a_dropped_fork_frees_what_it_alone_held_back() {
+fn a_dropped_fork_drops_the_items_that_it_alone_kept() {
     let counts = Counts::default();
     let (writer, mut fast) = list();
     let slow = fast.fork();
@@ -321,7 +322,7 @@ fn a_batch_that_is_cut_short_leaves_no_gap() {
 }
 
 #[test]
-fn a_reader_that_left_ahead_of_another_leaves_it_the_items() {
+fn a_reader_dropped_ahead_of_another_leaves_it_the_items() {
     let counts = Counts::default();
     let (writer, mut reader) = list();
     let mut fork = reader.fork();
@@ -338,13 +339,13 @@ fn a_reader_that_left_ahead_of_another_leaves_it_the_items() {
 }
 
 #[test]
-fn a_look_ahead_that_found_nothing_finds_nothing_again() {
+fn a_peek_that_found_nothing_can_be_continued() {
     for before in 0..SLOTS + 1 {
         let (writer, reader) = list();
         (0..before).for_each(|n| writer.push(n).unwrap());
         let mut peek = reader.peek();
         assert_eq!(peek.by_ref().take(before).count(), before);
-        // Passes over slots without an item, and into the next block.
+        // It passes slots without an item, and goes on to the next block.
         writer.push_batch(2, &mut core::iter::empty()).unwrap();
         for _ in 0..2 {
             assert_eq!(peek.next(), None);
@@ -356,7 +357,7 @@ fn a_look_ahead_that_found_nothing_finds_nothing_again() {
 }
 
 #[test]
-fn a_seat_between_others_that_was_given_up_is_nobody() {
+fn a_vacant_slot_between_others_is_not_counted_as_a_reader() {
     let (writer, mut reader) = list();
     let [one, other, last] = core::array::from_fn(|_| reader.fork());
     writer.push_batch(3, &mut (0..3)).unwrap();
@@ -388,7 +389,8 @@ fn statistics_count_items() {
     let (writer, mut reader) = list();
     writer.push_batch(3, &mut core::iter::empty()).unwrap();
     assert!(matches!(reader.next(), Poll::Pending));
-    // What has been passed without an item is behind the reader: it makes up for none that is not.
+    // The slots without an item that the reader has passed do not count for slots that it has not
+    // passed.
     writer.push_batch(4, &mut (0..4)).unwrap();
     writer.close();
     writer.push(4).unwrap_err();
@@ -409,7 +411,7 @@ fn a_panicking_clone_costs_one_reader_one_item() {
     (0..3).for_each(|n| assert!(writer.push(Bomb(n)).is_ok()));
     assert!(matches!(fork.next(), Poll::Ready(Some(Bomb(0)))));
     assert!(catch_unwind(AssertUnwindSafe(|| fork.next())).is_err());
-    // The item is passed at once, not when the reader goes on.
+    // The reader has passed the item already, before it takes the next one.
     let now = reader.statistics();
     assert_eq!((now.taken, now.waiting, now.lag), (2, 1, 3));
     assert!(matches!(fork.next(), Poll::Ready(Some(Bomb(2)))));
@@ -419,7 +421,7 @@ fn a_panicking_clone_costs_one_reader_one_item() {
 }
 
 #[test]
-fn a_panicking_drop_keeps_back_no_other() {
+fn a_panicking_drop_leaks_no_other_item() {
     struct Bomb<'a>(usize, &'a AtomicUsize);
     impl Drop for Bomb<'_> {
         fn drop(&mut self) {
@@ -437,13 +439,13 @@ fn a_panicking_drop_keeps_back_no_other() {
     assert_eq!(dropped.load(Relaxed), 2 * SLOTS);
 }
 
-/// Once every reader is gone pushes are refused, so that dropping what is there comes to an end.
+/// Once the last reader is dropped, pushes are refused, so that dropping the items comes to an end.
 #[test]
-fn a_reader_that_goes_outruns_its_pushers() {
+fn the_drop_of_the_last_reader_ends_while_items_push_others() {
     use core::cell::{Cell, OnceCell};
-    /// Pushes another when it is dropped.
+    /// An item that pushes another when it is dropped.
     struct Echo(&'static Cell<usize>, &'static OnceCell<Writer<Echo>>);
-    // SAFETY: for this test, which has one thread.
+    // SAFETY: the test has only one thread.
     unsafe impl Send for Echo {}
     impl Drop for Echo {
         fn drop(&mut self) {
@@ -465,15 +467,20 @@ fn a_reader_that_goes_outruns_its_pushers() {
     assert_eq!(drops.get(), 1);
 }
 
-/// A slot that is reserved and not published outlives the last reader that is to come to it, when a subscriber stands
-/// behind it, or a fork of one: it is neither dropped as an item nor freed with its block.
+/// A slot that is reserved and not published stays after the last reader that would come to it is
+/// dropped, while a subscriber, or a fork of one, is behind it: it is neither dropped as an item
+/// nor freed with its block.
 #[test]
-fn a_reader_goes_at_a_gap_with_a_subscriber_behind_it() {
+fn a_reader_is_dropped_at_a_gap_with_a_subscriber_behind_it() {
     #[derive(Clone)]
     struct Whole(usize);
     impl Drop for Whole {
         fn drop(&mut self) {
-            assert!(self.0 >= 1000, "what never was is dropped: {}", self.0);
+            assert!(
+                self.0 >= 1000,
+                "an item that was never written is dropped: {}",
+                self.0
+            );
         }
     }
     for is_forked in [false, true] {
@@ -482,7 +489,7 @@ fn a_reader_goes_at_a_gap_with_a_subscriber_behind_it() {
         let mut late = None;
         let other = writer.clone();
         let mut items = core::iter::from_fn(|| {
-            // The slot of this item is reserved. The subscriber's is the next one.
+            // The slot of this item is reserved, and the subscriber's is the next one.
             let late = late.insert(other.subscribe());
             drop(reader.take());
             if is_forked {

@@ -1,8 +1,9 @@
-//! Calls at random, and further ones from within: from the iterator of a batch, the clone and the drop of an item, and wakers.
+//! Tests with random calls, and random calls from within those: from the iterator of a batch, from
+//! the clone and the drop of an item, and from wakers.
 
 use super::super::{
-    List,
-    block::{FIRST_TAIL, on_by},
+    block::{FIRST_TAIL, tail_distance},
+    shared::List,
 };
 use super::*;
 use alloc::{collections::BTreeMap, rc::Rc};
@@ -21,20 +22,20 @@ struct World {
     list: Arc<List<Item>>,
     writer: Writer<Item>,
     readers: RefCell<Vec<Handle>>,
-    /// What stands where.
+    /// The number of the item in each slot.
     items: RefCell<BTreeMap<usize, usize>>,
     live: Cell<isize>,
     next: Cell<usize>,
     random: Cell<u64>,
     depth: Cell<usize>,
-    /// Calls that may still be made.
+    /// How many calls may still be made.
     calls: Cell<usize>,
     panics: bool,
 }
 
 struct Handle {
     reader: Reader<Item>,
-    /// The slots before this one are not its own, or were taken.
+    /// The reader does not read the slots before this one, or has taken their items.
     from: usize,
     woken: Arc<Flag>,
     sleeps: bool,
@@ -82,7 +83,7 @@ fn item(n: usize) -> Item {
     Item(n)
 }
 
-/// Sometimes another call, and sometimes a panic.
+/// Makes another call sometimes, and sometimes panics.
 fn within(one_in: usize) {
     let Some(world) = world() else { return };
     if world.depth.get() < 5 && world.below(one_in) == 0 {
@@ -104,7 +105,7 @@ impl World {
     }
 
     fn tail(&self) -> usize {
-        on_by(FIRST_TAIL, self.list.tail.load(Relaxed))
+        tail_distance(FIRST_TAIL, self.list.tail.load(Relaxed))
     }
 
     fn new_item(&self, at: usize) -> Item {
@@ -123,7 +124,7 @@ impl World {
         let result = catch_unwind(AssertUnwindSafe(|| self.call()));
         self.depth.set(self.depth.get() - 1);
         if let Err(panic) = result {
-            // Not one of ours.
+            // It is not a panic of this test.
             if panic.downcast_ref::<()>().is_none() {
                 resume_unwind(panic);
             }
@@ -251,11 +252,11 @@ impl World {
         }
     }
 
-    /// What holds while no call is under way.
+    /// Checks what holds while no call is under way.
     fn check(&self) {
         let readers = self.readers.borrow();
         if readers.is_empty() {
-            assert_eq!(self.live.get(), 0, "items are kept that nobody reads");
+            assert_eq!(self.live.get(), 0, "items are kept that no reader takes");
         }
         for handle in readers.iter() {
             if handle.sleeps && !handle.woken.0.load(Relaxed) {
@@ -263,7 +264,10 @@ impl World {
             }
         }
         if !readers.is_empty() {
-            assert!(!self.list.registry.any_at_gap(), "a gap is left");
+            assert!(
+                !self.list.registry.has_gap_waiters(),
+                "a sleeper at a gap is still counted"
+            );
             let first = readers.iter().map(|handle| handle.from).min().unwrap();
             let most = self.items.borrow().range(first..).count() + 2 * SLOTS;
             assert!(self.live.get() as usize <= most, "items are kept");
@@ -275,7 +279,7 @@ fn run(seed: u64, panics: bool) {
     let list = List::new(None);
     let world = Rc::new(World {
         list: list.clone(),
-        writer: Writer::new(list.clone()),
+        writer: Writer::first(list.clone()),
         readers: RefCell::default(),
         items: RefCell::default(),
         live: Cell::new(0),
@@ -296,12 +300,12 @@ fn run(seed: u64, panics: bool) {
     world.depth.set(100);
     let is_kept = world.live.get() != 0;
     WORLD.with(|it| it.borrow_mut().take());
-    assert!(!is_quiet || !is_kept, "items are kept that nobody reads");
+    assert!(!is_quiet || !is_kept, "items are kept that no reader takes");
 }
 
 #[test]
-fn calls_within_calls() {
-    // Under Miri each takes seconds.
+fn random_calls_within_calls() {
+    // Under Miri each run takes seconds.
     let runs = if cfg!(miri) { 2 } else { 300 };
     for seed in 0..runs {
         for panics in [false, true] {

@@ -1,11 +1,11 @@
-//! Who is woken, and what a waker may do.
+//! Tests of which readers are woken, and of what a waker may do.
 
-use super::super::{ASLEEP, List};
+use super::super::shared::{ASLEEP, List};
 use super::*;
 use crate::test_support::panicking_waker;
 
 #[test]
-fn a_sleeper_is_woken_once_at_every_slot() {
+fn a_sleeping_reader_is_woken_once_at_every_slot() {
     let (writer, mut reader) = list();
     let (wakes, waker) = Wakes::new();
     for n in 0..3 * SLOTS {
@@ -19,15 +19,16 @@ fn a_sleeper_is_woken_once_at_every_slot() {
     }
 }
 
-/// One that sleeps after each item costs its writer no more for the flag; when nobody sleeps it goes, and a push looks at nothing.
+/// While a reader sleeps after each item, the writer leaves the flag set; the first push that finds
+/// no sleeping reader clears it.
 #[test]
-fn the_flag_stays_while_there_is_a_sleeper_to_wake() {
+fn the_asleep_flag_stays_while_a_reader_sleeps_after_each_item() {
     let list = List::new(None);
-    let (writer, mut reader) = (Writer::new(list.clone()), Reader::first(list.clone()));
+    let (writer, mut reader) = (Writer::first(list.clone()), Reader::first(list.clone()));
     let is_set = || list.tail.load(Relaxed) & ASLEEP != 0;
     for _ in 0..2 * SLOTS {
         assert!(poll(&mut reader, Waker::noop()).is_pending());
-        assert!(is_set() && !list.registry.any_at_gap());
+        assert!(is_set() && !list.registry.has_gap_waiters());
         writer.push(0).unwrap();
         assert!(is_set());
         assert_eq!(take_all(&mut reader), [0]);
@@ -37,16 +38,17 @@ fn the_flag_stays_while_there_is_a_sleeper_to_wake() {
     assert_eq!(take_all(&mut reader), [1]);
 }
 
-/// What is published behind a gap, over several blocks too, wakes nobody who sleeps at it.
+/// A publication behind a gap, also over several blocks, does not wake a reader that sleeps at the
+/// gap.
 #[test]
-fn a_sleeper_at_a_gap_is_woken_once_when_it_is_filled() {
+fn a_reader_that_sleeps_at_a_gap_is_woken_once_when_it_is_published() {
     for before in 0..SLOTS + 3 {
         let (writer, mut reader) = list();
         let (wakes, waker) = Wakes::new();
         (0..before).for_each(|n| writer.push(n).unwrap());
         assert_eq!(take_all(&mut reader).len(), before);
         let mut items = core::iter::once_with(|| {
-            // The slot is given out, and there is nothing in it.
+            // The slot is reserved, and not published.
             for _ in 0..2 {
                 assert!(poll(&mut reader, &waker).is_pending());
             }
@@ -61,7 +63,7 @@ fn a_sleeper_at_a_gap_is_woken_once_when_it_is_filled() {
 }
 
 #[test]
-fn the_end_wakes_every_sleeper() {
+fn the_end_wakes_every_sleeping_reader() {
     for len in [0, 1, SLOTS - 1, SLOTS, SLOTS + 1] {
         let (writer, mut reader) = list();
         (0..len).for_each(|n| writer.push(n).unwrap());
@@ -113,12 +115,12 @@ fn a_waker_that_panics_within_a_batch_leaves_no_gap() {
 }
 
 #[test]
-fn a_reader_in_the_seat_of_another_is_not_behind_itself() {
+fn a_reader_in_the_slot_of_another_does_not_follow_itself() {
     struct Poller<T>(std::sync::Mutex<Option<Reader<T>>>);
     impl<T: Send> Wake for Poller<T> {
         fn wake(self: Arc<Self>) {
             let mut reader = self.0.lock().unwrap();
-            // Its seat is in use by the writer that wakes: it sleeps in another.
+            // The writer that wakes uses its slot, so it sleeps in another one.
             while poll(reader.as_mut().unwrap(), Waker::noop()).is_ready() {}
         }
     }
@@ -151,7 +153,7 @@ fn a_reader_in_the_seat_of_another_is_not_behind_itself() {
 }
 
 #[test]
-fn a_waker_that_panics_when_dropped_keeps_nothing_back() {
+fn a_waker_that_panics_when_dropped_keeps_no_item() {
     struct Bomb;
     impl Wake for Bomb {
         fn wake(self: Arc<Self>) {}
@@ -171,7 +173,7 @@ fn a_waker_that_panics_when_dropped_keeps_nothing_back() {
 }
 
 #[test]
-fn a_panicking_waker_strands_no_other_sleeper() {
+fn a_panicking_waker_strands_no_other_reader() {
     struct Bomb;
     impl Wake for Bomb {
         fn wake(self: Arc<Self>) {
@@ -213,12 +215,13 @@ fn a_waker_may_drop_the_reader_it_wakes() {
 }
 
 #[test]
-fn a_waker_that_panics_when_cloned_leaves_no_seat_to_two_readers() {
+fn a_waker_that_panics_when_cloned_leaves_no_slot_to_two_readers() {
     use core::{cell::RefCell, task::RawWakerVTable};
     const BOMB: RawWakerVTable = RawWakerVTable::new(|_| panic!("cloned"), |_| {}, |_| {}, |_| {});
-    /// Polls its reader while it is being woken, and so while its seat is busy, with a waker that cannot be cloned.
+    /// Polls its reader while that is being woken, when a writer uses its slot, with a waker that
+    /// cannot be cloned.
     struct Again(RefCell<Option<Reader<u8>>>);
-    // SAFETY: for this test, which has one thread.
+    // SAFETY: the test has only one thread.
     unsafe impl Send for Again {}
     // SAFETY: as above.
     unsafe impl Sync for Again {}
@@ -243,7 +246,7 @@ fn a_waker_that_panics_when_cloned_leaves_no_seat_to_two_readers() {
     *again.0.borrow_mut() = Some(reader);
     writer.push(1).unwrap();
     let mut reader = again.0.borrow_mut().take().unwrap();
-    // Both sleep, each in a seat of its own: both are woken.
+    // Both sleep, each in a slot of its own, so both are woken.
     let mut fork = reader.fork();
     let wakers = [Wakes::new(), Wakes::new()];
     assert!(poll(&mut reader, &wakers[0].1).is_pending());
@@ -253,9 +256,10 @@ fn a_waker_that_panics_when_cloned_leaves_no_seat_to_two_readers() {
 }
 
 #[test]
-fn who_gets_the_seat_of_one_seen_behind_is_behind_nobody() {
+fn a_reader_that_takes_the_slot_of_its_follower_does_not_follow_itself() {
     type Readers = (Reader<Arc<()>>, Option<Reader<Arc<()>>>);
-    /// While the first is woken it takes what has come, before the other, which goes, and waits again.
+    /// While the first reader is woken it takes the item, and then the other one does and is
+    /// dropped. Then the first one waits again.
     struct Polls(std::sync::Mutex<Readers>);
     impl Wake for Polls {
         fn wake(self: Arc<Self>) {
@@ -280,35 +284,35 @@ fn who_gets_the_seat_of_one_seen_behind_is_behind_nobody() {
         .0
         .poll_next(&mut Context::from_waker(&waker));
     assert!(pending.is_pending());
-    // Its own seat is at work: it waits in the other's.
+    // The writer uses its slot, so it waits in the one of the other reader.
     writer.push(live.clone()).unwrap();
     let (reader, _) = &mut *polls.0.lock().unwrap();
     let mut ahead = reader.fork();
     writer.push(live.clone()).unwrap();
     assert!(matches!(ahead.next(), Poll::Ready(Some(_))));
     assert!(matches!(reader.next(), Poll::Ready(Some(_))));
-    assert_eq!(Arc::strong_count(&live), 1, "the last to read it moved it");
+    assert_eq!(Arc::strong_count(&live), 1, "the last reader moved it out");
 }
 
-/// `try_next` is no poll: a task that waits is woken by the stop, although `try_next` has seen the
-/// end before.
+/// `try_next` is not a poll: the stop wakes a task that waits, although `try_next` has seen the end
+/// before.
 #[test]
-fn a_look_at_the_end_takes_no_wake_away() {
+fn a_try_next_that_sees_the_end_takes_no_wake_away() {
     for forks in 0..2 {
         let list = List::new(None);
-        let (writer, mut reader) = (Writer::new(list.clone()), Reader::first(list.clone()));
+        let (writer, mut reader) = (Writer::first(list.clone()), Reader::first(list.clone()));
         let _others: Vec<_> = (0..forks).map(|_| reader.fork()).collect();
         let (wakes, waker) = Wakes::new();
         assert!(poll(&mut reader, &waker).is_pending());
-        // In the middle of a stop.
+        // The stop is half done.
         let tail = list.close_tail().unwrap();
-        // SAFETY: the slot at the tail is the closer's.
+        // SAFETY: the slot at the tail is the closing thread's.
         unsafe { list.publish_end(tail) };
         assert_eq!(reader.next(), Poll::<Option<u8>>::Ready(None));
         assert_eq!(wakes.count(), 0);
         list.wake_after(tail);
         assert_eq!(wakes.count(), 1);
-        // Then it goes.
+        // Now the waker is dropped.
         assert_eq!(reader.next(), Poll::Ready(None));
         drop((waker, writer));
         assert_eq!(Arc::strong_count(&wakes), 1);

@@ -1,87 +1,89 @@
-//! Rows on the heap: who walks them, who holds one, and who frees them; and what a look at their floors says.
+//! Models of the segments on the heap: how they are walked, held and freed, and what a look at
+//! their floors says.
 
 use super::*;
 use crate::{sync::Arc, test_support::loom::model};
 use ::loom::{cell::UnsafeCell, thread};
 use alloc::vec::Vec;
-use core::mem::ManuallyDrop;
+use core::{mem::ManuallyDrop, task::Waker};
 
 const FIRST: usize = 0;
 const SECOND: usize = 4;
 
-/// Seats of which all but those on the heap are taken.
+/// A registry in which all slots but those on the heap are in use.
 #[derive(Clone)]
 struct Shared(Arc<Inner>);
 
 struct Inner {
-    slots: Registry,
-    /// What a reader at the first place reads, and one that knows nobody to be there changes.
+    registry: Registry,
+    /// What a reader at `FIRST` reads. A reader that knows that no other is there changes it.
     list_slot: UnsafeCell<usize>,
 }
 
-// SAFETY: seats go from thread to thread by their states, as in a list; the model checks the slot.
+// SAFETY: the states of the slots hand wakers from thread to thread, as in a list; the model checks
+// the list slot.
 unsafe impl Send for Inner {}
 // SAFETY: as above.
 unsafe impl Sync for Inner {}
 
-/// A seat that goes with its reader to another thread.
+/// A reader that can be sent to another thread.
 struct Reader {
     shared: Shared,
     at: SlotRef,
     follower: Option<Follower>,
 }
 
-// SAFETY: the seats are kept.
+// SAFETY: `shared` keeps the slots.
 unsafe impl Send for Reader {}
 
 impl Shared {
     fn new() -> Self {
-        let slots = Registry::new(SECOND);
+        let registry = Registry::new(SECOND);
         for _ in 0..NEARBY {
-            slots.register(SECOND, 0);
+            registry.register(SECOND, 0);
         }
         Self(Arc::new(Inner {
-            slots,
+            registry,
             list_slot: UnsafeCell::new(1),
         }))
     }
 
-    fn claim(&self) -> Reader {
+    fn register(&self) -> Reader {
         Reader {
             shared: self.clone(),
-            at: self.0.slots.register(FIRST, 0),
+            at: self.0.registry.register(FIRST, 0),
             follower: None,
         }
     }
 
-    /// The reader in the list.
+    /// The reader whose slot is in the registry.
     fn first(&self) -> Reader {
         Reader {
             shared: self.clone(),
-            at: self.0.slots.first(),
+            at: self.0.registry.first(),
             follower: None,
         }
     }
 
     fn assert_freed(&self) {
-        let segments = self.0.slots.segments().expect("there were many readers");
-        assert!(segments.lens().is_empty(), "no row is left");
-        assert_eq!(segments.waiting(), 0, "nor one that waits to be freed");
+        let segments = self.0.registry.segments().expect("there were many readers");
+        assert!(segments.lens().is_empty(), "a segment is left");
+        assert_eq!(segments.retired_len(), 0, "a retired segment is left");
     }
 }
 
 impl Reader {
     fn on_heap(self) -> Self {
-        assert!(self.at.heap.is_some());
+        assert!(self.at.segment.is_some());
         self
     }
 
-    fn slots(&self) -> &Registry {
-        &self.shared.0.slots
+    fn registry(&self) -> &Registry {
+        &self.shared.0.registry
     }
 
-    fn step(&self) {
-        self.slots().publish_position(self.at, SECOND);
+    fn pass(&self) {
+        self.registry().publish_position(self.at, SECOND);
     }
 
     fn read(&self) {
@@ -95,154 +97,155 @@ impl Reader {
     fn arm(&mut self) {
         self.shared
             .0
-            .slots
+            .registry
             .arm(&mut self.at, &mut None, Waker::noop(), SleepKind::AtTail);
     }
 
-    fn last_at_first(&mut self) -> IsLast {
+    fn check_last(&mut self) -> IsLast {
         self.shared
             .0
-            .slots
+            .registry
             .check_last(self.at, &mut self.follower, FIRST)
     }
 
-    /// Changes the slot if nobody is at the first place.
-    fn change_alone(&mut self) -> bool {
-        let alone = matches!(self.last_at_first(), IsLast::Yes(_));
-        if alone {
+    /// Changes the list slot if no other reader is at `FIRST`. Returns whether it did.
+    fn change_if_last(&mut self) -> bool {
+        let is_last = matches!(self.check_last(), IsLast::Yes(_));
+        if is_last {
             // SAFETY: `with_mut` reports any other access.
             self.shared
                 .0
                 .list_slot
                 .with_mut(|list_slot| unsafe { *list_slot = 2 });
         }
-        alone
+        is_last
     }
 
-    /// The reader stays where it is.
+    /// Forgets the reader, which stays registered.
     fn stay(self) {
         let _stays = ManuallyDrop::new(self.at);
     }
 
     fn leave(mut self) {
-        self.shared.0.slots.forget_follower(&mut self.follower);
-        self.slots().unregister(self.at);
+        self.shared.0.registry.forget_follower(&mut self.follower);
+        self.registry().unregister(self.at);
     }
 }
 
-/// A fork comes to a row while another reader notes that nobody there is behind, and then its parent moves on. The next look
-/// goes by that note.
-fn fork_while_another_looks(beside_parent: bool) {
+/// A fork registers in a segment while another reader stores the segment's floor, and then the
+/// parent of the fork moves on. The next scan relies on that floor.
+fn fork_during_a_scan(beside_parent: bool) {
     let shared = Shared::new();
-    let parent = shared.claim().on_heap();
+    let parent = shared.register().on_heap();
     let mut others = Vec::new();
     if !beside_parent {
-        // The fork gets a seat in another row than its parent.
-        others.extend((0..2).map(|_| shared.claim().on_heap()));
-        others.iter().for_each(Reader::step);
+        // The fork gets a slot in another segment than its parent.
+        others.extend((0..2).map(|_| shared.register().on_heap()));
+        others.iter().for_each(Reader::pass);
         others.pop().unwrap().leave();
     }
     let mut looking = shared.first();
     let forking = thread::spawn({
         let shared = shared.clone();
         move || {
-            let fork = shared.claim().on_heap();
-            parent.step();
+            let fork = shared.register().on_heap();
+            parent.pass();
             fork.read();
             fork.stay();
             parent.stay();
         }
     });
-    if !looking.change_alone() {
-        looking.change_alone();
+    if !looking.change_if_last() {
+        looking.change_if_last();
     }
     forking.join().unwrap();
     looking.leave();
 }
 
 #[test]
-fn loom_a_look_at_a_row_misses_no_fork() {
-    model(|| fork_while_another_looks(true));
+fn loom_a_scan_of_a_segment_misses_no_fork() {
+    model(|| fork_during_a_scan(true));
 }
 
 #[test]
-fn loom_a_look_at_two_rows_misses_no_fork() {
-    model(|| fork_while_another_looks(false));
+fn loom_a_scan_of_two_segments_misses_no_fork() {
+    model(|| fork_during_a_scan(false));
 }
 
-/// Two look at a row at once, and a reader comes.
+/// Two readers scan a segment at the same time, and a reader registers in it.
 #[test]
-fn loom_two_look_at_a_row_that_a_reader_comes_to() {
+fn loom_a_reader_registers_in_a_segment_while_two_scan_it() {
     model(|| {
         let shared = Shared::new();
-        let parent = shared.claim().on_heap();
-        parent.step();
+        let parent = shared.register().on_heap();
+        parent.pass();
         let (mut looking, mut other) = (shared.first(), shared.first());
-        other.at = shared.0.slots.others().unwrap().seating().at(0);
+        other.at = shared.0.registry.nearby().unwrap().slots().at(0);
         let coming = thread::spawn({
             let shared = shared.clone();
-            move || shared.claim().on_heap().stay()
+            move || shared.register().on_heap().stay()
         });
         let looks = thread::spawn(move || {
-            other.last_at_first();
+            other.check_last();
             other
         });
-        looking.last_at_first();
+        looking.check_last();
         coming.join().unwrap();
         let mut other = looks.join().unwrap();
-        assert!(matches!(looking.last_at_first(), IsLast::No));
-        assert!(matches!(other.last_at_first(), IsLast::No));
-        other.shared.0.slots.forget_follower(&mut other.follower);
+        assert!(matches!(looking.check_last(), IsLast::No));
+        assert!(matches!(other.check_last(), IsLast::No));
+        other.shared.0.registry.forget_follower(&mut other.follower);
         looking
             .shared
             .0
-            .slots
+            .registry
             .forget_follower(&mut looking.follower);
         parent.stay();
     });
 }
 
-/// A reader that is further on has read what is before: also where only its row's floor says so.
+/// A reader that is further on has read what is before, also if only the floor of its segment says
+/// that it is further on.
 #[test]
-fn loom_a_reader_moves_on_while_two_look() {
+fn loom_a_reader_moves_on_while_two_scan() {
     model(|| {
         let shared = Shared::new();
-        let reader = shared.claim().on_heap();
+        let reader = shared.register().on_heap();
         let (mut looking, mut other) = (shared.first(), shared.first());
-        other.at = shared.0.slots.others().unwrap().seating().at(0);
+        other.at = shared.0.registry.nearby().unwrap().slots().at(0);
         let reads = thread::spawn(move || {
             reader.read();
-            reader.step();
+            reader.pass();
             reader.stay();
         });
         let looks = thread::spawn(move || {
-            other.last_at_first();
-            other.shared.0.slots.forget_follower(&mut other.follower);
+            other.check_last();
+            other.shared.0.registry.forget_follower(&mut other.follower);
         });
-        looking.change_alone();
+        looking.change_if_last();
         reads.join().unwrap();
         looks.join().unwrap();
         looking
             .shared
             .0
-            .slots
+            .registry
             .forget_follower(&mut looking.follower);
     });
 }
 
 #[test]
-fn loom_a_row_is_freed_while_two_walk() {
+fn loom_a_segment_is_freed_while_two_walk() {
     model(|| {
         let shared = Shared::new();
-        let goes = shared.claim().on_heap();
-        let going = thread::spawn(move || goes.leave());
+        let leaving = shared.register().on_heap();
+        let leaves = thread::spawn(move || leaving.leave());
         let waking = thread::spawn({
             let shared = shared.clone();
-            move || shared.0.slots.wake_all()
+            move || shared.0.registry.wake_all()
         });
         let mut looking = shared.first();
-        looking.last_at_first();
-        going.join().unwrap();
+        looking.check_last();
+        leaves.join().unwrap();
         waking.join().unwrap();
         looking.leave();
         shared.assert_freed();
@@ -250,102 +253,102 @@ fn loom_a_row_is_freed_while_two_walk() {
 }
 
 #[test]
-fn loom_a_row_is_freed_when_its_holder_lets_go() {
+fn loom_a_segment_is_freed_when_its_holder_releases_it() {
     model(|| {
         let shared = Shared::new();
-        let goes = shared.claim().on_heap();
+        let leaving = shared.register().on_heap();
         let mut looking = shared.first();
-        assert!(matches!(looking.last_at_first(), IsLast::No));
-        let going = thread::spawn(move || {
-            goes.step();
-            goes.leave();
+        assert!(matches!(looking.check_last(), IsLast::No));
+        let leaves = thread::spawn(move || {
+            leaving.pass();
+            leaving.leave();
         });
         looking
-            .slots()
+            .registry()
             .is_behind(looking.follower.as_ref().unwrap(), FIRST);
         looking.leave();
-        going.join().unwrap();
+        leaves.join().unwrap();
         shared.assert_freed();
     });
 }
 
-/// Two rows of a reader each.
-fn two_rows(shared: &Shared) -> [Reader; 2] {
-    let [goes, one, other] = [(); 3].map(|()| shared.claim().on_heap());
-    goes.leave();
+/// Two segments with one reader each.
+fn two_segments(shared: &Shared) -> [Reader; 2] {
+    let [leaving, one, other] = [(); 3].map(|()| shared.register().on_heap());
+    leaving.leave();
     [one, other]
 }
 
-/// Of two threads that would tidy up, one does.
+/// Of two threads that would reclaim, one does.
 #[test]
-fn loom_two_rows_are_emptied_at_once() {
+fn loom_two_segments_become_empty_at_once() {
     model(|| {
         let shared = Shared::new();
-        let [one, other] = two_rows(&shared);
-        let going = thread::spawn(move || one.leave());
+        let [one, other] = two_segments(&shared);
+        let leaves = thread::spawn(move || one.leave());
         other.leave();
-        going.join().unwrap();
+        leaves.join().unwrap();
         shared.assert_freed();
     });
 }
 
-/// What the one could not free yet the other takes over.
+/// The segment that one thread could not free yet is freed by the other.
 #[test]
-fn loom_two_rows_are_emptied_while_another_walks() {
+fn loom_two_segments_become_empty_while_another_thread_walks() {
     model(|| {
         let shared = Shared::new();
-        let [one, other] = two_rows(&shared);
-        let walk = shared.0.slots.segments().unwrap().walk();
-        let going = thread::spawn(move || one.leave());
-        let also_going = thread::spawn(move || other.leave());
+        let [one, other] = two_segments(&shared);
+        let walk = shared.0.registry.segments().unwrap().walk();
+        let leaves = thread::spawn(move || one.leave());
+        let also_leaves = thread::spawn(move || other.leave());
         drop(walk);
-        going.join().unwrap();
-        also_going.join().unwrap();
+        leaves.join().unwrap();
+        also_leaves.join().unwrap();
         shared.assert_freed();
     });
 }
 
-/// Two that come second make room for others at once.
+/// Two readers register second, at the same time: both allocate the slots beside the registry.
 #[test]
-fn loom_two_come_to_the_first_reader() {
+fn loom_two_readers_register_beside_the_first() {
     model(|| {
-        let slots = Shared(Arc::new(Inner {
-            slots: Registry::new(SECOND),
+        let shared = Shared(Arc::new(Inner {
+            registry: Registry::new(SECOND),
             list_slot: UnsafeCell::new(1),
         }));
         let coming = thread::spawn({
-            let slots = slots.clone();
+            let shared = shared.clone();
             move || {
-                let mut reader = slots.claim();
+                let mut reader = shared.register();
                 reader.arm();
                 reader.leave();
             }
         });
-        let mut reader = slots.claim();
+        let mut reader = shared.register();
         reader.arm();
         reader.leave();
         coming.join().unwrap();
     });
 }
 
-/// The exact look misses no fork either.
+/// The search for the slowest reader misses no fork either.
 #[test]
-fn loom_the_slowest_is_no_fork_that_was_missed() {
+fn loom_min_position_misses_no_fork() {
     model(|| {
         let shared = Shared::new();
-        let parent = shared.claim().on_heap();
+        let parent = shared.register().on_heap();
         let looking = shared.first();
         let forking = thread::spawn({
             let shared = shared.clone();
             move || {
-                let fork = shared.claim().on_heap();
-                parent.step();
+                let fork = shared.register().on_heap();
+                parent.pass();
                 fork.read();
                 fork.stay();
                 parent.stay();
             }
         });
-        if looking.slots().min_position_except(Some(looking.at)) == Some(SECOND) {
+        if looking.registry().min_position_except(Some(looking.at)) == Some(SECOND) {
             // SAFETY: `with_mut` reports any other access.
             looking
                 .shared
@@ -359,37 +362,37 @@ fn loom_the_slowest_is_no_fork_that_was_missed() {
 }
 
 #[test]
-fn loom_a_reader_comes_while_the_last_one_of_a_row_goes() {
+fn loom_a_reader_registers_while_the_last_one_of_a_segment_leaves() {
     model(|| {
         let shared = Shared::new();
-        let goes = shared.claim().on_heap();
+        let leaving = shared.register().on_heap();
         let coming = thread::spawn({
             let shared = shared.clone();
             move || {
-                let comes = shared.claim().on_heap();
-                comes.step();
-                comes.leave();
+                let coming = shared.register().on_heap();
+                coming.pass();
+                coming.leave();
             }
         });
-        goes.leave();
+        leaving.leave();
         coming.join().unwrap();
         shared.assert_freed();
     });
 }
 
 #[test]
-fn loom_two_readers_link_a_row_each() {
+fn loom_two_readers_link_a_segment_each() {
     model(|| {
         let shared = Shared::new();
         let linking = thread::spawn({
             let shared = shared.clone();
-            move || shared.claim().on_heap()
+            move || shared.register().on_heap()
         });
-        let one = shared.claim().on_heap();
+        let one = shared.register().on_heap();
         let other = linking.join().unwrap();
         assert!(one.at.slot != other.at.slot);
         let mut readers = 0;
-        shared.0.slots.each(|_, _| readers += 1);
+        shared.0.registry.each(|_, _| readers += 1);
         assert_eq!(readers, 1 + NEARBY + 2);
         one.leave();
         other.leave();
@@ -397,59 +400,59 @@ fn loom_two_readers_link_a_row_each() {
     });
 }
 
-/// A reader goes while it is woken: the writer vacates its seat, and the row goes.
+/// A reader leaves while it is woken: the writer vacates its slot, and the segment is freed.
 #[test]
-fn loom_a_reader_of_a_row_goes_while_it_is_woken() {
+fn loom_a_reader_in_a_segment_leaves_while_it_is_woken() {
     model(|| {
         let shared = Shared::new();
-        let mut goes = shared.claim().on_heap();
-        goes.arm();
+        let mut leaving = shared.register().on_heap();
+        leaving.arm();
         let waking = thread::spawn({
             let shared = shared.clone();
-            move || shared.0.slots.wake_all()
+            move || shared.0.registry.wake_all()
         });
-        goes.leave();
+        leaving.leave();
         waking.join().unwrap();
-        // A wake that is over by then may have missed that the reader has left. The next one finds
-        // the seat.
-        shared.0.slots.wake_all();
+        // A wake that ended before may have missed that the reader has left. The next one finds the
+        // slot.
+        shared.0.registry.wake_all();
         shared.assert_freed();
     });
 }
 
-/// A row is linked in front of one that is unlinked, and walked.
+/// A segment is linked in front of one that is unlinked, and walked.
 #[test]
-fn loom_a_row_is_linked_while_another_is_unlinked() {
+fn loom_a_segment_is_linked_while_another_is_unlinked() {
     model(|| {
         let shared = Shared::new();
-        let stays = [(); 2].map(|()| shared.claim().on_heap());
-        let goes = shared.claim().on_heap();
+        let stays = [(); 2].map(|()| shared.register().on_heap());
+        let leaving = shared.register().on_heap();
         let linking = thread::spawn({
             let shared = shared.clone();
-            move || [(); 2].map(|()| shared.claim().on_heap())
+            move || [(); 2].map(|()| shared.register().on_heap())
         });
-        goes.leave();
+        leaving.leave();
         let came = linking.join().unwrap();
         let mut readers = 0;
-        shared.0.slots.each(|_, _| readers += 1);
+        shared.0.registry.each(|_, _| readers += 1);
         assert_eq!(readers, 1 + NEARBY + 4);
         stays.into_iter().chain(came).for_each(Reader::leave);
         shared.assert_freed();
     });
 }
 
-/// The thread that tidies up comes to a row that another thread has just linked.
+/// The reclaiming thread comes to a segment that another thread has just linked.
 #[test]
-fn loom_a_row_is_linked_before_the_others_are_tidied_up() {
+fn loom_a_segment_is_linked_before_the_others_are_reclaimed() {
     model(|| {
         let shared = Shared::new();
-        let stays = [(); 2].map(|()| shared.claim().on_heap());
-        let goes = [(); 2].map(|()| shared.claim().on_heap());
+        let stays = [(); 2].map(|()| shared.register().on_heap());
+        let leaving = [(); 2].map(|()| shared.register().on_heap());
         let linking = thread::spawn({
             let shared = shared.clone();
-            move || shared.claim().on_heap()
+            move || shared.register().on_heap()
         });
-        goes.into_iter().for_each(Reader::leave);
+        leaving.into_iter().for_each(Reader::leave);
         let came = linking.join().unwrap();
         stays.into_iter().chain([came]).for_each(Reader::leave);
         shared.assert_freed();

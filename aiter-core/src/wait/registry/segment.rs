@@ -1,154 +1,62 @@
-//! Seats side by side: one in the list itself, a few beside it, and rows on the heap that come and go with their readers.
+//! [`Segment`]: slots on the heap, with a lower bound of their readers' positions. [`Slots`]: the
+//! slots of any segment, wherever it is.
 //!
-//! # Bits of a row
-//! | bit | set by | cleared by | while it is set |
-//! |---|---|---|---|
-//! | `used` | a new reader | the thread that vacates the seat | the seat is a reader's, or `abandoned` |
-//! | `abandoned` | a reader that leaves a seat that is `WAKING` | the thread that finds the seat idle, and vacates it | no reader is there, but maybe a writer |
-//!
-//! All `used` bits together say that a row is [closed](Segment::close): nobody takes a seat in it any more.
-//!
-//! The states of a row's seats lie side by side, so that a writer looks at one cache line for up to 64 readers. A walk over a
-//! row, to wake or to look, goes up to its last `used` seat: a vacant one between is known by its state, or by its
-//! position.
+//! The states of a segment's slots are contiguous, so that a writer looks at one cache line for up
+//! to 64 readers. A scan of a segment, to wake or to compare positions, goes up to its last used
+//! slot; a vacant one between is recognized by its state or by its position.
 
-use super::{IDLE, SlotRef};
-use crate::sync::{AtomicPtr, AtomicU8, AtomicUsize, Lifetime, Ordering::*, UnsafeCell};
+use super::slot::{FAR, IDLE, Occupancy, ReaderSlot};
+use crate::sync::{AtomicPtr, AtomicU8, AtomicUsize, Lifetime, Ordering::*};
 use alloc::boxed::Box;
 use core::{
     iter,
     ptr::{self, NonNull},
     slice,
-    task::Waker,
 };
 
-/// A vacant seat stands this far ahead, and so behind nobody: half of what a comparison tells
-/// apart, as it is counted from a reader that may have been ahead itself. With 64 bits no two
-/// readers are so far apart. It is odd, as no reader's position is.
-pub(super) const FAR: usize = (isize::MAX as usize / 2) | 1;
-
-/// `used` of a closed row.
-const CLOSED: usize = usize::MAX;
-
-/// One reader's place: its waker while it sleeps, and how far it has read.
-#[repr(C)]
-pub(super) struct ReaderSlot {
-    pub(super) waker: UnsafeCell<Option<Waker>>,
-    /// How many of the slots before `position` never held an item.
-    pub(super) skipped: AtomicUsize,
-    /// The reader's position; everything before it has been read.
-    pub(super) position: AtomicUsize,
-    /// For the models: from its last position on to the claim of the next reader.
-    pub(super) lifetime: Lifetime,
-}
-
-impl ReaderSlot {
-    pub(super) fn new(position: usize) -> Self {
-        Self {
-            waker: UnsafeCell::new(None),
-            skipped: AtomicUsize::new(0),
-            position: AtomicUsize::new(position),
-            lifetime: Lifetime::new(),
-        }
-    }
-
-    /// Calls the waker.
-    ///
-    /// # Safety
-    /// The seat is `WAKING`, by the caller: then nobody writes the waker.
-    #[inline(always)]
-    pub(super) unsafe fn call(&self) {
-        self.waker.with(|waker| {
-            // SAFETY: by the contract.
-            if let Some(waker) = unsafe { &*waker } {
-                waker.wake_by_ref();
-            }
-        });
-    }
-}
-
-/// The part of a row that is the same wherever it is.
-pub(super) struct Occupancy {
-    used: AtomicUsize,
-    pub(super) abandoned: AtomicUsize,
-}
-
-impl Occupancy {
-    pub(super) fn new(used: usize) -> Self {
-        Self {
-            used: AtomicUsize::new(used),
-            abandoned: AtomicUsize::new(0),
-        }
-    }
-
-    /// Takes a vacant seat among the first `len`, if there is one. With it comes whether the row was empty.
-    pub(super) fn claim(&self, len: usize) -> Option<(usize, bool)> {
-        let mut used = self.used.load(Relaxed);
-        loop {
-            let slot = used.trailing_ones() as usize;
-            if slot >= len {
-                return None;
-            }
-            // Ordering: Acquire pairs with the Release in `release`: what the last reader did with the seat is over. A look that
-            // sees the bit before the reader's position finds a vacant seat; the reader is counted when it stands there.
-            match self
-                .used
-                .compare_exchange(used, used | 1 << slot, Acquire, Relaxed)
-            {
-                Ok(_) => return Some((slot, used == 0)),
-                Err(now) => used = now,
-            }
-        }
-    }
-
-    /// Gives a seat back. True if it was the last one in use: then the row may be freed at any time.
-    pub(super) fn release(&self, slot: usize) -> bool {
-        // Ordering: Release pairs with the Acquire in `claim`, and with that in `Segment::close`.
-        self.used.fetch_and(!(1 << slot), Release) == 1 << slot
-    }
-}
-
-/// What a heap row knows about all its readers, see [`Segment::floor`].
+/// The values of [`Segment::floor`] that are no positions.
 mod floor {
-    /// Nothing: a reader came.
+    /// A reader came, and its position is not known.
     pub(super) const UNKNOWN: usize = 1;
-    /// There is none.
-    pub(super) const NOBODY: usize = usize::MAX;
+    /// The segment has no readers.
+    pub(super) const NO_READERS: usize = usize::MAX;
 }
 
-/// What a look at a heap row's floor says about its readers.
+/// What a segment's floor says about its readers and a position.
 pub(super) enum Floor {
-    /// All are further on than the position that was asked about: none is before this one.
+    /// All readers are past the position: none is before this floor.
     Above(usize),
-    /// There are none.
-    Nobody,
-    /// They have to be looked at.
+    /// There are no readers.
+    NoReaders,
+    /// The readers have to be looked at.
     Unknown,
 }
 
-/// A row that is linked from the one before it, until it is empty.
+/// A segment on the heap. It is linked from the one before it until it is empty.
 pub(super) struct Segment {
-    segment: Occupancy,
-    /// No reader in the row is before this position; or [`floor::NOBODY`]; or an odd word: it is not known, see [`Self::scan`].
+    occupancy: Occupancy,
+    /// No reader in the segment is before this position. Otherwise [`floor::NO_READERS`], or an odd
+    /// word if that is not known; see [`Self::begin_scan`].
     floor: AtomicUsize,
-    /// Readers elsewhere that remember one in this row. They keep its memory, nothing else.
+    /// The number of readers elsewhere whose follower is in this segment. They keep its memory, and
+    /// nothing else.
     pub(super) holders: AtomicUsize,
     pub(super) next: AtomicPtr<Segment>,
-    /// The next row that waits to be freed. For the thread that tidies up.
+    /// The next segment that waits to be freed. For the reclaiming thread.
     pub(super) retired: AtomicPtr<Segment>,
     states: Box<[AtomicU8]>,
     slots: Box<[ReaderSlot]>,
     pub(super) lifetime: Lifetime,
-    /// Models report one that is never dropped.
+    /// The models report a segment that is never dropped.
     #[cfg(aiter_loom)]
     _leak: crate::sync::Arc<()>,
 }
 
 impl Segment {
-    /// A row of `len` seats. The first is taken.
+    /// A segment of `len` slots, of which the first is in use.
     pub(super) fn new(len: usize) -> Box<Self> {
         Box::new(Self {
-            segment: Occupancy::new(1),
+            occupancy: Occupancy::new(1),
             floor: AtomicUsize::new(floor::UNKNOWN),
             holders: AtomicUsize::new(0),
             next: AtomicPtr::new(ptr::null_mut()),
@@ -162,8 +70,8 @@ impl Segment {
     }
 
     /// # Safety
-    /// The row is not freed as long as the reference is used.
-    #[inline(always)]
+    /// The segment is not freed while the reference is used.
+    #[inline]
     pub(super) unsafe fn at<'a>(segment: NonNull<Self>) -> &'a Self {
         // SAFETY: by the contract.
         let segment = unsafe { segment.as_ref() };
@@ -171,44 +79,38 @@ impl Segment {
         segment
     }
 
-    pub(super) fn seating(&self) -> Slots<'_> {
+    pub(super) fn slots(&self) -> Slots<'_> {
         Slots {
-            segment: &self.segment,
+            occupancy: &self.occupancy,
             states: &self.states,
             slots: &self.slots,
-            heap: Some(NonNull::from(self)),
+            segment: Some(NonNull::from(self)),
         }
     }
 
-    /// Has nobody take a seat here any more, if none is taken.
+    /// Closes the segment if it has no reader: no reader can claim a slot in it any more.
     pub(super) fn close(&self) -> bool {
-        // Ordering: Acquire pairs with the Release in `release`: the readers are done with the row.
-        self.segment.used.load(Relaxed) == 0
-            && self
-                .segment
-                .used
-                .compare_exchange(0, CLOSED, Acquire, Relaxed)
-                .is_ok()
+        self.occupancy.close()
     }
 
     pub(super) fn is_closed(&self) -> bool {
-        // Ordering: Relaxed. If it is missed, the row was linked when the walk that asks began.
-        self.segment.used.load(Relaxed) == CLOSED
+        self.occupancy.is_closed()
     }
 
-    /// Resets the floor: a reader came to the row, or what is known of the row is old.
-    pub(super) fn joined(&self) {
-        // Ordering: Release, after the reader's position, pairs with the Acquire of the swap in `scan`. A read-modify-write, as
-        // that is: of the two one comes first, in models too.
+    /// Resets the floor, because a reader came to the segment, or because the floor is old.
+    pub(super) fn reset_floor(&self) {
+        // Ordering: Release, after the reader's position, pairs with the Acquire of the swap in
+        // `begin_scan`. Both are read-modify-writes, so one of the two comes first, in models too.
         self.floor.swap(floor::UNKNOWN, Release);
     }
 
-    /// Whether all readers in the row are further on than `position`.
-    #[inline(always)]
+    /// Whether all readers in the segment are past `position`.
+    #[inline]
     pub(super) fn floor(&self, position: usize) -> Floor {
-        // Ordering: Acquire pairs with the Release in `scan`: this sees what that saw of the readers.
+        // Ordering: Acquire pairs with the Release in `finish`: this thread sees what that scan saw
+        // of the readers.
         match self.floor.load(Acquire) {
-            floor::NOBODY => Floor::Nobody,
+            floor::NO_READERS => Floor::NoReaders,
             known if known & 1 == 0 && (known.wrapping_sub(position) as isize) > 0 => {
                 Floor::Above(known)
             }
@@ -216,74 +118,93 @@ impl Segment {
         }
     }
 
-    /// Has `look` look at all readers, and notes the least of their positions that it returns, unless a reader comes meanwhile; or
-    /// gives what it found, for which it did not look at all.
+    /// Begins a scan of all readers' positions, by the reader whose slot is `me`. If the scan looks
+    /// at all of them, [`FloorScan::finish`] stores the least as the new floor.
     ///
-    /// | `floor` | means | moved on by |
+    /// | `floor` | means | how it changes |
     /// |---|---|---|
-    /// | even | no reader stands before it | a reader that comes → `UNKNOWN`; one that looks → its own mark |
-    /// | `NOBODY` | there are no readers | the same |
-    /// | `UNKNOWN` | a reader came | one that looks → its own mark |
-    /// | a mark | the reader whose seat is there looks, or has found what it looked for | that reader → what it saw; and the same |
-    pub(super) fn scan<F>(
-        &self,
-        me: NonNull<ReaderSlot>,
-        look: impl FnOnce() -> Result<F, Option<usize>>,
-    ) -> Result<F, Option<usize>> {
+    /// | even | no reader is before this position | a reader that comes → `UNKNOWN`; a reader that scans → its own mark |
+    /// | `NO_READERS` | there are no readers | as above |
+    /// | `UNKNOWN` | a reader came | a reader that scans → its own mark |
+    /// | a mark, the address of a reader's slot plus 1 | that reader scans, or has ended its scan early | that reader → the least position that it saw; others as above |
+    pub(super) fn begin_scan(&self, me: NonNull<ReaderSlot>) -> FloorScan<'_> {
         let mark = me.as_ptr().addr() | 1;
-        // Ordering: Acquire pairs with the Release in `joined`: that reader is seen, or comes later and replaces the mark.
+        // Ordering: Acquire pairs with the Release in `reset_floor`: the scan sees that reader, or
+        // the reader comes later and replaces the mark.
         self.floor.swap(mark, Acquire);
-        let least = match look() {
-            Ok(found) => return Ok(found),
-            Err(least) => least,
-        };
-        let floor = least.unwrap_or(floor::NOBODY);
-        // Ordering: Release pairs with the Acquire in `floor`.
-        let _ = self.floor.compare_exchange(mark, floor, Release, Relaxed);
-        Err(least)
+        FloorScan {
+            segment: self,
+            mark,
+        }
     }
 }
 
-/// A row with its seats.
+/// A scan of all readers in a segment, see [`Segment::begin_scan`].
+pub(super) struct FloorScan<'a> {
+    segment: &'a Segment,
+    mark: usize,
+}
+
+impl FloorScan<'_> {
+    /// Stores the least position of all readers as the floor, unless a reader came meanwhile.
+    pub(super) fn finish(self, min: Option<usize>) {
+        let floor = min.unwrap_or(floor::NO_READERS);
+        // Ordering: Release pairs with the Acquire in `floor`.
+        let _ = self
+            .segment
+            .floor
+            .compare_exchange(self.mark, floor, Release, Relaxed);
+    }
+}
+
+/// The slots of a segment: inside the registry, beside it, or on the heap.
 #[derive(Clone, Copy)]
 pub(super) struct Slots<'a> {
-    pub(super) segment: &'a Occupancy,
+    pub(super) occupancy: &'a Occupancy,
     pub(super) states: &'a [AtomicU8],
     pub(super) slots: &'a [ReaderSlot],
-    /// The same row, if it may be freed.
-    pub(super) heap: Option<NonNull<Segment>>,
+    /// The segment, if it is on the heap and may be freed.
+    pub(super) segment: Option<NonNull<Segment>>,
+}
+
+/// The least positions of a segment's readers. `None` if there are no such readers.
+pub(super) struct Minima {
+    /// Of all readers.
+    pub(super) all: Option<usize>,
+    /// Of all readers but the one that asks.
+    pub(super) others: Option<usize>,
 }
 
 impl<'a> Slots<'a> {
-    /// The seats that are used, and vacant ones between them.
-    #[inline(always)]
+    /// The used slots, and the vacant ones between them.
+    #[inline]
     pub(super) fn used(self) -> iter::Zip<slice::Iter<'a, AtomicU8>, slice::Iter<'a, ReaderSlot>> {
-        // Ordering: Acquire pairs with the Release in `release`: a look that misses a reader that changed its seat sees the
-        // claim of the new one.
-        let len = (usize::BITS - self.segment.used.load(Acquire).leading_zeros()) as usize;
+        let len = self.occupancy.used_len();
         let len = len.min(self.states.len()).min(self.slots.len());
         self.states[..len].iter().zip(&self.slots[..len])
     }
 
-    /// The seats of readers, and their positions.
-    #[inline(always)]
+    /// The slots of readers, and their positions.
+    #[inline]
     pub(super) fn readers(self) -> impl Iterator<Item = (NonNull<ReaderSlot>, usize)> + 'a {
         self.used().filter_map(|(_, slot)| {
-            // Ordering: Acquire pairs with the Release in `step`; and with that in `leave`: a look that misses a reader that
-            // changed its seat sees the claim of the new one.
+            // Ordering: Acquire pairs with the Release in `publish_position`; and with that in
+            // `unregister`: a scan that misses a reader that has moved to another slot sees the
+            // claim of the new one.
             let position = slot.position.load(Acquire);
-            // Else the seat is vacant, or its reader has yet to say where it stands.
+            // If it is odd, the slot is vacant, or its reader has yet to publish its position.
             (position & 1 == 0).then_some((NonNull::from(slot), position))
         })
     }
 
-    /// A reader at `position` or behind it, but for the one at `me`; or else the least of all positions, and of all but that of `me`.
-    #[inline(always)]
-    pub(super) fn follower(
+    /// Finds a reader at or behind `position` other than the one at `me`. If there is none, returns
+    /// the least positions.
+    #[inline]
+    pub(super) fn find_follower(
         self,
         me: NonNull<ReaderSlot>,
         position: usize,
-    ) -> Result<NonNull<ReaderSlot>, (Option<usize>, Option<usize>)> {
+    ) -> Result<NonNull<ReaderSlot>, Minima> {
         let (mut all, mut others) = (None, None);
         for (slot, at) in self.readers() {
             if slot != me {
@@ -294,21 +215,39 @@ impl<'a> Slots<'a> {
             }
             all = least(all, Some(at));
         }
-        Err((all, others))
+        Err(Minima { all, others })
+    }
+
+    /// Claims a vacant slot, if there is one.
+    pub(super) fn claim(self) -> Option<SlotRef> {
+        let (index, _) = self.occupancy.claim(self.slots.len())?;
+        Some(self.at(index))
     }
 
     pub(super) fn at(self, index: usize) -> SlotRef {
         SlotRef {
-            segment: NonNull::from(self.segment),
+            occupancy: NonNull::from(self.occupancy),
             state: NonNull::from(&self.states[index]),
             slot: NonNull::from(&self.slots[index]),
-            heap: self.heap,
+            segment: self.segment,
             index,
         }
     }
 }
 
-/// The one that is further behind.
+/// Refers to a reader's own slot. It is used with the registry that it was taken from, and not
+/// after that is dropped.
+#[derive(Clone, Copy)]
+pub(crate) struct SlotRef {
+    pub(super) occupancy: NonNull<Occupancy>,
+    pub(super) state: NonNull<AtomicU8>,
+    pub(super) slot: NonNull<ReaderSlot>,
+    /// The segment, if it is on the heap.
+    pub(super) segment: Option<NonNull<Segment>>,
+    pub(super) index: usize,
+}
+
+/// The one of two positions that is further behind.
 pub(super) fn least(one: Option<usize>, other: Option<usize>) -> Option<usize> {
     match (one, other) {
         (Some(a), Some(b)) if (a.wrapping_sub(b) as isize) < 0 => Some(a),

@@ -1,26 +1,30 @@
-//! The rows on the heap that come and go with their readers: a chain, and how its rows are freed under those who walk it.
+//! [`Segments`]: the segments on the heap, which come and go with their readers. They form a chain,
+//! whose segments can be freed while other threads walk it.
 //!
-//! # Who changes the chain
-//! A reader that finds no seat links a new row in front. All else is done by one thread at a time, the one that *tidies up*: it
-//! closes the rows without a reader, unlinks them and frees them. It is whoever vacated a seat and saw that half of the
-//! rows are empty, so that a row that is freed has paid for the walk.
+//! # Which thread changes the chain
+//! A reader that finds no vacant slot links a new segment in front. Everything else is done by one
+//! thread at a time, the *reclaiming* thread: it closes the segments without a reader, unlinks them
+//! and frees them. A thread starts to reclaim when it has vacated a slot and sees that half of the
+//! segments are empty, so that each freed segment has paid for the walk.
 //!
-//! | `upkeep` | means | moved on by |
+//! | `reclaim_state` | means | how it changes |
 //! |---|---|---|
-//! | 0 | nobody tidies up | a thread that wants to → `BUSY` |
-//! | `BUSY` | one does | that thread → 0; another that wants to → `BUSY` and `AGAIN`, and goes on |
-//! | `BUSY` and `AGAIN` | one does, and is to begin anew | that thread → `BUSY` |
+//! | 0 | no thread reclaims | a thread that wants to → `BUSY` |
+//! | `BUSY` | one thread reclaims | that thread → 0; another that wants to → `BUSY` and `AGAIN`, and leaves it to that thread |
+//! | `BUSY` and `AGAIN` | one thread reclaims, and has to start again | that thread → `BUSY` |
 //!
-//! # When a row may be freed
-//! Each walk counts itself in `walkers`. A row that is unlinked is out of reach for walks that begin later, so it may be freed once
-//! there was no walk since. Both sides use a read-modify-write on the count: if that of the walk comes second it sees the row
-//! unlinked, and if it comes first it is seen. A reader that remembers another beyond its walk [holds](Segment::holders) the other's
-//! row.
+//! # When a segment may be freed
+//! Each walk counts itself in `walkers`. An unlinked segment is out of reach for walks that begin
+//! later, so it may be freed once there was a moment without a walk. Both sides use a
+//! read-modify-write on the count: if that of the walk comes second, the walk sees the segment
+//! unlinked; if it comes first, the reclaiming thread sees the walk. A reader that remembers a
+//! follower beyond its walk [holds](Segment::holders) the follower's segment.
 //!
-//! What has to stay is looked at again by the last walk to end, or the last holder to let go, by the flags in `stale`. Walks that
-//! overlap without end would keep it, as any reader keeps the items behind it.
+//! A segment that cannot be freed yet is looked at again by the last walk to end, or by the last
+//! holder to release it; the flags in `deferred` ask for that. Walks that overlap without end would
+//! keep it, as any reader keeps the items behind it.
 
-use super::segment::Segment;
+use super::segment::{Segment, SlotRef};
 use crate::sync::{AtomicPtr, AtomicUsize, Ordering::*};
 use alloc::boxed::Box;
 use core::{
@@ -31,32 +35,35 @@ use core::{
 const BUSY: usize = 1;
 const AGAIN: usize = 2;
 
-/// Flags in `stale`: rows wait for walks to end, or for holders to let go.
+/// Flag in `deferred`: segments wait for walks to end.
 const WALKED: usize = 1;
+/// Flag in `deferred`: segments wait for holders to release them.
 const HELD: usize = 2;
 
-/// Seats in the first row, and in each further one.
-const FEW: usize = if cfg!(aiter_loom) { 2 } else { 16 };
-const MANY: usize = if cfg!(aiter_loom) {
+/// The number of slots in the first segment of the chain.
+const FIRST_LEN: usize = if cfg!(aiter_loom) { 2 } else { 16 };
+/// The number of slots in each further segment.
+const LEN: usize = if cfg!(aiter_loom) {
     2
 } else {
     usize::BITS as usize
 };
 
-/// A new reader looks at so many rows for a vacant seat.
-const LOOKS: usize = 32;
+/// In how many segments a new reader looks for a vacant slot.
+const MAX_PROBES: usize = 32;
 
 pub(super) struct Segments {
     head: AtomicPtr<Segment>,
-    /// A row in which a seat was given up, or taken, last.
-    vacant: AtomicPtr<Segment>,
+    /// The segment in which a slot was vacated or claimed last. New readers look there first.
+    vacant_hint: AtomicPtr<Segment>,
     walkers: AtomicUsize,
-    upkeep: AtomicUsize,
-    stale: AtomicUsize,
-    /// How many rows are linked, and how many of them are empty. A row may be counted a little later than it changes.
+    reclaim_state: AtomicUsize,
+    deferred: AtomicUsize,
+    /// How many segments are linked, and how many of those are empty. Both counts may lag a little
+    /// behind the changes.
     linked: AtomicUsize,
     empty: AtomicUsize,
-    /// Unlinked rows that are not freed yet. For the thread that tidies up.
+    /// The unlinked segments that are not freed yet. For the reclaiming thread.
     retired: AtomicPtr<Segment>,
 }
 
@@ -66,127 +73,139 @@ impl Segments {
         let zero = || AtomicUsize::new(0);
         Self {
             head: null(),
-            vacant: null(),
+            vacant_hint: null(),
             walkers: zero(),
-            upkeep: zero(),
-            stale: zero(),
+            reclaim_state: zero(),
+            deferred: zero(),
             linked: zero(),
             empty: zero(),
             retired: null(),
         }
     }
 
-    /// Begins a walk, if there are any rows.
-    #[inline(always)]
+    /// Begins a walk, if there are any segments.
+    #[inline]
     pub(super) fn walk(&self) -> Option<Walk<'_>> {
-        // Ordering: Relaxed. A walk has to see the rows that were linked before what it comes after, and does.
-        (!self.head.load(Relaxed).is_null()).then(|| self.pin())
+        // Ordering: Relaxed. A walk has to see the segments that were linked before what it comes
+        // after, and does.
+        (!self.head.load(Relaxed).is_null()).then(|| self.begin_walk())
     }
 
-    fn pin(&self) -> Walk<'_> {
-        // Ordering: Acquire pairs with the Release in `free_retired`: the rows that were unlinked before that are out of reach.
+    fn begin_walk(&self) -> Walk<'_> {
+        // Ordering: Acquire pairs with the Release in `free_retired`: the segments that were
+        // unlinked before that are out of reach.
         self.walkers.fetch_add(1, Acquire);
         Walk(self)
     }
 
-    /// A row with a vacant seat, which is taken by that, or a new row with its first seat taken. Lock-free; looks at a few rows.
-    pub(super) fn claim(&self) -> (Walk<'_>, NonNull<Segment>, usize) {
-        let walk = self.pin();
-        // Ordering: Acquire pairs with the Release in `note_vacant`: the row is seen whole.
-        let hint = NonNull::new(self.vacant.load(Acquire));
-        let found = walk.from(hint).take(LOOKS).find_map(|segment| {
-            // SAFETY: seen by a walk that goes on.
-            let seating = unsafe { Segment::at(segment) }.seating();
-            let (index, was_empty) = seating.segment.claim(seating.slots.len())?;
+    /// Claims a slot in a segment that has a vacant one, or in a new segment. The walk keeps the
+    /// segment until the slot has been recorded as the caller's. This is lock-free: it looks at a
+    /// limited number of segments.
+    pub(super) fn claim(&self) -> (Walk<'_>, SlotRef) {
+        let walk = self.begin_walk();
+        // Ordering: Acquire pairs with the Release in `set_vacant_hint`: the segment is
+        // initialized.
+        let hint = NonNull::new(self.vacant_hint.load(Acquire));
+        let found = walk.from(hint).take(MAX_PROBES).find_map(|segment| {
+            // SAFETY: this walk has come to the segment and has not ended.
+            let slots = unsafe { Segment::at(segment) }.slots();
+            let (index, was_empty) = slots.occupancy.claim(slots.slots.len())?;
             if was_empty {
                 self.empty.fetch_sub(1, Relaxed);
             }
             Some((segment, index))
         });
-        if let Some((segment, index)) = found {
-            self.note_vacant(segment);
-            return (walk, segment, index);
-        }
+        let (segment, index) = found.unwrap_or_else(|| (self.link_new(), 0));
+        self.set_vacant_hint(segment);
+        // SAFETY: the claimed slot keeps the segment.
+        let slot = unsafe { Segment::at(segment) }.slots().at(index);
+        (walk, slot)
+    }
+
+    /// Links a new segment, whose first slot the caller has claimed.
+    fn link_new(&self) -> NonNull<Segment> {
         let len = if self.linked.fetch_add(1, Relaxed) == 0 {
-            FEW
+            FIRST_LEN
         } else {
-            MANY
+            LEN
         };
-        // SAFETY: not null, as a box never is.
+        // SAFETY: the pointer of a box is not null.
         let segment = unsafe { NonNull::new_unchecked(Box::into_raw(Segment::new(len))) };
-        // For the models: the row has to be made before another thread uses it.
-        // SAFETY: made just now.
+        // For the models: the segment is made before another thread uses it.
+        // SAFETY: the segment was made just now.
         unsafe { segment.as_ref() }.lifetime.over();
         let mut head = self.head.load(Relaxed);
         loop {
-            // SAFETY: it is not linked yet.
+            // SAFETY: the segment is not linked yet.
             unsafe { Segment::at(segment) }.next.store(head, Relaxed);
-            // Ordering: Release publishes the row to the Acquire in `Walk::from`.
+            // Ordering: Release publishes the segment to the Acquire in `Walk::all`.
             match self
                 .head
                 .compare_exchange(head, segment.as_ptr(), Release, Relaxed)
             {
-                Ok(_) => break,
+                Ok(_) => return segment,
                 Err(now) => head = now,
             }
         }
-        self.note_vacant(segment);
-        (walk, segment, 0)
     }
 
-    /// The next reader may find a vacant seat in this row. To be called by a thread that has a seat there: the row is not closed.
-    pub(super) fn note_vacant(&self, segment: NonNull<Segment>) {
-        if self.vacant.load(Relaxed) != segment.as_ptr() {
-            // Ordering: Release publishes the row to the Acquire in `claim`. `unlink_empty` comes after all such stores, by the
-            // Release with which seats are vacated.
-            self.vacant.store(segment.as_ptr(), Release);
+    /// Has the next reader look in this segment first. The caller has a slot in it, so the segment
+    /// is not closed.
+    pub(super) fn set_vacant_hint(&self, segment: NonNull<Segment>) {
+        if self.vacant_hint.load(Relaxed) != segment.as_ptr() {
+            // Ordering: Release publishes the segment to the Acquire in `claim`. `unlink_empty`
+            // comes after all such stores, because slots are vacated with Release.
+            self.vacant_hint.store(segment.as_ptr(), Release);
         }
     }
 
-    /// A row has become empty.
-    pub(super) fn emptied(&self) {
-        // Ordering: whoever comes last to count sees the other rows empty, too.
+    /// Counts a segment that has become empty, and reclaims if enough are.
+    pub(super) fn segment_emptied(&self) {
+        // Ordering: AcqRel, so that the last thread to count sees the other segments empty, too.
         let empty = self.empty.fetch_add(1, AcqRel).wrapping_add(1);
         if empty.wrapping_mul(2) as isize >= self.linked.load(Relaxed) as isize {
-            self.tidy_up();
+            self.reclaim();
         }
     }
 
-    /// A reader in another row is to be remembered beyond the walk that found it.
+    /// Keeps a segment's memory beyond the walk that has come to it.
     pub(super) fn hold(segment: NonNull<Segment>) {
-        // SAFETY: the caller's walk goes on. Ordering: Relaxed, the end of the walk publishes it.
+        // SAFETY: the caller's walk has not ended. Ordering: Relaxed, because the end of the walk
+        // publishes it.
         unsafe { Segment::at(segment) }
             .holders
             .fetch_add(1, Relaxed);
     }
 
-    /// It is remembered no more.
-    pub(super) fn let_go(&self, segment: NonNull<Segment>) {
-        // SAFETY: held until now. Ordering: Release, for what was read in the row; Acquire pairs with the Release in `free_retired`:
-        // if that has found this holder, the flag is seen.
+    /// Ends a [`hold`](Self::hold).
+    pub(super) fn release_hold(&self, segment: NonNull<Segment>) {
+        // SAFETY: the segment was held until now. Ordering: Release, for what was read in the
+        // segment; Acquire pairs with the Release in `free_retired`: if that has found this holder,
+        // the flag is seen.
         if unsafe { Segment::at(segment) }.holders.fetch_sub(1, AcqRel) == 1
-            && self.stale.load(Relaxed) & HELD != 0
+            && self.deferred.load(Relaxed) & HELD != 0
         {
-            self.tidy_up();
+            self.reclaim();
         }
     }
 
-    /// Frees what nobody needs, or leaves that to the thread that does so already.
+    /// Frees the segments that are not needed, or leaves that to the thread that already reclaims.
     #[cold]
-    fn tidy_up(&self) {
-        // Ordering: Release hands over what this thread has seen, to itself or to the one that tidies up.
-        if self.upkeep.fetch_or(BUSY | AGAIN, Release) & BUSY != 0 {
+    fn reclaim(&self) {
+        // Ordering: Release hands over what this thread has seen, to itself or to the thread that
+        // reclaims.
+        if self.reclaim_state.fetch_or(BUSY | AGAIN, Release) & BUSY != 0 {
             return;
         }
         loop {
-            // Ordering: Acquire pairs with the Release of the threads that asked for it, and of the last one that tidied up: the
-            // exchange above keeps up what that released.
-            self.upkeep.fetch_and(!AGAIN, Acquire);
+            // Ordering: Acquire pairs with the Release of the threads that asked for it, and of the
+            // last one that reclaimed: the read-modify-write above continues its release sequence.
+            self.reclaim_state.fetch_and(!AGAIN, Acquire);
             self.unlink_empty();
             self.free_retired();
             // Ordering: Release pairs with the Acquire above.
             if self
-                .upkeep
+                .reclaim_state
                 .compare_exchange(BUSY, 0, Release, Relaxed)
                 .is_ok()
             {
@@ -196,9 +215,11 @@ impl Segments {
     }
 
     fn unlink_empty(&self) {
-        // SAFETY, for the references to rows: rows are freed by the thread that tidies up alone, which is this one.
+        // SAFETY, for the references to segments: only the reclaiming thread frees segments, and
+        // that is this thread.
         let mut link = &self.head;
-        // Ordering: Acquire pairs with the Release of the thread that linked the row; all others were seen by that.
+        // Ordering: Acquire pairs with the Release of the thread that linked the segment, which had
+        // seen all others.
         let mut next = NonNull::new(link.load(Acquire));
         while let Some(segment) = next {
             // SAFETY: as above.
@@ -211,15 +232,18 @@ impl Segments {
             self.linked.fetch_sub(1, Relaxed);
             self.empty.fetch_sub(1, Relaxed);
             link = self.unlink(link, segment);
-            let _ =
-                self.vacant
-                    .compare_exchange(segment.as_ptr(), ptr::null_mut(), Relaxed, Relaxed);
+            let _ = self.vacant_hint.compare_exchange(
+                segment.as_ptr(),
+                ptr::null_mut(),
+                Relaxed,
+                Relaxed,
+            );
             linked.retired.store(self.retired.load(Relaxed), Relaxed);
             self.retired.store(segment.as_ptr(), Relaxed);
         }
     }
 
-    /// Unlinks a row; gives the link that led to it.
+    /// Unlinks a segment, and returns the link that led to it.
     fn unlink<'a>(
         &'a self,
         mut link: &'a AtomicPtr<Segment>,
@@ -227,20 +251,21 @@ impl Segments {
     ) -> &'a AtomicPtr<Segment> {
         // SAFETY: as in `unlink_empty`.
         let next = unsafe { Segment::at(segment) }.next.load(Relaxed);
-        // Ordering: Relaxed, see `Walk::next`; when it fails, Acquire pairs with the Release of the thread that linked the row.
+        // Ordering: Relaxed, see `Walk::next`. If it fails, Acquire pairs with the Release of the
+        // thread that linked the segment.
         let mut before = match link.compare_exchange(segment.as_ptr(), next, Relaxed, Acquire) {
             Ok(_) => return link,
-            // It was the first, and others were linked in front of it.
+            // It was the first one, and others were linked in front of it.
             Err(first) => first,
         };
         while before != segment.as_ptr() {
-            // SAFETY: not null, as the chain leads to the row.
+            // SAFETY: the pointer is not null, because the chain leads to the segment.
             let linked = unsafe { NonNull::new_unchecked(before) };
             // SAFETY: as in `unlink_empty`.
             link = &unsafe { Segment::at(linked) }.next;
             before = link.load(Relaxed);
         }
-        // Ordering: as above. Only the first link is written by others.
+        // Ordering: as above. Other threads write only the first link.
         link.store(next, Relaxed);
         link
     }
@@ -249,23 +274,25 @@ impl Segments {
         if self.retired.load(Relaxed).is_null() {
             return;
         }
-        self.stale.store(WALKED, Relaxed);
-        // Ordering: a read-modify-write, in one order with those of the walks. Release, for the rows unlinked and the flag; Acquire
-        // pairs with the Release of walks that have ended.
+        self.deferred.store(WALKED, Relaxed);
+        // Ordering: a read-modify-write, in one order with those of the walks. Release, for the
+        // unlinked segments and the flag; Acquire pairs with the Release of walks that have ended.
         if self.walkers.fetch_add(0, AcqRel) != 0 {
             return;
         }
-        self.stale.store(HELD, Relaxed);
+        self.deferred.store(HELD, Relaxed);
         let mut kept = ptr::null_mut();
         let mut next = self.retired.load(Relaxed);
         while let Some(segment) = NonNull::new(next) {
-            // SAFETY: retired, and not freed yet.
+            // SAFETY: the segment is retired, and not freed yet.
             let retired = unsafe { Segment::at(segment) };
             next = retired.retired.load(Relaxed);
-            // Ordering: a read-modify-write, in one order with those of holders: Release for the flag, Acquire pairs with their Release.
+            // Ordering: a read-modify-write, in one order with those of holders. Release for the
+            // flag; Acquire pairs with the Release of the holders.
             if retired.holders.fetch_add(0, AcqRel) == 0 {
                 retired.lifetime.over();
-                // SAFETY: made by `Box::into_raw`, unlinked, and neither walked nor held: nobody can come to it.
+                // SAFETY: `Box::into_raw` made the pointer. The segment is unlinked, not walked and
+                // not held, so no other thread can reach it.
                 drop(unsafe { Box::from_raw(segment.as_ptr()) });
             } else {
                 retired.retired.store(kept, Relaxed);
@@ -274,33 +301,32 @@ impl Segments {
         }
         self.retired.store(kept, Relaxed);
         if kept.is_null() {
-            self.stale.store(0, Relaxed);
+            self.deferred.store(0, Relaxed);
         }
     }
 
+    /// The lengths of the linked segments.
     #[cfg(test)]
     pub(super) fn lens(&self) -> alloc::vec::Vec<usize> {
         let walk = self.walk();
         let segments = walk.iter().flat_map(|walk| walk.all());
-        // SAFETY: the walk goes on.
+        // SAFETY: the walk has not ended.
         segments
-            .map(|segment| unsafe { Segment::at(segment) }.seating().slots.len())
+            .map(|segment| unsafe { Segment::at(segment) }.slots().slots.len())
             .collect()
     }
-}
 
-impl Segments {
-    /// Rows that are unlinked and not freed.
+    /// How many segments are unlinked and not freed.
     #[cfg(test)]
-    pub(super) fn waiting(&self) -> usize {
-        let mut waiting = 0;
+    pub(super) fn retired_len(&self) -> usize {
+        let mut len = 0;
         let mut segment = self.retired.load(Relaxed);
         while !segment.is_null() {
-            waiting += 1;
-            // SAFETY: nobody tidies up meanwhile.
+            len += 1;
+            // SAFETY: no thread reclaims meanwhile.
             segment = unsafe { (*segment).retired.load(Relaxed) };
         }
-        waiting
+        len
     }
 }
 
@@ -309,7 +335,8 @@ impl Drop for Segments {
         let free = |first: &AtomicPtr<Segment>, next: fn(&Segment) -> &AtomicPtr<Segment>| {
             let mut segment = first.load(Relaxed);
             while !segment.is_null() {
-                // SAFETY: rows come from `Box::into_raw`, are in one of the two chains, and nobody else is left to look at them.
+                // SAFETY: `Box::into_raw` made the pointer. The segment is in only one of the two
+                // chains, and no other thread is left that could use it.
                 let freed = unsafe { Box::from_raw(segment) };
                 segment = next(&freed).load(Relaxed);
             }
@@ -319,47 +346,49 @@ impl Drop for Segments {
     }
 }
 
-/// While it lives no row is freed that it can come to.
+/// A walk over the segments. Until it is dropped, no segment is freed that it can come to.
 pub(super) struct Walk<'a>(&'a Segments);
 
 impl Walk<'_> {
-    /// All rows.
-    #[inline(always)]
+    /// All segments.
+    #[inline]
     pub(super) fn all(&self) -> impl Iterator<Item = NonNull<Segment>> {
-        // Ordering: Acquire pairs with the Release in `claim`.
+        // Ordering: Acquire pairs with the Release in `link_new`.
         iter::successors(NonNull::new(self.0.head.load(Acquire)), Self::next)
     }
 
-    /// All rows, from one on that this walk or a hold keeps, or from the first.
+    /// All segments, starting at `start`, which this walk or a hold keeps, or at the first one.
     pub(super) fn from(
         &self,
         start: Option<NonNull<Segment>>,
     ) -> impl Iterator<Item = NonNull<Segment>> {
-        // A row that was unlinked before this walk began leads nowhere.
+        // A segment that was unlinked before this walk began leads nowhere.
         // SAFETY: by the contract.
         let start = start.filter(|segment| !unsafe { Segment::at(*segment) }.is_closed());
-        let first = start.is_none();
+        let is_whole = start.is_none();
         let rest = iter::successors(start, Self::next);
         rest.chain(
             self.all()
-                .take_while(move |segment| first || Some(*segment) != start),
+                .take_while(move |segment| is_whole || Some(*segment) != start),
         )
     }
 
-    #[inline(always)]
+    #[inline]
     fn next(segment: &NonNull<Segment>) -> Option<NonNull<Segment>> {
-        // SAFETY: the walk keeps the row. Ordering: Relaxed. It leads to a row that was linked earlier than this one, and only
-        // read-modify-writes change the first link: who has acquired this row there has acquired the others too.
+        // SAFETY: the walk keeps the segment. Ordering: Relaxed. It leads to a segment that was
+        // linked earlier than this one, and only read-modify-writes change the first link: a thread
+        // that has acquired this segment there has acquired the others too.
         NonNull::new(unsafe { Segment::at(*segment) }.next.load(Relaxed))
     }
 }
 
 impl Drop for Walk<'_> {
     fn drop(&mut self) {
-        // Ordering: Release, for what was read of the rows, and for what is held now; Acquire pairs with the Release in
-        // `free_retired`: if that has counted this walk, the flag is seen.
-        if self.0.walkers.fetch_sub(1, AcqRel) == 1 && self.0.stale.load(Relaxed) & WALKED != 0 {
-            self.0.tidy_up();
+        // Ordering: Release, for what was read of the segments, and for what is held now; Acquire
+        // pairs with the Release in `free_retired`: if that has counted this walk, the flag is
+        // seen.
+        if self.0.walkers.fetch_sub(1, AcqRel) == 1 && self.0.deferred.load(Relaxed) & WALKED != 0 {
+            self.0.reclaim();
         }
     }
 }

@@ -1,49 +1,52 @@
-//! A crowd: those who wait for the same thing, and are woken together. Each stands at a place, for who wants to know.
+//! A set of tasks that wait for the same event and are woken together. Each waiter also publishes a
+//! position.
 //!
-//! [`Registry`] with the contracts kept by types: a member cannot be cloned, waits by `&mut`, and keeps its seats alive.
+//! This is a [`Registry`] whose contracts are kept by types: a waiter cannot be cloned, waits by
+//! `&mut`, and keeps the slots alive.
 #![allow(unsafe_code)]
 
 use super::registry::{Follower, IsLast, Registry, SleepKind, SlotRef};
 use crate::sync::Arc;
 use core::task::Waker;
 
-/// What wakes the members.
+/// Wakes the waiters of a set, and adds waiters to it.
 pub(crate) struct WaitSet(Arc<Shared>);
 
-/// One that may wait. It keeps one waker, until it waits with another one, forgets it or is
-/// dropped.
+/// A member of a set, which may wait. It keeps one waker, until it waits with another one, drops it
+/// or is dropped itself.
 pub(crate) struct Waiter {
     set: Arc<Shared>,
     at: SlotRef,
-    /// Another member, seen behind this one.
+    /// Another waiter that was seen behind this one.
     follower: Option<Follower>,
 }
 
 struct Shared(Registry);
 
-// SAFETY: seats hand wakers from thread to thread by their states, and wakers are `Send` and `Sync`.
+// SAFETY: the states of the slots hand wakers from thread to thread, and wakers are `Send` and
+// `Sync`.
 unsafe impl Send for Shared {}
 // SAFETY: as above.
 unsafe impl Sync for Shared {}
-// SAFETY: the seat is this member's on whichever thread it is, and the `Arc` keeps it.
+// SAFETY: the slot is this waiter's, whichever thread it is on, and the `Arc` keeps it.
 unsafe impl Send for Waiter {}
-// SAFETY: nothing is done with a shared member.
+// SAFETY: a shared waiter has no methods.
 unsafe impl Sync for Waiter {}
 
 impl WaitSet {
     pub(crate) fn new() -> Self {
         let registry = Registry::new(0);
-        // Vacant like all others.
+        // A set starts without a waiter.
         registry.unregister(registry.first());
         Self(Arc::new(Shared(registry)))
     }
 
-    /// One more member. Lock-free; allocates for every few members.
+    /// Adds a waiter at position 0. This is lock-free, and allocates once for several waiters.
     pub(crate) fn add(&self) -> Waiter {
         self.add_at(0)
     }
 
-    /// One more member at a place: an even number, and places wrap.
+    /// Adds a waiter at a position. Positions are even numbers, and wrap.
     pub(crate) fn add_at(&self, position: usize) -> Waiter {
         let set = self.0.clone();
         let at = set.0.register(position, 0);
@@ -54,43 +57,44 @@ impl WaitSet {
         }
     }
 
-    /// The place of the member that is furthest behind. Lock-free: looks again when a member came.
+    /// The position of the waiter that is furthest behind. This is lock-free: it looks again if a
+    /// waiter was added meanwhile.
     pub(crate) fn min_position(&self) -> Option<usize> {
         self.0.0.min_position_except(None)
     }
 
-    /// Looks at each member's place.
+    /// Calls `look` with each waiter's position.
     pub(crate) fn positions(&self, mut look: impl FnMut(usize)) {
         self.0.0.each(|position, _| look(position));
     }
 
-    /// Wakes each member that waits, once. If a waker panics the others are woken all the same.
+    /// Wakes each waiter that waits, once. If a waker panics, the others are woken all the same.
     ///
-    /// A member is seen to wait if its [`Waiter::wait`] happened before this.
+    /// This wakes a waiter if its [`Waiter::wait`] happened before this call.
     pub(crate) fn wake_all(&self) {
         self.0.0.wake_all();
     }
 }
 
 impl Waiter {
-    /// The next [`WaitSet::wake_all`] that comes after this wakes `waker`.
+    /// Has the next [`WaitSet::wake_all`] wake `waker`.
     pub(crate) fn wait(&mut self, waker: &Waker) {
         let Self { set, at, follower } = self;
         set.0.arm(at, follower, waker, SleepKind::AtTail);
     }
 
-    /// Drops the waker. Nothing wakes this member until it waits again.
+    /// Drops the waker. Nothing wakes this waiter until it waits again.
     pub(crate) fn forget(&mut self) {
-        self.set.0.forget(&mut self.at, &mut self.follower);
+        self.set.0.drop_waker(&mut self.at, &mut self.follower);
     }
 
-    /// The member stands at another place.
+    /// Publishes another position.
     pub(crate) fn set_position(&mut self, position: usize) {
         self.set.0.advance(self.at, position, 0);
     }
 
-    /// Whether no other member stands at `position` or behind it. Looks at one of them, or at all if that has gone on.
-    /// Lock-free: looks again when a member came.
+    /// Whether no other waiter is at or behind `position`. It looks at one of them, or at all if
+    /// that one has moved on. This is lock-free: it looks again if a waiter was added meanwhile.
     pub(crate) fn is_last_at(&mut self, position: usize) -> bool {
         let registry = &self.set.0;
         let is_behind = |other: &Follower| registry.is_behind(other, position);

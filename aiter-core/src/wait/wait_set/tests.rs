@@ -1,4 +1,5 @@
-//! A member that gets another's seat. All else is asked of those who make use of crowds.
+//! Tests of a waiter that takes the slot of another one, and of a waiter that is dropped while it
+//! is woken. The tests of the wait set's users cover everything else.
 
 extern crate std;
 
@@ -8,8 +9,9 @@ use alloc::{task::Wake, vec::Vec};
 use std::sync::Mutex;
 
 #[test]
-fn who_gets_the_seat_of_one_seen_behind_is_behind_nobody() {
-    /// While the first is woken the other goes, and the first waits again: in the other's seat, as its own is at work.
+fn a_waiter_that_takes_the_slot_of_its_follower_does_not_follow_itself() {
+    /// While the first waiter is woken, the other one is dropped and the first waits again: in the
+    /// slot of the other one, because the wake uses its own.
     struct Waits(Mutex<(Waiter, Option<Waiter>)>);
     impl Wake for Waits {
         fn wake(self: alloc::sync::Arc<Self>) {
@@ -25,18 +27,21 @@ fn who_gets_the_seat_of_one_seen_behind_is_behind_nobody() {
     {
         let (waiter, _) = &mut *waits.0.lock().unwrap();
         waiter.wait(&waker);
-        assert!(!waiter.is_last_at(0), "the other is there");
+        assert!(!waiter.is_last_at(0), "the other waiter is there");
     }
     set.wake_all();
-    assert!(waits.0.lock().unwrap().0.is_last_at(0), "nobody else is");
+    assert!(
+        waits.0.lock().unwrap().0.is_last_at(0),
+        "no other waiter is there"
+    );
 }
 
-/// A member that is dropped while it is woken leaves its waker to the thread that wakes. The
-/// waker's drop panics, after all other members were woken.
+/// A waiter that is dropped while it is woken leaves its waker to the thread that wakes. The drop
+/// of the waker panics, after all other waiters were woken.
 #[test]
-fn a_waker_that_panics_in_its_drop_keeps_nobody_else_asleep() {
-    struct Goes(Mutex<Option<Waiter>>);
-    impl Wake for Goes {
+fn a_waker_that_panics_in_its_drop_keeps_no_other_waiter_asleep() {
+    struct DropsItself(Mutex<Option<Waiter>>);
+    impl Wake for DropsItself {
         fn wake(self: alloc::sync::Arc<Self>) {
             self.wake_by_ref();
         }
@@ -45,27 +50,27 @@ fn a_waker_that_panics_in_its_drop_keeps_nobody_else_asleep() {
             drop(waiter);
         }
     }
-    impl Drop for Goes {
+    impl Drop for DropsItself {
         fn drop(&mut self) {
             panic!("waker");
         }
     }
-    // The seat in the crowd, those beside it, and those of several rows.
-    for goes in [0, 1, 8, 9, 24, 25, 89] {
+    // The first slot, the slots beside it, and slots of several segments.
+    for dropped in [0, 1, 8, 9, 24, 25, 89] {
         let set = WaitSet::new();
         let (wakes, waker) = Wakes::new();
-        let mut members: Vec<_> = (0..100).map(|_| set.add()).collect();
-        let goes = alloc::sync::Arc::new(Goes(Mutex::new(Some(members.remove(goes)))));
-        members.iter_mut().for_each(|waiter| waiter.wait(&waker));
+        let mut waiters: Vec<_> = (0..100).map(|_| set.add()).collect();
+        let owner = alloc::sync::Arc::new(DropsItself(Mutex::new(Some(waiters.remove(dropped)))));
+        waiters.iter_mut().for_each(|waiter| waiter.wait(&waker));
         {
-            let waker = Waker::from(goes.clone());
-            goes.0.lock().unwrap().as_mut().unwrap().wait(&waker);
+            let waker = Waker::from(owner.clone());
+            owner.0.lock().unwrap().as_mut().unwrap().wait(&waker);
         }
-        drop(goes);
+        drop(owner);
         assert_eq!(panic_of(|| set.wake_all()), "waker");
-        assert_eq!(wakes.count(), members.len());
-        // Nothing of it is left.
+        assert_eq!(wakes.count(), waiters.len());
+        // It is not woken again.
         set.wake_all();
-        assert_eq!(wakes.count(), members.len());
+        assert_eq!(wakes.count(), waiters.len());
     }
 }

@@ -1,12 +1,13 @@
-//! Items that no reader takes, and when they are dropped.
+//! Tests of when items that no reader takes are dropped.
 
-use super::super::{List, block::on_tail};
+use super::super::{block::tail_units, shared::List};
 use super::*;
 use crate::test_support::panic_of;
 use std::sync::Mutex;
 
-/// Counts the live ones. The drop of a bad one panics. Its clone is made while another reader takes it too, if there is one: each
-/// sees the other at the item then, and neither moves it out.
+/// An item that counts the live ones. The drop of a bad one panics. While it is cloned, another
+/// reader takes it too, if there is one: then each reader sees the other at the item, and neither
+/// moves it out.
 struct Item {
     n: usize,
     is_bad: bool,
@@ -45,7 +46,7 @@ impl World {
         self.other.lock().unwrap().take()
     }
 
-    /// Takes some items for two readers at once.
+    /// Takes some items with two readers at the same time.
     fn take_at_once(&self, one: &mut Reader<Item>, other: &mut Option<Reader<Item>>, len: usize) {
         for _ in 0..len {
             *self.other.lock().unwrap() = other.take();
@@ -77,7 +78,7 @@ impl Drop for Item {
 }
 
 #[test]
-fn items_that_two_took_at_once_go_when_both_are_past_their_block() {
+fn items_cloned_by_two_readers_at_once_are_dropped_when_both_have_left_the_block() {
     for (bad, is_dropped) in [
         (None, false),
         (None, true),
@@ -87,9 +88,9 @@ fn items_that_two_took_at_once_go_when_both_are_past_their_block() {
         let world = World::new(bad);
         let (writer, mut one) = list();
         let mut other: Option<Reader<Item>> = None;
-        // All of a block three times, then something in a fourth.
+        // Three whole blocks, and then one item in a fourth.
         for len in [SLOTS, SLOTS, SLOTS, 1] {
-            // When the batch has its first slot, there is a block after the one that both have read.
+            // Once the batch has its slots, there is a block after the one that both have read.
             let mut pass = |mut other: Reader<Item>| {
                 assert!(matches!(one.next(), Poll::Pending));
                 assert_eq!(world.live(), 3);
@@ -125,9 +126,9 @@ fn items_that_two_took_at_once_go_when_both_are_past_their_block() {
     }
 }
 
-/// Pushes whose slots were given out before the list was closed come to their end after it.
+/// Pushes that have reserved slots before the list was closed are completed after that.
 #[test]
-fn what_is_published_after_the_last_reader_went_is_dropped_at_once() {
+fn items_published_after_the_last_reader_was_dropped_are_dropped_at_once() {
     for before in [0, 1, SLOTS] {
         for len in [1, SLOTS, 2 * SLOTS] {
             let world = World::new(None);
@@ -138,11 +139,11 @@ fn what_is_published_after_the_last_reader_went_is_dropped_at_once() {
                 drop(reader.take());
                 assert!(
                     world.live() < SLOTS,
-                    "what was published before is still there"
+                    "items that were published before are still there"
                 );
                 world.item(n)
             });
-            // One slot stays without an item.
+            // One slot is left without an item.
             assert_eq!(writer.push_batch(len + 1, &mut items), Ok(false));
             assert_eq!(world.live(), 0);
             assert!(writer.push(world.item(len)).is_err());
@@ -150,26 +151,26 @@ fn what_is_published_after_the_last_reader_went_is_dropped_at_once() {
     }
 }
 
-/// A writer looks at the place of the last reader behind a fence that the kernel may refuse. What it published then goes
-/// with the list.
+/// A writer looks for the drain position after a fence that the kernel may refuse. If it misses the
+/// position, the item that it has published is dropped with the list.
 #[test]
-fn what_nobody_looked_for_goes_with_the_list() {
+fn items_that_no_writer_drained_are_dropped_with_the_list() {
     for bad in [None, Some(1), Some(SLOTS)] {
         let world = World::new(bad);
         let list = List::new(None);
-        let writer = Writer::new(list.clone());
+        let writer = Writer::first(list.clone());
         assert!(writer.push(world.item(SLOTS + 1)).is_ok());
         drop(Reader::first(list.clone()));
         let end = list.end.load(Relaxed);
         for n in 0..SLOTS + 1 {
-            // SAFETY: a slot that nobody else is given: the list is closed.
+            // SAFETY: no other thread gets this slot, because the list is closed.
             let (block, slot) =
-                unsafe { list.write(end.wrapping_add(on_tail(2 * n)), world.item(n)) };
-            // SAFETY: kept by the list, of which no reader is left.
+                unsafe { list.write(end.wrapping_add(tail_units(2 * n)), world.item(n)) };
+            // SAFETY: the list keeps the block, and no reader is left.
             let block = unsafe { block.as_ref() };
             block.publish(slot, 1);
             // SAFETY: as above.
-            let (block, slot) = unsafe { list.locate(end.wrapping_add(on_tail(2 * n + 1)), 1) };
+            let (block, slot) = unsafe { list.locate(end.wrapping_add(tail_units(2 * n + 1)), 1) };
             // SAFETY: as above.
             unsafe { block.as_ref() }.skip(slot, 1);
         }
@@ -183,24 +184,24 @@ fn what_nobody_looked_for_goes_with_the_list() {
     }
 }
 
-/// A writer that looks after a place before the one it publishes at, where the drop of an item panics, wakes those that wait for its
-/// own slot all the same.
+/// If the drop of an item panics while a writer drains, the writer wakes the readers that wait for
+/// its own slot all the same.
 #[test]
-fn a_drop_that_panics_at_a_place_that_was_left_keeps_nobody_from_being_woken() {
+fn a_drop_that_panics_in_a_drain_costs_no_wake() {
     let world = World::new(Some(0));
     let list = List::new(None);
-    let writer = Writer::new(list.clone());
+    let writer = Writer::first(list.clone());
     let reader = Reader::first(list.clone());
-    let gap = list.tail.fetch_add(on_tail(1), Relaxed);
+    let gap = list.tail.fetch_add(tail_units(1), Relaxed);
     (1..SLOTS).for_each(|n| assert!(writer.push(world.item(n)).is_ok()));
     let mut late = writer.subscribe();
     drop(reader);
     let (wakes, waker) = Wakes::new();
     assert!(poll(&mut late, &waker).is_pending());
-    // Published, by a writer that has yet to look who waits.
-    // SAFETY: reserved above.
+    // The slot is published by a writer that has yet to look for waiting readers.
+    // SAFETY: the slot was reserved above.
     let (block, slot) = unsafe { list.write(gap, world.item(0)) };
-    // SAFETY: kept by the slot.
+    // SAFETY: the slot keeps the block.
     unsafe { block.as_ref() }.publish(slot, 1);
     assert_eq!(panic_of(|| drop(writer.push(world.item(SLOTS)))), "drop");
     assert_eq!(wakes.count(), 1);
@@ -208,7 +209,8 @@ fn a_drop_that_panics_at_a_place_that_was_left_keeps_nobody_from_being_woken() {
     assert_eq!(world.live(), 0);
 }
 
-/// A reader passes a slot without an item and comes to the next block, where a drop panics. It is woken at the place it came to.
+/// A reader passes a slot without an item and comes to the next block, and a drop panics on the
+/// way. The reader is woken at the slot that it came to.
 #[test]
 fn a_drop_that_panics_on_the_way_to_the_next_block_costs_no_wake() {
     let world = World::new(Some(0));
@@ -230,12 +232,15 @@ fn a_drop_that_panics_on_the_way_to_the_next_block_costs_no_wake() {
     assert!(matches!(one.next(), Poll::Ready(Some(item)) if item.n == SLOTS));
 }
 
-/// A subscriber that is alone in its block frees none before it while a slot before its own is not published: the writer of that
-/// slot may be on its way there.
+/// A subscriber that is alone in its block frees no block before it while a slot before its own is
+/// not published: the writer of that slot may be on its way there.
 #[test]
-fn a_subscriber_frees_nothing_that_a_writer_before_it_may_be_in() {
+fn a_subscriber_frees_no_block_that_a_writer_before_it_may_be_in() {
     let list = List::new(None);
-    let (writer, mut reader) = (Writer::new(list.clone()), Some(Reader::first(list.clone())));
+    let (writer, mut reader) = (
+        Writer::first(list.clone()),
+        Some(Reader::first(list.clone())),
+    );
     (0..SLOTS).for_each(|n| writer.push(n).unwrap());
     assert_eq!(take_all(reader.as_mut().unwrap()).len(), SLOTS);
     let first = core::iter::once_with(|| {

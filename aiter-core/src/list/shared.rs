@@ -1,0 +1,180 @@
+//! [`List`]: what all handles of a list share, with its tail word and its statistics.
+
+use super::{
+    block::{
+        BlockHeader, FIRST, FIRST_TAIL, FLAGS, Tail, distance_to_tail, tail_distance,
+        wrap_like_tail,
+    },
+    block_limit::BlockLimit,
+    drain_state::DrainState,
+    free_list::FreeList,
+};
+use crate::{
+    Statistics,
+    sync::{Arc, AtomicPtr, AtomicUsize, Ordering::*, fence},
+    wait::{
+        demand::Demand,
+        notify::WakeSource,
+        registry::Registry,
+        spin::{AdaptiveSpin, Pushing, Reading},
+    },
+};
+use core::{
+    marker::PhantomPinned,
+    ptr::{self, NonNull},
+};
+
+/// Flag in the tail word: no slot can be reserved any more.
+pub(super) const CLOSED: usize = 1;
+/// Flag in the tail word: readers that found no reserved slot may sleep.
+pub(super) const ASLEEP: usize = 2;
+
+/// The `end` of a list that has none yet.
+const UNKNOWN: Tail = 1;
+
+/// What all handles of a list share. The fields are in an order that keeps writers and readers out
+/// of each other's cache lines, whatever the address of the list: what changes with each push or
+/// with each item taken is 64 bytes away from what the other side reads as often.
+#[repr(C)]
+pub(crate) struct List<T> {
+    /// The next slot to be reserved, with [`CLOSED`] and [`ASLEEP`].
+    pub(super) tail: AtomicUsize,
+    /// A block near the tail, where writers start to look for the block of their slot.
+    pub(super) tail_block: AtomicPtr<BlockHeader<T>>,
+    /// The total number of slots that were published without an item.
+    pub(super) skipped: AtomicUsize,
+    /// The tail at which the list ended. It is set soon after `CLOSED`, and [`UNKNOWN`] before; see
+    /// [`List::statistics`].
+    pub(super) end: AtomicUsize,
+    /// The number of live writers. The last one closes the list.
+    pub(super) writers: AtomicUsize,
+    /// The number of slots that batches have reserved and may not have published yet.
+    pub(super) batch_slots: AtomicUsize,
+
+    pub(super) drain: DrainState<T>,
+    /// The number of live readers. The last one closes the list.
+    pub(super) readers: AtomicUsize,
+    /// A table of functions through which readers take items. Its type is private to `reader.rs`.
+    pub(super) reader_ops: AtomicPtr<()>,
+    root: BlockHeader<T>,
+    /// Woken when the last reader is dropped.
+    pub(super) driver: Option<WakeSource<Demand>>,
+
+    pub(super) registry: Registry,
+    pub(super) block_limit: BlockLimit,
+    pub(super) free_list: FreeList<T>,
+    /// Whether it pays for a reader to look again before it sleeps.
+    pub(super) reading: AdaptiveSpin<Reading>,
+    /// Whether it pays for a writer to pause when it meets another one.
+    pub(super) pushing: AdaptiveSpin<Pushing>,
+    /// Blocks point to the root, also while the list is dropped: `&mut List` is not the only way to
+    /// reach it.
+    _pinned: PhantomPinned,
+}
+
+#[cfg(target_pointer_width = "64")]
+const _: () = {
+    use core::mem::offset_of;
+    const LINE: usize = 64;
+    let tail = offset_of!(List<u64>, tail);
+    let registry = offset_of!(List<u64>, registry);
+    assert!(tail + LINE <= offset_of!(List<u64>, readers));
+    assert!(tail + LINE <= registry && Registry::SPAN >= LINE);
+};
+
+// SAFETY: items are moved between threads (`T: Send`). They are shared between threads only through
+// readers, and making a second reader requires `T: Sync`. All other fields are atomics, or are
+// guarded by them.
+unsafe impl<T: Send> Send for List<T> {}
+// SAFETY: as above.
+unsafe impl<T: Send> Sync for List<T> {}
+
+impl<T> List<T> {
+    /// A list that counts its first writer and its first reader, which the caller makes.
+    pub(super) fn new(driver: Option<WakeSource<Demand>>) -> Arc<Self> {
+        fence::prepare();
+        let list = Arc::new(Self {
+            tail: AtomicUsize::new(FIRST_TAIL),
+            tail_block: AtomicPtr::new(ptr::null_mut()),
+            skipped: AtomicUsize::new(0),
+            end: AtomicUsize::new(UNKNOWN),
+            writers: AtomicUsize::new(1),
+            batch_slots: AtomicUsize::new(0),
+            drain: DrainState::new(),
+            readers: AtomicUsize::new(1),
+            reader_ops: AtomicPtr::new(ptr::null_mut()),
+            root: BlockHeader::root(),
+            driver,
+            registry: Registry::new(FIRST),
+            block_limit: BlockLimit::new(),
+            free_list: FreeList::new(),
+            reading: AdaptiveSpin::new(),
+            pushing: AdaptiveSpin::new(),
+            _pinned: PhantomPinned,
+        });
+        list.tail_block.store(list.root().as_ptr(), Relaxed);
+        list
+    }
+
+    pub(super) fn root(&self) -> NonNull<BlockHeader<T>> {
+        NonNull::from(&self.root)
+    }
+
+    /// Refuses all later reservations. Returns the old tail word, with its flags, to the call that
+    /// closed the list, and `None` to every other.
+    pub(super) fn close_tail(&self) -> Option<Tail> {
+        // Ordering: AcqRel, in one order with the reservations: what was reserved before is
+        // delivered, and what comes after is refused.
+        let tail = self.tail.fetch_or(CLOSED, AcqRel);
+        if tail & CLOSED != 0 {
+            return None;
+        }
+        self.end.store(tail & !FLAGS, Relaxed);
+        Some(tail)
+    }
+
+    /// The tail at which the list ended, or `tail` if that is not known. It is not known if the
+    /// list is open, or was closed just now; then pushes that were refused may count for a moment.
+    pub(super) fn end_or(&self, tail: Tail) -> Tail {
+        self.end().unwrap_or(tail)
+    }
+
+    /// The tail at which the list ended. `None` if it is open, or if the closing thread has yet to
+    /// store it.
+    pub(super) fn end(&self) -> Option<Tail> {
+        match self.end.load(Relaxed) {
+            UNKNOWN => None,
+            end => Some(end),
+        }
+    }
+
+    /// Whether pushes are refused, because the list was stopped or its last reader was dropped.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.tail.load(Acquire) & CLOSED != 0
+    }
+
+    pub(crate) fn statistics(&self) -> Statistics {
+        // Ordering: Acquire pairs with the Release of the threads that count a skipped slot: the
+        // tail that is loaded next is past that slot.
+        let skipped = self.skipped.load(Acquire);
+        // Ordering: Relaxed, because of the Acquire above.
+        let tail = self.end_or(self.tail.load(Relaxed));
+        let mut lags = None;
+        self.registry.each(|position, passed| {
+            // Negative only for a reader that has moved on since the tail was loaded.
+            let lag = distance_to_tail(position, tail) - skipped.wrapping_sub(passed) as isize;
+            let lag = lag.max(0) as usize;
+            let (least, most) = lags.unwrap_or((lag, lag));
+            lags = Some((lag.min(least), lag.max(most)));
+        });
+        let (waiting, lag) = lags.unwrap_or_default();
+        // Both counts wrap, the tail before the other.
+        let pushed = wrap_like_tail(tail_distance(FIRST_TAIL, tail).wrapping_sub(skipped));
+        Statistics {
+            pushed,
+            taken: pushed.saturating_sub(waiting),
+            waiting,
+            lag,
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! How a reader that finds nothing goes to sleep, and which waker it keeps.
+//!
+//! A reader sleeps *at the tail* if no writer has reserved the slot that it comes to: the writer
+//! that reserves it learns of the reader from the flag in the tail word. It sleeps *at a gap* if a
+//! writer has reserved the slot and not published it yet: then it is counted in the registry, and a
+//! fence on both sides has one of the two see the other.
+
+use super::{block::tail_at, reader::Reader, shared::ASLEEP};
+use crate::{
+    sync::{Ordering::*, fence},
+    wait::{registry::SleepKind, task::TaskId},
+};
+use core::{
+    mem,
+    task::{Context, Poll, Waker},
+};
+
+impl<T> Reader<T> {
+    /// Drops the kept waker if it belongs to another task than the one that polls. The drop of a
+    /// waker may run any code.
+    #[inline]
+    pub(super) fn drop_stale_waker(&mut self, cx: Option<&mut Context<'_>>) {
+        if cx.is_some_and(|cx| self.task.is_another(cx.waker())) {
+            self.drop_waker();
+        }
+    }
+
+    /// The list has ended for this reader. If a poll finds that, no task waits any more. If
+    /// `try_next` finds it, a task may still wait, and the closing thread is about to wake it.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn end(&mut self, is_polled: bool) -> Poll<Option<T>> {
+        if is_polled || self.list.registry.is_idle(self.registration) {
+            self.drop_waker();
+        }
+        Poll::Ready(None)
+    }
+
+    /// Drops the waker of the task that waited last.
+    #[cold]
+    #[inline(never)]
+    fn drop_waker(&mut self) {
+        if mem::replace(&mut self.task, TaskId::NONE) != TaskId::NONE {
+            self.list
+                .registry
+                .drop_waker(&mut self.registration, &mut self.follower);
+        }
+    }
+
+    #[inline]
+    pub(super) fn wait_if_polled(&mut self, cx: Option<&mut Context<'_>>) -> Poll<Option<T>> {
+        cx.map_or(Poll::Pending, |cx| self.wait(cx))
+    }
+
+    /// The wait of a reader whose slot in the registry has this waker already, and that is not to
+    /// look again first. [`wait_slow`](Self::wait_slow) handles every other case.
+    #[inline(never)]
+    fn wait(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        let list = &*self.list;
+        let tail = list.tail.load(Relaxed);
+        if tail & !ASLEEP == tail_at(self.cursor.position())
+            && list.reading.consume_skip()
+            && list.registry.rearm(self.registration, cx.waker())
+            // Ordering: as in `sleep`.
+            && list.tail.compare_exchange(tail, tail | ASLEEP, Release, Relaxed).is_ok()
+        {
+            return Poll::Pending;
+        }
+        self.wait_slow(cx)
+    }
+
+    #[inline(never)]
+    fn wait_slow(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        self.list.registry.disarm(self.registration);
+        // An item that is found while spinning is taken without arming.
+        if !self.list.reading.spin_until(|| !self.peek().at_tail()) && self.sleep(cx.waker()) {
+            return Poll::Pending;
+        }
+        self.take_or_sleep(cx)
+    }
+
+    /// Takes what has been published meanwhile, or sleeps.
+    #[cold]
+    fn take_or_sleep(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        loop {
+            if let ready @ Poll::Ready(_) = self.next() {
+                return ready;
+            }
+            // Only a slot without an item was published.
+            if self.sleep(cx.waker()) {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// Has the task woken when something is published at the cursor. Returns false if that may have
+    /// happened by now.
+    #[inline]
+    fn sleep(&mut self, waker: &Waker) -> bool {
+        let tail = self.list.tail.load(Relaxed);
+        let sleeps = if tail & !ASLEEP == tail_at(self.cursor.position()) {
+            // Arm the slot before the flag is set: a writer that finds the flag sees the waker.
+            self.arm(waker, SleepKind::AtTail);
+            // Ordering: Release hands the armed slot to the writer that reserves the slot of the
+            // list, or to one that clears the flag and then wakes all readers further on.
+            self.list
+                .tail
+                .compare_exchange(tail, tail | ASLEEP, Release, Relaxed)
+                .is_ok()
+        } else {
+            self.sleep_at_gap(waker)
+        };
+        if !sleeps {
+            self.list.registry.disarm(self.registration);
+        }
+        sleeps
+    }
+
+    /// As [`sleep`](Self::sleep), if a writer has reserved the slot and not published it yet.
+    #[cold]
+    fn sleep_at_gap(&mut self, waker: &Waker) -> bool {
+        self.arm(waker, SleepKind::AtGap);
+        // Ordering: between the armed slot and the look at the mark; pairs with the light half in
+        // `List::wake_after`.
+        if !fence::heavy() {
+            // The writer may be about to publish the slot without seeing this reader.
+            waker.wake_by_ref();
+        }
+        self.cursor.is_at_gap()
+    }
+
+    #[inline]
+    fn arm(&mut self, waker: &Waker, sleep: SleepKind) {
+        self.task = TaskId::of(waker);
+        let Self {
+            list,
+            registration,
+            follower,
+            ..
+        } = self;
+        list.registry.arm(registration, follower, waker, sleep);
+    }
+}
