@@ -240,6 +240,55 @@ mod tests {
         assert_eq!(items.try_next(), Err(crate::TryNextError::Ended));
     }
 
+    const DROPPED_UNPOLLED: &str =
+        "the driver of this stream was dropped before its first poll: run it on an executor";
+
+    #[test]
+    fn a_stream_whose_driver_was_never_polled_is_not_empty_in_silence() {
+        let numbers = || iter_to_aiter(0..3);
+        let (mut eager, _) = active(numbers());
+        let mut fork = eager.fork();
+        for _ in 0..2 {
+            assert_eq!(panic_of(|| poll_noop(&mut eager)), DROPPED_UNPOLLED);
+        }
+        assert_eq!(panic_of(|| fork.try_next()), DROPPED_UNPOLLED);
+        for make in [
+            || preload(2, iter_to_aiter(0..3)),
+            || crate::preload_with(crate::Watermarks { low: 0, high: 2 }, iter_to_aiter(0..3)),
+        ] {
+            let (mut ahead, _) = make();
+            assert_eq!(panic_of(|| ahead.try_next()), DROPPED_UNPOLLED);
+            assert_eq!(panic_of(|| poll_noop(&mut ahead)), DROPPED_UNPOLLED);
+        }
+        // Without a consumer there is nothing to say.
+        let (items, driver) = preload(2, numbers());
+        drop(items);
+        drop(driver);
+    }
+
+    #[test]
+    fn a_consumer_that_waits_learns_that_the_driver_is_dropped_unpolled() {
+        let (mut items, driver) = preload(1, iter_to_aiter(0..3));
+        let (wakes, waker) = Wakes::new();
+        assert!(poll(&mut items, &waker).is_pending());
+        drop(driver);
+        assert_eq!(wakes.count(), 1);
+        assert_eq!(panic_of(|| poll(&mut items, &waker)), DROPPED_UNPOLLED);
+        assert_eq!(
+            alloc::sync::Arc::strong_count(&wakes),
+            2,
+            "no waker is kept"
+        );
+    }
+
+    #[test]
+    fn a_driver_that_was_polled_once_may_be_dropped() {
+        let (source, _remote) = source::<u8>([Pending]);
+        let (mut items, driver) = active(source);
+        assert!(drive(pin!(driver), Waker::noop()).is_pending());
+        assert_eq!(poll_noop(&mut items), Poll::Ready(None));
+    }
+
     #[test]
     fn a_panic_of_the_source_reaches_the_driver() {
         let (source, _remote) = source([Item(1), Panic]);

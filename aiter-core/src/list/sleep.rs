@@ -27,11 +27,17 @@ impl<T> Reader<T> {
 
     /// The list has ended for this reader. If a poll finds that, no task waits any more. If
     /// `try_next` finds it, a task may still wait, and the closing thread is about to wake it.
+    ///
+    /// # Panics
+    /// If the driver that should have filled the list was dropped before its first poll.
     #[cold]
     #[inline(never)]
     pub(super) fn end(&mut self, is_polled: bool) -> Poll<Option<T>> {
         if is_polled || self.list.registry.is_idle(self.registration) {
             self.drop_waker();
+        }
+        if let Some(driver) = &self.list.driver {
+            driver.check_driver();
         }
         Poll::Ready(None)
     }
