@@ -26,7 +26,8 @@ pub use tasks::{
 #[cfg(all(unix, feature = "net"))]
 pub use unix::{WithFile, unix_connections};
 pub use workers::{
-    MapTasks, OrderedTask, OrderedTasks, Work, Worker, WorkerTask, map_workers, map_workers_ordered,
+    MapTasks, OrderedTask, OrderedTasks, Results, Work, Worker, WorkerTask, map_workers,
+    map_workers_ordered,
 };
 
 /// An executor: it runs tasks that are `Send` on any thread, and others on the current one.

@@ -45,7 +45,10 @@ use pin_project::pin_project;
 const ASKING: usize = 2;
 
 /// What workers made of a stream, in the order in which it was ready.
-pub type MapTasks<T, P = super::Free> = Spawned<JoinAiters<PushAiter<Ahead<T>>>, P>;
+pub type MapTasks<T, P = super::Free> = Spawned<Results<T>, P>;
+
+/// The results of all workers. Each worker brings a stream of its own.
+pub type Results<T> = JoinAiters<PushAiter<Ahead<T>>>;
 
 /// The task of a worker.
 pub type WorkerTask<S, K, H> = Driver<Worker<S, K, H>>;
@@ -97,7 +100,7 @@ fn results<R, S, K>(
     n: usize,
     work: K,
     stream: S,
-) -> JoinAiters<PushAiter<Ahead<<K::Future as Future>::Output>>>
+) -> Results<<K::Future as Future>::Output>
 where
     R: Nested + Spawn<WorkerTask<S, K, R::Handle>>,
     R::Handle: Spawn<WorkerTask<S, K, R::Handle>>,

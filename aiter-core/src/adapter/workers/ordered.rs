@@ -10,13 +10,11 @@ use super::{
         Nested, Spawn,
         pace::Free,
         panics::{CaughtFuture, Panic, Spawned, catch},
-        tasks::Ahead,
     },
-    Work, WorkerTask, results,
+    Results, Work, WorkerTask, results,
 };
 use crate::{
-    Azip, Gate, Gated, IterToAiter, JoinAiters, PushAiter, azip, gated_aiter, iter_to_aiter,
-    util::shrink::shrink,
+    Azip, Gate, Gated, IterToAiter, azip, gated_aiter, iter_to_aiter, util::shrink::shrink,
 };
 use alloc::collections::VecDeque;
 use core::{
@@ -128,7 +126,7 @@ impl<Fut> fmt::Debug for Numbered<Fut> {
 /// Puts numbered results in order.
 #[must_use = "streams do nothing unless polled"]
 pub struct InOrder<T> {
-    results: JoinAiters<PushAiter<Ahead<(u64, Result<T, Panic>)>>>,
+    results: Results<(u64, Result<T, Panic>)>,
     /// From the next result on: those that are there.
     waiting: VecDeque<Option<Result<T, Panic>>>,
     /// The number of the next result.
