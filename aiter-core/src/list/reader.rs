@@ -87,7 +87,8 @@ pub(crate) struct Reader<T> {
     /// cloned and not moved. Invariant: it is `Some` while the current run is to be cloned, except
     /// when that run is a single item that is cloned as soon as it is found.
     pub(super) follower: Option<Follower>,
-    /// The task whose waker the registration holds.
+    /// The task that polled last and found no item of a run. The waker that the registration holds, if
+    /// there is one, is its own.
     pub(super) task: TaskId,
 }
 

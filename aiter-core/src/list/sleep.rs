@@ -20,9 +20,20 @@ impl<T> Reader<T> {
     /// waker may run any code.
     #[inline]
     pub(super) fn drop_stale_waker(&mut self, cx: Option<&mut Context<'_>>) {
-        if cx.is_some_and(|cx| self.task.is_another(cx.waker())) {
-            self.drop_waker();
+        if let Some(cx) = cx {
+            // A single comparison, because an item that wakes a reader pays for it: so each new task
+            // is noted, also one that has stored no waker so far.
+            if self.task != TaskId::of(cx.waker()) {
+                self.change_task(TaskId::of(cx.waker()));
+            }
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn change_task(&mut self, task: TaskId) {
+        self.drop_waker();
+        self.task = task;
     }
 
     /// The list has ended for this reader. If a poll finds that, no task waits any more. If
