@@ -9,7 +9,7 @@
 
 // Each bound is a type of its own, so that forks without a bound pay for none.
 
-use super::{place::Place, pull::ForkShared};
+use super::{place::ForkPlace, pull::ForkShared};
 use crate::{handoff::HandoffLock, list::Reader, sync::Arc};
 
 /// How far forks may run apart: [`Unbounded`], [`Wait`] or [`Skip`]. Cannot be implemented outside
@@ -25,7 +25,7 @@ pub trait Yields {
 
 /// Makes the place of the first fork.
 pub(crate) trait MakePlace: Yields {
-    type Place<T>: Place<T, Item = Self::Item<T>>;
+    type Place<T>: ForkPlace<T, Item = Self::Item<T>>;
 
     /// The place of the first fork. `reader` is the only reader of a new list.
     fn first_place<T>(

@@ -57,9 +57,10 @@ use core::{
     task::{Context, Poll, Waker},
 };
 use futures_core::{FusedStream, Stream};
-use place::{Found, Place};
+use place::{ForkPlace, NextItem};
 use pull::{
-    ACTIVE_WAITS, ActiveWaiter, ForkShared, Pulled, PulledKind, Source, new_lock, register_passive,
+    ACTIVE_WAITS, ActiveWaiter, ForkShared, ForkSource, Pulled, PulledKind, new_lock,
+    register_passive,
 };
 use scopeguard::ScopeGuard;
 
@@ -150,7 +151,7 @@ pub fn aiter_forker<S: Stream>(stream: S) -> Fork<S> {
 /// ```
 pub fn aiter_forker_with<S: Stream, B: Bound>(bound: B, stream: S) -> Fork<S, B> {
     let (writer, reader) = list();
-    let handle = Handle::new(new_lock(), Source::new(stream, writer));
+    let handle = Handle::new(new_lock(), ForkSource::new(stream, writer));
     let place = bound.first_place(reader, handle.as_lock());
     let active = Some(handle.as_lock().shared().register_active());
     Fork {
@@ -223,7 +224,7 @@ pub fn aiter_forker_with<S: Stream, B: Bound>(bound: B, stream: S) -> Fork<S, B>
 /// ```
 #[must_use = "streams do nothing unless polled"]
 pub struct Fork<S: Stream, B: Bound = Unbounded> {
-    handle: Handle<ForkShared, Source<S>>,
+    handle: Handle<ForkShared, ForkSource<S>>,
     place: B::Place<S::Item>,
     /// `Some` in active forks.
     active: Option<ActiveWaiter>,
@@ -352,18 +353,18 @@ impl<S: Stream, B: Bound> Fork<S, B> {
             false => self.find_passive(cx),
         };
         let found = match found {
-            Found::Nothing => self.place.next(cx.waker()),
+            NextItem::Nothing => self.place.next(cx.waker()),
             found => found,
         };
         let polled = match found {
-            Found::Item(item) => Poll::Ready(Some(item)),
-            Found::End => Poll::Ready(self.end()),
-            Found::EndForNow => {
+            NextItem::Item(item) => Poll::Ready(Some(item)),
+            NextItem::End => Poll::Ready(self.end()),
+            NextItem::EndForNow => {
                 self.clear_wakers();
                 Poll::Ready(None)
             }
             // The waker is registered in either case.
-            Found::Nothing | Found::Waiting => Poll::Pending,
+            NextItem::Nothing | NextItem::Waiting => Poll::Pending,
         };
         if polled.is_pending() {
             self.task = Task::of(cx.waker());
@@ -372,12 +373,12 @@ impl<S: Stream, B: Bound> Fork<S, B> {
     }
 
     /// The slow path of an active fork: pulls the source, or registers the waker. If this returns
-    /// [`Found::Nothing`], the caller has to look at its place once more. Finding nothing there
+    /// [`NextItem::Nothing`], the caller has to look at its place once more. Finding nothing there
     /// means pending, because the waker is registered then.
     #[inline]
-    fn pull(&mut self, cx: &mut Context<'_>) -> Found<Item<S, B>> {
+    fn pull(&mut self, cx: &mut Context<'_>) -> NextItem<Item<S, B>> {
         let (place, Some(waiter)) = (&mut self.place, self.active.as_mut()) else {
-            return Found::Nothing;
+            return NextItem::Nothing;
         };
         let alone = place.is_alone();
         let mut guard = match self
@@ -391,14 +392,14 @@ impl<S: Stream, B: Bound> Fork<S, B> {
         if self.place.at_tail() {
             if !guard.with(|_, state| state.begin_poll(waiter)) {
                 guard.with(|_, state| state.register(waiter, cx.waker()));
-                return Found::Waiting;
+                return NextItem::Waiting;
             }
             if !alone && !self.place.has_room() {
                 guard.with(|_, state| {
                     state.register(waiter, cx.waker());
                     state.set_idle();
                 });
-                return Found::Waiting;
+                return NextItem::Waiting;
             }
             let lock = guard.as_lock();
             let (waker, panic_reported) = (waker_ref(lock), &mut self.panic_reported);
@@ -414,7 +415,7 @@ impl<S: Stream, B: Bound> Fork<S, B> {
                         state.register(waiter, cx.waker());
                         state.set_idle();
                     });
-                    return Found::Waiting;
+                    return NextItem::Waiting;
                 }
                 Poll::Ready(Pulled::Item(item)) => {
                     guard.with(|shared, state| {
@@ -424,7 +425,7 @@ impl<S: Stream, B: Bound> Fork<S, B> {
                     let item = self.place.bypass(item);
                     // Not left to the return: a waker that panics there would leak the item.
                     guard.keep_locked();
-                    return Found::Item(item);
+                    return NextItem::Item(item);
                 }
                 Poll::Ready(Pulled::InList(kind)) => {
                     guard.with(|_, state| state.finish_poll(alone));
@@ -437,11 +438,11 @@ impl<S: Stream, B: Bound> Fork<S, B> {
                 }
             }
         }
-        Found::Nothing
+        NextItem::Nothing
     }
 
     /// The slow path of a passive fork: registers the waker, or ends for now.
-    fn find_passive(&mut self, cx: &mut Context<'_>) -> Found<Item<S, B>> {
+    fn find_passive(&mut self, cx: &mut Context<'_>) -> NextItem<Item<S, B>> {
         if self.shared().has_active() {
             let lock = self.handle.as_lock();
             let waiter = self
@@ -453,12 +454,12 @@ impl<S: Stream, B: Bound> Fork<S, B> {
                 return found;
             }
             if self.shared().recheck_active() {
-                return Found::Waiting;
+                return NextItem::Waiting;
             }
         }
         // Now the fork sees what the last active fork pulled before it was dropped.
         match self.place.next(cx.waker()) {
-            Found::Nothing => Found::EndForNow,
+            NextItem::Nothing => NextItem::EndForNow,
             found => found,
         }
     }
@@ -495,13 +496,13 @@ impl<S: Stream, B: Bound> Fork<S, B> {
 /// The slow path of an active fork that found the lock held. Looks again for a moment, then
 /// registers the waker. Returns the lock if it is released meanwhile.
 #[inline(never)]
-fn lock_contended<'a, T, P: Place<T>>(
+fn lock_contended<'a, T, P: ForkPlace<T>>(
     lock: &'a HandoffLock<ForkShared>,
     place: &mut P,
     waiter: &mut ActiveWaiter,
     waker: &Waker,
-) -> Result<Guard<'a, ForkShared>, Found<P::Item>> {
-    let mut found = Found::Nothing;
+) -> Result<Guard<'a, ForkShared>, NextItem<P::Item>> {
+    let mut found = NextItem::Nothing;
     let finds = || {
         found = place.next(waker);
         !found.is_nothing()
@@ -512,7 +513,7 @@ fn lock_contended<'a, T, P: Place<T>>(
     waiter.register_contended(waker);
     // The caller has to look again: an item that came between its last look and this request causes
     // no wake.
-    lock.delegate(ACTIVE_WAITS).ok_or(Found::Nothing)
+    lock.delegate(ACTIVE_WAITS).ok_or(NextItem::Nothing)
 }
 
 impl<S: Stream> Fork<S, Wait> {
@@ -575,13 +576,13 @@ impl<S: Stream, B: Bound> Stream for Fork<S, B> {
             this.clear_wakers();
         }
         match this.place.next(cx.waker()) {
-            Found::Item(item) => Poll::Ready(Some(item)),
-            Found::End => Poll::Ready(this.end()),
-            Found::Waiting => {
+            NextItem::Item(item) => Poll::Ready(Some(item)),
+            NextItem::End => Poll::Ready(this.end()),
+            NextItem::Waiting => {
                 this.task = Task::of(cx.waker());
                 Poll::Pending
             }
-            Found::Nothing | Found::EndForNow => this.poll_slow(cx),
+            NextItem::Nothing | NextItem::EndForNow => this.poll_slow(cx),
         }
     }
 

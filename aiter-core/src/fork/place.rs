@@ -5,7 +5,7 @@ use crate::Statistics;
 use core::task::{Poll, Waker};
 
 /// A fork's place among the items that were pulled. Each bound brings its own implementation.
-pub(crate) trait Place<T>: Unpin {
+pub(crate) trait ForkPlace<T>: Unpin {
     /// What the fork yields.
     type Item;
 
@@ -26,12 +26,12 @@ pub(crate) trait Place<T>: Unpin {
     }
 
     /// Takes what comes next, if [`next_known`](Self::next_known) knew of nothing. Registers
-    /// `waker` only if another fork is in the way, as it is when this returns [`Found::Waiting`].
-    fn next(&mut self, waker: &Waker) -> Found<Self::Item>;
+    /// `waker` only if another fork is in the way, as it is when this returns [`NextItem::Waiting`].
+    fn next(&mut self, waker: &Waker) -> NextItem<Self::Item>;
 
     /// Takes the item that this fork has just put into the list.
     #[inline]
-    fn next_pulled(&mut self, waker: &Waker) -> Found<Self::Item> {
+    fn next_pulled(&mut self, waker: &Waker) -> NextItem<Self::Item> {
         self.next(waker)
     }
 
@@ -81,7 +81,7 @@ pub(crate) trait Place<T>: Unpin {
 }
 
 /// What a fork found when it looked for an item.
-pub(crate) enum Found<I> {
+pub(crate) enum NextItem<I> {
     Item(I),
     /// The end of the stream.
     End,
@@ -93,14 +93,14 @@ pub(crate) enum Found<I> {
     Waiting,
 }
 
-impl<I> Found<I> {
+impl<I> NextItem<I> {
     #[inline]
     pub(super) fn is_nothing(&self) -> bool {
         matches!(self, Self::Nothing)
     }
 }
 
-impl<I> From<Poll<Option<I>>> for Found<I> {
+impl<I> From<Poll<Option<I>>> for NextItem<I> {
     #[inline]
     fn from(polled: Poll<Option<I>>) -> Self {
         match polled {

@@ -82,14 +82,14 @@ pub(super) fn new_lock() -> HandoffLock<ForkShared> {
 
 impl Combine for ForkShared {
     type State = PullState;
-    type FollowUp = Wake;
+    type FollowUp = ToWake;
 
     #[inline]
     fn nothing_due(&self, state: &PullState) -> bool {
         (state.idle || !state.active_waits) && !(state.produced && state.passive_waits)
     }
 
-    fn combine(&self, state: &mut PullState, requests: usize, wake: &mut Wake) {
+    fn combine(&self, state: &mut PullState, requests: usize, wake: &mut ToWake) {
         if requests & WOKEN != 0 {
             state.idle = false;
             state.version = state.version.wrapping_add(1);
@@ -104,7 +104,7 @@ impl Combine for ForkShared {
         }
     }
 
-    fn follow_up(&self, wake: Wake) {
+    fn follow_up(&self, wake: ToWake) {
         // The passive forks are woken last, also if a waker of an active one panics.
         let _passive = wake
             .passive
@@ -117,7 +117,7 @@ impl Combine for ForkShared {
 
 /// Which forks are to be woken after the release of the lock.
 #[derive(Default)]
-pub(crate) struct Wake {
+pub(crate) struct ToWake {
     active: bool,
     passive: bool,
 }
@@ -264,7 +264,7 @@ impl PullState {
 
 /// The stream that is forked, and the list into which it is pulled. Guarded by the lock.
 #[pin_project]
-pub(super) struct Source<S: Stream> {
+pub(super) struct ForkSource<S: Stream> {
     #[pin]
     stream: Fused<S>,
     writer: Writer<S::Item>,
@@ -285,7 +285,7 @@ pub(crate) enum PulledKind {
     End,
 }
 
-impl<S: Stream> Source<S> {
+impl<S: Stream> ForkSource<S> {
     pub(super) fn new(stream: S, writer: Writer<S::Item>) -> Self {
         Self {
             stream: Fused::new(stream),

@@ -23,7 +23,7 @@
 
 use super::{
     bound::{Bound, MakePlace, Seen, Skip, Yields},
-    place::{Found, Place},
+    place::{ForkPlace, NextItem},
     pull::{ForkShared, PulledKind},
 };
 use crate::{
@@ -233,7 +233,7 @@ impl<T> SkipCursor<T> {
         }
     }
 
-    fn take(&mut self, waker: &Waker) -> Found<Seen<T>> {
+    fn take(&mut self, waker: &Waker) -> NextItem<Seen<T>> {
         let Self {
             waiter,
             shared,
@@ -247,7 +247,7 @@ impl<T> SkipCursor<T> {
                 waiter.wait(waker);
                 match shared.0.delegate(ARRIVED) {
                     Some(guard) => guard,
-                    None => return Found::Waiting,
+                    None => return NextItem::Waiting,
                 }
             }
         };
@@ -260,8 +260,8 @@ impl<T> SkipCursor<T> {
             let index = (*count - buffer.start) as usize;
             if index == buffer.items.len() {
                 return match buffer.ended {
-                    true => Found::End,
-                    false => Found::Nothing,
+                    true => NextItem::End,
+                    false => NextItem::Nothing,
                 };
             }
             // Advance before the clone: if it panics the item is lost to this fork, and to no
@@ -280,7 +280,7 @@ impl<T> SkipCursor<T> {
                 (None, None) => unreachable!("`fork` sets `clone` in both forks"),
             };
             let missed = mem::take(missed);
-            Found::Item(Seen { missed, item })
+            NextItem::Item(Seen { missed, item })
         });
         // Not left to the end of the function: a waker that panics there would leak `found`.
         drop(guard);
@@ -316,7 +316,7 @@ fn transfer_all<T>(guard: &mut Guard<'_, SkipShared<T>>) {
     }
 }
 
-impl<T> Place<T> for SkipCursor<T> {
+impl<T> ForkPlace<T> for SkipCursor<T> {
     type Item = Seen<T>;
 
     fn is_alone(&self) -> bool {
@@ -325,7 +325,7 @@ impl<T> Place<T> for SkipCursor<T> {
         self.shared.shared().forks.load(Ordering::Relaxed) == 1
     }
 
-    fn next(&mut self, waker: &Waker) -> Found<Seen<T>> {
+    fn next(&mut self, waker: &Waker) -> NextItem<Seen<T>> {
         self.take(waker)
     }
 

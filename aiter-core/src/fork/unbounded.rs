@@ -2,7 +2,7 @@
 
 use super::{
     bound::{Bound, MakePlace, Unbounded, Yields},
-    place::{Found, Place},
+    place::{ForkPlace, NextItem},
     pull::ForkShared,
 };
 use crate::{Statistics, handoff::HandoffLock, list::Reader, sync::Arc};
@@ -22,7 +22,7 @@ impl MakePlace for Unbounded {
     }
 }
 
-impl<T> Place<T> for Reader<T> {
+impl<T> ForkPlace<T> for Reader<T> {
     type Item = T;
 
     #[inline]
@@ -41,12 +41,12 @@ impl<T> Place<T> for Reader<T> {
     }
 
     #[inline]
-    fn next(&mut self, _: &Waker) -> Found<T> {
+    fn next(&mut self, _: &Waker) -> NextItem<T> {
         self.find_next().into()
     }
 
     #[inline]
-    fn next_pulled(&mut self, _: &Waker) -> Found<T> {
+    fn next_pulled(&mut self, _: &Waker) -> NextItem<T> {
         self.next_pushed().into()
     }
 

@@ -10,7 +10,7 @@
 
 use super::{
     bound::{Bound, MakePlace, Wait, Yields},
-    place::{Found, Place},
+    place::{ForkPlace, NextItem},
     pull::{ForkShared, WOKEN},
 };
 use crate::{
@@ -111,7 +111,7 @@ impl<T> WaitCursor<T> {
     }
 }
 
-impl<T> Place<T> for WaitCursor<T> {
+impl<T> ForkPlace<T> for WaitCursor<T> {
     type Item = T;
 
     fn is_alone(&self) -> bool {
@@ -119,12 +119,12 @@ impl<T> Place<T> for WaitCursor<T> {
     }
 
     #[inline]
-    fn next(&mut self, waker: &Waker) -> Found<T> {
+    fn next(&mut self, waker: &Waker) -> NextItem<T> {
         // If the clone of an item panics, this fork has passed the item and may have made room.
         let unwind = scopeguard::guard(&self.room, |room| room.announce(|| true));
         let found = match self.reader.next_known() {
-            Some(item) => Found::Item(item),
-            None => Place::next(&mut self.reader, waker),
+            Some(item) => NextItem::Item(item),
+            None => ForkPlace::next(&mut self.reader, waker),
         };
         ScopeGuard::into_inner(unwind);
         if !self.reader.is_alone() {

@@ -478,7 +478,7 @@ fn debug_output_does_not_contain_the_item() {
     let (stream, gate) = gated_aiter(iter_to_aiter([1]));
     gate.push(3);
     gate.open();
-    let state = "State { open: true, stopped: false, permits: 3 }";
+    let state = "GateState { open: true, stopped: false, permits: 3 }";
     assert_eq!(format!("{gate:?}"), format!("Gate({state})"));
     assert!(
         format!("{stream:?}").starts_with(&format!("Gated {{ gate: {state}, holds_item: false"))

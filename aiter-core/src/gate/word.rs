@@ -45,9 +45,9 @@ pub(super) const MAX_PERMITS: usize = usize::MAX / PERMIT;
 
 /// A value of the word.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct State(usize);
+pub(super) struct GateState(usize);
 
-impl State {
+impl GateState {
     pub(super) fn is_open(self) -> bool {
         self.0 & OPEN != 0
     }
@@ -79,9 +79,9 @@ impl State {
     }
 }
 
-impl fmt::Debug for State {
+impl fmt::Debug for GateState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("State")
+        f.debug_struct("GateState")
             .field("open", &self.is_open())
             .field("stopped", &self.is_stopped())
             .field("permits", &self.permits())
@@ -93,12 +93,12 @@ struct Word(AtomicUsize);
 
 impl Word {
     #[inline]
-    fn load(&self) -> State {
+    fn load(&self) -> GateState {
         // Ordering: Acquire pairs with the releases in `GateSide::change` and
         // `StreamSide::give_up`. The stream sees what was done before a permit was pushed, the
         // valve opened or the gate stopped, and a gate that learns of the end sees what was done
         // before it.
-        State(self.0.load(Ordering::Acquire))
+        GateState(self.0.load(Ordering::Acquire))
     }
 }
 
@@ -114,7 +114,7 @@ pub(super) struct StreamSide(WakeSink<Word>);
 
 impl StreamSide {
     #[inline]
-    pub(super) fn load(&self) -> State {
+    pub(super) fn load(&self) -> GateState {
         self.0.load()
     }
 
@@ -166,7 +166,7 @@ impl Drop for StreamSide {
 pub(super) struct GateSide(WakeSource<Word>);
 
 impl GateSide {
-    pub(super) fn load(&self) -> State {
+    pub(super) fn load(&self) -> GateState {
         self.0.load()
     }
 
@@ -180,26 +180,26 @@ impl GateSide {
     pub(super) fn open(&self) -> bool {
         self.change(|state| match state.is_stopped() {
             true => state,
-            false => State(state.0 | OPEN),
+            false => GateState(state.0 | OPEN),
         })
     }
 
     pub(super) fn close(&self) -> bool {
-        self.change(|state| State(state.0 & !OPEN))
+        self.change(|state| GateState(state.0 & !OPEN))
     }
 
     pub(super) fn stop(&self) {
-        self.change(|state| State(state.0 | STOPPED));
+        self.change(|state| GateState(state.0 | STOPPED));
     }
 
     /// Applies a change and wakes the stream if it has to know. Returns whether the word changed.
-    fn change(&self, to: impl Fn(State) -> State) -> bool {
+    fn change(&self, to: impl Fn(GateState) -> GateState) -> bool {
         let word = &self.0.0;
         // Ordering: Relaxed, the exchange validates it. If there is nothing to change, there is
         // nothing to publish either.
         let mut current = word.load(Ordering::Relaxed);
         loop {
-            let new = to(State(current));
+            let new = to(GateState(current));
             if new.0 == current {
                 return false;
             }
@@ -207,7 +207,7 @@ impl GateSide {
             match word.compare_exchange_weak(current, new.0, Ordering::Release, Ordering::Relaxed) {
                 Err(now) => current = now,
                 Ok(_) => {
-                    if State(current).must_wait() || new.is_over() {
+                    if GateState(current).must_wait() || new.is_over() {
                         self.0.wake();
                     }
                     return true;

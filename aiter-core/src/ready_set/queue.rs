@@ -128,37 +128,37 @@ impl ChunkList {
 /// The chunks with refused children that are ready, ordered by when the first of those was refused.
 /// A chunk can have several entries.
 pub(super) struct RefusedQueue {
-    entries: BinaryHeap<Entry>,
+    entries: BinaryHeap<RefusedEntry>,
     /// How many stamps were given out.
     clock: u64,
 }
 
 /// A chunk, and when the first of its refused children that are ready was refused.
-struct Entry {
+struct RefusedEntry {
     refused_at: u64,
     chunk: *mut Chunk,
 }
 
 /// The greatest entry is the earliest.
-impl Ord for Entry {
+impl Ord for RefusedEntry {
     fn cmp(&self, other: &Self) -> Ordering {
         other.refused_at.cmp(&self.refused_at)
     }
 }
 
-impl PartialOrd for Entry {
+impl PartialOrd for RefusedEntry {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl PartialEq for Entry {
+impl PartialEq for RefusedEntry {
     fn eq(&self, other: &Self) -> bool {
         self.refused_at == other.refused_at
     }
 }
 
-impl Eq for Entry {}
+impl Eq for RefusedEntry {}
 
 impl RefusedQueue {
     /// The capacity that is kept when the queue runs empty.
@@ -206,7 +206,7 @@ impl RefusedQueue {
         if owner.refused_entries == 0 || is_earlier {
             owner.first_entry = refused_at as u32;
             owner.refused_entries += 1;
-            self.entries.push(Entry { refused_at, chunk });
+            self.entries.push(RefusedEntry { refused_at, chunk });
         }
     }
 
@@ -239,7 +239,7 @@ impl RefusedQueue {
     }
 
     pub(super) fn pop(&mut self) -> Option<*mut Chunk> {
-        let Entry { chunk, .. } = self.entries.pop()?;
+        let RefusedEntry { chunk, .. } = self.entries.pop()?;
         if self.entries.is_empty() && self.entries.capacity() > Self::SMALL {
             self.entries = BinaryHeap::new();
         }

@@ -51,7 +51,7 @@ pub(super) struct Ticket {
 #[derive(Debug)]
 pub(super) struct WaitQueue {
     /// In the order of their numbers.
-    entries: VecDeque<Entry>,
+    entries: VecDeque<QueuedTaker>,
     /// How many entries wait.
     waiting: usize,
     /// How many visits there were so far: numbers the next one.
@@ -63,7 +63,7 @@ pub(super) struct WaitQueue {
 }
 
 #[derive(Debug)]
-struct Entry {
+struct QueuedTaker {
     number: Word,
     /// The number of the taker's last visit with the lock held. To enqueue a ticket without the
     /// lock does not count as a visit: otherwise two takers could give way to each other forever.
@@ -249,7 +249,7 @@ impl WaitQueue {
         let at = self.find(number).unwrap_or_else(|at| {
             let visit = self.visits;
             self.visits = visit + 1;
-            let entry = Entry {
+            let entry = QueuedTaker {
                 number,
                 visit,
                 wake_source: None,

@@ -1,6 +1,6 @@
 //! Models of the item counts of `skip`.
 
-use super::super::{bound::skip, place::Place, pull::PulledKind, skip::SkipCursor};
+use super::super::{bound::skip, place::ForkPlace, pull::PulledKind, skip::SkipCursor};
 use super::*;
 use crate::list;
 use futures_core::FusedStream;
