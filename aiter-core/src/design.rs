@@ -17,8 +17,8 @@ pub mod gate {}
 #[doc = include_str!("../docs/design/list.md")]
 pub mod list {}
 
-#[doc = include_str!("../docs/design/set.md")]
-pub mod set {}
+#[doc = include_str!("../docs/design/ready_set.md")]
+pub mod ready_set {}
 
 #[doc = include_str!("../docs/design/share.md")]
 pub mod share {}

@@ -1,75 +1,99 @@
-//! Bounds on how far the forks of a stream may run apart, for [`aiter_forker_with`](crate::aiter_forker_with).
+//! Bounds on how far the forks of a stream may run apart, for
+//! [`aiter_forker_with`](crate::aiter_forker_with).
 //!
-//! | bound | a fork that runs ahead | one that falls behind | what is kept at most |
+//! | bound | a fork that runs ahead | a fork that falls behind | items kept |
 //! |---|---|---|---|
-//! | [`unbounded`] | goes on | finds everything | all that the slowest has not taken |
-//! | [`wait(n)`](wait) | waits for the slowest | finds everything | `n` items |
-//! | [`skip(n)`](skip) | goes on | loses the oldest, and sees how many | `n` items |
+//! | [`unbounded`] | goes on | gets every item | all that the slowest fork has not taken |
+//! | [`wait(n)`](wait) | waits for the slowest | gets every item | at most `n` |
+//! | [`skip(n)`](skip) | goes on | misses the oldest items, and knows how many | at most `n` |
 
-// Each bound is a type, so that forks without one pay for none.
+// Each bound is a type of its own, so that forks without a bound pay for none.
 
-use super::place::Places;
+use super::{place::ForkPlace, pull::ForkShared};
+use crate::{handoff::HandoffLock, list::Reader, sync::Arc};
 
-/// How far forks may run apart: [`Unbounded`], [`Wait`] or [`Skip`]. Not to be implemented outside this crate.
-#[allow(private_bounds, reason = "what a bound does is nobody else's")]
-pub trait Bound: Places {}
+/// How far forks may run apart: [`Unbounded`], [`Wait`] or [`Skip`]. Cannot be implemented outside
+/// this crate.
+#[allow(private_bounds, reason = "seals the trait")]
+pub trait Bound: MakePlace {}
 
-/// What the forks of a stream of `T` yield under a [`Bound`].
+/// The type of items that forks yield under a [`Bound`].
 pub trait Yields {
-    /// `T` itself, or [`Seen<T>`](Seen) where items are lost.
+    /// `T` itself, or [`Seen<T>`](Seen) if forks may miss items.
     type Item<T>;
 }
 
-/// Forks run apart as far as they do: items stand in a list until the slowest has passed them. See [`unbounded`].
+/// Makes the place of the first fork.
+pub(crate) trait MakePlace: Yields {
+    type Place<T>: ForkPlace<T, Item = Self::Item<T>>;
+
+    /// The place of the first fork. `reader` is the only reader of a new list.
+    fn first_place<T>(
+        self,
+        reader: Reader<T>,
+        lock: &Arc<HandoffLock<ForkShared>>,
+    ) -> Self::Place<T>;
+}
+
+/// No bound: items are kept in a list until the slowest fork has taken them. See [`unbounded`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Unbounded(());
 
-/// The forks wait for the slowest. See [`wait`].
+/// The bound under which forks wait for the slowest. See [`wait`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wait(pub(super) usize);
 
-/// Forks that are too far behind lose the oldest items. See [`skip`].
+/// The bound under which forks that are too far behind miss the oldest items. See [`skip`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Skip(pub(super) usize);
 
-/// What a fork with the bound [`skip`] yields: an item, and how many it missed just before.
+/// An item that a fork with the bound [`skip`] yields, with the number of items that the fork
+/// missed just before it.
 ///
-/// A fork that has missed something has an item to read, so there is one of these for each item, and none besides.
+/// A fork that has missed items always has an item left to read. So each item comes with one
+/// `Seen`, and there is no `Seen` without an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Seen<T> {
-    /// How many items, since the one that this fork was given before, it has missed. It stays at `usize::MAX` where
-    /// there are more.
+    /// How many items this fork has missed since the previous one that it yielded. Saturates at
+    /// `usize::MAX`.
     pub missed: usize,
     /// The item.
     pub item: T,
 }
 
-/// No bound, as in [`aiter_forker`](crate::aiter_forker).
+/// Lets forks run apart without a bound, as [`aiter_forker`](crate::aiter_forker) does.
 pub fn unbounded() -> Unbounded {
     Unbounded(())
 }
 
-/// No fork runs more than `n` items ahead of the slowest: while one has `n` items still to take, active or passive, the
-/// stream is not polled. Not for its end either.
+/// Lets no fork run more than `n` items ahead of the slowest, so that no fork misses an item and at
+/// most `n` items are kept.
 ///
-/// **A fork that is held and not polled stops all others** once they are `n` items ahead: they are pending until it
-/// takes an item, is dropped, or the bound is widened. That is the bound at work and no error, so nothing but these says it:
+/// While a fork, active or passive, has `n` items left to take, the stream is not polled, not even
+/// for its end.
 ///
-/// - [`Fork::is_stalled`](crate::Fork::is_stalled) tells whether the others wait for the slowest now, and `lag` in
-///   [`Fork::statistics`](crate::Fork::statistics) how far it is behind. A timeout around `next()` is the place to ask.
-/// - Who holds a fork without reading it, drops it, and [forks](crate::Fork::fork) another one off when it wants to read on.
-/// - If it is out of reach (leaked, or its task hangs), [`Fork::set_wait`](crate::Fork::set_wait) widens the
-///   bound for all of them.
-/// - If readers are to be slow at their own expense, [`skip`] is the bound to take.
+/// **A fork that is held and not polled stops all others** once they are `n` items ahead. They are
+/// pending until that fork takes an item, is dropped, or the bound is raised. This is what the
+/// bound asks for and no error, so nothing reports it by itself:
 ///
-/// A task that takes from one fork in order to feed what reads another one may stop itself in the same way.
+/// - [`Fork::is_stalled`](crate::Fork::is_stalled) tells whether the others wait for the slowest
+///   fork now, and `lag` in [`Fork::statistics`](crate::Fork::statistics) how far that one is
+///   behind. A timeout around `next()` is a good place to check.
+/// - A task that stops reading a fork should drop it, and [fork](crate::Fork::fork) another one
+///   when it wants to read on.
+/// - If the fork cannot be reached because it was leaked or its task hangs,
+///   [`Fork::set_wait`](crate::Fork::set_wait) raises the bound for all forks.
+/// - If slow readers may miss items, use [`skip`] instead.
 ///
-/// # Progress
-/// As without a bound; a fork that takes an item looks whether another waits for that, and one that pulls looks at one
-/// word for each fork.
+/// A task that takes from one fork and feeds a task that reads another one can stop itself in the
+/// same way.
 ///
 /// # Panics
 /// If `n` is 0.
+///
+/// # Progress
+/// As without a bound. In addition, a fork that takes an item checks whether another one waits for
+/// that, and a fork that pulls loads one word per fork.
 ///
 /// # Example
 /// ```
@@ -88,28 +112,29 @@ pub fn unbounded() -> Unbounded {
 /// ```
 #[track_caller]
 pub fn wait(n: usize) -> Wait {
-    assert!(
-        n > 0,
-        "forks that may not be ahead of each other cannot pull"
-    );
+    assert!(n > 0, "bound::wait: n must be at least 1");
     Wait(n)
 }
 
-/// A fork that is more than `n` items behind loses the oldest of them: it reads on with the latest `n`, and sees in
-/// the first how many it [missed](Seen::missed). Items are [`Seen`].
+/// Lets a fork that is more than `n` items behind miss the oldest of them, so that at most `n`
+/// items are kept and no fork ever waits for another.
 ///
-/// No fork is ever waited for. At most `n` items are kept, in a ring that has room for as many once
-/// they have all been there; an item goes when the last fork has passed it or it is lost to those
-/// that have not. A fork that is held and never polled costs those `n` items. Where words have 32
-/// bits, one that is 2³⁰ items behind may lose some of the latest `n` as well, which it sees in
-/// `missed`.
+/// Such a fork reads on with the latest `n` items. Items come as [`Seen`], which says how many the
+/// fork [missed](Seen::missed) just before.
 ///
-/// # Progress
-/// Forks take items from the ring in turn. One that finds another at it, on another thread, goes to sleep and
-/// is woken by that one, which is there no longer than it takes to clone an item, or to drop one that is lost.
+/// Items are kept in a ring buffer that grows to `n` items if that many are kept at a time. An item
+/// leaves the buffer when all forks have passed it, or when it is the oldest and the buffer is
+/// full. A fork that is held and never polled costs the memory of those `n` items. Where `usize`
+/// has 32 bits, a fork that is 2³⁰ items behind may miss some of the latest `n` as well; `missed`
+/// counts them.
 ///
 /// # Panics
 /// If `n` is 0.
+///
+/// # Progress
+/// Forks access the buffer one at a time. A fork that finds another thread accessing it is pending
+/// and is woken by that thread, which stays no longer than it takes to clone an item or to drop the
+/// items that are missed.
 ///
 /// # Example
 /// ```
@@ -126,25 +151,6 @@ pub fn wait(n: usize) -> Wait {
 /// ```
 #[track_caller]
 pub fn skip(n: usize) -> Skip {
-    assert!(
-        n > 0,
-        "forks that may not be behind each other lose everything"
-    );
+    assert!(n > 0, "bound::skip: n must be at least 1");
     Skip(n)
-}
-
-impl Bound for Unbounded {}
-impl Bound for Wait {}
-impl Bound for Skip {}
-
-impl Yields for Unbounded {
-    type Item<T> = T;
-}
-
-impl Yields for Wait {
-    type Item<T> = T;
-}
-
-impl Yields for Skip {
-    type Item<T> = Seen<T>;
 }

@@ -1,81 +1,95 @@
-//! `aiter_forker`: any stream, many readers, each sees every item.
+//! `aiter_forker`: any stream, many readers, and each reader sees every item.
 //!
 //! | file | what it knows |
 //! |---|---|
-//! | [`mod@pull`] | what is shared: the source, who is woken when, how many are active |
-//! | [`mod@bound`] | bounds on how far forks run apart, as users see them |
-//! | [`mod@place`] | what a bound has to say in a fork's poll |
-//! | [`mod@room`], [`mod@window`] | what it says: `wait` and `skip` |
+//! | [`mod@pull`] | what all forks share: the source, which forks are woken when, how many are active |
+//! | [`mod@place`] | what a bound contributes to a fork's poll |
+//! | [`mod@bound`] | the bounds as users see them |
+//! | [`mod@unbounded`], [`mod@wait`], [`mod@skip`] | what each bound does |
 //! | this one | what a fork does when it is polled |
 //!
-//! A fork is a reader of one push list (with `skip`: of a ring that the list feeds). An active one that comes to the list's end pulls the source: it appends one
-//! item and reads it like all others. The source and the list's writer belong to whoever holds a
-//! [baton](crate::handoff::lock), for one poll of the source, and nobody waits for it. The source is always polled with
-//! one waker, that of the baton, whose wake wakes all active forks that wait.
+//! A fork reads from one list (with `skip`: from a ring buffer that the list feeds). An active fork
+//! that comes to the end of the list pulls the source: it appends one item to the list and reads it
+//! like any other. A [`HandoffLock`] guards the source and the list's
+//! writer. It is held for one poll of the source, and no fork waits for it. The source is always
+//! polled with the same waker, whose wake is a request to the lock and wakes all active forks that
+//! wait.
 //!
-//! **The invariant**: whenever the baton lies on the table, either the source is *idle* (its last poll was pending, and
-//! it has not woken since), so that its wake is still to come; or each active fork that waits has been woken. So nobody
-//! depends on another fork's ever being polled again.
+//! **The invariant**: whenever the lock is free, one of two things holds. Either the source is
+//! *idle* (its last poll was pending, and it has not woken since), so that its wake is still to
+//! come. Or every active fork that waits has been woken. So no fork depends on another one being
+//! polled again.
 //!
 //! What a fork does that finds nothing in the list:
 //!
-//! | fork | baton | source | it |
+//! | fork | lock | source | the fork |
 //! |---|---|---|---|
-//! | active | held | | waits, leaves a note, and looks again: what comes later, the holder wakes it for |
-//! | active | taken, but meanwhile there is something in the list | | takes that |
-//! | active | taken | not idle | polls the source, if the bound has room for an item; else waits, as if it were idle |
-//! | active | taken | idle | waits; but polls if it waits for this source's wake already, and comes without it |
-//! | passive | | | waits, leaves a note, and looks again; or ends if there is no active fork |
+//! | active | held | | registers its waker, makes a request, and looks again; the holder wakes it for what comes later |
+//! | active | acquired, and there is something in the list now | | takes that |
+//! | active | acquired | not idle | polls the source if the bound has room for an item; otherwise waits as if it were idle |
+//! | active | acquired | idle | waits; but if it was left waiting for this wake and is polled without it, polls the source |
+//! | passive | | | registers its waker, makes a request, and looks again; ends for now if there is no active fork |
 //!
-//! | the poll of the source | the puller | the source is | whoever waits |
+//! | the poll of the source | the fork that pulls | the source is then | forks that wait |
 //! |---|---|---|---|
-//! | an item | appends it; keeps it if it is the only fork | not idle | is woken |
-//! | the end | ends the list | dropped | the same |
-//! | pending | waits | idle | waits on |
-//! | a panic | ends the list, says why | dropped | is woken, and panics |
+//! | an item | appends it; takes it directly if it is the only fork | not idle | are woken |
+//! | the end | ends the list | dropped | are woken |
+//! | pending | waits | idle | still wait |
+//! | a panic | ends the list, passes the panic on | dropped | are woken, and panic |
 
 pub mod bound;
 mod place;
 mod pull;
 mod skip;
+mod unbounded;
 mod wait;
 
 use crate::{
     Statistics,
-    handoff::Handle,
+    handoff::{Guard, Handle, HandoffLock},
     list::list,
     wait::{task::TaskId, wait_set::Waiter, waker_ref::waker_ref},
 };
 use bound::{Bound, Unbounded, Wait, Yields, unbounded, wait};
 use core::{
-    fmt,
-    marker::PhantomData,
-    mem,
+    fmt, mem,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
 };
 use futures_core::{FusedStream, Stream};
-use place::{Found, Place, PulledKind};
-use pull::{ARRIVED, ActiveWaiter, ForkShared, Pulled, Source, follow, lock};
+use place::{ForkPlace, NextItem};
+use pull::{
+    ACTIVE_WAITS, ActiveWaiter, ForkShared, ForkSource, Pulled, PulledKind, new_lock,
+    register_passive,
+};
+use scopeguard::ScopeGuard;
 
 /// What a fork yields.
 type Item<S, B> = <B as Yields>::Item<<S as Stream>::Item>;
 
-/// Any stream, many readers: each [`Fork`] sees every item that the stream yields from where it was forked on.
+/// Lets several readers see every item of one stream. Returns the first [`Fork`], from which the
+/// others are made.
 ///
-/// The one returned is *active*: when it comes to the end of what was pulled it polls the stream. So are those that
-/// [`Fork::fork`] makes, whoever is first pulls for all. [Passive](Fork::fork_passive) forks only see what an active
-/// one pulled. Any number of each are made and dropped at any time, on any thread.
+/// Use it to consume a stream in several places at once, such as a handler, a log and a statistic,
+/// each at its own pace. A fork sees every item from the place on at which it was forked.
 ///
-/// Nothing is read ahead: an item is pulled when a fork asks for one. While there is a single fork, items go through it
-/// as they come; else they stand in a list until the slowest fork has passed them. A fork that is held and not polled
-/// keeps all items from its place on.
+/// The returned fork is *active*: when it has taken everything that was pulled, it polls the
+/// stream. Forks made with [`Fork::fork`] are active too; whichever of them is polled first pulls
+/// an item for all. [Passive](Fork::fork_passive) forks only see what active ones pull. Forks of
+/// both kinds can be made and dropped at any time and on any thread.
 ///
-/// The stream is dropped at its end, or with the last fork. Items have to be `Clone + Sync` from the first fork on.
+/// Nothing is read ahead: an item is pulled when an active fork asks for it. While there is a
+/// single fork, items pass through it directly. Otherwise they are kept in a list until the slowest
+/// fork has taken them, so a fork that is held and not polled keeps all items from its place on.
+/// Use [`aiter_forker_with`] to limit that.
+///
+/// The stream is dropped at its end, or with the last fork. Making a second fork requires items
+/// that are `Clone + Sync`.
 ///
 /// # Panics
-/// A panic of the stream reaches the fork that polled it, ends what can be pulled, and drops the stream. Every other
-/// fork gets what was pulled before, then panics, once, rather than take it for the end.
+/// A panic of the stream reaches the fork that polled it. The stream is dropped and nothing more is
+/// pulled. Every other fork first yields what was pulled before, and then panics once, so that no
+/// reader takes the panic for the end.
 ///
 /// # Cancel safety
 /// See [`Fork`].
@@ -96,7 +110,7 @@ type Item<S, B> = <B as Yields>::Item<<S as Stream>::Item>;
 ///     assert_eq!(other.next().await, Some(1));
 ///     assert_eq!(other.next().await, Some(2));
 ///     drop((one, other));
-///     // Nobody is left who pulls.
+///     // No active fork is left, so nothing more is pulled.
 ///     assert_eq!(statistics.collect::<Vec<_>>().await, [1, 2]);
 /// });
 /// ```
@@ -104,10 +118,11 @@ pub fn aiter_forker<S: Stream>(stream: S) -> Fork<S> {
     aiter_forker_with(unbounded(), stream)
 }
 
-/// Like [`aiter_forker`], with a bound on how far forks run apart: [`wait(n)`](bound::wait) or [`skip(n)`](bound::skip).
+/// Like [`aiter_forker`], with a bound on how far forks run apart and on how many items are kept:
+/// [`wait(n)`](bound::wait) or [`skip(n)`](bound::skip).
 ///
-/// As long as there is a single fork no bound has any effect. A fork starts at the place of the one it was forked off:
-/// as far behind as that is.
+/// The bound has no effect while there is a single fork. A new fork starts at the place of the fork
+/// from which it is made, and is as far behind as that one.
 ///
 /// # Panics
 /// See [`aiter_forker`].
@@ -123,7 +138,7 @@ pub fn aiter_forker<S: Stream>(stream: S) -> Fork<S> {
 /// use aiter_core::{Fork, aiter_forker_with, bound, iter_to_aiter};
 /// use futures_lite::{StreamExt, future::block_on};
 ///
-/// // A bound is part of a fork's type.
+/// // The bound is part of a fork's type.
 /// type Bounded<S> = Fork<S, bound::Skip>;
 ///
 /// let mut fast: Bounded<_> = aiter_forker_with(bound::skip(100), iter_to_aiter(0..1000));
@@ -136,54 +151,60 @@ pub fn aiter_forker<S: Stream>(stream: S) -> Fork<S> {
 /// ```
 pub fn aiter_forker_with<S: Stream, B: Bound>(bound: B, stream: S) -> Fork<S, B> {
     let (writer, reader) = list();
-    let handle = Handle::new(lock(), Source::new(stream, writer));
-    let place = bound.first(reader, handle.lock());
-    let waiter = Some(handle.lock().public().join());
+    let handle = Handle::new(new_lock(), ForkSource::new(stream, writer));
+    let place = bound.first_place(reader, handle.as_lock());
+    let active = Some(handle.as_lock().shared().register_active());
     Fork {
         handle,
         place,
-        waiter,
-        follower: None,
+        active,
+        passive: None,
         panic_reported: false,
         task: TaskId::NONE,
     }
 }
 
-/// One of the readers of a forked stream: see [`aiter_forker`]. `B` is the [`bound`] on how far forks run apart.
+/// One of the readers of a forked stream; see [`aiter_forker`]. `B` is the [`bound`] on how far
+/// forks run apart.
 ///
-/// **The end** of the stream reaches every fork after what was pulled.
+/// **The end** of the stream reaches every fork after the items that were pulled.
 ///
-/// **When no active fork is left**, a passive one gets what was pulled, then `None`, which is provisional: nothing comes
-/// *for now*. It [`is_terminated`](FusedStream::is_terminated) until it, or another passive fork, is
-/// [made active](Self::activate); then it goes on where it was and misses nothing. A passive fork that waits at
-/// that moment is woken. A fork that was leaked still counts.
+/// **When no active fork is left**, a passive fork yields what was pulled and then `None`. That end
+/// is provisional: the fork [`is_terminated`](FusedStream::is_terminated) until it, or another
+/// passive fork, is [made active](Self::activate). Then it goes on where it was and misses nothing.
+/// A passive fork that waits when the last active one is dropped is woken. A fork that was leaked
+/// still counts as active.
 ///
-/// **Whoever goes** (is dropped, forgotten, or simply not polled any more), and however far it got, strands nobody:
-/// when the stream wakes, all active forks that wait are woken, and the first to be polled pulls. Forks of one task, as
-/// in a `select`, are no exception. A fork that is polled inside the stream's own poll is pending, and woken
-/// when that poll has given something.
+/// **Dropping, forgetting or ignoring one fork never blocks the others.** When the stream wakes,
+/// all active forks that wait are woken, and the first one to be polled pulls. This also holds for
+/// several forks in one task, as in a `select`. Only under the bound [`wait`](bound::wait) do the
+/// others wait for a slow fork, because the bound asks for that.
 ///
-/// A stream whose last poll was pending and that has not woken since is polled again only by a fork that has been left
-/// pending since, not by every other one that comes.
+/// A fork that is polled inside the stream's own poll is pending, and is woken when that poll has
+/// given an item or the end.
+///
+/// While the stream is pending and has not woken, it is polled again only by a fork that has been
+/// left pending since then, and not by every other fork that comes.
 ///
 /// # Panics
-/// See [`aiter_forker`] for panics of the stream. When `Clone` of an item panics, the item is lost to the fork that was
-/// polled and to no other. A waker that panics does so in the poll, wake or drop that calls it; all others are woken. If
-/// that is a poll that took an item and so made room under the bound [`wait`](bound::wait), the item goes with the panic.
+/// See [`aiter_forker`] for panics of the stream. If `Clone` of an item panics, the item is lost to
+/// the fork that was polled and to no other. A panic of a waker reaches the poll, wake or drop that
+/// calls the waker, after all other forks have been woken. If that poll took an item and thereby
+/// made room under the bound [`wait`](bound::wait), the item is dropped.
 ///
 /// # Cancel safety
-/// Cancel safe: an item is taken in the poll that returns it. All state is in the fork: a `next()`
-/// that is dropped loses nothing and is owed nothing. A fork keeps the waker that it waited with
-/// last, so that the same task need not clone it anew, until it ends, or another task polls it and
-/// has to look for its item; one that was made active while it waited, or found another at the ring
-/// of [`skip`](bound::skip), has two of them.
+/// Cancel safe: an item is taken in the poll that returns it, and all state is in the fork, so
+/// dropping `next()` loses nothing. A fork keeps the waker with which it last waited, so that the
+/// same task need not clone it again. It drops the waker at the end, or when another task polls the
+/// fork and finds no item that is known already. A fork that was made active while it waited, or
+/// that found another one accessing the buffer of [`skip`](bound::skip), keeps two wakers.
 ///
 /// # Progress
-/// No lock is held while the stream is pending. A poll never waits for another fork: if another thread
-/// is polling the stream at that moment the fork goes to sleep, and that thread wakes it. With `std` it looks
-/// again before that, as a [taker](crate::sharable_aiter) does. Polls, forks and drops are
-/// lock-free, but for what the stream itself does. What the bounds add stands with them: [`wait`](bound::wait),
-/// [`skip`](bound::skip).
+/// No lock is held while the stream is pending. A poll never waits for another fork: if another
+/// thread is polling the stream at that moment the fork is pending, and that thread wakes it. With
+/// `std` the fork first looks a few times more, as a [taker](crate::sharable_aiter) does. Polls,
+/// forks and drops are lock-free, apart from what the stream itself does. See
+/// [`wait`](bound::wait) and [`skip`](bound::skip) for what the bounds add.
 ///
 /// # Example
 /// An active fork pulls; a passive one that waits is woken by what comes.
@@ -203,27 +224,27 @@ pub fn aiter_forker_with<S: Stream, B: Bound>(bound: B, stream: S) -> Fork<S, B>
 /// ```
 #[must_use = "streams do nothing unless polled"]
 pub struct Fork<S: Stream, B: Bound = Unbounded> {
-    handle: Handle<ForkShared, Source<S>>,
+    handle: Handle<ForkShared, ForkSource<S>>,
     place: B::Place<S::Item>,
-    /// There in active forks.
-    waiter: Option<ActiveWaiter>,
-    /// There in those that have waited as passive ones.
-    follower: Option<Waiter>,
-    /// It has been told that the source panicked, if it has.
+    /// `Some` in active forks.
+    active: Option<ActiveWaiter>,
+    /// `Some` in forks that have waited as passive ones.
+    passive: Option<Waiter>,
+    /// Whether this fork has reported a panic of the source.
     panic_reported: bool,
-    /// Whose wakers it keeps: with the puller, with the follower, or with the place.
+    /// The task whose wakers are registered: in `active`, in `passive`, or in `place`.
     task: TaskId,
 }
 
 impl<S: Stream, B: Bound> Fork<S, B> {
-    /// An active fork at the place of this one, which may itself be passive.
+    /// Makes an active fork at the place of this one, which may itself be passive.
     ///
-    /// Items are cloned for all forks but the last to read them. Several may clone one item at once, each on its
-    /// thread, hence the bounds: `Send` alone would not be sound ([RUSTSEC-2025-0023] tells of a channel that had no
-    /// more).
+    /// Items are cloned for all forks except the last one to take them. Several threads may clone
+    /// one item at once, hence the bounds: `Send` without `Sync` would be unsound (see
+    /// [RUSTSEC-2025-0023] for a channel that required no more).
     ///
     /// # Progress
-    /// O(1), lock-free; allocates a few words for every few forks.
+    /// O(1), lock-free. Allocates a few words for every few forks.
     ///
     /// # Example
     /// See [`aiter_forker`].
@@ -238,7 +259,8 @@ impl<S: Stream, B: Bound> Fork<S, B> {
         fork
     }
 
-    /// A passive fork at the place of this one: it never polls the stream, and sees what active ones pull.
+    /// Makes a passive fork at the place of this one: it never polls the stream, and sees what
+    /// active forks pull.
     ///
     /// # Progress
     /// As [`fork`](Self::fork).
@@ -261,19 +283,22 @@ impl<S: Stream, B: Bound> Fork<S, B> {
         Self {
             handle: self.handle.clone(),
             place: self.place.fork(),
-            waiter: None,
-            follower: None,
+            active: None,
+            passive: None,
             panic_reported: self.panic_reported,
             task: TaskId::NONE,
         }
     }
 
-    /// Whether this fork polls the stream when it comes to the end of what was pulled.
+    /// Whether this fork is active: it polls the stream when it has taken everything that was
+    /// pulled.
     pub fn is_active(&self) -> bool {
-        self.waiter.is_some()
+        self.active.is_some()
     }
 
-    /// Makes a passive fork active; an active one stays so. It has to be polled to have an effect on others.
+    /// Makes a passive fork active. Does nothing if the fork is active.
+    ///
+    /// The fork has to be polled before it has an effect on others.
     ///
     /// # Progress
     /// As [`fork`](Self::fork).
@@ -281,13 +306,13 @@ impl<S: Stream, B: Bound> Fork<S, B> {
     /// # Example
     /// See [`Fork`].
     pub fn activate(&mut self) {
-        if self.waiter.is_none() {
-            self.waiter = Some(self.shared().join());
+        if self.active.is_none() {
+            self.active = Some(self.shared().register_active());
         }
     }
 
-    /// How the forks stand: items pulled, taken by the fork that is furthest ahead, waiting for that one, and waiting
-    /// for the slowest. Looks at one word for each fork.
+    /// How many items were pulled, how many the fastest fork has taken, and how many wait for the
+    /// fastest and for the slowest fork. Loads one word per fork.
     ///
     /// # Progress
     /// Wait-free.
@@ -305,49 +330,41 @@ impl<S: Stream, B: Bound> Fork<S, B> {
     /// assert_eq!((now.pushed, now.taken, now.waiting, now.lag), (2, 2, 0, 2));
     /// ```
     pub fn statistics(&self) -> Statistics {
-        let direct = self.shared().direct();
+        let bypassed = self.shared().bypassed();
         let mut statistics = self.place.statistics();
-        statistics.pushed = statistics.pushed.wrapping_add(direct);
-        statistics.taken = statistics.taken.wrapping_add(direct);
+        statistics.pushed = statistics.pushed.wrapping_add(bypassed);
+        statistics.taken = statistics.taken.wrapping_add(bypassed);
         statistics
     }
 
     fn shared(&self) -> &ForkShared {
-        self.handle.lock().public()
+        self.handle.as_lock().shared()
     }
 
-    /// Takes what there is. `None` if there is nothing.
-    #[inline]
-    fn look(&mut self, cx: &mut Context<'_>) -> Option<Poll<Option<Item<S, B>>>> {
-        let found = self.place.next(cx.waker());
-        self.tell(found)
-    }
-
-    #[inline]
-    fn tell(&mut self, found: Found<Item<S, B>>) -> Option<Poll<Option<Item<S, B>>>> {
-        match found {
-            Found::Item(item) => Some(Poll::Ready(Some(item))),
-            Found::Ended => Some(Poll::Ready(self.end())),
-            Found::Busy => Some(Poll::Pending),
-            Found::Nothing => None,
-        }
-    }
-
-    /// A poll that found nothing.
+    /// The poll of a fork whose place knows of no item.
     #[inline(never)]
-    fn poll_apart(&mut self, cx: &mut Context<'_>) -> Poll<Option<Item<S, B>>> {
-        // Before there is an item that a panic could cost.
+    fn poll_slow(&mut self, cx: &mut Context<'_>) -> Poll<Option<Item<S, B>>> {
+        // Before there is an item that a panic of the waker's drop could lose.
         if self.task.is_another(cx.waker()) {
-            self.forget_task();
+            self.clear_wakers();
         }
-        let polled = if self.is_active() {
-            let mut found = Found::Nothing;
-            self.pull(cx, &mut found)
-                .or_else(|| self.tell(found))
-                .or_else(|| self.look(cx))
-                .unwrap_or(Poll::Pending)
-        } else {
-            self.follow(cx)
+        let found = match self.is_active() {
+            true => self.pull(cx),
+            false => self.find_passive(cx),
+        };
+        let found = match found {
+            NextItem::Nothing => self.place.next(cx.waker()),
+            found => found,
+        };
+        let polled = match found {
+            NextItem::Item(item) => Poll::Ready(Some(item)),
+            NextItem::End => Poll::Ready(self.end()),
+            NextItem::EndForNow => {
+                self.clear_wakers();
+                Poll::Ready(None)
+            }
+            // The waker is registered in either case.
+            NextItem::Nothing | NextItem::Waiting => Poll::Pending,
         };
         if polled.is_pending() {
             self.task = TaskId::of(cx.waker());
@@ -355,124 +372,119 @@ impl<S: Stream, B: Bound> Fork<S, B> {
         polled
     }
 
-    /// An active fork that found nothing. `None` if it has `found` something while another pulled; or is to look again, which is no
-    /// more than that: it waits already if there is nothing.
+    /// The slow path of an active fork: pulls the source, or registers the waker. If this returns
+    /// [`NextItem::Nothing`], the caller has to look at its place once more. Finding nothing there
+    /// means pending, because the waker is registered then.
     #[inline]
-    fn pull(
-        &mut self,
-        cx: &mut Context<'_>,
-        found: &mut Found<Item<S, B>>,
-    ) -> Option<Poll<Option<Item<S, B>>>> {
-        let (place, waiter) = (&mut self.place, self.waiter.as_mut()?);
+    fn pull(&mut self, cx: &mut Context<'_>) -> NextItem<Item<S, B>> {
+        let (place, Some(waiter)) = (&mut self.place, self.active.as_mut()) else {
+            return NextItem::Nothing;
+        };
         let alone = place.is_alone();
-        let mut guard = self.handle.lock_or(|lock| {
-            let comes = || {
-                *found = place.next(cx.waker());
-                !matches!(*found, Found::Nothing)
-            };
-            if lock.public().spin.spin_until(comes) {
-                return None;
-            }
-            waiter.wait_outside(cx.waker());
-            // What was pulled before the note is left may have come after the look, and is no news to who reads it.
-            lock.leave(ARRIVED)
-        })?;
-        // Another may have pulled since this one looked, but cannot any more.
+        let mut guard = match self
+            .handle
+            .lock_or(|lock| lock_contended(lock, place, waiter, cx.waker()))
+        {
+            Ok(guard) => guard,
+            Err(found) => return found,
+        };
+        // Another fork may have pulled since this one looked. It cannot while the lock is held.
         if self.place.at_tail() {
-            if !guard.with(|_, pull| pull.begin(waiter)) {
-                guard.with(|_, pull| pull.wait(waiter, cx.waker()));
-                return Some(Poll::Pending);
+            if !guard.with(|_, state| state.begin_poll(waiter)) {
+                guard.with(|_, state| state.register(waiter, cx.waker()));
+                return NextItem::Waiting;
             }
             if !alone && !self.place.has_room() {
-                guard.with(|_, pull| {
-                    pull.wait(waiter, cx.waker());
-                    pull.rest();
+                guard.with(|_, state| {
+                    state.register(waiter, cx.waker());
+                    state.set_idle();
                 });
-                return Some(Poll::Pending);
+                return NextItem::Waiting;
             }
-            let lock = guard.lock();
+            let lock = guard.as_lock();
             let (waker, panic_reported) = (waker_ref(lock), &mut self.panic_reported);
-            let cx_of_all = &mut Context::from_waker(&waker);
-            let unwind = OnUnwind(&self.place, PhantomData);
+            let source_cx = &mut Context::from_waker(&waker);
+            // A panic of the source ends the list.
+            let unwind = scopeguard::guard(&self.place, |place| place.on_pulled(PulledKind::End));
             let pulled = guard
-                .with_value(|source| source.pull(lock.public(), alone, panic_reported, cx_of_all));
-            mem::forget(unwind);
+                .with_value(|source| source.pull(lock.shared(), alone, panic_reported, source_cx));
+            ScopeGuard::into_inner(unwind);
             match pulled {
                 Poll::Pending => {
-                    guard.with(|_, pull| {
-                        pull.wait(waiter, cx.waker());
-                        pull.rest();
+                    guard.with(|_, state| {
+                        state.register(waiter, cx.waker());
+                        state.set_idle();
                     });
-                    return Some(Poll::Pending);
+                    return NextItem::Waiting;
                 }
                 Poll::Ready(Pulled::Item(item)) => {
-                    guard.with(|shared, pull| {
-                        pull.has_news(alone);
-                        shared.count_direct();
+                    guard.with(|shared, state| {
+                        state.finish_poll(alone);
+                        shared.count_bypassed();
                     });
-                    let item = self.place.direct(item);
+                    let item = self.place.bypass(item);
                     // Not left to the return: a waker that panics there would leak the item.
                     guard.keep_locked();
-                    return Some(Poll::Ready(Some(item)));
+                    return NextItem::Item(item);
                 }
-                Poll::Ready(Pulled::InList(what)) => {
-                    guard.with(|_, pull| pull.has_news(alone));
-                    self.place.pulled(what);
-                    // Before the item is cloned.
+                Poll::Ready(Pulled::InList(kind)) => {
+                    guard.with(|_, state| state.finish_poll(alone));
+                    self.place.on_pulled(kind);
+                    // Before the item is cloned, which may panic.
                     guard.keep_locked();
-                    if what == PulledKind::Item {
-                        let found = self.place.next_pulled(cx.waker());
-                        return self.tell(found);
+                    if kind == PulledKind::Item {
+                        return self.place.next_pulled(cx.waker());
                     }
                 }
             }
         }
-        None
+        NextItem::Nothing
     }
 
-    /// A passive fork that found nothing.
-    fn follow(&mut self, cx: &mut Context<'_>) -> Poll<Option<Item<S, B>>> {
+    /// The slow path of a passive fork: registers the waker, or ends for now.
+    fn find_passive(&mut self, cx: &mut Context<'_>) -> NextItem<Item<S, B>> {
         if self.shared().has_active() {
-            let lock = self.handle.lock();
-            let follower = self
-                .follower
-                .get_or_insert_with(|| lock.public().follower());
-            follow(lock, follower, cx.waker());
-            if let Some(found) = self.look(cx) {
+            let lock = self.handle.as_lock();
+            let waiter = self
+                .passive
+                .get_or_insert_with(|| lock.shared().passive_waiter());
+            register_passive(lock, waiter, cx.waker());
+            let found = self.place.next(cx.waker());
+            if !found.is_nothing() {
                 return found;
             }
             if self.shared().recheck_active() {
-                return Poll::Pending;
+                return NextItem::Waiting;
             }
         }
-        // What the last active fork pulled before it went is seen now.
-        self.look(cx).unwrap_or_else(|| {
-            self.forget_task();
-            Poll::Ready(None)
-        })
+        // Now the fork sees what the last active fork pulled before it was dropped.
+        match self.place.next(cx.waker()) {
+            NextItem::Nothing => NextItem::EndForNow,
+            found => found,
+        }
     }
 
-    /// Another task polls than the one that waited last, or nobody has to any more.
+    /// Drops the registered wakers: another task polls the fork now, or no task needs to be woken.
     #[cold]
     #[inline(never)]
-    fn forget_task(&mut self) {
+    fn clear_wakers(&mut self) {
         if mem::replace(&mut self.task, TaskId::NONE) == TaskId::NONE {
             return;
         }
-        if let Some(waiter) = &mut self.waiter {
+        if let Some(waiter) = &mut self.active {
+            waiter.clear_waker();
+        }
+        if let Some(waiter) = &mut self.passive {
             waiter.forget();
         }
-        if let Some(follower) = &mut self.follower {
-            follower.forget();
-        }
-        self.place.forget();
+        self.place.clear_waker();
     }
 
     /// The list has ended.
     #[cold]
     #[inline(never)]
     fn end(&mut self) -> Option<Item<S, B>> {
-        self.forget_task();
+        self.clear_wakers();
         if !self.panic_reported && self.shared().has_panicked() {
             self.panic_reported = true;
             panic!("the forked stream panicked, in a poll of another fork");
@@ -481,9 +493,32 @@ impl<S: Stream, B: Bound> Fork<S, B> {
     }
 }
 
+/// The slow path of an active fork that found the lock held. Looks again for a moment, then
+/// registers the waker. Returns the lock if it is released meanwhile.
+#[inline(never)]
+fn lock_contended<'a, T, P: ForkPlace<T>>(
+    lock: &'a HandoffLock<ForkShared>,
+    place: &mut P,
+    waiter: &mut ActiveWaiter,
+    waker: &Waker,
+) -> Result<Guard<'a, ForkShared>, NextItem<P::Item>> {
+    let mut found = NextItem::Nothing;
+    let finds = || {
+        found = place.next(waker);
+        !found.is_nothing()
+    };
+    if lock.shared().spin.spin_until(finds) {
+        return Err(found);
+    }
+    waiter.register_contended(waker);
+    // The caller has to look again: an item that came between its last look and this request causes
+    // no wake.
+    lock.delegate(ACTIVE_WAITS).ok_or(NextItem::Nothing)
+}
+
 impl<S: Stream> Fork<S, Wait> {
-    /// Whether the bound is reached: nothing is pulled until the slowest fork, which may be this one, takes an item or is
-    /// dropped. Looks at one word for each fork.
+    /// Whether the bound is reached: nothing is pulled until the slowest fork, which may be this
+    /// one, takes an item or is dropped. Loads one word per fork.
     ///
     /// # Progress
     /// Wait-free.
@@ -494,8 +529,11 @@ impl<S: Stream> Fork<S, Wait> {
         self.place.is_full()
     }
 
-    /// From now on forks of this stream run up to `n` items ahead of the slowest. Those that waited for room are woken if
-    /// there is some now. With a smaller `n` nothing is taken back: forks that are further ahead wait.
+    /// Changes the bound for all forks of this stream: from now on they run up to `n` items ahead
+    /// of the slowest.
+    ///
+    /// Forks that waited for room are woken if there is some now. A smaller `n` takes nothing back:
+    /// forks that are further ahead wait.
     ///
     /// # Panics
     /// If `n` is 0.
@@ -509,7 +547,7 @@ impl<S: Stream> Fork<S, Wait> {
     /// use futures_lite::{StreamExt, future::{block_on, poll_once}};
     ///
     /// let mut fork = aiter_forker_with(bound::wait(1), iter_to_aiter('a'..));
-    /// // It will not be heard of any more, and counts.
+    /// // A leaked fork is never polled again, and still counts.
     /// std::mem::forget(fork.fork());
     /// assert_eq!(block_on(fork.next()), Some('a'));
     /// assert_eq!(block_on(poll_once(fork.next())), None);
@@ -522,48 +560,39 @@ impl<S: Stream> Fork<S, Wait> {
     }
 }
 
-/// Tells the place of the end that a panic of the source is.
-struct OnUnwind<'a, T, P: Place<T>>(&'a P, PhantomData<fn(T)>);
-
-impl<T, P: Place<T>> Drop for OnUnwind<'_, T, P> {
-    fn drop(&mut self) {
-        self.0.pulled(PulledKind::End);
-    }
-}
-
 impl<S: Stream, B: Bound> Stream for Fork<S, B> {
     type Item = B::Item<S::Item>;
 
     #[inline]
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Item<S, B>>> {
         let this = self.get_mut();
-        if let Some(item) = this.place.next_known() {
+        if let Some(item) = this.place.next_fast() {
             return Poll::Ready(Some(item));
         }
-        if this.place.is_bare() {
-            return this.poll_apart(cx);
+        if this.place.looks_empty() {
+            return this.poll_slow(cx);
         }
         if this.task.is_another(cx.waker()) {
-            this.forget_task();
+            this.clear_wakers();
         }
         match this.place.next(cx.waker()) {
-            Found::Item(item) => Poll::Ready(Some(item)),
-            Found::Ended => Poll::Ready(this.end()),
-            Found::Busy => {
+            NextItem::Item(item) => Poll::Ready(Some(item)),
+            NextItem::End => Poll::Ready(this.end()),
+            NextItem::Waiting => {
                 this.task = TaskId::of(cx.waker());
                 Poll::Pending
             }
-            Found::Nothing => this.poll_apart(cx),
+            NextItem::Nothing | NextItem::EndForNow => this.poll_slow(cx),
         }
     }
 
-    /// The number of items that were pulled for this fork. A fork without siblings adds what the
-    /// stream itself promises. One with siblings does not ask the stream, because that would keep
-    /// them from polling it. Takes constant time, beside that of the stream.
+    /// The number of items that were pulled for this fork. The only fork adds the size hint of the
+    /// stream. A fork with siblings does not ask the stream, because that would keep them from
+    /// polling it. Takes constant time, apart from that of the stream.
     fn size_hint(&self) -> (usize, Option<usize>) {
         let guard = self.place.is_alone().then(|| self.handle.try_lock());
         let is_over = self.place.is_closed();
-        // Counted with the baton in hand: nothing is pulled between the two.
+        // Counted with the lock held: nothing is pulled between this and the hint of the stream.
         let pulled = self.place.count();
         if is_over {
             return (pulled, Some(pulled));
@@ -578,10 +607,11 @@ impl<S: Stream, B: Bound> Stream for Fork<S, B> {
     }
 }
 
-/// Terminated is a fork whose next poll would give `None`. For a passive fork that may change: see [`Fork`].
+/// A fork is terminated if its next poll would return `None`. For a passive fork that may change:
+/// see [`Fork`].
 impl<S: Stream, B: Bound> FusedStream for Fork<S, B> {
     fn is_terminated(&self) -> bool {
-        // In this order, for what the last active fork pulled.
+        // In this order: if no active fork is left, `at_tail` sees what the last one pulled.
         let has_active = self.is_active() || self.shared().has_active();
         if self.place.at_end() {
             return self.panic_reported || !self.shared().has_panicked();
@@ -592,8 +622,8 @@ impl<S: Stream, B: Bound> FusedStream for Fork<S, B> {
 
 impl<S: Stream, B: Bound> Drop for Fork<S, B> {
     fn drop(&mut self) {
-        if let Some(waiter) = self.waiter.take() {
-            self.shared().leave(waiter);
+        if let Some(waiter) = self.active.take() {
+            self.shared().unregister_active(waiter);
         }
     }
 }

@@ -1,205 +1,112 @@
-//! Where a fork stands among what was pulled: what the bounds have to say in a fork's poll.
+//! Where a fork stands among the items that were pulled.
 
-use super::{
-    bound::{Skip, Unbounded, Wait, Yields},
-    pull::ForkShared,
-    skip::SkipCursor,
-    wait::WaitCursor,
-};
-use crate::{Statistics, handoff::HandoffLock, list::Reader, sync::Arc};
+use super::pull::PulledKind;
+use crate::Statistics;
 use core::task::{Poll, Waker};
 
-/// What a bound does: it says what the places of forks are.
-pub(crate) trait Places: Yields {
-    type Place<T>: Place<T, Item = Self::Item<T>>;
-
-    /// The place of the first fork, the only reader of a new list.
-    fn first<T>(self, reader: Reader<T>, shared: &Arc<HandoffLock<ForkShared>>) -> Self::Place<T>;
-}
-
-/// Where a fork stands among what was pulled.
-pub(crate) trait Place<T>: Unpin {
-    /// What it finds there.
+/// A fork's place among the items that were pulled. Each bound brings its own implementation.
+pub(crate) trait ForkPlace<T>: Unpin {
+    /// What the fork yields.
     type Item;
 
-    /// Whether there is no other fork. If so, what others did before they left has been done.
+    /// Whether there is no other fork. If so, the caller sees what the others did before they were
+    /// dropped.
     fn is_alone(&self) -> bool;
 
-    /// Takes an item that this fork knows of, which takes least.
-    #[inline(always)]
-    fn next_known(&mut self) -> Option<Self::Item> {
+    /// Takes an item that the place knows of without a search: the cheapest way, tried first.
+    #[inline]
+    fn next_fast(&mut self) -> Option<Self::Item> {
         None
     }
 
-    /// Whether a glance shows that there is nothing.
-    #[inline(always)]
-    fn is_bare(&self) -> bool {
+    /// Whether one load shows that there is nothing. May return `false` where there is nothing.
+    #[inline]
+    fn looks_empty(&self) -> bool {
         false
     }
 
-    /// Takes what is there, if none is known. The waker is left only with what is [`Found::Busy`].
-    fn next(&mut self, waker: &Waker) -> Found<Self::Item>;
+    /// Takes what comes next, if [`next_fast`](Self::next_fast) knew of nothing. Registers
+    /// `waker` only if another fork is in the way, as it is when this returns [`NextItem::Waiting`].
+    fn next(&mut self, waker: &Waker) -> NextItem<Self::Item>;
 
-    /// Takes what this fork has just put into the list.
-    #[inline(always)]
-    fn next_pulled(&mut self, waker: &Waker) -> Found<Self::Item> {
+    /// Takes the item that this fork has just put into the list.
+    #[inline]
+    fn next_pulled(&mut self, waker: &Waker) -> NextItem<Self::Item> {
         self.next(waker)
     }
 
-    /// Whether there is nothing: neither an item nor the end. Exact with the baton in hand.
+    /// Whether there is neither an item nor the end. Exact while the caller holds the lock.
     fn at_tail(&self) -> bool;
 
-    /// Whether the end is all there is.
+    /// Whether the end comes next.
     fn at_end(&self) -> bool;
 
-    /// Whether an item may be pulled. If not, who makes room has the source's waker woken. Asked at the tail with the
-    /// baton in hand, and not by a fork that is alone.
-    #[inline(always)]
+    /// Whether another item may be pulled. If this returns `false`, the fork that makes room sends
+    /// the request that the source's wake sends. Called at the tail, with the lock held, and not by
+    /// a fork that is alone.
+    #[inline]
     fn has_room(&mut self) -> bool {
         true
     }
 
-    /// An item, or the end, was put into the list. Said with the baton in hand.
-    #[inline(always)]
-    fn pulled(&self, _: PulledKind) {}
+    /// Called with the lock held, after an item or the end was put into the list.
+    #[inline]
+    fn on_pulled(&self, _: PulledKind) {}
 
-    /// An item that was pulled past all this by a fork that is alone.
-    fn direct(&mut self, item: T) -> Self::Item;
+    /// Converts an item that a fork which is alone has pulled without putting it into the list.
+    fn bypass(&mut self, item: T) -> Self::Item;
 
-    /// Whether nothing more is pulled: what there is is all.
+    /// Whether the end has been pulled, so that no further item comes.
     fn is_closed(&self) -> bool;
 
-    /// Drops a waker that was left.
-    #[inline(always)]
-    fn forget(&mut self) {}
+    /// Drops a waker that was registered.
+    #[inline]
+    fn clear_waker(&mut self) {}
 
-    /// How many items there are, or are about to be: exact with the baton in hand, and fewer if
-    /// others may cost this fork some.
+    /// How many items there are for this fork, or are about to be. Exact while the caller holds the
+    /// lock; a lower bound if other forks may cause this one to miss some.
     fn count(&self) -> usize;
 
-    /// At least how many of so many more it would see.
+    /// The least number of items that this fork sees of `items` further ones.
     fn at_least(&self, items: usize) -> usize {
         items
     }
 
     fn statistics(&self) -> Statistics;
 
-    /// Another one at the same place.
+    /// Another place at the same position.
     fn fork(&mut self) -> Self
     where
         T: Clone + Sync;
 }
 
-/// What was put into the list.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum PulledKind {
-    Item,
-    End,
-}
-
-/// What a fork finds at its place.
-pub(crate) enum Found<I> {
+/// What a fork found when it looked for an item.
+pub(crate) enum NextItem<I> {
     Item(I),
-    Ended,
+    /// The end of the stream.
+    End,
+    /// Nothing, and no active fork that could pull: a passive fork ends for now.
+    EndForNow,
+    /// Nothing. The waker is not registered, or the caller has to look once more.
     Nothing,
-    /// Another fork is at it, and wakes this one.
-    Busy,
+    /// Nothing. The waker is registered, and another fork or the source wakes this one.
+    Waiting,
 }
 
-impl<T> From<Poll<Option<T>>> for Found<T> {
-    #[inline(always)]
-    fn from(look: Poll<Option<T>>) -> Self {
-        match look {
+impl<I> NextItem<I> {
+    #[inline]
+    pub(super) fn is_nothing(&self) -> bool {
+        matches!(self, Self::Nothing)
+    }
+}
+
+impl<I> From<Poll<Option<I>>> for NextItem<I> {
+    #[inline]
+    fn from(polled: Poll<Option<I>>) -> Self {
+        match polled {
             Poll::Ready(Some(item)) => Self::Item(item),
-            Poll::Ready(None) => Self::Ended,
+            Poll::Ready(None) => Self::End,
             Poll::Pending => Self::Nothing,
         }
-    }
-}
-
-impl Places for Unbounded {
-    type Place<T> = Reader<T>;
-
-    fn first<T>(self, reader: Reader<T>, _: &Arc<HandoffLock<ForkShared>>) -> Reader<T> {
-        reader
-    }
-}
-
-impl Places for Wait {
-    type Place<T> = WaitCursor<T>;
-
-    fn first<T>(self, reader: Reader<T>, shared: &Arc<HandoffLock<ForkShared>>) -> WaitCursor<T> {
-        WaitCursor::new(self.0, reader, shared.clone())
-    }
-}
-
-impl Places for Skip {
-    type Place<T> = SkipCursor<T>;
-
-    fn first<T>(self, reader: Reader<T>, _: &Arc<HandoffLock<ForkShared>>) -> SkipCursor<T> {
-        SkipCursor::new(self.0, reader)
-    }
-}
-
-/// A place in the list itself.
-impl<T> Place<T> for Reader<T> {
-    type Item = T;
-
-    #[inline(always)]
-    fn is_alone(&self) -> bool {
-        Self::is_alone(self)
-    }
-
-    #[inline(always)]
-    fn next_known(&mut self) -> Option<T> {
-        Self::next_fast(self)
-    }
-
-    #[inline(always)]
-    fn is_bare(&self) -> bool {
-        Self::looks_empty(self)
-    }
-
-    #[inline(always)]
-    fn next(&mut self, _: &Waker) -> Found<T> {
-        self.next_slow().into()
-    }
-
-    #[inline(always)]
-    fn next_pulled(&mut self, _: &Waker) -> Found<T> {
-        self.next_pushed().into()
-    }
-
-    #[inline(always)]
-    fn at_tail(&self) -> bool {
-        self.is_at_gap()
-    }
-
-    fn at_end(&self) -> bool {
-        self.is_ended()
-    }
-
-    #[inline(always)]
-    fn direct(&mut self, item: T) -> T {
-        item
-    }
-
-    fn is_closed(&self) -> bool {
-        self.is_stopped()
-    }
-
-    fn count(&self) -> usize {
-        self.lag()
-    }
-
-    fn statistics(&self) -> Statistics {
-        Self::statistics(self)
-    }
-
-    fn fork(&mut self) -> Self
-    where
-        T: Clone + Sync,
-    {
-        Self::fork(self)
     }
 }

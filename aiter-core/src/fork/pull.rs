@@ -1,6 +1,6 @@
-//! Pulling the source: what all forks share, what belongs to the one that pulls, and who is woken when.
+//! Pulling the source: what all forks share, what belongs to the fork that pulls, and which forks
+//! are woken when.
 
-use super::place::PulledKind;
 use crate::{
     handoff::{Combine, HandoffLock, REQUESTS},
     list::Writer,
@@ -19,154 +19,157 @@ use core::{
 };
 use futures_core::Stream;
 use pin_project::pin_project;
+use scopeguard::ScopeGuard;
 
-/// The source has woken.
+/// Request: the source has woken, or there is room again under a bound.
 pub(super) const WOKEN: usize = REQUESTS[0];
-/// An active fork has begun to wait.
-pub(super) const ARRIVED: usize = REQUESTS[1];
-/// A passive fork has.
-const FOLLOWS: usize = REQUESTS[2];
+/// Request: an active fork has begun to wait.
+pub(super) const ACTIVE_WAITS: usize = REQUESTS[1];
+/// Request: a passive fork has begun to wait.
+const PASSIVE_WAITS: usize = REQUESTS[2];
 
-/// What all forks share.
+/// What all forks share without the lock.
 pub(crate) struct ForkShared {
     /// The active forks.
-    actives: WaitSet,
-    /// The passive ones that have waited.
-    followers: WaitSet,
-    /// How many there are. Each takes memory, in the crowd of those, so that no word is too small.
+    active_waiters: WaitSet,
+    /// The passive forks that have waited.
+    passive_waiters: WaitSet,
+    /// The number of active forks. Each of them occupies memory in `active_waiters`, so the counter
+    /// cannot overflow.
     active: AtomicUsize,
-    /// Items that went to the only fork without the list, for statistics. It wraps as these do. Written with the baton in hand.
-    direct: AtomicUsize,
+    /// The number of items that the only fork took without the list, for statistics. Wraps as those
+    /// do. Written with the lock held.
+    bypassed: AtomicUsize,
     /// Not 0 once the source has panicked.
     panicked: AtomicUsize,
-    /// Whether to look again while another fork pulls.
+    /// Whether to look again, before waiting, while another fork pulls.
     pub(super) spin: AdaptiveSpin<Taking>,
 }
 
-/// What belongs to the holder of the baton.
+/// What belongs to the holder of the lock.
 pub(crate) struct PullState {
     /// The source's last poll was pending, and it has not woken since.
     idle: bool,
-    /// How often there was news: a wake of the source, or an item. It may wrap: a fork that comes again to an old count polls the
-    /// source once more than it has to.
+    /// Counts wakes of the source and items. May wrap: a fork that then finds its old version polls
+    /// the source once more than it has to.
     version: usize,
-    /// An active fork began to wait, and has not been woken.
-    awaited: bool,
-    /// A passive one did.
-    followed: bool,
-    /// The last poll of the source gave something, or a panic.
-    given: bool,
+    /// An active fork has begun to wait and has not been woken.
+    active_waits: bool,
+    /// A passive fork has begun to wait and has not been woken.
+    passive_waits: bool,
+    /// The last poll of the source gave an item or the end, or panicked.
+    produced: bool,
 }
 
-pub(super) fn lock() -> HandoffLock<ForkShared> {
+pub(super) fn new_lock() -> HandoffLock<ForkShared> {
     let shared = ForkShared {
-        actives: WaitSet::new(),
-        followers: WaitSet::new(),
+        active_waiters: WaitSet::new(),
+        passive_waiters: WaitSet::new(),
         active: AtomicUsize::new(0),
-        direct: AtomicUsize::new(0),
+        bypassed: AtomicUsize::new(0),
         panicked: AtomicUsize::new(0),
         spin: AdaptiveSpin::new(),
     };
-    let pull = PullState {
+    let state = PullState {
         idle: false,
         version: 1,
-        awaited: false,
-        followed: false,
-        given: false,
+        active_waits: false,
+        passive_waits: false,
+        produced: false,
     };
-    HandoffLock::new(shared, pull)
+    HandoffLock::new(shared, state)
 }
 
 impl Combine for ForkShared {
     type State = PullState;
-    type After = Wake;
+    type FollowUp = ToWake;
 
     #[inline]
-    fn nothing_due(&self, pull: &PullState) -> bool {
-        (pull.idle || !pull.awaited) && !(pull.given && pull.followed)
+    fn nothing_due(&self, state: &PullState) -> bool {
+        (state.idle || !state.active_waits) && !(state.produced && state.passive_waits)
     }
 
-    fn combine(&self, pull: &mut PullState, requests: usize, wake: &mut Wake) {
+    fn combine(&self, state: &mut PullState, requests: usize, wake: &mut ToWake) {
         if requests & WOKEN != 0 {
-            pull.idle = false;
-            pull.version = pull.version.wrapping_add(1);
+            state.idle = false;
+            state.version = state.version.wrapping_add(1);
         }
-        pull.awaited |= requests & ARRIVED != 0;
-        pull.followed |= requests & FOLLOWS != 0;
-        if !pull.idle {
-            wake.actives |= mem::take(&mut pull.awaited);
+        state.active_waits |= requests & ACTIVE_WAITS != 0;
+        state.passive_waits |= requests & PASSIVE_WAITS != 0;
+        if !state.idle {
+            wake.active |= mem::take(&mut state.active_waits);
         }
-        if pull.given {
-            wake.followers |= mem::take(&mut pull.followed);
+        if state.produced {
+            wake.passive |= mem::take(&mut state.passive_waits);
         }
     }
 
-    fn follow_up(&self, wake: Wake) {
-        /// Wakes them in the end, also if a waker panics before.
-        struct Followers<'a>(&'a WaitSet);
-        impl Drop for Followers<'_> {
-            fn drop(&mut self) {
-                self.0.wake_all();
-            }
-        }
-        let _followers = wake.followers.then(|| Followers(&self.followers));
-        if wake.actives {
-            self.actives.wake_all();
+    fn follow_up(&self, wake: ToWake) {
+        // The passive forks are woken last, also if a waker of an active one panics.
+        let _passive = wake
+            .passive
+            .then(|| scopeguard::guard(&self.passive_waiters, |waiters| waiters.wake_all()));
+        if wake.active {
+            self.active_waiters.wake_all();
         }
     }
 }
 
-/// Who is to be woken.
+/// Which forks are to be woken after the release of the lock.
 #[derive(Default)]
-pub(crate) struct Wake {
-    actives: bool,
-    followers: bool,
+pub(crate) struct ToWake {
+    active: bool,
+    passive: bool,
 }
 
 impl WakeUp for HandoffLock<ForkShared> {
     /// The wake of the source.
     fn wake_up(&self) {
-        self.tell(WOKEN);
+        self.notify(WOKEN);
     }
 }
 
 impl ForkShared {
-    /// One more active fork.
-    pub(super) fn join(&self) -> ActiveWaiter {
-        // Ordering: Relaxed, who is made active by another, or by itself, orders nothing with it.
+    /// Registers an active fork.
+    pub(super) fn register_active(&self) -> ActiveWaiter {
+        // Ordering: Relaxed, making a fork active publishes nothing.
         self.active.fetch_add(1, Ordering::Relaxed);
         ActiveWaiter {
-            waiter: self.actives.add(),
+            waiter: self.active_waiters.add(),
             seen_version: 0,
         }
     }
 
-    /// One less. If it was the last, the passive ones that wait are woken: nothing comes for now.
-    pub(super) fn leave(&self, waiter: ActiveWaiter) {
-        // Ordering: Release, for what this fork pulled, pairs with `has_active`. Acquire pairs with the Release in
-        // `recheck_active`: who went to sleep before this is seen by who wakes it after.
+    /// Unregisters an active fork. If it was the last one, wakes the passive forks that wait,
+    /// because nothing comes for now.
+    pub(super) fn unregister_active(&self, waiter: ActiveWaiter) {
+        // Ordering: Release, for what this fork pulled, pairs with the Acquire in `has_active`.
+        // Acquire pairs with the Release in `recheck_active`: `wake_all` sees every passive fork
+        // whose recheck came before this.
         if self.active.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.followers.wake_all();
+            self.passive_waiters.wake_all();
         }
-        // Last, for it has a waker, whose drop may panic.
+        // Last, because it holds a waker, whose drop may panic.
         drop(waiter);
     }
 
-    /// A passive fork's part, for when it has to wait.
-    pub(super) fn follower(&self) -> Waiter {
-        self.followers.add()
+    /// A waiter for a passive fork. Made when the fork has to wait for the first time.
+    pub(super) fn passive_waiter(&self) -> Waiter {
+        self.passive_waiters.add()
     }
 
-    /// Whether there is an active fork. If not, what the last one pulled is seen from here on.
+    /// Whether there is an active fork. If not, the caller sees what the last one pulled.
     pub(super) fn has_active(&self) -> bool {
-        // Ordering: Acquire pairs with the Release in `leave`.
+        // Ordering: Acquire pairs with the Release in `unregister_active`.
         self.active.load(Ordering::Acquire) != 0
     }
 
-    /// The same, for who is ready to sleep: if it says yes, the last active fork to go will wake it.
+    /// Whether there is an active fork, for a passive fork that has registered its waker. If this
+    /// returns `true`, the last active fork to be dropped will wake it.
     pub(super) fn recheck_active(&self) -> bool {
-        // Ordering: a read-modify-write, in one order with that in `leave`, with which each half pairs: either this
-        // sees that nobody is left, or who leaves last sees the sleeper.
+        // Ordering: AcqRel. A read-modify-write, and so ordered with the one in
+        // `unregister_active`, with which each half pairs. Either this sees that no active fork is
+        // left, or the last one to be dropped sees the registered waker.
         self.active.fetch_add(0, Ordering::AcqRel) != 0
     }
 
@@ -175,102 +178,114 @@ impl ForkShared {
         self.panicked.load(Ordering::Relaxed) != 0
     }
 
-    /// Counts an item that does not go through the list. To be called with the baton in hand.
+    /// Counts an item that does not go through the list. The caller has to hold the lock.
     #[inline]
-    pub(super) fn count_direct(&self) {
-        // Ordering: Relaxed, the baton orders the writers, and readers take what they find.
-        let direct = self.direct.load(Ordering::Relaxed);
-        self.direct.store(direct.wrapping_add(1), Ordering::Relaxed);
+    pub(super) fn count_bypassed(&self) {
+        // Ordering: Relaxed, the lock orders the writers, and for statistics any value will do.
+        let bypassed = self.bypassed.load(Ordering::Relaxed);
+        self.bypassed
+            .store(bypassed.wrapping_add(1), Ordering::Relaxed);
     }
 
-    pub(super) fn direct(&self) -> usize {
+    pub(super) fn bypassed(&self) -> usize {
         // Ordering: Relaxed, as above.
-        self.direct.load(Ordering::Relaxed)
+        self.bypassed.load(Ordering::Relaxed)
     }
 }
 
-/// An active fork's part.
+/// An active fork's own part.
 pub(super) struct ActiveWaiter {
     waiter: Waiter,
-    /// The news there had been when it was last left waiting.
+    /// The version when the fork was last left waiting.
     seen_version: usize,
 }
 
-/// A passive fork waits, and looks again after this.
-pub(super) fn follow(lock: &HandoffLock<ForkShared>, follower: &mut Waiter, waker: &Waker) {
-    follower.wait(waker);
-    if let Some(mut guard) = lock.leave(FOLLOWS) {
-        // Nothing since it has looked; else it sees that when it looks again.
-        guard.with(|_, pull| pull.given = false);
+/// Registers the waker of a passive fork. The fork has to look for an item again afterwards.
+pub(super) fn register_passive(lock: &HandoffLock<ForkShared>, waiter: &mut Waiter, waker: &Waker) {
+    waiter.wait(waker);
+    if let Some(mut guard) = lock.delegate(PASSIVE_WAITS) {
+        // What earlier holders produced is there when the fork looks again. Nothing has been
+        // produced since this acquired the lock.
+        guard.with(|_, state| state.produced = false);
     }
 }
 
 impl ActiveWaiter {
-    /// Waits by a note, which has to follow.
-    pub(super) fn wait_outside(&mut self, waker: &Waker) {
+    /// Registers a waker while another fork holds the lock. The caller has to make the request
+    /// [`ACTIVE_WAITS`] afterwards.
+    pub(super) fn register_contended(&mut self, waker: &Waker) {
         self.waiter.wait(waker);
     }
 
-    /// Drops the waker that it waited with last.
-    pub(super) fn forget(&mut self) {
+    /// Drops the registered waker.
+    pub(super) fn clear_waker(&mut self) {
         self.waiter.forget();
     }
 }
 
 impl PullState {
-    /// Whether the source is to be polled. Not if it is idle, unless the fork was told so and comes all the same.
+    /// Whether the fork polls the source. If the source is idle, only a fork polls it that was left
+    /// waiting at the current version: it is polled again without a wake.
     #[inline]
-    pub(super) fn begin(&mut self, waiter: &ActiveWaiter) -> bool {
+    pub(super) fn begin_poll(&mut self, waiter: &ActiveWaiter) -> bool {
         if self.idle && waiter.seen_version != self.version {
             return false;
         }
-        // What holds unless the poll to come is pending, and if it panics. Written only where it changes: to put the baton
-        // down waits for all that was.
-        if self.idle || !self.given {
-            (self.idle, self.given) = (false, true);
+        // Assume that the coming poll produces something or panics; `set_idle` undoes this if it is
+        // pending. Skip redundant stores, because the release of the lock has to wait for them.
+        if self.idle || !self.produced {
+            (self.idle, self.produced) = (false, true);
         }
         true
     }
 
-    /// The source's poll gave an item, or the end. If the fork is `alone` nobody else waits, and it has what it came for.
+    /// The source's poll gave an item, or the end. If the fork is `alone`, no other active fork
+    /// waits, and this one has what it came for.
     #[inline]
-    pub(super) fn has_news(&mut self, alone: bool) {
+    pub(super) fn finish_poll(&mut self, alone: bool) {
         self.version = self.version.wrapping_add(1);
         if alone {
-            self.awaited = false;
+            self.active_waits = false;
         }
     }
 
-    /// The source's poll was pending.
-    pub(super) fn rest(&mut self) {
-        (self.idle, self.given) = (true, false);
+    /// The source's poll was pending, or there is no room.
+    pub(super) fn set_idle(&mut self) {
+        (self.idle, self.produced) = (true, false);
     }
 
-    /// The fork waits.
-    pub(super) fn wait(&mut self, waiter: &mut ActiveWaiter, waker: &Waker) {
+    /// Registers the waker of an active fork.
+    pub(super) fn register(&mut self, waiter: &mut ActiveWaiter, waker: &Waker) {
         waiter.waiter.wait(waker);
         waiter.seen_version = self.version;
-        self.awaited = true;
+        self.active_waits = true;
     }
 }
 
-/// The stream that is forked, and the list it is pulled into. It belongs to the holder of the baton, too.
+/// The stream that is forked, and the list into which it is pulled. Guarded by the lock.
 #[pin_project]
-pub(super) struct Source<S: Stream> {
+pub(super) struct ForkSource<S: Stream> {
     #[pin]
     stream: Fused<S>,
     writer: Writer<S::Item>,
 }
 
-/// What was pulled.
+/// What a poll of the source gave.
 pub(super) enum Pulled<T> {
-    /// It is in the list.
+    /// It was put into the list.
     InList(PulledKind),
-    /// It is here: nobody else would read it there.
+    /// An item that was not put into the list, because no other fork would read it there.
     Item(T),
 }
 
-impl<S: Stream> Source<S> {
+/// What was put into the list.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PulledKind {
+    Item,
+    End,
+}
+
+impl<S: Stream> ForkSource<S> {
     pub(super) fn new(stream: S, writer: Writer<S::Item>) -> Self {
         Self {
             stream: Fused::new(stream),
@@ -278,8 +293,8 @@ impl<S: Stream> Source<S> {
         }
     }
 
-    /// Pulls an item, or the end, into the list; past it for a fork that is alone. If the source panics, the fork is
-    /// `panic_reported` so.
+    /// Pulls an item, or the end, into the list. A fork that is `alone` gets the item directly. If
+    /// the source panics, this sets `panic_reported`, ends the list, and drops the source.
     #[inline]
     pub(super) fn pull(
         self: Pin<&mut Self>,
@@ -289,18 +304,21 @@ impl<S: Stream> Source<S> {
         cx: &mut Context<'_>,
     ) -> Poll<Pulled<S::Item>> {
         let this = self.project();
-        let mut unwind = OnUnwind {
-            stream: this.stream,
-            writer: &*this.writer,
-            shared,
-            panic_reported,
-        };
-        let polled = unwind.stream.as_mut().poll_next(cx);
-        mem::forget(unwind);
+        let writer = &*this.writer;
+        let mut stream = scopeguard::guard(this.stream, |mut stream| {
+            *panic_reported = true;
+            // Ordering: Relaxed, the end of the list publishes it.
+            shared.panicked.store(1, Ordering::Relaxed);
+            writer.close();
+            stream.as_mut().end();
+        });
+        let polled = stream.as_mut().poll_next(cx);
+        ScopeGuard::into_inner(stream);
         Poll::Ready(match ready!(polled) {
             Some(item) if alone => Pulled::Item(item),
             Some(item) => {
-                // It is closed at the end only, and whoever pulls reads.
+                // The list is closed only at its end, and no reader ever sleeps in it: forks wait
+                // in the wait sets.
                 let pushed = this.writer.push_exclusive(item);
                 debug_assert!(pushed.is_ok(), "the list is open");
                 Pulled::InList(PulledKind::Item)
@@ -314,24 +332,5 @@ impl<S: Stream> Source<S> {
 
     pub(super) fn size_hint(self: Pin<&Self>) -> (usize, Option<usize>) {
         self.project_ref().stream.size_hint()
-    }
-}
-
-/// Ends the list if the source panics, and drops the source.
-struct OnUnwind<'a, S: Stream> {
-    stream: Pin<&'a mut Fused<S>>,
-    writer: &'a Writer<S::Item>,
-    shared: &'a ForkShared,
-    panic_reported: &'a mut bool,
-}
-
-impl<S: Stream> Drop for OnUnwind<'_, S> {
-    #[cold]
-    fn drop(&mut self) {
-        *self.panic_reported = true;
-        // Ordering: Relaxed, the end of the list publishes it.
-        self.shared.panicked.store(1, Ordering::Relaxed);
-        self.writer.close();
-        self.stream.as_mut().end();
     }
 }

@@ -1,27 +1,30 @@
-//! `skip(n)`: a ring of the latest `n` items, from which all forks take.
+//! `skip(n)`: a ring buffer of the latest `n` items, from which all forks take.
 //!
-//! The list has one reader then, which belongs to the ring. Who takes the ring's [baton](crate::handoff::lock) first
-//! carries over what has come into the list, and drops the oldest items where there are more than `n`. Items are counted
-//! from the first that went through the list; a fork is at a count, no more: what it has lost is how much further on the
-//! ring begins. So nothing has to be done to a fork for it to lose items, and one that is never polled keeps none but those
-//! `n`. An item leaves the ring before that when every fork has passed it.
+//! The list has a single reader then, which belongs to the buffer. A fork that acquires the
+//! buffer's [`HandoffLock`] first transfers what has come into the list, and drops the oldest items
+//! if there are more than `n`. Items are counted from the first one that went through the list, and
+//! a fork's place is such a count. What a fork has missed is the difference between its count and
+//! the one at which the buffer begins. So nothing has to be done to a fork for it to miss items,
+//! and a fork that is never polled keeps no more than those `n`. An item leaves the buffer earlier
+//! if every fork has passed it.
 //!
-//! | the baton is | a fork |
+//! | the lock is | a fork |
 //! |---|---|
-//! | taken | carries over, drops what is lost, takes its item; moves it if it is the last to come to it |
-//! | held | waits, and leaves `KNOCKED`: the holder carries over and wakes it |
+//! | acquired | transfers, drops what is missed, takes its item; moves the item if it is the last to take it |
+//! | held | registers its waker and requests `ARRIVED`: the holder transfers, and wakes it |
 //!
 //! | state | values |
 //! |---|---|
-//! | `items`, `start` | the ring, and the count of its first item |
-//! | `ended` | the list's end was carried over |
+//! | `items`, `start` | the buffer, and the count of its first item |
+//! | `ended` | the list's end was transferred |
 //!
-//! A baton of its own, not that of the source: a source that takes long in its poll, or is polled again at once, keeps no
-//! fork from the items that are there.
+//! The buffer has a lock of its own, apart from the source's. A source that takes long in its poll,
+//! or is polled again at once, keeps no fork from the items that are there.
 
 use super::{
-    bound::Seen,
-    place::{Found, Place, PulledKind},
+    bound::{Bound, MakePlace, Seen, Skip, Yields},
+    place::{ForkPlace, NextItem},
+    pull::{ForkShared, PulledKind},
 };
 use crate::{
     Statistics,
@@ -34,55 +37,73 @@ use crate::{
 use alloc::collections::VecDeque;
 use core::{
     marker::PhantomData,
+    mem,
     task::{Poll, Waker},
 };
 
-/// A fork found the baton held, or went.
-const KNOCKED: usize = REQUESTS[0];
+impl Bound for Skip {}
 
-/// A count of items, as a place in the crowd.
-fn place(count: u64) -> usize {
+impl Yields for Skip {
+    type Item<T> = Seen<T>;
+}
+
+impl MakePlace for Skip {
+    type Place<T> = SkipCursor<T>;
+
+    fn first_place<T>(self, reader: Reader<T>, _: &Arc<HandoffLock<ForkShared>>) -> SkipCursor<T> {
+        SkipCursor::new(self.0, reader)
+    }
+}
+
+/// Request: a fork found the lock held, or was dropped.
+const ARRIVED: usize = REQUESTS[0];
+
+/// A count of items as a waiter's position, which has to be even.
+fn position(count: u64) -> usize {
     (count as usize) << 1
 }
 
-/// How many items `to` is ahead of `from`, both places: right as long as that is fewer than a quarter of what a word counts.
-fn ahead(from: usize, to: usize) -> usize {
+/// How many items the position `to` is ahead of `from`. Correct as long as that is less than a
+/// quarter of the range of `usize`.
+fn distance(from: usize, to: usize) -> usize {
     (to.wrapping_sub(from) as isize >> 1).max(0) as usize
 }
 
-/// What all forks share.
+/// What all forks share without the lock.
 pub(crate) struct SkipShared<T> {
     limit: usize,
-    /// How many there are. Each takes memory, in the crowd, so that the word is not too small.
+    /// The number of forks. Each of them occupies memory in `waiters`, so the counter cannot
+    /// overflow.
     forks: AtomicUsize,
-    /// Items that were put into the list. Written with the source's baton in hand, as is the next.
+    /// The number of items that were put into the list. Written with the source's lock held, as is
+    /// `closed`.
     pulled: AtomicWord,
     /// Not 0 after the end of the list.
     closed: AtomicUsize,
-    /// All forks, each at the count of the item it comes to.
+    /// All forks, each at the position of the item that it takes next.
     waiters: WaitSet,
     _items: PhantomData<fn() -> T>,
 }
 
-/// What belongs to the holder of the baton.
+/// What belongs to the holder of the lock.
 pub(crate) struct SkipBuffer<T> {
-    /// What has come, and is not in the ring yet.
+    /// Reads what has come into the list and is not in the buffer yet.
     reader: Reader<T>,
     items: VecDeque<T>,
     start: u64,
     ended: bool,
 }
 
-/// What is left to do when the baton is down.
-pub(crate) struct After<T> {
-    lost: VecDeque<T>,
+/// Work that is left for the time after the release.
+pub(crate) struct FollowUp<T> {
+    dropped: VecDeque<T>,
     wake: bool,
 }
 
-impl<T> Default for After<T> {
+impl<T> Default for FollowUp<T> {
     fn default() -> Self {
         Self {
-            lost: VecDeque::new(),
+            dropped: VecDeque::new(),
             wake: false,
         }
     }
@@ -90,35 +111,36 @@ impl<T> Default for After<T> {
 
 impl<T> Combine for SkipShared<T> {
     type State = SkipBuffer<T>;
-    type After = After<T>;
+    type FollowUp = FollowUp<T>;
 
     fn nothing_due(&self, _: &SkipBuffer<T>) -> bool {
         true
     }
 
-    fn combine(&self, ring: &mut SkipBuffer<T>, requests: usize, after: &mut After<T>) {
-        while let Some(lost) = ring.carry(self.limit) {
-            after.lost.extend(lost);
+    fn combine(&self, buffer: &mut SkipBuffer<T>, requests: usize, follow_up: &mut FollowUp<T>) {
+        while let Some(missed) = buffer.transfer(self.limit) {
+            follow_up.dropped.extend(missed);
         }
-        if requests & KNOCKED != 0 {
-            let mut passed = ring.split_passed(&self.waiters);
-            after.lost.append(&mut passed);
-            after.wake = true;
+        if requests & ARRIVED != 0 {
+            let mut passed = buffer.split_off_passed(&self.waiters);
+            follow_up.dropped.append(&mut passed);
+            follow_up.wake = true;
         }
     }
 
-    fn follow_up(&self, after: After<T>) {
-        // The items are dropped last, and also if a waker panics.
-        if after.wake {
+    fn follow_up(&self, follow_up: FollowUp<T>) {
+        // The items are dropped last, also if a waker panics.
+        if follow_up.wake {
             self.waiters.wake_all();
         }
     }
 }
 
 impl<T> SkipBuffer<T> {
-    /// Carries one item over, or the end. `None` if there is nothing; else the item that is lost by it, if one is.
-    fn carry(&mut self, limit: usize) -> Option<Option<T>> {
-        let came = match self.reader.next() {
+    /// Transfers one item, or the end, from the list. Returns `None` if there is nothing to
+    /// transfer; otherwise the item that had to leave a full buffer, if one had to.
+    fn transfer(&mut self, limit: usize) -> Option<Option<T>> {
+        let item = match self.reader.next() {
             Poll::Pending => return None,
             Poll::Ready(None) if self.ended => return None,
             Poll::Ready(None) => {
@@ -127,10 +149,10 @@ impl<T> SkipBuffer<T> {
             }
             Poll::Ready(Some(item)) => Some(item),
         };
-        let is_full = came.is_some() && self.items.len() == limit;
-        let lost = if is_full { self.pop() } else { None };
-        self.items.extend(came);
-        Some(lost)
+        let is_full = item.is_some() && self.items.len() == limit;
+        let missed = if is_full { self.pop() } else { None };
+        self.items.extend(item);
+        Some(missed)
     }
 
     fn pop(&mut self) -> Option<T> {
@@ -140,46 +162,46 @@ impl<T> SkipBuffer<T> {
         Some(item)
     }
 
-    /// Takes those out that every fork has passed.
-    fn split_passed(&mut self, waiters: &WaitSet) -> VecDeque<T> {
+    /// Removes the items that every fork has passed.
+    fn split_off_passed(&mut self, waiters: &WaitSet) -> VecDeque<T> {
         let passed = match waiters.min_position() {
-            Some(slowest) => ahead(place(self.start), slowest).min(self.items.len()),
+            Some(slowest) => distance(position(self.start), slowest).min(self.items.len()),
             None => self.items.len(),
         };
         self.start += passed as u64;
         let rest = self.items.split_off(passed);
-        core::mem::replace(&mut self.items, rest)
+        mem::replace(&mut self.items, rest)
     }
 }
 
 /// One fork's place: a count of items.
 pub(crate) struct SkipCursor<T> {
-    // In this order: the others are told when it has left the crowd.
+    // In this order: the other forks are notified after this one has left the wait set.
     waiter: Waiter,
-    window: Counted<T>,
-    /// The count of the item it comes to.
-    at: u64,
-    /// Items that it lost and has not told of.
+    shared: SharedRef<T>,
+    /// The count of the item that it takes next.
+    count: u64,
+    /// Items that it has missed and not reported yet.
     missed: usize,
-    /// There where there are several forks.
+    /// How to clone an item. Set if there has been more than one fork.
     clone: Option<fn(&T) -> T>,
 }
 
-/// A fork's share in the window.
-struct Counted<T>(Arc<HandoffLock<SkipShared<T>>>);
+/// One fork's reference to the shared buffer.
+struct SharedRef<T>(Arc<HandoffLock<SkipShared<T>>>);
 
-impl<T> Counted<T> {
-    fn public(&self) -> &SkipShared<T> {
-        self.0.public()
+impl<T> SharedRef<T> {
+    fn shared(&self) -> &SkipShared<T> {
+        self.0.shared()
     }
 }
 
-impl<T> Drop for Counted<T> {
+impl<T> Drop for SharedRef<T> {
     fn drop(&mut self) {
         // Ordering: Relaxed, see `is_alone`.
-        if self.public().forks.fetch_sub(1, Ordering::Relaxed) > 1 {
-            // What only it had not passed is dropped.
-            drop(self.0.leave(KNOCKED));
+        if self.shared().forks.fetch_sub(1, Ordering::Relaxed) > 1 {
+            // The request drops the items that only this fork had not passed.
+            drop(self.0.delegate(ARRIVED));
         }
     }
 }
@@ -187,8 +209,8 @@ impl<T> Drop for Counted<T> {
 impl<T> SkipCursor<T> {
     pub(super) fn new(limit: usize, reader: Reader<T>) -> Self {
         let waiters = WaitSet::new();
-        let waiter = waiters.add_at(place(0));
-        let window = SkipShared {
+        let waiter = waiters.add_at(position(0));
+        let shared = SkipShared {
             limit,
             forks: AtomicUsize::new(1),
             pulled: AtomicWord::new(0),
@@ -196,7 +218,7 @@ impl<T> SkipCursor<T> {
             waiters,
             _items: PhantomData,
         };
-        let ring = SkipBuffer {
+        let buffer = SkipBuffer {
             reader,
             items: VecDeque::new(),
             start: 0,
@@ -204,108 +226,110 @@ impl<T> SkipCursor<T> {
         };
         Self {
             waiter,
-            window: Counted(Arc::new(HandoffLock::new(window, ring))),
-            at: 0,
+            shared: SharedRef(Arc::new(HandoffLock::new(shared, buffer))),
+            count: 0,
             missed: 0,
             clone: None,
         }
     }
 
-    fn take(&mut self, waker: &Waker) -> Found<Seen<T>> {
+    fn take(&mut self, waker: &Waker) -> NextItem<Seen<T>> {
         let Self {
             waiter,
-            window,
-            at,
+            shared,
+            count,
             missed,
             clone,
         } = self;
-        let mut guard = match window.0.try_take() {
+        let mut guard = match shared.0.try_lock() {
             Some(guard) => guard,
             None => {
                 waiter.wait(waker);
-                match window.0.leave(KNOCKED) {
+                match shared.0.delegate(ARRIVED) {
                     Some(guard) => guard,
-                    None => return Found::Busy,
+                    None => return NextItem::Waiting,
                 }
             }
         };
-        carry_all(&mut guard);
-        let found = guard.with(|_, ring| {
-            if let Some(lost @ 1..) = ring.start.checked_sub(*at) {
-                *missed = missed.saturating_add(usize::try_from(lost).unwrap_or(usize::MAX));
-                *at = ring.start;
+        transfer_all(&mut guard);
+        let found = guard.with(|_, buffer| {
+            if let Some(more @ 1..) = buffer.start.checked_sub(*count) {
+                *missed = missed.saturating_add(usize::try_from(more).unwrap_or(usize::MAX));
+                *count = buffer.start;
             }
-            let index = (*at - ring.start) as usize;
-            if index == ring.items.len() {
-                return match ring.ended {
-                    true => Found::Ended,
-                    false => Found::Nothing,
+            let index = (*count - buffer.start) as usize;
+            if index == buffer.items.len() {
+                return match buffer.ended {
+                    true => NextItem::End,
+                    false => NextItem::Nothing,
                 };
             }
-            // Said before the clone: if that panics the item is lost to this fork, and to no other.
-            let here = place(*at);
-            *at += 1;
-            waiter.set_position(place(*at));
+            // Advance before the clone: if it panics the item is lost to this fork, and to no
+            // other.
+            let here = position(*count);
+            *count += 1;
+            waiter.set_position(position(*count));
             let moved = if index == 0 && waiter.is_last_at(here) {
-                ring.pop()
+                buffer.pop()
             } else {
                 None
             };
             let item = match (moved, clone) {
                 (Some(item), _) => item,
-                (None, Some(clone)) => clone(&ring.items[index]),
-                (None, None) => unreachable!("a second fork is made with a function to clone by"),
+                (None, Some(clone)) => clone(&buffer.items[index]),
+                (None, None) => unreachable!("`fork` sets `clone` in both forks"),
             };
-            let missed = core::mem::take(missed);
-            Found::Item(Seen { missed, item })
+            let missed = mem::take(missed);
+            NextItem::Item(Seen { missed, item })
         });
-        // Not left to the end of the function: a waker that panics there would leak what is returned.
+        // Not left to the end of the function: a waker that panics there would leak `found`.
         drop(guard);
         found
     }
 
-    /// How many items it has still to take, lost ones included.
+    /// How many items the fork has still to take, including those that it has missed.
     fn behind(&self) -> usize {
-        // Ordering: Relaxed, exact for who holds the source's baton, with which it is written. For others one item may have been
-        // taken before it is counted, and no more: who puts the next into the list has counted it.
-        let pulled = self.window.public().pulled.load(Ordering::Relaxed);
-        match pulled.wrapping_sub(self.at as Word) {
+        // Ordering: Relaxed. Exact for the holder of the source's lock, with which it is written.
+        // For others the count may lack one item that has been taken already, and no more: the
+        // fork that puts the next item into the list has counted that one.
+        let pulled = self.shared.shared().pulled.load(Ordering::Relaxed);
+        match pulled.wrapping_sub(self.count as Word) {
             Word::MAX => 0,
             behind => truncate(behind.min(usize::MAX as Word)),
         }
     }
 
-    /// How many items there are, in the ring or on their way.
+    /// How many items there are in the buffer and in the list.
     #[cfg(all(test, aiter_loom))]
     pub(super) fn kept(&self) -> usize {
-        let guard = self.window.0.try_take();
+        let guard = self.shared.0.try_lock();
         guard.map_or(usize::MAX, |mut guard| {
-            guard.with(|_, ring| ring.items.len() + ring.reader.peek().count_to(usize::MAX))
+            guard.with(|_, buffer| buffer.items.len() + buffer.reader.peek().count_to(usize::MAX))
         })
     }
 }
 
-/// Carries over all that has come. What is lost is dropped here.
-fn carry_all<T>(guard: &mut Guard<'_, SkipShared<T>>) {
-    while let Some(lost) = guard.with(|window, ring| ring.carry(window.limit)) {
-        drop(lost);
+/// Transfers everything that has come into the list, and drops the items that leave the buffer.
+fn transfer_all<T>(guard: &mut Guard<'_, SkipShared<T>>) {
+    while let Some(missed) = guard.with(|shared, buffer| buffer.transfer(shared.limit)) {
+        drop(missed);
     }
 }
 
-impl<T> Place<T> for SkipCursor<T> {
+impl<T> ForkPlace<T> for SkipCursor<T> {
     type Item = Seen<T>;
 
     fn is_alone(&self) -> bool {
-        // Ordering: Relaxed. What a fork that left had pulled is seen by who takes the source's baton after it; and whoever
-        // acts on this takes that first.
-        self.window.public().forks.load(Ordering::Relaxed) == 1
+        // Ordering: Relaxed. The caller acquires the source's lock before it acts on this, and then
+        // sees what a dropped fork had pulled.
+        self.shared.shared().forks.load(Ordering::Relaxed) == 1
     }
 
-    fn next(&mut self, waker: &Waker) -> Found<Seen<T>> {
+    fn next(&mut self, waker: &Waker) -> NextItem<Seen<T>> {
         self.take(waker)
     }
 
-    fn forget(&mut self) {
+    fn clear_waker(&mut self) {
         self.waiter.forget();
     }
 
@@ -317,46 +341,46 @@ impl<T> Place<T> for SkipCursor<T> {
         self.is_closed() && self.behind() == 0
     }
 
-    fn pulled(&self, what: PulledKind) {
-        let window = self.window.public();
-        match what {
+    fn on_pulled(&self, kind: PulledKind) {
+        let shared = self.shared.shared();
+        match kind {
             PulledKind::Item => {
-                // Ordering: Relaxed, as in `behind`. The baton orders the writers.
-                let pulled = window.pulled.load(Ordering::Relaxed);
-                window
+                // Ordering: Relaxed, as in `behind`. The source's lock orders the writers.
+                let pulled = shared.pulled.load(Ordering::Relaxed);
+                shared
                     .pulled
                     .store(pulled.wrapping_add(1), Ordering::Relaxed);
             }
             // Ordering: see `is_closed`.
-            PulledKind::End => window.closed.store(1, Ordering::Release),
+            PulledKind::End => shared.closed.store(1, Ordering::Release),
         }
     }
 
-    fn direct(&mut self, item: T) -> Seen<T> {
-        let missed = core::mem::take(&mut self.missed);
+    fn bypass(&mut self, item: T) -> Seen<T> {
+        let missed = mem::take(&mut self.missed);
         Seen { missed, item }
     }
 
     fn is_closed(&self) -> bool {
-        // Ordering: Acquire pairs with the Release in `pulled`: all that came before the end is
-        // counted.
-        self.window.public().closed.load(Ordering::Acquire) != 0
+        // Ordering: Acquire pairs with the Release in `on_pulled`: all items before the end have
+        // been counted.
+        self.shared.shared().closed.load(Ordering::Acquire) != 0
     }
 
     fn count(&self) -> usize {
-        self.behind().min(self.window.public().limit)
+        self.behind().min(self.shared.shared().limit)
     }
 
     fn at_least(&self, items: usize) -> usize {
-        items.min(self.window.public().limit)
+        items.min(self.shared.shared().limit)
     }
 
     fn statistics(&self) -> Statistics {
-        let window = self.window.public();
-        let pulled = truncate(window.pulled.load(Ordering::Relaxed));
+        let shared = self.shared.shared();
+        let pulled = truncate(shared.pulled.load(Ordering::Relaxed));
         let mut lags = None;
-        window.waiters.positions(|at| {
-            let lag = ahead(at, pulled << 1).min(window.limit);
+        shared.waiters.positions(|at| {
+            let lag = distance(at, pulled << 1).min(shared.limit);
             let (least, most) = lags.unwrap_or((lag, lag));
             lags = Some((lag.min(least), lag.max(most)));
         });
@@ -373,13 +397,13 @@ impl<T> Place<T> for SkipCursor<T> {
     where
         T: Clone + Sync,
     {
-        let window = self.window.public();
+        let shared = self.shared.shared();
         self.clone = Some(T::clone);
-        window.forks.fetch_add(1, Ordering::Relaxed);
+        shared.forks.fetch_add(1, Ordering::Relaxed);
         Self {
-            waiter: window.waiters.add_at(place(self.at)),
-            window: Counted(self.window.0.clone()),
-            at: self.at,
+            waiter: shared.waiters.add_at(position(self.count)),
+            shared: SharedRef(self.shared.0.clone()),
+            count: self.count,
             missed: self.missed,
             clone: self.clone,
         }
@@ -390,12 +414,13 @@ impl<T> Place<T> for SkipCursor<T> {
 mod tests {
     use super::*;
 
-    /// A fork that nobody polls falls behind without a bound, and has the latest items to take all the same.
+    /// A fork that is not polled may fall behind without a bound, and still has the latest items to
+    /// take.
     #[test]
-    fn a_fork_is_behind_by_however_many_there_were() {
+    fn behind_is_correct_at_any_distance() {
         let (_writer, reader) = crate::list::list();
         let place = SkipCursor::<u8>::new(4, reader);
-        let window = place.window.public();
+        let shared = place.shared.shared();
         let lags = [
             1,
             3,
@@ -411,15 +436,16 @@ mod tests {
             .into_iter()
             .chain([(1 << 32) - 1, 1 << 32, 1 << 33, 1 << 62]);
         for lag in lags.into_iter() {
-            window.pulled.store(lag as Word, Ordering::Relaxed);
+            shared.pulled.store(lag as Word, Ordering::Relaxed);
             assert_eq!(place.count(), lag.min(4_u64) as usize);
             assert!(!place.at_tail(), "{lag}");
-            window.closed.store(1, Ordering::Relaxed);
+            shared.closed.store(1, Ordering::Relaxed);
             assert!(!place.at_end(), "{lag}");
-            window.closed.store(0, Ordering::Relaxed);
+            shared.closed.store(0, Ordering::Relaxed);
         }
-        // Another fork has just put it into the list, and not counted it yet.
-        window
+        // Another fork has put an item into the list, which this one has taken, and has not counted
+        // it yet.
+        shared
             .pulled
             .store((0 as Word).wrapping_sub(1), Ordering::Relaxed);
         assert!(place.at_tail() && place.count() == 0);

@@ -1,15 +1,16 @@
-//! `wait(n)`: room for one more item, as long as the slowest fork has fewer than `n` to take.
+//! `wait(n)`: an item is pulled only while the slowest fork has fewer than `n` items to take.
 //!
 //! | word | values | written by |
 //! |---|---|---|
-//! | `limit` | `n` | whoever sets it |
-//! | `full` | 0; 1: a fork found no room, and is to be told | the holder of the baton: 0 → 1; who makes room: 1 → 0 |
+//! | `limit` | `n` | `set_wait` |
+//! | `full` | 0; 1: a fork found no room and has to be woken | 0 → 1: the holder of the lock; 1 → 0: a fork that makes room |
 //!
-//! Who finds no room counts as one whose source is idle: the source is left alone until the next note that it woke, which
-//! is what the fork that made room leaves.
+//! A fork that finds no room treats the source as idle: it leaves the source alone until the next
+//! request `WOKEN`. The fork that makes room sends that request.
 
 use super::{
-    place::{Found, Place},
+    bound::{Bound, MakePlace, Wait, Yields},
+    place::{ForkPlace, NextItem},
     pull::{ForkShared, WOKEN},
 };
 use crate::{
@@ -18,80 +19,99 @@ use crate::{
     list::Reader,
     sync::{Arc, AtomicUsize, Ordering, fence},
 };
-use core::{mem, task::Waker};
+use core::task::Waker;
+use scopeguard::ScopeGuard;
 
-/// A place in the list, with room kept in mind.
+impl Bound for Wait {}
+
+impl Yields for Wait {
+    type Item<T> = T;
+}
+
+impl MakePlace for Wait {
+    type Place<T> = WaitCursor<T>;
+
+    fn first_place<T>(
+        self,
+        reader: Reader<T>,
+        lock: &Arc<HandoffLock<ForkShared>>,
+    ) -> WaitCursor<T> {
+        WaitCursor::new(self.0, reader, lock.clone())
+    }
+}
+
+/// A place in the list that also keeps account of room.
 pub(crate) struct WaitCursor<T> {
-    // In this order: room is made when the reader is gone.
+    // In this order: room is announced after the reader has been dropped.
     reader: Reader<T>,
     room: Room,
 }
 
-struct Room(Arc<Shared>);
+struct Room(Arc<WaitShared>);
 
-struct Shared {
+/// What all forks share.
+struct WaitShared {
     limit: AtomicUsize,
     full: AtomicUsize,
-    shared: Arc<HandoffLock<ForkShared>>,
+    lock: Arc<HandoffLock<ForkShared>>,
 }
 
 impl Room {
     fn limit(&self) -> usize {
-        // Ordering: Relaxed, a new limit is followed by `made`.
+        // Ordering: Relaxed, a store of a new limit is followed by `announce`.
         self.0.limit.load(Ordering::Relaxed)
     }
 
-    /// Has the source looked at again, if a fork found no room. Called after what may have made room.
-    fn made(&self, is_there: impl FnOnce() -> bool) {
-        // Ordering: SeqCst, between what made room and the look at `full`, pairs with the fence in `has_room`: either
-        // this sees that somebody found no room, or that one sees what was done.
+    /// Has the source polled again if a fork found no room. Called after what may have made room;
+    /// `is_there` tells whether it did.
+    fn announce(&self, is_there: impl FnOnce() -> bool) {
+        // Ordering: SeqCst, between what made room and the load of `full`. Pairs with the fence in
+        // `has_room`: either this thread sees that a fork found no room, or that fork sees the
+        // room.
         fence(Ordering::SeqCst);
         if self.0.full.load(Ordering::Relaxed) != 0
             && is_there()
-            // Ordering: Relaxed, the note that follows orders it. Of several who make room one tells.
+            // Ordering: Relaxed, the request that follows orders it. Of several forks that make
+            // room, one sends the request.
             && self.0.full.swap(0, Ordering::Relaxed) != 0
         {
-            self.0.shared.tell(WOKEN);
+            self.0.lock.notify(WOKEN);
         }
     }
 }
 
-/// A fork that goes makes room if it was the slowest.
+/// A fork that is dropped makes room if it was the slowest.
 impl Drop for Room {
     fn drop(&mut self) {
-        self.made(|| true);
+        self.announce(|| true);
     }
 }
 
 impl<T> WaitCursor<T> {
-    pub(super) fn new(
-        limit: usize,
-        reader: Reader<T>,
-        shared: Arc<HandoffLock<ForkShared>>,
-    ) -> Self {
-        let handle = Shared {
+    fn new(limit: usize, reader: Reader<T>, lock: Arc<HandoffLock<ForkShared>>) -> Self {
+        let shared = WaitShared {
             limit: AtomicUsize::new(limit),
             full: AtomicUsize::new(0),
-            shared,
+            lock,
         };
         Self {
             reader,
-            room: Room(Arc::new(handle)),
+            room: Room(Arc::new(shared)),
         }
     }
 
     pub(super) fn set_limit(&self, limit: usize) {
         self.room.0.limit.store(limit, Ordering::Relaxed);
-        self.room.made(|| !self.is_full());
+        self.room.announce(|| !self.is_full());
     }
 
-    /// Whether the slowest fork has as many items to take as it may.
+    /// Whether the slowest fork has as many items to take as the bound allows.
     pub(super) fn is_full(&self) -> bool {
         self.reader.statistics().lag >= self.room.limit()
     }
 }
 
-impl<T> Place<T> for WaitCursor<T> {
+impl<T> ForkPlace<T> for WaitCursor<T> {
     type Item = T;
 
     fn is_alone(&self) -> bool {
@@ -99,25 +119,19 @@ impl<T> Place<T> for WaitCursor<T> {
     }
 
     #[inline]
-    fn next(&mut self, waker: &Waker) -> Found<T> {
-        /// Tells of the room that an item makes which is lost to a panic of its clone.
-        struct OnUnwind<'a>(&'a Room);
-        impl Drop for OnUnwind<'_> {
-            fn drop(&mut self) {
-                self.0.made(|| true);
-            }
-        }
-        let unwind = OnUnwind(&self.room);
+    fn next(&mut self, waker: &Waker) -> NextItem<T> {
+        // If the clone of an item panics, this fork has passed the item and may have made room.
+        let unwind = scopeguard::guard(&self.room, |room| room.announce(|| true));
         let found = match self.reader.next_fast() {
-            Some(item) => Found::Item(item),
-            None => Place::next(&mut self.reader, waker),
+            Some(item) => NextItem::Item(item),
+            None => ForkPlace::next(&mut self.reader, waker),
         };
-        mem::forget(unwind);
+        ScopeGuard::into_inner(unwind);
         if !self.reader.is_alone() {
-            // Only the last one to pass an item makes room. Of several that pass it at once, the
-            // last to execute the fence in `made` sees that all others have passed it.
+            // Only the last fork to pass an item makes room. If several pass it at once, the last
+            // of them to execute the fence in `announce` sees that all others have passed it.
             self.room
-                .made(|| !self.reader.was_followed() && !self.is_full());
+                .announce(|| !self.reader.was_followed() && !self.is_full());
         }
         found
     }
@@ -135,17 +149,18 @@ impl<T> Place<T> for WaitCursor<T> {
             return true;
         }
         self.room.0.full.store(1, Ordering::Relaxed);
-        // Ordering: SeqCst pairs with the fence in `Room::made`.
+        // Ordering: SeqCst pairs with the fence in `Room::announce`.
         fence(Ordering::SeqCst);
         let has_room = self.reader.lead() < self.room.limit();
         if has_room {
-            // Who has seen it meanwhile has the source polled in vain; that is all.
+            // A fork that has seen `full` meanwhile has the source polled needlessly, which is
+            // harmless.
             self.room.0.full.store(0, Ordering::Relaxed);
         }
         has_room
     }
 
-    fn direct(&mut self, item: T) -> T {
+    fn bypass(&mut self, item: T) -> T {
         item
     }
 

@@ -1,4 +1,5 @@
-//! Loom models: no wake is lost, no item passes without leave, and what a gate did before is seen behind it.
+//! Loom models: no wake is lost, no item passes without authorization, and what happened before a
+//! call of the gate is visible after the item has passed.
 
 use super::*;
 use crate::{
@@ -10,10 +11,11 @@ use ::loom::thread;
 use core::task::Waker;
 use futures_lite::stream;
 
-/// An endless source that must see `told`, relaxed, at least as large as its number of polls.
-struct Told(Arc<AtomicUsize>, usize);
+/// An endless source that checks that it sees `written`, a relaxed store, at least as large as its
+/// number of polls.
+struct Checked(Arc<AtomicUsize>, usize);
 
-impl Stream for Told {
+impl Stream for Checked {
     type Item = usize;
 
     fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<usize>> {
@@ -23,12 +25,12 @@ impl Stream for Told {
     }
 }
 
-fn told() -> (Arc<AtomicUsize>, Told) {
-    let told = Arc::new(AtomicUsize::new(0));
-    (told.clone(), Told(told, 0))
+fn checked() -> (Arc<AtomicUsize>, Checked) {
+    let written = Arc::new(AtomicUsize::new(0));
+    (written.clone(), Checked(written, 0))
 }
 
-/// Yields items from when it has been fed; its wakes go nowhere.
+/// Yields items once it has been fed. It never wakes.
 struct Fed(Arc<AtomicUsize>);
 
 impl Stream for Fed {
@@ -45,11 +47,11 @@ impl Stream for Fed {
 #[test]
 fn a_push_racing_a_poll_wakes_it_and_is_seen() {
     model(|| {
-        let (told, source) = told();
+        let (written, source) = checked();
         let (stream, gate) = gated_aiter(source);
         let pushed = thread::spawn(move || {
             for n in 1..3 {
-                told.store(n, Ordering::Relaxed);
+                written.store(n, Ordering::Relaxed);
                 gate.push(1);
             }
             gate
@@ -69,7 +71,7 @@ fn two_pushes_racing_a_poll_both_count() {
         let pushed = thread::spawn(move || other.push(1));
         let mine = thread::spawn(move || gate.push(1));
         let mut task = Task::new(stream);
-        // The last gate is dropped by whichever thread is last, which ends it after both.
+        // The thread that is last drops the last gate, which ends the stream after both pushes.
         assert_eq!((task.next(), task.next()), (Some(1), Some(2)));
         assert_eq!(task.next(), None);
         pushed.join().unwrap();
@@ -80,10 +82,10 @@ fn two_pushes_racing_a_poll_both_count() {
 #[test]
 fn an_open_racing_a_poll_wakes_it_and_is_seen() {
     model(|| {
-        let (told, source) = told();
+        let (written, source) = checked();
         let (stream, gate) = gated_aiter(source);
         let opened = thread::spawn(move || {
-            told.store(1, Ordering::Relaxed);
+            written.store(1, Ordering::Relaxed);
             gate.open();
             gate
         });
@@ -94,7 +96,7 @@ fn an_open_racing_a_poll_wakes_it_and_is_seen() {
 }
 
 #[test]
-fn a_stop_racing_a_push_takes_all_of_it_or_nothing() {
+fn a_push_racing_a_stop_counts_in_full_or_not_at_all() {
     model(|| {
         let (stream, gate) = gated_aiter(iter_to_aiter(1..));
         let other = gate.clone();
@@ -129,7 +131,8 @@ fn nothing_fed_after_a_close_passes_an_open_gate() {
         assert!(task.poll().is_pending());
         gate.push(1);
         gate.stop();
-        // Kept back or still in the source, it is not lost, and its permit is spent on it.
+        // The item is held back or still in the source. It is not lost, and the permit is spent on
+        // it.
         assert_eq!((task.next(), task.next()), (Some(()), None));
     });
 }
@@ -148,7 +151,7 @@ fn a_close_and_a_push_racing_a_poll_lose_no_item() {
         let (first, mut task) = polled.join().unwrap();
         assert_eq!(first, Some(1));
         gate.stop();
-        // The permit went with the first item, or it goes with the second.
+        // The permit was spent on the first item, or is spent on the second.
         let second = task.next();
         assert!(second.is_none() || (second == Some(2) && task.next().is_none()));
     });
@@ -176,7 +179,7 @@ fn a_push_racing_a_change_of_the_waker() {
             gate.push(1);
             gate
         });
-        // A first waker that leads nowhere.
+        // The first waker does nothing.
         let cx = &mut Context::from_waker(Waker::noop());
         let first = match Pin::new(&mut stream).poll_next(cx) {
             Poll::Ready(item) => item,
@@ -190,13 +193,13 @@ fn a_push_racing_a_change_of_the_waker() {
 #[test]
 fn a_push_racing_the_drop_of_the_stream() {
     model(|| {
-        let (told, source) = told();
+        let (written, source) = checked();
         let (stream, gate) = gated_aiter(source);
         let mut task = Task::new(stream);
         assert!(task.poll().is_pending());
         let other = gate.clone();
         let pushed = thread::spawn(move || other.push(1));
-        told.store(7, Ordering::Relaxed);
+        written.store(7, Ordering::Relaxed);
         drop(task);
         pushed.join().unwrap();
         assert!(gate.is_stopped() && !gate.open());
@@ -204,19 +207,19 @@ fn a_push_racing_the_drop_of_the_stream() {
 }
 
 #[test]
-fn the_end_tells_the_gate_what_came_before() {
+fn a_gate_that_sees_the_end_sees_what_came_before() {
     model(|| {
-        let told = Arc::new(AtomicUsize::new(0));
+        let written = Arc::new(AtomicUsize::new(0));
         let (stream, gate) = gated_aiter(iter_to_aiter(0..0));
         gate.push(1);
-        let seen = told.clone();
-        let looks = thread::spawn(move || {
+        let seen = written.clone();
+        let checking = thread::spawn(move || {
             if gate.is_stopped() {
                 assert_eq!(seen.load(Ordering::Relaxed), 1);
             }
         });
-        told.store(1, Ordering::Relaxed);
+        written.store(1, Ordering::Relaxed);
         assert_eq!(Task::new(stream).next(), None);
-        looks.join().unwrap();
+        checking.join().unwrap();
     });
 }

@@ -2,24 +2,26 @@
 //!
 //! | file | what it knows |
 //! |---|---|
-//! | [`mod@word`] | permits, valve and stop in one word: who may change it, and who wakes whom |
-//! | this one | when the source is polled, and what becomes of an item that nobody has authorised |
+//! | [`mod@word`] | permits, valve and stop in one word: who changes it, and which change wakes the stream |
+//! | this one | when the source is polled, and what happens to an item that is not authorized |
 //!
-//! The stream looks at the word twice for each item: before it polls the source, and when the source has yielded.
+//! The stream loads the word twice for each item: before it polls the source, and after the source
+//! has yielded.
 //!
-//! | first look | source | second look | the poll |
+//! | first load | source | second load | the poll |
 //! |---|---|---|---|
 //! | may pass | an item | may pass | returns it, spends a permit unless the valve is open |
-//! | | | may not: closed meanwhile | keeps the item back, and goes on as one that may not pass |
-//! | | pending, permits | | is pending: permits cannot be withdrawn |
-//! | | pending, none (open) | is over: closed and stopped | ends |
-//! | | | any other | is pending, and told when it is over |
+//! | | | may not pass: closed meanwhile | holds the item back, and starts again |
+//! | | pending, with permits | | is pending: permits cannot be withdrawn |
+//! | | pending, without permits (open) | is over: closed and stopped | ends |
+//! | | | any other | is pending, and is woken if the gate is over |
 //! | | the end | | ends |
-//! | waits | not polled | waits still | is pending, and told of the next permit |
-//! | | | any other | begins again |
-//! | is over | not polled | | ends: drops the source, and an item that was kept back |
+//! | waits | not polled | still waits | is pending, and is woken by the next permit |
+//! | | | any other | starts again |
+//! | is over | not polled | | ends: drops the source, and an item that was held back |
 //!
-//! An item kept back takes the place of the source at the next first look that may pass.
+//! An item that was held back takes the place of the source at the next first load that lets items
+//! pass.
 
 mod word;
 
@@ -31,38 +33,45 @@ use core::{
 };
 use futures_core::{FusedStream, Stream};
 use pin_project::pin_project;
-use word::{Inside, Outside, sides};
+use word::{GateSide, StreamSide, sides};
 
-/// Lets through as many items of `stream` as its [`Gate`] authorises.
+/// Lets items of `stream` pass only as far as its [`Gate`] authorizes them.
 ///
-/// The gate begins closed and without permits. [`Gate::push`] adds permits: so many more items may pass, each spends
-/// one. [`Gate::open`] opens a valve: until [`Gate::close`] items pass freely, and permits are kept for later. Gates
-/// may be used from any thread, before the stream is first polled and after.
+/// Use it to control a stream from outside: to pause and resume it, to release items one at a time,
+/// or to limit their rate.
 ///
-/// The source is polled only while an item may pass. A permit is spent in the poll that returns an item and nowhere
-/// else: not by a source that is pending, ends or panics.
+/// The gate starts closed and without permits. [`Gate::push`] adds permits, and each item that
+/// passes spends one. [`Gate::open`] opens a valve: until [`Gate::close`] all items pass, and
+/// permits are kept for later. Gates may be used from any thread, before the stream is first polled
+/// and after.
 ///
-/// **The end** comes with that of the source, or after [`Gate::stop`], or after the last gate was dropped, which is a
-/// stop: what was authorised until then still comes. The source is dropped there. With it go the permits that are
-/// left, and [`Gate::is_stopped`] is true from then on.
+/// The source is polled only while an item may pass. A permit is spent only in a poll that returns
+/// an item, so a source that is pending, ends or panics spends none.
 ///
-/// **Closing while an item is under way**: the stream looks at the valve before it polls the source, and again when
-/// the source has yielded an item. That second look decides. A close that comes before it, be it while the source is
-/// pending, from within the source, or from a thread that closes and then feeds the source, holds the item back: it
-/// waits for a permit, and is the first to pass. A close that comes after it finds that the item has passed, though
-/// the poll may not have returned yet.
+/// **The end** comes with the end of the source, or after [`Gate::stop`], or after the last gate
+/// was dropped, which stops it too. After a stop the stream first yields what was authorized
+/// before. At its end the stream drops the source and the permits that are left, and
+/// [`Gate::is_stopped`] returns `true` from then on.
+///
+/// **Closing while an item is under way.** The stream looks at the valve before it polls the
+/// source, and again after the source has yielded an item. The second look decides. A close that
+/// comes before it holds the item back, whether it comes while the source is pending, from within
+/// the source, or from a thread that closes and then feeds the source. The item then waits for a
+/// permit and is the first to pass. If the close comes after the second look, the item has passed,
+/// although the poll may not have returned yet.
 ///
 /// # Panics
-/// Never by itself. A panic of the source reaches whoever polls, spends no permit, and the next poll asks the source
-/// again.
+/// Does not panic by itself. A panic of the source reaches the consumer and spends no permit; the
+/// next poll polls the source again.
 ///
 /// # Cancel safety
-/// Cancel safe: an item that has not been returned is still in the source, or kept back in the stream. A `next()` that
-/// is dropped spends no permit.
+/// Cancel safe: an item that has not been returned is still in the source or in the stream.
+/// Dropping `next()` spends no permit.
 ///
 /// # Progress
-/// Open, a poll adds two loads to that of the source; with permits, a read-modify-write more for each item. It never
-/// waits for a gate. It begins again where a gate has changed the word meanwhile: lock-free.
+/// A poll never waits for a gate. With an open valve it adds two loads to the poll of the source;
+/// with permits, one more read-modify-write per item. It starts again if a gate has changed the
+/// word meanwhile, so it is lock-free.
 ///
 /// # Example
 /// ```
@@ -76,35 +85,35 @@ use word::{Inside, Outside, sides};
 /// assert_eq!(block_on(numbers.collect::<Vec<_>>()), [1, 2, 3]);
 /// ```
 ///
-/// A stream of counts drives a gate as well as a program does. With a stream that ticks, whosever timer that is, it is
-/// a limit on the rate; `examples/rate_limit.rs` runs one.
+/// A stream of counts can drive a gate. If that stream ticks, on a timer of any runtime, the gate
+/// limits the rate; see `examples/rate_limit.rs`.
 /// ```
 /// use aiter_core::{gated_aiter, iter_to_aiter};
 /// use futures_lite::{StreamExt, future::{block_on, zip}};
 ///
 /// let ticks = iter_to_aiter([2, 0, 3]); // how many more at each tick
 /// let (numbers, gate) = gated_aiter(iter_to_aiter(1..));
-/// // The last gate goes with the ticks, which ends the stream.
+/// // The closure owns the only gate: the stream ends after the last tick.
 /// let driver = ticks.for_each(move |n| gate.push(n));
 /// let (numbers, ()) = block_on(zip(numbers.collect::<Vec<_>>(), driver));
 /// assert_eq!(numbers, [1, 2, 3, 4, 5]);
 /// ```
 pub fn gated_aiter<S: Stream>(stream: S) -> (Gated<S>, Gate) {
-    let (inside, outside) = sides();
+    let (gate, gate_side) = sides();
     let gated = Gated {
-        gate: inside,
+        gate,
         held: None,
         source: Fused::new(stream),
     };
-    (gated, Gate(Arc::new(outside)))
+    (gated, Gate(Arc::new(gate_side)))
 }
 
 /// The stream [`gated_aiter`] returns.
 #[pin_project]
 #[must_use = "streams do nothing unless polled"]
 pub struct Gated<S: Stream> {
-    gate: Inside,
-    /// An item that the source yielded when none might pass any more.
+    gate: StreamSide,
+    /// An item that the source yielded when it might not pass any more.
     held: Option<S::Item>,
     #[pin]
     source: Fused<S>,
@@ -116,20 +125,20 @@ impl<S: Stream> Stream for Gated<S> {
     #[inline]
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
         let mut this = self.project();
-        // Before it looks: the drop of a waker may do anything.
+        // Before the first load: the drop of a waker may run any code, also a gate's.
         this.gate.clear_for(cx.waker());
         loop {
-            let seen = this.gate.look();
-            if seen.may_pass() {
+            let state = this.gate.load();
+            if state.may_pass() {
                 let item = match this.held.take() {
                     Some(item) => item,
                     None => match this.source.as_mut().poll_next(cx) {
                         Poll::Ready(Some(item)) => item,
                         Poll::Ready(None) => break,
                         Poll::Pending => {
-                            if seen.permits() == 0 {
+                            if state.permits() == 0 {
                                 this.gate.register(cx.waker());
-                                if this.gate.look().is_over() {
+                                if this.gate.load().is_over() {
                                     break;
                                 }
                             }
@@ -137,15 +146,15 @@ impl<S: Stream> Stream for Gated<S> {
                         }
                     },
                 };
-                if this.gate.pass() {
+                if this.gate.try_pass() {
                     return Poll::Ready(Some(item));
                 }
                 *this.held = Some(item);
-            } else if seen.is_over() || this.source.is_terminated() {
+            } else if state.is_over() || this.source.is_terminated() {
                 break;
             } else {
                 this.gate.register(cx.waker());
-                if this.gate.look().must_wait() {
+                if this.gate.load().must_wait() {
                     return Poll::Pending;
                 }
             }
@@ -157,16 +166,17 @@ impl<S: Stream> Stream for Gated<S> {
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let seen = self.gate.look();
+        let state = self.gate.load();
         let held = usize::from(self.held.is_some());
         let (least, most) = self.source.size_hint();
-        // Permits are not withdrawn; the valve may close, and unless it is stopped more permits may come.
-        let least = least.saturating_add(held).min(seen.permits());
+        // Permits are never withdrawn. The valve may close, and more permits may come unless the
+        // gate is stopped.
+        let least = least.saturating_add(held).min(state.permits());
         let most = most.and_then(|most| most.checked_add(held));
-        match seen.is_stopped() && !seen.is_open() {
+        match state.is_stopped() && !state.is_open() {
             true => (
                 least,
-                Some(most.map_or(seen.permits(), |most| most.min(seen.permits()))),
+                Some(most.map_or(state.permits(), |most| most.min(state.permits()))),
             ),
             false => (least, most),
         }
@@ -182,33 +192,36 @@ impl<S: Stream> FusedStream for Gated<S> {
 impl<S: Stream + fmt::Debug> fmt::Debug for Gated<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Gated")
-            .field("gate", &self.gate.look())
+            .field("gate", &self.gate.load())
             .field("holds_item", &self.held.is_some())
             .field("source", &self.source)
             .finish()
     }
 }
 
-/// Says how many items may pass the [`Gated`] stream it came with. Clones are for the same one; when the last is
-/// dropped the gate is [stopped](Self::stop).
+/// Controls how many items pass the [`Gated`] stream that [`gated_aiter`] returned with it.
+///
+/// Clones control the same stream. Dropping the last one [stops](Self::stop) the gate.
 ///
 /// # Progress
-/// All calls are lock-free: one exchange of a word, made again if another gate was faster. Whoever ends the stream's
-/// wait wakes it, and its waker runs in that call.
+/// All calls are lock-free: each is one exchange of a word, repeated if another gate changed the
+/// word meanwhile. The call that ends the stream's wait also runs the stream's waker.
 #[derive(Clone)]
-pub struct Gate(Arc<Outside>);
+pub struct Gate(Arc<GateSide>);
 
 impl Gate {
-    /// The most permits there can be at a time: a quarter of `usize`, as the rest of the word is needed for the valve.
+    /// The largest number of permits that a gate can hold: a quarter of `usize::MAX`, because two
+    /// bits of the word are used for the valve and the stop.
     pub const MAX_PERMITS: usize = word::MAX_PERMITS;
 
-    /// Lets `n` more items pass. Permits add up, and saturate at [`MAX_PERMITS`](Self::MAX_PERMITS).
+    /// Adds `n` permits: so many more items may pass. The number of permits saturates at
+    /// [`MAX_PERMITS`](Self::MAX_PERMITS).
     ///
-    /// Does nothing for an `n` of 0, nor once the gate [is stopped](Self::is_stopped). Wakes the stream if it waits for
-    /// a permit.
+    /// Does nothing if `n` is 0, or if the gate [is stopped](Self::is_stopped). Wakes the stream if
+    /// it waits for a permit.
     ///
     /// # Panics
-    /// If the waker of the task that waits panics; the permits are there all the same.
+    /// If the waker of the task that waits panics. The permits have been added all the same.
     ///
     /// # Example
     /// ```
@@ -218,17 +231,19 @@ impl Gate {
     /// let (mut numbers, gate) = gated_aiter(iter_to_aiter(1..));
     /// gate.push(1);
     /// assert_eq!(block_on(numbers.next()), Some(1));
-    /// assert_eq!(block_on(poll_once(numbers.next())), None); // it waits
+    /// assert_eq!(block_on(poll_once(numbers.next())), None); // pending
     /// ```
     pub fn push(&self, n: usize) {
         self.0.push(n);
     }
 
-    /// Lets items pass without permits until [`close`](Self::close). Says whether that is a change: not if it was open,
-    /// nor once the gate [is stopped](Self::is_stopped).
+    /// Opens the valve: all items pass, without permits, until [`close`](Self::close).
+    ///
+    /// Returns whether that changed anything: `false` if the valve was open, or if the gate
+    /// [is stopped](Self::is_stopped).
     ///
     /// # Panics
-    /// If the waker of the task that waits panics; the valve is open all the same.
+    /// If the waker of the task that waits panics. The valve is open all the same.
     ///
     /// # Example
     /// ```
@@ -240,14 +255,16 @@ impl Gate {
         self.0.open()
     }
 
-    /// Lets items pass for permits only, from now on. Says whether that is a change. What it means for an item that is
-    /// under way see [`gated_aiter`].
+    /// Closes the valve: from now on each item needs a permit. Returns whether the valve was open.
     ///
-    /// It may be closed after a [`stop`](Self::stop) too: then only the permits that are left count, without any the
-    /// stream ends, and it is woken for that.
+    /// See [`gated_aiter`] for what this means for an item that is under way.
+    ///
+    /// The valve may also be closed after a [`stop`](Self::stop). Then the stream yields one item
+    /// for each permit that is left and ends; without permits it ends at once, and is woken for
+    /// that.
     ///
     /// # Panics
-    /// If the waker of the task that waits panics; the valve is closed all the same.
+    /// If the waker of the task that waits panics. The valve is closed all the same.
     ///
     /// # Example
     /// ```
@@ -265,14 +282,16 @@ impl Gate {
         self.0.close()
     }
 
-    /// Authorises nothing more: what was authorised still comes, then the end. Every further call does nothing.
+    /// Ends the stream after the items that are authorized already. Later calls of `push`, `open`
+    /// and `stop` do nothing.
     ///
-    /// Through an open valve everything is authorised, so it comes up to the end of the source. To end such a stream,
-    /// [`close`](Self::close) it as well, before or after; to end one at once whatever its permits,
-    /// [`stoppable_aiter`](crate::stoppable_aiter()) does.
+    /// An open valve authorizes every item, so the stream then goes on to the end of its source. To
+    /// end such a stream, [`close`](Self::close) the valve as well, before or after the stop. To
+    /// end a stream at once, whatever its permits, use
+    /// [`stoppable_aiter`](crate::stoppable_aiter()).
     ///
     /// # Panics
-    /// If the waker of the task that waits panics; the gate is stopped all the same.
+    /// If the waker of the task that waits panics. The gate is stopped all the same.
     ///
     /// # Example
     /// ```
@@ -288,20 +307,21 @@ impl Gate {
         self.0.stop();
     }
 
-    /// Whether it is of no use to authorise anything: it was stopped, or the stream has ended or was dropped.
+    /// Whether the gate can authorize no more items: it was stopped, or the stream has ended or was
+    /// dropped.
     pub fn is_stopped(&self) -> bool {
-        self.0.look().is_stopped()
+        self.0.load().is_stopped()
     }
 
     /// Whether the valve is open.
     pub fn is_open(&self) -> bool {
-        self.0.look().is_open()
+        self.0.load().is_open()
     }
 }
 
 impl fmt::Debug for Gate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Gate").field(&self.0.look()).finish()
+        f.debug_tuple("Gate").field(&self.0.load()).finish()
     }
 }
 

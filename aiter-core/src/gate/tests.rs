@@ -3,7 +3,7 @@ use crate::{iter_to_aiter, test_support::*};
 use alloc::{format, rc::Rc, vec::Vec};
 use core::cell::Cell;
 
-/// What comes out until the stream waits or ends.
+/// The items that pass until the stream is pending or ends.
 fn passing<S: Stream + Unpin>(stream: &mut S) -> Vec<S::Item> {
     core::iter::from_fn(|| match poll_noop(stream) {
         Poll::Ready(item) => item,
@@ -13,37 +13,37 @@ fn passing<S: Stream + Unpin>(stream: &mut S) -> Vec<S::Item> {
 }
 
 fn permits<S: Stream>(stream: &Gated<S>) -> usize {
-    stream.gate.look().permits()
+    stream.gate.load().permits()
 }
 
-/// A source that works the gate it stands behind when it is polled.
-struct Works<F>(Gate, F);
+/// A source that calls its own gate when it is polled.
+struct CallsGate<F>(Gate, F);
 
-impl<T, F: FnMut(&Gate) -> Poll<Option<T>> + Unpin> Stream for Works<F> {
+impl<T, F: FnMut(&Gate) -> Poll<Option<T>> + Unpin> Stream for CallsGate<F> {
     type Item = T;
 
     fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<T>> {
-        let Self(gate, works) = &mut *self;
-        works(gate)
+        let Self(gate, poll) = &mut *self;
+        poll(gate)
     }
 }
 
-fn works<T, F>(works: F) -> (Gated<Works<F>>, Gate)
+fn calls_gate<T, F>(poll: F) -> (Gated<CallsGate<F>>, Gate)
 where
     F: FnMut(&Gate) -> Poll<Option<T>> + Unpin,
 {
-    let (inside, outside) = sides();
-    let gate = Gate(Arc::new(outside));
+    let (stream_side, gate_side) = sides();
+    let gate = Gate(Arc::new(gate_side));
     let stream = Gated {
-        gate: inside,
+        gate: stream_side,
         held: None,
-        source: Fused::new(Works(gate.clone(), works)),
+        source: Fused::new(CallsGate(gate.clone(), poll)),
     };
     (stream, gate)
 }
 
 #[test]
-fn nine_then_eleven_then_stop_yield_twenty_of_three_thousand_million() {
+fn permits_of_several_pushes_add_up() {
     let polls = Cell::new(0);
     let numbers = (0..3_000_000_000_u64).inspect(|_| polls.set(polls.get() + 1));
     let (mut stream, gate) = gated_aiter(iter_to_aiter(numbers));
@@ -59,7 +59,7 @@ fn nine_then_eleven_then_stop_yield_twenty_of_three_thousand_million() {
 }
 
 #[test]
-fn the_source_is_polled_with_a_permit_only_and_a_permit_is_spent_by_an_item_only() {
+fn the_source_is_polled_only_with_a_permit_and_only_an_item_spends_it() {
     let (source, remote) = source([Pending, Item(1), Item(2)]);
     let (mut stream, gate) = gated_aiter(source);
     gate.push(0);
@@ -79,7 +79,7 @@ fn the_source_is_polled_with_a_permit_only_and_a_permit_is_spent_by_an_item_only
 }
 
 #[test]
-fn permits_of_before_the_first_poll_count() {
+fn permits_pushed_before_the_first_poll_count() {
     let (mut stream, gate) = gated_aiter(iter_to_aiter(0..9));
     gate.push(1);
     gate.clone().push(2);
@@ -87,14 +87,14 @@ fn permits_of_before_the_first_poll_count() {
 }
 
 #[test]
-fn wakes_who_waits_once_and_the_waker_registered_last() {
+fn wakes_the_stream_once_with_its_last_waker() {
     let end: fn(&Gate) = |gate| gate.stop();
     let push: fn(&Gate) = |gate| {
         gate.push(1);
         gate.push(1);
     };
     let open: fn(&Gate) = |gate| assert!(gate.open());
-    for (authorise, expected) in [(end, None), (push, Some(7)), (open, Some(7))] {
+    for (change, expected) in [(end, None), (push, Some(7)), (open, Some(7))] {
         let (mut stream, gate) = gated_aiter(iter_to_aiter([7]));
         let (first, waker) = Wakes::new();
         assert_eq!(poll(&mut stream, &waker), Poll::Pending);
@@ -104,14 +104,14 @@ fn wakes_who_waits_once_and_the_waker_registered_last() {
         gate.push(0);
         gate.close();
         assert_eq!((first.count(), second.count()), (0, 0));
-        authorise(&gate);
+        change(&gate);
         assert_eq!((first.count(), second.count()), (0, 1));
         assert_eq!(poll(&mut stream, &waker), Poll::Ready(expected));
     }
 }
 
 #[test]
-fn wakes_nobody_who_waits_for_the_source() {
+fn a_stream_that_waits_for_its_source_is_not_woken_by_the_gate() {
     let (source, _remote) = source::<()>([]);
     let (mut stream, gate) = gated_aiter(source);
     let (wakes, waker) = Wakes::new();
@@ -158,9 +158,9 @@ fn an_item_that_comes_after_a_close_waits_in_the_source() {
 }
 
 #[test]
-fn an_item_that_is_under_way_at_a_close_is_kept_back_for_a_permit() {
+fn an_item_under_way_at_a_close_is_held_back_until_there_is_a_permit() {
     let mut polls = 0;
-    let (mut stream, gate) = works(move |gate| {
+    let (mut stream, gate) = calls_gate(move |gate| {
         polls += 1;
         gate.close();
         Poll::Ready(Some(polls))
@@ -175,10 +175,10 @@ fn an_item_that_is_under_way_at_a_close_is_kept_back_for_a_permit() {
     gate.push(2);
     assert_eq!(wakes.count(), 1);
     assert_eq!(stream.size_hint(), (1, None));
-    // One kept back, one from the source, for a permit each.
+    // The item that was held back and one of the source spend a permit each.
     assert_eq!(passing(&mut stream), [1, 2]);
     assert_eq!(permits(&stream), 0);
-    // Kept back again, and let go by the valve without a further poll of the source.
+    // Another item is held back. It passes the open valve without a further poll of the source.
     gate.open();
     assert_eq!(poll_noop(&mut stream), Poll::Pending);
     gate.open();
@@ -187,22 +187,22 @@ fn an_item_that_is_under_way_at_a_close_is_kept_back_for_a_permit() {
 }
 
 #[test]
-fn an_item_kept_back_passes_before_the_end_if_authorised_and_goes_with_the_stream_if_not() {
+fn an_item_held_back_passes_before_the_end_with_a_permit_and_is_dropped_without() {
     let item = Rc::new(());
-    for (authorised, left) in [(1, Some(Rc::new(()))), (0, None)] {
+    for (permits, last) in [(1, Some(Rc::new(()))), (0, None)] {
         let given = item.clone();
-        let (mut stream, gate) = works(move |gate| {
+        let (mut stream, gate) = calls_gate(move |gate| {
             gate.close();
             Poll::Ready(Some(given.clone()))
         });
         gate.open();
         assert_eq!(poll_noop(&mut stream), Poll::Pending);
         assert_eq!(Rc::strong_count(&item), 3);
-        gate.push(authorised);
+        gate.push(permits);
         gate.stop();
-        assert_eq!(stream.size_hint(), (authorised, Some(authorised)));
-        if left.is_some() {
-            assert_eq!(poll_noop(&mut stream), Poll::Ready(left));
+        assert_eq!(stream.size_hint(), (permits, Some(permits)));
+        if last.is_some() {
+            assert_eq!(poll_noop(&mut stream), Poll::Ready(last));
         }
         assert_eq!(poll_noop(&mut stream), Poll::Ready(None));
         assert_eq!(Rc::strong_count(&item), 1);
@@ -231,8 +231,8 @@ fn closing_and_stopping_while_the_source_is_pending_ends_the_stream_and_wakes_it
         assert_eq!(poll(&mut stream, &waker), Poll::Ready(None));
         assert!(remote.is_dropped() && stream.is_terminated());
     }
-    // The same from within the source.
-    let (mut stream, gate) = works(|gate| -> Poll<Option<()>> {
+    // The same calls from within the source.
+    let (mut stream, gate) = calls_gate(|gate| -> Poll<Option<()>> {
         gate.stop();
         gate.close();
         Poll::Pending
@@ -242,7 +242,7 @@ fn closing_and_stopping_while_the_source_is_pending_ends_the_stream_and_wakes_it
 }
 
 #[test]
-fn what_was_authorised_still_comes_after_a_stop_and_nothing_more() {
+fn a_stop_ends_the_stream_after_what_was_authorized() {
     let (source, remote) = source([Item(1), Pending, Item(2), Item(3)]);
     let (mut stream, gate) = gated_aiter(source);
     gate.push(2);
@@ -312,18 +312,18 @@ fn permits_of_a_source_that_ended_are_given_up() {
 }
 
 #[test]
-fn a_gate_learns_that_its_stream_was_dropped() {
+fn a_gate_is_stopped_when_its_stream_is_dropped() {
     let (stream, gate) = gated_aiter(iter_to_aiter(0..));
     gate.push(3);
     gate.open();
     drop(stream);
     assert!(gate.is_stopped() && !gate.open() && !gate.close());
     gate.push(1);
-    assert_eq!(gate.0.look().permits(), 0);
+    assert_eq!(gate.0.load().permits(), 0);
 }
 
 #[test]
-fn keeps_no_waker_once_it_has_ended_or_is_dropped() {
+fn no_waker_is_kept_after_the_end_or_the_drop() {
     for open in [false, true] {
         let (source, _remote) = source::<()>([]);
         let (mut stream, gate) = gated_aiter(source);
@@ -351,7 +351,7 @@ fn keeps_no_waker_once_it_has_ended_or_is_dropped() {
 }
 
 #[test]
-fn permits_saturate_and_never_touch_the_valve() {
+fn permits_saturate_and_never_change_the_valve() {
     let (mut stream, gate) = gated_aiter(iter_to_aiter(0..));
     gate.push(usize::MAX);
     assert_eq!(permits(&stream), Gate::MAX_PERMITS);
@@ -370,7 +370,7 @@ fn permits_saturate_and_never_touch_the_valve() {
 }
 
 #[test]
-fn a_panic_of_the_source_spends_no_permit_and_the_next_poll_asks_again() {
+fn a_panic_of_the_source_spends_no_permit_and_the_next_poll_polls_it_again() {
     let (source, remote) = source([Panic, Item(1)]);
     let (mut stream, gate) = gated_aiter(source);
     gate.push(1);
@@ -381,7 +381,7 @@ fn a_panic_of_the_source_spends_no_permit_and_the_next_poll_asks_again() {
 }
 
 #[test]
-fn a_panic_of_the_waker_leaves_the_change_made() {
+fn a_panic_of_the_waker_does_not_undo_the_change() {
     let (mut stream, gate) = gated_aiter(iter_to_aiter(0..));
     assert_eq!(poll(&mut stream, &panicking_waker()), Poll::Pending);
     assert_eq!(panic_of(|| gate.push(1)), "waker");
@@ -403,9 +403,10 @@ fn a_panic_in_the_drop_of_the_source_or_of_an_item_leaves_the_end_in_place() {
             panic!("drop");
         }
     }
-    // The source at its own end, which had left permits; then nothing authorises the poll that is to see it.
+    // The source panics in its drop at its end. Afterwards the gate is closed and without permits,
+    // and the next poll sees the end all the same.
     let bad = Bad;
-    let (mut stream, gate) = works(move |_| -> Poll<Option<()>> {
+    let (mut stream, gate) = calls_gate(move |_| -> Poll<Option<()>> {
         let _ = &bad;
         Poll::Ready(None)
     });
@@ -415,8 +416,8 @@ fn a_panic_in_the_drop_of_the_source_or_of_an_item_leaves_the_end_in_place() {
     assert_eq!(poll_noop(&mut stream), Poll::Ready(None));
     assert!(gate.is_stopped() && stream.is_terminated());
 
-    // An item that was kept back, at a stop.
-    let (mut stream, gate) = works(|gate| {
+    // An item that was held back panics in its drop, at a stop.
+    let (mut stream, gate) = calls_gate(|gate| {
         gate.close();
         gate.stop();
         Poll::Ready(Some(Bad))
@@ -428,9 +429,9 @@ fn a_panic_in_the_drop_of_the_source_or_of_an_item_leaves_the_end_in_place() {
 }
 
 #[test]
-fn the_source_may_work_the_gate_while_it_is_polled() {
+fn the_source_may_call_its_gate_while_it_is_polled() {
     let mut next = 0;
-    let (mut stream, gate) = works(move |gate| {
+    let (mut stream, gate) = calls_gate(move |gate| {
         next += 1;
         match next {
             3 => gate.stop(),
@@ -444,7 +445,7 @@ fn the_source_may_work_the_gate_while_it_is_polled() {
 }
 
 #[test]
-fn bounds_are_those_of_the_source_and_of_the_permits() {
+fn size_hint_combines_the_source_and_the_permits() {
     let (mut stream, gate) = gated_aiter(iter_to_aiter(0..5));
     assert_eq!(stream.size_hint(), (0, Some(5)));
     gate.push(2);
@@ -464,7 +465,7 @@ fn bounds_are_those_of_the_source_and_of_the_permits() {
     gate.push(7);
     gate.stop();
     assert_eq!(stream.size_hint(), (2, Some(2)));
-    // A source that does not know.
+    // A source without a size hint.
     let (stream, gate) = gated_aiter(source([Item(1), Pending]).0);
     gate.push(2);
     assert_eq!(stream.size_hint(), (1, None));
@@ -473,19 +474,19 @@ fn bounds_are_those_of_the_source_and_of_the_permits() {
 }
 
 #[test]
-fn is_shown_without_its_item() {
+fn debug_output_does_not_contain_the_item() {
     let (stream, gate) = gated_aiter(iter_to_aiter([1]));
     gate.push(3);
     gate.open();
-    let look = "Look { open: true, stopped: false, permits: 3 }";
-    assert_eq!(format!("{gate:?}"), format!("Gate({look})"));
+    let state = "GateState { open: true, stopped: false, permits: 3 }";
+    assert_eq!(format!("{gate:?}"), format!("Gate({state})"));
     assert!(
-        format!("{stream:?}").starts_with(&format!("Gated {{ gate: {look}, holds_item: false"))
+        format!("{stream:?}").starts_with(&format!("Gated {{ gate: {state}, holds_item: false"))
     );
 }
 
 #[test]
-fn a_gate_that_is_stopped_again_stays_so() {
+fn a_second_stop_changes_nothing() {
     let (mut stream, gate) = gated_aiter(iter_to_aiter(0..));
     gate.push(1);
     for _ in 0..2 {

@@ -1,10 +1,10 @@
-//! The one word of a gate, and its two sides.
+//! The word that holds the state of a gate, as the stream and the gates see it.
 //!
-//! | bits | while it is set |
+//! | bits | meaning |
 //! |---|---|
 //! | `OPEN` | the valve is open: items pass and spend no permit |
-//! | `STOPPED` | nothing more is authorised: `push` and `open` do nothing |
-//! | the others | how many permits there are |
+//! | `STOPPED` | nothing more is authorized: `push` and `open` do nothing |
+//! | the others | the number of permits |
 //!
 //! Every combination is valid. What the stream may do:
 //!
@@ -17,18 +17,19 @@
 //!
 //! | call | by | from | to | wakes the stream |
 //! |---|---|---|---|---|
-//! | push(n) | any gate | not `STOPPED` | n permits more, at most `MAX_PERMITS` | if it waited |
-//! | open | any gate | not `STOPPED`, not `OPEN` | `OPEN` | if it waited |
-//! | close | any gate | `OPEN` | not `OPEN` | if it is over now |
-//! | stop, drop of the last gate | any gate | not `STOPPED` | `STOPPED` | if it is over now |
-//! | pass | the stream, with an item | `OPEN` | the same: a look | |
-//! | | | not `OPEN`, permits | a permit less | |
-//! | | | not `OPEN`, none | the same: the item is kept back | |
-//! | give up | the stream at its end, or dropped | any | `STOPPED` alone | it is the stream's own |
+//! | `push(n)` | any gate | not `STOPPED` | n more permits, at most `MAX_PERMITS` | if it waited |
+//! | `open` | any gate | not `STOPPED`, not `OPEN` | `OPEN` | if it waited |
+//! | `close` | any gate | `OPEN` | not `OPEN` | if it is over now |
+//! | `stop`, drop of the last gate | any gate | not `STOPPED` | `STOPPED` | if it is over now |
+//! | `try_pass` | the stream, with an item | `OPEN` | unchanged | |
+//! | | | not `OPEN`, permits | one permit less | |
+//! | | | not `OPEN`, no permit | unchanged: the item is held back | |
+//! | `give_up` | the stream at its end, or dropped | any | `STOPPED` alone | (it is the stream itself) |
 //!
-//! In every other state a call changes nothing. Permits are taken by the stream alone, so those it has seen are there
-//! until it takes them, and each way from *waits* is a gate's: that gate sees in the word it replaced that it has to
-//! wake. `docs/design/gate.md` has why no wake is lost.
+//! In every other state a call changes nothing. Only the stream takes permits, so permits that it
+//! has seen stay until it takes them. Only a gate leads out of *waits*, and that gate sees in the
+//! word that it replaced that it has to wake the stream. See `docs/design/gate.md` for why no wake
+//! is lost.
 
 use crate::{
     sync::{AtomicUsize, Ordering},
@@ -42,11 +43,11 @@ const PERMIT: usize = 4;
 
 pub(super) const MAX_PERMITS: usize = usize::MAX / PERMIT;
 
-/// What the word said at one look.
+/// A value of the word.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct Look(usize);
+pub(super) struct GateState(usize);
 
-impl Look {
+impl GateState {
     pub(super) fn is_open(self) -> bool {
         self.0 & OPEN != 0
     }
@@ -78,9 +79,9 @@ impl Look {
     }
 }
 
-impl fmt::Debug for Look {
+impl fmt::Debug for GateState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Look")
+        f.debug_struct("GateState")
             .field("open", &self.is_open())
             .field("stopped", &self.is_stopped())
             .field("permits", &self.permits())
@@ -92,116 +93,121 @@ struct Word(AtomicUsize);
 
 impl Word {
     #[inline]
-    fn look(&self) -> Look {
-        // Ordering: Acquire pairs with the releases in `Outside::change` and `Inside::give_up`: what was done before a
-        // permit was pushed, the valve opened or the gate stopped is seen by whoever acts on it, and what was done
-        // before the end is seen by the gate that learns of it.
-        Look(self.0.load(Ordering::Acquire))
+    fn load(&self) -> GateState {
+        // Ordering: Acquire pairs with the releases in `GateSide::change` and
+        // `StreamSide::give_up`. The stream sees what was done before a permit was pushed, the
+        // valve opened or the gate stopped, and a gate that learns of the end sees what was done
+        // before it.
+        GateState(self.0.load(Ordering::Acquire))
     }
 }
 
-/// The two sides of a new gate, which is closed and has no permit.
-pub(super) fn sides() -> (Inside, Outside) {
+/// A new word, closed and without permits: the stream's side and the gates' side of it.
+pub(super) fn sides() -> (StreamSide, GateSide) {
     let sink = WakeSink::new(Word(AtomicUsize::new(0)));
     let wake_source = sink.wake_source();
-    (Inside(sink), Outside(wake_source))
+    (StreamSide(sink), GateSide(wake_source))
 }
 
-/// The side of the stream. Dropping it gives the permits up.
-pub(super) struct Inside(WakeSink<Word>);
+/// The stream's side. Dropping it gives up the permits.
+pub(super) struct StreamSide(WakeSink<Word>);
 
-impl Inside {
+impl StreamSide {
     #[inline]
-    pub(super) fn look(&self) -> Look {
-        self.0.look()
+    pub(super) fn load(&self) -> GateState {
+        self.0.load()
     }
 
-    /// Whether an item that is there may come out. Spends its permit unless the valve is open. Wait-free.
+    /// Whether an item that the source has yielded may pass. Spends a permit for it unless the
+    /// valve is open. Wait-free.
     #[inline]
-    pub(super) fn pass(&mut self) -> bool {
-        let seen = self.0.look();
-        if seen.is_open() {
+    pub(super) fn try_pass(&mut self) -> bool {
+        let state = self.0.load();
+        if state.is_open() {
             return true;
         }
-        if seen.permits() == 0 {
+        if state.permits() == 0 {
             return false;
         }
-        // Ordering: Relaxed, no gate learns anything from it. As a read-modify-write it stays in the release sequence
-        // of the push that the look of a later `pass` pairs with.
+        // Ordering: Relaxed, no gate learns anything from it. As a read-modify-write it continues
+        // the release sequence of the pushes before it, with which a later `load` pairs.
         self.0.0.fetch_sub(PERMIT, Ordering::Relaxed);
         true
     }
 
-    /// The next change that the stream has to know of wakes `waker`. Look afterwards.
+    /// Registers `waker` for the next change that the stream has to know of. The caller has to load
+    /// the word afterwards.
     pub(super) fn register(&mut self, waker: &Waker) {
         self.0.register(waker);
     }
 
-    /// Another task than that of this waker is not woken any more.
-    #[inline(always)]
+    /// Drops the registered waker if it is for another task than `waker` is.
+    #[inline]
     pub(super) fn clear_for(&mut self, waker: &Waker) {
         self.0.clear_for(waker);
     }
 
-    /// Gives up every permit and the waker: nothing will come out any more.
+    /// Gives up every permit and the waker, because no item will pass any more.
     pub(super) fn give_up(&mut self) {
-        // Ordering: Release pairs with the acquire of a gate's look. Whatever a gate has just added is given up too.
+        // Ordering: Release pairs with the Acquire of a gate's `load`. The swap also gives up what
+        // a gate has just added.
         self.0.0.swap(STOPPED, Ordering::Release);
         self.0.clear();
     }
 }
 
-impl Drop for Inside {
+impl Drop for StreamSide {
     fn drop(&mut self) {
         self.give_up();
     }
 }
 
-/// The side of the gates, which share it. Dropping it stops the gate.
-pub(super) struct Outside(WakeSource<Word>);
+/// The gates' side, which all gates share. Dropping it stops the gate.
+pub(super) struct GateSide(WakeSource<Word>);
 
-impl Outside {
-    pub(super) fn look(&self) -> Look {
-        self.0.look()
+impl GateSide {
+    pub(super) fn load(&self) -> GateState {
+        self.0.load()
     }
 
     pub(super) fn push(&self, n: usize) {
-        self.change(|seen| match seen.is_stopped() {
-            true => seen,
-            false => seen.pushed(n),
+        self.change(|state| match state.is_stopped() {
+            true => state,
+            false => state.pushed(n),
         });
     }
 
     pub(super) fn open(&self) -> bool {
-        self.change(|seen| match seen.is_stopped() {
-            true => seen,
-            false => Look(seen.0 | OPEN),
+        self.change(|state| match state.is_stopped() {
+            true => state,
+            false => GateState(state.0 | OPEN),
         })
     }
 
     pub(super) fn close(&self) -> bool {
-        self.change(|seen| Look(seen.0 & !OPEN))
+        self.change(|state| GateState(state.0 & !OPEN))
     }
 
     pub(super) fn stop(&self) {
-        self.change(|seen| Look(seen.0 | STOPPED));
+        self.change(|state| GateState(state.0 | STOPPED));
     }
 
-    /// Makes a change, wakes the stream if it has to know, and says whether there was anything to change.
-    fn change(&self, to: impl Fn(Look) -> Look) -> bool {
+    /// Applies a change and wakes the stream if it has to know. Returns whether the word changed.
+    fn change(&self, to: impl Fn(GateState) -> GateState) -> bool {
         let word = &self.0.0;
-        // Ordering: Relaxed, the exchange validates it; where nothing is to be changed nothing is to be told.
-        let mut seen = word.load(Ordering::Relaxed);
+        // Ordering: Relaxed, the exchange validates it. If there is nothing to change, there is
+        // nothing to publish either.
+        let mut current = word.load(Ordering::Relaxed);
         loop {
-            let new = to(Look(seen));
-            if new.0 == seen {
+            let new = to(GateState(current));
+            if new.0 == current {
                 return false;
             }
-            // Ordering: Release pairs with the acquire in `Word::look`.
-            match word.compare_exchange_weak(seen, new.0, Ordering::Release, Ordering::Relaxed) {
-                Err(now) => seen = now,
+            // Ordering: Release pairs with the Acquire in `Word::load`.
+            match word.compare_exchange_weak(current, new.0, Ordering::Release, Ordering::Relaxed) {
+                Err(now) => current = now,
                 Ok(_) => {
-                    if Look(seen).must_wait() || new.is_over() {
+                    if GateState(current).must_wait() || new.is_over() {
                         self.0.wake();
                     }
                     return true;
@@ -211,7 +217,7 @@ impl Outside {
     }
 }
 
-impl Drop for Outside {
+impl Drop for GateSide {
     fn drop(&mut self) {
         self.stop();
     }

@@ -1,81 +1,86 @@
-//! Handles of a value that belongs to the holder of a baton.
+//! Handles to a value that a [`HandoffLock`] guards.
 //!
-//! A handle that is the only one keeps the baton in hand from one use to the next, which saves two read-modify-writes an
-//! item: no other handle can want it, and notes wait until it is put down. Before a second handle exists, it is.
+//! The only handle keeps the lock from one use to the next, which saves two read-modify-writes per
+//! item: no other handle can want the lock, and requests wait until it is released. `Clone`
+//! releases the lock before a second handle exists.
 #![allow(unsafe_code)]
 
 use super::lock::{Combine, Guard, HandoffLock};
 use crate::sync::{Arc, AtomicUsize, Ordering::*, UnsafeCell};
 use core::{mem::ManuallyDrop, pin::Pin};
 
-/// A value that belongs to the holder of a baton, too. It stands outside, so that the baton does not know its type,
-/// and can live on without it.
+/// A handle to a lock and to a value of type `V` that the lock guards. The value is stored beside
+/// the lock, so that the type of the lock does not depend on `V` and the lock can outlive the
+/// value.
 pub(crate) struct Handle<P: Combine, V> {
     lock: Arc<HandoffLock<P>>,
     value: Arc<Value<V>>,
-    /// 1 if this handle, which is the only one then, has the baton in hand.
+    /// 1 if this handle, which is then the only one, keeps the lock between two uses.
     kept: AtomicUsize,
 }
 
 struct Value<V>(UnsafeCell<V>);
 
-// SAFETY: the value is reached by the holder of its baton only, one thread at a time.
+// SAFETY: only the holder of the lock reaches the value, one thread at a time.
 unsafe impl<V: Send> Sync for Value<V> {}
-// SAFETY: a value that moves is not shared.
+// SAFETY: a value that is being moved is not shared.
 unsafe impl<V: Send> Send for Value<V> {}
 
 impl<P: Combine, V> Handle<P, V> {
-    /// One value to a baton.
+    /// The first handle. A lock guards a single value.
     pub(crate) fn new(lock: HandoffLock<P>, value: V) -> Self {
-        Self::handle(Arc::new(lock), Arc::new(Value(UnsafeCell::new(value))))
+        Self::from_parts(Arc::new(lock), Arc::new(Value(UnsafeCell::new(value))))
     }
 
-    fn handle(lock: Arc<HandoffLock<P>>, value: Arc<Value<V>>) -> Self {
+    fn from_parts(lock: Arc<HandoffLock<P>>, value: Arc<Value<V>>) -> Self {
         let kept = AtomicUsize::new(0);
         Self { lock, value, kept }
     }
 
-    pub(crate) fn lock(&self) -> &Arc<HandoffLock<P>> {
+    /// The lock, without acquiring it.
+    pub(crate) fn as_lock(&self) -> &Arc<HandoffLock<P>> {
         &self.lock
     }
 
-    /// Takes the baton, for a look: what was kept is put down.
+    /// Acquires the lock through a shared reference. Releases it first if this handle keeps it.
     pub(crate) fn try_lock(&self) -> Option<ValueGuard<'_, P, V>> {
         self.release_kept();
-        let guard = self.lock.try_take()?;
+        let guard = self.lock.try_lock()?;
         Some(ValueGuard {
             guard,
             handle: self,
         })
     }
 
-    /// The baton, kept or taken; but if another has it, what comes of that.
+    /// Acquires the lock, or resumes with it if this handle keeps it. If the lock is held, the
+    /// outcome is that of `on_contention`.
     #[inline]
-    pub(crate) fn lock_or<'a>(
+    pub(crate) fn lock_or<'a, E>(
         &'a mut self,
-        is_held: impl FnOnce(&'a HandoffLock<P>) -> Option<Guard<'a, P>>,
-    ) -> Option<ValueGuard<'a, P, V>> {
-        // Ordering: Relaxed, the handle is borrowed for itself, and whatever it did before is ordered.
+        on_contention: impl FnOnce(&'a HandoffLock<P>) -> Result<Guard<'a, P>, E>,
+    ) -> Result<ValueGuard<'a, P, V>, E> {
+        // Ordering: Relaxed, the exclusive borrow orders this after every earlier use of the
+        // handle.
         let guard = if self.kept.load(Relaxed) != 0 {
             // Ordering: Relaxed, as above.
             self.kept.store(0, Relaxed);
             Guard { lock: &self.lock }
         } else {
-            match self.lock.try_take() {
+            match self.lock.try_lock() {
                 Some(guard) => guard,
-                None => is_held(&self.lock)?,
+                None => on_contention(&self.lock)?,
             }
         };
-        Some(ValueGuard {
+        Ok(ValueGuard {
             guard,
             handle: self,
         })
     }
 
-    /// Puts down what the only handle has in hand.
+    /// Releases the lock if this handle keeps it.
     fn release_kept(&self) {
-        // Ordering: Relaxed, whoever borrows the handle is ordered after its last use; of several that make another
-        // handle at once, the exchange chooses the one that has the baton in hand.
+        // Ordering: Relaxed. The borrow orders this after the last exclusive use of the handle. If
+        // several threads clone the handle at once, the exchange decides which of them releases.
         if self.kept.load(Relaxed) != 0 && self.kept.swap(0, Relaxed) != 0 {
             drop(Guard { lock: &self.lock });
         }
@@ -85,11 +90,11 @@ impl<P: Combine, V> Handle<P, V> {
 impl<P: Combine, V> Clone for Handle<P, V> {
     fn clone(&self) -> Self {
         self.release_kept();
-        Self::handle(self.lock.clone(), self.value.clone())
+        Self::from_parts(self.lock.clone(), self.value.clone())
     }
 }
 
-/// The baton in hand, and the value with it.
+/// A guard of the lock that also gives access to the value.
 pub(crate) struct ValueGuard<'a, P: Combine, V> {
     guard: Guard<'a, P>,
     handle: &'a Handle<P, V>,
@@ -104,14 +109,16 @@ impl<'a, P: Combine, V> ValueGuard<'a, P, V> {
     #[inline]
     pub(crate) fn with_value<R>(&mut self, f: impl FnOnce(Pin<&mut V>) -> R) -> R {
         self.handle.value.0.with_mut(|value| {
-            // SAFETY: only the holder of the value's own baton gets here, and it is borrowed for itself.
+            // SAFETY: only the holder of the value's own lock gets here, and the guard is borrowed
+            // exclusively.
             let value = unsafe { &mut *value };
-            // SAFETY: the value lies in an `Arc` that is never taken apart, so it does not move until it is dropped.
+            // SAFETY: the value lies in an `Arc` that is never taken apart, so it does not move
+            // until it is dropped.
             f(unsafe { Pin::new_unchecked(value) })
         })
     }
 
-    /// Goes on without the value, and with it again if the baton is still in hand.
+    /// Passes the guard of the lock to `f`. Has the value again if `f` returns the guard.
     #[inline]
     pub(crate) fn and_then(
         self,
@@ -121,14 +128,14 @@ impl<'a, P: Combine, V> ValueGuard<'a, P, V> {
         Some(Self { guard, ..self })
     }
 
-    /// The baton of the handle.
-    pub(crate) fn lock(&self) -> &'a Arc<HandoffLock<P>> {
+    /// The lock that is held.
+    pub(crate) fn as_lock(&self) -> &'a Arc<HandoffLock<P>> {
         &self.handle.lock
     }
 
-    /// Puts the baton down. If the handle is the only one, and nothing is to be settled but, perhaps, notes, it keeps the baton
-    /// until it is used again.
-    #[inline(always)]
+    /// Releases the lock. But if the handle is the only one, and no work is due except what pending
+    /// requests may ask for, the handle keeps the lock until its next use.
+    #[inline]
     pub(crate) fn keep_locked(self) {
         let Self { mut guard, handle } = self;
         if !guard.nothing_due() {
@@ -137,11 +144,12 @@ impl<'a, P: Combine, V> ValueGuard<'a, P, V> {
         let guard = ManuallyDrop::new(guard);
         let lock = guard.lock;
         if Arc::strong_count(&handle.value) == 1 {
-            // The count is not ordered with what a handle did that has gone: the word is, in which it left its notes.
-            // Ordering: Relaxed, see `take_or`.
+            // The count is not ordered with the last use of a dropped handle. The lock's word is,
+            // and pending requests are in that word.
+            // Ordering: Relaxed, see `lock_or`.
             handle.kept.store(1, Relaxed);
         } else {
-            Guard::put_down(lock);
+            Guard::unlock(lock);
         }
     }
 }

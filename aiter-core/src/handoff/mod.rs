@@ -1,4 +1,4 @@
-//! A lock that nobody waits for, and the handles of what it guards.
+//! A lock that no thread ever waits for, and handles to a value that it guards.
 
 mod handle;
 mod lock;

@@ -1,5 +1,6 @@
-//! What the two forms of `join_aiters` share: a source of streams, and those that joined.
-use crate::ready_set::{Budget, ReadySet, Served, Turn};
+//! What the two forms of `join_aiters` share: a source of streams, and the streams that have
+//! joined.
+use crate::ready_set::{Budget, ChildPoll, ReadySet, Served};
 use core::{
     fmt,
     pin::Pin,
@@ -8,7 +9,7 @@ use core::{
 use futures_core::Stream;
 use pin_project::pin_project;
 
-/// A source and what joined from it, each a `C`.
+/// A source, and the members of type `C` that were made from its items.
 #[pin_project]
 pub(crate) struct Members<S, C> {
     #[pin]
@@ -28,33 +29,33 @@ impl<S: Stream, C> Members<S, C> {
         self.source.is_none() && self.set.is_empty()
     }
 
-    /// What is given out next: by the member whose turn it is, or by the next one that is ready.
+    /// The next item: of the member whose turn it is, or of the next one that is ready.
     #[inline]
     pub(crate) fn poll<R>(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         join: impl FnMut(S::Item) -> C,
-        mut step: impl FnMut(Pin<&mut C>, &mut Context<'_>) -> Turn<R>,
+        mut step: impl FnMut(Pin<&mut C>, &mut Context<'_>) -> ChildPoll<R>,
     ) -> Poll<Option<R>> {
         let this = self.as_mut().project();
         if !this.set.is_source_ready() {
-            if let Some(item) = this.set.stay(&mut step) {
+            if let Some(item) = this.set.serve_current(&mut step) {
                 return Poll::Ready(Some(item));
             }
         }
-        self.go_round(cx, join, step)
+        self.poll_slow(cx, join, step)
     }
 
-    /// Lets members join, and goes round those that are ready.
-    fn go_round<R>(
+    /// Lets members join, and serves those that are ready.
+    fn poll_slow<R>(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         mut join: impl FnMut(S::Item) -> C,
-        mut step: impl FnMut(Pin<&mut C>, &mut Context<'_>) -> Turn<R>,
+        mut step: impl FnMut(Pin<&mut C>, &mut Context<'_>) -> ChildPoll<R>,
     ) -> Poll<Option<R>> {
         let mut this = self.project();
         let mut budget = Budget::new();
-        this.set.forget_for(cx.waker());
+        this.set.clear_waker_for(cx.waker());
         loop {
             if this.set.is_source_ready() {
                 if let Poll::Ready(Some(item)) = this.set.poll_source(this.source.as_mut()) {
@@ -62,14 +63,14 @@ impl<S: Stream, C> Members<S, C> {
                 }
             }
             match this.set.serve(&mut budget, &mut step) {
-                Served::Out(item) => return Poll::Ready(Some(item)),
+                Served::Item(item) => return Poll::Ready(Some(item)),
                 Served::Spent => {
                     cx.waker().wake_by_ref();
                     return Poll::Pending;
                 }
                 Served::Idle if this.set.is_source_ready() => {}
                 Served::Idle if this.set.is_empty() && this.source.is_none() => {
-                    this.set.forget();
+                    this.set.clear_waker();
                     return Poll::Ready(None);
                 }
                 Served::Idle if this.set.park(cx.waker()) => return Poll::Pending,
@@ -78,7 +79,8 @@ impl<S: Stream, C> Members<S, C> {
         }
     }
 
-    /// The sum of what each member says of itself; no more than that if the source will bring none.
+    /// The sum of the members' hints. It has an upper bound only if the source yields no further
+    /// member.
     pub(crate) fn size_hint(
         &self,
         of: impl Fn(&C) -> (usize, Option<usize>),

@@ -1,11 +1,11 @@
-//! Many streams as one.
+//! `join_aiters`: many streams as one.
 
 mod keyed;
 mod members;
 
 pub use keyed::{JoinAitersKeyed, join_aiters_keyed};
 
-use crate::ready_set::Turn;
+use crate::ready_set::ChildPoll;
 use core::{
     pin::Pin,
     task::{Context, Poll},
@@ -14,36 +14,43 @@ use futures_core::{FusedStream, Stream};
 use members::Members;
 use pin_project::pin_project;
 
-/// Joins a stream of streams into one stream of all their items.
+/// Merges a stream of streams into one stream of all their items, in the order in which they are
+/// ready.
 ///
-/// Streams join as the source yields them, also while the others are pending. Only those that woke are polled, and what an
-/// item costs does not grow with their number. A stream that is ready is stayed on for eight items, then the others have
-/// their turn: between two turns of one ready stream every other ready stream has one. That holds
-/// under tokio's budget too: streams that are pending because the task has used it up are the first
-/// to be polled when it runs again. The items of each stream keep their order, and none is taken
-/// ahead of the consumer.
+/// Use it for a set of streams that changes while it runs, such as the connections of a server.
+/// Streams join as the source yields them, also while others are pending. The items of each stream
+/// keep their order, and none is taken before the consumer asks for it.
 ///
-/// The source is polled like one more stream of them: at once, and then when it woke. Streams need not be `Unpin`, and are
-/// dropped as soon as they end. The join ends when the source and every stream ended; a join of nothing ends at once.
+/// Only streams that have woken are polled, and what an item costs does not grow with the number of
+/// streams. The source is polled like one more stream: at once, and then when it has woken. Streams
+/// need not be `Unpin`, and each is dropped as soon as it ends.
 ///
-/// One call of `poll_next` polls at most about a hundred streams that have nothing, then it wakes its task and lets others run.
-/// If others had items before, those that had none are asked once more in the next call, also
-/// without having woken.
-/// A call that finds an item returns it: whoever takes items in a loop decides how many to take before it lets others run, as
-/// with any stream that is ready.
+/// **Fairness.** A stream that is ready yields up to eight items in a row, and then the others have
+/// their turn: between two turns of one ready stream every other ready stream has one. This also
+/// holds under tokio's budget: streams that are pending because the task has used up its budget are
+/// polled first when the task runs again.
 ///
-/// [`join_aiters_keyed`](crate::join_aiters_keyed) also says which stream an item came from, and which one ended.
+/// One call of `poll_next` polls at most about a hundred streams that have nothing. Then it wakes
+/// its task and returns, so that other tasks can run. If there were items before, the streams that
+/// had none are polled once more in the next call, also if they did not wake. A call that finds an
+/// item returns it. So a consumer that takes items in a loop decides how many to take before it
+/// lets other tasks run, as with any stream that is ready.
+///
+/// **The end** comes when the source and all streams have ended. A join of no streams ends at once.
+///
+/// Use [`join_aiters_keyed`] to learn from which stream an item comes,
+/// and which stream has ended.
 ///
 /// # Panics
-/// A panic of a stream reaches the consumer from that call of `poll_next`. The stream is dropped, the others go on. After a
-/// panic of the source no stream joins any more.
+/// A panic of a stream reaches the consumer from that call of `poll_next`. The stream is dropped,
+/// and the others go on. After a panic of the source no further stream joins.
 ///
 /// # Cancel safety
-/// `next()` may be dropped at any point: an item is taken from its stream only when it is handed out.
+/// Cancel safe: an item is taken from its stream in the poll that returns it.
 ///
 /// # Progress
-/// Waking a stream is lock-free: nobody waits or spins. Where two streams share a chunk and both wakers run at once, the join
-/// is woken by the one that came first.
+/// Waking a stream is lock-free: no thread waits or spins. Streams share memory in groups of up to
+/// 32. If two streams of one group wake at once, the wake that came first wakes the join for both.
 ///
 /// # Examples
 /// ```
@@ -77,11 +84,11 @@ where
     members: Members<S, S::Item>,
 }
 
-fn step<C: Stream>(stream: Pin<&mut C>, cx: &mut Context<'_>) -> Turn<C::Item> {
+fn step<C: Stream>(stream: Pin<&mut C>, cx: &mut Context<'_>) -> ChildPoll<C::Item> {
     match stream.poll_next(cx) {
-        Poll::Ready(Some(item)) => Turn::Item(item),
-        Poll::Ready(None) => Turn::End,
-        Poll::Pending => Turn::Pending,
+        Poll::Ready(Some(item)) => ChildPoll::Item(item),
+        Poll::Ready(None) => ChildPoll::End,
+        Poll::Pending => ChildPoll::Pending,
     }
 }
 

@@ -1,4 +1,4 @@
-//! `join_aiters`: every case in which streams come, wait, end and panic.
+//! Tests of `join_aiters`: streams that join, wait, end and panic.
 
 extern crate std;
 
@@ -22,7 +22,7 @@ where
     join.poll_next(&mut Context::from_waker(waker))
 }
 
-/// Polls until an item, the end, or a sleep that nobody interrupted.
+/// Polls until there is an item or the end, or a pending poll without a wake.
 fn settle<S>(join: &mut JoinAiters<S>) -> Poll<Option<<S::Item as Stream>::Item>>
 where
     S: Stream + Unpin,
@@ -91,7 +91,7 @@ fn streams_join_while_others_are_pending() {
 }
 
 #[test]
-fn only_what_woke_is_polled_the_source_too() {
+fn only_streams_that_woke_are_polled_and_the_source_likewise() {
     let (incoming, streams) = source::<Source<u32>>([]);
     let mut join = join_aiters(incoming);
     let feeds: Vec<_> = (0..1000)
@@ -112,14 +112,14 @@ fn only_what_woke_is_polled_the_source_too() {
     }
     assert_eq!(polls(), 1006);
     assert_eq!(streams.polls(), 1001);
-    // A poll that nobody asked for polls nobody.
+    // A poll without a wake polls no stream.
     assert_eq!(settle(&mut join), Poll::Pending);
     assert_eq!(polls(), 1006);
     assert_eq!(streams.polls(), 1001);
 }
 
 #[test]
-fn nothing_is_taken_ahead() {
+fn nothing_is_read_ahead() {
     let (stream, feeder) = source([]);
     (0..10).for_each(|k| feeder.push(k));
     let mut join = join_aiters(stream::iter([stream]));
@@ -132,7 +132,7 @@ fn nothing_is_taken_ahead() {
 }
 
 #[test]
-fn an_endless_stream_starves_neither_streams_nor_the_source() {
+fn an_endless_stream_starves_neither_the_others_nor_the_source() {
     let (incoming, streams) = source::<stream::Boxed<u32>>([]);
     let mut join = join_aiters(incoming);
     streams.push(stream::repeat(0).boxed());
@@ -165,7 +165,7 @@ fn an_endless_source_starves_no_stream() {
 }
 
 #[test]
-fn an_endless_source_of_silent_streams_yields() {
+fn an_endless_source_of_pending_streams_lets_other_tasks_run() {
     let (count, waker) = Wakes::new();
     let mut join = join_aiters(stream::repeat(()).map(|()| stream::pending::<u8>()));
     for _ in 0..10 {
@@ -175,7 +175,7 @@ fn an_endless_source_of_silent_streams_yields() {
 }
 
 #[test]
-fn a_panic_comes_once_and_the_others_go_on() {
+fn a_panic_drops_its_stream_and_the_others_go_on() {
     let panicking = stream::once_future(async { panic!("stream") });
     let streams = [
         stream::iter([1, 2]).boxed_local(),
@@ -198,7 +198,7 @@ fn a_panic_comes_once_and_the_others_go_on() {
 }
 
 #[test]
-fn a_panicking_source_ends_the_joining_only() {
+fn after_a_panic_of_the_source_the_streams_go_on() {
     let (stream, feeder) = source([]);
     let mut first = Some(stream);
     let source = stream::iter(0..).map(move |_| first.take().expect("source"));
@@ -211,7 +211,7 @@ fn a_panicking_source_ends_the_joining_only() {
 }
 
 #[test]
-fn dropped_at_any_point_it_drops_every_stream_once() {
+fn a_drop_at_any_point_drops_every_stream_once() {
     for items in 0..30 {
         let feeds: Vec<_> = (0..5).map(|_| source([])).collect();
         let (streams, feeders): (Vec<_>, Vec<_>) = feeds.into_iter().unzip();
@@ -226,13 +226,13 @@ fn dropped_at_any_point_it_drops_every_stream_once() {
         assert_eq!(taken, items.min(25));
         drop(join);
         assert!(feeders.iter().all(|feeder| feeder.is_dropped()));
-        // Their wakers are still there.
+        // Their wakers still exist.
         feeders.iter().for_each(|feeder| feeder.push(0));
     }
 }
 
 #[test]
-fn streams_that_are_not_unpin() {
+fn streams_need_not_be_unpin() {
     let streams = stream::iter(0..100).map(|k| {
         stream::unfold(k, |k| async move {
             futures_lite::future::yield_now().await;
@@ -248,7 +248,7 @@ fn streams_that_are_not_unpin() {
 }
 
 #[test]
-fn size_hint_sums_what_is_known() {
+fn size_hint_is_the_sum_of_the_streams() {
     let (incoming, streams) = source::<stream::Iter<core::ops::Range<u32>>>([]);
     let mut join = join_aiters(incoming);
     assert_eq!(join.size_hint(), (0, None));
@@ -265,7 +265,7 @@ fn size_hint_sums_what_is_known() {
     assert_eq!(join.size_hint(), (0, Some(0)));
 }
 
-/// Real threads: what the models show for two wakes, for many.
+/// With threads: many wakes, where the models have two.
 #[test]
 fn threads_feed_many_streams() {
     const STREAMS: usize = 100;

@@ -1,8 +1,10 @@
-//! Models of the set under loom: `RUSTFLAGS="--cfg aiter_loom" cargo test --release -p aiter-core --lib ready_set::loom`.
+//! Loom models of the set: `RUSTFLAGS="--cfg aiter_loom" cargo test --release -p aiter-core --lib
+//! ready_set::loom`.
 //!
-//! What a child waits for is a flag that is only ever accessed `Relaxed`, so that nothing but the set itself makes it
-//! visible: a child that is polled because it woke must see its flag. And a task that got `Pending` must be woken.
-use super::{Budget, ReadySet, Served, Turn};
+//! Each child waits for a flag that is only ever accessed `Relaxed`, so that nothing but the set
+//! itself makes it visible: a child that is polled because it woke must see its flag. And a task
+//! that got `Pending` must be woken.
+use super::{Budget, ChildPoll, ReadySet, Served};
 use crate::test_support::loom::model;
 use ::loom::{
     sync::{Arc as Tracked, atomic::AtomicUsize},
@@ -17,7 +19,7 @@ use core::{
 use futures_core::Stream;
 use std::sync::Mutex;
 
-/// A parent's waker that counts.
+/// A waker of the task that counts its wakes.
 struct Count(AtomicUsize);
 
 impl Wake for Count {
@@ -31,14 +33,14 @@ fn counting() -> (Arc<Count>, Waker) {
     (count.clone(), Waker::from(count))
 }
 
-/// Ends once its flag is set. What it leaks, loom reports.
+/// Ends once its flag is set. Loom reports a child that is leaked.
 struct Child {
     flag: Tracked<AtomicUsize>,
-    /// Not loom's: only the thread that owns the set uses it.
+    /// Not loom's mutex: only the thread that owns the set uses it.
     waker: Arc<Mutex<Option<Waker>>>,
-    /// It was polled before: it must have woken since.
+    /// The child was polled before, and must have woken since.
     polled: bool,
-    /// Stale wakers are about: it may be polled for nothing.
+    /// There are stale wakers, so it may be polled spuriously.
     any_polls: bool,
 }
 
@@ -54,9 +56,9 @@ fn child() -> (Child, Tracked<AtomicUsize>, Arc<Mutex<Option<Waker>>>) {
     (child, flag, waker)
 }
 
-fn step(mut child: Pin<&mut Child>, cx: &mut Context<'_>) -> Turn<()> {
+fn step(mut child: Pin<&mut Child>, cx: &mut Context<'_>) -> ChildPoll<()> {
     if child.flag.load(Relaxed) == 1 {
-        return Turn::Last(());
+        return ChildPoll::Last(());
     }
     assert!(
         child.any_polls || !child.polled,
@@ -64,14 +66,14 @@ fn step(mut child: Pin<&mut Child>, cx: &mut Context<'_>) -> Turn<()> {
     );
     child.polled = true;
     *child.waker.lock().unwrap() = Some(cx.waker().clone());
-    Turn::Pending
+    ChildPoll::Pending
 }
 
 fn poll(set: &mut ReadySet<Child>, waker: &Waker) -> Poll<()> {
     let mut budget = Budget::new();
     loop {
         match set.serve(&mut budget, step) {
-            Served::Out(()) => return Poll::Ready(()),
+            Served::Item(()) => return Poll::Ready(()),
             Served::Idle if set.park(waker) => return Poll::Pending,
             Served::Idle => {}
             Served::Spent => {
@@ -82,7 +84,7 @@ fn poll(set: &mut ReadySet<Child>, waker: &Waker) -> Poll<()> {
     }
 }
 
-/// Adds a child and polls it once; its flag and its waker.
+/// Adds a child and polls it once. Returns its flag and its waker.
 fn waiting(set: &mut ReadySet<Child>, parent: &Waker) -> (Tracked<AtomicUsize>, Waker) {
     let (child, flag, waker) = child();
     set.insert(child);
@@ -114,7 +116,8 @@ fn a_wake_racing_a_poll() {
     });
 }
 
-/// The wake comes while the child is being polled, maybe after it looked: then it must be polled again.
+/// The wake comes while the child is being polled. If the child did not see its flag, it must be
+/// polled again.
 #[test]
 fn a_wake_during_a_poll() {
     model(|| {
@@ -131,11 +134,15 @@ fn a_wake_during_a_poll() {
                 seen || !second,
                 "polled, but what it woke for is not visible"
             );
-            if seen { Turn::Last(()) } else { Turn::Pending }
+            if seen {
+                ChildPoll::Last(())
+            } else {
+                ChildPoll::Pending
+            }
         });
         let thread = thread.unwrap();
         match served {
-            Served::Out(()) => thread.join().unwrap(),
+            Served::Item(()) => thread.join().unwrap(),
             _ => {
                 let parked = set.park(&parent);
                 thread.join().unwrap();
@@ -168,9 +175,9 @@ fn a_wake_racing_the_drop_of_the_set() {
     });
 }
 
-/// Children are woken by a thread each while the set is polled with one waker after the other: the last one counts, and
-/// no record is written while it is read.
-fn the_parents_waker_changes(children: usize, changes: usize) {
+/// Children are woken by a thread each while the set is polled with one waker after the other. The
+/// last one must be woken, and no park slot may be written while it is read.
+fn the_waker_changes(children: usize, changes: usize) {
     let (_, first) = counting();
     let mut set = ReadySet::new();
     let waiting: Vec<_> = (0..children).map(|_| waiting(&mut set, &first)).collect();
@@ -202,14 +209,14 @@ fn the_parents_waker_changes(children: usize, changes: usize) {
 }
 
 #[test]
-fn the_parents_waker_changes_while_a_wake_is_under_way() {
-    model(|| the_parents_waker_changes(1, 1));
-    model(|| the_parents_waker_changes(1, 2));
+fn the_waker_changes_while_a_wake_is_under_way() {
+    model(|| the_waker_changes(1, 1));
+    model(|| the_waker_changes(1, 2));
 }
 
 #[test]
-fn the_parents_waker_changes_while_two_wakes_are_under_way() {
-    model(|| the_parents_waker_changes(2, 2));
+fn the_waker_changes_while_two_wakes_are_under_way() {
+    model(|| the_waker_changes(2, 2));
 }
 
 #[test]
@@ -261,7 +268,8 @@ fn two_children_of_two_chunks_woken_by_two_threads() {
     });
 }
 
-/// A second waker of the first child wakes while that ends, and while its slot goes to another child that waits itself.
+/// A second waker of the first child wakes while that child ends, and while its slot is given to
+/// another child, which waits as well.
 #[test]
 fn a_wake_racing_the_reuse_of_its_slot() {
     model(|| {
@@ -300,7 +308,7 @@ fn a_wake_racing_the_release_of_its_chunk() {
         let (children, mut wakers): (Vec<_>, Vec<_>) =
             (0..3).map(|_| waiting(&mut set, &parent)).unzip();
         assert_eq!(set.state.slots, 4);
-        // The last to be empty is the one to be freed.
+        // The chunk that is empty last is freed.
         let stale = wakers[2].clone();
         children.iter().for_each(|flag| flag.store(1, Relaxed));
         wakers.drain(..).for_each(Waker::wake);
@@ -310,7 +318,7 @@ fn a_wake_racing_the_release_of_its_chunk() {
         }
         assert!(poll(&mut set, &parent).is_pending());
         thread.join().unwrap();
-        // The one whose chunk was on the stack goes when it came from there.
+        // If the chunk was on the stack, it is freed after it was taken from there.
         assert!(poll(&mut set, &parent).is_pending());
         assert_eq!((set.state.slots, set.state.empty), (2, 1));
     });
@@ -337,7 +345,7 @@ impl Stream for Source {
     }
 }
 
-/// The source wakes like a child, and is polled only when it did.
+/// The source wakes like a child, and is polled only when it has woken.
 #[test]
 fn a_wake_of_the_source_racing_a_poll() {
     model(|| {

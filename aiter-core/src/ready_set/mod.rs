@@ -1,14 +1,14 @@
-//! The ready set: many pinned children, of which only those that woke are polled.
+//! The ready set: many pinned children, of which only those that have woken are polled.
 //!
-//! - `chunk`: the memory of up to 32 children, their ready bits, their wakers
-//! - `stack`: the stack of chunks that woke, the sleep of the owner
-//! - `queue`: the owner's lists of chunks
-//! - `state`: which slots are free
-//! - `turns`: whose turn it is
-//! - `refused`: the children that were polled in vain, which are served first
-//! - `serve`: polling those that are ready
-//! - `source`: where further children come from
-//! - this file: children come and go
+//! - `chunk`: the memory of up to 32 children, their ready bits and their wakers
+//! - `ready_stack`: the stack of chunks that have woken, and the sleep of the owner
+//! - `queue`: the owner's lists and queues of chunks
+//! - `slots`: the owner's state, and which slots are vacant
+//! - `round_robin`: which child is polled next
+//! - `fairness`: children that were polled in vain, which are served first
+//! - `serve`: polling the children that are ready
+//! - `source`: the stream from which further children come
+//! - this file: adding and dropping children
 #![allow(unsafe_code)]
 mod chunk;
 mod fairness;
@@ -16,14 +16,14 @@ mod fairness;
 mod loom;
 mod queue;
 mod ready_stack;
+mod round_robin;
 mod serve;
 mod slots;
 mod source;
 #[cfg(all(test, not(aiter_loom)))]
 mod tests;
-mod turns;
 
-use chunk::{Chunk, lend, tag};
+use chunk::{Chunk, borrowed_waker, waker_data};
 use core::{
     alloc::Layout,
     fmt,
@@ -34,26 +34,29 @@ use core::{
     task::{Context, Poll, Waker},
 };
 use queue::owner;
-use ready_stack::Owner;
-pub(crate) use serve::{Served, Turn};
+use ready_stack::StackOwner;
+pub(crate) use round_robin::Budget;
+use scopeguard::ScopeGuard;
+pub(crate) use serve::{ChildPoll, Served};
 use slots::SetState;
-pub(crate) use turns::Budget;
 
-/// Children that are polled when they woke, and a source of further ones with a waker of its own.
+/// Children that are polled when they have woken, and the readiness of a source of further ones.
 pub(crate) struct ReadySet<C> {
-    /// The child whose turn it is: its slot and its waker's data. Valid while `stay` is not 0.
+    /// The child whose turn it is: its slot, and the data of its waker. Valid while `items_left` is
+    /// not 0.
     child: *mut C,
     data: *const (),
-    /// Items it may still yield in this turn.
-    stay: u8,
+    /// How many items it may still yield in this turn.
+    items_left: u8,
     source_ready: bool,
     state: SetState,
     children: PhantomData<C>,
 }
 
-// SAFETY: the children go where the set goes; wakers on other threads never touch them, only headers, which are atomic.
+// SAFETY: the children move with the set. Wakers on other threads reach only the chunks' headers,
+// which are atomic.
 unsafe impl<C: Send> Send for ReadySet<C> {}
-// SAFETY: a shared set shows its children to `for_each` only, as shared references.
+// SAFETY: a shared set gives access to its children only in `for_each`, as shared references.
 unsafe impl<C: Sync> Sync for ReadySet<C> {}
 impl<C> Unpin for ReadySet<C> {}
 
@@ -62,14 +65,14 @@ impl<C> ReadySet<C> {
         Self {
             child: ptr::null_mut(),
             data: ptr::null(),
-            stay: 0,
+            items_left: 0,
             source_ready: true,
-            state: SetState::new(Owner::new(), Layout::new::<C>()),
+            state: SetState::new(StackOwner::new(), Layout::new::<C>()),
             children: PhantomData,
         }
     }
 
-    /// Children in the set.
+    /// The number of children in the set.
     #[inline]
     pub(crate) fn len(&self) -> usize {
         self.state.len
@@ -80,71 +83,73 @@ impl<C> ReadySet<C> {
         self.state.len == 0
     }
 
-    /// Adds a child, to be polled in a coming turn.
+    /// Adds a child, which is polled in a coming turn.
     pub(crate) fn insert(&mut self, child: C) {
-        let (chunk, slot) = self.state.vacancy();
-        // SAFETY: a vacant slot of a chunk of ours.
+        let (chunk, slot) = self.state.vacant_slot();
+        // SAFETY: a vacant slot of a chunk of the set.
         let place = unsafe { Chunk::slot::<C>(chunk, slot) };
         // SAFETY: as above.
         unsafe { place.write(child) };
         self.state.occupy(chunk, slot);
         // SAFETY: the set's chunk, no other reference to `owner`.
-        unsafe { owner(chunk) }.again |= 1 << slot;
+        unsafe { owner(chunk) }.requeued |= 1 << slot;
         self.state.queue.push(chunk);
     }
 
-    /// Polls a fresh child where it is to stay, and adds it only if it is not done at once.
+    /// Polls a fresh child in its slot, and adds it only if it is pending.
     #[inline]
-    pub(crate) fn admit<R>(
+    pub(crate) fn poll_and_insert<R>(
         &mut self,
         child: C,
         step: impl FnOnce(Pin<&mut C>, &mut Context<'_>) -> Poll<R>,
     ) -> Poll<R> {
-        let (chunk, slot) = self.state.vacancy();
-        // SAFETY: a vacant slot of a chunk of ours.
+        let (chunk, slot) = self.state.vacant_slot();
+        // SAFETY: a vacant slot of a chunk of the set.
         let place = unsafe { Chunk::slot::<C>(chunk, slot) };
         // SAFETY: as above.
         unsafe { place.write(child) };
-        let guest = Guest(place);
+        // SAFETY: the child is in the slot, which counts as vacant unless the child is added.
+        let fresh = scopeguard::guard(place, |place| unsafe { place.drop_in_place() });
         // SAFETY: the chunk outlives this call.
-        let waker = unsafe { lend(tag(chunk, slot)) };
+        let waker = unsafe { borrowed_waker(waker_data(chunk, slot)) };
         // SAFETY: it was just written there.
         let child = unsafe { &mut *place };
         // SAFETY: the child stays in its slot until it is dropped there.
         let child = unsafe { Pin::new_unchecked(child) };
         let polled = step(child, &mut Context::from_waker(&waker));
         if polled.is_pending() {
-            mem::forget(guest);
+            ScopeGuard::into_inner(fresh);
             self.state.occupy(chunk, slot);
         }
         polled
     }
 
-    /// Forgets the waker that it slept with last, unless that is for the task of this one.
-    #[inline(always)]
-    pub(crate) fn forget_for(&mut self, waker: &Waker) {
-        self.state.owner.forget_for(waker);
+    /// Drops the waker with which it was parked last if it is for another task than `waker` is.
+    #[inline]
+    pub(crate) fn clear_waker_for(&mut self, waker: &Waker) {
+        self.state.stack.clear_waker_for(waker);
     }
 
-    /// Forgets the waker that it slept with last.
-    pub(crate) fn forget(&mut self) {
-        self.state.owner.forget();
+    /// Drops the waker with which it was parked last.
+    pub(crate) fn clear_waker(&mut self) {
+        self.state.stack.clear_waker();
     }
 
-    /// Goes to sleep: `waker` is woken when a child or the source wakes. `false` if one has: then serve again.
+    /// Registers `waker`, which is woken when a child or the source wakes. Returns `false` if one
+    /// has woken: then the caller has to serve again.
     pub(crate) fn park(&mut self, waker: &Waker) -> bool {
-        let parked = self.state.owner.park(waker);
+        let parked = self.state.stack.park(waker);
         if parked {
-            self.state.rest();
+            self.state.end_pass();
         }
         parked
     }
 
-    /// Shows every child.
+    /// Calls `f` with every child.
     pub(crate) fn for_each(&self, mut f: impl FnMut(&C)) {
-        let mut chunk = self.state.roster.front;
+        let mut chunk = self.state.chunks.front;
         while !chunk.is_null() {
-            // SAFETY: the roster holds live chunks; nobody writes while the set is shared.
+            // SAFETY: the list holds live chunks, and nothing is written while the set is shared.
             let owner = unsafe { &(*chunk).owner };
             let mut bits = owner.occupied;
             while bits != 0 {
@@ -158,10 +163,10 @@ impl<C> ReadySet<C> {
         }
     }
 
-    /// Drops the children and lets the chunks go. Can be called again after a child panicked.
+    /// Drops the children and frees the chunks. Can be called again after a child has panicked.
     fn drain(&mut self) {
-        while !self.state.roster.front.is_null() {
-            let chunk = self.state.roster.front;
+        while !self.state.chunks.front.is_null() {
+            let chunk = self.state.chunks.front;
             // SAFETY: the set's chunk, and each access on its own.
             while unsafe { owner(chunk) }.occupied != 0 {
                 // SAFETY: as above.
@@ -173,39 +178,26 @@ impl<C> ReadySet<C> {
                 // SAFETY: as above.
                 unsafe { child.drop_in_place() };
             }
-            self.state.roster.unlink(chunk);
-            // SAFETY: the children are gone, and the set's lists with the set.
-            unsafe { Chunk::let_go(chunk, self.state.child) };
+            self.state.chunks.unlink(chunk);
+            // SAFETY: the children have been dropped, and the set's other lists are not used any
+            // more.
+            unsafe { Chunk::free(chunk, self.state.child) };
         }
-    }
-}
-
-/// A fresh child that is being polled: dropped in its slot unless it stays.
-struct Guest<C>(*mut C);
-
-impl<C> Drop for Guest<C> {
-    fn drop(&mut self) {
-        // SAFETY: the child is in the slot, which counts as vacant.
-        unsafe { self.0.drop_in_place() }
     }
 }
 
 impl<C> Drop for ReadySet<C> {
     fn drop(&mut self) {
-        /// Goes on with the other children if one panics.
-        struct Rest<'a, C>(&'a mut ReadySet<C>);
-        impl<C> Drop for Rest<'_, C> {
-            fn drop(&mut self) {
-                self.0.drain();
-                let source = mem::replace(&mut self.0.state.source, ptr::null_mut());
-                if !source.is_null() {
-                    // SAFETY: the set goes. It has no slots.
-                    unsafe { Chunk::let_go(source, self.0.state.child) }
-                }
+        // If the drop of a child panics, the others are dropped all the same.
+        let mut set = scopeguard::guard(self, |set| {
+            set.drain();
+            let source = mem::replace(&mut set.state.source, ptr::null_mut());
+            if !source.is_null() {
+                // SAFETY: the chunk has no slots, and the set does not use it any more.
+                unsafe { Chunk::free(source, set.state.child) }
             }
-        }
-        let rest = Rest(self);
-        rest.0.drain();
+        });
+        set.drain();
     }
 }
 

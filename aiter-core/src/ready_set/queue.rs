@@ -1,24 +1,24 @@
-//! The lists that thread through the chunks of a set. They belong to the owner alone.
-use super::chunk::{Chunk, OwnerState};
-use core::ptr;
+//! The lists and queues of a set's chunks. Only the owner of the set reaches them.
+use super::chunk::{Chunk, OwnerState, Slots};
+use alloc::collections::BinaryHeap;
+use core::{cmp::Ordering, ptr};
 
 /// # Safety
-/// `chunk` is alive and its set is owned by the caller, who holds no other reference to its `owner`.
+/// `chunk` is alive and its set is owned by the caller, who holds no other reference to its
+/// `owner`.
 #[inline]
 #[allow(clippy::mut_from_ref)]
 pub(super) unsafe fn owner<'a>(chunk: *mut Chunk) -> &'a mut OwnerState {
-    // SAFETY: as the caller promises. Wakers look at the header only.
+    // SAFETY: as the caller promises. Wakers reach only the header.
     unsafe { &mut (*chunk).owner }
 }
 
-/// How many queues a chunk can be in at once.
-pub(super) const LISTS: usize = 2;
-/// The queue of those that are to be served.
+/// The queue of chunks that are to be served.
 pub(super) const READY: usize = 0;
-/// The list of those that were asked in vain.
-pub(super) const ASKED: usize = 1;
+/// The list of chunks with children that were polled in vain in this pass.
+pub(super) const TRIED: usize = 1;
 
-/// Chunks, first in, first out. `LIST` says by which links.
+/// A FIFO queue of chunks. `LIST` says which of a chunk's links it uses.
 pub(super) struct Queue<const LIST: usize> {
     first: *mut Chunk,
     last: *mut Chunk,
@@ -34,14 +34,15 @@ impl<const LIST: usize> Queue<LIST> {
         }
     }
 
-    /// Puts a chunk at the end, unless it is there already.
+    /// Appends a chunk unless it is in the queue.
     pub(super) fn push(&mut self, chunk: *mut Chunk) {
-        // SAFETY: the set's chunks live until it lets them go, which it does not while they are queued.
+        // SAFETY: a chunk of the set lives until the set frees it, which it does not while the
+        // chunk is queued.
         let owner = unsafe { owner(chunk) };
-        if owner.listed[LIST] {
+        if owner.is_queued[LIST] {
             return;
         }
-        owner.listed[LIST] = true;
+        owner.is_queued[LIST] = true;
         if self.len == 0 {
             self.first = chunk;
         } else {
@@ -57,20 +58,20 @@ impl<const LIST: usize> Queue<LIST> {
         let chunk = self.first;
         // SAFETY: as in `push`.
         let owner = unsafe { owner(chunk) };
-        owner.listed[LIST] = false;
+        owner.is_queued[LIST] = false;
         self.first = owner.next_queued[LIST];
         self.len -= 1;
         chunk
     }
 }
 
-/// All chunks of a set: those with a vacancy before the full ones.
-pub(super) struct Roster {
+/// All chunks of a set. Those with a vacant slot come before the full ones.
+pub(super) struct ChunkList {
     pub(super) front: *mut Chunk,
     back: *mut Chunk,
 }
 
-impl Roster {
+impl ChunkList {
     pub(super) const fn new() -> Self {
         Self {
             front: ptr::null_mut(),
@@ -79,7 +80,7 @@ impl Roster {
     }
 
     pub(super) fn push_front(&mut self, chunk: *mut Chunk) {
-        // SAFETY: the set's chunks live until it lets them go, after unlinking them.
+        // SAFETY: a chunk of the set lives until the set frees it, after it has unlinked it.
         let owner = unsafe { owner(chunk) };
         owner.prev = ptr::null_mut();
         owner.next = self.front;
@@ -121,5 +122,144 @@ impl Roster {
             // SAFETY: as in `push_front`.
             unsafe { (*next).owner.prev = prev };
         }
+    }
+}
+
+/// The chunks with refused children that are ready, ordered by when the first of those was refused.
+/// A chunk can have several entries.
+pub(super) struct RefusedQueue {
+    entries: BinaryHeap<RefusedEntry>,
+    /// How many stamps were given out.
+    clock: u64,
+}
+
+/// A chunk, and when the first of its refused children that are ready was refused.
+struct RefusedEntry {
+    refused_at: u64,
+    chunk: *mut Chunk,
+}
+
+/// The greatest entry is the earliest.
+impl Ord for RefusedEntry {
+    fn cmp(&self, other: &Self) -> Ordering {
+        other.refused_at.cmp(&self.refused_at)
+    }
+}
+
+impl PartialOrd for RefusedEntry {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for RefusedEntry {
+    fn eq(&self, other: &Self) -> bool {
+        self.refused_at == other.refused_at
+    }
+}
+
+impl Eq for RefusedEntry {}
+
+impl RefusedQueue {
+    /// The capacity that is kept when the queue runs empty.
+    const SMALL: usize = 64;
+
+    pub(super) const fn new() -> Self {
+        Self {
+            entries: BinaryHeap::new(),
+            clock: 0,
+        }
+    }
+
+    #[inline]
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// A stamp later than all before.
+    pub(super) fn stamp(&mut self) -> u32 {
+        self.clock += 1;
+        self.clock as u32
+    }
+
+    /// The time of a stamp. A stamp that is older than 2³² others is taken for a younger one: that
+    /// child comes later than it could.
+    fn time_of(&self, stamp: u32) -> u64 {
+        self.clock - u64::from((self.clock as u32).wrapping_sub(stamp))
+    }
+
+    /// Adds an entry for the first of `slots`, unless the chunk has one that is as early.
+    pub(super) fn push(&mut self, chunk: *mut Chunk, slots: Slots) {
+        // SAFETY: a chunk of the set lives until the set frees it, which it does not while the
+        // chunk has an entry.
+        let owner = unsafe { owner(chunk) };
+        let refused_at = Bits(slots).map(|slot| self.time_of(owner.refused_at[slot]));
+        let refused_at = refused_at.min().unwrap_or(self.clock);
+        // With so many entries another one would hardly be better than those.
+        let is_earlier =
+            refused_at < self.time_of(owner.first_entry) && owner.refused_entries < u8::MAX;
+        if owner.refused_entries == 0 || is_earlier {
+            owner.first_entry = refused_at as u32;
+            owner.refused_entries += 1;
+            self.entries.push(RefusedEntry { refused_at, chunk });
+        }
+    }
+
+    /// Of the slots that are due in a chunk that was just popped, those up to the first one that
+    /// has to wait for another child: for a child of another chunk, or for one in a later slot,
+    /// because a turn goes through the slots in order.
+    pub(super) fn first_due(&self, owner: &OwnerState) -> Slots {
+        let refused_at = |slot: usize| self.time_of(owner.refused_at[slot]);
+        let next = self
+            .entries
+            .peek()
+            .map_or(u64::MAX, |entry| entry.refused_at);
+        let Some(first) = Bits(owner.due).min_by_key(|&slot| refused_at(slot)) else {
+            return 0;
+        };
+        let (mut slots, mut last, mut before) = (0, refused_at(first), next);
+        for slot in Bits(owner.due) {
+            if slot >= first && refused_at(slot) >= last {
+                slots |= 1 << slot;
+                last = refused_at(slot);
+            } else {
+                before = before.min(refused_at(slot));
+            }
+        }
+        if last > before {
+            let slots_before = Bits(slots).filter(|&slot| refused_at(slot) <= before);
+            slots = slots_before.fold(0, |slots, slot| slots | 1 << slot);
+        }
+        slots
+    }
+
+    pub(super) fn pop(&mut self) -> Option<*mut Chunk> {
+        let RefusedEntry { chunk, .. } = self.entries.pop()?;
+        if self.entries.is_empty() && self.entries.capacity() > Self::SMALL {
+            self.entries = BinaryHeap::new();
+        }
+        // SAFETY: as in `push`.
+        let owner = unsafe { owner(chunk) };
+        owner.first_entry = self.clock as u32;
+        owner.refused_entries -= 1;
+        Some(chunk)
+    }
+}
+
+/// Iterates over the numbers of slots in a set.
+pub(super) struct Bits(pub(super) Slots);
+
+impl Iterator for Bits {
+    type Item = usize;
+
+    fn next(&mut self) -> Option<usize> {
+        let slot = (self.0 != 0).then(|| self.0.trailing_zeros() as usize)?;
+        self.0 &= self.0 - 1;
+        Some(slot)
     }
 }

@@ -1,79 +1,114 @@
-//! The head of a set: the stack of chunks that woke, the owner's sleep, and the waker of the task that polls the set.
+//! The stack onto which wakers push what has woken, and the sleep of the owner that takes it.
+//!
+//! Whatever is pushed has a [`ReadyLink`] as its first field. The stack knows no more of it.
 //!
 //! # One word
 //!
-//! | `stack` | meaning | a wake that pushes |
+//! | `top` | meaning | a push |
 //! |---|---|---|
-//! | null | the owner is awake, nothing woke | puts its chunk there |
-//! | a chunk | the owner is awake or being woken | puts its chunk on top |
-//! | a record, tagged `PARKED` | the owner sleeps; the record holds its waker | replaces it by its chunk: it *claimed* the record, and wakes |
+//! | null | the owner is awake, nothing has woken | stores its link |
+//! | a link | the owner is awake, or is being woken | stores its link, which points to the former top |
+//! | a park slot, tagged `PARKED` | the owner sleeps, and the park slot holds its waker | replaces the tag by its link: it has *claimed* the park slot, and wakes |
 //!
-//! Only the owner parks (null → record), takes the stack (→ null) and unparks (record → null). Each of these and each push is
-//! one RMW on this word, so a push either is seen by the owner before it sleeps, or sees that it sleeps: no wake is lost.
+//! Only the owner parks (null → park slot), takes the stack (→ null) and unparks (park slot →
+//! null). Each of these, and each push, is one read-modify-write of this word. So a push is either
+//! seen by the owner before it sleeps, or sees that the owner sleeps: no wake is lost.
 //!
-//! # Records
+//! # Park slots
 //!
-//! A record may be read by the pusher that claimed it long after the owner went on. The owner counts the claims *begun* (it
-//! finds a chunk where it left a record), the pushers the claims *ended*. While the two differ the waker in the record
-//! must stay; a changed waker then goes into another record, and nobody waits. There are never more records than
-//! threads inside a wake, plus one.
-use super::chunk::Header;
+//! The pusher that claimed a park slot may read it long after the owner went on. The owner counts
+//! the claims that have *begun* (it finds a link where it left a park slot), and pushers count the
+//! claims that have *ended*. While the two counts differ, the waker in the park slot has to stay.
+//! If the owner's waker changes meanwhile, the new one goes into another park slot, and no thread
+//! waits. There are never more park slots than threads inside a wake, plus one.
 use crate::{
     sync::{Arc, AtomicPtr, AtomicUsize, Ordering, UnsafeCell},
     wait::task::TaskId,
 };
 use alloc::boxed::Box;
-use core::{ptr, task::Waker};
+use core::{mem, ptr, task::Waker};
 
 const PARKED: usize = 1;
+
+/// The link of what can be pushed. Has to be the first field of it.
+pub(super) struct ReadyLink {
+    /// What was pushed before this, or null. Belongs to the thread that pushes this, and then to
+    /// the owner until this may be pushed again.
+    next: UnsafeCell<*mut ReadyLink>,
+}
+
+impl ReadyLink {
+    pub(super) fn new() -> Self {
+        Self {
+            next: UnsafeCell::new(ptr::null_mut()),
+        }
+    }
+
+    /// The link after `this` in a list from [`StackOwner::take`].
+    ///
+    /// # Safety
+    /// `this` is alive and in such a list, and cannot have been pushed again since.
+    pub(super) unsafe fn next(this: *mut Self) -> *mut Self {
+        // SAFETY: as the caller promises.
+        let link = unsafe { &(*this).next };
+        // SAFETY: no thread writes the link until it is pushed again.
+        link.with(|next| unsafe { *next })
+    }
+}
 
 #[repr(align(2))]
 struct ParkSlot {
     waker: UnsafeCell<Option<Waker>>,
-    /// Claims ended. Written by pushers. It may wrap, as `begun` does: the two are only compared, and are apart by as many as there
-    /// are threads inside a wake.
+    /// Claims that have ended. Written by pushers. May wrap, as `begun` does: the two are only
+    /// compared, and differ by at most the number of threads inside a wake.
     ended: AtomicUsize,
-    /// Claims begun. The owner's alone.
+    /// Claims that have begun. Only the owner reaches it.
     begun: UnsafeCell<usize>,
     next: *mut ParkSlot,
 }
 
-fn park_mark(park_slot: *mut ParkSlot) -> *mut Header {
+fn park_tag(park_slot: *mut ParkSlot) -> *mut ReadyLink {
     park_slot.map_addr(|address| address | PARKED).cast()
 }
 
-fn is_parked(top: *mut Header) -> bool {
+fn is_parked(top: *mut ReadyLink) -> bool {
     top.addr() & PARKED != 0
 }
 
-/// What wakers share with the owner; each chunk holds it.
+/// What wakers share with the owner. Each chunk holds a reference to it.
 pub(super) struct ReadyStack {
-    stack: AtomicPtr<Header>,
-    /// All records, for the last to leave. Written by the owner alone.
+    top: AtomicPtr<ReadyLink>,
+    /// All park slots, freed with the stack. Written only by the owner.
     park_slots: UnsafeCell<*mut ParkSlot>,
 }
 
-// SAFETY: the records are the owner's, and of a pusher those it claimed; wakers are `Send` and `Sync`.
+// SAFETY: a park slot belongs to the owner, or to the pusher that claimed it; wakers are `Send` and
+// `Sync`.
 unsafe impl Send for ReadyStack {}
 // SAFETY: as above.
 unsafe impl Sync for ReadyStack {}
 
 impl ReadyStack {
-    /// Puts a chunk on the stack, and wakes the owner if it sleeps. Lock-free: tries again only if another push succeeded.
-    pub(super) fn push(&self, chunk: *mut Header) {
-        // Ordering: Relaxed, the exchange below tells whether it still holds.
-        let mut top = self.stack.load(Ordering::Relaxed);
+    /// Pushes a link, and wakes the owner if it sleeps. Lock-free: tries again only if another
+    /// push, or the owner, succeeded.
+    ///
+    /// # Safety
+    /// `link` is alive for the time of the call, and until the owner has taken it from the stack or
+    /// has been dropped. No other thread pushes it meanwhile.
+    pub(super) unsafe fn push(&self, link: *mut ReadyLink) {
+        // Ordering: Relaxed, the exchange below validates it.
+        let mut top = self.top.load(Ordering::Relaxed);
         loop {
-            let next_ready = if is_parked(top) { ptr::null_mut() } else { top };
-            // SAFETY: the caller keeps the chunk for the time of the call.
-            let link = unsafe { &(*chunk).next_ready };
-            // SAFETY: ours alone until the exchange succeeds: we set the first ready bit.
-            link.with_mut(|link| unsafe { *link = next_ready });
-            // Ordering: AcqRel. Release: `take` sees the link. Acquire: pairs with `park`, the waker is there to be read.
-            // Relaxed on failure: only the value counts.
+            let below = if is_parked(top) { ptr::null_mut() } else { top };
+            // SAFETY: alive as the caller promises.
+            let next = unsafe { &(*link).next };
+            // SAFETY: only this thread reaches it until the exchange succeeds.
+            next.with_mut(|next| unsafe { *next = below });
+            // Ordering: AcqRel. Release: `take` sees the link. Acquire: pairs with the Release in
+            // `park`, the waker can be read. Relaxed on failure: only the value counts.
             match self
-                .stack
-                .compare_exchange_weak(top, chunk, Ordering::AcqRel, Ordering::Relaxed)
+                .top
+                .compare_exchange_weak(top, link, Ordering::AcqRel, Ordering::Relaxed)
             {
                 Ok(_) => break,
                 Err(now) => top = now,
@@ -81,34 +116,35 @@ impl ReadyStack {
         }
         if is_parked(top) {
             let park_slot: *mut ParkSlot = top.map_addr(|address| address & !PARKED).cast();
-            // SAFETY: records live as long as the head, which the caller's chunk holds.
-            let _end = Claim(unsafe { &(*park_slot).ended });
+            // SAFETY: park slots live as long as the stack, which the caller's reference keeps.
+            let _claim = Claim(unsafe { &(*park_slot).ended });
             // SAFETY: as above.
             let waker = unsafe { &(*park_slot).waker };
-            // SAFETY: the claim is ours and not ended: the owner leaves the waker alone.
+            // SAFETY: the owner leaves the waker alone until this claim has ended.
             waker.with(|waker| unsafe { (*waker).as_ref() }.map(Waker::wake_by_ref));
         }
     }
 }
 
-/// Ends a claim, also if the waker panics.
+/// A claim of a park slot. Ends when it is dropped, also if the waker panics.
 struct Claim<'a>(&'a AtomicUsize);
 
 impl Drop for Claim<'_> {
     fn drop(&mut self) {
-        // Ordering: Release, pairs with the owner's load in `is_quiet`: the waker is no longer read.
+        // Ordering: Release pairs with the owner's load in `is_unclaimed`: the waker is not read
+        // any more.
         self.0.fetch_add(1, Ordering::Release);
     }
 }
 
 impl Drop for ReadyStack {
     fn drop(&mut self) {
-        // SAFETY: nobody else is left.
+        // SAFETY: this was the last reference.
         ParkSlots(self.park_slots.with(|first| unsafe { *first })).free();
     }
 }
 
-/// Records that are nobody else's any more. Goes on with the others when the drop of a waker panics.
+/// A list of park slots that no other thread reaches. Frees the rest if the drop of a waker panics.
 struct ParkSlots(*mut ParkSlot);
 
 impl ParkSlots {
@@ -127,22 +163,22 @@ impl Drop for ParkSlots {
     }
 }
 
-/// The owner's side of the head.
-pub(super) struct Owner {
+/// The owner's side of the stack.
+pub(super) struct StackOwner {
     stack: Arc<ReadyStack>,
-    /// The record used last; null before the first sleep.
+    /// The park slot that was used last; null before the first sleep.
     park_slot: *mut ParkSlot,
-    /// The record was left on the stack, and was not yet seen to be gone.
+    /// The park slot was left on the stack, and has not been seen to be replaced.
     parked: bool,
-    /// Whose waker it slept with last.
+    /// The task whose waker it slept with last.
     task: TaskId,
 }
 
-impl Owner {
+impl StackOwner {
     pub(super) fn new() -> Self {
         Self {
             stack: Arc::new(ReadyStack {
-                stack: AtomicPtr::new(ptr::null_mut()),
+                top: AtomicPtr::new(ptr::null_mut()),
                 park_slots: UnsafeCell::new(ptr::null_mut()),
             }),
             park_slot: ptr::null_mut(),
@@ -155,18 +191,37 @@ impl Owner {
         &self.stack
     }
 
-    /// Whether something woke.
+    /// Whether something has woken.
     #[inline]
     pub(super) fn has_woken(&self) -> bool {
-        // Ordering: Relaxed, whoever acts on it takes the stack or parks, which synchronize.
-        let top = self.stack.stack.load(Ordering::Relaxed);
+        // Ordering: Relaxed, the caller takes the stack or parks, both of which synchronize.
+        let top = self.stack.top.load(Ordering::Relaxed);
         !top.is_null() && !is_parked(top)
     }
 
-    /// Takes what woke, last first, linked by `next_ready`. To be called only if something [`has_woken`](Self::has_woken).
-    pub(super) fn take(&mut self) -> *mut Header {
-        // Ordering: Acquire, pairs with every push on the stack: their links are seen.
-        let top = self.stack.stack.swap(ptr::null_mut(), Ordering::Acquire);
+    /// Takes what has woken, linked in the order of the pushes. To be called only if something
+    /// [`has_woken`](Self::has_woken).
+    ///
+    /// # Safety
+    /// All links on the stack are alive.
+    pub(super) unsafe fn take(&mut self) -> *mut ReadyLink {
+        let mut rest = self.take_top();
+        let mut first: *mut ReadyLink = ptr::null_mut();
+        while !rest.is_null() {
+            // SAFETY: alive as the caller promises.
+            let next = unsafe { &(*rest).next };
+            // SAFETY: the link was taken from the stack, and is not pushed again yet.
+            let below = next.with_mut(|next| mem::replace(unsafe { &mut *next }, first));
+            first = mem::replace(&mut rest, below);
+        }
+        first
+    }
+
+    /// Takes the whole stack: the link that was pushed last, or null.
+    fn take_top(&mut self) -> *mut ReadyLink {
+        // Ordering: Acquire pairs with the Release of every push on the stack: their links are
+        // seen.
+        let top = self.stack.top.swap(ptr::null_mut(), Ordering::Acquire);
         if self.parked {
             self.parked = false;
             if is_parked(top) {
@@ -177,74 +232,78 @@ impl Owner {
         top
     }
 
-    /// The record that was left on the stack is gone from there.
+    /// A push has replaced the park slot that was left on the stack.
     fn count_claim(&mut self) {
-        // SAFETY: it was parked, so there is a record.
+        // SAFETY: the owner has parked, so there is a park slot.
         let begun = unsafe { &(*self.park_slot).begun };
         begun.with_mut(|begun| {
-            // SAFETY: the owner's alone.
+            // SAFETY: only the owner reaches it.
             let begun = unsafe { &mut *begun };
             *begun = begun.wrapping_add(1);
         });
     }
 
-    /// Goes to sleep with `waker` to be woken. `false` if something woke first: then the caller takes it.
+    /// Goes to sleep until a push wakes `waker`. Returns `false` if something has woken: then the
+    /// caller has to take it.
     pub(super) fn park(&mut self, waker: &Waker) -> bool {
         self.task = TaskId::of(waker);
-        let same = self.has(waker);
+        let is_same = self.holds(waker);
         if self.parked {
-            let mark = park_mark(self.park_slot);
-            if same {
-                // Ordering: Relaxed. If the mark is there, the next push finds it; else the caller takes the stack.
-                return self.stack.stack.load(Ordering::Relaxed) == mark;
+            let tag = park_tag(self.park_slot);
+            if is_same {
+                // Ordering: Relaxed. If the tag is there, the next push finds it. Otherwise the
+                // caller takes the stack.
+                return self.stack.top.load(Ordering::Relaxed) == tag;
             }
-            let stack = &self.stack.stack;
-            // Ordering: Relaxed. On success nobody has claimed the record, and the next park publishes what follows.
-            if stack
-                .compare_exchange(mark, ptr::null_mut(), Ordering::Relaxed, Ordering::Relaxed)
+            let top = &self.stack.top;
+            // Ordering: Relaxed. On success no push has claimed the park slot, and the exchange
+            // below publishes what follows.
+            if top
+                .compare_exchange(tag, ptr::null_mut(), Ordering::Relaxed, Ordering::Relaxed)
                 .is_err()
             {
                 return false;
             }
             self.parked = false;
         }
-        // A waker that is let go may run foreign code: not before all is in order.
-        let _old = if same {
+        // The drop of the old waker may run any code, so it waits until the end.
+        let _old = if is_same {
             None
         } else {
-            self.remember(waker.clone())
+            self.store_waker(waker.clone())
         };
-        let mark = park_mark(self.park_slot);
-        // Ordering: Release, pairs with the push that finds the mark: it sees the waker. Relaxed on failure: the caller takes.
+        let tag = park_tag(self.park_slot);
+        // Ordering: Release pairs with the Acquire of the push that finds the tag: it sees the
+        // waker. Relaxed on failure: the caller takes the stack.
         self.parked = self
             .stack
-            .stack
-            .compare_exchange(ptr::null_mut(), mark, Ordering::Release, Ordering::Relaxed)
+            .top
+            .compare_exchange(ptr::null_mut(), tag, Ordering::Release, Ordering::Relaxed)
             .is_ok();
         self.parked
     }
 
-    /// Lets go the waker that it slept with last, unless that is for the task of this one.
-    #[inline(always)]
-    pub(super) fn forget_for(&mut self, waker: &Waker) {
+    /// Drops the waker that it slept with last if it is for another task than `waker` is.
+    #[inline]
+    pub(super) fn clear_waker_for(&mut self, waker: &Waker) {
         if self.task.is_another(waker) {
-            self.forget();
+            self.clear_waker();
         }
     }
 
-    /// Lets go the waker that it slept with last, and all before, but for those that are being
-    /// called: they go another time.
+    /// Drops the waker that it slept with last, and all earlier ones. Wakers that are being called
+    /// are kept, and dropped by a later call.
     #[cold]
     #[inline(never)]
-    pub(super) fn forget(&mut self) {
+    pub(super) fn clear_waker(&mut self) {
         if self.task == TaskId::NONE {
             return;
         }
         if self.parked {
-            let mark = park_mark(self.park_slot);
+            let tag = park_tag(self.park_slot);
             // Ordering: Relaxed, as in `park`.
-            let unparked = self.stack.stack.compare_exchange(
-                mark,
+            let unparked = self.stack.top.compare_exchange(
+                tag,
                 ptr::null_mut(),
                 Ordering::Relaxed,
                 Ordering::Relaxed,
@@ -254,56 +313,58 @@ impl Owner {
                 self.count_claim();
             }
         }
-        if self.is_clear() {
+        if self.drop_unclaimed() {
             self.task = TaskId::NONE;
         }
     }
 
-    /// Drops the wakers that nobody is reading. False if there are others.
-    fn is_clear(&self) -> bool {
+    /// Drops the wakers that no pusher is reading. Returns whether these were all.
+    fn drop_unclaimed(&mut self) -> bool {
         let mut all = true;
-        // SAFETY: the owner alone writes the list.
+        // SAFETY: only the owner writes the list.
         let mut park_slot = self.stack.park_slots.with(|first| unsafe { *first });
         while !park_slot.is_null() {
-            if Self::is_quiet(park_slot) {
-                // SAFETY: records live as long as the head.
+            if Self::is_unclaimed(park_slot) {
+                // SAFETY: park slots live as long as the stack.
                 let held = unsafe { &(*park_slot).waker };
-                // SAFETY: no claim is open, and none can begin: the record is not on the stack.
+                // SAFETY: no claim is open, and none can begin: the park slot is not on the stack.
                 drop(held.with_mut(|held| unsafe { (*held).take() }));
             } else {
                 all = false;
             }
-            // SAFETY: records live as long as the head.
+            // SAFETY: park slots live as long as the stack.
             park_slot = unsafe { (*park_slot).next };
         }
         all
     }
 
-    /// Whether the record used last holds `waker`.
-    fn has(&self, waker: &Waker) -> bool {
+    /// Whether the park slot that was used last holds `waker`.
+    fn holds(&self, waker: &Waker) -> bool {
         if self.park_slot.is_null() {
             return false;
         }
-        // SAFETY: records live as long as the head.
+        // SAFETY: park slots live as long as the stack.
         let held = unsafe { &(*self.park_slot).waker };
-        // SAFETY: only the owner writes it, and lends it to nobody who does.
+        // SAFETY: only the owner writes it, and pushers only read it.
         held.with(|held| unsafe { (*held).as_ref() }.is_some_and(|held| held.will_wake(waker)))
     }
 
-    /// Puts `waker` in a record that nobody reads, and makes it the one to use. Gives back what that held.
-    fn remember(&mut self, waker: Waker) -> Option<Waker> {
-        // SAFETY: the owner alone writes the list, and it is not yet gone.
+    /// Stores `waker` in a park slot that no pusher reads, and makes that the one to use. Returns
+    /// the waker that was there.
+    fn store_waker(&mut self, waker: Waker) -> Option<Waker> {
+        // SAFETY: only the owner writes the list.
         let first = self.stack.park_slots.with(|first| unsafe { *first });
         let mut park_slot = first;
         while !park_slot.is_null() {
-            if Self::is_quiet(park_slot) {
+            if Self::is_unclaimed(park_slot) {
                 self.park_slot = park_slot;
-                // SAFETY: records live as long as the head.
+                // SAFETY: park slots live as long as the stack.
                 let held = unsafe { &(*park_slot).waker };
-                // SAFETY: no claim is open and the record is not on the stack: nobody else reads it.
+                // SAFETY: no claim is open and the park slot is not on the stack, so no other
+                // thread reads it.
                 return held.with_mut(|held| unsafe { (*held).replace(waker) });
             }
-            // SAFETY: records live as long as the head.
+            // SAFETY: park slots live as long as the stack.
             park_slot = unsafe { (*park_slot).next };
         }
         self.park_slot = Box::into_raw(Box::new(ParkSlot {
@@ -312,30 +373,33 @@ impl Owner {
             begun: UnsafeCell::new(0),
             next: first,
         }));
-        // SAFETY: the owner alone writes the list.
+        // SAFETY: only the owner reaches the list.
         self.stack
             .park_slots
             .with_mut(|first| unsafe { *first = self.park_slot });
         None
     }
 
-    /// Whether every claim of a record has ended.
-    fn is_quiet(park_slot: *mut ParkSlot) -> bool {
-        // SAFETY: records live as long as the head.
+    /// Whether every claim of a park slot has ended.
+    fn is_unclaimed(park_slot: *mut ParkSlot) -> bool {
+        // SAFETY: park slots live as long as the stack.
         let begun = unsafe { &(*park_slot).begun };
-        // SAFETY: the owner's alone.
+        // SAFETY: only the owner reaches it.
         let begun = begun.with(|begun| unsafe { *begun });
         // SAFETY: as above.
         let ended = unsafe { &(*park_slot).ended };
-        // Ordering: Acquire, pairs with the end of each claim: its reading of the waker is over.
+        // Ordering: Acquire pairs with the Release at the end of each claim: the waker is not read
+        // any more.
         ended.load(Ordering::Acquire) == begun
     }
 }
 
-impl Drop for Owner {
-    /// Wakes no one any more, and lets the wakers go that nobody is reading; the rest goes with the head.
+impl Drop for StackOwner {
+    /// Later pushes wake no task. Drops the wakers that no pusher is reading; the others are
+    /// dropped with the stack.
     fn drop(&mut self) {
-        self.take();
-        self.is_clear();
+        // Not `take`: what is on the stack may have been freed.
+        self.take_top();
+        self.drop_unclaimed();
     }
 }

@@ -1,5 +1,5 @@
-//! Loom models of hand-over in a shared stream. The source's flag is relaxed, so that it is the baton that has to order
-//! what is taken, and the waiters must not rely on more than their wakes.
+//! Loom models of a shared stream. The source's flag is relaxed, so that only the lock can order
+//! what is taken, and so that the takers cannot rely on more than their wakes.
 
 extern crate std;
 
@@ -44,7 +44,7 @@ fn a_wake_racing_the_polls_of_two_takers() {
 }
 
 #[test]
-fn a_taker_dropped_while_waiting_or_woken() {
+fn a_taker_is_dropped_while_it_waits_or_is_called() {
     model(|| {
         let remote = Remote::endless();
         let one = shared(&remote);
@@ -53,7 +53,7 @@ fn a_taker_dropped_while_waiting_or_woken() {
         let theirs = thread::spawn(move || Task::new(one).next());
         let giver = remote.clone();
         let given = thread::spawn(move || giver.give(1));
-        // Before, during or after its call.
+        // Before, while or after it is called.
         drop(first);
         assert_eq!(theirs.join().unwrap(), Some(1));
         given.join().unwrap();
@@ -61,7 +61,7 @@ fn a_taker_dropped_while_waiting_or_woken() {
 }
 
 #[test]
-fn a_taker_forgotten_at_the_front() {
+fn the_first_taker_is_not_polled_again() {
     model(|| {
         let remote = Remote::endless();
         let one = shared(&remote);
@@ -74,14 +74,14 @@ fn a_taker_forgotten_at_the_front() {
 }
 
 #[test]
-fn a_taker_polled_once_and_forgotten_while_another_polls() {
+fn a_taker_is_polled_only_once_while_another_polls() {
     model(|| {
         let remote = Remote::endless();
         let one = shared(&remote);
         let mut first = Task::new(one.clone());
         let theirs = thread::spawn(move || Task::new(one).next());
         remote.give(2);
-        // Whatever it meets, it does not look again.
+        // It is not polled again, whatever it finds.
         let mine = first.poll();
         let theirs = theirs.join().unwrap();
         match mine {
@@ -95,14 +95,14 @@ fn a_taker_polled_once_and_forgotten_while_another_polls() {
 }
 
 #[test]
-fn a_waker_changed_while_its_letter_is_read() {
+fn a_waker_changes_while_its_ticket_is_collected() {
     model(|| {
         let remote = Remote::endless();
         let mut one = shared(&remote);
         let other = one.clone();
         remote.give(2);
         let theirs = thread::spawn(move || Task::new(other).next());
-        // A first waker that leads nowhere; the letter it came with may still be in.
+        // The first waker does nothing. Its ticket may still be in `arrivals`.
         let cx = &mut Context::from_waker(Waker::noop());
         let mine = match Pin::new(&mut one).poll_next(cx) {
             Poll::Ready(item) => item,
@@ -112,8 +112,8 @@ fn a_waker_changed_while_its_letter_is_read() {
     });
 }
 
-/// The only taker, which has got an item and kept the baton.
-fn keeper(remote: &Arc<Remote>) -> Sharable<Source> {
+/// The only taker, which has taken an item and keeps the lock.
+fn kept(remote: &Arc<Remote>) -> Sharable<Source> {
     let mut one = shared(remote);
     remote.give(1);
     let cx = &mut Context::from_waker(Waker::noop());
@@ -122,10 +122,10 @@ fn keeper(remote: &Arc<Remote>) -> Sharable<Source> {
 }
 
 #[test]
-fn two_threads_clone_the_taker_that_keeps_the_baton() {
+fn two_threads_clone_the_taker_that_keeps_the_lock() {
     model(|| {
         let remote = Remote::endless();
-        let one = Arc::new(keeper(&remote));
+        let one = Arc::new(kept(&remote));
         let same = one.clone();
         let theirs = thread::spawn(move || Task::new(Sharable::clone(&same)).next());
         let mut mine = Task::new(Sharable::clone(&one));
@@ -137,7 +137,7 @@ fn two_threads_clone_the_taker_that_keeps_the_baton() {
 }
 
 #[test]
-fn a_wake_comes_while_the_baton_is_kept() {
+fn a_wake_comes_while_the_lock_is_kept() {
     model(|| {
         let remote = Remote::endless();
         let mut mine = Task::new(shared(&remote));
@@ -147,7 +147,7 @@ fn a_wake_comes_while_the_baton_is_kept() {
             giver.give(1);
             giver.give(1);
         });
-        // It does not wait for the wake, which may come when it has its item.
+        // It is polled without a wake. The wake may come after it has its item.
         let first = match mine.poll() {
             Poll::Ready(item) => item,
             Poll::Pending => mine.woken(),
@@ -159,7 +159,7 @@ fn a_wake_comes_while_the_baton_is_kept() {
 }
 
 #[test]
-fn a_second_taker_comes_while_a_wake_does() {
+fn a_second_taker_is_made_while_the_source_wakes() {
     model(|| {
         let remote = Remote::endless();
         let mut one = Task::new(shared(&remote));
@@ -167,7 +167,7 @@ fn a_second_taker_comes_while_a_wake_does() {
         let giver = remote.clone();
         let given = thread::spawn(move || giver.give(1));
         if one.poll().is_ready() {
-            // It may have kept the baton, and the wake may be a note.
+            // It may keep the lock, and the wake may be a pending request.
             let mut other = Task::new(one.stream.clone());
             given.join().unwrap();
             assert!(other.poll().is_pending());
@@ -181,23 +181,23 @@ fn a_second_taker_comes_while_a_wake_does() {
 }
 
 #[test]
-fn the_first_of_two_takers_goes_while_the_second_takes() {
+fn the_first_of_two_takers_is_dropped_while_the_second_takes() {
     model(|| {
         let remote = Remote::endless();
         let mut one = Task::new(shared(&remote));
         let mut other = Task::new(one.stream.clone());
         assert!(one.poll().is_pending());
-        let gone = thread::spawn(move || drop(one));
+        let dropped = thread::spawn(move || drop(one));
         remote.give(2);
-        // It may find itself the only one, or not.
+        // The other may or may not be the only one by now.
         assert_eq!(other.next(), Some(1));
         assert_eq!(other.next(), Some(2));
-        gone.join().unwrap();
+        dropped.join().unwrap();
     });
 }
 
 #[test]
-fn the_end_reaches_all() {
+fn the_end_reaches_every_taker() {
     model(|| {
         let remote = Remote::new(1, End);
         let one = shared(&remote);
@@ -212,8 +212,8 @@ fn the_end_reaches_all() {
 }
 
 #[test]
-fn a_panic_of_the_source_strands_nobody() {
-    // Loom cannot catch panics of the code under test everywhere; this one is caught where it is thrown.
+fn a_panic_of_the_source_does_not_block_the_others() {
+    // Loom cannot catch a panic of the code under test everywhere, so the caller catches it.
     fn next(taker: Sharable<Source>) -> Option<usize> {
         let mut task = Task::new(taker);
         loop {
@@ -236,23 +236,24 @@ fn a_panic_of_the_source_strands_nobody() {
     drop(std::panic::take_hook());
 }
 
-/// A taker that goes leaves neither a letter nor a place in the line, whether or not others come after it.
+/// A taker that is dropped leaves neither a ticket nor an entry, whether or not others come after
+/// it.
 #[test]
-fn a_taker_goes_while_another_looks_for_an_item() {
+fn a_taker_is_dropped_while_another_polls() {
     model(|| {
         let remote = Remote::endless();
         let mut one = Task::new(shared(&remote));
         let mut other = Task::new(one.stream.clone());
         assert!(one.poll().is_pending());
         remote.give_without_a_wake(1);
-        let looking = thread::spawn(move || {
+        let polling = thread::spawn(move || {
             let _ = other.poll();
             other
         });
         let last = one.stream.clone();
         drop(one);
-        drop(looking.join().unwrap());
-        let mut guard = last.shared.try_lock().expect("nobody else is there");
-        guard.with(|shared, queue| assert!(queue.begins_empty(shared)));
+        drop(polling.join().unwrap());
+        let mut guard = last.handle.try_lock().expect("nobody else is there");
+        guard.with(|shared, queue| assert!(queue.admits_at_once(shared)));
     });
 }

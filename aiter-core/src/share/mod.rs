@@ -2,36 +2,38 @@
 //!
 //! | file | what it knows |
 //! |---|---|
-//! | [`mod@queue`] | who waits, in which order, and who has been called |
-//! | this one | when a taker may poll the source, and what it does otherwise |
+//! | [`mod@wait_queue`] | which takers wait, in which order, and which of them have been called |
+//! | this one | when a taker polls the source, and what it does otherwise |
 //!
-//! The source and the line belong to whoever holds a [baton](crate::handoff::lock). It is held for a poll of the source,
-//! never while the source is pending, and nobody waits for it: a taker that finds it held registers its waker, drops
-//! its alarm in the inbox of the line and leaves a note. The source is always polled with one waker, whose wake is a
-//! note as well. A handle that is the only one keeps the baton when it has got an item.
+//! A [`HandoffLock`] guards the source and the queue. The lock is held during a poll of the source
+//! and never while the source is pending, and no taker waits for it: a taker that finds it held
+//! registers its waker, pushes its ticket onto a lock-free stack and makes a request. The source is
+//! always polled with the same waker, whose wake is a request as well. The only handle keeps the
+//! lock after a poll that returned an item.
 //!
-//! **The invariant**: whenever the baton lies on the table, either the source is *idle* (its last poll was pending, and
-//! it has not woken since), so that its wake is still to come and will call all who wait; or everybody in the line
-//! has been called, that is woken since it began to wait. So nobody depends on another taker's ever being polled
-//! again.
+//! **The invariant**: whenever the lock is free, one of two things holds. Either the source is
+//! *idle* (its last poll was pending, and it has not woken since), so that its wake is still to
+//! come and will call every taker that waits. Or every taker in the queue has been called, that is
+//! woken since it began to wait. So no taker depends on another one being polled again.
 //!
-//! What a taker does when it has the baton:
+//! What a taker does that has acquired the lock:
 //!
-//! | before it in the line | source | it |
+//! | before it in the queue | source | the taker |
 //! |---|---|---|
-//! | nobody | | polls the source |
-//! | somebody | idle | joins the line |
-//! | somebody, who has been called | not idle | gives way: joins the line as called, wakes itself |
-//! | the same one, who has not come since | not idle | strikes that one off the line, and looks again |
+//! | no taker | | polls the source |
+//! | a taker | idle | waits in the queue |
+//! | a taker that has been called | not idle | gives way: queues as called, wakes itself, returns |
+//! | the same one, without a visit since | not idle | removes that one from the queue, and looks again |
 //!
-//! | the poll of the source | the taker | the source is |
+//! | the poll of the source | the taker | the source is then |
 //! |---|---|---|
-//! | an item, or the end | leaves the line with it | not idle |
-//! | pending | joins the line, or keeps its place | idle |
-//! | a panic | as it was before | not idle |
+//! | an item, or the end | leaves the queue with it | not idle |
+//! | pending | waits in the queue, at its old place if it has one | idle |
+//! | a panic | stays as it was | not idle |
 //!
-//! A place in the line is a ticket, kept until the taker has an item: who was struck off and comes late has its old
-//! place again. Nobody has to pass a turn on: if the source is not idle, the others have been called already.
+//! A taker keeps the number of its ticket until it has an item. So a taker that was removed, and
+//! comes late, has its old place again. No taker has to wake the next one: if the source is not
+//! idle, all of them have been called already.
 
 mod wait_queue;
 
@@ -46,35 +48,45 @@ use core::{
     task::{Context, Poll, Waker},
 };
 use futures_core::{FusedStream, Stream};
-use wait_queue::{ARRIVED, Admission, Taker, TakersShared, lock};
+use wait_queue::{ARRIVED, Admission, Taker, TakersShared, new_lock};
 
-/// A stream from which several tasks take: each clone of the handle is a taker, and each item goes to one of them.
+/// Lets several tasks take items from one stream: each clone of the returned handle is a *taker*,
+/// and each item goes to one of them.
 ///
-/// **First come, first served.** Takers that have to wait are woken in the order in which they came. One that is
-/// polled before its turn gives way, once, to the one before it: it wakes itself and lets the executor go round. If
-/// the other has not come by then (its `next()` was dropped, or its task does something else) it is passed over, and
-/// has its old place in the line when it does come. So a taker that is not polled any more holds nobody up.
+/// Use it to spread the items of a stream over a pool of tasks that work at their own pace. The
+/// source is polled when a taker is polled, so nothing is read ahead, and a taker that is busy
+/// holds no items back from the others.
 ///
-/// For the same reason everybody who waits is woken when the source may have an item, not the first only: whether a
-/// task that was woken will come is not to be known, and no wake would follow for the others.
+/// **First come, first served.** Takers that have to wait are woken in the order in which they
+/// began to wait. A taker that is polled before its turn gives way once to the one before it: it
+/// wakes itself and lets the executor run the other first. If the other has not been polled by
+/// then, because its `next()` was dropped or its task is busy, it is passed over. It keeps its
+/// place in the queue for when it is polled again. So a taker that is not polled any more blocks no
+/// other.
 ///
-/// Nothing is read ahead: the source is polled when a taker is, and not while it is known to have nothing, except by
-/// the first in the line. It is dropped at its end, which reaches every taker, or with the last handle. A clone of a
-/// taker that has seen the end has ended as well.
+/// For the same reason the source's wake wakes every taker that waits, not only the first. A taker
+/// that was woken may never be polled, and no further wake would follow for the others.
+///
+/// A source that is known to have nothing is polled only by the first taker in the queue.
+///
+/// **The end** of the source reaches every taker. The source is dropped at its end, or with the
+/// last handle. A clone of a taker that has seen the end has ended as well.
 ///
 /// # Panics
-/// A panic of the source reaches the taker that polled it; the others are called, and the next to come polls the
-/// source again. A waker that panics does so in the poll, wake or drop that calls it; all others are woken before.
+/// A panic of the source reaches the taker that polled it. The others are woken, and the next one
+/// to be polled polls the source again. A panic of a waker reaches the poll, wake or drop that
+/// calls the waker, after all other takers have been woken.
 ///
 /// # Cancel safety
-/// Cancel safe: an item is taken from the source in the poll that returns it. A `next()` that is dropped leaves the
-/// taker its place in the line, a taker that is dropped leaves the line.
+/// Cancel safe: an item is taken from the source in the poll that returns it. Dropping `next()`
+/// leaves the taker its place in the queue; dropping the taker removes it from the queue.
 ///
 /// # Progress
 /// No lock is held while the source is pending. A poll never waits for another taker: if another
-/// thread is polling the source at that moment the taker goes to sleep, and that thread wakes it. With `std` it looks again
-/// before that, up to four times and some microseconds in all, while that has paid lately. Polls and drops are lock-free, but for
-/// what the source itself does.
+/// thread is polling the source at that moment the taker is pending, and that thread wakes it. With
+/// `std` the taker first tries again, up to four times and for a few microseconds in all, as long
+/// as such attempts have succeeded lately. Polls and drops are lock-free, apart from what the
+/// source itself does.
 ///
 /// # Example
 /// ```
@@ -92,60 +104,62 @@ use wait_queue::{ARRIVED, Admission, Taker, TakersShared, lock};
 /// });
 /// ```
 pub fn sharable_aiter<S: Stream>(stream: S) -> Sharable<S> {
-    Sharable::taker(Handle::new(lock(), Fused::new(stream)), false)
+    Sharable::from_handle(Handle::new(new_lock(), Fused::new(stream)), false)
 }
 
-/// A taker of a shared stream; see [`sharable_aiter`].
+/// A taker of a shared stream; see [`sharable_aiter`]. Clone it for each task that takes.
 #[must_use = "streams do nothing unless polled"]
 pub struct Sharable<S> {
-    shared: Handle<TakersShared, Fused<S>>,
-    place: Taker,
+    handle: Handle<TakersShared, Fused<S>>,
+    taker: Taker,
     ended: bool,
 }
 
 impl<S> Sharable<S> {
-    fn taker(shared: Handle<TakersShared, Fused<S>>, ended: bool) -> Self {
+    fn from_handle(handle: Handle<TakersShared, Fused<S>>, ended: bool) -> Self {
         Self {
-            shared,
-            place: Taker::new(),
+            handle,
+            taker: Taker::new(),
             ended,
         }
     }
 }
 
-/// The baton is held: has its holder know who waits. Unless it is put down meanwhile, which may be worth another look.
+/// The slow path of a taker that found the lock held. Tries again for a moment, then enqueues the
+/// taker. Returns the lock if it is released meanwhile.
 #[inline(never)]
-fn come_by_letter<'a>(
+fn lock_contended<'a>(
     lock: &'a HandoffLock<TakersShared>,
-    place: &mut Taker,
+    taker: &mut Taker,
     waker: &Waker,
 ) -> Option<Guard<'a, TakersShared>> {
     let mut guard = None;
     let is_free = || {
-        guard = lock.try_take();
+        guard = lock.try_lock();
         guard.is_some()
     };
-    if !lock.public().spin.spin_until(is_free) {
-        place.enqueue_contended(lock.public(), waker);
-        guard = lock.leave(ARRIVED);
+    if !lock.shared().spin.spin_until(is_free) {
+        taker.enqueue_contended(lock.shared(), waker);
+        guard = lock.delegate(ARRIVED);
     }
     guard
 }
 
-/// The baton, if it is the taker's turn; else puts it down.
+/// The slow path of a taker that finds others in the queue. Returns the lock if the taker may poll
+/// the source.
 #[inline(never)]
-fn come_in_turn<'a>(
+fn admit<'a>(
     mut guard: Guard<'a, TakersShared>,
-    place: &mut Taker,
+    taker: &mut Taker,
     waker: &Waker,
 ) -> Option<Guard<'a, TakersShared>> {
-    match guard.with(|shared, queue| queue.turn(shared, place)) {
+    match guard.with(|shared, queue| queue.admit(shared, taker)) {
         Admission::Poll => return Some(guard),
         Admission::GiveWay => {
             drop(guard);
             waker.wake_by_ref();
         }
-        Admission::Wait => guard.with(|shared, queue| queue.join(shared, place, waker)),
+        Admission::Wait => guard.with(|shared, queue| queue.enqueue(shared, taker, waker)),
     }
     None
 }
@@ -159,33 +173,37 @@ impl<S: Stream> Stream for Sharable<S> {
         if this.ended {
             return Poll::Ready(None);
         }
-        let (shared, place) = (&mut this.shared, &mut this.place);
-        place.clear_for(cx.waker());
-        // What there is to do beside the poll of the source stands apart, and nothing is written here that need not be: an
-        // exchange waits for all that was.
-        let Some(mut guard) = shared.lock_or(|lock| come_by_letter(lock, place, cx.waker())) else {
+        let (handle, taker) = (&mut this.handle, &mut this.taker);
+        taker.clear_for(cx.waker());
+        // The slow paths are separate functions, and this one avoids needless stores: a
+        // read-modify-write has to wait for the store buffer.
+        let Ok(mut guard) =
+            handle.lock_or(|lock| lock_contended(lock, taker, cx.waker()).ok_or(()))
+        else {
             return Poll::Pending;
         };
-        if !guard.with(|shared, queue| queue.begins_empty(shared)) {
-            match guard.and_then(|guard| come_in_turn(guard, place, cx.waker())) {
-                Some(in_turn) => guard = in_turn,
+        if !guard.with(|shared, queue| queue.admits_at_once(shared)) {
+            match guard.and_then(|guard| admit(guard, taker, cx.waker())) {
+                Some(admitted) => guard = admitted,
                 None => return Poll::Pending,
             }
         }
-        let waker = waker_ref(guard.lock());
+        let waker = waker_ref(guard.as_lock());
         let polled = guard.with_value(|source| source.poll_next(&mut Context::from_waker(&waker)));
-        // When the baton is put down, those who were called are woken.
+        // The release of the lock wakes the takers that were called.
         match &polled {
-            Poll::Pending => guard.with(|shared, queue| queue.rest(shared, place, cx.waker())),
+            Poll::Pending => {
+                guard.with(|shared, queue| queue.enqueue_idle(shared, taker, cx.waker()));
+            }
             Poll::Ready(item) => {
-                if place.is_taken() {
-                    guard.with(|_, queue| queue.leave(place));
+                if taker.is_queued() {
+                    guard.with(|_, queue| queue.dequeue(taker));
                 }
                 let ends = item.is_none();
                 guard.keep_locked();
                 if ends {
                     this.ended = true;
-                    place.clear();
+                    taker.clear();
                 }
             }
         }
@@ -203,17 +221,17 @@ impl<S: Stream> FusedStream for Sharable<S> {
     }
 }
 
-/// Another taker, with no place in the line.
+/// The clone is another taker, which has no place in the queue yet.
 impl<S> Clone for Sharable<S> {
     fn clone(&self) -> Self {
-        Self::taker(self.shared.clone(), self.ended)
+        Self::from_handle(self.handle.clone(), self.ended)
     }
 }
 
 impl<S> Drop for Sharable<S> {
     fn drop(&mut self) {
-        if self.place.give_up(self.shared.lock().public()) {
-            drop(self.shared.lock().leave(ARRIVED));
+        if self.taker.dequeue_contended(self.handle.as_lock().shared()) {
+            drop(self.handle.as_lock().delegate(ARRIVED));
         }
     }
 }
@@ -221,7 +239,7 @@ impl<S> Drop for Sharable<S> {
 impl<S> fmt::Debug for Sharable<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sharable")
-            .field("waiting", &self.place.is_taken())
+            .field("waiting", &self.taker.is_queued())
             .field("ended", &self.ended)
             .finish_non_exhaustive()
     }

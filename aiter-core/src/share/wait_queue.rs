@@ -1,8 +1,10 @@
-//! The line of those who wait for a shared source: tickets, calls, arrivals.
+//! A ticket queue of the takers that wait for a shared source.
 //!
-//! An entry *waits* while it holds its alarm. To *call* is to take the alarm out and, once the baton has been put
-//! down, to ring it; the entry stays, so that later takers know who is before them. An alarm rings the waker that its
-//! taker registered last, so an entry may be called and its taker wait again, by a letter in the inbox.
+//! An entry *waits* while it holds the wake source of its taker. To *call* a taker is to move the
+//! wake source out of its entry and, once the lock has been released, to wake it. The entry stays
+//! in the queue, so that later takers know that this one is before them. A wake source wakes the
+//! waker that its taker registered last. So a taker may be called and wait again before its task
+//! runs: it then enqueues its ticket anew.
 
 use crate::{
     handoff::{Combine, HandoffLock, REQUESTS},
@@ -19,69 +21,70 @@ use crate::{
 use alloc::{collections::VecDeque, vec::Vec};
 use core::{mem, task::Waker};
 
-/// Memory for as many calls is kept.
+/// The capacity for calls that is kept between two releases of the lock.
 const SMALL: usize = 64;
 
-/// The source has woken.
+/// Request: the source has woken.
 const WOKEN: usize = REQUESTS[0];
-/// There is a letter in the inbox.
+/// Request: there is a ticket in `arrivals`.
 pub(super) const ARRIVED: usize = REQUESTS[1];
 
-/// What all takers share.
+/// What all takers share without the lock.
 #[derive(Debug)]
 pub(super) struct TakersShared {
+    /// Tickets of takers that found the lock held, or that were dropped.
     arrivals: WakeStack<Ticket>,
-    next_ticket: AtomicWord,
-    /// Whether to look again for a baton that is held.
+    next_number: AtomicWord,
+    /// Whether to try again, before waiting, to acquire a lock that is held.
     pub(super) spin: AdaptiveSpin<Taking>,
 }
 
-/// What a taker writes on its letter.
+/// What a taker passes to the holder of the lock through `arrivals`.
 #[derive(Debug)]
 pub(super) struct Ticket {
     number: AtomicWord,
     /// Not 0 once the taker has been dropped.
-    gone: AtomicUsize,
+    dropped: AtomicUsize,
 }
 
-/// What belongs to the holder of the baton.
+/// What belongs to the holder of the lock.
 #[derive(Debug)]
 pub(super) struct WaitQueue {
-    /// In the order of their tickets.
-    entries: VecDeque<Entry>,
+    /// In the order of their numbers.
+    entries: VecDeque<QueuedTaker>,
     /// How many entries wait.
     waiting: usize,
-    /// How often somebody came.
+    /// How many visits there were so far: numbers the next one.
     visits: u64,
-    /// To be rung, or only dropped, when the baton is down.
+    /// Wake sources to wake, or only to drop, after the lock has been released.
     calls: Vec<WakeSource<Node<Ticket>>>,
     /// The source's last poll was pending, and it has not woken since.
     idle: bool,
 }
 
 #[derive(Debug)]
-struct Entry {
-    ticket: Word,
-    /// The number of its last visit with the baton in hand. A visit in vain, by letter, does not count: else two
-    /// takers could keep each other from their turns.
+struct QueuedTaker {
+    number: Word,
+    /// The number of the taker's last visit with the lock held. To enqueue a ticket without the
+    /// lock does not count as a visit: otherwise two takers could give way to each other forever.
     visit: u64,
     wake_source: Option<WakeSource<Node<Ticket>>>,
 }
 
-/// What a taker may do that has the baton.
+/// What a taker that holds the lock may do.
 pub(super) enum Admission {
-    /// It is its turn.
+    /// Poll the source.
     Poll,
-    /// Others were called before it: once round the executor.
+    /// Let takers that were called earlier run first: wake itself and return.
     GiveWay,
-    /// Others are before it, and there is nothing to have.
+    /// Wait: others are before it, and the source has nothing.
     Wait,
 }
 
-pub(super) fn lock() -> HandoffLock<TakersShared> {
+pub(super) fn new_lock() -> HandoffLock<TakersShared> {
     let shared = TakersShared {
         arrivals: WakeStack::new(),
-        next_ticket: AtomicWord::new(0),
+        next_number: AtomicWord::new(0),
         spin: AdaptiveSpin::new(),
     };
     let queue = WaitQueue {
@@ -94,24 +97,25 @@ pub(super) fn lock() -> HandoffLock<TakersShared> {
     HandoffLock::new(shared, queue)
 }
 
-/// Whether a ticket is older. The numbers may wrap: two are compared rightly, and told apart, as long as fewer than half of all
-/// were given out between them. That is for ever with 64 bits. With 32, where no more can be exchanged at once, a taker that stays
-/// away for as long as 2³¹ others begin to wait may lose its place, or a wake, to one of them.
-fn before(ticket: Word, other: Word) -> bool {
-    (ticket.wrapping_sub(other) as SignedWord) < 0
+/// Whether the ticket `number` was issued before `other`. Numbers may wrap: two of them compare
+/// correctly, and are distinct, as long as fewer than half of all numbers were issued between them.
+/// With 64 bits that always holds. With 32 bits, on targets without wider atomics, a taker that
+/// stays away while 2³¹ others begin to wait may lose its place, or a wake, to one of them.
+fn is_before(number: Word, other: Word) -> bool {
+    (number.wrapping_sub(other) as SignedWord) < 0
 }
 
 impl Combine for TakersShared {
     type State = WaitQueue;
-    type After = Option<WakeList<Node<Ticket>>>;
+    type FollowUp = Option<WakeList<Node<Ticket>>>;
 
     #[inline]
     fn nothing_due(&self, queue: &WaitQueue) -> bool {
-        // A letter that is in comes with a note, which is left after it.
+        // Tickets in `arrivals` need no check: a request is made after each of them.
         (queue.idle || queue.waiting == 0) && queue.calls.is_empty()
     }
 
-    fn combine(&self, queue: &mut WaitQueue, requests: usize, after: &mut Self::After) {
+    fn combine(&self, queue: &mut WaitQueue, requests: usize, follow_up: &mut Self::FollowUp) {
         if requests & WOKEN != 0 {
             queue.idle = false;
         }
@@ -125,12 +129,14 @@ impl Combine for TakersShared {
             queue.calls.extend(called);
         }
         if !queue.calls.is_empty() {
-            after.get_or_insert_default().extend(queue.calls.drain(..));
+            follow_up
+                .get_or_insert_default()
+                .extend(queue.calls.drain(..));
             queue.calls.shrink_to(SMALL);
         }
     }
 
-    fn follow_up(&self, calls: Self::After) {
+    fn follow_up(&self, calls: Self::FollowUp) {
         drop(calls);
     }
 }
@@ -138,109 +144,113 @@ impl Combine for TakersShared {
 impl WakeUp for HandoffLock<TakersShared> {
     /// The wake of the source.
     fn wake_up(&self) {
-        self.tell(WOKEN);
+        self.notify(WOKEN);
     }
 }
 
 impl WaitQueue {
-    /// Reads the letters: puts in line who has come, strikes off who has gone.
+    /// Processes the tickets in `arrivals`: inserts takers that wait, removes those that were
+    /// dropped.
     fn collect(&mut self, shared: &TakersShared) {
         if shared.arrivals.is_empty() {
             return;
         }
         for wake_source in shared.arrivals.take_all() {
-            // Ordering: Relaxed, written before the letter was put in; `drain` synchronises.
-            let ticket = wake_source.number.load(Ordering::Relaxed);
+            // Ordering: Relaxed, written before the ticket was pushed; `take_all` synchronizes.
+            let number = wake_source.number.load(Ordering::Relaxed);
             // Ordering: Relaxed, as above.
-            if wake_source.gone.load(Ordering::Relaxed) != 0 {
-                self.remove(ticket);
+            if wake_source.dropped.load(Ordering::Relaxed) != 0 {
+                self.remove(number);
                 self.calls.push(wake_source);
             } else {
-                self.insert(ticket, Some(wake_source));
+                self.insert(number, Some(wake_source));
             }
         }
     }
 
-    /// Whether nobody else is there: then it is the turn of whoever comes, who goes on to poll the source.
+    /// Whether no other taker waits. Then the caller is admitted, and polls the source next.
     #[inline]
-    pub(super) fn begins_empty(&mut self, shared: &TakersShared) -> bool {
+    pub(super) fn admits_at_once(&mut self, shared: &TakersShared) -> bool {
         let is_empty = shared.arrivals.is_empty() && self.entries.is_empty();
-        // What holds unless the poll to come is pending, and if it panics.
+        // This holds if the coming poll panics, and unless it is pending.
         if is_empty && self.idle {
             self.idle = false;
         }
         is_empty
     }
 
-    /// Decides what the taker may do.
-    pub(super) fn turn(&mut self, shared: &TakersShared, place: &mut Taker) -> Admission {
+    /// Decides what a taker may do.
+    pub(super) fn admit(&mut self, shared: &TakersShared, taker: &mut Taker) -> Admission {
         self.collect(shared);
         while let Some(front) = self.entries.front() {
-            if place.ticket.is_some_and(|mine| !before(front.ticket, mine)) {
+            if taker
+                .number
+                .is_some_and(|own| !is_before(front.number, own))
+            {
                 break;
             }
             if self.idle {
                 return Admission::Wait;
             }
-            if place.gave_way_to != Some(front.visit) {
-                place.gave_way_to = Some(front.visit);
-                self.come(place.ticket(shared), None);
+            if taker.gave_way_to != Some(front.visit) {
+                taker.gave_way_to = Some(front.visit);
+                self.visit(taker.number(shared), None);
                 return Admission::GiveWay;
             }
-            let wake_source = self.remove(front.ticket);
+            let wake_source = self.remove(front.number);
             self.calls.extend(wake_source);
         }
-        // As in `begins_empty`.
+        // As in `admits_at_once`.
         self.idle = false;
         Admission::Poll
     }
 
-    /// The taker waits, at its old place if it has one.
-    pub(super) fn join(&mut self, shared: &TakersShared, place: &mut Taker, waker: &Waker) {
-        let ticket = place.ticket(shared);
-        let wake_source = place.wake_source(waker);
-        self.come(ticket, Some(wake_source));
+    /// Lets the taker wait, at its old place if it has one.
+    pub(super) fn enqueue(&mut self, shared: &TakersShared, taker: &mut Taker, waker: &Waker) {
+        let number = taker.number(shared);
+        let wake_source = taker.wake_source(waker);
+        self.visit(number, Some(wake_source));
     }
 
-    /// The source has nothing for the taker.
+    /// Lets the taker wait after a poll of the source that was pending.
     #[inline(never)]
-    pub(super) fn rest(&mut self, shared: &TakersShared, place: &mut Taker, waker: &Waker) {
-        self.join(shared, place, waker);
+    pub(super) fn enqueue_idle(&mut self, shared: &TakersShared, taker: &mut Taker, waker: &Waker) {
+        self.enqueue(shared, taker, waker);
         self.idle = true;
     }
 
-    /// The taker has got what it came for.
+    /// Removes a taker that has got its item.
     #[cold]
-    pub(super) fn leave(&mut self, place: &mut Taker) {
-        place.gave_way_to = None;
-        if let Some(ticket) = place.ticket.take() {
-            self.remove(ticket);
+    pub(super) fn dequeue(&mut self, taker: &mut Taker) {
+        taker.gave_way_to = None;
+        if let Some(number) = taker.number.take() {
+            self.remove(number);
         }
     }
 
-    fn find(&self, ticket: Word) -> Result<usize, usize> {
+    fn find(&self, number: Word) -> Result<usize, usize> {
         let at = self
             .entries
-            .partition_point(|entry| before(entry.ticket, ticket));
+            .partition_point(|entry| is_before(entry.number, number));
         match self.entries.get(at) {
-            Some(entry) if entry.ticket == ticket => Ok(at),
+            Some(entry) if entry.number == number => Ok(at),
             _ => Err(at),
         }
     }
 
-    /// Puts in line who has come with the baton in hand.
-    fn come(&mut self, ticket: Word, wake_source: Option<WakeSource<Node<Ticket>>>) {
-        let at = self.insert(ticket, wake_source);
+    /// Inserts or updates the entry of a taker that holds the lock.
+    fn visit(&mut self, number: Word, wake_source: Option<WakeSource<Node<Ticket>>>) {
+        let at = self.insert(number, wake_source);
         self.entries[at].visit = self.visits;
         self.visits += 1;
     }
 
-    fn insert(&mut self, ticket: Word, wake_source: Option<WakeSource<Node<Ticket>>>) -> usize {
-        let at = self.find(ticket).unwrap_or_else(|at| {
+    fn insert(&mut self, number: Word, wake_source: Option<WakeSource<Node<Ticket>>>) -> usize {
+        let at = self.find(number).unwrap_or_else(|at| {
             let visit = self.visits;
             self.visits = visit + 1;
-            let entry = Entry {
-                ticket,
+            let entry = QueuedTaker {
+                number,
                 visit,
                 wake_source: None,
             };
@@ -253,9 +263,9 @@ impl WaitQueue {
         at
     }
 
-    /// Takes the entry out, if it is there, and with it the alarm of one that waits.
-    fn remove(&mut self, ticket: Word) -> Option<WakeSource<Node<Ticket>>> {
-        let at = self.find(ticket).ok()?;
+    /// Removes the entry, if there is one. Returns its wake source if it waits.
+    fn remove(&mut self, number: Word) -> Option<WakeSource<Node<Ticket>>> {
+        let at = self.find(number).ok()?;
         let wake_source = self.entries.remove(at)?.wake_source;
         shrink(&mut self.entries);
         self.waiting -= usize::from(wake_source.is_some());
@@ -263,10 +273,11 @@ impl WaitQueue {
     }
 }
 
-/// A taker's side: its ticket while it waits, and what it is woken by once it has had to wait.
+/// A taker's own part: its ticket's number while it waits, and the sink that wakes it, which is
+/// allocated when it waits for the first time.
 #[derive(Debug)]
 pub(super) struct Taker {
-    ticket: Option<Word>,
+    number: Option<Word>,
     /// The visit of the taker that this one gave way to last.
     gave_way_to: Option<u64>,
     sink: Option<WakeSink<Node<Ticket>>>,
@@ -275,20 +286,21 @@ pub(super) struct Taker {
 impl Taker {
     pub(super) fn new() -> Self {
         Self {
-            ticket: None,
+            number: None,
             gave_way_to: None,
             sink: None,
         }
     }
 
-    pub(super) fn is_taken(&self) -> bool {
-        self.ticket.is_some()
+    /// Whether it has a ticket.
+    pub(super) fn is_queued(&self) -> bool {
+        self.number.is_some()
     }
 
-    fn ticket(&mut self, shared: &TakersShared) -> Word {
-        *self.ticket.get_or_insert_with(|| {
+    fn number(&mut self, shared: &TakersShared) -> Word {
+        *self.number.get_or_insert_with(|| {
             // Ordering: Relaxed, only the order of the numbers matters.
-            shared.next_ticket.fetch_add(1, Ordering::Relaxed)
+            shared.next_number.fetch_add(1, Ordering::Relaxed)
         })
     }
 
@@ -296,53 +308,55 @@ impl Taker {
         self.sink.get_or_insert_with(|| {
             WakeSink::new(Node::new(Ticket {
                 number: AtomicWord::new(0),
-                gone: AtomicUsize::new(0),
+                dropped: AtomicUsize::new(0),
             }))
         })
     }
 
-    /// An alarm that rings `waker`.
+    /// Registers `waker`, and returns a wake source for it.
     fn wake_source(&mut self, waker: &Waker) -> WakeSource<Node<Ticket>> {
         let sink = self.sink();
         sink.register(waker);
         sink.wake_source()
     }
 
-    /// Another task than that of this waker is not woken any more.
-    #[inline(always)]
+    /// Drops the registered waker if it is for another task than `waker` is.
+    #[inline]
     pub(super) fn clear_for(&mut self, waker: &Waker) {
         if let Some(sink) = &mut self.sink {
             sink.clear_for(waker);
         }
     }
 
-    /// Nobody is woken any more.
+    /// Drops the registered waker.
     pub(super) fn clear(&mut self) {
         if let Some(sink) = &mut self.sink {
             sink.clear();
         }
     }
 
-    /// Joins the line by letter, while another has the baton. A note has to follow.
+    /// Enqueues the taker while another one holds the lock. The caller has to make the request
+    /// [`ARRIVED`] afterwards.
     pub(super) fn enqueue_contended(&mut self, shared: &TakersShared, waker: &Waker) {
-        let ticket = self.ticket(shared);
+        let number = self.number(shared);
         let wake_source = self.wake_source(waker);
-        // Ordering: Relaxed, the inbox publishes it.
-        wake_source.number.store(ticket, Ordering::Relaxed);
+        // Ordering: Relaxed, the push into `arrivals` publishes it.
+        wake_source.number.store(number, Ordering::Relaxed);
         shared.arrivals.push(wake_source);
     }
 
-    /// Leaves the line by letter, for good. True if a note has to follow.
-    pub(super) fn give_up(&mut self, shared: &TakersShared) -> bool {
-        let Some(ticket) = self.ticket else {
+    /// Dequeues the taker for good, whether or not the lock is held. If this returns `true` the
+    /// caller has to make the request [`ARRIVED`] afterwards.
+    pub(super) fn dequeue_contended(&mut self, shared: &TakersShared) -> bool {
+        let Some(number) = self.number else {
             return false;
         };
         let sink = self.sink();
-        // The wakers are dropped here, not by the holder of the baton.
+        // The wakers are dropped here, and not by the holder of the lock.
         sink.clear();
-        // Ordering: Relaxed, the inbox publishes both.
-        sink.number.store(ticket, Ordering::Relaxed);
-        sink.gone.store(1, Ordering::Relaxed);
+        // Ordering: Relaxed, the push into `arrivals` publishes both stores.
+        sink.number.store(number, Ordering::Relaxed);
+        sink.dropped.store(1, Ordering::Relaxed);
         shared.arrivals.push(sink.wake_source());
         true
     }
@@ -352,10 +366,10 @@ impl Taker {
 mod tests {
     use super::*;
 
-    /// A taker has its place for as long as it likes, however many come meanwhile.
+    /// A taker keeps its place for as long as it likes, however many others come meanwhile.
     #[test]
     #[cfg(target_has_atomic = "64")]
-    fn an_old_place_stays_the_first_and_is_nobody_elses() {
+    fn the_oldest_ticket_stays_first_and_unique() {
         for others in [
             1,
             1 << 31,
@@ -364,21 +378,21 @@ mod tests {
             1 << 32,
             1 << 40,
         ] {
-            let lock = lock();
-            let mut guard = lock.try_take().unwrap();
+            let lock = new_lock();
+            let mut guard = lock.try_lock().unwrap();
             guard.with(|shared, queue| {
                 let (mut old, mut new) = (Taker::new(), Taker::new());
-                queue.join(shared, &mut old, Waker::noop());
-                shared.next_ticket.store(others as Word, Ordering::Relaxed);
-                queue.join(shared, &mut new, Waker::noop());
-                let tickets: Vec<_> = queue.entries.iter().map(|entry| entry.ticket).collect();
-                assert_eq!(tickets, [0, others as Word]);
-                queue.rest(shared, &mut new, Waker::noop());
-                assert!(matches!(queue.turn(shared, &mut new), Admission::Wait));
-                assert!(matches!(queue.turn(shared, &mut old), Admission::Poll));
-                queue.leave(&mut old);
+                queue.enqueue(shared, &mut old, Waker::noop());
+                shared.next_number.store(others as Word, Ordering::Relaxed);
+                queue.enqueue(shared, &mut new, Waker::noop());
+                let numbers: Vec<_> = queue.entries.iter().map(|entry| entry.number).collect();
+                assert_eq!(numbers, [0, others as Word]);
+                queue.enqueue_idle(shared, &mut new, Waker::noop());
+                assert!(matches!(queue.admit(shared, &mut new), Admission::Wait));
+                assert!(matches!(queue.admit(shared, &mut old), Admission::Poll));
+                queue.dequeue(&mut old);
                 assert_eq!(queue.entries.len(), 1);
-                queue.leave(&mut new);
+                queue.dequeue(&mut new);
                 assert_eq!((queue.entries.len(), queue.waiting), (0, 0));
             });
         }

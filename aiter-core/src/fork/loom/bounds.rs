@@ -20,7 +20,7 @@ fn apart<B: Bound>(
 // ---- wait
 
 #[test]
-fn room_made_while_a_fork_goes_to_sleep() {
+fn room_is_made_while_a_fork_registers_its_waker() {
     model(|| {
         let (mut mine, slow) = apart(wait(1), &Remote::endless(), 2);
         let theirs = thread::spawn(move || {
@@ -34,7 +34,7 @@ fn room_made_while_a_fork_goes_to_sleep() {
 }
 
 #[test]
-fn the_slowest_dropped_while_a_fork_goes_to_sleep() {
+fn the_slowest_is_dropped_while_a_fork_registers_its_waker() {
     model(|| {
         let remote = Remote::endless();
         let mut one = bounded(wait(1), &remote);
@@ -51,7 +51,7 @@ fn the_slowest_dropped_while_a_fork_goes_to_sleep() {
 }
 
 #[test]
-fn two_as_slow_make_room_together() {
+fn two_equally_slow_forks_make_room_together() {
     large_model(|| {
         let remote = Remote::endless();
         let mut one = bounded(wait(1), &remote);
@@ -74,7 +74,7 @@ fn two_as_slow_make_room_together() {
 }
 
 #[test]
-fn two_that_wait_for_room_both_go_on() {
+fn two_forks_that_wait_for_room_both_go_on() {
     model(|| {
         let remote = Remote::endless();
         let mut one = bounded(wait(1), &remote);
@@ -95,7 +95,7 @@ fn two_that_wait_for_room_both_go_on() {
 }
 
 #[test]
-fn a_slow_fork_made_active_pulls_for_who_waits_for_room() {
+fn a_slow_fork_is_made_active_and_pulls_for_one_that_waits_for_room() {
     large_model(|| {
         let (mut mine, mut slow) = apart(wait(1), &Remote::endless(), 2);
         let theirs = thread::spawn(move || {
@@ -109,7 +109,7 @@ fn a_slow_fork_made_active_pulls_for_who_waits_for_room() {
 }
 
 #[test]
-fn a_fork_made_while_room_is_looked_for_is_waited_for() {
+fn a_fork_made_during_the_search_for_room_is_waited_for() {
     model(|| {
         let (mut mine, mut slow) = apart(wait(1), &Remote::endless(), 2);
         let theirs = thread::spawn(move || {
@@ -124,7 +124,7 @@ fn a_fork_made_while_room_is_looked_for_is_waited_for() {
 }
 
 #[test]
-fn a_wider_bound_racing_who_finds_no_room() {
+fn the_bound_is_raised_while_a_fork_finds_no_room() {
     model(|| {
         let (mut mine, slow) = apart(wait(1), &Remote::endless(), 2);
         let theirs = thread::spawn(move || {
@@ -137,7 +137,7 @@ fn a_wider_bound_racing_who_finds_no_room() {
 }
 
 #[test]
-fn room_made_while_the_source_wakes() {
+fn room_is_made_while_the_source_wakes() {
     model(|| {
         let remote = Remote::endless();
         let (mut mine, slow) = apart(wait(1), &remote, 1);
@@ -164,7 +164,7 @@ fn after(missed: usize, item: usize) -> Option<Seen<usize>> {
     Some(Seen { missed, item })
 }
 
-/// Takes items up to one, and says how many it saw or missed.
+/// Takes items up to `last`. Returns how many the fork saw or missed.
 fn up_to(last: usize, fork: Fork<Source, Skip>) -> usize {
     let mut task = Task::new(fork);
     let mut count = 0;
@@ -181,7 +181,7 @@ fn up_to(last: usize, fork: Fork<Source, Skip>) -> usize {
 }
 
 #[test]
-fn an_item_is_lost_while_it_is_read() {
+fn an_item_is_missed_while_it_is_read() {
     model(|| {
         let (mut mine, slow) = apart(skip(1), &Remote::endless(), 2);
         let theirs = thread::spawn(move || {
@@ -197,7 +197,7 @@ fn an_item_is_lost_while_it_is_read() {
 }
 
 #[test]
-fn no_more_is_kept_than_the_ring_holds_whoever_was_at_it() {
+fn at_most_n_items_are_kept_whichever_fork_had_the_buffer_last() {
     model(|| {
         let remote = Remote::endless();
         let mut one = bounded(skip(1), &remote);
@@ -210,7 +210,7 @@ fn no_more_is_kept_than_the_ring_holds_whoever_was_at_it() {
             let cx = &mut Context::from_waker(Waker::noop());
             let _ = Pin::new(&mut slow).poll_next(cx);
         });
-        // Whatever it meets, it does not look again.
+        // It is not polled again, whatever it finds.
         let _ = mine.poll();
         theirs.join().unwrap();
         assert_eq!(never.place.kept(), 1);
@@ -218,7 +218,7 @@ fn no_more_is_kept_than_the_ring_holds_whoever_was_at_it() {
 }
 
 #[test]
-fn two_forks_with_a_ring_take_every_item_or_miss_it() {
+fn two_forks_see_or_miss_every_item() {
     model(|| {
         let remote = Remote::endless();
         let mut one = bounded(skip(1), &remote);
@@ -231,7 +231,7 @@ fn two_forks_with_a_ring_take_every_item_or_miss_it() {
 }
 
 #[test]
-fn who_finds_another_at_the_source_sees_what_came_into_the_ring() {
+fn a_fork_that_finds_the_source_locked_sees_what_came_into_the_buffer() {
     model(|| {
         let remote = Remote::endless();
         let mut one = bounded(skip(1), &remote);
@@ -246,7 +246,7 @@ fn who_finds_another_at_the_source_sees_what_came_into_the_ring() {
 }
 
 #[test]
-fn the_wake_of_the_source_reaches_forks_with_a_ring() {
+fn the_wake_of_the_source_reaches_active_and_passive_forks() {
     large_model(|| {
         let remote = Remote::endless();
         let mut one = bounded(skip(1), &remote);
@@ -262,7 +262,7 @@ fn the_wake_of_the_source_reaches_forks_with_a_ring() {
 }
 
 #[test]
-fn a_passive_fork_at_the_ring_sees_the_last_active_one_go() {
+fn a_passive_fork_with_a_buffer_ends_with_the_last_active_one() {
     model(|| {
         let remote = Remote::endless();
         let mut one = bounded(skip(1), &remote);
@@ -278,7 +278,7 @@ fn a_passive_fork_at_the_ring_sees_the_last_active_one_go() {
 }
 
 #[test]
-fn a_slow_fork_goes_while_items_are_lost_to_it() {
+fn a_slow_fork_is_dropped_while_it_misses_items() {
     model(|| {
         let remote = Remote::endless();
         let mut one = bounded(skip(2), &remote);
@@ -289,14 +289,14 @@ fn a_slow_fork_goes_while_items_are_lost_to_it() {
         let theirs = thread::spawn(move || drop(slow));
         assert_eq!(mine.next(), seen(3));
         theirs.join().unwrap();
-        // Whoever was at the ring, nothing is left in it.
+        // Nothing is left in the buffer, whichever fork had it last.
         let late = mine.stream().fork_passive();
         assert_eq!((late.statistics().lag, mine.stream().place.kept()), (0, 0));
     });
 }
 
 #[test]
-fn the_end_reaches_forks_with_a_ring() {
+fn the_end_reaches_forks_with_a_buffer() {
     model(|| {
         let remote = Remote::new(2, End);
         let mut one = bounded(skip(1), &remote);

@@ -1,10 +1,10 @@
-//! Loom models of forks. The source's flag is relaxed, so that it is the baton that has to order what is pulled, and the
-//! forks must not rely on more than their wakes.
+//! Loom models of forks. The source's flag is relaxed, so that only the lock can order what is
+//! pulled, and so that the forks cannot rely on more than their wakes.
 
 extern crate std;
 
 mod bounds;
-mod window;
+mod skip_counts;
 
 use super::{
     Fork, aiter_forker_with,
@@ -37,7 +37,7 @@ fn two_forks_see_the_same_item_and_pull_it_once() {
         let remote = Remote::endless();
         let mut one = forker(&remote);
         let other = one.fork();
-        // A second pull would have nothing.
+        // A second pull would find nothing.
         remote.give(1);
         let theirs = thread::spawn(move || next(other));
         assert_eq!(next(one), Some(1));
@@ -46,7 +46,7 @@ fn two_forks_see_the_same_item_and_pull_it_once() {
 }
 
 #[test]
-fn the_wake_of_the_source_racing_the_end_of_a_poll() {
+fn the_source_wakes_while_the_poll_of_a_fork_ends() {
     model(|| {
         let remote = Remote::endless();
         let one = forker(&remote);
@@ -58,7 +58,7 @@ fn the_wake_of_the_source_racing_the_end_of_a_poll() {
 }
 
 #[test]
-fn the_wake_of_the_source_racing_the_poll_of_another() {
+fn the_source_wakes_while_another_fork_polls() {
     model(|| {
         let remote = Remote::endless();
         let mut one = forker(&remote);
@@ -73,7 +73,7 @@ fn the_wake_of_the_source_racing_the_poll_of_another() {
 }
 
 #[test]
-fn a_fork_dropped_while_it_waits_or_is_woken() {
+fn a_fork_is_dropped_while_it_waits_or_is_woken() {
     model(|| {
         let remote = Remote::endless();
         let mut one = forker(&remote);
@@ -83,7 +83,7 @@ fn a_fork_dropped_while_it_waits_or_is_woken() {
         assert!(second.poll().is_pending());
         let giver = remote.clone();
         let given = thread::spawn(move || giver.give(1));
-        // Before, during or after its wake.
+        // Before, while or after it is woken.
         drop(first);
         assert_eq!(second.woken(), Some(1));
         given.join().unwrap();
@@ -91,7 +91,7 @@ fn a_fork_dropped_while_it_waits_or_is_woken() {
 }
 
 #[test]
-fn a_fork_polled_once_and_forgotten_while_another_polls() {
+fn a_fork_is_polled_only_once_while_another_polls() {
     model(|| {
         let remote = Remote::endless();
         let mut one = forker(&remote);
@@ -99,7 +99,7 @@ fn a_fork_polled_once_and_forgotten_while_another_polls() {
         let theirs = thread::spawn(move || next(one));
         let giver = remote.clone();
         let given = thread::spawn(move || giver.give(1));
-        // Whatever it meets, it does not look again.
+        // It is not polled again, whatever it finds.
         let _ = first.poll();
         assert_eq!(theirs.join().unwrap(), Some(1));
         given.join().unwrap();
@@ -107,13 +107,13 @@ fn a_fork_polled_once_and_forgotten_while_another_polls() {
 }
 
 #[test]
-fn who_finds_another_at_an_idle_source_sees_what_was_pulled_before() {
+fn a_fork_that_finds_the_lock_held_sees_what_was_pulled_before() {
     model(|| {
         let remote = Remote::endless();
         let mut one = forker(&remote);
         let other = one.fork();
         remote.give(1);
-        // There is no more to come, and so no wake either.
+        // The source yields nothing more, and so does not wake either.
         let theirs = thread::spawn(move || next(other));
         let mut mine = Task::new(one);
         assert_eq!(mine.next(), Some(1));
@@ -123,7 +123,7 @@ fn who_finds_another_at_an_idle_source_sees_what_was_pulled_before() {
 }
 
 #[test]
-fn a_late_note_is_read_when_a_third_fork_has_found_nothing_more() {
+fn a_late_request_is_served_after_a_third_fork_has_found_nothing() {
     model(|| {
         let remote = Remote::endless();
         let mut one = forker(&remote);
@@ -145,13 +145,13 @@ fn a_late_note_is_read_when_a_third_fork_has_found_nothing_more() {
 }
 
 #[test]
-fn a_waker_changed_while_the_source_wakes() {
+fn a_waker_changes_while_the_source_wakes() {
     model(|| {
         let remote = Remote::endless();
         let mut one = forker(&remote);
         let mut other = Task::new(one.fork());
         assert!(other.poll().is_pending());
-        // A first waker that leads nowhere.
+        // The first waker does nothing.
         let cx = &mut Context::from_waker(Waker::noop());
         assert!(Pin::new(&mut one).poll_next(cx).is_pending());
         let giver = remote.clone();
@@ -163,7 +163,7 @@ fn a_waker_changed_while_the_source_wakes() {
 }
 
 #[test]
-fn a_waker_changed_while_another_pulls() {
+fn a_waker_changes_while_another_fork_pulls() {
     model(|| {
         let remote = Remote::endless();
         let mut one = forker(&remote);
@@ -180,14 +180,14 @@ fn a_waker_changed_while_another_pulls() {
 }
 
 #[test]
-fn an_item_that_came_without_a_wake_reaches_who_waits() {
+fn an_item_found_without_a_wake_wakes_the_forks_that_wait() {
     model(|| {
         let remote = Remote::endless();
         let mut one = forker(&remote);
         let mut theirs = Task::new(one.fork());
         let mut mine = Task::new(one);
         assert!(theirs.poll().is_pending() && mine.poll().is_pending());
-        // Without a wake; but both come back. One of them pulls.
+        // The source does not wake, but both forks are polled again. One of them pulls.
         remote.give_without_a_wake(1);
         let theirs = thread::spawn(move || theirs.next());
         assert_eq!(mine.next(), Some(1));
@@ -196,7 +196,7 @@ fn an_item_that_came_without_a_wake_reaches_who_waits() {
 }
 
 #[test]
-fn the_end_reaches_all_and_a_fork_made_meanwhile() {
+fn the_end_reaches_every_fork_and_one_made_meanwhile() {
     large_model(|| {
         let remote = Remote::new(1, End);
         let mut one = forker(&remote);
@@ -214,7 +214,7 @@ fn the_end_reaches_all_and_a_fork_made_meanwhile() {
 }
 
 #[test]
-fn a_passive_fork_sees_what_was_pulled_and_then_the_last_active_one_go() {
+fn a_passive_fork_sees_what_was_pulled_and_ends_with_the_last_active_one() {
     model(|| {
         let remote = Remote::endless();
         let mut one = forker(&remote);
@@ -230,7 +230,7 @@ fn a_passive_fork_sees_what_was_pulled_and_then_the_last_active_one_go() {
 }
 
 #[test]
-fn a_passive_fork_made_active_racing_the_last_active_one() {
+fn a_passive_fork_is_made_active_while_the_last_active_one_is_dropped() {
     model(|| {
         let remote = Remote::endless();
         let mut one = forker(&remote);
@@ -246,7 +246,7 @@ fn a_passive_fork_made_active_racing_the_last_active_one() {
 }
 
 #[test]
-fn who_is_alone_again_has_seen_what_others_pulled() {
+fn a_fork_that_is_alone_again_has_seen_what_others_pulled() {
     model(|| {
         let remote = Remote::endless();
         let mut one = forker(&remote);
@@ -260,9 +260,9 @@ fn who_is_alone_again_has_seen_what_others_pulled() {
 }
 
 #[test]
-fn a_panic_of_the_source_is_told_to_all() {
-    // Loom cannot catch panics of the code under test everywhere; these are caught where they are thrown.
-    fn panic_reported(fork: Fork<Source>) -> [bool; 2] {
+fn a_panic_of_the_source_reaches_every_fork() {
+    // Loom cannot catch a panic of the code under test everywhere, so the caller catches it.
+    fn panics_once(fork: Fork<Source>) -> [bool; 2] {
         let mut task = Task::new(fork);
         let first = std::panic::catch_unwind(core::panic::AssertUnwindSafe(|| task.next()));
         [first.is_err(), task.next().is_none()]
@@ -273,8 +273,8 @@ fn a_panic_of_the_source_is_told_to_all() {
         let mut one = forker(&remote);
         let other = one.fork();
         remote.give(1);
-        let theirs = thread::spawn(move || panic_reported(other));
-        assert_eq!(panic_reported(one), [true, true]);
+        let theirs = thread::spawn(move || panics_once(other));
+        assert_eq!(panics_once(one), [true, true]);
         assert_eq!(theirs.join().unwrap(), [true, true]);
     });
     drop(std::panic::take_hook());

@@ -1,9 +1,9 @@
-//! What is kept, of items and of wakers, and for how long.
+//! Which items and wakers are kept, and for how long.
 
 use super::*;
 
 #[test]
-fn the_last_to_read_an_item_moves_it() {
+fn the_last_fork_to_take_an_item_moves_it() {
     let flag = Arc::new(AtomicBool::new(true));
     let (source, _remote) = source([
         Item(Fragile(1, flag.clone())),
@@ -20,10 +20,14 @@ fn the_last_to_read_an_item_moves_it() {
 }
 
 #[test]
-fn the_only_fork_keeps_the_baton_until_there_is_a_second() {
+fn the_only_fork_keeps_the_lock_until_there_is_a_second() {
     let (mut a, remote) = forker([Item(1), Item(2)]);
     assert_eq!(a.poll(), item(1));
-    assert_eq!(a.fork.size_hint(), (1, None), "for a look it is put down");
+    assert_eq!(
+        a.fork.size_hint(),
+        (1, None),
+        "the lock is released for the size hint"
+    );
     assert_eq!(a.poll(), item(2));
     let mut b = a.fork();
     assert_eq!(b.poll(), PENDING);
@@ -31,7 +35,7 @@ fn the_only_fork_keeps_the_baton_until_there_is_a_second() {
     assert_eq!((a.wakes(), b.wakes()), (0, 1));
     drop(a);
     assert_eq!(b.poll(), item(3));
-    // The only one again: kept, and woken like any other when it waits.
+    // It is the only one again: it keeps the lock, and is still woken when it waits.
     assert_eq!(b.poll(), item(4));
     assert_eq!(b.poll(), PENDING);
     remote.add([Item(5)]);
@@ -40,7 +44,7 @@ fn the_only_fork_keeps_the_baton_until_there_is_a_second() {
 }
 
 #[test]
-fn a_wake_and_a_look_while_one_of_several_forks_pulls() {
+fn a_wake_and_a_size_hint_while_one_of_several_forks_pulls() {
     let ([mut a, mut b], remote) = forks([Pending].into_iter().chain((1..8).map(Item)));
     let mut passive = b.fork.fork_passive();
     let (wakes, waker) = Wakes::new();
@@ -48,7 +52,7 @@ fn a_wake_and_a_look_while_one_of_several_forks_pulls() {
     for n in 1..4 {
         assert_eq!(a.poll(), item(n));
     }
-    // A wake of the source, and somebody who asks how much there is.
+    // The source wakes, and another fork is asked for its size hint.
     remote.add([]);
     assert_eq!(a.poll(), item(4));
     assert_eq!(b.fork.size_hint(), (4, None), "four were pulled");
@@ -69,7 +73,7 @@ fn a_wake_and_a_look_while_one_of_several_forks_pulls() {
 }
 
 #[test]
-fn items_go_when_the_slowest_fork_has_passed_them_or_is_gone() {
+fn items_are_dropped_when_the_slowest_fork_has_passed_them_or_is_dropped() {
     let live = Arc::new(());
     let items = live.clone();
     let mut a = aiter_forker(crate::iter_to_aiter(core::iter::repeat_with(move || {
@@ -94,7 +98,7 @@ fn items_go_when_the_slowest_fork_has_passed_them_or_is_gone() {
 }
 
 #[test]
-fn the_last_waker_counts_and_none_is_kept_twice() {
+fn only_the_last_waker_is_kept() {
     for passive in [false, true] {
         let (mut a, remote) = forker([]);
         let mut b = if passive { a.fork_passive() } else { a.fork() };

@@ -22,13 +22,13 @@ use futures_core::{FusedStream, Stream};
 use std::sync::Mutex;
 
 /// A fork and its waker.
-struct Reading<S: Stream, B: Bound = Unbounded> {
+struct Reader<S: Stream, B: Bound = Unbounded> {
     fork: Fork<S, B>,
     wakes: Arc<Wakes>,
     waker: Waker,
 }
 
-impl<S: Stream<Item = u32>, B: Bound> Reading<S, B> {
+impl<S: Stream<Item = u32>, B: Bound> Reader<S, B> {
     fn new(fork: Fork<S, B>) -> Self {
         let (wakes, waker) = Wakes::new();
         Self { fork, wakes, waker }
@@ -51,14 +51,14 @@ impl<S: Stream<Item = u32>, B: Bound> Reading<S, B> {
     }
 }
 
-fn forker(steps: impl IntoIterator<Item = Step<u32>>) -> (Reading<Source<u32>>, Remote<u32>) {
+fn forker(steps: impl IntoIterator<Item = Step<u32>>) -> (Reader<Source<u32>>, Remote<u32>) {
     let (source, remote) = source(steps);
-    (Reading::new(aiter_forker(source)), remote)
+    (Reader::new(aiter_forker(source)), remote)
 }
 
 fn forks<const N: usize>(
     steps: impl IntoIterator<Item = Step<u32>>,
-) -> ([Reading<Source<u32>>; N], Remote<u32>) {
+) -> ([Reader<Source<u32>>; N], Remote<u32>) {
     let (mut first, remote) = forker(steps);
     (core::array::from_fn(|_| first.fork()), remote)
 }
@@ -82,13 +82,13 @@ impl Clone for Fragile {
 }
 
 #[test]
-fn a_single_fork_is_the_stream_itself() {
+fn a_single_fork_behaves_like_the_stream() {
     let (mut a, remote) = forker([Item(1), Pending, Item(2), End]);
     assert!(a.fork.is_active() && !a.fork.is_terminated());
     assert_eq!(a.fork.size_hint(), (1, None));
     assert_eq!(a.poll(), item(1));
     assert_eq!(a.poll(), PENDING);
-    // Without a wake, too.
+    // It polls again also without having been woken.
     assert_eq!(a.poll(), item(2));
     assert_eq!(a.wakes(), 0, "it was there");
     assert_eq!(a.poll(), END);
@@ -118,7 +118,7 @@ fn each_fork_sees_every_item_at_its_own_pace() {
 }
 
 #[test]
-fn an_item_is_pulled_when_it_is_asked_for_and_not_before() {
+fn nothing_is_read_ahead() {
     let ([mut a, mut b], remote) = forks((0..9).map(Item));
     for n in 0..3 {
         assert_eq!(a.poll(), item(n));
@@ -133,7 +133,7 @@ fn an_item_is_pulled_when_it_is_asked_for_and_not_before() {
 }
 
 #[test]
-fn a_fork_starts_where_it_was_forked_off() {
+fn a_fork_starts_at_the_place_of_its_parent() {
     let (mut a, _remote) = forker((0..9).map(Item));
     assert_eq!(a.poll(), item(0));
     let mut b = a.fork();
@@ -166,7 +166,7 @@ fn the_source_wakes_all_active_forks_and_no_passive_one() {
 }
 
 #[test]
-fn an_idle_source_is_polled_again_only_by_who_waits_for_it() {
+fn an_idle_source_is_polled_again_only_by_a_fork_left_pending() {
     let (mut all, remote) = forks::<4>([]);
     for fork in &mut all {
         assert_eq!(fork.poll(), PENDING);
@@ -180,7 +180,7 @@ fn an_idle_source_is_polled_again_only_by_who_waits_for_it() {
         assert_eq!(fork.poll(), PENDING);
     }
     assert_eq!(remote.polls(), 3, "the item, and once more");
-    // A source that has something and did not wake.
+    // The source has an item and does not wake.
     remote.add_silently([Item(2)]);
     assert_eq!(all[2].poll(), item(2));
     assert!([0, 1, 3].into_iter().all(|n| all[n].wakes() == 2));
@@ -188,9 +188,10 @@ fn an_idle_source_is_polled_again_only_by_who_waits_for_it() {
 }
 
 #[test]
-fn whoever_goes_while_it_waits_strands_nobody() {
-    // Dropped, leaked, or not polled again; before the wake and after it; the one that polled the source and another.
-    for gone in 0..3 {
+fn a_waiting_fork_that_is_dropped_or_ignored_does_not_block_the_others() {
+    // Each fork, the one that polled the source and the others; dropped, leaked, or not polled
+    // again; before the wake and after it.
+    for lost in 0..3 {
         for how in 0..3 {
             for woken in [false, true] {
                 let (all, remote) = forks::<3>([]);
@@ -201,7 +202,7 @@ fn whoever_goes_while_it_waits_strands_nobody() {
                 if woken {
                     remote.add([Item(1), Item(2), End]);
                 }
-                let fork = all.remove(gone);
+                let fork = all.remove(lost);
                 let mut kept = None;
                 match how {
                     0 => drop(fork),
@@ -212,7 +213,7 @@ fn whoever_goes_while_it_waits_strands_nobody() {
                     remote.add([Item(1), Item(2), End]);
                 }
                 for fork in &mut all {
-                    assert_eq!(fork.wakes(), 1, "{gone} {how} {woken}");
+                    assert_eq!(fork.wakes(), 1, "{lost} {how} {woken}");
                     assert_eq!(fork.poll(), item(1));
                     assert_eq!(fork.poll(), item(2));
                     assert_eq!(fork.poll(), END);
@@ -226,7 +227,7 @@ fn whoever_goes_while_it_waits_strands_nobody() {
 }
 
 #[test]
-fn a_fork_that_waits_hears_of_what_another_pulled_without_a_wake() {
+fn an_item_found_without_a_wake_wakes_the_forks_that_wait() {
     let ([mut a, mut b], remote) = forks([Pending, Item(1)]);
     assert_eq!(a.poll(), PENDING);
     assert_eq!(b.poll(), PENDING);
@@ -262,12 +263,12 @@ fn two_forks_of_one_task_share_its_wakes() {
     let (wakes, waker) = Wakes::new();
     let mut seen = vec![];
     for n in 0..3 {
-        // As a `select` does: each in turn, all with one waker.
+        // As a `select` does: polls each in turn, all with one waker.
         assert_eq!(poll(&mut a.fork, &waker), PENDING);
         assert_eq!(poll(&mut b.fork, &waker), PENDING);
         remote.add([Item(n)]);
         assert_eq!(wakes.count(), 2 * (n as usize + 1));
-        // The other branch is dropped with its wake.
+        // The other branch was woken too, and is dropped.
         let first = if n % 2 == 0 { &mut a } else { &mut b };
         seen.push(poll(&mut first.fork, &waker));
         let second = if n % 2 == 0 { &mut b } else { &mut a };
@@ -277,7 +278,7 @@ fn two_forks_of_one_task_share_its_wakes() {
 }
 
 #[test]
-fn size_hints_tell_what_was_pulled_and_what_is_to_come() {
+fn size_hints_count_what_was_pulled_and_what_is_to_come() {
     let (mut a, _remote) = forker([Item(1), Item(2), Item(3), End]);
     let b = a.fork();
     let passive = a.fork_passive();
@@ -296,9 +297,9 @@ fn size_hints_tell_what_was_pulled_and_what_is_to_come() {
     assert_eq!(other.fork.size_hint(), (0, Some(0)), "the stream is over");
 }
 
-/// A fork that is asked how much there is does not keep its siblings from polling the stream.
+/// A size hint of one of several forks does not keep the others from polling the stream.
 #[test]
-fn a_size_hint_of_one_of_several_forks_is_not_asked_of_the_stream() {
+fn the_size_hint_of_one_of_several_forks_does_not_ask_the_stream() {
     struct Asked(Arc<AtomicUsize>);
     impl Stream for Asked {
         type Item = u32;
@@ -325,7 +326,7 @@ fn a_size_hint_of_one_of_several_forks_is_not_asked_of_the_stream() {
 }
 
 #[test]
-fn statistics_count_items_that_never_were_in_the_list() {
+fn statistics_count_items_that_bypassed_the_list() {
     let (mut a, _remote) = forker((0..9).map(Item));
     assert_eq!((a.poll(), a.poll()), (item(0), item(1)));
     let b = a.fork();
@@ -335,10 +336,10 @@ fn statistics_count_items_that_never_were_in_the_list() {
     drop(a);
     let now = b.fork.statistics();
     assert_eq!((now.pushed, now.taken, now.waiting, now.lag), (3, 2, 1, 1));
-    let shown = std::format!("{:?}", b.fork);
+    let debug = std::format!("{:?}", b.fork);
     assert!(
-        shown.starts_with("Fork { is_active: true, is_terminated: false, "),
-        "{shown}"
+        debug.starts_with("Fork { is_active: true, is_terminated: false, "),
+        "{debug}"
     );
 }
 
@@ -387,6 +388,6 @@ fn every_item_reaches_every_fork_across_threads() {
     for thread in threads {
         assert!(thread.join().unwrap().into_iter().eq(0..ITEMS));
     }
-    // The last active fork that went may have left it the end as well.
+    // The passive fork ends with the stream or with the last active fork, and has every item.
     assert!(passive.join().unwrap().into_iter().eq(0..ITEMS));
 }

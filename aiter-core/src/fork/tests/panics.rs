@@ -1,9 +1,9 @@
-//! What panics: the source, a clone, a waker.
+//! Panics of the source, of a clone, and of a waker.
 
 use super::*;
 
 #[test]
-fn a_panic_of_the_source_is_told_to_every_fork_once() {
+fn a_panic_of_the_source_reaches_every_fork_once() {
     let ([mut a, mut b, mut slow], remote) = forks([Item(1)]);
     let mut passive = a.fork_passive();
     for fork in [&mut a, &mut b, &mut passive] {
@@ -28,7 +28,7 @@ fn a_panic_of_the_source_is_told_to_every_fork_once() {
 }
 
 #[test]
-fn a_panic_of_the_only_fork_ends_it() {
+fn a_panic_of_the_source_ends_the_only_fork() {
     let (mut a, remote) = forker([Panic]);
     assert_eq!(panic_of(|| a.poll()), "source");
     assert_eq!(a.poll(), END);
@@ -36,7 +36,7 @@ fn a_panic_of_the_only_fork_ends_it() {
 }
 
 #[test]
-fn a_source_that_panics_in_its_drop_at_the_end_is_told_as_well() {
+fn a_panic_of_the_sources_drop_reaches_every_fork() {
     struct Bad;
     impl Stream for Bad {
         type Item = u32;
@@ -49,7 +49,7 @@ fn a_source_that_panics_in_its_drop_at_the_end_is_told_as_well() {
             panic!("drop");
         }
     }
-    let mut a = Reading::new(aiter_forker(Bad));
+    let mut a = Reader::new(aiter_forker(Bad));
     let mut b = a.fork();
     assert_eq!(panic_of(|| a.poll()), "drop");
     assert_eq!(panic_of(|| b.poll()), ANOTHER);
@@ -57,7 +57,7 @@ fn a_source_that_panics_in_its_drop_at_the_end_is_told_as_well() {
 }
 
 #[test]
-fn a_clone_that_panics_costs_its_fork_the_item_and_no_other() {
+fn a_clone_that_panics_loses_the_item_to_one_fork_only() {
     let flag = Arc::new(AtomicBool::new(false));
     let (source, _remote) = source([1, 2].map(|n| Item(Fragile(n, flag.clone()))));
     let mut a = aiter_forker(source);
@@ -78,7 +78,7 @@ fn a_clone_that_panics_costs_its_fork_the_item_and_no_other() {
 }
 
 #[test]
-fn a_waker_that_panics_keeps_no_other_from_its_wake() {
+fn a_panicking_waker_does_not_keep_the_others_from_being_woken() {
     let (mut all, remote) = forks::<12>([]);
     for (n, fork) in all.iter_mut().enumerate() {
         if n == 3 {
@@ -94,7 +94,7 @@ fn a_waker_that_panics_keeps_no_other_from_its_wake() {
 }
 
 #[test]
-fn a_passive_forks_waker_that_panics_loses_no_item() {
+fn a_panicking_waker_of_a_passive_fork_loses_no_item() {
     let ([mut a, mut b], _remote) = forks([Item(1), Item(2), Panic]);
     let mut passive = a.fork_passive();
     passive.waker = panicking_waker();
@@ -110,7 +110,7 @@ fn a_passive_forks_waker_that_panics_loses_no_item() {
 }
 
 #[test]
-fn the_last_active_fork_may_be_dropped_by_a_panic_of_a_wake() {
+fn a_panicking_waker_at_the_drop_of_the_last_active_fork() {
     let (mut a, _remote) = forker([Item(1)]);
     let mut one = a.fork_passive();
     let mut other = a.fork_passive();
@@ -121,7 +121,7 @@ fn the_last_active_fork_may_be_dropped_by_a_panic_of_a_wake() {
 }
 
 #[test]
-fn a_waker_that_panics_in_its_drop_strands_no_passive_fork() {
+fn a_waker_that_panics_in_its_drop_does_not_block_passive_forks() {
     struct Bomb;
     impl Wake for Bomb {
         fn wake(self: Arc<Self>) {}
@@ -136,20 +136,21 @@ fn a_waker_that_panics_in_its_drop_strands_no_passive_fork() {
     assert_eq!(passive.poll(), PENDING);
     a.waker = Waker::from(Arc::new(Bomb));
     assert_eq!(a.poll(), PENDING);
-    // The one that is left is the fork's.
+    // The fork holds the only waker that is left.
     a.waker = Waker::noop().clone();
     assert_eq!(panic_of(|| drop(a)), "waker dropped");
     assert_eq!((passive.wakes(), passive.poll()), (1, END));
 }
 
 #[test]
-fn an_item_that_was_pulled_past_the_list_goes_with_the_panic_of_a_waker() {
+fn an_item_that_bypassed_the_list_is_dropped_in_the_panic_of_a_waker() {
     let count = Arc::new(());
     let (source, remote) = source([Pending]);
     let mut a = crate::aiter_forker(source);
     let mut b = a.fork_passive();
     assert!(poll_noop(&mut a).is_pending());
-    // It leaves a waker as one that follows, and is itself whom it wakes when it has pulled.
+    // The fork registers a waker as a passive one. As an active one it then pulls, and wakes
+    // itself.
     let waker = panicking_waker();
     assert!(poll(&mut b, &waker).is_pending());
     b.activate();
@@ -159,10 +160,10 @@ fn an_item_that_was_pulled_past_the_list_goes_with_the_panic_of_a_waker() {
     assert_eq!(Arc::strong_count(&count), 1, "it is leaked");
 }
 
-/// A waker that is let go because another task polls may panic in its drop. Nothing has been taken
+/// A waker that is dropped because another task polls may panic in its drop. No item has been taken
 /// by then.
 #[test]
-fn the_drop_of_another_tasks_waker_costs_no_item() {
+fn a_panic_in_the_drop_of_another_tasks_waker_loses_no_item() {
     struct Panics;
     impl Wake for Panics {
         fn wake(self: Arc<Self>) {}

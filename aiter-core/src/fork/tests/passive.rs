@@ -1,4 +1,4 @@
-//! Passive forks, and how they come to be active.
+//! Passive forks, and how they become active.
 
 use super::*;
 

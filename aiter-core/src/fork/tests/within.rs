@@ -1,15 +1,15 @@
-//! What happens within the source's own poll.
+//! Forks that are polled, dropped or made within the source's own poll.
 
 use super::*;
 
-/// A source that does something with forks of itself in each of its polls.
+/// A source that calls a function with forks of itself in each of its polls.
 struct Nested {
     inside: Forks,
-    act: fn(&mut Vec<Reading<Nested>>),
+    act: fn(&mut Vec<Reader<Nested>>),
     remote: Source<u32>,
 }
 
-type Forks = Arc<Mutex<Vec<Reading<Nested>>>>;
+type Forks = Arc<Mutex<Vec<Reader<Nested>>>>;
 
 impl Stream for Nested {
     type Item = u32;
@@ -22,11 +22,11 @@ impl Stream for Nested {
 
 fn nested(
     steps: impl IntoIterator<Item = Step<u32>>,
-    act: fn(&mut Vec<Reading<Nested>>),
-) -> (Reading<Nested>, Forks, Remote<u32>) {
+    act: fn(&mut Vec<Reader<Nested>>),
+) -> (Reader<Nested>, Forks, Remote<u32>) {
     let (remote_source, remote) = source(steps);
     let inside = Forks::default();
-    let mut outer = Reading::new(aiter_forker(Nested {
+    let mut outer = Reader::new(aiter_forker(Nested {
         inside: inside.clone(),
         act,
         remote: remote_source,
@@ -48,7 +48,7 @@ fn forks_polled_inside_the_sources_poll_are_pending_and_woken() {
     for fork in &mut *inside.lock().unwrap() {
         assert_eq!((fork.wakes(), fork.poll()), (1, item(1)));
     }
-    // The same if the source has nothing: its wake is theirs.
+    // If the source has nothing, they are woken by its wake.
     assert_eq!(outer.poll(), PENDING);
     assert!(inside.lock().unwrap().iter().all(|fork| fork.wakes() == 1));
     remote.add([End]);
@@ -60,7 +60,7 @@ fn forks_polled_inside_the_sources_poll_are_pending_and_woken() {
 }
 
 #[test]
-fn forks_dropped_and_made_inside_the_sources_poll() {
+fn forks_are_dropped_and_made_inside_the_sources_poll() {
     let (mut outer, inside, _remote) = nested([Item(1), Item(2)], |forks| {
         drop(forks.pop());
         if let Some(mut fork) = forks.pop() {
@@ -89,7 +89,7 @@ fn a_wake_during_the_poll_of_the_source_is_not_lost() {
             if self.0 { PENDING } else { item(1) }
         }
     }
-    let mut a = Reading::new(aiter_forker(Eager(false)));
+    let mut a = Reader::new(aiter_forker(Eager(false)));
     let mut b = a.fork();
     assert_eq!((a.poll(), a.wakes()), (PENDING, 1));
     assert_eq!((b.poll(), b.wakes()), (item(1), 0));

@@ -1,4 +1,4 @@
-//! Loom models of the baton, and of a value that belongs to its holder.
+//! Loom models of the lock, and of a value that it guards.
 
 use super::{Combine, HandoffLock, REQUESTS};
 use crate::handoff::Handle;
@@ -9,199 +9,201 @@ use crate::{
 use ::loom::thread;
 use alloc::vec::Vec;
 
-/// Sees what was said before each note: `said` is relaxed, so that it is the note that has to order it.
+/// Checks that a holder sees what was written before each request. `written` is relaxed, so that
+/// only the request can order it.
 struct Tally {
-    said: AtomicUsize,
-    /// What the holder knows when the baton has been put down.
-    heard: AtomicUsize,
+    written: AtomicUsize,
+    /// What `follow_up`, which runs after the release, has seen of it.
+    seen: AtomicUsize,
 }
 
 impl Combine for Tally {
-    /// The notes that were read.
+    /// The requests that were served.
     type State = usize;
-    type After = ();
+    type FollowUp = ();
 
     fn nothing_due(&self, _: &usize) -> bool {
         true
     }
 
-    fn combine(&self, read: &mut usize, requests: usize, (): &mut ()) {
-        *read |= requests;
+    fn combine(&self, served: &mut usize, requests: usize, (): &mut ()) {
+        *served |= requests;
     }
 
     fn follow_up(&self, (): ()) {
-        self.heard.fetch_max(self.said.load(Relaxed), Relaxed);
+        self.seen.fetch_max(self.written.load(Relaxed), Relaxed);
     }
 }
 
-fn lock() -> HandoffLock<Tally> {
+fn new_lock() -> HandoffLock<Tally> {
     let tally = Tally {
-        said: AtomicUsize::new(0),
-        heard: AtomicUsize::new(0),
+        written: AtomicUsize::new(0),
+        seen: AtomicUsize::new(0),
     };
     HandoffLock::new(tally, 0)
 }
 
-fn guarded() -> Handle<Tally, usize> {
-    Handle::new(lock(), 0)
+fn handle() -> Handle<Tally, usize> {
+    Handle::new(new_lock(), 0)
 }
 
-/// Counts up with the baton in hand, each time it is to be had. How often, and whether a note was left instead.
-fn count(handle: &mut Handle<Tally, usize>, times: usize, note: usize) -> (usize, bool) {
-    let (mut counted, mut is_left) = (0, false);
+/// Tries `times` times to acquire the lock and to increment the value. Returns how often that
+/// succeeded, and whether a request was delegated instead.
+fn count(handle: &mut Handle<Tally, usize>, times: usize, request: usize) -> (usize, bool) {
+    let (mut counted, mut delegated) = (0, false);
     for _ in 0..times {
-        match handle.lock_or(|lock| lock.leave(note)) {
-            Some(mut guard) => {
+        match handle.lock_or(|lock| lock.delegate(request).ok_or(())) {
+            Ok(mut guard) => {
                 guard.with_value(|mut value| *value += 1);
                 counted += 1;
                 guard.keep_locked();
             }
-            None => is_left = true,
+            Err(()) => delegated = true,
         }
     }
-    (counted, is_left)
+    (counted, delegated)
 }
 
-/// Nothing was counted by two at a time, and no note was lost.
-fn check(handle: &Handle<Tally, usize>, counted: usize, left: usize) {
+/// Checks that no two threads held the lock at a time, and that no request was lost.
+fn check(handle: &Handle<Tally, usize>, counted: usize, requests: usize) {
     let mut guard = handle.try_lock().expect("nobody else is there");
     guard.with_value(|value| assert_eq!(*value, counted));
-    guard.with(|_, read| assert_eq!(*read & left, left, "a note was lost"));
+    guard.with(|_, served| assert_eq!(*served & requests, requests, "a request was lost"));
 }
 
 #[test]
-fn two_holders_and_their_notes() {
+fn two_threads_acquire_or_delegate() {
     model(|| {
-        let mut one = guarded();
+        let mut one = handle();
         let mut other = one.clone();
         let counting = thread::spawn(move || count(&mut other, 2, REQUESTS[0]));
-        let (mine, is_left) = count(&mut one, 2, REQUESTS[1]);
-        let (theirs, has_left) = counting.join().unwrap();
-        let left = [(is_left, REQUESTS[1]), (has_left, REQUESTS[0])];
-        let left = left.iter().filter(|(left, _)| *left).map(|(_, note)| note);
-        check(&one, mine + theirs, left.sum());
+        let (mine, delegated) = count(&mut one, 2, REQUESTS[1]);
+        let (theirs, other_delegated) = counting.join().unwrap();
+        let requests = [(delegated, REQUESTS[1]), (other_delegated, REQUESTS[0])];
+        let requests = requests.iter().filter(|(made, _)| *made);
+        check(&one, mine + theirs, requests.map(|(_, bit)| bit).sum());
     });
 }
 
 #[test]
-fn three_holders_and_their_notes() {
+fn three_threads_acquire_or_delegate() {
     large_model(|| {
-        let mut one = guarded();
-        let others = [REQUESTS[0], REQUESTS[1]].map(|note| (one.clone(), note));
-        let counting = others.map(|(mut other, note)| {
+        let mut one = handle();
+        let others = [REQUESTS[0], REQUESTS[1]].map(|request| (one.clone(), request));
+        let counting = others.map(|(mut other, request)| {
             thread::spawn(move || {
-                let (counted, is_left) = count(&mut other, 1, note);
-                (counted, if is_left { note } else { 0 })
+                let (counted, delegated) = count(&mut other, 1, request);
+                (counted, if delegated { request } else { 0 })
             })
         });
         let (mut counted, _) = count(&mut one, 1, REQUESTS[2]);
-        let mut left = 0;
+        let mut requests = 0;
         for counting in counting {
-            let (theirs, note) = counting.join().unwrap();
+            let (theirs, request) = counting.join().unwrap();
             counted += theirs;
-            left |= note;
+            requests |= request;
         }
-        check(&one, counted, left);
+        check(&one, counted, requests);
     });
 }
 
 #[test]
-fn the_only_handle_is_cloned_by_two_threads_while_it_holds() {
+fn two_threads_clone_the_only_handle_while_it_keeps_the_lock() {
     model(|| {
-        let mut one = guarded();
+        let mut one = handle();
         assert_eq!(count(&mut one, 1, 0), (1, false));
         let one = Arc::new(one);
         let counting: Vec<_> = [REQUESTS[0], REQUESTS[1]]
             .into_iter()
-            .map(|note| {
+            .map(|request| {
                 let one = one.clone();
                 thread::spawn(move || {
                     let mut clone = Handle::clone(&*one);
-                    let (counted, is_left) = count(&mut clone, 1, note);
-                    (counted, if is_left { note } else { 0 })
+                    let (counted, delegated) = count(&mut clone, 1, request);
+                    (counted, if delegated { request } else { 0 })
                 })
             })
             .collect();
-        let (mut counted, mut left) = (1, 0);
+        let (mut counted, mut requests) = (1, 0);
         for counting in counting {
-            let (theirs, note) = counting.join().unwrap();
+            let (theirs, request) = counting.join().unwrap();
             counted += theirs;
-            left |= note;
+            requests |= request;
         }
-        check(&one, counted, left);
+        check(&one, counted, requests);
     });
 }
 
 #[test]
-fn a_note_comes_while_the_only_handle_holds_and_is_read_when_it_is_cloned() {
+fn a_request_made_while_the_only_handle_keeps_the_lock_is_served_by_its_clone() {
     model(|| {
-        let mut one = guarded();
+        let mut one = handle();
         assert_eq!(count(&mut one, 1, 0), (1, false));
-        let lock = one.lock().clone();
-        let noting = thread::spawn(move || lock.tell(REQUESTS[0]));
+        let lock = one.as_lock().clone();
+        let notifying = thread::spawn(move || lock.notify(REQUESTS[0]));
         let mut clone = one.clone();
-        let (mine, is_left) = count(&mut clone, 1, REQUESTS[1]);
-        noting.join().unwrap();
+        let (mine, delegated) = count(&mut clone, 1, REQUESTS[1]);
+        notifying.join().unwrap();
         check(
             &one,
             1 + mine,
-            REQUESTS[0] + if is_left { REQUESTS[1] } else { 0 },
+            REQUESTS[0] + if delegated { REQUESTS[1] } else { 0 },
         );
     });
 }
 
 #[test]
-fn of_several_handles_the_last_one_holds_what_the_others_left() {
+fn the_last_of_two_handles_keeps_the_lock_and_serves_what_the_other_delegated() {
     model(|| {
-        let mut one = guarded();
+        let mut one = handle();
         let mut other = one.clone();
-        let gone = thread::spawn(move || count(&mut other, 1, REQUESTS[0]));
+        let dropped = thread::spawn(move || count(&mut other, 1, REQUESTS[0]));
         let (mine, _) = count(&mut one, 2, REQUESTS[1]);
-        let (theirs, has_left) = gone.join().unwrap();
-        let (again, is_left) = count(&mut one, 2, REQUESTS[2]);
-        assert!((again, is_left) == (2, false), "it is the only one");
+        let (theirs, other_delegated) = dropped.join().unwrap();
+        let (again, delegated) = count(&mut one, 2, REQUESTS[2]);
+        assert!((again, delegated) == (2, false), "it is the only handle");
         check(
             &one,
             mine + theirs + again,
-            if has_left { REQUESTS[0] } else { 0 },
+            if other_delegated { REQUESTS[0] } else { 0 },
         );
     });
 }
 
 #[test]
-fn the_same_note_twice_says_what_both_knew() {
+fn a_request_made_twice_is_ordered_after_both_threads() {
     model(|| {
-        let lock = Arc::new(lock());
-        let telling = [1, 2].map(|bit| {
+        let lock = Arc::new(new_lock());
+        let notifying = [1, 2].map(|bit| {
             let lock = lock.clone();
             thread::spawn(move || {
-                lock.public().said.fetch_add(bit, Relaxed);
-                lock.tell(REQUESTS[0]);
+                lock.shared().written.fetch_add(bit, Relaxed);
+                lock.notify(REQUESTS[0]);
             })
         });
-        let [(), ()] = telling.map(|telling| telling.join().unwrap());
-        assert_eq!(lock.public().heard.load(Relaxed), 3);
-        let mut guard = lock.try_take().expect("it was put down");
-        guard.with(|_, read| assert_eq!(*read & REQUESTS[0], REQUESTS[0]));
+        let [(), ()] = notifying.map(|notifying| notifying.join().unwrap());
+        assert_eq!(lock.shared().seen.load(Relaxed), 3);
+        let mut guard = lock.try_lock().expect("it was released");
+        guard.with(|_, served| assert_eq!(*served & REQUESTS[0], REQUESTS[0]));
     });
 }
 
 #[test]
-fn another_note_beside_one_that_is_settled() {
+fn a_request_made_while_another_one_is_served() {
     model(|| {
-        let lock = Arc::new(lock());
-        let asking = lock.clone();
-        let asking = thread::spawn(move || {
-            asking.public().said.fetch_add(1, Relaxed);
-            drop(asking.leave(REQUESTS[1]));
+        let lock = Arc::new(new_lock());
+        let other = lock.clone();
+        let delegating = thread::spawn(move || {
+            other.shared().written.fetch_add(1, Relaxed);
+            drop(other.delegate(REQUESTS[1]));
         });
-        lock.tell(REQUESTS[0]);
-        asking.join().unwrap();
-        assert_eq!(lock.public().heard.load(Relaxed), 1);
-        let mut guard = lock.try_take().expect("it was put down");
-        guard.with(|_, read| {
+        lock.notify(REQUESTS[0]);
+        delegating.join().unwrap();
+        assert_eq!(lock.shared().seen.load(Relaxed), 1);
+        let mut guard = lock.try_lock().expect("it was released");
+        guard.with(|_, served| {
             assert_eq!(
-                *read & (REQUESTS[0] | REQUESTS[1]),
+                *served & (REQUESTS[0] | REQUESTS[1]),
                 REQUESTS[0] | REQUESTS[1]
             )
         });

@@ -1,28 +1,28 @@
-//! A baton: a lock for which nobody ever waits.
+//! A lock that no thread ever waits for.
 //!
-//! The state in it belongs to whoever holds the baton. A thread that finds it held leaves a *note* and goes on; the holder
-//! reads the notes before it puts the baton down. So a request made of a held baton is served by its holder, as with flat
-//! combining.
+//! The lock guards a state. A thread that finds the lock held delegates: it adds a *request* and
+//! goes on. The holder serves the requests before it releases the lock, as in flat combining.
 //!
-//! | `word` | means |
+//! | `word` | meaning |
 //! |---|---|
 //! | 0 | free |
-//! | `LOCKED` | held, without notes |
-//! | notes, with `LOCKED` or for a moment without | held, and its holder may not put it down before it has read them |
+//! | `LOCKED` | held, without requests |
+//! | requests, with `LOCKED` or for a moment without | held, and the holder has to serve the requests before it releases the lock |
 //!
-//! | call | 0 | anything else |
+//! | call | `word` is 0 | `word` is anything else |
 //! |---|---|---|
-//! | `try_take` | → `LOCKED`: taken | not taken |
-//! | `leave(requests)` | → `LOCKED` and the notes: taken | the notes are added: not taken |
-//! | putting it down | | less `LOCKED`: free if that leaves 0; else the notes are read (→ `LOCKED`), settled, and it tries again |
-//! | `tell(requests)`, taken by its own notes | | after those are settled: → 0 if no other bit was added; else as above |
+//! | `try_lock` | → `LOCKED`: acquired | not acquired |
+//! | `delegate(requests)` | → `LOCKED` and the requests: acquired | the requests are added: not acquired |
+//! | release | | subtract `LOCKED`: free if that leaves 0; else take the requests (→ `LOCKED`), serve them, and try again |
+//! | `notify(requests)` that acquired the lock | | serve the requests, then → 0 if no other bit was added; else as above |
 //!
-//! *Why no note is lost*: a note is added by the same read-modify-write that would have taken the baton. It either takes
-//! it, or is in the word before the holder can make that 0.
+//! *Why no request is lost*: the read-modify-write that adds a request is the one that would have
+//! acquired the lock. It either acquires the lock, or the request is in the word before the holder
+//! can make the word 0.
 //!
-//! *Why `tell` may settle a note before it clears it*: a note of the same kind that arrives in between is cleared unread. It asks
-//! for what has just been done, and no state has changed since: only the holder changes that, and any other request is
-//! another bit.
+//! *Why `notify` may serve a request before it clears it*: a request of the same kind that arrives
+//! in between is cleared unread. It asks for what has just been done, and the state has not changed
+//! since: only the holder changes the state, and a request of another kind is another bit.
 #![allow(unsafe_code)]
 
 use crate::sync::{AtomicUsize, Ordering::*, UnsafeCell};
@@ -30,51 +30,57 @@ use core::mem::ManuallyDrop;
 
 const LOCKED: usize = 1;
 
-/// The bits of the notes.
+/// The bits of the word that stand for requests.
 pub(crate) const REQUESTS: [usize; 3] = [2, 4, 8];
 
-/// What is shared by all, beside the state that belongs to the holder.
+/// What a [`HandoffLock`] guards, and how its holder serves requests. The implementing type holds
+/// what all threads share without the lock.
 pub(crate) trait Combine {
+    /// What only the holder of the lock reaches.
     type State;
-    /// What is left to do when the baton has been put down.
-    type After: Default;
+    /// Work that is left for the time after the release.
+    type FollowUp: Default;
 
-    /// Whether there is nothing to do without notes. Kept apart from `settle` for the sake of speed.
+    /// Whether there is no work due apart from requests. Separate from `combine` because it is on
+    /// the fast path.
     fn nothing_due(&self, state: &Self::State) -> bool;
 
-    /// Does what the notes ask for, and what is due after the holder's work. It runs no code of users.
-    fn combine(&self, state: &mut Self::State, requests: usize, after: &mut Self::After);
+    /// Serves `requests` and does the work that the holder's own changes made due. Must not run
+    /// users' code.
+    fn combine(&self, state: &mut Self::State, requests: usize, follow_up: &mut Self::FollowUp);
 
-    /// Does what was left to do. Users' code may run here: nothing is held.
-    fn follow_up(&self, after: Self::After);
+    /// Does the work that was left for the time after the release. May run users' code, because the
+    /// lock is not held.
+    fn follow_up(&self, follow_up: Self::FollowUp);
 }
 
 pub(crate) struct HandoffLock<P: Combine> {
     word: AtomicUsize,
     state: UnsafeCell<P::State>,
-    public: P,
+    shared: P,
 }
 
-// SAFETY: the state is reached by the holder only, one thread at a time.
+// SAFETY: only the holder reaches the state, one thread at a time.
 unsafe impl<P: Combine + Sync> Sync for HandoffLock<P> where P::State: Send {}
-// SAFETY: a baton that moves is not shared, its parts move with it.
+// SAFETY: a lock that is being moved is not shared, and its parts move with it.
 unsafe impl<P: Combine + Send> Send for HandoffLock<P> where P::State: Send {}
 
 impl<P: Combine> HandoffLock<P> {
-    pub(crate) fn new(public: P, state: P::State) -> Self {
+    pub(crate) fn new(shared: P, state: P::State) -> Self {
         Self {
             word: AtomicUsize::new(0),
             state: UnsafeCell::new(state),
-            public,
+            shared,
         }
     }
 
-    pub(crate) fn public(&self) -> &P {
-        &self.public
+    /// What is shared without the lock.
+    pub(crate) fn shared(&self) -> &P {
+        &self.shared
     }
 
     #[inline]
-    pub(crate) fn try_take(&self) -> Option<Guard<'_, P>> {
+    pub(crate) fn try_lock(&self) -> Option<Guard<'_, P>> {
         // Ordering: Acquire pairs with the Release of the previous holder.
         self.word
             .compare_exchange(0, LOCKED, Acquire, Relaxed)
@@ -82,25 +88,27 @@ impl<P: Combine> HandoffLock<P> {
             .map(|_| Guard { lock: self })
     }
 
-    /// Leaves notes for the holder. If nobody holds the baton the caller does from here on; dropping what it is given serves
-    /// the notes.
-    pub(crate) fn leave(&self, requests: usize) -> Option<Guard<'_, P>> {
-        // Ordering: Release pairs with the Acquire of the holder that reads the notes; Acquire as in `try_take`.
+    /// Adds requests for the holder. If nobody holds the lock the caller acquires it, and dropping
+    /// the returned guard serves the requests.
+    pub(crate) fn delegate(&self, requests: usize) -> Option<Guard<'_, P>> {
+        // Ordering: Release pairs with the Acquire of the holder that takes the requests; Acquire
+        // as in `try_lock`.
         let was = self.word.fetch_or(LOCKED | requests, AcqRel);
         (was == 0).then(|| Guard { lock: self })
     }
 
-    /// Leaves notes that ask for the same however often they are left, and serves them if nobody holds the baton.
+    /// Adds requests, and serves them if nobody holds the lock. The requests must be idempotent:
+    /// made twice, they may be served once.
     #[inline]
-    pub(crate) fn tell(&self, requests: usize) {
-        if let Some(guard) = self.leave(requests) {
-            guard.settle_own(requests);
+    pub(crate) fn notify(&self, requests: usize) {
+        if let Some(guard) = self.delegate(requests) {
+            guard.serve_own_and_unlock(requests);
         }
     }
 
-    /// Puts down what the caller holds, if there are no notes.
+    /// Releases the lock if there are no requests. Returns whether it did.
     #[inline]
-    fn is_put_down(&self) -> bool {
+    fn try_unlock(&self) -> bool {
         // Ordering: Release pairs with the Acquire of the next holder.
         let before = self.word.fetch_sub(LOCKED, Release);
         debug_assert!(before & LOCKED != 0, "it is held");
@@ -108,7 +116,8 @@ impl<P: Combine> HandoffLock<P> {
     }
 }
 
-/// The baton in hand. Dropping it, by a panic too, settles and puts it down.
+/// The lock while it is held. Dropping the guard, also in a panic, serves requests and releases the
+/// lock.
 pub(crate) struct Guard<'a, P: Combine> {
     pub(super) lock: &'a HandoffLock<P>,
 }
@@ -117,51 +126,54 @@ impl<'a, P: Combine> Guard<'a, P> {
     #[inline]
     pub(crate) fn with<R>(&mut self, f: impl FnOnce(&P, &mut P::State) -> R) -> R {
         self.lock.state.with_mut(|state| {
-            // SAFETY: only the holder gets here, and it is borrowed for itself.
-            f(&self.lock.public, unsafe { &mut *state })
+            // SAFETY: only the holder gets here, and the guard is borrowed exclusively.
+            f(&self.lock.shared, unsafe { &mut *state })
         })
     }
 
     #[inline]
     pub(super) fn nothing_due(&mut self) -> bool {
-        self.with(|public, state| public.nothing_due(state))
+        self.with(|shared, state| shared.nothing_due(state))
     }
 
-    /// Puts the baton down when nothing is due but what notes may ask for.
-    #[inline(always)]
-    pub(super) fn put_down(lock: &'a HandoffLock<P>) {
-        if !lock.is_put_down() {
-            Self::combine(lock, P::After::default());
+    /// Releases a lock of which only requests may be due.
+    #[inline]
+    pub(super) fn unlock(lock: &'a HandoffLock<P>) {
+        if !lock.try_unlock() {
+            Self::serve_and_unlock(lock, P::FollowUp::default());
         }
     }
 
-    /// Settles the notes that the caller took the baton with, and puts it down: one exchange in place of three.
+    /// Serves the requests with which the caller acquired the lock, and releases it: one exchange
+    /// in place of three.
     #[inline]
-    fn settle_own(self, requests: usize) {
+    fn serve_own_and_unlock(self, requests: usize) {
         let mut guard = ManuallyDrop::new(self);
         let lock = guard.lock;
-        let mut after = P::After::default();
-        guard.with(|public, state| public.combine(state, requests, &mut after));
-        // Ordering: Release as in `is_put_down`; Acquire takes over what was done before a note of the same kind.
+        let mut follow_up = P::FollowUp::default();
+        guard.with(|shared, state| shared.combine(state, requests, &mut follow_up));
+        // Ordering: Release as in `try_unlock`. Acquire pairs with the Release of a thread that
+        // added a request of the same kind meanwhile: `follow_up` sees what that thread did before.
         match lock
             .word
             .compare_exchange(LOCKED | requests, 0, AcqRel, Relaxed)
         {
-            Ok(_) => lock.public.follow_up(after),
-            Err(_) => Self::combine(lock, after),
+            Ok(_) => lock.shared.follow_up(follow_up),
+            Err(_) => Self::serve_and_unlock(lock, follow_up),
         }
     }
 
-    /// Reads notes, does what they ask for and what is due, until the baton is down; then what is left to do.
+    /// Serves requests, and does other work that is due, until the lock is released. Then follows
+    /// up.
     #[cold]
-    fn combine(lock: &'a HandoffLock<P>, mut after: P::After) {
+    fn serve_and_unlock(lock: &'a HandoffLock<P>, mut follow_up: P::FollowUp) {
         let mut guard = ManuallyDrop::new(Self { lock });
         loop {
-            // Ordering: Acquire pairs with the Release of the threads that left the notes.
+            // Ordering: Acquire pairs with the Release of the threads that added the requests.
             let requests = lock.word.swap(LOCKED, Acquire);
-            guard.with(|public, state| public.combine(state, requests, &mut after));
-            if lock.is_put_down() {
-                return lock.public.follow_up(after);
+            guard.with(|shared, state| shared.combine(state, requests, &mut follow_up));
+            if lock.try_unlock() {
+                return lock.shared.follow_up(follow_up);
             }
         }
     }
@@ -171,9 +183,9 @@ impl<P: Combine> Drop for Guard<'_, P> {
     #[inline]
     fn drop(&mut self) {
         if self.nothing_due() {
-            Guard::put_down(self.lock);
+            Guard::unlock(self.lock);
         } else {
-            Guard::combine(self.lock, P::After::default());
+            Guard::serve_and_unlock(self.lock, P::FollowUp::default());
         }
     }
 }

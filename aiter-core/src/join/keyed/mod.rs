@@ -1,26 +1,29 @@
-//! Many streams as one that says which of them an item came from.
+//! `join_aiters_keyed`: many streams as one that says from which of them an item comes.
 use super::members::Members;
-use crate::ready_set::Turn;
+use crate::ready_set::ChildPoll;
 use core::{
-    fmt, mem,
+    fmt,
     pin::Pin,
     task::{Context, Poll, ready},
 };
 use futures_core::{FusedStream, Stream};
 use pin_project::pin_project;
+use scopeguard::ScopeGuard;
 
-/// Joins streams as [`join_aiters`](crate::join_aiters) does, each with a key, and says what came from which.
+/// Merges streams as [`join_aiters`](crate::join_aiters) does, each with a key that says from which
+/// stream an item comes.
 ///
-/// An item of a stream comes as `(key, Some(item))`. When a stream has ended `(key, None)` comes, once, after its last
-/// item and after the stream was dropped. A key is cloned for each item, so a number or an `Arc` is a good one; streams may
-/// have equal keys.
+/// An item of a stream comes as `(key, Some(item))`. When a stream has ended, `(key, None)` comes
+/// once, after its last item and after the stream was dropped. The key is cloned for each item, so
+/// it should be cheap to clone, such as a number or an `Arc`. Several streams may have equal keys.
 ///
 /// # Panics
-/// A panic of a stream reaches the consumer from that call of `poll_next`. The stream is dropped, and the next call says that
-/// it ended; the others go on. After a panic of the source no stream joins any more.
+/// A panic of a stream reaches the consumer from that call of `poll_next`. The stream is dropped,
+/// the next call yields its `(key, None)`, and the others go on. After a panic of the source no
+/// further stream joins.
 ///
 /// # Cancel safety
-/// `next()` may be dropped at any point: an item is taken from its stream only when it is handed out.
+/// Cancel safe: an item is taken from its stream in the poll that returns it.
 ///
 /// # Progress
 /// As [`join_aiters`](crate::join_aiters).
@@ -53,11 +56,11 @@ where
 pub struct JoinAitersKeyed<S, K, T> {
     #[pin]
     members: Members<S, Keyed<K, T>>,
-    /// The key of a stream that ended or panicked, until that is said.
+    /// The key of a stream that has ended or panicked, until the consumer has got it.
     ended: Option<K>,
 }
 
-/// A stream and its key; `None` once the stream is over.
+/// A stream and its key. The key is `None` once the stream has ended.
 #[pin_project]
 struct Keyed<K, T> {
     key: Option<K>,
@@ -65,37 +68,25 @@ struct Keyed<K, T> {
     stream: T,
 }
 
-/// Notes that a stream is over.
-struct Over<'a, K> {
-    key: &'a mut Option<K>,
-    ended: &'a mut Option<K>,
-}
-
-impl<K> Drop for Over<'_, K> {
-    fn drop(&mut self) {
-        *self.ended = self.key.take();
-    }
-}
-
 impl<K: Clone, T: Stream> Keyed<K, T> {
-    /// An item and its key. The key of a stream that ends or panics is left in `ended`: also the drop of the stream may panic.
+    /// The next item with its key. Moves the key of a stream that ends or panics to `ended`,
+    /// because the drop of the stream, which follows, may panic as well.
     fn step(
         self: Pin<&mut Self>,
         ended: &mut Option<K>,
         cx: &mut Context<'_>,
-    ) -> Turn<Option<(K, T::Item)>> {
+    ) -> ChildPoll<Option<(K, T::Item)>> {
         let this = self.project();
-        let over = Over {
-            key: this.key,
-            ended,
+        let key = scopeguard::guard(this.key, |key| *ended = key.take());
+        let polled = match this.stream.poll_next(cx) {
+            Poll::Ready(Some(item)) => {
+                ChildPoll::Item(Option::<K>::clone(&key).map(|key| (key, item)))
+            }
+            Poll::Ready(None) => return ChildPoll::Last(None),
+            Poll::Pending => ChildPoll::Pending,
         };
-        let turn = match this.stream.poll_next(cx) {
-            Poll::Ready(Some(item)) => Turn::Item(over.key.clone().map(|key| (key, item))),
-            Poll::Ready(None) => return Turn::Last(None),
-            Poll::Pending => Turn::Pending,
-        };
-        mem::forget(over);
-        turn
+        ScopeGuard::into_inner(key);
+        polled
     }
 }
 

@@ -1,4 +1,4 @@
-//! `join_aiters_keyed`: what comes from which stream, and that each end is said once.
+//! Tests of `join_aiters_keyed`: which stream an item comes from, and one end for each stream.
 
 extern crate std;
 
@@ -15,7 +15,7 @@ use futures_core::{FusedStream, Stream};
 use futures_lite::{StreamExt, future::block_on, stream};
 use std::{panic::catch_unwind, thread};
 
-/// Polls until an item, the end, or a sleep that nobody interrupted.
+/// Polls until there is an item or the end, or a pending poll without a wake.
 fn settle<S: Stream + Unpin>(join: &mut S) -> Poll<Option<S::Item>> {
     let (wakes, waker) = Wakes::new();
     loop {
@@ -26,7 +26,7 @@ fn settle<S: Stream + Unpin>(join: &mut S) -> Poll<Option<S::Item>> {
     }
 }
 
-/// Everything until the end, and how often it panicked on the way.
+/// All items until the end, and the number of panics.
 fn all<S: Stream + Unpin>(join: &mut S) -> (Vec<S::Item>, usize) {
     let (mut items, mut panics) = (Vec::new(), 0);
     loop {
@@ -40,7 +40,7 @@ fn all<S: Stream + Unpin>(join: &mut S) -> (Vec<S::Item>, usize) {
 }
 
 #[test]
-fn nothing_and_streams_of_nothing() {
+fn no_stream_and_empty_streams() {
     let mut join = join_aiters_keyed(stream::empty::<(u8, stream::Empty<u8>)>());
     assert!(!join.is_terminated());
     assert_eq!(settle(&mut join), Poll::Ready(None));
@@ -73,7 +73,7 @@ fn each_item_has_its_key_and_each_end_comes_once_and_last() {
 }
 
 #[test]
-fn equal_keys_are_as_good_as_others() {
+fn streams_may_have_equal_keys() {
     let streams = [("a", stream::iter([1, 2])), ("a", stream::iter([3, 4]))];
     let (mut items, _) = all(&mut join_aiters_keyed(stream::iter(streams)));
     items.sort_unstable();
@@ -82,7 +82,7 @@ fn equal_keys_are_as_good_as_others() {
 }
 
 #[test]
-fn streams_join_by_a_push_list_while_it_is_pending() {
+fn streams_join_through_a_push_list_while_the_join_is_pending() {
     let (join_it, incoming) = push_aiter::<(u8, PushAiter<u32>)>();
     let mut join = join_aiters_keyed(incoming);
     let (wakes, waker) = Wakes::new();
@@ -105,7 +105,7 @@ fn streams_join_by_a_push_list_while_it_is_pending() {
     assert_eq!(wakes.taken(), 1);
     assert_eq!(poll(&mut join, &waker), Poll::Ready(Some((2, Some(20)))));
 
-    // The list of streams is stopped: those that joined go on.
+    // The list of streams is stopped. Those that have joined go on.
     join_it.stop();
     assert_eq!(poll(&mut join, &waker), Poll::Pending);
     second.push(21).unwrap();
@@ -169,7 +169,7 @@ fn every_ready_stream_is_served_within_one_round() {
         .unzip();
     let endless = stream::iter([(0, stream::repeat(0).boxed())]);
     let mut join = join_aiters_keyed(endless.chain(stream::iter(streams)));
-    // Until each was polled and waits.
+    // Until each was polled and is pending.
     while feeds.iter().any(|feed| feed.polls() == 0) {
         assert_eq!(settle(&mut join), Poll::Ready(Some((0, Some(0)))));
     }
@@ -179,12 +179,12 @@ fn every_ready_stream_is_served_within_one_round() {
         let mut items = 0;
         while served[1..].contains(&0) {
             let Poll::Ready(Some((key, Some(_)))) = settle(&mut join) else {
-                panic!("somebody is ready");
+                panic!("a stream is ready");
             };
             served[key] += 1;
             items += 1;
         }
-        // The rest of the turn in which they woke, and not more than one turn between theirs.
+        // The rest of the turn in which they woke, and at most one turn between theirs.
         assert!(served[0] <= 16, "{} in round {round}", served[0]);
         assert!(served[1..].iter().all(|&served| served == 1));
         assert_eq!(items, STREAMS - 1 + served[0]);
@@ -214,7 +214,7 @@ fn streams_that_are_all_ready_have_eight_items_each_a_round() {
     }
 }
 
-/// A stream that panics when polled or dropped, and one that just ends.
+/// A stream that panics when it is polled or dropped, or only ends.
 struct Breaks {
     in_poll: bool,
     in_drop: bool,
@@ -252,7 +252,7 @@ fn a_stream_that_panics_has_ended() {
 }
 
 #[test]
-fn a_key_that_panics_in_clone_costs_its_stream() {
+fn a_key_that_panics_in_clone_ends_its_stream() {
     #[derive(Debug, PartialEq)]
     struct Key(u8);
     impl Clone for Key {
@@ -275,7 +275,7 @@ fn a_key_that_panics_in_clone_costs_its_stream() {
 }
 
 #[test]
-fn a_stream_is_dropped_before_its_end_is_said() {
+fn a_stream_is_dropped_before_its_end_is_reported() {
     let (stream, feed) = source([]);
     let mut join = join_aiters_keyed(stream::iter([((), stream)]));
     feed.push(1);
@@ -287,7 +287,7 @@ fn a_stream_is_dropped_before_its_end_is_said() {
 }
 
 #[test]
-fn dropped_at_any_point_it_drops_keys_and_streams() {
+fn a_drop_at_any_point_drops_keys_and_streams() {
     let token = Rc::new(Cell::new(0));
     for items in 0..20 {
         let streams = (0..5).map(|_| {
@@ -305,7 +305,7 @@ fn dropped_at_any_point_it_drops_keys_and_streams() {
                 given += 1;
             }
         }
-        assert_eq!(token.get(), given, "nothing is taken ahead");
+        assert_eq!(token.get(), given, "nothing is read ahead");
         drop(join);
         assert_eq!(Rc::strong_count(&token), 1);
     }
@@ -333,7 +333,7 @@ fn size_hint_counts_the_ends() {
 }
 
 #[test]
-fn only_what_woke_is_polled() {
+fn only_streams_that_woke_are_polled() {
     let (feeds, streams): (Vec<_>, Vec<(usize, Source<u8>)>) = (0..100)
         .map(|key| {
             let (stream, feed) = source([]);

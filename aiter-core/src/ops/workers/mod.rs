@@ -7,7 +7,7 @@ mod unordered;
 pub use ordered::{MapWorkersOrdered, map_workers_ordered};
 pub use unordered::{MapWorkers, map_workers};
 
-use crate::ready_set::{Budget, ReadySet, Served, Turn};
+use crate::ready_set::{Budget, ChildPoll, ReadySet, Served};
 use core::{
     fmt,
     pin::Pin,
@@ -64,26 +64,26 @@ impl<S: Stream, C> Workers<S, C> {
         mut step: impl FnMut(Pin<&mut C>, &mut Context<'_>) -> Poll<R>,
     ) -> Poll<Option<R>> {
         let mut this = self.project();
-        this.set.forget_for(cx.waker());
+        this.set.clear_waker_for(cx.waker());
         loop {
             let mut more = budget.is_left();
             while more && room > 0 && *this.fresh < MAX_FRESH && this.set.is_source_ready() {
                 if let Poll::Ready(Some(item)) = this.set.poll_source(this.source.as_mut()) {
                     *this.fresh += 1;
                     room -= 1;
-                    if let Poll::Ready(result) = this.set.admit(start(item), &mut step) {
+                    if let Poll::Ready(result) = this.set.poll_and_insert(start(item), &mut step) {
                         return Poll::Ready(Some(result));
                     }
                     more = budget.spend();
                 }
             }
             let served = this.set.serve(budget, |child, cx| match step(child, cx) {
-                Poll::Ready(result) => Turn::Last(result),
-                Poll::Pending => Turn::Pending,
+                Poll::Ready(result) => ChildPoll::Last(result),
+                Poll::Pending => ChildPoll::Pending,
             });
             *this.fresh = 0;
             match served {
-                Served::Out(result) => {
+                Served::Item(result) => {
                     *this.fresh = fresh_after_pause(this.set);
                     return Poll::Ready(Some(result));
                 }
@@ -94,7 +94,7 @@ impl<S: Stream, C> Workers<S, C> {
                 }
                 Served::Idle if room > 0 && this.set.is_source_ready() => {}
                 Served::Idle if this.set.is_empty() && this.source.is_none() => {
-                    this.set.forget();
+                    this.set.clear_waker();
                     return Poll::Ready(None);
                 }
                 Served::Idle if this.set.park(cx.waker()) => {
@@ -109,7 +109,7 @@ impl<S: Stream, C> Workers<S, C> {
 
 /// Futures that could make no progress for want of budget come before fresh ones.
 fn fresh_after_pause<C>(set: &ReadySet<C>) -> u32 {
-    if set.has_first() { MAX_FRESH } else { 0 }
+    if set.may_have_refused() { MAX_FRESH } else { 0 }
 }
 
 impl<S: fmt::Debug, C> fmt::Debug for Workers<S, C> {

@@ -1,15 +1,14 @@
-//! Children whose task has a budget, as tasks of tokio have: when it is used up each of them is
-//! pending, and woken at once or later.
+//! Children whose task has a budget, as tasks of tokio have: when it is used up, each of them is
+//! pending, and is woken at once or later.
 
 use super::*;
 
-/// When those are woken that the budget refused.
+/// When children are woken that the budget has refused.
 #[derive(Clone, Copy, Debug)]
 enum Refused {
     /// In their poll.
     AtOnce,
-    /// When the task sleeps, and each time it has been polled as often as this; the last one first.
-    /// So does tokio.
+    /// When the task sleeps, and after each so many polls of it; the last one first. As tokio does.
     Later(usize),
 }
 
@@ -23,13 +22,13 @@ const REFUSED: [Refused; 4] = [
 /// What a child does.
 #[derive(Clone, Copy)]
 enum Kind {
-    /// It always has an item, for so many units, which it takes all at once or one by one.
+    /// It always has an item, which costs so many units, taken all at once or one by one.
     Costs(u32, bool),
     /// It has seven items, then none until the next pass.
     Bursts,
-    /// It takes all units that are left, and never has an item.
+    /// It takes all units that are left and never has an item.
     Works,
-    /// It wakes itself, and never has an item.
+    /// It wakes itself and never has an item.
     Spins,
     /// It always has an item and takes no unit.
     Free,
@@ -69,7 +68,7 @@ impl Task {
     }
 }
 
-fn step(member: Pin<&mut Member>, cx: &mut Context<'_>) -> Turn<()> {
+fn step(member: Pin<&mut Member>, cx: &mut Context<'_>) -> ChildPoll<()> {
     let task = &member.task;
     let has_item = match member.kind {
         Kind::Costs(cost, at_once) => task.take(cost, at_once, cx),
@@ -92,15 +91,15 @@ fn step(member: Pin<&mut Member>, cx: &mut Context<'_>) -> Turn<()> {
         Kind::Free => true,
     };
     if !has_item {
-        return Turn::Pending;
+        return ChildPoll::Pending;
     }
     member.items.set(member.items.get() + 1);
     task.got.borrow_mut()[member.number] += 1;
-    Turn::Item(())
+    ChildPoll::Item(())
 }
 
-/// A set in a task that is run again and again.
-struct World {
+/// A set in a task that is run repeatedly.
+struct Run {
     set: ReadySet<Member>,
     task: Rc<Task>,
     passes: usize,
@@ -108,7 +107,7 @@ struct World {
     waker: Waker,
 }
 
-impl World {
+impl Run {
     fn new(mode: Refused, kinds: impl IntoIterator<Item = Kind>) -> Self {
         let task = Rc::new(Task {
             mode,
@@ -137,7 +136,7 @@ impl World {
         }
     }
 
-    /// The task is polled, with so many units, and takes no more than so many items.
+    /// Polls the task, which has `units` and takes at most `most` items.
     fn pass(&mut self, units: u32, most: usize) {
         self.task.units.set(units);
         let mut budget = Budget::new();
@@ -145,7 +144,7 @@ impl World {
         let mut waits = false;
         while items < most && !waits {
             match self.set.serve(&mut budget, step) {
-                Served::Out(()) => {
+                Served::Item(()) => {
                     items += 1;
                     budget = Budget::new();
                 }
@@ -165,10 +164,10 @@ impl World {
                 waker.wake_by_ref();
             }
         }
-        assert!(woken || self.count.taken() > 0, "nobody woke the task");
+        assert!(woken || self.count.taken() > 0, "the task was not woken");
     }
 
-    /// What each child gets in so many passes, once all have been served.
+    /// What each child gets in `passes` passes, after as many to warm up.
     fn shares(&mut self, passes: usize, pass: impl Fn(&mut Self, usize)) -> Vec<u32> {
         (0..passes).for_each(|number| pass(self, number));
         self.task.got.borrow_mut().fill(0);
@@ -177,7 +176,7 @@ impl World {
     }
 }
 
-/// The least and the most that a child got.
+/// The least and the most that a child has got.
 fn range(got: &[u32]) -> (u32, u32) {
     (*got.iter().min().unwrap(), *got.iter().max().unwrap())
 }
@@ -197,10 +196,10 @@ fn costs(n: usize, of: fn(usize) -> u32, at_once: bool) -> impl Iterator<Item = 
 
 const EACH_COSTS: [fn(usize) -> u32; 4] = [|_| 1, |_| 5, |k| [5, 1][k % 2], |k| [1, 2, 5][k % 3]];
 
-/// Each child has as many items as any other, whatever they cost and whenever those are woken that
-/// have to wait.
+/// Each child has as many items as any other, whatever they cost and whenever children are woken
+/// that have to wait.
 #[test]
-fn each_has_its_share_of_a_budget() {
+fn each_child_has_its_share_of_a_budget() {
     let numbers: &[usize] = match cfg!(miri) {
         true => &[36],
         false => &[2, 17, 36, 64, 100, 144, 300],
@@ -213,9 +212,9 @@ fn each_has_its_share_of_a_budget() {
                         let kinds = costs(n, of, at_once);
                         let turn: u32 = (0..n).map(|k| 8 * of(k)).sum();
                         let passes = 4 * turn / units + 10;
-                        let mut world = World::new(mode, kinds);
-                        let got = world.shares(passes as usize, |world, _| {
-                            world.pass(units, usize::MAX);
+                        let mut run = Run::new(mode, kinds);
+                        let got = run.shares(passes as usize, |run, _| {
+                            run.pass(units, usize::MAX);
                         });
                         fair(&got, &(n, mode, each, at_once, units));
                     }
@@ -227,101 +226,101 @@ fn each_has_its_share_of_a_budget() {
 
 #[test]
 #[cfg_attr(miri, ignore = "takes long")]
-fn each_of_three_thousand_has_its_share() {
+fn each_of_three_thousand_children_has_its_share() {
     for mode in REFUSED {
-        let mut world = World::new(mode, costs(3000, EACH_COSTS[0], false));
-        let got = world.shares(4 * 3000 * 8 / 128, |world, _| world.pass(128, usize::MAX));
+        let mut run = Run::new(mode, costs(3000, EACH_COSTS[0], false));
+        let got = run.shares(4 * 3000 * 8 / 128, |run, _| run.pass(128, usize::MAX));
         fair(&got, &mode);
-        let mut world = World::new(mode, costs(3000, EACH_COSTS[0], false));
-        let got = world.shares(4, |world, _| world.pass(u32::MAX, 3000 * 8));
+        let mut run = Run::new(mode, costs(3000, EACH_COSTS[0], false));
+        let got = run.shares(4, |run, _| run.pass(u32::MAX, 3000 * 8));
         assert_eq!(range(&got), (32, 32));
     }
 }
 
-/// A child that the budget cuts short has the rest of its turn first.
+/// A child whose turn the budget cut short has the rest of it first.
 #[test]
-fn the_first_that_was_refused_comes_first() {
+fn the_child_that_was_refused_first_comes_first() {
     for mode in REFUSED {
-        let mut world = World::new(mode, costs(36, EACH_COSTS[0], false));
-        world.pass(20, usize::MAX);
+        let mut run = Run::new(mode, costs(36, EACH_COSTS[0], false));
+        run.pass(20, usize::MAX);
         let eights = |of: [u32; 4]| {
             let mut expected = vec![0; 36];
             expected[..4].copy_from_slice(&of);
             expected
         };
-        assert_eq!(*world.task.got.borrow(), eights([8, 8, 4, 0]), "{mode:?}");
-        world.pass(6, usize::MAX);
-        assert_eq!(*world.task.got.borrow(), eights([8, 8, 8, 2]), "{mode:?}");
+        assert_eq!(*run.task.got.borrow(), eights([8, 8, 4, 0]), "{mode:?}");
+        run.pass(6, usize::MAX);
+        assert_eq!(*run.task.got.borrow(), eights([8, 8, 8, 2]), "{mode:?}");
     }
 }
 
-/// Of a budget that others use up before this task comes to its set.
+/// Passes in which the budget is used up before the task polls its set.
 #[test]
 fn passes_without_a_unit_change_no_order() {
     for mode in REFUSED {
-        let mut world = World::new(mode, costs(64, EACH_COSTS[0], false));
-        let got = world.shares(200, |world, number| {
+        let mut run = Run::new(mode, costs(64, EACH_COSTS[0], false));
+        let got = run.shares(200, |run, number| {
             let units = if number % 2 == 0 { 128 } else { 0 };
-            world.pass(units, usize::MAX);
+            run.pass(units, usize::MAX);
         });
         fair(&got, &mode);
     }
 }
 
-/// Those that are woken in each pass have no more than those that are always ready.
+/// Children that are woken in each pass have no more items than those that are always ready.
 #[test]
-fn who_wakes_often_does_not_come_first() {
+fn children_that_wake_often_do_not_come_first() {
     for mode in REFUSED {
         let kinds = (0..64).map(|k| [Kind::Bursts, Kind::Costs(1, false)][k / 40]);
-        let mut world = World::new(mode, kinds);
-        let got = world.shares(1000, |world, _| world.pass(128, usize::MAX));
+        let mut run = Run::new(mode, kinds);
+        let got = run.shares(1000, |run, _| run.pass(128, usize::MAX));
         let (bursts, others) = got.split_at(40);
         fair(bursts, &mode);
         fair(others, &mode);
-        // Those that are woken late cannot have as much.
+        // Children that are woken late cannot have as many items.
         if matches!(mode, Refused::AtOnce | Refused::Later(1)) {
             fair(&got, &mode);
         }
     }
 }
 
-/// More children that are polled in vain than one poll may be in vain do not keep the others from
-/// their items.
+/// Children without items do not keep the others from theirs, also if they are more than one call
+/// may poll in vain.
 #[test]
-fn who_has_nothing_holds_nobody_up() {
+fn children_without_items_do_not_block_the_others() {
     for mode in REFUSED {
         let kinds = (0..300).map(|k| match k % 10 {
             0 => Kind::Costs(1, false),
             _ => Kind::Spins,
         });
-        let mut world = World::new(mode, kinds);
-        let got = world.shares(300, |world, _| world.pass(128, usize::MAX));
+        let mut run = Run::new(mode, kinds);
+        let got = run.shares(300, |run, _| run.pass(128, usize::MAX));
         let got: Vec<_> = got.into_iter().step_by(10).collect();
         fair(&got, &mode);
         assert!(range(&got).0 >= 100, "{got:?}");
     }
 }
 
-/// Whether a child made use of the budget cannot be seen; the first to be polled had all of it.
+/// The set cannot see whether a child used the budget. The first one to be polled had all of it.
 #[test]
-fn futures_that_are_not_done_have_their_share_too() {
+fn children_that_use_the_budget_without_an_item_have_their_share() {
     for mode in REFUSED {
         for n in [2, 36, 64] {
-            let mut world = World::new(mode, vec![Kind::Works; n]);
-            let got = world.shares(10 * n, |world, _| world.pass(128, usize::MAX));
+            let mut run = Run::new(mode, vec![Kind::Works; n]);
+            let got = run.shares(10 * n, |run, _| run.pass(128, usize::MAX));
             fair(&got, &(mode, n));
         }
     }
 }
 
-/// One that knows no budget always has an item: those that have to wait are asked in vain all the
-/// time, and keep their order.
+/// A child without a budget always has an item. The others are polled in vain all the time, and
+/// keep their order.
 #[test]
-fn one_without_a_budget_does_not_mix_the_others_up() {
+fn a_child_without_a_budget_does_not_change_the_order_of_the_others() {
     for mode in REFUSED {
         let kinds = (0..64).map(|k| [Kind::Costs(1, false), Kind::Free][usize::from(k == 20)]);
-        let mut world = World::new(mode, kinds);
-        let mut got = world.shares(1000, |world, _| world.pass(128, 300));
+        let mut run = Run::new(mode, kinds);
+        let mut got = run.shares(1000, |run, _| run.pass(128, 300));
         got.remove(20);
         fair(&got, &mode);
     }

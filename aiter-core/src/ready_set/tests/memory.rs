@@ -1,9 +1,9 @@
-//! Panics, slots, chunks, and what outlives what.
+//! Panics, the reuse of slots and chunks, and what may outlive what.
 
 use super::*;
 
 #[test]
-fn a_panicking_child_is_gone_and_the_others_go_on() {
+fn a_panicking_child_is_dropped_and_the_others_go_on() {
     let (_, waker) = Wakes::new();
     let mut set = ReadySet::new();
     let scripts = scripts(3);
@@ -22,17 +22,18 @@ fn a_panicking_child_is_gone_and_the_others_go_on() {
 }
 
 #[test]
-fn a_guest_that_panics_or_is_done_leaves_its_slot() {
+fn a_fresh_child_that_panics_or_is_ready_leaves_its_slot() {
     let mut set = ReadySet::new();
     let script = Rc::<Script>::default();
-    let done = set.admit(child(&script), |_, _| Poll::Ready(5));
+    let done = set.poll_and_insert(child(&script), |_, _| Poll::Ready(5));
     assert_eq!(done, Poll::Ready(5));
-    let admit = || set.admit(child(&script), |_, _| -> Poll<()> { panic!("guest") });
-    assert!(catch_unwind(AssertUnwindSafe(admit)).is_err());
+    let panicking =
+        || set.poll_and_insert(child(&script), |_, _| -> Poll<()> { panic!("fresh child") });
+    assert!(catch_unwind(AssertUnwindSafe(panicking)).is_err());
     assert_eq!(script.log.borrow().len(), 2);
     assert!(set.is_empty());
     assert!(
-        set.admit(child(&script), |child, cx| {
+        set.poll_and_insert(child(&script), |child, cx| {
             child.0.poll(cx);
             Poll::<()>::Pending
         })
@@ -45,7 +46,7 @@ fn a_guest_that_panics_or_is_done_leaves_its_slot() {
 }
 
 #[test]
-fn a_child_that_panics_in_drop_stops_no_other_drop() {
+fn a_child_that_panics_in_drop_does_not_keep_the_others_from_being_dropped() {
     let log = Rc::new(RefCell::new(Vec::new()));
     let script = Rc::new(Script {
         log: log.clone(),
@@ -76,7 +77,7 @@ fn wakers_outlive_children_and_set() {
     let scripts = scripts(40);
     scripts.iter().for_each(|script| set.insert(child(script)));
     assert_eq!(poll(&mut set, &waker), Poll::Pending);
-    // A waker whose child ended wakes at most the one that came after, for nothing.
+    // A waker whose child has ended wakes at most the next child of the slot, spuriously.
     let stale = scripts[3].waker.take().unwrap();
     scripts[3].push(None);
     stale.wake_by_ref();
@@ -99,7 +100,7 @@ fn wakers_outlive_children_and_set() {
     stale.wake();
     late.wake();
     assert_eq!(count.taken(), 0);
-    // The parent's waker is not kept by those of the children.
+    // The wakers of the children do not keep that of the task.
     drop(waker);
     assert_eq!(Arc::strong_count(&count), 1);
 }
@@ -126,7 +127,7 @@ fn slots_are_reused_and_memory_is_given_back() {
         assert!(set.state.slots <= SLOTS, "{} slots kept", set.state.slots);
         assert_eq!(set.state.empty, 1);
     }
-    // One in, one out: no chunk is made or freed.
+    // While one child replaces the other, no chunk is allocated or freed.
     let slots = set.state.slots;
     for script in &scripts {
         set.insert(child(script));
@@ -166,7 +167,7 @@ fn a_chunk_woken_while_it_empties_is_freed_later() {
     assert!(poll(&mut set, &waker).is_pending());
     for script in &scripts {
         script.push(None);
-        script.wakes_itself.set(true); // Ends, and wakes its vacant slot.
+        script.wakes_itself.set(true); // It ends, and wakes its vacant slot.
         script.wake();
     }
     while !set.is_empty() {
@@ -192,9 +193,9 @@ fn children_never_move() {
             let here = &raw const *child;
             assert!(child.0.replace(here).is_null() || child.0.get() == here);
             cx.waker().wake_by_ref();
-            Turn::<()>::Pending
+            ChildPoll::<()>::Pending
         });
-        assert!(!matches!(served, Served::Out(())));
+        assert!(!matches!(served, Served::Item(())));
         set.insert(Address(
             Cell::new(core::ptr::null()),
             core::marker::PhantomPinned,
@@ -203,16 +204,16 @@ fn children_never_move() {
 }
 
 #[test]
-fn large_alignment_and_no_size() {
+fn large_alignment_and_zero_size() {
     #[repr(align(128))]
     struct Aligned(u8);
     let mut set = ReadySet::new();
     (0..100).for_each(|k| set.insert(Aligned(k)));
     let mut seen = Vec::new();
     let mut budget = Budget::new();
-    while let Served::Out(k) = set.serve(&mut budget, |child, _| {
+    while let Served::Item(k) = set.serve(&mut budget, |child, _| {
         assert_eq!((&raw const *child).addr() % 128, 0);
-        Turn::Last(child.0)
+        ChildPoll::Last(child.0)
     }) {
         seen.push(k);
     }
@@ -222,14 +223,14 @@ fn large_alignment_and_no_size() {
     (0..100).for_each(|_| set.insert(()));
     let mut budget = Budget::new();
     let mut ended = 0;
-    while let Served::Out(()) = set.serve(&mut budget, |_, _| Turn::Last(())) {
+    while let Served::Item(()) = set.serve(&mut budget, |_, _| ChildPoll::Last(())) {
         ended += 1;
     }
     assert_eq!(ended, 100);
 }
 
 #[test]
-fn for_each_shows_every_child() {
+fn for_each_visits_every_child() {
     let mut set = ReadySet::new();
     (0..70).for_each(|k| set.insert(String::from_utf8(vec![b'a'; k]).unwrap()));
     let mut sum = 0;

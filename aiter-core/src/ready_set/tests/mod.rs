@@ -1,12 +1,12 @@
-//! The set itself: children that are steered from outside.
+//! Tests of the set with children that are controlled from outside.
 
 extern crate std;
 
 mod budget;
 mod memory;
-mod turns;
+mod round_robin;
 
-use super::{Budget, ReadySet, Served, Turn, chunk::SLOTS};
+use super::{Budget, ChildPoll, ReadySet, Served, chunk::SLOTS};
 use crate::test_support::Wakes;
 use alloc::{
     boxed::Box, collections::VecDeque, rc::Rc, string::String, sync::Arc, task::Wake, vec, vec::Vec,
@@ -20,12 +20,13 @@ use core::{
 };
 use std::panic::catch_unwind;
 
-/// What a child does, seen and steered from outside.
+/// What a child does, observed and controlled from outside.
 #[derive(Default)]
 struct Script {
-    /// What the next polls give: `Some` an item, `None` the end. Pending when used up.
+    /// What the next polls give: `Some` an item, `None` the end. When used up, the child is
+    /// pending.
     items: RefCell<VecDeque<Option<u32>>>,
-    /// An item is always there.
+    /// The child always has an item.
     endless: Cell<bool>,
     wakes_itself: Cell<bool>,
     panics: Cell<bool>,
@@ -44,20 +45,20 @@ impl Script {
         waker.wake_by_ref();
     }
 
-    fn poll(&self, cx: &mut Context<'_>) -> Turn<u32> {
+    fn poll(&self, cx: &mut Context<'_>) -> ChildPoll<u32> {
         self.polls.set(self.polls.get() + 1);
-        assert!(!self.panics.get(), "asked to");
+        assert!(!self.panics.get(), "as told by the test");
         if self.endless.get() {
-            return Turn::Item(0);
+            return ChildPoll::Item(0);
         }
         *self.waker.borrow_mut() = Some(cx.waker().clone());
         if self.wakes_itself.get() {
             cx.waker().wake_by_ref();
         }
         match self.items.borrow_mut().pop_front() {
-            Some(Some(item)) => Turn::Item(item),
-            Some(None) => Turn::End,
-            None => Turn::Pending,
+            Some(Some(item)) => ChildPoll::Item(item),
+            Some(None) => ChildPoll::End,
+            None => ChildPoll::Pending,
         }
     }
 }
@@ -76,16 +77,16 @@ fn child(script: &Rc<Script>) -> Child {
     Child(script.clone(), 0, false)
 }
 
-fn step(child: Pin<&mut Child>, cx: &mut Context<'_>) -> Turn<u32> {
+fn step(child: Pin<&mut Child>, cx: &mut Context<'_>) -> ChildPoll<u32> {
     child.0.poll(cx)
 }
 
-/// One poll as an operator does it: serve, and park when idle.
+/// One poll as an operator does it: serves, and parks when idle.
 fn poll(set: &mut ReadySet<Child>, waker: &Waker) -> Poll<u32> {
     let mut budget = Budget::new();
     loop {
         match set.serve(&mut budget, step) {
-            Served::Out(item) => return Poll::Ready(item),
+            Served::Item(item) => return Poll::Ready(item),
             Served::Idle if set.park(waker) => return Poll::Pending,
             Served::Idle => {}
             Served::Spent => {

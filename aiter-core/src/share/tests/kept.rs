@@ -1,8 +1,9 @@
-//! The only taker keeps the baton from one item to the next, and gives it up before there is a second one.
+//! The only taker keeps the lock from one item to the next, and releases it before there is a
+//! second taker.
 
 use super::*;
 
-/// The only taker, which has had 1 and keeps the baton; then 2, 3, and so on.
+/// The only taker, which has taken 1 and keeps the lock. `rest` is what the source does next.
 fn kept(rest: impl IntoIterator<Item = Step<u32>>) -> (Taker, Remote<u32>) {
     let steps = [Pending, Item(1)].into_iter().chain(rest);
     let (source, remote) = source(steps);
@@ -13,9 +14,9 @@ fn kept(rest: impl IntoIterator<Item = Step<u32>>) -> (Taker, Remote<u32>) {
 }
 
 #[test]
-fn a_wake_that_comes_meanwhile_is_heard_of_when_there_is_a_second_taker() {
+fn a_wake_while_the_lock_is_kept_is_served_when_a_second_taker_is_made() {
     let (mut a, remote) = kept([Item(2), Pending, Item(3)]);
-    // From the poll that was pending there is a waker still. Nobody waits for it.
+    // The source still has the waker of the poll that was pending. No taker waits now.
     remote.add([]);
     assert_eq!(a.wakes(), 0);
     let mut b = Taker::new(a.handle.clone());
@@ -27,7 +28,7 @@ fn a_wake_that_comes_meanwhile_is_heard_of_when_there_is_a_second_taker() {
 }
 
 #[test]
-fn a_taker_that_is_the_last_one_keeps_it_again() {
+fn the_last_taker_keeps_the_lock_again() {
     let (mut a, _remote) = kept((2..).take(8).map(Item));
     let mut b = Taker::new(a.handle.clone());
     assert_eq!((a.poll(), b.poll()), (item(2), item(3)));
@@ -38,7 +39,7 @@ fn a_taker_that_is_the_last_one_keeps_it_again() {
 }
 
 #[test]
-fn a_taker_that_comes_no_more_holds_nobody_up() {
+fn a_taker_that_kept_the_lock_and_is_not_polled_blocks_no_other() {
     let (a, _remote) = kept((2..).take(5).map(Item));
     let mut b = Taker::new(a.handle.clone());
     let _idle = a.handle.clone();
@@ -49,7 +50,7 @@ fn a_taker_that_comes_no_more_holds_nobody_up() {
 }
 
 #[test]
-fn a_panic_of_the_source_leaves_it_to_the_next() {
+fn a_panic_of_the_source_releases_the_lock() {
     let (mut a, _remote) = kept([Panic, Item(2), Item(3)]);
     assert_eq!(panic_of(|| _ = a.poll()), "source");
     let mut b = Taker::new(a.handle.clone());
@@ -58,8 +59,8 @@ fn a_panic_of_the_source_leaves_it_to_the_next() {
 }
 
 #[test]
-fn whoever_meets_it_held_is_called_when_that_is_over() {
-    // A source that polls another taker of its own line.
+fn a_taker_that_finds_the_lock_held_is_woken_after_its_release() {
+    // A source that polls another taker of its own.
     type Other = Arc<std::sync::Mutex<Option<Sharable<Nested>>>>;
     struct Nested(Other, Waker);
     impl Stream for Nested {

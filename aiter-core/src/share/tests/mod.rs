@@ -47,11 +47,11 @@ fn item(n: u32) -> Poll<Option<u32>> {
 }
 
 #[test]
-fn one_taker_is_the_stream_itself() {
+fn a_single_taker_behaves_like_the_source() {
     let ([mut a], remote) = takers([Item(1), Pending, Item(2), End]);
     assert_eq!(a.poll(), item(1));
     assert_eq!(a.poll(), PENDING);
-    // Without a wake, too.
+    // It polls again also without having been woken.
     assert_eq!(a.poll(), item(2));
     assert!(!a.handle.is_terminated());
     assert_eq!(a.handle.size_hint(), (0, None));
@@ -64,7 +64,7 @@ fn one_taker_is_the_stream_itself() {
 }
 
 #[test]
-fn the_only_taker_keeps_the_baton_until_there_is_a_second() {
+fn the_only_taker_keeps_the_lock_until_there_is_a_second() {
     let ([mut a], remote) = takers([Item(1), Item(2)]);
     assert_eq!(a.poll(), item(1));
     let mut b = a.handle.clone();
@@ -75,7 +75,7 @@ fn the_only_taker_keeps_the_baton_until_there_is_a_second() {
     assert_eq!(wakes.count(), 1);
     drop(a);
     assert_eq!(poll(&mut b, &waker), item(3));
-    // It is the only one now, and is woken like any other when it waits.
+    // It is the only one now, and is still woken when it waits.
     assert_eq!(poll(&mut b, &waker), PENDING);
     remote.add([Item(4)]);
     assert_eq!(wakes.count(), 2);
@@ -83,25 +83,25 @@ fn the_only_taker_keeps_the_baton_until_there_is_a_second() {
 }
 
 #[test]
-fn a_wake_of_the_source_while_the_baton_is_kept_is_heard_of_when_it_is_put_down() {
+fn a_wake_of_the_source_while_the_lock_is_kept_is_served_at_its_release() {
     let ([mut a], remote) = takers([Pending, Item(1), Item(2)]);
     assert_eq!(a.poll(), PENDING);
     assert_eq!(a.poll(), item(1));
-    // A wake with nothing behind it. Nobody waits for it yet.
+    // A spurious wake. No taker waits for it yet.
     remote.add([]);
     assert_eq!(a.poll(), item(2));
     assert_eq!(a.wakes(), 0);
-    // The poll is later than the wake, which the line does not know: it calls.
+    // The poll comes after the wake. The queue cannot know that, and calls the taker.
     assert_eq!(a.poll(), PENDING);
     assert_eq!((a.wakes(), remote.polls()), (1, 4));
-    // So a newcomer gives way, once, and then looks for itself, though it is not the first.
+    // So a new taker gives way once, and then polls the source, although it is not the first.
     let mut b = a.handle.clone();
     let (wakes, waker) = Wakes::new();
     assert_eq!(poll(&mut b, &waker), PENDING);
     assert_eq!((wakes.count(), remote.polls()), (1, 4));
     assert_eq!(poll(&mut b, &waker), PENDING);
     assert_eq!((wakes.count(), remote.polls()), (1, 5));
-    // The other has its place again when it comes.
+    // The other taker has its place again when it is polled.
     assert_eq!(a.poll(), PENDING);
     remote.add([Item(3), Item(4)]);
     assert_eq!(poll(&mut b, &waker), PENDING);
@@ -110,12 +110,12 @@ fn a_wake_of_the_source_while_the_baton_is_kept_is_heard_of_when_it_is_put_down(
 }
 
 #[test]
-fn serves_in_the_order_of_coming() {
+fn takers_are_served_in_fifo_order() {
     let ([mut a, mut b, mut c], remote) = takers([]);
     for taker in [&mut a, &mut b, &mut c] {
         assert_eq!(taker.poll(), PENDING);
     }
-    // Only the first asks a source that has nothing.
+    // Only the first polls a source that has nothing.
     assert_eq!(remote.polls(), 1);
     remote.add([Item(1), Item(2), Item(3)]);
     assert_eq!((a.wakes(), b.wakes(), c.wakes()), (1, 1, 1));
@@ -126,7 +126,7 @@ fn serves_in_the_order_of_coming() {
     assert_eq!(a.poll(), item(1));
     assert_eq!(b.poll(), item(2));
     assert_eq!(c.poll(), item(3));
-    // Who comes again is the last in line.
+    // A taker that has had an item queues at the back.
     assert_eq!(c.poll(), PENDING);
     assert_eq!(a.poll(), PENDING);
     remote.add([Item(4), Item(5)]);
@@ -136,7 +136,7 @@ fn serves_in_the_order_of_coming() {
 }
 
 #[test]
-fn who_goes_while_the_source_is_idle_calls_nobody() {
+fn dropping_a_taker_of_an_idle_source_wakes_no_other() {
     let ([mut a, mut b, mut c], remote) = takers([]);
     for taker in [&mut a, &mut b, &mut c] {
         assert_eq!(taker.poll(), PENDING);
@@ -149,7 +149,7 @@ fn who_goes_while_the_source_is_idle_calls_nobody() {
 }
 
 #[test]
-fn a_newcomer_gives_way_to_those_who_were_called() {
+fn a_new_taker_gives_way_to_one_that_was_called() {
     let ([mut a, mut b], remote) = takers([]);
     assert_eq!(a.poll(), PENDING);
     remote.add([Item(1), Item(2)]);
@@ -160,7 +160,7 @@ fn a_newcomer_gives_way_to_those_who_were_called() {
 }
 
 #[test]
-fn a_forgotten_taker_holds_nobody_up_and_keeps_its_place() {
+fn a_taker_that_is_not_polled_blocks_no_other_and_keeps_its_place() {
     let ([mut a, mut b, mut c], remote) = takers([]);
     assert_eq!(a.poll(), PENDING);
     assert_eq!(b.poll(), PENDING);
@@ -174,7 +174,7 @@ fn a_forgotten_taker_holds_nobody_up_and_keeps_its_place() {
         assert_eq!(b.poll(), PENDING);
     }
     assert_eq!(a.wakes(), 1);
-    // When it does come it is before those who came after it.
+    // When it is polled it is before those that came after it.
     assert_eq!(a.poll(), PENDING);
     assert_eq!(c.poll(), PENDING);
     remote.add([Item(10), Item(11), Item(12)]);
@@ -186,11 +186,11 @@ fn a_forgotten_taker_holds_nobody_up_and_keeps_its_place() {
 }
 
 #[test]
-fn who_comes_in_vain_is_given_way_to_again() {
+fn a_taker_that_found_nothing_is_given_way_to_again() {
     let ([mut a, mut b], remote) = takers([]);
     assert_eq!(a.poll(), PENDING);
     assert_eq!(b.poll(), PENDING);
-    // A wake with nothing behind it.
+    // A spurious wake.
     remote.add([Pending]);
     assert_eq!(b.poll(), PENDING);
     assert_eq!(a.poll(), PENDING);
@@ -202,7 +202,7 @@ fn who_comes_in_vain_is_given_way_to_again() {
 }
 
 #[test]
-fn all_takers_before_one_may_be_forgotten() {
+fn a_taker_passes_over_every_one_that_is_not_polled() {
     let (mut takers, remote) = takers::<5>([]);
     for taker in &mut takers {
         assert_eq!(taker.poll(), PENDING);
@@ -210,7 +210,7 @@ fn all_takers_before_one_may_be_forgotten() {
     remote.add([Item(1)]);
     let last = &mut takers[4];
     assert_eq!(last.wakes(), 1);
-    // It gives way once to each, and has been woken for the next poll each time.
+    // It gives way once to each of them, and wakes itself each time.
     for gave_way in 1..5 {
         assert_eq!(last.poll(), PENDING);
         assert_eq!(last.wakes(), 1 + gave_way);
@@ -219,8 +219,8 @@ fn all_takers_before_one_may_be_forgotten() {
 }
 
 #[test]
-fn a_taker_that_is_dropped_leaves_the_line() {
-    // Before and after it is called, at the front, in the middle and at the back.
+fn a_taker_that_is_dropped_leaves_the_queue() {
+    // Dropped before and after it is called, at the front, in the middle and at the back.
     for dropped in 0..3 {
         for called in [false, true] {
             let (takers, remote) = takers::<3>([]);
@@ -231,9 +231,9 @@ fn a_taker_that_is_dropped_leaves_the_line() {
             if called {
                 remote.add([Item(0), Item(1)]);
             }
-            let gone = takers.remove(dropped);
-            let waker = Arc::downgrade(&gone.wakes);
-            drop(gone);
+            let taker = takers.remove(dropped);
+            let waker = Arc::downgrade(&taker.wakes);
+            drop(taker);
             assert!(waker.upgrade().is_none(), "the waker went with it");
             if !called {
                 remote.add([Item(0), Item(1)]);
@@ -247,7 +247,7 @@ fn a_taker_that_is_dropped_leaves_the_line() {
 }
 
 #[test]
-fn a_taker_dropped_after_it_gave_way_leaves_the_line() {
+fn a_taker_dropped_after_it_gave_way_leaves_the_queue() {
     let ([mut a, mut b, mut c], remote) = takers([]);
     assert_eq!(a.poll(), PENDING);
     remote.add([Item(1), Item(2)]);
@@ -273,8 +273,8 @@ fn the_end_reaches_every_taker() {
 }
 
 #[test]
-fn an_item_that_came_without_a_wake_calls_the_others() {
-    // The front may poll a source that is idle; what it finds there concerns the others too.
+fn an_item_found_without_a_wake_wakes_the_others() {
+    // The first taker may poll an idle source. If that has an item, the others are woken too.
     let ([mut a, mut b], remote) = takers([Pending, Item(1), Item(2)]);
     assert_eq!(a.poll(), PENDING);
     assert_eq!(b.poll(), PENDING);
@@ -295,14 +295,14 @@ fn a_panic_of_the_source_reaches_its_poller_and_the_others_go_on() {
     assert_eq!(b.poll(), item(1));
 
     fn poll_panicking(taker: &mut Taker, remote: &Remote<u32>) {
-        // Not through `add`: nobody is to be called by a wake.
+        // Not by `add`, whose wake would wake the takers.
         remote.add_silently([Panic, Item(1)]);
         assert_eq!(taker.poll(), PENDING);
     }
 }
 
 #[test]
-fn the_last_waker_counts_and_none_is_kept_twice() {
+fn only_the_last_waker_is_kept() {
     let ([mut a], remote) = takers([]);
     let (old, waker) = Wakes::new();
     for _ in 0..many(100_000) {
@@ -317,7 +317,7 @@ fn the_last_waker_counts_and_none_is_kept_twice() {
 }
 
 #[test]
-fn more_takers_than_a_batch_holds() {
+fn more_takers_than_a_wake_list_holds_inline() {
     let (mut takers, remote) = takers::<40>([]);
     for taker in &mut takers {
         assert_eq!(taker.poll(), PENDING);
@@ -330,7 +330,7 @@ fn more_takers_than_a_batch_holds() {
 }
 
 #[test]
-fn a_waker_that_panics_keeps_no_other_from_its_call() {
+fn a_panicking_waker_does_not_keep_the_others_from_being_woken() {
     let (mut takers, remote) = takers::<12>([]);
     for (n, taker) in takers.iter_mut().enumerate() {
         if n == 3 {
@@ -346,8 +346,8 @@ fn a_waker_that_panics_keeps_no_other_from_its_call() {
 }
 
 #[test]
-fn takers_met_inside_a_poll_of_the_source_wait_for_its_end() {
-    // A source that polls another taker of its own line, and drops a third.
+fn takers_polled_inside_a_poll_of_the_source_are_pending() {
+    // A source that polls another taker of its own, and drops a third.
     type Takers = Arc<std::sync::Mutex<Vec<Sharable<Nested>>>>;
     struct Nested(Takers, Waker);
     impl Stream for Nested {
@@ -368,7 +368,7 @@ fn takers_met_inside_a_poll_of_the_source_wait_for_its_end() {
     let mut a = sharable_aiter(Nested(takers.clone(), waker.clone()));
     takers.lock().unwrap().extend([a.clone(), a.clone()]);
     assert_eq!(poll_noop(&mut a), item(7));
-    // Only the one that is still there was called, and it is before `a` now.
+    // Only the one that still exists was woken, and it is before `a` now.
     assert_eq!(wakes.count(), 1);
     assert_eq!(poll_noop(&mut a), PENDING);
     let mut other = takers.lock().unwrap().pop().unwrap();
@@ -429,8 +429,8 @@ fn every_item_goes_to_one_taker_across_threads() {
 }
 
 #[test]
-fn is_as_sendable_as_its_source() {
-    fn pinned_down<T: Send + Sync + Unpin + Clone>() {}
-    pinned_down::<Sharable<futures_lite::stream::Pending<core::marker::PhantomPinned>>>();
-    pinned_down::<Sharable<core::cell::Cell<u8>>>();
+fn auto_traits_follow_the_source() {
+    fn check<T: Send + Sync + Unpin + Clone>() {}
+    check::<Sharable<futures_lite::stream::Pending<core::marker::PhantomPinned>>>();
+    check::<Sharable<core::cell::Cell<u8>>>();
 }

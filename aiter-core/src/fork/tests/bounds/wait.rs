@@ -1,9 +1,9 @@
-//! `wait(n)`: the source is polled only when there is room.
+//! `wait(n)`: the source is polled only if there is room.
 
 use super::*;
 
 #[test]
-fn the_source_is_polled_only_when_there_is_room() {
+fn the_source_is_polled_only_if_there_is_room() {
     for n in 1..4 {
         let ([mut fast, mut slow], remote) = forks(bound::wait(n as usize), (0..99).map(Item));
         for at in 0..n {
@@ -35,33 +35,33 @@ fn passive_forks_are_waited_for() {
     assert_eq!(passive.poll(), PENDING);
     assert_eq!((active.poll(), active.poll()), (item(2), PENDING));
     assert_eq!((passive.wakes(), passive.poll()), (1, item(2)));
-    // The end is not asked for without room either.
+    // Without room the source is not polled for its end either.
     assert_eq!((active.wakes(), remote.polls()), (2, 2));
     assert_eq!((active.poll(), passive.poll()), (END, END));
 }
 
 #[test]
-fn room_is_made_by_the_slowest_alone() {
+fn only_the_slowest_fork_makes_room() {
     let ([mut a, mut b, mut c], remote) = forks(bound::wait(2), (0..9).map(Item));
     assert_eq!((a.poll(), a.poll(), a.poll()), (item(0), item(1), PENDING));
     assert_eq!((b.poll(), b.poll(), b.poll()), (item(0), item(1), PENDING));
     assert_eq!((a.wakes(), b.wakes(), remote.polls()), (0, 0, 2));
     assert_eq!(c.poll(), item(0));
-    // Whoever comes first pulls.
+    // The first to be polled pulls.
     assert_eq!((a.wakes(), b.wakes()), (1, 1));
     assert_eq!((b.poll(), a.poll(), a.poll()), (item(2), item(2), PENDING));
     assert_eq!((c.poll(), c.poll(), c.poll()), (item(1), item(2), item(3)));
 }
 
 #[test]
-fn a_fork_that_goes_makes_room() {
+fn a_fork_that_is_dropped_makes_room() {
     let ([mut a, slow, slower], remote) = forks(bound::wait(1), (0..9).map(Item));
     assert_eq!((a.poll(), a.poll()), (item(0), PENDING));
-    let late = Reading::new({
+    let late = Reader::new({
         let mut slow = slow;
         slow.fork.fork_passive()
     });
-    assert_eq!((a.wakes(), a.poll()), (1, PENDING), "two more stand there");
+    assert_eq!((a.wakes(), a.poll()), (1, PENDING), "two more are as slow");
     drop(slower);
     assert_eq!((a.wakes(), a.poll()), (2, PENDING));
     drop(late);
@@ -86,18 +86,18 @@ fn a_fork_starts_as_far_behind_as_its_parent() {
 }
 
 #[test]
-fn without_other_forks_there_is_no_bound() {
+fn a_single_fork_has_no_bound() {
     let ([mut a], _remote) = forks(bound::wait(1), (0..9).map(Item));
     assert_eq!((a.poll(), a.poll(), a.poll()), (item(0), item(1), item(2)));
     let mut b = a.fork();
     assert_eq!((a.poll(), a.poll()), (item(3), PENDING));
     drop(a);
-    // What the other left is there.
+    // What the other has pulled is there.
     assert!((3..9).all(|n| b.poll() == item(n)));
 }
 
 #[test]
-fn the_source_wakes_in_vain_while_there_is_no_room() {
+fn a_wake_of_the_source_has_no_effect_without_room() {
     let ([mut a, mut slow], remote) = forks(bound::wait(1), [Item(0), Pending]);
     assert_eq!(a.poll(), item(0));
     assert_eq!((slow.poll(), a.poll()), (item(0), PENDING));
@@ -109,7 +109,7 @@ fn the_source_wakes_in_vain_while_there_is_no_room() {
         "left pending once"
     );
     assert_eq!((slow.poll(), remote.polls()), (PENDING, 3));
-    // The waker it was left with is called, and brings nothing.
+    // The waker of the last poll is called, and nothing is pulled.
     remote.add([Item(2)]);
     let before = slow.wakes();
     assert_eq!((slow.poll(), remote.polls()), (PENDING, 3));
@@ -118,7 +118,7 @@ fn the_source_wakes_in_vain_while_there_is_no_room() {
 }
 
 #[test]
-fn a_slow_fork_may_be_made_active_and_pull_itself() {
+fn a_slow_fork_can_be_made_active_and_pull() {
     let ([mut a], remote) = forks(bound::wait(1), (0..9).map(Item));
     let mut slow = a.fork_passive();
     assert_eq!((a.poll(), a.poll()), (item(0), PENDING));
@@ -130,7 +130,7 @@ fn a_slow_fork_may_be_made_active_and_pull_itself() {
 }
 
 #[test]
-fn without_an_active_fork_the_rest_is_read_and_the_bound_stays() {
+fn without_an_active_fork_the_rest_is_read_and_the_bound_holds() {
     let ([mut a], remote) = forks(bound::wait(2), (0..9).map(Item));
     let mut one = a.fork_passive();
     let mut other = a.fork_passive();
@@ -147,7 +147,7 @@ fn without_an_active_fork_the_rest_is_read_and_the_bound_stays() {
 }
 
 #[test]
-fn the_end_and_a_panic_reach_those_that_waited_for_room() {
+fn the_end_and_a_panic_reach_forks_that_wait_for_room() {
     for panics in [false, true] {
         let last = if panics { Panic } else { End };
         let ([mut a, mut b, mut slow], remote) = forks(bound::wait(1), [Item(0), last]);
@@ -169,25 +169,29 @@ fn the_end_and_a_panic_reach_those_that_waited_for_room() {
 }
 
 #[test]
-fn a_wider_bound_lets_those_go_on_that_wait() {
+fn raising_the_bound_wakes_forks_that_wait() {
     let ([mut a, mut slow], _remote) = forks(bound::wait(1), (0..9).map(Item));
     assert_eq!((a.poll(), a.poll()), (item(0), PENDING));
     slow.fork.set_wait(1);
-    assert_eq!(a.wakes(), 0, "that is no more than before");
+    assert_eq!(a.wakes(), 0, "the bound is the same");
     slow.fork.set_wait(3);
     assert_eq!(a.wakes(), 1);
     assert_eq!((a.poll(), a.poll(), a.poll()), (item(1), item(2), PENDING));
     assert!(a.fork.is_stalled());
     assert_eq!(slow.fork.size_hint(), (3, None));
     a.fork.set_wait(1);
-    assert_eq!(a.poll(), PENDING, "it is further ahead than it might");
+    assert_eq!(
+        a.poll(),
+        PENDING,
+        "it is further ahead than the bound allows"
+    );
     assert_eq!((slow.poll(), slow.poll(), a.wakes()), (item(0), item(1), 1));
     assert_eq!((a.poll(), slow.poll(), a.wakes()), (PENDING, item(2), 2));
     assert_eq!(a.poll(), item(3));
 }
 
 #[test]
-fn a_leaked_fork_stops_the_others_until_the_bound_is_lifted() {
+fn a_leaked_fork_stops_the_others_until_the_bound_is_raised() {
     let ([mut a, leaked], _remote) = forks(bound::wait(1), (0..9).map(Item));
     core::mem::forget(leaked);
     assert_eq!((a.poll(), a.poll()), (item(0), PENDING));
@@ -219,9 +223,10 @@ fn an_item_lost_to_a_clone_that_panics_makes_room() {
     assert!(poll(&mut a, &waker).is_ready() && poll_noop(&mut slow).is_ready());
 }
 
-/// The one that is as slow passes the item in the midst of the clone, and sees the other there: that one makes the room.
+/// The other fork, which is as slow, passes the item during the clone and still sees this one
+/// there. So the panicking clone is what makes the room.
 #[test]
-fn a_clone_that_panics_tells_of_the_room_that_it_makes() {
+fn a_clone_that_panics_announces_the_room_that_it_makes() {
     type Hook = Mutex<Option<Fork<Source<Hooked>, Wait>>>;
     struct Hooked(Arc<Hook>);
     impl Clone for Hooked {
@@ -251,7 +256,7 @@ fn a_clone_that_panics_tells_of_the_room_that_it_makes() {
 }
 
 #[test]
-fn forks_that_wait_for_room_keep_one_waker_each() {
+fn a_fork_that_waits_for_room_keeps_one_waker() {
     let ([mut a, mut slow], _remote) = forks(bound::wait(1), (0..9).map(Item));
     assert_eq!(a.poll(), item(0));
     for _ in 0..many(100_000) {
@@ -272,19 +277,19 @@ fn forks_that_wait_for_room_keep_one_waker_each() {
 }
 
 #[test]
-fn a_waker_that_panics_when_room_is_made_keeps_no_other_from_its_wake() {
+fn a_waker_that_panics_when_room_is_made_does_not_keep_the_others_from_being_woken() {
     let ([mut a, mut b, mut slow], _remote) = forks(bound::wait(1), (0..9).map(Item));
     a.waker = panicking_waker();
     assert_eq!((a.poll(), b.poll()), (item(0), item(0)));
     assert_eq!((a.poll(), b.poll()), (PENDING, PENDING));
     assert_eq!(panic_of(|| slow.poll()), "waker");
     assert_eq!((b.wakes(), b.poll()), (1, item(1)));
-    // It went with the panic.
+    // The item of that poll was dropped in the panic.
     assert_eq!((slow.poll(), a.poll()), (item(1), item(1)));
 }
 
 #[test]
-fn no_more_is_kept_than_forks_may_be_apart() {
+fn at_most_n_items_are_kept() {
     let (live, items) = counted();
     let mut a = aiter_forker_with(bound::wait(8), crate::iter_to_aiter(items));
     let mut slow = a.fork_passive();

@@ -1,4 +1,4 @@
-//! `skip(n)`: who is too far behind loses the oldest.
+//! `skip(n)`: a fork that is too far behind misses the oldest items.
 
 mod within;
 
@@ -16,7 +16,7 @@ fn after(missed: usize, item: u32) -> Poll<Option<Seen<u32>>> {
 }
 
 #[test]
-fn a_fork_too_far_behind_loses_the_oldest_and_sees_how_many() {
+fn a_fork_too_far_behind_misses_the_oldest_items_and_counts_them() {
     for n in 1..5 {
         for ahead in 0..12 {
             let ([mut fast, mut slow], remote) = forks(bound::skip(n as usize), (0..99).map(Item));
@@ -37,7 +37,7 @@ fn a_fork_too_far_behind_loses_the_oldest_and_sees_how_many() {
 }
 
 #[test]
-fn a_ring_with_room_for_many_loses_none_of_them() {
+fn a_fork_within_the_bound_misses_nothing() {
     let ([mut fast, mut slow], _remote) = forks(bound::skip(100), (0..300).map(Item));
     for at in [0, 100, 200] {
         assert!((at..at + 100).all(|n| fast.poll() == seen(n)));
@@ -46,20 +46,20 @@ fn a_ring_with_room_for_many_loses_none_of_them() {
 }
 
 #[test]
-fn a_fork_may_lose_items_again_and_again() {
+fn a_fork_may_miss_items_repeatedly() {
     let ([mut fast, mut slow], _remote) = forks(bound::skip(2), (0..99).map(Item));
     for round in 0..10 {
         for at in 0..5 {
             assert_eq!(fast.poll(), seen(5 * round + at));
         }
-        // Of each five one is read, and the one behind it is lost later.
+        // One of each five items is read. The one after it is missed in the next round.
         let missed = if round == 0 { 3 } else { 4 };
         assert_eq!(slow.poll(), after(missed, 5 * round + 3));
     }
 }
 
 #[test]
-fn what_was_lost_is_told_before_the_end_and_a_panic() {
+fn missed_items_are_reported_before_the_end_and_a_panic() {
     for panics in [false, true] {
         let steps = (0..5).map(Item).chain([if panics { Panic } else { End }]);
         let ([mut fast, mut slow], _remote) = forks(bound::skip(1), steps);
@@ -85,7 +85,7 @@ fn what_was_lost_is_told_before_the_end_and_a_panic() {
 }
 
 #[test]
-fn a_fork_of_one_that_has_lost_items_has_lost_the_same() {
+fn a_fork_has_missed_the_items_that_its_parent_has_missed() {
     let ([mut fast, mut slow], _remote) = forks(bound::skip(2), (0..9).map(Item));
     assert!((0..5).all(|n| fast.poll() == seen(n)));
     let mut child = slow.fork_passive();
@@ -98,7 +98,7 @@ fn a_fork_of_one_that_has_lost_items_has_lost_the_same() {
 }
 
 #[test]
-fn a_single_fork_loses_nothing_and_asks_for_no_clone() {
+fn a_single_fork_misses_nothing_and_needs_no_clone() {
     let mut a = aiter_forker_with(
         bound::skip(1),
         crate::iter_to_aiter([Cell::new(1), Cell::new(2)]),
@@ -133,7 +133,7 @@ fn a_fork_that_is_alone_again_reads_what_is_left_and_goes_on() {
 }
 
 #[test]
-fn no_more_than_the_latest_are_kept() {
+fn at_most_the_latest_n_items_are_kept() {
     let (live, items) = counted();
     let mut a = aiter_forker_with(bound::skip(8), crate::iter_to_aiter(items));
     let mut slow = a.fork_passive();
@@ -155,11 +155,15 @@ fn no_more_than_the_latest_are_kept() {
         drop(poll_noop(&mut a));
     }
     drop(slow);
-    assert_eq!(Arc::strong_count(&live), 2, "it was for that fork alone");
+    assert_eq!(
+        Arc::strong_count(&live),
+        2,
+        "they were kept for that fork only"
+    );
 }
 
 #[test]
-fn the_last_to_come_to_an_item_moves_it() {
+fn the_last_fork_to_take_an_item_moves_it() {
     let flag = Arc::new(AtomicBool::new(false));
     let (source, _remote) = source((0..4).map(|n| Item(Fragile(n, flag.clone()))));
     let mut a = aiter_forker_with(bound::skip(4), source);
@@ -169,13 +173,13 @@ fn the_last_to_come_to_an_item_moves_it() {
     assert!((0..3).all(|_| poll_noop(&mut b).is_ready()));
     panic_of(|| poll_noop(&mut b));
     flag.store(false, Relaxed);
-    // Lost to that one only.
+    // The item was lost to that fork only.
     assert!(poll_noop(&mut a).is_ready() && poll_noop(&mut b).is_pending());
     assert_eq!(Arc::strong_count(&flag), 1);
 }
 
 #[test]
-fn what_a_clone_that_panics_cost_is_not_missed_but_what_was_missed_before_is() {
+fn an_item_lost_to_a_panicking_clone_does_not_count_as_missed() {
     let flag = Arc::new(AtomicBool::new(false));
     let (source, _remote) = source((0..6).map(|n| Item(Fragile(n, flag.clone()))));
     let mut a = aiter_forker_with(bound::skip(2), source);
@@ -197,7 +201,7 @@ fn what_a_clone_that_panics_cost_is_not_missed_but_what_was_missed_before_is() {
 }
 
 #[test]
-fn passive_forks_wait_at_the_ring() {
+fn passive_forks_wait_for_the_buffer() {
     let ([mut a], remote) = forks(bound::skip(2), []);
     let mut passive = a.fork_passive();
     assert_eq!((a.poll(), passive.poll()), (NOTHING, NOTHING));
@@ -205,7 +209,7 @@ fn passive_forks_wait_at_the_ring() {
     assert_eq!(
         (a.wakes(), passive.wakes()),
         (1, 0),
-        "the wake of the source is not theirs"
+        "the wake of the source wakes only active forks"
     );
     assert_eq!(a.poll(), seen(0));
     assert_eq!(
@@ -265,7 +269,7 @@ fn active_forks_that_wait_are_woken_together() {
 }
 
 #[test]
-fn size_hints_promise_no_item_that_may_be_lost() {
+fn size_hints_promise_no_item_that_may_be_missed() {
     let ([mut a, slow], _remote) = forks(bound::skip(2), (0..5).map(Item).chain([End]));
     assert_eq!(a.fork.size_hint(), (0, None));
     assert!((0..4).all(|n| a.poll() == seen(n)));
@@ -278,7 +282,7 @@ fn size_hints_promise_no_item_that_may_be_lost() {
 }
 
 #[test]
-fn forks_with_a_ring_keep_one_waker_each() {
+fn a_fork_with_a_buffer_keeps_one_waker() {
     for passive in [false, true] {
         let ([mut a], remote) = forks(bound::skip(1), []);
         let mut b = if passive { a.fork_passive() } else { a.fork() };
@@ -321,6 +325,6 @@ fn across_threads_each_fork_sees_or_misses_every_item() {
     for thread in threads.into_iter().chain([passive]) {
         assert_eq!(thread.join().unwrap(), ITEMS);
     }
-    // It was not polled at all.
+    // This fork was not polled until now.
     assert_eq!(poll_noop(&mut first), after(ITEMS as usize - 5, ITEMS - 5));
 }

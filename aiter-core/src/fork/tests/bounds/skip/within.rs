@@ -1,29 +1,29 @@
-//! What happens within the clone or the drop of an item, or the poll of the source.
+//! Forks that are polled within the clone or the drop of an item, or within the source's poll.
 
 use super::*;
 
-/// Does something when it is cloned, or dropped.
-struct Acts(u32, fn(u32), fn(u32));
+/// Calls a function when it is cloned, and one when it is dropped.
+struct Calls(u32, fn(u32), fn(u32));
 
-impl Clone for Acts {
+impl Clone for Calls {
     fn clone(&self) -> Self {
         self.1(self.0);
         Self(self.0, |_| {}, |_| {})
     }
 }
 
-impl Drop for Acts {
+impl Drop for Calls {
     fn drop(&mut self) {
         self.2(self.0);
     }
 }
 
 #[test]
-fn the_drop_of_a_lost_item_may_panic() {
+fn the_drop_of_a_missed_item_may_panic() {
     fn bad(n: u32) {
         assert!(n != 1, "drop");
     }
-    let (source, _remote) = source((0..5).map(|n| Item(Acts(n, |_| {}, bad))));
+    let (source, _remote) = source((0..5).map(|n| Item(Calls(n, |_| {}, bad))));
     let mut a = aiter_forker_with(bound::skip(1), source);
     let mut slow = a.fork();
     let (wakes, waker) = Wakes::new();
@@ -33,7 +33,7 @@ fn the_drop_of_a_lost_item_may_panic() {
     }
     assert!(poll(&mut passive, &waker).is_pending());
     assert_eq!(panic_of(|| poll_noop(&mut a)), "drop");
-    let number = |found: Poll<Option<Seen<Acts>>>| match found {
+    let number = |found: Poll<Option<Seen<Calls>>>| match found {
         Poll::Ready(Some(seen)) => (seen.missed, seen.item.0),
         _ => panic!("an item"),
     };
@@ -53,7 +53,7 @@ std::thread_local! {
     static INSIDE: core::cell::RefCell<Vec<Inside>> = const { core::cell::RefCell::new(Vec::new()) };
 }
 struct Inside {
-    fork: Fork<Source<Acts>, Skip>,
+    fork: Fork<Source<Calls>, Skip>,
     wakes: Arc<Wakes>,
     waker: Waker,
 }
@@ -67,7 +67,7 @@ fn forks_polled_while_an_item_is_cloned_are_woken_after() {
             }
         });
     }
-    let (source, remote) = source([Item(Acts(0, poll_inside, |_| {}))]);
+    let (source, remote) = source([Item(Calls(0, poll_inside, |_| {}))]);
     let mut a = aiter_forker_with(bound::skip(1), source);
     let mut readings: Vec<_> = (0..2)
         .map(|n| {
@@ -76,7 +76,6 @@ fn forks_polled_while_an_item_is_cloned_are_woken_after() {
             Inside { fork, wakes, waker }
         })
         .collect();
-    // An idle source first: what is there for them is no news to it.
     let mut last = a.fork();
     INSIDE.set(core::mem::take(&mut readings));
     assert!(poll_noop(&mut a).is_ready());
@@ -89,7 +88,7 @@ fn forks_polled_while_an_item_is_cloned_are_woken_after() {
 }
 
 #[test]
-fn what_is_there_can_be_taken_while_the_source_is_polled() {
+fn buffered_items_can_be_taken_while_the_source_is_polled() {
     struct Nested(Arc<Mutex<Option<Fork<Nested, Skip>>>>, u32);
     impl Stream for Nested {
         type Item = u32;
@@ -112,7 +111,7 @@ fn what_is_there_can_be_taken_while_the_source_is_polled() {
 }
 
 #[test]
-fn an_item_that_was_taken_goes_with_the_panic_of_a_waker() {
+fn an_item_that_was_taken_is_dropped_in_the_panic_of_a_waker() {
     struct Counted(Arc<()>);
     std::thread_local! {
         static OTHER: core::cell::RefCell<Option<Fork<Source<Counted>, Skip>>> =
@@ -136,7 +135,7 @@ fn an_item_that_was_taken_goes_with_the_panic_of_a_waker() {
 }
 
 #[test]
-fn what_was_missed_is_told_by_a_fork_that_is_alone_since() {
+fn missed_items_are_reported_by_a_fork_that_is_alone_by_now() {
     std::thread_local! {
         static CLONES: core::cell::Cell<usize> = const { core::cell::Cell::new(0) };
     }
@@ -145,9 +144,9 @@ fn what_was_missed_is_told_by_a_fork_that_is_alone_since() {
         assert!(CLONES.get() != 2, "clone");
     }
     let items = [
-        Acts(0, |_| {}, |_| {}),
-        Acts(1, second_is_bad, |_| {}),
-        Acts(2, |_| {}, |_| {}),
+        Calls(0, |_| {}, |_| {}),
+        Calls(1, second_is_bad, |_| {}),
+        Calls(2, |_| {}, |_| {}),
     ];
     let (source, _remote) = source(items.map(Item));
     let mut a = aiter_forker_with(bound::skip(1), source);

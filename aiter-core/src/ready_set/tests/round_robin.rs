@@ -1,9 +1,9 @@
-//! Who is polled when, and whom a wake wakes.
+//! Which child is polled when, and which task a wake wakes.
 
 use super::*;
 
 #[test]
-fn only_those_that_woke_are_polled() {
+fn only_children_that_woke_are_polled() {
     let (count, waker) = Wakes::new();
     let mut set = ReadySet::new();
     let scripts = scripts(1000);
@@ -46,7 +46,7 @@ fn many_wakes_wake_the_parent_once() {
 }
 
 #[test]
-fn a_changed_waker_is_the_one_woken() {
+fn the_last_waker_is_woken() {
     let (first, one) = Wakes::new();
     let (second, two) = Wakes::new();
     let mut set = ReadySet::new();
@@ -60,14 +60,14 @@ fn a_changed_waker_is_the_one_woken() {
     script.wake();
     assert_eq!((first.taken(), second.taken()), (1, 0));
     assert_eq!(poll(&mut set, &one), Poll::Pending);
-    // The set keeps one waker, however often it changes.
+    // The set keeps one waker, however often that changes.
     assert_eq!(Arc::strong_count(&first), 3);
     assert_eq!(Arc::strong_count(&second), 2);
 }
 
-/// A waker that polls the set it is to wake, with another waker, before it returns.
+/// A waker that polls its own set with another waker before it returns.
 #[test]
-fn a_waker_changed_inside_a_wake() {
+fn the_waker_changes_inside_a_wake() {
     struct Reenter {
         set: std::sync::Mutex<Option<Box<dyn FnMut() + Send>>>,
     }
@@ -107,7 +107,7 @@ fn a_waker_changed_inside_a_wake() {
 }
 
 #[test]
-fn a_panicking_parent_waker_leaves_the_set_whole() {
+fn a_panicking_waker_of_the_task_leaves_the_set_intact() {
     struct Panics(AtomicUsize);
     impl Wake for Panics {
         fn wake(self: Arc<Self>) {
@@ -128,12 +128,12 @@ fn a_panicking_parent_waker_leaves_the_set_whole() {
     assert_eq!(poll(&mut set, &waker), Poll::Pending);
     script.wake();
     assert_eq!(count.taken(), 1);
-    // Its record was free again: the waker went into it.
+    // Its park slot was unclaimed again, and holds the new waker.
     assert_eq!(Arc::strong_count(&panics), 1);
 }
 
 #[test]
-fn a_ready_child_is_left_after_eight_items() {
+fn a_turn_ends_after_eight_items() {
     let (_, waker) = Wakes::new();
     let mut set = ReadySet::new();
     let scripts = scripts(3);
@@ -160,9 +160,9 @@ fn a_ready_child_is_left_after_eight_items() {
     assert_eq!(poll(&mut set, &waker), Poll::Pending);
 }
 
-/// With one always-ready child among a thousand, each child that wakes is served within one round.
+/// With one child of a thousand always ready, each child that wakes is served within one round.
 #[test]
-fn an_endless_child_starves_nobody() {
+fn an_endless_child_does_not_starve_the_others() {
     let (_, waker) = Wakes::new();
     let mut set = ReadySet::new();
     let scripts = scripts(1000);
@@ -177,7 +177,7 @@ fn an_endless_child_starves_nobody() {
         let wait = (0..)
             .find(|_| poll(&mut set, &waker) == Poll::Ready(k as u32))
             .unwrap();
-        // The rest of the turn it woke in, and at most one turn before its own.
+        // The rest of the turn in which it woke, and at most one turn before its own.
         assert!(wait < 16, "child {k} waited for {wait} items");
     }
     for (k, script) in scripts.iter().enumerate().skip(1) {
@@ -238,10 +238,10 @@ fn a_poll_without_an_item_is_bounded() {
     assert_eq!(polls(), 1000);
 }
 
-/// In each pass a child that woke has an item. The idle ones are not polled again and again for
+/// In each pass a child that woke has an item. The idle ones are not polled repeatedly because of
 /// that, and those that were not polled yet have their turn.
 #[test]
-fn items_of_a_few_keep_no_fresh_child_waiting() {
+fn items_of_a_few_children_do_not_keep_fresh_ones_waiting() {
     let (_, waker) = Wakes::new();
     let mut set = ReadySet::new();
     let scripts = scripts(1000);
@@ -264,7 +264,7 @@ fn items_of_a_few_keep_no_fresh_child_waiting() {
 }
 
 #[test]
-fn chunks_are_served_in_the_order_in_which_they_woke() {
+fn chunks_are_served_in_the_order_of_their_wakes() {
     let (_, waker) = Wakes::new();
     let mut set = ReadySet::new();
     let scripts = scripts(8 * SLOTS);
@@ -273,7 +273,7 @@ fn chunks_are_served_in_the_order_in_which_they_woke() {
         assert!(poll(&mut set, &waker).is_pending());
     }
     let order = [5, 0, 7, 2].map(|chunk| chunk * SLOTS);
-    // Those that have not had an item yet come in the order in which they were asked for one.
+    // Children that have not had an item yet are served in the order in which they were refused.
     for k in order {
         scripts[k].push(Some(0));
         scripts[k].wake();

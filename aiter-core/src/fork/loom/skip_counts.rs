@@ -1,15 +1,11 @@
-//! Models of the counts of a ring.
+//! Models of the item counts of `skip`.
 
-use super::super::{
-    bound::skip,
-    place::{Place, PulledKind},
-    skip::SkipCursor,
-};
+use super::super::{bound::skip, place::ForkPlace, pull::PulledKind, skip::SkipCursor};
 use super::*;
 use crate::list;
 use futures_core::FusedStream;
 
-/// Who knows of the end knows of all items before it.
+/// A fork that sees the end sees all items before it.
 #[test]
 fn a_fork_behind_the_last_item_is_not_at_the_end() {
     model(|| {
@@ -30,14 +26,14 @@ fn a_fork_behind_the_last_item_is_not_at_the_end() {
 
 /// The same without a list whose end orders it.
 #[test]
-fn the_end_of_a_ring_tells_how_many_items_came_before() {
+fn the_end_of_the_buffer_publishes_the_count_of_items() {
     model(|| {
         let (_writer, reader) = list::list::<usize>();
         let mut one = SkipCursor::new(1, reader);
         let other = one.fork();
         let pulling = thread::spawn(move || {
-            one.pulled(PulledKind::Item);
-            one.pulled(PulledKind::End);
+            one.on_pulled(PulledKind::Item);
+            one.on_pulled(PulledKind::End);
         });
         assert!(!other.at_end(), "it has not read the item");
         pulling.join().unwrap();
