@@ -50,7 +50,7 @@ use crate::{
     list::list,
     wait::{task::TaskId, wait_set::Waiter, waker_ref::waker_ref},
 };
-use bound::{Bound, Unbounded, Wait, Yields, unbounded, wait};
+use bound::{Bound, Unbounded, Wait, Yields, unbounded};
 use core::{
     fmt, mem,
     pin::Pin,
@@ -232,7 +232,8 @@ pub struct Fork<S: Stream, B: Bound = Unbounded> {
     passive: Option<Waiter>,
     /// Whether this fork has reported a panic of the source.
     panic_reported: bool,
-    /// The task whose wakers are registered: in `active`, in `passive`, or in `place`.
+    /// The task that polled last and had to look for an item. The wakers that are registered, in
+    /// `active`, `passive` or `place`, are its own.
     task: TaskId,
 }
 
@@ -345,9 +346,7 @@ impl<S: Stream, B: Bound> Fork<S, B> {
     #[inline(never)]
     fn poll_slow(&mut self, cx: &mut Context<'_>) -> Poll<Option<Item<S, B>>> {
         // Before there is an item that a panic of the waker's drop could lose.
-        if self.task.is_another(cx.waker()) {
-            self.clear_wakers();
-        }
+        self.note_task(cx.waker());
         let found = match self.is_active() {
             true => self.pull(cx),
             false => self.find_passive(cx),
@@ -356,7 +355,7 @@ impl<S: Stream, B: Bound> Fork<S, B> {
             NextItem::Nothing => self.place.next(cx.waker()),
             found => found,
         };
-        let polled = match found {
+        match found {
             NextItem::Item(item) => Poll::Ready(Some(item)),
             NextItem::End => Poll::Ready(self.end()),
             NextItem::EndForNow => {
@@ -365,11 +364,24 @@ impl<S: Stream, B: Bound> Fork<S, B> {
             }
             // The waker is registered in either case.
             NextItem::Nothing | NextItem::Waiting => Poll::Pending,
-        };
-        if polled.is_pending() {
-            self.task = TaskId::of(cx.waker());
         }
-        polled
+    }
+
+    /// Drops the registered wakers if they belong to another task than the one that polls. A single
+    /// comparison, because every poll that has to look for an item makes it: so each new task is
+    /// noted, also one that has registered no waker so far.
+    #[inline]
+    fn note_task(&mut self, waker: &Waker) {
+        if self.task != TaskId::of(waker) {
+            self.change_task(TaskId::of(waker));
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn change_task(&mut self, task: TaskId) {
+        self.clear_wakers();
+        self.task = task;
     }
 
     /// The slow path of an active fork: pulls the source, or registers the waker. If this returns
@@ -556,7 +568,8 @@ impl<S: Stream> Fork<S, Wait> {
     /// ```
     #[track_caller]
     pub fn set_wait(&self, n: usize) {
-        self.place.set_limit(wait(n).0);
+        assert!(n > 0, "set_wait: n must be at least 1");
+        self.place.set_limit(n);
     }
 }
 
@@ -572,16 +585,11 @@ impl<S: Stream, B: Bound> Stream for Fork<S, B> {
         if this.place.looks_empty() {
             return this.poll_slow(cx);
         }
-        if this.task.is_another(cx.waker()) {
-            this.clear_wakers();
-        }
+        this.note_task(cx.waker());
         match this.place.next(cx.waker()) {
             NextItem::Item(item) => Poll::Ready(Some(item)),
             NextItem::End => Poll::Ready(this.end()),
-            NextItem::Waiting => {
-                this.task = TaskId::of(cx.waker());
-                Poll::Pending
-            }
+            NextItem::Waiting => Poll::Pending,
             NextItem::Nothing | NextItem::EndForNow => this.poll_slow(cx),
         }
     }
