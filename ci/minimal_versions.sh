@@ -10,7 +10,7 @@ fi
 copy=$target_dir/minimal_versions/workspace
 rm -rf "$copy"
 mkdir -p "$copy"
-cp -r Cargo.toml README.md docs "${published[@]}" "$copy"
+cp -r Cargo.toml README.md "${published[@]}" "$copy"
 cd "$copy"
 sed -i "s/^members = .*/members = [$(printf '"%s", ' "${published[@]}")]/" Cargo.toml
 # Without dev-dependencies, whose own requirements would raise the versions that users get.

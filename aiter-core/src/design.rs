@@ -1,6 +1,6 @@
-//! How the parts work, and why they do: the files of `docs`, for reading only.
+//! How the parts work, and why: the pages of the repository about its design, for reading only.
 //!
-//! Links from one file to another lead somewhere in the repository only; here each file is a module.
+//! Links between pages work in the repository only. Here each page is a module.
 
 #[doc = include_str!("../docs/DESIGN.md")]
 pub mod overview {}

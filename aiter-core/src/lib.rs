@@ -66,7 +66,7 @@
 //! # How it works
 //!
 //! See the module [`design`] for the states, the orderings and the proofs. The same pages are in the
-//! repository under `docs/design`.
+//! repository under `aiter-core/docs/design`.
 //!
 //! [`Stream`]: futures_core::Stream
 #![cfg_attr(not(feature = "std"), no_std)]
