@@ -126,6 +126,8 @@ pub(super) struct Driven<const LOW: usize, const HIGH: usize> {
     counts: Cell<bool>,
     /// The driver has completed or was dropped.
     done: Cell<bool>,
+    /// The driver was dropped before its first poll, which the consumer's polls report.
+    dropped_unpolled: Cell<bool>,
     /// The consumer was dropped.
     consumer_dropped: Cell<bool>,
 }
@@ -194,6 +196,7 @@ impl<const LOW: usize, const HIGH: usize> Driven<LOW, HIGH> {
             Ok(Poll::Ready(None)) => {
                 let over = self.done.get() || self.source.ended.get();
                 assert!(over && expected.is_none(), "ended too early");
+                assert!(!self.dropped_unpolled.get(), "ended without a report");
                 end.ended = true;
             }
             Ok(Poll::Pending) => {
@@ -208,7 +211,10 @@ impl<const LOW: usize, const HIGH: usize> Driven<LOW, HIGH> {
                     self.take();
                 }
             }
-            Err(Caught::Reported) => panic!("not a fork"),
+            Err(Caught::Reported) => {
+                assert!(self.dropped_unpolled.get(), "the driver was polled");
+                end.ended = true;
+            }
         }
         self.ends.put(CONSUMER, end);
         environment::drop_value(item);
@@ -268,6 +274,7 @@ impl<const LOW: usize, const HIGH: usize> Pair for Driven<LOW, HIGH> {
             driver_polls_before: Cell::new(0),
             counts: Cell::new(true),
             done: Cell::new(false),
+            dropped_unpolled: Cell::new(false),
             consumer_dropped: Cell::new(false),
         }
     }
@@ -294,10 +301,12 @@ impl<const LOW: usize, const HIGH: usize> Pair for Driven<LOW, HIGH> {
     fn drop_one(&self, handle: usize) {
         if let Some(end) = self.ends.take(handle) {
             match handle {
-                DRIVER => &self.done,
-                _ => &self.consumer_dropped,
+                DRIVER => {
+                    self.dropped_unpolled.set(self.driver_polls.get() == 0);
+                    self.done.set(true);
+                }
+                _ => self.consumer_dropped.set(true),
             }
-            .set(true);
             environment::drop_value(end);
         }
     }

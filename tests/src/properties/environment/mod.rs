@@ -255,7 +255,8 @@ pub(super) fn drop_value<T>(value: T) {
 }
 
 pub(super) fn is_reported(payload: &(dyn Any + Send)) -> bool {
-    payload
-        .downcast_ref()
-        .is_some_and(|message: &&str| message.starts_with("the forked stream panicked"))
+    payload.downcast_ref().is_some_and(|message: &&str| {
+        message.starts_with("the forked stream panicked")
+            || message.starts_with("the driver of this stream was dropped before its first poll")
+    })
 }
