@@ -128,7 +128,7 @@ fn drivers() {
     // The streams of these report a driver that is dropped before its first poll.
     const REPORTS: [&str; 3] = ["active", "preload", "preload_with"];
     for (name, make) in subjects() {
-        let mut k = usize::from(REPORTS.contains(&&*name));
+        let mut k = usize::from(REPORTS.contains(&name));
         loop {
             let before = live();
             let mut harness = Harness::default();
