@@ -56,7 +56,7 @@ fn functions_and_methods_run_the_same_number_of_tasks() {
 }
 
 #[test]
-fn so_they_do_on_an_executor_that_is_given() {
+fn functions_and_methods_on_a_given_executor_run_the_same_number_of_tasks() {
     assert_eq!(tasks(|| active_aiter_on(Handle::current(), idle())), 1);
     assert_eq!(tasks(|| idle().active_aiter_on(Handle::current())), 1);
     assert_eq!(tasks(|| preload_aiter_on(Handle::current(), 2, idle())), 1);
@@ -97,7 +97,7 @@ fn so_they_do_on_an_executor_that_is_given() {
 }
 
 #[test]
-fn what_the_core_does_runs_in_the_task_that_polls() {
+fn functions_of_the_core_start_no_task() {
     let f = |_: u8| pending::<()>();
     let items = || iter_to_aiter(0..10);
     assert_eq!(tasks(|| aiter_core::join_aiters(three())), 0);

@@ -315,11 +315,16 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
                 self.drop_passed(Laps::<N, R>::at(lap, index));
             }
         };
-        // Continues with the other slots if the drop of an item panics.
-        let mut slots = scopeguard::guard(self.slots.iter().enumerate(), |rest| {
-            rest.for_each(drop_at);
+        // Continues with the other slots if the drop of an item panics. Not `for_each`, which would
+        // not have counted the slot of that item.
+        let mut slots = scopeguard::guard(self.slots.iter().enumerate(), |mut rest| {
+            while let Some(slot) = rest.next() {
+                drop_at(slot);
+            }
         });
-        slots.by_ref().for_each(drop_at);
+        while let Some(slot) = slots.next() {
+            drop_at(slot);
+        }
         let _ = ScopeGuard::into_inner(slots);
     }
 

@@ -5,7 +5,7 @@ mod common;
 mod own;
 use aiter_tokio::{
     TryNextError, Watermarks, active_aiter, join_aiters, join_aiters_buffered, map_workers,
-    preload_aiter, preload_aiter_with, push_aiter,
+    map_workers_ordered, preload_aiter, preload_aiter_with, push_aiter,
 };
 use common::{both, current_thread, in_time, message, multi_thread, within};
 use futures_lite::{
@@ -40,6 +40,9 @@ fn adapters() -> Vec<(&'static str, Adapter)> {
         }),
         ("map_workers", |s| {
             Box::pin(map_workers(1, |item| async move { item }, s))
+        }),
+        ("map_workers_ordered", |s| {
+            Box::pin(map_workers_ordered(3, |item| async move { item }, s))
         }),
     ]
 }

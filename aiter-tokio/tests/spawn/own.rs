@@ -15,12 +15,16 @@ fn counted() -> (Arc<AtomicUsize>, Items) {
 
 #[test]
 fn no_more_is_pulled_ahead_than_was_asked_for() {
-    let limits: [(Adapter, usize); 5] = [
+    let limits: [(Adapter, usize); 6] = [
         (|s| Box::pin(preload_aiter(1, s)), 1),
         (|s| Box::pin(preload_aiter(50, s)), 50),
         (|s| Box::pin(join_aiters(stream::once(s))), 1),
         (|s| Box::pin(join_aiters_buffered(20, stream::once(s))), 20),
         (|s| Box::pin(map_workers(3, |n| async move { n }, s)), 3),
+        (
+            |s| Box::pin(map_workers_ordered(4, |n| async move { n }, s)),
+            4,
+        ),
     ];
     for (adapter, limit) in limits {
         // There is one thread, so all tasks are idle after each of them has run often enough.

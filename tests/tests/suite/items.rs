@@ -14,6 +14,7 @@ const ITEMS: &[(&str, &[&str])] = &[
     ("Pusher", &["each_pusher_keeps_its_order", "a_batch_stays_together", "a_subscriber_sees_items_pushed_from_there_on"]),
     ("PushAiter", &["forks_of_a_list_see_the_same", "available_items_are_seen_without_waiting"]),
     ("Stopped", &["stop_wakes_readers_and_refuses_pushes"]),
+    ("PushError", &["a_list_without_an_allocator_has_as_many_items_as_slots"]),
     ("AvailableIter", &["available_items_are_seen_without_waiting"]),
     ("TryNextError", &["available_items_are_seen_without_waiting"]),
     ("Statistics", &["available_items_are_seen_without_waiting"]),
@@ -67,7 +68,7 @@ const ITEMS: &[(&str, &[&str])] = &[
 const ADAPTER_ITEMS: &[(&str, &[&str])] = &[
     ("active_aiter", &["items_come_in_order_then_the_end", "a_panic_comes_out_after_the_items_before_it", "dropping_the_stream_drops_a_pending_source"]),
     ("active_aiter_on", &["when_an_executor_is_dropped_its_streams_end", "when_a_local_set_is_dropped_its_streams_end"]),
-    ("ActiveAiter", &["an_active_list_is_filled_while_nobody_reads", "dropping_one_fork_of_an_active_list_leaves_the_others"]),
+    ("ActiveAiter", &["an_active_list_is_filled_without_being_read", "dropping_one_fork_of_an_active_list_does_not_affect_the_others"]),
     ("preload_aiter", &["items_come_in_order_then_the_end", "no_more_is_pulled_ahead_than_was_asked_for", "pulling_no_item_ahead_is_a_mistake"]),
     ("preload_aiter_on", &["when_an_executor_is_dropped_its_streams_end"]),
     ("preload_aiter_with", &["a_preload_with_watermarks_refills_in_batches"]),
@@ -78,20 +79,25 @@ const ADAPTER_ITEMS: &[(&str, &[&str])] = &[
     ("join_aiters_buffered", &["each_joined_stream_keeps_its_order", "no_more_is_pulled_ahead_than_was_asked_for"]),
     ("join_aiters_buffered_on", &["when_an_executor_is_dropped_its_streams_end"]),
     ("JoinTasks", &["streams_join_while_others_are_pending"]),
-    ("map_workers", &["workers_run_at_the_same_time_and_each_item_goes_to_one", "a_panic_of_a_workers_future_costs_one_item", "all_workers_but_a_stuck_one_go_on"]),
+    ("map_workers", &["workers_run_at_the_same_time_and_each_item_goes_to_one", "a_panic_of_a_workers_future_loses_one_item", "all_workers_but_a_pending_one_go_on"]),
     ("map_workers_on", &["when_an_executor_is_dropped_its_streams_end"]),
+    ("map_workers_ordered", &["items_come_in_order_then_the_end", "functions_and_methods_run_the_same_number_of_tasks"]),
+    ("map_workers_ordered_on", &["functions_and_methods_on_a_given_executor_run_the_same_number_of_tasks"]),
+    ("OrderedTasks", &["items_come_in_order_then_the_end"]),
+    ("AiterExt", &["every_method_is_called_with_the_other_traits_in_scope", "functions_and_methods_run_the_same_number_of_tasks"]),
+    ("aiter_core", &["functions_of_the_core_start_no_task"]),
     ("MapTasks", &["workers_run_at_the_same_time_and_each_item_goes_to_one"]),
     ("Spawned", &["dropping_the_stream_drops_a_pending_source", "when_the_runtime_shuts_down_the_stream_ends"]),
     ("On", &["when_an_executor_is_dropped_its_streams_end"]),
     ("Local", &["when_a_local_set_is_dropped_its_streams_end"]),
     ("Global", &["items_come_in_order_then_the_end"]),
-    ("cooperative", &["a_join_in_one_task_takes_part_when_it_is_asked_to", "who_is_unconstrained_takes_all_there_is", "nothing_is_lost_where_the_budget_ends"]),
-    ("Cooperative", &["a_look_at_a_stream_that_waits_costs_nothing", "outside_tokio_nothing_is_counted"]),
-    ("Budget", &["another_task_runs_while_items_that_are_there_are_taken"]),
+    ("cooperative", &["a_join_in_one_task_takes_part_when_it_is_wrapped", "an_unconstrained_task_takes_all_ready_items", "nothing_is_lost_when_the_budget_is_used_up"]),
+    ("Cooperative", &["polling_a_pending_stream_uses_no_budget", "outside_tokio_nothing_is_counted"]),
+    ("Budget", &["another_task_runs_while_ready_items_are_taken"]),
     ("aiter_to_iter", &["timers_work_in_a_blocking_iterator", "a_blocking_iterator_inside_a_task_reports_the_mistake"]),
     ("aiter_to_iter_on", &["timers_work_from_a_thread_without_a_context", "a_runtime_given_is_driven_even_if_it_has_one_thread"]),
     ("BlockingIter", &["a_blocking_iterator_pulls_nothing_ahead_and_drops_its_stream"]),
-    ("ReadAhead", &["reading_ahead_gives_the_same_and_no_more_is_pulled_than_was_allowed", "a_panic_comes_out_behind_the_items_before_it"]),
+    ("ReadAhead", &["reading_ahead_yields_the_same_items_and_pulls_no_more_than_was_allowed", "a_panic_comes_out_after_the_items_before_it"]),
     ("BlockOn", &["an_iterator_moved_to_another_thread_keeps_its_runtime"]),
     ("OnRuntime", &["an_iterator_moved_to_another_thread_keeps_its_runtime"]),
     ("OnThread", &["a_blocking_iterator_pulls_nothing_ahead_and_drops_its_stream"]),
@@ -210,19 +216,20 @@ const ADAPTER_BY_KIND: ByKind = &[
     ("join_aiters", Limit, &["no_more_is_pulled_ahead_than_was_asked_for", "the_requested_number_of_items_is_pulled_ahead"]),
     ("join_aiters_buffered", Limit, &["no_more_is_pulled_ahead_than_was_asked_for", "the_requested_number_of_items_is_pulled_ahead"]),
     ("map_workers", Limit, &["the_requested_number_of_items_is_pulled_ahead", "workers_run_at_the_same_time_and_each_item_goes_to_one"]),
-    ("cooperative", Drop, &["nothing_is_lost_where_the_budget_ends"]),
-    ("cooperative", Limit, &["a_look_at_a_stream_that_waits_costs_nothing"]),
-    ("cooperative", Fairness, &["a_join_in_one_task_takes_part_when_it_is_asked_to"]),
+    ("map_workers_ordered", Limit, &["the_requested_number_of_items_is_pulled_ahead"]),
+    ("cooperative", Drop, &["nothing_is_lost_when_the_budget_is_used_up"]),
+    ("cooperative", Limit, &["polling_a_pending_stream_uses_no_budget"]),
+    ("cooperative", Fairness, &["a_join_in_one_task_takes_part_when_it_is_wrapped"]),
     ("aiter_to_iter", Empty, &["items_come_in_order_then_the_end"]),
     ("aiter_to_iter", End, &["items_come_in_order_then_the_end"]),
     ("aiter_to_iter", Drop, &["dropping_the_iterator_drops_the_stream"]),
     ("aiter_to_iter", Panic, &["a_panic_of_the_source_comes_out_and_leaves_the_runtime_usable"]),
     ("aiter_to_iter", Limit, &["a_ready_item_is_one_poll_and_nothing_is_pulled_ahead"]),
-    ("aiter_to_iter_on", Empty, &["the_end_and_the_size_are_told_when_items_are_at_hand"]),
+    ("aiter_to_iter_on", Empty, &["the_end_and_the_size_are_right_while_items_are_buffered"]),
     ("aiter_to_iter_on", End, &["timers_work_from_a_thread_without_a_context"]),
     ("aiter_to_iter_on", Drop, &["dropping_the_iterator_drops_the_stream"]),
     ("aiter_to_iter_on", Panic, &["a_panic_of_the_source_comes_out_and_leaves_the_runtime_usable"]),
-    ("aiter_to_iter_on", Limit, &["reading_ahead_gives_the_same_and_no_more_is_pulled_than_was_allowed"]),
+    ("aiter_to_iter_on", Limit, &["reading_ahead_yields_the_same_items_and_pulls_no_more_than_was_allowed"]),
     ("tcp_server", End, &["servers_serve_clients_and_stop", "stop_from_another_thread_wakes_the_stream_and_closes_the_listener", "a_server_that_waits_is_woken_and_ends", "a_server_that_pauses_after_an_error_is_woken_and_ends"]),
     ("tcp_server", Drop, &["servers_serve_clients_and_stop"]),
     ("tcp_server", Limit, &["out_of_file_descriptors_is_reported_with_pauses_and_the_server_lives_on", "a_client_that_stop_has_no_descriptor_for_becomes_an_error"]),
@@ -255,12 +262,18 @@ const ADAPTER_WITHOUT: Without = &[
         &[Fairness],
         "a task each: the executor's choice",
     ),
+    (
+        "map_workers_ordered",
+        &[Fairness],
+        "a task each: the executor's choice",
+    ),
     ("active_aiter_on", &KINDS, SAME),
     ("preload_aiter_on", &KINDS, SAME),
     ("preload_aiter_with_on", &KINDS, SAME),
     ("join_aiters_on", &KINDS, SAME),
     ("join_aiters_buffered_on", &KINDS, SAME),
     ("map_workers_on", &KINDS, SAME),
+    ("map_workers_ordered_on", &KINDS, SAME),
     (
         "cooperative",
         &[Empty, End, Panic],
@@ -296,8 +309,10 @@ fn has_every_kind(
     without: Without,
     is_case: impl Fn(&str) -> bool,
 ) {
-    // Modules are listed by the function that they contain.
-    let is_function = |item: &str| item.starts_with(char::is_lowercase) && item != "bound";
+    // `bound` is a module, and `aiter_core` a crate.
+    let is_function = |item: &str| {
+        item.starts_with(char::is_lowercase) && !["bound", "aiter_core"].contains(&item)
+    };
     for (item, _) in items.iter().filter(|(item, _)| is_function(item)) {
         let is_swept = subjects
             .iter()
@@ -329,7 +344,9 @@ const ADAPTERS: [&str; 3] = [
     include_str!("../../../aiter-smol/src/lib.rs"),
     include_str!("../../../aiter-async-std/src/lib.rs"),
 ];
-const ADAPTER_CASES: [&str; 12] = [
+const ADAPTER_CASES: [&str; 14] = [
+    include_str!("../ext.rs"),
+    include_str!("../../../aiter-tokio/tests/same_tasks.rs"),
     include_str!("../adapters.rs"),
     include_str!("../places.rs"),
     include_str!("../../../aiter-tokio/tests/spawn/all.rs"),
