@@ -49,7 +49,7 @@ pub(crate) struct WaitCursor<T> {
 
 struct Room(Arc<WaitShared>);
 
-/// What all forks share.
+/// The state that all forks share.
 struct WaitShared {
     limit: AtomicUsize,
     full: AtomicUsize,
@@ -62,12 +62,12 @@ impl Room {
         self.0.limit.load(Ordering::Relaxed)
     }
 
-    /// Has the source polled again if a fork found no room. Called after what may have made room;
-    /// `is_there` tells whether it did.
+    /// Has the source polled again if a fork found no room. Called after a step that may have made
+    /// room; `is_there` tells whether it did.
     fn announce(&self, is_there: impl FnOnce() -> bool) {
-        // Ordering: SeqCst, between what made room and the load of `full`. Pairs with the fence in
-        // `has_room`: either this thread sees that a fork found no room, or that fork sees the
-        // room.
+        // Ordering: SeqCst, between the step that made room and the load of `full`. Pairs with the
+        // fence in `has_room`: either this thread sees that a fork found no room, or that fork sees
+        // the room.
         fence(Ordering::SeqCst);
         if self.0.full.load(Ordering::Relaxed) != 0
             && is_there()
@@ -168,8 +168,8 @@ impl<T> ForkPlace<T> for WaitCursor<T> {
         self.reader.is_closed()
     }
 
-    fn count(&self) -> usize {
-        self.reader.count()
+    fn lag(&self) -> usize {
+        self.reader.lag()
     }
 
     fn statistics(&self) -> Statistics {
