@@ -38,7 +38,7 @@ pub trait AiterExt: Stream {
         map_async(f, self)
     }
 
-    /// Applies `f` to each item and flattens the results, which may be `Option`s: see
+    /// Yields the items of `f(item)`, which may be an `Option`, for each item: see
     /// [`map_filter_aiter`].
     fn map_filter_aiter<F, I>(self, f: F) -> MapFilterAiter<Self, F>
     where
@@ -49,7 +49,7 @@ pub trait AiterExt: Stream {
         map_filter_aiter(f, self)
     }
 
-    /// Yields the items of each item, such as of a `Vec`: see [`flatten_aiter`].
+    /// Yields the items of each collection that this stream yields: see [`flatten_aiter`].
     fn flatten_aiter(self) -> FlattenAiter<Self>
     where
         Self: Sized,

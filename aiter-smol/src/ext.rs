@@ -43,7 +43,7 @@ pub trait AiterExt: Stream {
         map_async(f, self)
     }
 
-    /// Applies `f` to each item and flattens the results, which may be `Option`s: see
+    /// Yields the items of `f(item)`, which may be an `Option`, for each item: see
     /// [`map_filter_aiter`].
     fn map_filter_aiter<F, I>(self, f: F) -> MapFilterAiter<Self, F>
     where
@@ -54,7 +54,7 @@ pub trait AiterExt: Stream {
         map_filter_aiter(f, self)
     }
 
-    /// Yields the items of each item, such as of a `Vec`: see [`flatten_aiter`].
+    /// Yields the items of each collection that this stream yields: see [`flatten_aiter`].
     fn flatten_aiter(self) -> FlattenAiter<Self>
     where
         Self: Sized,
@@ -272,7 +272,7 @@ pub trait AiterExt: Stream {
         aiter_to_iter(self)
     }
 
-    /// Runs this stream in one task of the given executor, which fills a list: see
+    /// Runs this stream on the given executor, in one task which fills a list: see
     /// [`active_aiter_on`].
     #[track_caller]
     fn active_aiter_on<R>(self, executor: R) -> ActiveAiter<Self::Item>
@@ -283,7 +283,7 @@ pub trait AiterExt: Stream {
         active_aiter_on(executor, self)
     }
 
-    /// Runs this stream in one task of the given executor, up to `n` items ahead: see
+    /// Runs this stream on the given executor, in one task, up to `n` items ahead: see
     /// [`preload_aiter_on`].
     #[track_caller]
     fn preload_aiter_on<R>(self, executor: R, n: usize) -> PreloadAiter<Self::Item>
@@ -294,7 +294,7 @@ pub trait AiterExt: Stream {
         preload_aiter_on(executor, n, self)
     }
 
-    /// Runs this stream in one task of the given executor, refilled in batches: see
+    /// Runs this stream on the given executor, in one task that refills in batches: see
     /// [`preload_aiter_with_on`].
     #[track_caller]
     fn preload_aiter_with_on<R>(
@@ -309,7 +309,7 @@ pub trait AiterExt: Stream {
         preload_aiter_with_on(executor, watermarks, self)
     }
 
-    /// Merges the streams that this one yields, each run in a task of the given executor: see
+    /// Merges the streams that this one yields, each run in a task on the given executor: see
     /// [`join_aiters_on`].
     #[track_caller]
     fn join_aiters_on<R>(self, executor: R) -> JoinTasks<Self, On<R>>
@@ -321,7 +321,7 @@ pub trait AiterExt: Stream {
         join_aiters_on(executor, self)
     }
 
-    /// Merges the streams that this one yields, each run in a task of the given executor, up to `n`
+    /// Merges the streams that this one yields, each run in a task on the given executor, up to `n`
     /// items ahead: see [`join_aiters_buffered_on`].
     #[track_caller]
     fn join_aiters_buffered_on<R>(self, executor: R, n: usize) -> JoinTasks<Self, On<R>>
@@ -333,7 +333,7 @@ pub trait AiterExt: Stream {
         join_aiters_buffered_on(executor, n, self)
     }
 
-    /// Awaits `f(item)` in up to `n` tasks of the given executor, and yields the results as they
+    /// Awaits `f(item)` in up to `n` tasks on the given executor, and yields the results as they
     /// are ready: see [`map_workers_on`].
     #[track_caller]
     fn map_workers_on<R, F, Fut>(self, executor: R, n: usize, f: F) -> MapTasks<Fut::Output>
@@ -347,7 +347,7 @@ pub trait AiterExt: Stream {
         map_workers_on(executor, n, f, self)
     }
 
-    /// Awaits `f(item)` in up to `n` tasks of the given executor, and yields the results in the
+    /// Awaits `f(item)` in up to `n` tasks on the given executor, and yields the results in the
     /// order of the items: see [`map_workers_ordered_on`].
     #[track_caller]
     fn map_workers_ordered_on<R, F, Fut>(
