@@ -3,7 +3,7 @@
 //! | file | contents |
 //! |---|---|
 //! | [`mod@pull`] | the source, the state that all forks share, and which forks are woken when |
-//! | [`mod@place`] | a fork's place, which is what a bound contributes to a fork's poll |
+//! | [`mod@place`] | a fork's place: the part of a fork that depends on the bound |
 //! | [`mod@bound`] | the bounds as users see them |
 //! | [`mod@unbounded`], [`mod@wait`], [`mod@skip`] | the places under each bound |
 //! | this file | the fork, and its poll |
@@ -26,7 +26,7 @@
 //!
 //! | fork | lock | source | the fork |
 //! |---|---|---|---|
-//! | active | held | | registers its waker, makes a request, and looks again; the holder wakes it for what comes later |
+//! | active | held | | registers its waker, makes a request, and looks again; the holder wakes it for a later item or the end |
 //! | active | acquired, and there is something in the list now | | takes that |
 //! | active | acquired | not idle | polls the source if the bound has room for an item; otherwise makes the source idle, and waits |
 //! | active | acquired | idle | waits; a fork that was left waiting for this wake and is polled without it polls the source |
@@ -601,14 +601,17 @@ impl<S: Stream, B: Bound> Stream for Fork<S, B> {
     /// stream. A fork with siblings does not ask the stream, because that would keep them from
     /// polling it. Takes constant time, apart from that of the stream.
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let guard = self.place.is_alone().then(|| self.handle.try_lock());
+        let guard = match self.place.is_alone() {
+            true => self.handle.try_lock(),
+            false => None,
+        };
         let is_over = self.place.is_closed();
         // Counted with the lock held: nothing is pulled between this and the hint of the stream.
         let pulled = self.place.lag();
         if is_over {
             return (pulled, Some(pulled));
         }
-        let Some(mut guard) = guard.flatten() else {
+        let Some(mut guard) = guard else {
             return (pulled, None);
         };
         let (least, most) = guard.with_value(|source| source.as_ref().size_hint());

@@ -207,8 +207,8 @@ pub(super) struct ActiveWaiter {
 pub(super) fn register_passive(lock: &HandoffLock<ForkShared>, waiter: &mut Waiter, waker: &Waker) {
     waiter.wait(waker);
     if let Some(mut guard) = lock.delegate(PASSIVE_WAITS) {
-        // The fork looks again, and finds the items that earlier holders pulled. Nothing has been
-        // pulled since this acquired the lock.
+        // The fork looks again, and finds everything that earlier holders produced. Nothing has
+        // been produced since this acquired the lock.
         guard.with(|_, state| state.produced_since = false);
     }
 }
@@ -281,7 +281,7 @@ pub(super) enum Pulled<T> {
     Item(T),
 }
 
-/// The kind of what a poll put into the list.
+/// The kind of entry that a poll put into the list.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PulledKind {
     Item,
