@@ -7,9 +7,9 @@ use futures_core::Stream;
 /// Each function of this crate that takes a stream, as a method of the same name: `f(…, stream)`
 /// is `stream.f(…)`, and does the same in the same number of tasks.
 ///
-/// It has all methods of [`aiter_core::AiterExt`], so it is the only one to import. No name is one
-/// of a method of `futures::StreamExt`, `futures_lite::StreamExt` or `tokio_stream::StreamExt`:
-/// all of them can be imported together.
+/// It has all methods of [`aiter_core::AiterExt`], so you need to import this trait only. No method
+/// name collides with one of `futures::StreamExt`, `futures_lite::StreamExt` or
+/// `tokio_stream::StreamExt`, so all of them can be imported together.
 ///
 /// ```
 /// use aiter_async_std::{AiterExt, iter_to_aiter};
@@ -23,7 +23,7 @@ use futures_core::Stream;
 /// # });
 /// ```
 pub trait AiterExt: Stream {
-    /// See [`map_aiter`].
+    /// Applies `f` to each item: see [`map_aiter`].
     fn map_aiter<F, T>(self, f: F) -> MapAiter<Self, F>
     where
         Self: Sized,
@@ -32,7 +32,7 @@ pub trait AiterExt: Stream {
         map_aiter(f, self)
     }
 
-    /// See [`map_async`].
+    /// Awaits `f(item)` for one item after the other: see [`map_async`].
     fn map_async<F, Fut>(self, f: F) -> MapAsync<Self, F, Fut>
     where
         Self: Sized,
@@ -42,7 +42,8 @@ pub trait AiterExt: Stream {
         map_async(f, self)
     }
 
-    /// See [`map_filter_aiter`].
+    /// Yields the items of `f(item)`, which may be an `Option`, for each item: see
+    /// [`map_filter_aiter`].
     fn map_filter_aiter<F, I>(self, f: F) -> MapFilterAiter<Self, F>
     where
         Self: Sized,
@@ -52,7 +53,7 @@ pub trait AiterExt: Stream {
         map_filter_aiter(f, self)
     }
 
-    /// See [`flatten_aiter`].
+    /// Yields the items of each collection that this stream yields: see [`flatten_aiter`].
     fn flatten_aiter(self) -> FlattenAiter<Self>
     where
         Self: Sized,
@@ -61,7 +62,7 @@ pub trait AiterExt: Stream {
         flatten_aiter(self)
     }
 
-    /// See [`azip`].
+    /// Pairs the items of this stream with those of `other`: see [`azip`].
     fn azip<S>(self, other: S) -> Azip<(Self, S)>
     where
         Self: Sized,
@@ -70,7 +71,8 @@ pub trait AiterExt: Stream {
         azip((self, other))
     }
 
-    /// See [`active`].
+    /// Splits this stream into a list and the driver that fills it, for you to spawn: see
+    /// [`active`]. [`active_aiter`](Self::active_aiter) spawns it.
     fn active(self) -> (PushAiter<Self::Item>, Driver<Self>)
     where
         Self: Sized,
@@ -78,7 +80,9 @@ pub trait AiterExt: Stream {
         active(self)
     }
 
-    /// See [`preload`].
+    /// Splits this stream into a stream of items that are ready, up to `n` ahead, and the driver
+    /// that pulls them, for you to spawn: see [`preload`]. [`preload_aiter`](Self::preload_aiter)
+    /// spawns it.
     #[track_caller]
     fn preload(self, n: usize) -> (Preloaded<Self::Item>, Driver<Self>)
     where
@@ -87,7 +91,8 @@ pub trait AiterExt: Stream {
         preload(n, self)
     }
 
-    /// See [`preload_with`].
+    /// Splits this stream as [`preload`](Self::preload) does; the driver refills in batches: see
+    /// [`preload_with`]. [`preload_aiter_with`](Self::preload_aiter_with) spawns it.
     #[track_caller]
     fn preload_with(self, watermarks: Watermarks) -> (Preloaded<Self::Item>, Driver<Self>)
     where
@@ -96,7 +101,8 @@ pub trait AiterExt: Stream {
         preload_with(watermarks, self)
     }
 
-    /// See [`pump`](crate::pump).
+    /// Awaits `f(item)`, such as a send, for one item after the other, until the end or an error:
+    /// see [`pump`](crate::pump).
     fn pump<F, Fut, E>(self, f: F) -> Pump<Self, F, Fut>
     where
         Self: Sized,
@@ -106,7 +112,8 @@ pub trait AiterExt: Stream {
         pump(f, self)
     }
 
-    /// See [`pump_lending`].
+    /// Pumps like [`pump`](Self::pump), with futures that may borrow from `f`: see
+    /// [`pump_lending`].
     fn pump_lending<F, E>(self, f: F) -> impl Future<Output = Result<(), E>>
     where
         Self: Sized,
@@ -115,7 +122,8 @@ pub trait AiterExt: Stream {
         pump_lending(f, self)
     }
 
-    /// See [`join_aiters_keyed`].
+    /// Merges the streams that this one yields, each with a key, which comes with its items: see
+    /// [`join_aiters_keyed`].
     fn join_aiters_keyed<K, T>(self) -> JoinAitersKeyed<Self, K, T>
     where
         Self: Sized,
@@ -126,7 +134,7 @@ pub trait AiterExt: Stream {
         join_aiters_keyed(self)
     }
 
-    /// See [`stoppable_aiter`].
+    /// Adds a handle that ends this stream from outside: see [`stoppable_aiter`].
     fn stoppable_aiter(self) -> (Stoppable<Self>, Stopper)
     where
         Self: Sized,
@@ -134,7 +142,8 @@ pub trait AiterExt: Stream {
         stoppable_aiter(self)
     }
 
-    /// See [`sharable_aiter`].
+    /// Lets several tasks take from this stream, each item going to one of them: see
+    /// [`sharable_aiter`].
     fn sharable_aiter(self) -> Sharable<Self>
     where
         Self: Sized,
@@ -142,7 +151,7 @@ pub trait AiterExt: Stream {
         sharable_aiter(self)
     }
 
-    /// See [`gated_aiter`].
+    /// Lets as many items through as the returned [`Gate`] has permits: see [`gated_aiter`].
     fn gated_aiter(self) -> (Gated<Self>, Gate)
     where
         Self: Sized,
@@ -150,7 +159,7 @@ pub trait AiterExt: Stream {
         gated_aiter(self)
     }
 
-    /// See [`aiter_forker`].
+    /// Lets several readers see each item of this stream: see [`aiter_forker`].
     fn aiter_forker(self) -> Fork<Self>
     where
         Self: Sized,
@@ -158,7 +167,8 @@ pub trait AiterExt: Stream {
         aiter_forker(self)
     }
 
-    /// See [`aiter_forker_with`].
+    /// Lets several readers see each item, with a bound on how far they run apart: see
+    /// [`aiter_forker_with`].
     fn aiter_forker_with<B: bound::Bound>(self, bound: B) -> Fork<Self, B>
     where
         Self: Sized,
@@ -166,7 +176,7 @@ pub trait AiterExt: Stream {
         aiter_forker_with(bound, self)
     }
 
-    /// Runs this stream in one task: see [`active_aiter`].
+    /// Runs this stream in one task, which fills a list: see [`active_aiter`].
     #[track_caller]
     fn active_aiter(self) -> ActiveAiter<Self::Item>
     where
@@ -199,7 +209,7 @@ pub trait AiterExt: Stream {
         preload_aiter_with(watermarks, self)
     }
 
-    /// Joins the streams that this one yields, each in a task of its own: see [`join_aiters`].
+    /// Merges the streams that this one yields, each run in a task of its own: see [`join_aiters`].
     #[track_caller]
     fn join_aiters(self) -> JoinTasks<Self, On<Global>>
     where
@@ -210,8 +220,8 @@ pub trait AiterExt: Stream {
         join_aiters(self)
     }
 
-    /// Joins the streams that this one yields, each in a task of its own and up to `n` items ahead:
-    /// see [`join_aiters_buffered`].
+    /// Merges the streams that this one yields, each run in a task of its own, up to `n` items
+    /// ahead: see [`join_aiters_buffered`].
     #[track_caller]
     fn join_aiters_buffered(self, n: usize) -> JoinTasks<Self, On<Global>>
     where
@@ -222,7 +232,8 @@ pub trait AiterExt: Stream {
         join_aiters_buffered(n, self)
     }
 
-    /// Awaits `f(item)` in up to `n` tasks, results as they are ready: see [`map_workers`].
+    /// Awaits `f(item)` in up to `n` tasks, and yields the results as they are ready: see
+    /// [`map_workers`].
     #[track_caller]
     fn map_workers<F, Fut>(self, n: usize, f: F) -> MapTasks<Fut::Output>
     where
@@ -236,7 +247,8 @@ pub trait AiterExt: Stream {
         map_workers(n, f, self)
     }
 
-    /// Awaits `f(item)` in up to `n` tasks, results in order: see [`map_workers_ordered`].
+    /// Awaits `f(item)` in up to `n` tasks, and yields the results in the order of the items: see
+    /// [`map_workers_ordered`].
     #[track_caller]
     fn map_workers_ordered<F, Fut>(self, n: usize, f: F) -> OrderedTasks<Fut::Output>
     where

@@ -3,20 +3,23 @@
 use crate::*;
 use futures_core::Stream;
 
-/// Each function of this crate that takes a stream, as a method of the same name: `f(…, stream)` is `stream.f(…)`.
+/// Each function of this crate that takes a stream, as a method of the same name: `f(…, stream)` is
+/// `stream.f(…)`.
 ///
-/// No name is one of a method of `futures::StreamExt`, `futures_lite::StreamExt` or `tokio_stream::StreamExt`, so
-/// that all of them can be imported together.
+/// No method name collides with one of `futures::StreamExt`, `futures_lite::StreamExt` or
+/// `tokio_stream::StreamExt`, so all of them can be imported together.
 ///
 /// ```
 /// use aiter_core::{AiterExt, iter_to_aiter};
 /// use futures_lite::{StreamExt, future::block_on};
 ///
-/// let even = iter_to_aiter(1..7).map_filter_aiter(|n| (n % 2 == 0).then_some(n)).map_aiter(|n| n * 10);
+/// let even = iter_to_aiter(1..7)
+///     .map_filter_aiter(|n| (n % 2 == 0).then_some(n))
+///     .map_aiter(|n| n * 10);
 /// assert_eq!(block_on(even.collect::<Vec<_>>()), [20, 40, 60]);
 /// ```
 pub trait AiterExt: Stream {
-    /// See [`map_aiter`].
+    /// Applies `f` to each item: see [`map_aiter`].
     fn map_aiter<F, T>(self, f: F) -> MapAiter<Self, F>
     where
         Self: Sized,
@@ -25,7 +28,7 @@ pub trait AiterExt: Stream {
         map_aiter(f, self)
     }
 
-    /// See [`map_async`].
+    /// Awaits `f(item)` for one item after the other: see [`map_async`].
     fn map_async<F, Fut>(self, f: F) -> MapAsync<Self, F, Fut>
     where
         Self: Sized,
@@ -35,7 +38,8 @@ pub trait AiterExt: Stream {
         map_async(f, self)
     }
 
-    /// See [`map_filter_aiter`].
+    /// Yields the items of `f(item)`, which may be an `Option`, for each item: see
+    /// [`map_filter_aiter`].
     fn map_filter_aiter<F, I>(self, f: F) -> MapFilterAiter<Self, F>
     where
         Self: Sized,
@@ -45,7 +49,7 @@ pub trait AiterExt: Stream {
         map_filter_aiter(f, self)
     }
 
-    /// See [`flatten_aiter`].
+    /// Yields the items of each collection that this stream yields: see [`flatten_aiter`].
     fn flatten_aiter(self) -> FlattenAiter<Self>
     where
         Self: Sized,
@@ -54,7 +58,7 @@ pub trait AiterExt: Stream {
         flatten_aiter(self)
     }
 
-    /// See [`azip`]: rows of two streams.
+    /// Pairs the items of this stream with those of `other`: see [`azip`].
     fn azip<S>(self, other: S) -> Azip<(Self, S)>
     where
         Self: Sized,
@@ -63,7 +67,8 @@ pub trait AiterExt: Stream {
         azip((self, other))
     }
 
-    /// See [`active`].
+    /// Splits this stream into a list and the driver that fills it, for you to spawn: see
+    /// [`active`].
     fn active(self) -> (PushAiter<Self::Item>, Driver<Self>)
     where
         Self: Sized,
@@ -71,7 +76,8 @@ pub trait AiterExt: Stream {
         active(self)
     }
 
-    /// See [`preload`].
+    /// Splits this stream into a stream of items that are ready, up to `n` ahead, and the driver
+    /// that pulls them, for you to spawn: see [`preload`].
     #[track_caller]
     fn preload(self, n: usize) -> (Preloaded<Self::Item>, Driver<Self>)
     where
@@ -80,7 +86,8 @@ pub trait AiterExt: Stream {
         preload(n, self)
     }
 
-    /// See [`preload_with`].
+    /// Splits this stream as [`preload`](Self::preload) does; the driver refills in batches: see
+    /// [`preload_with`].
     #[track_caller]
     fn preload_with(self, watermarks: Watermarks) -> (Preloaded<Self::Item>, Driver<Self>)
     where
@@ -89,7 +96,8 @@ pub trait AiterExt: Stream {
         preload_with(watermarks, self)
     }
 
-    /// See [`pump`].
+    /// Awaits `f(item)`, such as a send, for one item after the other, until the end or an error:
+    /// see [`pump`].
     fn pump<F, Fut, E>(self, f: F) -> Pump<Self, F, Fut>
     where
         Self: Sized,
@@ -99,7 +107,8 @@ pub trait AiterExt: Stream {
         pump(f, self)
     }
 
-    /// See [`pump_lending`].
+    /// Pumps like [`pump`](Self::pump), with futures that may borrow from `f`: see
+    /// [`pump_lending`].
     fn pump_lending<F, E>(self, f: F) -> impl Future<Output = Result<(), E>>
     where
         Self: Sized,
@@ -108,7 +117,7 @@ pub trait AiterExt: Stream {
         pump_lending(f, self)
     }
 
-    /// See [`join_aiters`].
+    /// Merges the streams that this one yields, all polled in one task: see [`join_aiters`].
     fn join_aiters(self) -> JoinAiters<Self>
     where
         Self: Sized,
@@ -117,7 +126,8 @@ pub trait AiterExt: Stream {
         join_aiters(self)
     }
 
-    /// See [`join_aiters_keyed`].
+    /// Merges the streams that this one yields, each with a key, which comes with its items: see
+    /// [`join_aiters_keyed`].
     fn join_aiters_keyed<K, T>(self) -> JoinAitersKeyed<Self, K, T>
     where
         Self: Sized + Stream<Item = (K, T)>,
@@ -127,7 +137,8 @@ pub trait AiterExt: Stream {
         join_aiters_keyed(self)
     }
 
-    /// See [`map_workers`].
+    /// Awaits `f(item)` for up to `n` items at a time, and yields the results as they are ready:
+    /// see [`map_workers`].
     #[track_caller]
     fn map_workers<F, Fut>(self, n: usize, f: F) -> MapWorkers<Self, F, Fut>
     where
@@ -138,7 +149,8 @@ pub trait AiterExt: Stream {
         map_workers(n, f, self)
     }
 
-    /// See [`map_workers_ordered`].
+    /// Awaits `f(item)` for up to `n` items at a time, and yields the results in the order of the
+    /// items: see [`map_workers_ordered`].
     #[track_caller]
     fn map_workers_ordered<F, Fut>(self, n: usize, f: F) -> MapWorkersOrdered<Self, F, Fut>
     where
@@ -149,7 +161,7 @@ pub trait AiterExt: Stream {
         map_workers_ordered(n, f, self)
     }
 
-    /// See [`stoppable_aiter`].
+    /// Adds a handle that ends this stream from outside: see [`stoppable_aiter`].
     fn stoppable_aiter(self) -> (Stoppable<Self>, Stopper)
     where
         Self: Sized,
@@ -157,7 +169,8 @@ pub trait AiterExt: Stream {
         stoppable_aiter(self)
     }
 
-    /// See [`sharable_aiter`].
+    /// Lets several tasks take from this stream, each item going to one of them: see
+    /// [`sharable_aiter`].
     fn sharable_aiter(self) -> Sharable<Self>
     where
         Self: Sized,
@@ -165,7 +178,7 @@ pub trait AiterExt: Stream {
         sharable_aiter(self)
     }
 
-    /// See [`gated_aiter`].
+    /// Lets as many items through as the returned [`Gate`] has permits: see [`gated_aiter`].
     fn gated_aiter(self) -> (Gated<Self>, Gate)
     where
         Self: Sized,
@@ -173,7 +186,7 @@ pub trait AiterExt: Stream {
         gated_aiter(self)
     }
 
-    /// See [`aiter_forker`].
+    /// Lets several readers see each item of this stream: see [`aiter_forker`].
     fn aiter_forker(self) -> Fork<Self>
     where
         Self: Sized,
@@ -181,7 +194,8 @@ pub trait AiterExt: Stream {
         aiter_forker(self)
     }
 
-    /// See [`aiter_forker_with`].
+    /// Lets several readers see each item, with a bound on how far they run apart: see
+    /// [`aiter_forker_with`].
     fn aiter_forker_with<B: bound::Bound>(self, bound: B) -> Fork<Self, B>
     where
         Self: Sized,

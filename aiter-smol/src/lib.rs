@@ -1,12 +1,33 @@
 //! [`aiter_core`] on smol: streams that run in tasks, blocking iterators, and servers as streams.
 //!
-//! Everything of [`aiter_core`] is re-exported, so this is the only crate of ours to depend on. The
-//! functions [`join_aiters`], [`map_workers`] and [`map_workers_ordered`] of this crate start tasks;
-//! those of the core, which run in the task that polls them, are in [`aiter_core`]. [`AiterExt`] has
-//! all functions as methods of every stream.
+//! ```
+//! use aiter_smol::AiterExt;
+//! use futures_lite::StreamExt;
+//! use smol::fs;
+//! use std::io;
 //!
-//! Tasks run on smol's global executor. With `_on` functions such as [`active_aiter_on`], they run on
-//! an executor that is given. A `LocalExecutor` takes streams that are not `Send`.
+//! # smol::block_on(async {
+//! // Four tasks read the files of a folder; the loop counts their lines as they come.
+//! let mut files = fs::read_dir("src").await?.map_workers(4, |entry| async move {
+//!     fs::read_to_string(entry?.path()).await
+//! });
+//! let mut lines = 0;
+//! while let Some(text) = files.next().await {
+//!     lines += text?.lines().count();
+//! }
+//! assert!(lines > 1000);
+//! # io::Result::Ok(())
+//! # })
+//! # .unwrap();
+//! ```
+//!
+//! Everything of [`aiter_core`] is re-exported, so you need to depend on this crate only. The
+//! functions [`join_aiters`], [`map_workers`] and [`map_workers_ordered`] of this crate start
+//! tasks; those of [`aiter_core`] have the same names and run in the task that polls them.
+//! [`AiterExt`] has all functions as methods of every stream.
+//!
+//! Tasks run on smol's global executor. With `_on` functions such as [`active_aiter_on`], they run
+//! on an executor that is given. A `LocalExecutor` takes streams that are not `Send`.
 #![forbid(unsafe_code)]
 
 pub use aiter_core;

@@ -1,4 +1,4 @@
-//! Streams that run in tasks: as functions, each with its example.
+//! Streams that run in spawned tasks.
 
 use crate::{Global, On};
 #[doc(inline)]
@@ -12,11 +12,25 @@ use aiter_core::{
 use core::future::Future;
 use futures_core::Stream;
 
-/// Pulls the stream in one task as fast as it yields, and gives back a push list of its items.
+/// Pulls the stream in one task as fast as it yields, into the push list that this returns.
 ///
 /// The list is unbounded. For a limit, see [`preload_aiter`]. Dropping the list and all its forks
-/// ends the task, and the task drops the source. A panic of the source comes out of the list
-/// after the items before it.
+/// ends the task, and the task drops the source.
+///
+/// # Panics
+///
+/// If the source panics, the list yields the items before that, then its poll panics with the same
+/// payload, and then it ends. Each fork of the list does the same; forks after the first panic with
+/// the same message.
+///
+/// # Cancel safety
+///
+/// Dropping the future of a `next()` loses nothing. Dropping the list and all its forks drops the
+/// items that wait in it.
+///
+/// # Progress
+///
+/// As [`PushAiter`](crate::PushAiter): a poll is lock-free and never waits for another thread.
 ///
 /// # Example
 ///
@@ -40,13 +54,25 @@ where
 /// Keeps up to `n` items of the stream ready. One task pulls them while the consumer is busy
 /// elsewhere.
 ///
-/// There are never more than `n` items that were pulled and not yet taken. Dropping the result
-/// ends the task, and the task drops the source. A panic of the source comes out after the items
-/// before it.
+/// There are never more than `n` items that were pulled and not yet taken. Dropping the result ends
+/// the task, and the task drops the source.
 ///
 /// # Panics
 ///
 /// Panics at the caller's line if `n` is 0.
+///
+/// If the source panics, the stream yields the items before that, then its poll panics with the
+/// same payload, and then it ends.
+///
+/// # Cancel safety
+///
+/// Dropping the future of a `next()` loses nothing. Dropping the stream ends its task, and drops
+/// the items that wait in it.
+///
+/// # Progress
+///
+/// As [`Preloaded`](crate::Preloaded): a poll is lock-free and never waits for another thread. A
+/// poll that takes an item wakes the task if it waits for room.
 ///
 /// # Example
 ///
@@ -74,6 +100,16 @@ where
 ///
 /// Panics at the caller's line if `low` is not below `high`.
 ///
+/// A panic of the source is passed on as by [`preload_aiter`].
+///
+/// # Cancel safety
+///
+/// As [`preload_aiter`].
+///
+/// # Progress
+///
+/// As [`preload_aiter`]. A poll wakes the task when only `low` items are left.
+///
 /// # Example
 ///
 /// ```
@@ -95,11 +131,23 @@ where
     adapter::preload_aiter_with(&On(Global), watermarks, stream)
 }
 
-/// Joins a stream of streams into one stream. Each inner stream runs in a task of its own, at
-/// most one item ahead of the consumer.
+/// Joins a stream of streams into one stream. Each inner stream runs in a task of its own, at most
+/// one item ahead of the consumer.
 ///
-/// This is [`join_aiters_buffered`] with `n` = 1. [`aiter_core::join_aiters`] joins streams
-/// without any task.
+/// This is [`join_aiters_buffered`] with `n` = 1. [`aiter_core::join_aiters`] joins streams without
+/// any task.
+///
+/// # Panics
+///
+/// Panics of streams are passed on as by [`join_aiters_buffered`].
+///
+/// # Cancel safety
+///
+/// As [`join_aiters_buffered`].
+///
+/// # Progress
+///
+/// As [`join_aiters_buffered`].
 ///
 /// # Example
 ///
@@ -123,17 +171,30 @@ where
     join_aiters_buffered(1, streams)
 }
 
-/// Joins a stream of streams into one stream. Each inner stream runs in a task of its own, at
-/// most `n` items ahead of the consumer.
+/// Joins a stream of streams into one stream. Each inner stream runs in a task of its own, at most
+/// `n` items ahead of the consumer.
 ///
 /// The consumer polls the outer stream, and an inner stream joins as soon as the outer one yields
-/// it. The items of one inner stream keep their order. A panic of an inner stream comes out after
-/// the items that it had made, and the other streams go on. The result ends when the outer stream
-/// and all inner streams have ended. Dropping the result ends the tasks.
+/// it. The items of one inner stream keep their order. The result ends when the outer stream and
+/// all inner streams have ended. Dropping the result ends the tasks.
 ///
 /// # Panics
 ///
 /// Panics at the caller's line if `n` is 0.
+///
+/// If an inner stream panics, the result yields the items of that stream before that, then its poll
+/// panics with the same payload, and then it goes on with the other streams. A panic of the outer
+/// stream passes through the poll of the result; no further stream joins after that.
+///
+/// # Cancel safety
+///
+/// Dropping the future of a `next()` loses nothing. Dropping the stream ends its tasks, and drops
+/// the items that wait in it.
+///
+/// # Progress
+///
+/// A poll never waits for another thread. It polls only the inner streams that have woken, as
+/// [`aiter_core::join_aiters`] does, and a wake is lock-free.
 ///
 /// # Example
 ///
@@ -158,19 +219,31 @@ where
 /// Awaits `f(item)` for the items of the stream in up to `n` tasks, so that `f` runs in parallel.
 /// The results come in the order in which they are ready.
 ///
-/// This call starts one task. A task that gets an item while no other task waits for one starts
-/// the next task, up to `n`. Tasks that have nothing to do end, except for two of them. So time
-/// and memory follow the items that are in work, not `n`, and `usize::MAX` is a limit like any
-/// other.
+/// This call starts one task. A task that gets an item while no other task waits for one starts the
+/// next task, up to `n`. Tasks that have nothing to do end, except for two of them. So time and
+/// memory depend on how many items are in work, and `n` may be as large as `usize::MAX`.
 ///
-/// Each task holds at most one result that was not yet taken, and takes no item meanwhile. A
-/// panic of `f` or of its future costs one item: it comes out of the result, and the task goes on
-/// with the next item. A panic of the source comes out and is the end. Dropping the result ends
-/// the tasks.
+/// Each task holds at most one result that was not yet taken, and takes no item meanwhile. Dropping
+/// the result ends the tasks.
 ///
 /// # Panics
 ///
 /// Panics at the caller's line if `n` is 0.
+///
+/// If `f` or its future panics, a poll of the result panics with the same payload in place of that
+/// item's result, and the results of other items follow. If the source panics, a poll panics with
+/// the same payload, the results of the items before that follow as they are ready, and then the
+/// stream ends.
+///
+/// # Cancel safety
+///
+/// Dropping the future of a `next()` loses nothing. Dropping the stream ends its tasks, and drops
+/// the items in work and the results that wait.
+///
+/// # Progress
+///
+/// A poll never waits for another thread. The tasks share the source as the takers of
+/// [`sharable_aiter`](crate::sharable_aiter) do.
 ///
 /// # Example
 ///
@@ -197,14 +270,25 @@ where
 /// Awaits `f(item)` for the items of the stream in up to `n` tasks, as [`map_workers`] does, and
 /// yields the results in the order of the items.
 ///
-/// At most `n` items are in work or wait for their turn: a slow item at the front holds back the
-/// source, not the work on the items behind it. A panic of `f` or of its future comes out in the
-/// place of that result, and the items behind it follow. A panic of the source comes out after
-/// the results of the items before it, and is the end. Dropping the result ends the tasks.
+/// At most `n` items are in work or have a result that was not yet taken. So a slow item at the
+/// front holds back the source, and not the work on the items behind it. Dropping the result ends
+/// the tasks.
 ///
 /// # Panics
 ///
 /// Panics at the caller's line if `n` is 0.
+///
+/// If `f` or its future panics, the poll that would yield that result panics with the same payload,
+/// and the results of the later items follow. If the source panics, the stream yields the results
+/// of the items before that, then its poll panics with the same payload, and then it ends.
+///
+/// # Cancel safety
+///
+/// As [`map_workers`].
+///
+/// # Progress
+///
+/// As [`map_workers`].
 ///
 /// # Example
 ///
@@ -228,11 +312,21 @@ where
     adapter::map_workers_ordered(&On(Global), n, f, stream)
 }
 
-/// [`active_aiter`] with its task on the executor given: see [`On`].
+/// Does the same as [`active_aiter`], with its task on the given executor. [`On`] says which
+/// executors there are.
 ///
 /// # Panics
 ///
-/// Panics at the caller's line if no task can be started there.
+/// Panics at the caller's line if no task can be started there. Other panics are passed on as by
+/// [`active_aiter`].
+///
+/// # Cancel safety
+///
+/// As [`active_aiter`].
+///
+/// # Progress
+///
+/// As [`active_aiter`].
 ///
 /// # Example
 ///
@@ -255,11 +349,21 @@ where
     adapter::active_aiter(&On(executor), stream)
 }
 
-/// [`preload_aiter`] with its task on the executor given: see [`On`].
+/// Does the same as [`preload_aiter`], with its task on the given executor. [`On`] says which
+/// executors there are.
 ///
 /// # Panics
 ///
-/// Panics at the caller's line if `n` is 0, or if no task can be started there.
+/// Panics at the caller's line if `n` is 0, or if no task can be started there. Other panics are
+/// passed on as by [`preload_aiter`].
+///
+/// # Cancel safety
+///
+/// As [`preload_aiter`].
+///
+/// # Progress
+///
+/// As [`preload_aiter`].
 ///
 /// # Example
 ///
@@ -282,11 +386,21 @@ where
     adapter::preload_aiter(&On(executor), n, stream)
 }
 
-/// [`preload_aiter_with`] with its task on the executor given: see [`On`].
+/// Does the same as [`preload_aiter_with`], with its task on the given executor. [`On`] says which
+/// executors there are.
 ///
 /// # Panics
 ///
 /// Panics at the caller's line if `low` is not below `high`, or if no task can be started there.
+/// Other panics are passed on as by [`preload_aiter_with`].
+///
+/// # Cancel safety
+///
+/// As [`preload_aiter_with`].
+///
+/// # Progress
+///
+/// As [`preload_aiter_with`].
 ///
 /// # Example
 ///
@@ -315,13 +429,23 @@ where
     adapter::preload_aiter_with(&On(executor), watermarks, stream)
 }
 
-/// [`join_aiters`] with its tasks on the executor given: see [`On`].
+/// Does the same as [`join_aiters`], with its tasks on the given executor. [`On`] says which
+/// executors there are.
 ///
 /// This is [`join_aiters_buffered_on`] with `n` = 1.
 ///
 /// # Panics
 ///
-/// The same as of [`join_aiters_buffered_on`].
+/// Polling the result panics if no task can be started there. Other panics are passed on as by
+/// [`join_aiters`].
+///
+/// # Cancel safety
+///
+/// As [`join_aiters`].
+///
+/// # Progress
+///
+/// As [`join_aiters`].
 ///
 /// # Example
 ///
@@ -345,15 +469,23 @@ where
     join_aiters_buffered_on(executor, 1, streams)
 }
 
-/// [`join_aiters_buffered`] with its tasks on the executor given: see [`On`].
+/// Does the same as [`join_aiters_buffered`], with its tasks on the given executor. [`On`] says
+/// which executors there are.
 ///
-/// The task of an inner stream is started when that stream comes, which is when the result is
-/// polled.
+/// A poll of the result starts the task of each inner stream that the outer one yields.
 ///
 /// # Panics
 ///
 /// Panics at the caller's line if `n` is 0. Polling the result panics if no task can be started
-/// there.
+/// there. Other panics are passed on as by [`join_aiters_buffered`].
+///
+/// # Cancel safety
+///
+/// As [`join_aiters_buffered`].
+///
+/// # Progress
+///
+/// As [`join_aiters_buffered`].
 ///
 /// # Example
 ///
@@ -378,11 +510,21 @@ where
     adapter::join_aiters_buffered(On(executor), n, streams)
 }
 
-/// [`map_workers`] with its tasks on the executor given: see [`On`].
+/// Does the same as [`map_workers`], with its tasks on the given executor. [`On`] says which
+/// executors there are.
 ///
 /// # Panics
 ///
-/// Panics at the caller's line if `n` is 0, or if no task can be started there.
+/// Panics at the caller's line if `n` is 0, or if no task can be started there. Other panics are
+/// passed on as by [`map_workers`].
+///
+/// # Cancel safety
+///
+/// As [`map_workers`].
+///
+/// # Progress
+///
+/// As [`map_workers`].
 ///
 /// # Example
 ///
@@ -409,11 +551,21 @@ where
     adapter::map_workers(&On(executor), n, f, stream)
 }
 
-/// [`map_workers_ordered`] with its tasks on the executor given: see [`On`].
+/// Does the same as [`map_workers_ordered`], with its tasks on the given executor. [`On`] says
+/// which executors there are.
 ///
 /// # Panics
 ///
-/// Panics at the caller's line if `n` is 0, or if no task can be started there.
+/// Panics at the caller's line if `n` is 0, or if no task can be started there. Other panics are
+/// passed on as by [`map_workers_ordered`].
+///
+/// # Cancel safety
+///
+/// As [`map_workers_ordered`].
+///
+/// # Progress
+///
+/// As [`map_workers_ordered`].
 ///
 /// # Example
 ///

@@ -9,9 +9,9 @@ use tokio::runtime::Handle;
 /// Each function of this crate that takes a stream, as a method of the same name: `f(…, stream)`
 /// is `stream.f(…)`, and does the same in the same number of tasks.
 ///
-/// It has all methods of [`aiter_core::AiterExt`], so it is the only one to import. No name is one
-/// of a method of `futures::StreamExt`, `futures_lite::StreamExt` or `tokio_stream::StreamExt`:
-/// all of them can be imported together.
+/// It has all methods of [`aiter_core::AiterExt`], so you need to import this trait only. No method
+/// name collides with one of `futures::StreamExt`, `futures_lite::StreamExt` or
+/// `tokio_stream::StreamExt`, so all of them can be imported together.
 ///
 /// ```
 /// use aiter_tokio::{AiterExt, iter_to_aiter};
@@ -25,7 +25,7 @@ use tokio::runtime::Handle;
 /// # });
 /// ```
 pub trait AiterExt: Stream {
-    /// See [`map_aiter`].
+    /// Applies `f` to each item: see [`map_aiter`].
     fn map_aiter<F, T>(self, f: F) -> MapAiter<Self, F>
     where
         Self: Sized,
@@ -34,7 +34,7 @@ pub trait AiterExt: Stream {
         map_aiter(f, self)
     }
 
-    /// See [`map_async`].
+    /// Awaits `f(item)` for one item after the other: see [`map_async`].
     fn map_async<F, Fut>(self, f: F) -> MapAsync<Self, F, Fut>
     where
         Self: Sized,
@@ -44,7 +44,8 @@ pub trait AiterExt: Stream {
         map_async(f, self)
     }
 
-    /// See [`map_filter_aiter`].
+    /// Yields the items of `f(item)`, which may be an `Option`, for each item: see
+    /// [`map_filter_aiter`].
     fn map_filter_aiter<F, I>(self, f: F) -> MapFilterAiter<Self, F>
     where
         Self: Sized,
@@ -54,7 +55,7 @@ pub trait AiterExt: Stream {
         map_filter_aiter(f, self)
     }
 
-    /// See [`flatten_aiter`].
+    /// Yields the items of each collection that this stream yields: see [`flatten_aiter`].
     fn flatten_aiter(self) -> FlattenAiter<Self>
     where
         Self: Sized,
@@ -63,7 +64,7 @@ pub trait AiterExt: Stream {
         flatten_aiter(self)
     }
 
-    /// See [`azip`].
+    /// Pairs the items of this stream with those of `other`: see [`azip`].
     fn azip<S>(self, other: S) -> Azip<(Self, S)>
     where
         Self: Sized,
@@ -72,7 +73,8 @@ pub trait AiterExt: Stream {
         azip((self, other))
     }
 
-    /// See [`active`].
+    /// Splits this stream into a list and the driver that fills it, for you to spawn: see
+    /// [`active`]. [`active_aiter`](Self::active_aiter) spawns it.
     fn active(self) -> (PushAiter<Self::Item>, Driver<Self>)
     where
         Self: Sized,
@@ -80,7 +82,9 @@ pub trait AiterExt: Stream {
         active(self)
     }
 
-    /// See [`preload`].
+    /// Splits this stream into a stream of items that are ready, up to `n` ahead, and the driver
+    /// that pulls them, for you to spawn: see [`preload`]. [`preload_aiter`](Self::preload_aiter)
+    /// spawns it.
     #[track_caller]
     fn preload(self, n: usize) -> (Preloaded<Self::Item>, Driver<Self>)
     where
@@ -89,7 +93,8 @@ pub trait AiterExt: Stream {
         preload(n, self)
     }
 
-    /// See [`preload_with`].
+    /// Splits this stream as [`preload`](Self::preload) does; the driver refills in batches: see
+    /// [`preload_with`]. [`preload_aiter_with`](Self::preload_aiter_with) spawns it.
     #[track_caller]
     fn preload_with(self, watermarks: Watermarks) -> (Preloaded<Self::Item>, Driver<Self>)
     where
@@ -98,7 +103,8 @@ pub trait AiterExt: Stream {
         preload_with(watermarks, self)
     }
 
-    /// See [`pump`](crate::pump).
+    /// Awaits `f(item)`, such as a send, for one item after the other, until the end or an error:
+    /// see [`pump`](crate::pump).
     fn pump<F, Fut, E>(self, f: F) -> Pump<Self, F, Fut>
     where
         Self: Sized,
@@ -108,7 +114,8 @@ pub trait AiterExt: Stream {
         pump(f, self)
     }
 
-    /// See [`pump_lending`].
+    /// Pumps like [`pump`](Self::pump), with futures that may borrow from `f`: see
+    /// [`pump_lending`].
     fn pump_lending<F, E>(self, f: F) -> impl Future<Output = Result<(), E>>
     where
         Self: Sized,
@@ -117,7 +124,8 @@ pub trait AiterExt: Stream {
         pump_lending(f, self)
     }
 
-    /// See [`join_aiters_keyed`].
+    /// Merges the streams that this one yields, each with a key, which comes with its items: see
+    /// [`join_aiters_keyed`].
     fn join_aiters_keyed<K, T>(self) -> JoinAitersKeyed<Self, K, T>
     where
         Self: Sized,
@@ -128,7 +136,7 @@ pub trait AiterExt: Stream {
         join_aiters_keyed(self)
     }
 
-    /// See [`stoppable_aiter`].
+    /// Adds a handle that ends this stream from outside: see [`stoppable_aiter`].
     fn stoppable_aiter(self) -> (Stoppable<Self>, Stopper)
     where
         Self: Sized,
@@ -136,7 +144,8 @@ pub trait AiterExt: Stream {
         stoppable_aiter(self)
     }
 
-    /// See [`sharable_aiter`].
+    /// Lets several tasks take from this stream, each item going to one of them: see
+    /// [`sharable_aiter`].
     fn sharable_aiter(self) -> Sharable<Self>
     where
         Self: Sized,
@@ -144,7 +153,7 @@ pub trait AiterExt: Stream {
         sharable_aiter(self)
     }
 
-    /// See [`gated_aiter`].
+    /// Lets as many items through as the returned [`Gate`] has permits: see [`gated_aiter`].
     fn gated_aiter(self) -> (Gated<Self>, Gate)
     where
         Self: Sized,
@@ -152,7 +161,7 @@ pub trait AiterExt: Stream {
         gated_aiter(self)
     }
 
-    /// See [`aiter_forker`].
+    /// Lets several readers see each item of this stream: see [`aiter_forker`].
     fn aiter_forker(self) -> Fork<Self>
     where
         Self: Sized,
@@ -160,7 +169,8 @@ pub trait AiterExt: Stream {
         aiter_forker(self)
     }
 
-    /// See [`aiter_forker_with`].
+    /// Lets several readers see each item, with a bound on how far they run apart: see
+    /// [`aiter_forker_with`].
     fn aiter_forker_with<B: bound::Bound>(self, bound: B) -> Fork<Self, B>
     where
         Self: Sized,
@@ -168,7 +178,7 @@ pub trait AiterExt: Stream {
         aiter_forker_with(bound, self)
     }
 
-    /// Runs this stream in one task: see [`active_aiter`].
+    /// Runs this stream in one task, which fills a list: see [`active_aiter`].
     #[track_caller]
     fn active_aiter(self) -> ActiveAiter<Self::Item>
     where
@@ -201,7 +211,7 @@ pub trait AiterExt: Stream {
         preload_aiter_with(watermarks, self)
     }
 
-    /// Joins the streams that this one yields, each in a task of its own: see [`join_aiters`].
+    /// Merges the streams that this one yields, each run in a task of its own: see [`join_aiters`].
     #[track_caller]
     fn join_aiters(self) -> JoinTasks<Self, On<Handle>>
     where
@@ -212,8 +222,8 @@ pub trait AiterExt: Stream {
         join_aiters(self)
     }
 
-    /// Joins the streams that this one yields, each in a task of its own and up to `n` items ahead:
-    /// see [`join_aiters_buffered`].
+    /// Merges the streams that this one yields, each run in a task of its own, up to `n` items
+    /// ahead: see [`join_aiters_buffered`].
     #[track_caller]
     fn join_aiters_buffered(self, n: usize) -> JoinTasks<Self, On<Handle>>
     where
@@ -224,7 +234,8 @@ pub trait AiterExt: Stream {
         join_aiters_buffered(n, self)
     }
 
-    /// Awaits `f(item)` in up to `n` tasks, results as they are ready: see [`map_workers`].
+    /// Awaits `f(item)` in up to `n` tasks, and yields the results as they are ready: see
+    /// [`map_workers`].
     #[track_caller]
     fn map_workers<F, Fut>(self, n: usize, f: F) -> MapTasks<Fut::Output>
     where
@@ -238,7 +249,8 @@ pub trait AiterExt: Stream {
         map_workers(n, f, self)
     }
 
-    /// Awaits `f(item)` in up to `n` tasks, results in order: see [`map_workers_ordered`].
+    /// Awaits `f(item)` in up to `n` tasks, and yields the results in the order of the items: see
+    /// [`map_workers_ordered`].
     #[track_caller]
     fn map_workers_ordered<F, Fut>(self, n: usize, f: F) -> OrderedTasks<Fut::Output>
     where
@@ -261,7 +273,8 @@ pub trait AiterExt: Stream {
         aiter_to_iter(self)
     }
 
-    /// See [`active_aiter_on`].
+    /// Runs this stream on the given executor, in one task which fills a list: see
+    /// [`active_aiter_on`].
     #[track_caller]
     fn active_aiter_on<R>(self, executor: R) -> ActiveAiter<Self::Item>
     where
@@ -271,7 +284,8 @@ pub trait AiterExt: Stream {
         active_aiter_on(executor, self)
     }
 
-    /// See [`preload_aiter_on`].
+    /// Runs this stream on the given executor, in one task, up to `n` items ahead: see
+    /// [`preload_aiter_on`].
     #[track_caller]
     fn preload_aiter_on<R>(self, executor: R, n: usize) -> PreloadAiter<Self::Item>
     where
@@ -281,7 +295,8 @@ pub trait AiterExt: Stream {
         preload_aiter_on(executor, n, self)
     }
 
-    /// See [`preload_aiter_with_on`].
+    /// Runs this stream on the given executor, in one task that refills in batches: see
+    /// [`preload_aiter_with_on`].
     #[track_caller]
     fn preload_aiter_with_on<R>(
         self,
@@ -295,7 +310,8 @@ pub trait AiterExt: Stream {
         preload_aiter_with_on(executor, watermarks, self)
     }
 
-    /// See [`join_aiters_on`].
+    /// Merges the streams that this one yields, each run in a task on the given executor: see
+    /// [`join_aiters_on`].
     #[track_caller]
     fn join_aiters_on<R>(self, executor: R) -> JoinTasks<Self, On<R>>
     where
@@ -306,7 +322,8 @@ pub trait AiterExt: Stream {
         join_aiters_on(executor, self)
     }
 
-    /// See [`join_aiters_buffered_on`].
+    /// Merges the streams that this one yields, each run in a task on the given executor, up to `n`
+    /// items ahead: see [`join_aiters_buffered_on`].
     #[track_caller]
     fn join_aiters_buffered_on<R>(self, executor: R, n: usize) -> JoinTasks<Self, On<R>>
     where
@@ -317,7 +334,8 @@ pub trait AiterExt: Stream {
         join_aiters_buffered_on(executor, n, self)
     }
 
-    /// See [`map_workers_on`].
+    /// Awaits `f(item)` in up to `n` tasks on the given executor, and yields the results as they
+    /// are ready: see [`map_workers_on`].
     #[track_caller]
     fn map_workers_on<R, F, Fut>(self, executor: R, n: usize, f: F) -> MapTasks<Fut::Output>
     where
@@ -330,7 +348,8 @@ pub trait AiterExt: Stream {
         map_workers_on(executor, n, f, self)
     }
 
-    /// See [`map_workers_ordered_on`].
+    /// Awaits `f(item)` in up to `n` tasks on the given executor, and yields the results in the
+    /// order of the items: see [`map_workers_ordered_on`].
     #[track_caller]
     fn map_workers_ordered_on<R, F, Fut>(
         self,
@@ -348,7 +367,8 @@ pub trait AiterExt: Stream {
         map_workers_ordered_on(executor, n, f, self)
     }
 
-    /// See [`aiter_to_iter_on`].
+    /// Makes a blocking iterator of this stream on the given runtime, without any task: see
+    /// [`aiter_to_iter_on`].
     #[track_caller]
     fn aiter_to_iter_on<R: BlockOn>(self, runtime: R) -> BlockingIter<Self, R>
     where

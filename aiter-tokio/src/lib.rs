@@ -1,13 +1,37 @@
 //! [`aiter_core`] on tokio: streams that run in tasks, blocking iterators, and servers as streams.
 //!
-//! Everything of [`aiter_core`] is re-exported, so this is the only crate of ours to depend on. The
-//! functions [`join_aiters`], [`map_workers`] and [`map_workers_ordered`] of this crate start tasks;
-//! those of the core, which run in the task that polls them, are in [`aiter_core`]. [`AiterExt`] has
-//! all functions as methods of every stream.
+//! ```
+//! use aiter_tokio::{AiterExt, iter_to_aiter};
+//! use futures_lite::StreamExt;
+//! # use std::time::Duration;
+//! # /// Stands for a request to a server.
+//! # async fn fetch(page: u32) -> String {
+//! #     tokio::time::sleep(Duration::from_micros(10)).await;
+//! #     format!("page {page}")
+//! # }
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
 //!
-//! Tasks run on the current runtime. With `_on` functions such as [`active_aiter_on`], they run on a
-//! runtime that is given, or in a [`LocalSet`](tokio::task::LocalSet), which takes streams that are
-//! not `Send`.
+//! // Eight tasks fetch pages. Ten pages are ready while the loop below is busy.
+//! let mut pages = iter_to_aiter(1..=100)
+//!     .map_workers_ordered(8, fetch)
+//!     .preload_aiter(10);
+//! let mut book = Vec::new();
+//! while let Some(page) = pages.next().await {
+//!     book.push(page);
+//! }
+//! assert_eq!((book.len(), &*book[99]), (100, "page 100"));
+//! # }
+//! ```
+//!
+//! Everything of [`aiter_core`] is re-exported, so you need to depend on this crate only. The
+//! functions [`join_aiters`], [`map_workers`] and [`map_workers_ordered`] of this crate start
+//! tasks; those of [`aiter_core`] have the same names and run in the task that polls them.
+//! [`AiterExt`] has all functions as methods of every stream.
+//!
+//! Tasks run on the current runtime. With `_on` functions such as [`active_aiter_on`], they run on
+//! a runtime that is given, or in a [`LocalSet`](tokio::task::LocalSet), which takes streams that
+//! are not `Send`.
 //!
 //! Streams that are made of spawned tasks already take part in tokio's cooperative budget: a loop
 //! over items that are always ready lets other tasks run now and then. For other streams there is

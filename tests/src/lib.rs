@@ -1,6 +1,6 @@
 //! Tests from outside the crates: what users can and cannot do with the public interface.
 //!
-//! The test programs are under `tests/`. This library has the scenarios of the cancellation sweeps,
+//! The test programs are under `tests/`. This library has the setups of the cancellation sweeps,
 //! the models that the property tests and the fuzz targets share, the cases that must not compile,
 //! and the examples of the repository's README.
 

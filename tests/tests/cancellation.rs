@@ -2,7 +2,7 @@
 //! public stream and driver: nothing is lost, nothing comes twice, no task is stranded, nothing is
 //! kept.
 //!
-//! The scenarios of core are in `aiter_tests::cancellation`. Those of the adapters, on executors
+//! The setups of core are in `aiter_tests::cancellation`. Those of the adapters, on executors
 //! that are tasks themselves, are in `cancellation/adapters.rs`.
 
 #[path = "cancellation/adapters.rs"]
@@ -12,7 +12,7 @@ use adapters::Placed;
 use aiter_tests::cancellation::{
     Then,
     harness::{Harness, at_most, live, next, pause},
-    scenario::{Scenario, Short},
+    setup::{Setup, Short},
     subjects,
 };
 use std::{cell::RefCell, collections::BTreeSet, rc::Rc};
@@ -28,22 +28,22 @@ type Make = Box<dyn Fn() -> Placed>;
 
 fn subjects() -> impl Iterator<Item = (&'static str, Make)> {
     let core = subjects::SUBJECTS.iter();
-    let core = core.map(|(name, scenario)| (*name, Box::new(|| scenario().into()) as Make));
+    let core = core.map(|(name, setup)| (*name, Box::new(|| setup().into()) as Make));
     let adapters = adapters::SUBJECTS.iter();
     core.chain(adapters.map(|(name, placed)| (*name, Box::new(placed) as Make)))
 }
 
-/// Runs one scenario. The first stream is cancelled after its `k`-th poll and then treated as
+/// Runs one setup. The first stream is cancelled after its `k`-th poll and then treated as
 /// `then` says; all others read to the end. Returns whether there was a `k`-th poll.
 fn sweep_stream(name: &str, make: &dyn Fn() -> Placed, k: usize, then: Then) -> bool {
     let before = live();
     let mut harness = Harness::default();
-    let Placed { scenario, executor } = make();
-    let Scenario {
+    let Placed { setup, executor } = make();
+    let Setup {
         streams,
         drivers,
         expected,
-    } = scenario;
+    } = setup;
     if let Some(executor) = executor {
         harness.executor(executor);
     }
@@ -132,15 +132,15 @@ fn drivers() {
         loop {
             let before = live();
             let mut harness = Harness::default();
-            let Placed { scenario, executor } = make();
-            if scenario.drivers.is_empty() {
+            let Placed { setup, executor } = make();
+            if setup.drivers.is_empty() {
                 break;
             }
             if let Some(executor) = executor {
                 harness.executor(executor);
             }
             let cancelled = Rc::new(RefCell::new(0));
-            for driver in scenario.drivers {
+            for driver in setup.drivers {
                 let cancelled = cancelled.clone();
                 harness.task(async move {
                     if at_most(&mut { k }, driver.it).await.is_none() {
@@ -149,7 +149,7 @@ fn drivers() {
                 });
             }
             let mut seen = Vec::new();
-            for stream in scenario.streams {
+            for stream in setup.streams {
                 let mut stream = stream.it;
                 let items = Rc::new(RefCell::new(Vec::new()));
                 seen.push(items.clone());
@@ -166,7 +166,7 @@ fn drivers() {
                 0 => Short::Nobody,
                 _ => Short::All,
             };
-            scenario.expected.check(&seen, short, &at);
+            setup.expected.check(&seen, short, &at);
             drop(harness);
             assert_eq!(live(), before, "{at}: items were kept");
             if *cancelled.borrow() == 0 {
@@ -193,9 +193,9 @@ fn last_name(path: &str) -> String {
 fn nothing_that_waits_is_left_out() {
     let mut swept = BTreeSet::new();
     for (name, make) in subjects() {
-        let Scenario {
+        let Setup {
             streams, drivers, ..
-        } = make().scenario;
+        } = make().setup;
         let types = streams.iter().map(|part| part.type_name);
         let types = types.chain(drivers.iter().map(|part| part.type_name));
         for part in types.flat_map(|name| name.split(['<', '>', ',', ' '])) {
@@ -277,19 +277,19 @@ mod planted {
     }
 
     /// Both work as long as nothing is cancelled. One of the first cancellations reveals them.
-    fn is_found(scenario: fn() -> Scenario) {
-        let sweep = move |k| sweep_stream("planted", &|| scenario().into(), k, Then::Continued);
+    fn is_found(setup: fn() -> Setup) {
+        let sweep = move |k| sweep_stream("planted", &|| setup().into(), k, Then::Continued);
         assert!(!sweep(1000));
         assert!((0..20).any(|k| catch_unwind(|| sweep(k)).is_err()));
     }
 
     #[test]
     fn a_lost_item_is_found() {
-        is_found(|| Scenario::one(Forgetful(Source::new(), None)));
+        is_found(|| Setup::one(Forgetful(Source::new(), None)));
     }
 
     #[test]
     fn a_kept_waker_is_found() {
-        is_found(|| Scenario::one(KeepsFirstWaker(Source::new(), None)));
+        is_found(|| Setup::one(KeepsFirstWaker(Source::new(), None)));
     }
 }

@@ -7,7 +7,7 @@
 //! | [`wait(n)`](wait) | waits for the slowest | gets every item | at most `n` |
 //! | [`skip(n)`](skip) | goes on | misses the oldest items, and knows how many | at most `n` |
 
-// Each bound is a type of its own, so that forks without a bound pay for none.
+// Each bound is a type of its own, so that forks without a bound contain no code of the others.
 
 use super::{place::ForkPlace, pull::ForkShared};
 use crate::{handoff::HandoffLock, list::Reader, sync::Arc};

@@ -1,33 +1,35 @@
 //! `aiter_forker`: any stream, many readers, and each reader sees every item.
 //!
-//! | file | what it knows |
+//! | file | contents |
 //! |---|---|
-//! | [`mod@pull`] | what all forks share: the source, which forks are woken when, how many are active |
-//! | [`mod@place`] | what a bound contributes to a fork's poll |
+//! | [`mod@pull`] | the source, the state that all forks share, and which forks are woken when |
+//! | [`mod@place`] | a fork's place: the part of a fork that depends on the bound |
 //! | [`mod@bound`] | the bounds as users see them |
-//! | [`mod@unbounded`], [`mod@wait`], [`mod@skip`] | what each bound does |
-//! | this one | what a fork does when it is polled |
+//! | [`mod@unbounded`], [`mod@wait`], [`mod@skip`] | the places under each bound |
+//! | this file | the fork, and its poll |
 //!
 //! A fork reads from one list (with `skip`: from a ring buffer that the list feeds). An active fork
 //! that comes to the end of the list pulls the source: it appends one item to the list and reads it
-//! like any other. A [`HandoffLock`] guards the source and the list's
-//! writer. It is held for one poll of the source, and no fork waits for it. The source is always
-//! polled with the same waker, whose wake is a request to the lock and wakes all active forks that
-//! wait.
+//! like any other. A [`HandoffLock`] guards the source and the list's writer. It is held for one
+//! poll of the source, and no fork waits for it. The source is always polled with the same waker,
+//! whose wake is the request `WOKEN` to the lock and wakes all active forks that wait.
 //!
-//! **The invariant**: whenever the lock is free, one of two things holds. Either the source is
-//! *idle* (its last poll was pending, and it has not woken since), so that its wake is still to
-//! come. Or every active fork that waits has been woken. So no fork depends on another one being
-//! polled again.
+//! The source is *idle* in two cases: its last poll was pending and it has not woken since, or a
+//! fork found no room and `WOKEN` has not been requested since. The fork that makes room requests
+//! `WOKEN` too.
 //!
-//! What a fork does that finds nothing in the list:
+//! **The invariant**: whenever the lock is free, either the source is idle, so that a request
+//! `WOKEN` is still to come, or every active fork that waits has been woken. So no fork depends on
+//! another one being polled again.
+//!
+//! A fork that finds nothing in the list continues as follows:
 //!
 //! | fork | lock | source | the fork |
 //! |---|---|---|---|
-//! | active | held | | registers its waker, makes a request, and looks again; the holder wakes it for what comes later |
+//! | active | held | | registers its waker, makes a request, and looks again; the holder wakes it for a later item or the end |
 //! | active | acquired, and there is something in the list now | | takes that |
-//! | active | acquired | not idle | polls the source if the bound has room for an item; otherwise waits as if it were idle |
-//! | active | acquired | idle | waits; but if it was left waiting for this wake and is polled without it, polls the source |
+//! | active | acquired | not idle | polls the source if the bound has room for an item; otherwise makes the source idle, and waits |
+//! | active | acquired | idle | waits; a fork that was left waiting for this wake and is polled without it polls the source |
 //! | passive | | | registers its waker, makes a request, and looks again; ends for now if there is no active fork |
 //!
 //! | the poll of the source | the fork that pulls | the source is then | forks that wait |
@@ -64,7 +66,7 @@ use pull::{
 };
 use scopeguard::ScopeGuard;
 
-/// What a fork yields.
+/// The items that a fork yields.
 type Item<S, B> = <B as Yields>::Item<<S as Stream>::Item>;
 
 /// Lets several readers see every item of one stream. Returns the first [`Fork`], from which the
@@ -74,9 +76,9 @@ type Item<S, B> = <B as Yields>::Item<<S as Stream>::Item>;
 /// each at its own pace. A fork sees every item from the place on at which it was forked.
 ///
 /// The returned fork is *active*: when it has taken everything that was pulled, it polls the
-/// stream. Forks made with [`Fork::fork`] are active too; whichever of them is polled first pulls
-/// an item for all. [Passive](Fork::fork_passive) forks only see what active ones pull. Forks of
-/// both kinds can be made and dropped at any time and on any thread.
+/// stream. Forks made with [`Fork::fork`] are active too, and the first of them to be polled pulls
+/// an item for all. [Passive](Fork::fork_passive) forks only see the items that active ones pull.
+/// Forks of both kinds can be made and dropped at any time and on any thread.
 ///
 /// Nothing is read ahead: an item is pulled when an active fork asks for it. While there is a
 /// single fork, items pass through it directly. Otherwise they are kept in a list until the slowest
@@ -207,7 +209,7 @@ pub fn aiter_forker_with<S: Stream, B: Bound>(bound: B, stream: S) -> Fork<S, B>
 /// [`wait`](bound::wait) and [`skip`](bound::skip) for what the bounds add.
 ///
 /// # Example
-/// An active fork pulls; a passive one that waits is woken by what comes.
+/// An active fork pulls, and each item wakes a passive one that waits.
 /// ```
 /// use aiter_core::{aiter_forker, iter_to_aiter};
 /// use futures_lite::{StreamExt, future::{block_on, zip}};
@@ -346,7 +348,7 @@ impl<S: Stream, B: Bound> Fork<S, B> {
     #[inline(never)]
     fn poll_slow(&mut self, cx: &mut Context<'_>) -> Poll<Option<Item<S, B>>> {
         // Before there is an item that a panic of the waker's drop could lose.
-        self.note_task(cx.waker());
+        self.update_task(cx.waker());
         let found = match self.is_active() {
             true => self.pull(cx),
             false => self.find_passive(cx),
@@ -367,11 +369,11 @@ impl<S: Stream, B: Bound> Fork<S, B> {
         }
     }
 
-    /// Drops the registered wakers if they belong to another task than the one that polls. A single
-    /// comparison, because every poll that has to look for an item makes it: so each new task is
-    /// noted, also one that has registered no waker so far.
+    /// Drops the registered wakers if they belong to another task than the one that polls, and
+    /// remembers that task. Every poll that has to look for an item calls this, so it is a single
+    /// comparison. For the same reason each new task is stored, also one that registers no waker.
     #[inline]
-    fn note_task(&mut self, waker: &Waker) {
+    fn update_task(&mut self, waker: &Waker) {
         if self.task != TaskId::of(waker) {
             self.change_task(TaskId::of(waker));
         }
@@ -418,8 +420,9 @@ impl<S: Stream, B: Bound> Fork<S, B> {
             let source_cx = &mut Context::from_waker(&waker);
             // A panic of the source ends the list.
             let unwind = scopeguard::guard(&self.place, |place| place.on_pulled(PulledKind::End));
-            let pulled = guard
-                .with_value(|source| source.pull(lock.shared(), alone, panic_reported, source_cx));
+            let pulled = guard.with_value(|source| {
+                source.poll_into_list(lock.shared(), alone, panic_reported, source_cx)
+            });
             ScopeGuard::into_inner(unwind);
             match pulled {
                 Poll::Pending => {
@@ -469,7 +472,7 @@ impl<S: Stream, B: Bound> Fork<S, B> {
                 return NextItem::Waiting;
             }
         }
-        // Now the fork sees what the last active fork pulled before it was dropped.
+        // Now the fork sees the items that the last active fork pulled before it was dropped.
         match self.place.next(cx.waker()) {
             NextItem::Nothing => NextItem::EndForNow,
             found => found,
@@ -585,7 +588,7 @@ impl<S: Stream, B: Bound> Stream for Fork<S, B> {
         if this.place.looks_empty() {
             return this.poll_slow(cx);
         }
-        this.note_task(cx.waker());
+        this.update_task(cx.waker());
         match this.place.next(cx.waker()) {
             NextItem::Item(item) => Poll::Ready(Some(item)),
             NextItem::End => Poll::Ready(this.end()),
@@ -598,14 +601,17 @@ impl<S: Stream, B: Bound> Stream for Fork<S, B> {
     /// stream. A fork with siblings does not ask the stream, because that would keep them from
     /// polling it. Takes constant time, apart from that of the stream.
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let guard = self.place.is_alone().then(|| self.handle.try_lock());
+        let guard = match self.place.is_alone() {
+            true => self.handle.try_lock(),
+            false => None,
+        };
         let is_over = self.place.is_closed();
         // Counted with the lock held: nothing is pulled between this and the hint of the stream.
-        let pulled = self.place.count();
+        let pulled = self.place.lag();
         if is_over {
             return (pulled, Some(pulled));
         }
-        let Some(mut guard) = guard.flatten() else {
+        let Some(mut guard) = guard else {
             return (pulled, None);
         };
         let (least, most) = guard.with_value(|source| source.as_ref().size_hint());
@@ -619,7 +625,8 @@ impl<S: Stream, B: Bound> Stream for Fork<S, B> {
 /// see [`Fork`].
 impl<S: Stream, B: Bound> FusedStream for Fork<S, B> {
     fn is_terminated(&self) -> bool {
-        // In this order: if no active fork is left, `at_tail` sees what the last one pulled.
+        // In this order: if no active fork is left, `at_tail` sees the items that the last one
+        // pulled.
         let has_active = self.is_active() || self.shared().has_active();
         if self.place.at_end() {
             return self.panic_reported || !self.shared().has_panicked();

@@ -1,4 +1,4 @@
-//! Where a fork stands among the items that were pulled.
+//! A fork's place among the items that were pulled.
 
 use super::pull::PulledKind;
 use crate::Statistics;
@@ -6,11 +6,11 @@ use core::task::{Poll, Waker};
 
 /// A fork's place among the items that were pulled. Each bound brings its own implementation.
 pub(crate) trait ForkPlace<T>: Unpin {
-    /// What the fork yields.
+    /// The items that the fork yields.
     type Item;
 
-    /// Whether there is no other fork. If so, the caller sees what the others did before they were
-    /// dropped.
+    /// Whether there is no other fork. If so, the caller sees everything that the others did before
+    /// they were dropped.
     fn is_alone(&self) -> bool;
 
     /// Takes an item that the place knows of without a search: the cheapest way, tried first.
@@ -25,8 +25,9 @@ pub(crate) trait ForkPlace<T>: Unpin {
         false
     }
 
-    /// Takes what comes next, if [`next_fast`](Self::next_fast) knew of nothing. Registers
-    /// `waker` only if another fork is in the way, as it is when this returns [`NextItem::Waiting`].
+    /// Takes the next item, or finds the end, after [`next_fast`](Self::next_fast) returned `None`.
+    /// Registers `waker` only if another fork is in the way. Then this returns
+    /// [`NextItem::Waiting`].
     fn next(&mut self, waker: &Waker) -> NextItem<Self::Item>;
 
     /// Takes the item that this fork has just put into the list.
@@ -63,9 +64,10 @@ pub(crate) trait ForkPlace<T>: Unpin {
     #[inline]
     fn clear_waker(&mut self) {}
 
-    /// How many items there are for this fork, or are about to be. Exact while the caller holds the
-    /// lock; a lower bound if other forks may cause this one to miss some.
-    fn count(&self) -> usize;
+    /// How many items this fork has still to take, without those that it has missed. Exact while
+    /// the caller holds the lock, and a lower bound where other forks may cause this one to miss
+    /// some.
+    fn lag(&self) -> usize;
 
     /// The least number of items that this fork sees of `items` further ones.
     fn at_least(&self, items: usize) -> usize {
@@ -80,7 +82,7 @@ pub(crate) trait ForkPlace<T>: Unpin {
         T: Clone + Sync;
 }
 
-/// What a fork found when it looked for an item.
+/// The result of a fork's search for an item.
 pub(crate) enum NextItem<I> {
     Item(I),
     /// The end of the stream.

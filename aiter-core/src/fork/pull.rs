@@ -1,5 +1,5 @@
-//! Pulling the source: what all forks share, what belongs to the fork that pulls, and which forks
-//! are woken when.
+//! The source of a forked stream: the state around it that all forks share, and the requests to
+//! its lock, which decide which forks are woken when.
 
 use crate::{
     handoff::{Combine, HandoffLock, REQUESTS},
@@ -28,7 +28,7 @@ pub(super) const ACTIVE_WAITS: usize = REQUESTS[1];
 /// Request: a passive fork has begun to wait.
 const PASSIVE_WAITS: usize = REQUESTS[2];
 
-/// What all forks share without the lock.
+/// The state that all forks access without the lock.
 pub(crate) struct ForkShared {
     /// The active forks.
     active_waiters: WaitSet,
@@ -46,9 +46,10 @@ pub(crate) struct ForkShared {
     pub(super) spin: AdaptiveSpin<Taking>,
 }
 
-/// What belongs to the holder of the lock.
+/// The state that the lock guards.
 pub(crate) struct PullState {
-    /// The source's last poll was pending, and it has not woken since.
+    /// The source's last poll was pending and it has not woken since, or a fork found no room and
+    /// [`WOKEN`] has not been requested since.
     idle: bool,
     /// Counts wakes of the source and items. May wrap: a fork that then finds its old version polls
     /// the source once more than it has to.
@@ -57,8 +58,9 @@ pub(crate) struct PullState {
     active_waits: bool,
     /// A passive fork has begun to wait and has not been woken.
     passive_waits: bool,
-    /// The last poll of the source gave an item or the end, or panicked.
-    produced: bool,
+    /// Something may have come since the source last became idle, or since a passive fork last
+    /// acquired the lock to register.
+    produced_since: bool,
 }
 
 pub(super) fn new_lock() -> HandoffLock<ForkShared> {
@@ -75,7 +77,7 @@ pub(super) fn new_lock() -> HandoffLock<ForkShared> {
         version: 1,
         active_waits: false,
         passive_waits: false,
-        produced: false,
+        produced_since: false,
     };
     HandoffLock::new(shared, state)
 }
@@ -86,7 +88,7 @@ impl Combine for ForkShared {
 
     #[inline]
     fn nothing_due(&self, state: &PullState) -> bool {
-        (state.idle || !state.active_waits) && !(state.produced && state.passive_waits)
+        (state.idle || !state.active_waits) && !(state.produced_since && state.passive_waits)
     }
 
     fn combine(&self, state: &mut PullState, requests: usize, wake: &mut ToWake) {
@@ -99,7 +101,7 @@ impl Combine for ForkShared {
         if !state.idle {
             wake.active |= mem::take(&mut state.active_waits);
         }
-        if state.produced {
+        if state.produced_since {
             wake.passive |= mem::take(&mut state.passive_waits);
         }
     }
@@ -143,9 +145,9 @@ impl ForkShared {
     /// Unregisters an active fork. If it was the last one, wakes the passive forks that wait,
     /// because nothing comes for now.
     pub(super) fn unregister_active(&self, waiter: ActiveWaiter) {
-        // Ordering: Release, for what this fork pulled, pairs with the Acquire in `has_active`.
-        // Acquire pairs with the Release in `recheck_active`: `wake_all` sees every passive fork
-        // whose recheck came before this.
+        // Ordering: Release, for the items that this fork pulled, pairs with the Acquire in
+        // `has_active`. Acquire pairs with the Release in `recheck_active`: `wake_all` sees every
+        // passive fork whose recheck came before this.
         if self.active.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.passive_waiters.wake_all();
         }
@@ -158,7 +160,8 @@ impl ForkShared {
         self.passive_waiters.add()
     }
 
-    /// Whether there is an active fork. If not, the caller sees what the last one pulled.
+    /// Whether there is an active fork. If not, the caller sees the items that the last one
+    /// pulled.
     pub(super) fn has_active(&self) -> bool {
         // Ordering: Acquire pairs with the Release in `unregister_active`.
         self.active.load(Ordering::Acquire) != 0
@@ -204,9 +207,9 @@ pub(super) struct ActiveWaiter {
 pub(super) fn register_passive(lock: &HandoffLock<ForkShared>, waiter: &mut Waiter, waker: &Waker) {
     waiter.wait(waker);
     if let Some(mut guard) = lock.delegate(PASSIVE_WAITS) {
-        // What earlier holders produced is there when the fork looks again. Nothing has been
-        // produced since this acquired the lock.
-        guard.with(|_, state| state.produced = false);
+        // The fork looks again, and finds everything that earlier holders produced. Nothing has
+        // been produced since this acquired the lock.
+        guard.with(|_, state| state.produced_since = false);
     }
 }
 
@@ -224,8 +227,8 @@ impl ActiveWaiter {
 }
 
 impl PullState {
-    /// Whether the fork polls the source. If the source is idle, only a fork polls it that was left
-    /// waiting at the current version: it is polled again without a wake.
+    /// Whether the fork polls the source. An idle source is polled only by a fork that was left
+    /// waiting at the current version, and so is polled again without a wake.
     #[inline]
     pub(super) fn begin_poll(&mut self, waiter: &ActiveWaiter) -> bool {
         if self.idle && waiter.seen_version != self.version {
@@ -233,14 +236,14 @@ impl PullState {
         }
         // Assume that the coming poll produces something or panics; `set_idle` undoes this if it is
         // pending. Skip redundant stores, because the release of the lock has to wait for them.
-        if self.idle || !self.produced {
-            (self.idle, self.produced) = (false, true);
+        if self.idle || !self.produced_since {
+            (self.idle, self.produced_since) = (false, true);
         }
         true
     }
 
     /// The source's poll gave an item, or the end. If the fork is `alone`, no other active fork
-    /// waits, and this one has what it came for.
+    /// waits, and this one has its item.
     #[inline]
     pub(super) fn finish_poll(&mut self, alone: bool) {
         self.version = self.version.wrapping_add(1);
@@ -251,7 +254,7 @@ impl PullState {
 
     /// The source's poll was pending, or there is no room.
     pub(super) fn set_idle(&mut self) {
-        (self.idle, self.produced) = (true, false);
+        (self.idle, self.produced_since) = (true, false);
     }
 
     /// Registers the waker of an active fork.
@@ -270,15 +273,15 @@ pub(super) struct ForkSource<S: Stream> {
     writer: Writer<S::Item>,
 }
 
-/// What a poll of the source gave.
+/// The result of a poll of the source that was not pending.
 pub(super) enum Pulled<T> {
-    /// It was put into the list.
+    /// An item or the end, which was put into the list.
     InList(PulledKind),
     /// An item that was not put into the list, because no other fork would read it there.
     Item(T),
 }
 
-/// What was put into the list.
+/// The kind of entry that a poll put into the list.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PulledKind {
     Item,
@@ -293,10 +296,11 @@ impl<S: Stream> ForkSource<S> {
         }
     }
 
-    /// Pulls an item, or the end, into the list. A fork that is `alone` gets the item directly. If
-    /// the source panics, this sets `panic_reported`, ends the list, and drops the source.
+    /// Polls the source once, and puts an item or the end into the list. A fork that is `alone`
+    /// gets the item directly. If the source panics, this sets `panic_reported`, ends the list, and
+    /// drops the source.
     #[inline]
-    pub(super) fn pull(
+    pub(super) fn poll_into_list(
         self: Pin<&mut Self>,
         shared: &ForkShared,
         alone: bool,

@@ -1,25 +1,25 @@
 //! `skip(n)`: a ring buffer of the latest `n` items, from which all forks take.
 //!
 //! The list has a single reader then, which belongs to the buffer. A fork that acquires the
-//! buffer's [`HandoffLock`] first transfers what has come into the list, and drops the oldest items
-//! if there are more than `n`. Items are counted from the first one that went through the list, and
-//! a fork's place is such a count. What a fork has missed is the difference between its count and
-//! the one at which the buffer begins. So nothing has to be done to a fork for it to miss items,
-//! and a fork that is never polled keeps no more than those `n`. An item leaves the buffer earlier
-//! if every fork has passed it.
+//! buffer's [`HandoffLock`] first transfers the list's items to the buffer, and drops the oldest if
+//! there are more than `n`. Items are numbered from the first that went through the list; a fork's
+//! place is the number of the item that it takes next. If the buffer begins at a later number, the
+//! difference is how many items the fork has missed. So nothing has to be done to a fork for it to
+//! miss items, and a fork that is never polled keeps at most those `n`. An item leaves the buffer
+//! earlier if every fork has passed it.
 //!
 //! | the lock is | a fork |
 //! |---|---|
-//! | acquired | transfers, drops what is missed, takes its item; moves the item if it is the last to take it |
-//! | held | registers its waker and requests `ARRIVED`: the holder transfers, and wakes it |
+//! | acquired | transfers, drops the items that are missed, takes its item; moves the item if it is the last to take it |
+//! | held | registers its waker and requests `SERVE`: the holder transfers, and wakes it |
 //!
 //! | state | values |
 //! |---|---|
-//! | `items`, `start` | the buffer, and the count of its first item |
+//! | `items`, `first_index` | the buffer, and the number of its first item |
 //! | `ended` | the list's end was transferred |
 //!
 //! The buffer has a lock of its own, apart from the source's. A source that takes long in its poll,
-//! or is polled again at once, keeps no fork from the items that are there.
+//! or is polled again at once, keeps no fork from the items in the buffer.
 
 use super::{
     bound::{Bound, MakePlace, Seen, Skip, Yields},
@@ -55,12 +55,13 @@ impl MakePlace for Skip {
     }
 }
 
-/// Request: a fork found the lock held, or was dropped.
-const ARRIVED: usize = REQUESTS[0];
+/// Request: transfer, drop the items that every fork has passed, and wake the forks that wait. Made
+/// by a fork that found the lock held, or is dropped.
+const SERVE: usize = REQUESTS[0];
 
-/// A count of items as a waiter's position, which has to be even.
-fn position(count: u64) -> usize {
-    (count as usize) << 1
+/// An item's number as a waiter's position, which has to be even.
+fn position(index: u64) -> usize {
+    (index as usize) << 1
 }
 
 /// How many items the position `to` is ahead of `from`. Correct as long as that is less than a
@@ -69,7 +70,7 @@ fn distance(from: usize, to: usize) -> usize {
     (to.wrapping_sub(from) as isize >> 1).max(0) as usize
 }
 
-/// What all forks share without the lock.
+/// The state that all forks access without the lock.
 pub(crate) struct SkipShared<T> {
     limit: usize,
     /// The number of forks. Each of them occupies memory in `waiters`, so the counter cannot
@@ -85,13 +86,25 @@ pub(crate) struct SkipShared<T> {
     _items: PhantomData<fn() -> T>,
 }
 
-/// What belongs to the holder of the lock.
+/// The state that the lock guards.
 pub(crate) struct SkipBuffer<T> {
-    /// Reads what has come into the list and is not in the buffer yet.
+    /// Reads the items that have come into the list and are not in the buffer yet.
     reader: Reader<T>,
     items: VecDeque<T>,
-    start: u64,
+    /// The number of the first item in the buffer.
+    first_index: u64,
+    /// Whether the list's end was transferred.
     ended: bool,
+}
+
+/// The result of [`SkipBuffer::transfer`].
+enum Transfer<T> {
+    /// The list has nothing to transfer.
+    Nothing,
+    /// An item or the end was transferred.
+    Done,
+    /// An item was transferred, and this one, the oldest, had to leave the full buffer.
+    Displaced(T),
 }
 
 /// Work that is left for the time after the release.
@@ -118,10 +131,14 @@ impl<T> Combine for SkipShared<T> {
     }
 
     fn combine(&self, buffer: &mut SkipBuffer<T>, requests: usize, follow_up: &mut FollowUp<T>) {
-        while let Some(missed) = buffer.transfer(self.limit) {
-            follow_up.dropped.extend(missed);
+        loop {
+            match buffer.transfer(self.limit) {
+                Transfer::Nothing => break,
+                Transfer::Done => {}
+                Transfer::Displaced(missed) => follow_up.dropped.push_back(missed),
+            }
         }
-        if requests & ARRIVED != 0 {
+        if requests & SERVE != 0 {
             let mut passed = buffer.split_off_passed(&self.waiters);
             follow_up.dropped.append(&mut passed);
             follow_up.wake = true;
@@ -137,27 +154,26 @@ impl<T> Combine for SkipShared<T> {
 }
 
 impl<T> SkipBuffer<T> {
-    /// Transfers one item, or the end, from the list. Returns `None` if there is nothing to
-    /// transfer; otherwise the item that had to leave a full buffer, if one had to.
-    fn transfer(&mut self, limit: usize) -> Option<Option<T>> {
+    /// Transfers one item, or the end, from the list.
+    fn transfer(&mut self, limit: usize) -> Transfer<T> {
         let item = match self.reader.next() {
-            Poll::Pending => return None,
-            Poll::Ready(None) if self.ended => return None,
+            Poll::Pending => return Transfer::Nothing,
+            Poll::Ready(None) if self.ended => return Transfer::Nothing,
             Poll::Ready(None) => {
                 self.ended = true;
-                None
+                return Transfer::Done;
             }
-            Poll::Ready(Some(item)) => Some(item),
+            Poll::Ready(Some(item)) => item,
         };
-        let is_full = item.is_some() && self.items.len() == limit;
+        let is_full = self.items.len() == limit;
         let missed = if is_full { self.pop() } else { None };
-        self.items.extend(item);
-        Some(missed)
+        self.items.push_back(item);
+        missed.map_or(Transfer::Done, Transfer::Displaced)
     }
 
     fn pop(&mut self) -> Option<T> {
         let item = self.items.pop_front()?;
-        self.start += 1;
+        self.first_index += 1;
         shrink(&mut self.items);
         Some(item)
     }
@@ -165,22 +181,22 @@ impl<T> SkipBuffer<T> {
     /// Removes the items that every fork has passed.
     fn split_off_passed(&mut self, waiters: &WaitSet) -> VecDeque<T> {
         let passed = match waiters.min_position() {
-            Some(slowest) => distance(position(self.start), slowest).min(self.items.len()),
+            Some(slowest) => distance(position(self.first_index), slowest).min(self.items.len()),
             None => self.items.len(),
         };
-        self.start += passed as u64;
+        self.first_index += passed as u64;
         let rest = self.items.split_off(passed);
         mem::replace(&mut self.items, rest)
     }
 }
 
-/// One fork's place: a count of items.
+/// One fork's place: the number of the item that it takes next.
 pub(crate) struct SkipCursor<T> {
     // In this order: the other forks are notified after this one has left the wait set.
     waiter: Waiter,
     shared: SharedRef<T>,
-    /// The count of the item that it takes next.
-    count: u64,
+    /// The number of the item that it takes next.
+    next_index: u64,
     /// Items that it has missed and not reported yet.
     missed: usize,
     /// How to clone an item. Set if there has been more than one fork.
@@ -201,7 +217,7 @@ impl<T> Drop for SharedRef<T> {
         // Ordering: Relaxed, see `is_alone`.
         if self.shared().forks.fetch_sub(1, Ordering::Relaxed) > 1 {
             // The request drops the items that only this fork had not passed.
-            drop(self.0.delegate(ARRIVED));
+            drop(self.0.delegate(SERVE));
         }
     }
 }
@@ -221,13 +237,13 @@ impl<T> SkipCursor<T> {
         let buffer = SkipBuffer {
             reader,
             items: VecDeque::new(),
-            start: 0,
+            first_index: 0,
             ended: false,
         };
         Self {
             waiter,
             shared: SharedRef(Arc::new(HandoffLock::new(shared, buffer))),
-            count: 0,
+            next_index: 0,
             missed: 0,
             clone: None,
         }
@@ -237,7 +253,7 @@ impl<T> SkipCursor<T> {
         let Self {
             waiter,
             shared,
-            count,
+            next_index,
             missed,
             clone,
         } = self;
@@ -245,7 +261,7 @@ impl<T> SkipCursor<T> {
             Some(guard) => guard,
             None => {
                 waiter.wait(waker);
-                match shared.0.delegate(ARRIVED) {
+                match shared.0.delegate(SERVE) {
                     Some(guard) => guard,
                     None => return NextItem::Waiting,
                 }
@@ -253,11 +269,11 @@ impl<T> SkipCursor<T> {
         };
         transfer_all(&mut guard);
         let found = guard.with(|_, buffer| {
-            if let Some(more @ 1..) = buffer.start.checked_sub(*count) {
+            if let Some(more @ 1..) = buffer.first_index.checked_sub(*next_index) {
                 *missed = missed.saturating_add(usize::try_from(more).unwrap_or(usize::MAX));
-                *count = buffer.start;
+                *next_index = buffer.first_index;
             }
-            let index = (*count - buffer.start) as usize;
+            let index = (*next_index - buffer.first_index) as usize;
             if index == buffer.items.len() {
                 return match buffer.ended {
                     true => NextItem::End,
@@ -266,9 +282,9 @@ impl<T> SkipCursor<T> {
             }
             // Advance before the clone: if it panics the item is lost to this fork, and to no
             // other.
-            let here = position(*count);
-            *count += 1;
-            waiter.set_position(position(*count));
+            let here = position(*next_index);
+            *next_index += 1;
+            waiter.set_position(position(*next_index));
             let moved = if index == 0 && waiter.is_last_at(here) {
                 buffer.pop()
             } else {
@@ -287,15 +303,15 @@ impl<T> SkipCursor<T> {
         found
     }
 
-    /// How many items the fork has still to take, including those that it has missed.
-    fn behind(&self) -> usize {
+    /// How many items this fork has not taken yet, including those that have left the buffer.
+    fn lag_with_missed(&self) -> usize {
         // Ordering: Relaxed. Exact for the holder of the source's lock, with which it is written.
-        // For others the count may lack one item that has been taken already, and no more: the
-        // fork that puts the next item into the list has counted that one.
+        // For others `pulled` may lack one item that has been taken already, and no more: the fork
+        // that puts the next item into the list has counted that one.
         let pulled = self.shared.shared().pulled.load(Ordering::Relaxed);
-        match pulled.wrapping_sub(self.count as Word) {
+        match pulled.wrapping_sub(self.next_index as Word) {
             Word::MAX => 0,
-            behind => truncate(behind.min(usize::MAX as Word)),
+            lag => truncate(lag.min(usize::MAX as Word)),
         }
     }
 
@@ -321,7 +337,7 @@ impl<T> ForkPlace<T> for SkipCursor<T> {
 
     fn is_alone(&self) -> bool {
         // Ordering: Relaxed. The caller acquires the source's lock before it acts on this, and then
-        // sees what a dropped fork had pulled.
+        // sees the items that a dropped fork had pulled.
         self.shared.shared().forks.load(Ordering::Relaxed) == 1
     }
 
@@ -334,18 +350,18 @@ impl<T> ForkPlace<T> for SkipCursor<T> {
     }
 
     fn at_tail(&self) -> bool {
-        !self.is_closed() && self.behind() == 0
+        !self.is_closed() && self.lag_with_missed() == 0
     }
 
     fn at_end(&self) -> bool {
-        self.is_closed() && self.behind() == 0
+        self.is_closed() && self.lag_with_missed() == 0
     }
 
     fn on_pulled(&self, kind: PulledKind) {
         let shared = self.shared.shared();
         match kind {
             PulledKind::Item => {
-                // Ordering: Relaxed, as in `behind`. The source's lock orders the writers.
+                // Ordering: Relaxed, as in `lag_with_missed`. The source's lock orders the writers.
                 let pulled = shared.pulled.load(Ordering::Relaxed);
                 shared
                     .pulled
@@ -367,8 +383,8 @@ impl<T> ForkPlace<T> for SkipCursor<T> {
         self.shared.shared().closed.load(Ordering::Acquire) != 0
     }
 
-    fn count(&self) -> usize {
-        self.behind().min(self.shared.shared().limit)
+    fn lag(&self) -> usize {
+        self.lag_with_missed().min(self.shared.shared().limit)
     }
 
     fn at_least(&self, items: usize) -> usize {
@@ -401,9 +417,9 @@ impl<T> ForkPlace<T> for SkipCursor<T> {
         self.clone = Some(T::clone);
         shared.forks.fetch_add(1, Ordering::Relaxed);
         Self {
-            waiter: shared.waiters.add_at(position(self.count)),
+            waiter: shared.waiters.add_at(position(self.next_index)),
             shared: SharedRef(self.shared.0.clone()),
-            count: self.count,
+            next_index: self.next_index,
             missed: self.missed,
             clone: self.clone,
         }
@@ -417,7 +433,7 @@ mod tests {
     /// A fork that is not polled may fall behind without a bound, and still has the latest items to
     /// take.
     #[test]
-    fn behind_is_correct_at_any_distance() {
+    fn the_lag_is_correct_at_any_distance() {
         let (_writer, reader) = crate::list::list();
         let place = SkipCursor::<u8>::new(4, reader);
         let shared = place.shared.shared();
@@ -437,7 +453,7 @@ mod tests {
             .chain([(1 << 32) - 1, 1 << 32, 1 << 33, 1 << 62]);
         for lag in lags.into_iter() {
             shared.pulled.store(lag as Word, Ordering::Relaxed);
-            assert_eq!(place.count(), lag.min(4_u64) as usize);
+            assert_eq!(place.lag(), lag.min(4_u64) as usize);
             assert!(!place.at_tail(), "{lag}");
             shared.closed.store(1, Ordering::Relaxed);
             assert!(!place.at_end(), "{lag}");
@@ -448,6 +464,6 @@ mod tests {
         shared
             .pulled
             .store((0 as Word).wrapping_sub(1), Ordering::Relaxed);
-        assert!(place.at_tail() && place.count() == 0);
+        assert!(place.at_tail() && place.lag() == 0);
     }
 }

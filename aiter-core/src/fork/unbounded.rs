@@ -65,11 +65,11 @@ impl<T> ForkPlace<T> for Reader<T> {
     }
 
     fn is_closed(&self) -> bool {
-        self.is_stopped()
+        Self::is_closed(self)
     }
 
-    fn count(&self) -> usize {
-        self.lag()
+    fn lag(&self) -> usize {
+        Self::lag(self)
     }
 
     fn statistics(&self) -> Statistics {

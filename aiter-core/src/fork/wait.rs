@@ -5,8 +5,8 @@
 //! | `limit` | `n` | `set_wait` |
 //! | `full` | 0; 1: a fork found no room and has to be woken | 0 → 1: the holder of the lock; 1 → 0: a fork that makes room |
 //!
-//! A fork that finds no room treats the source as idle: it leaves the source alone until the next
-//! request `WOKEN`. The fork that makes room sends that request.
+//! A fork that finds no room makes the source idle, so that no fork polls it before the next request
+//! `WOKEN`. The fork that makes room sends that request.
 
 use super::{
     bound::{Bound, MakePlace, Wait, Yields},
@@ -49,7 +49,7 @@ pub(crate) struct WaitCursor<T> {
 
 struct Room(Arc<WaitShared>);
 
-/// What all forks share.
+/// The state that all forks share.
 struct WaitShared {
     limit: AtomicUsize,
     full: AtomicUsize,
@@ -62,12 +62,12 @@ impl Room {
         self.0.limit.load(Ordering::Relaxed)
     }
 
-    /// Has the source polled again if a fork found no room. Called after what may have made room;
-    /// `is_there` tells whether it did.
+    /// Has the source polled again if a fork found no room. Called after a step that may have made
+    /// room; `is_there` tells whether it did.
     fn announce(&self, is_there: impl FnOnce() -> bool) {
-        // Ordering: SeqCst, between what made room and the load of `full`. Pairs with the fence in
-        // `has_room`: either this thread sees that a fork found no room, or that fork sees the
-        // room.
+        // Ordering: SeqCst, between the step that made room and the load of `full`. Pairs with the
+        // fence in `has_room`: either this thread sees that a fork found no room, or that fork sees
+        // the room.
         fence(Ordering::SeqCst);
         if self.0.full.load(Ordering::Relaxed) != 0
             && is_there()
@@ -168,8 +168,8 @@ impl<T> ForkPlace<T> for WaitCursor<T> {
         self.reader.is_closed()
     }
 
-    fn count(&self) -> usize {
-        self.reader.count()
+    fn lag(&self) -> usize {
+        self.reader.lag()
     }
 
     fn statistics(&self) -> Statistics {

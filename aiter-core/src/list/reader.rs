@@ -424,7 +424,7 @@ impl<T> Reader<T> {
         self.cursor.peek().at_end()
     }
 
-    pub(crate) fn is_stopped(&self) -> bool {
+    pub(crate) fn is_closed(&self) -> bool {
         self.list.is_closed()
     }
 

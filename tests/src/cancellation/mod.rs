@@ -4,8 +4,8 @@
 //! | file | contents |
 //! |---|---|
 //! | `harness.rs` | sources, counted items, cancelled futures, and an executor that polls only tasks that were woken |
-//! | `scenario.rs` | a source with its readers and drivers, and the items that have to come out |
-//! | `subjects.rs` | everything in core that waits, each in a scenario |
+//! | `setup.rs` | a source with its readers and drivers, and the items that have to come out |
+//! | `subjects.rs` | everything in core that waits, each in a setup |
 //!
 //! `tests/cancellation.rs` sweeps them by hand and `tests/suite` on each executor. Both add what
 //! the adapters have.
@@ -17,7 +17,7 @@
 )]
 
 pub mod harness;
-pub mod scenario;
+pub mod setup;
 pub mod subjects;
 
 /// What happens to the stream whose future was dropped.

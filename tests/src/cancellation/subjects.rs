@@ -2,7 +2,7 @@
 
 use super::{
     harness::{self, Item, Source, next, pause},
-    scenario::{Expected, Items, OnDrop, Reporting, Scenario, Subject, driver_part, items},
+    setup::{Expected, Items, OnDrop, Reporting, Setup, Subject, driver_part, items},
 };
 use aiter_core::{
     AiterExt, Watermarks, active, aiter_forker, aiter_forker_with, azip,
@@ -74,7 +74,7 @@ impl<const N: usize, const R: usize> Stream for OnList<FixedAiter<N, R>, N, R> {
 }
 
 /// A list with this many slots and readers, and a driver that pushes when there is room.
-fn fixed_list<const N: usize, const R: usize>(expected: Expected) -> Scenario {
+fn fixed_list<const N: usize, const R: usize>(expected: Expected) -> Setup {
     let list = Arc::new(FixedList::<N, R>::new());
     let pusher = list.clone();
     // Nothing else stops a list that nobody pushes to any more.
@@ -106,12 +106,12 @@ fn fixed_list<const N: usize, const R: usize>(expected: Expected) -> Scenario {
             ..items(Reporting::new(aiter, reading.clone()))
         }
     });
-    Scenario::of(expected, readers, [driver_part(pushing)])
+    Setup::of(expected, readers, [driver_part(pushing)])
 }
 
 /// Forks that may be this many items apart. They yield an item for each one missed, and then one
 /// more.
-fn skipping(bound: usize) -> Scenario {
+fn skipping(bound: usize) -> Setup {
     let mut first = aiter_forker_with(skip(bound), Source::new());
     let accounted = |fork| {
         flatten_aiter(map_aiter(
@@ -128,7 +128,7 @@ fn skipping(bound: usize) -> Scenario {
         items(slow),
         items(accounted(first)),
     ];
-    Scenario::of(Expected::All, streams, [])
+    Setup::of(Expected::All, streams, [])
 }
 
 pub const SUBJECTS: &[Subject] = &[
@@ -143,7 +143,7 @@ pub const SUBJECTS: &[Subject] = &[
                 }
             }
         };
-        Scenario::of(Expected::All, streams, [driver_part(pushing)])
+        Setup::of(Expected::All, streams, [driver_part(pushing)])
     }),
     ("push_aiter_with", || {
         let source = Mutex::new(Source::new());
@@ -152,11 +152,11 @@ pub const SUBJECTS: &[Subject] = &[
             None => pusher.stop(),
         });
         // The pusher keeps the list open beyond its end.
-        Scenario::outlived_by(Box::pin(aiter.then_pause()), move || drop(pusher))
+        Setup::outlived_by(Box::pin(aiter.then_pause()), move || drop(pusher))
     }),
     ("iter_to_aiter", || {
         let mut source = Source::new();
-        Scenario::one(iter_to_aiter(iter::from_fn(move || source.now())).then_pause())
+        Setup::one(iter_to_aiter(iter::from_fn(move || source.now())).then_pause())
     }),
     ("fixed, one reader", || {
         fixed_list::<2, 1>(Expected::Together)
@@ -171,15 +171,15 @@ pub const SUBJECTS: &[Subject] = &[
             items(first.fork_passive()),
             items(first),
         ];
-        Scenario::of(Expected::All, streams, [])
+        Setup::of(Expected::All, streams, [])
     }),
     ("aiter_forker, passive", || {
         let mut first = aiter_forker(Source::new());
         let streams = [items(first.fork_passive()), items(first)];
-        Scenario::of(Expected::All, streams, [])
+        Setup::of(Expected::All, streams, [])
     }),
     ("aiter_forker, alone", || {
-        Scenario::one(aiter_forker(Source::new()))
+        Setup::one(aiter_forker(Source::new()))
     }),
     ("aiter_forker_with wait", || {
         let mut first = aiter_forker_with(wait(2), Source::new());
@@ -188,14 +188,14 @@ pub const SUBJECTS: &[Subject] = &[
             items(first.fork_passive()),
             items(first),
         ];
-        Scenario::of(Expected::Together, streams, [])
+        Setup::of(Expected::Together, streams, [])
     }),
     ("aiter_forker_with skip", || skipping(1)),
     ("aiter_forker_with skip, room for all", || skipping(100)),
     ("sharable_aiter", || {
         let taker = sharable_aiter(Source::new());
         let streams = [(); 3].map(|()| items(taker.clone()));
-        Scenario::of(Expected::Shared, streams, [])
+        Setup::of(Expected::Shared, streams, [])
     }),
     ("gated_aiter", || {
         let (gated, gate) = gated_aiter(Source::new());
@@ -206,23 +206,23 @@ pub const SUBJECTS: &[Subject] = &[
             }
             gate.stop();
         };
-        Scenario::of(Expected::All, [items(gated)], [driver_part(pushing)])
+        Setup::of(Expected::All, [items(gated)], [driver_part(pushing)])
     }),
     ("stoppable_aiter", || {
         let (stoppable, stopper) = stoppable_aiter(Source::new());
-        Scenario::outlived_by(stoppable, move || stopper.stop())
+        Setup::outlived_by(stoppable, move || stopper.stop())
     }),
     ("active", || {
         let (pulled, driver) = active(Source::new());
-        Scenario::of(Expected::All, [items(pulled)], [driver_part(driver)])
+        Setup::of(Expected::All, [items(pulled)], [driver_part(driver)])
     }),
     ("preload", || {
         let (ready, driver) = preload(2, Source::new());
-        Scenario::of(Expected::All, [items(ready)], [driver_part(driver)])
+        Setup::of(Expected::All, [items(ready)], [driver_part(driver)])
     }),
     ("preload_with", || {
         let (ready, driver) = preload_with(Watermarks { low: 1, high: 3 }, Source::new());
-        Scenario::of(Expected::All, [items(ready)], [driver_part(driver)])
+        Setup::of(Expected::All, [items(ready)], [driver_part(driver)])
     }),
     ("pump", || {
         let (pusher, aiter) = push_aiter();
@@ -234,7 +234,7 @@ pub const SUBJECTS: &[Subject] = &[
             }
         };
         let pumping = until_refused(pump(push, Source::new()));
-        Scenario::of(Expected::All, [items(aiter)], [driver_part(pumping)])
+        Setup::of(Expected::All, [items(aiter)], [driver_part(pumping)])
     }),
     ("pump_lending", || {
         let (pusher, aiter) = push_aiter();
@@ -245,9 +245,9 @@ pub const SUBJECTS: &[Subject] = &[
             pusher.push(item).map_err(|_| pushed)
         };
         let pumping = until_refused(pump_lending(push, Source::new()));
-        Scenario::of(Expected::All, [items(aiter)], [driver_part(pumping)])
+        Setup::of(Expected::All, [items(aiter)], [driver_part(pumping)])
     }),
-    ("join_aiters", || Scenario::any_order(join_aiters(thirds()))),
+    ("join_aiters", || Setup::any_order(join_aiters(thirds()))),
     ("join_aiters_keyed", || {
         let joined = join_aiters_keyed(azip((iter_to_aiter(0..), thirds())));
         let mut ended = [false; 3];
@@ -260,31 +260,31 @@ pub const SUBJECTS: &[Subject] = &[
             },
             joined,
         );
-        Scenario::of(Expected::Keyed, [items(numbers)], [])
+        Setup::of(Expected::Keyed, [items(numbers)], [])
     }),
     ("map_aiter", || {
-        Scenario::one(map_aiter(|item| item, Source::new()))
+        Setup::one(map_aiter(|item| item, Source::new()))
     }),
     ("map_async", || {
-        Scenario::one(map_async(slowly, Source::new()))
+        Setup::one(map_async(slowly, Source::new()))
     }),
     ("map_workers", || {
-        Scenario::any_order(map_workers(3, slowly, Source::new()))
+        Setup::any_order(map_workers(3, slowly, Source::new()))
     }),
     ("map_workers_ordered", || {
-        Scenario::one(map_workers_ordered(3, slowly, Source::new()))
+        Setup::one(map_workers_ordered(3, slowly, Source::new()))
     }),
     ("map_filter_aiter", || {
-        Scenario::one(map_filter_aiter(Some, Source::new()))
+        Setup::one(map_filter_aiter(Some, Source::new()))
     }),
     ("flatten_aiter", || {
         let pairs = Source::new().map_aiter(|item| [item.clone(), item]);
-        Scenario::of(Expected::Twice, [items(flatten_aiter(pairs))], [])
+        Setup::of(Expected::Twice, [items(flatten_aiter(pairs))], [])
     }),
     ("azip", || {
         let rows = azip((Source::new(), map_async(slowly, Source::new())));
         let pairs = rows.map_aiter(|(one, other)| [one, other]);
-        Scenario::of(Expected::Twice, [items(flatten_aiter(pairs))], [])
+        Setup::of(Expected::Twice, [items(flatten_aiter(pairs))], [])
     }),
 ];
 

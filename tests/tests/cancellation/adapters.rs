@@ -9,7 +9,7 @@ use aiter_core::{
 };
 use aiter_tests::cancellation::{
     harness::{Item, Source, pause},
-    scenario::{Expected, Items, OnDrop, Scenario, driver_part, items},
+    setup::{Expected, Items, OnDrop, Setup, driver_part, items},
     subjects::{slowly, thirds},
 };
 use futures_core::Stream;
@@ -25,19 +25,19 @@ use std::{
 
 type Local = dyn Stream<Item = Item>;
 
-/// A scenario on one thread.
+/// A setup on one thread.
 pub(crate) struct Placed {
-    pub(crate) scenario: Scenario<Local>,
+    pub(crate) setup: Setup<Local>,
     /// Runs the tasks, and goes on as long as the other futures do.
     pub(crate) executor: Option<Pin<Box<dyn Future<Output = ()>>>>,
 }
 
-/// The name of a scenario, and the function that makes it.
+/// The name of a setup, and the function that makes it.
 pub(crate) type Subject = (&'static str, fn() -> Placed);
 
-impl From<Scenario> for Placed {
-    fn from(scenario: Scenario) -> Self {
-        let streams = scenario
+impl From<Setup> for Placed {
+    fn from(setup: Setup) -> Self {
+        let streams = setup
             .streams
             .into_iter()
             .map(|Items { type_name, it }| Items {
@@ -45,7 +45,7 @@ impl From<Scenario> for Placed {
                 it: it as _,
             });
         Self {
-            scenario: Scenario::of(scenario.expected, streams, scenario.drivers),
+            setup: Setup::of(setup.expected, streams, setup.drivers),
             executor: None,
         }
     }
@@ -62,7 +62,7 @@ fn on_tokio(expected: Expected, stream: fn(Rc<tokio::task::LocalSet>) -> Items<L
     let place = Rc::new(tokio::task::LocalSet::new());
     let executor = place.clone();
     Placed {
-        scenario: Scenario::of(expected, [stream(place)], []),
+        setup: Setup::of(expected, [stream(place)], []),
         executor: Some(Box::pin(async move { executor.run_until(pending()).await })),
     }
 }
@@ -74,7 +74,7 @@ fn on_smol(
     let place = Rc::new(smol::LocalExecutor::new());
     let executor = place.clone();
     Placed {
-        scenario: Scenario::of(expected, [stream(place)], []),
+        setup: Setup::of(expected, [stream(place)], []),
         executor: Some(Box::pin(async move { executor.run(pending()).await })),
     }
 }
@@ -114,7 +114,7 @@ impl Listen for Listener {
 }
 
 /// A server that is stopped after this many rounds, before or after all clients have come.
-fn server(rounds: usize) -> Scenario {
+fn server(rounds: usize) -> Setup {
     let source = Source::new();
     let fails = false;
     let (server, stream) = connections(Listener { source, fails }, ());
@@ -126,7 +126,7 @@ fn server(rounds: usize) -> Scenario {
         }
     };
     let stream = map_filter_aiter(|client: io::Result<_>| Some(client.ok()?.0), stream);
-    Scenario::of(Expected::All, [items(stream)], [driver_part(stopping)])
+    Setup::of(Expected::All, [items(stream)], [driver_part(stopping)])
 }
 
 const MARKS: Watermarks = Watermarks { low: 1, high: 3 };
@@ -213,7 +213,7 @@ pub(crate) const SUBJECTS: &[Subject] = &[
         })
     }),
     ("tokio, cooperative", || {
-        Scenario::one(aiter_tokio::cooperative(Source::new())).into()
+        Setup::one(aiter_tokio::cooperative(Source::new())).into()
     }),
     ("a server that is stopped at once", || server(0).into()),
     ("a server that is stopped early", || server(3).into()),

@@ -4,7 +4,7 @@
 
 use crate::{CASES, sweeps::on_tasks};
 use Kind::*;
-use aiter_tests::cancellation::{scenario::Subject, subjects::SUBJECTS};
+use aiter_tests::cancellation::{setup::Subject, subjects::SUBJECTS};
 use std::collections::BTreeSet;
 
 #[rustfmt::skip]

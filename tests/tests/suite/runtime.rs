@@ -1,7 +1,7 @@
 //! What a case needs from a runtime, and the runtimes that the cases run on.
 
 use crate::sweeps::on_tasks;
-use aiter_tests::cancellation::scenario::Subject;
+use aiter_tests::cancellation::setup::Subject;
 use futures_lite::FutureExt;
 use std::{future::Future, panic::resume_unwind, pin::Pin, sync::LazyLock, time::Duration};
 use tokio::runtime::{Builder, Runtime as Tokio};

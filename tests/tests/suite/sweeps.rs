@@ -6,7 +6,7 @@ use crate::runtime::{Joined, Runtime};
 use aiter_tests::cancellation::{
     Then,
     harness::{Plan, at_most, items, live, next, plan, planned},
-    scenario::{Items, Scenario, Short, Subject},
+    setup::{Items, Setup, Short, Subject},
     subjects::SUBJECTS,
 };
 use futures_lite::{FutureExt, future::yield_now};
@@ -17,7 +17,7 @@ macro_rules! on_tasks {
     ($adapter:ident) => {{
         use aiter_tests::cancellation::{
             harness::Source,
-            scenario::{Scenario, Subject},
+            setup::{Setup, Subject},
             subjects::{slowly, thirds},
         };
         use $adapter::{
@@ -26,21 +26,21 @@ macro_rules! on_tasks {
         };
         const SUBJECTS: &[Subject] = &[
             ("active_aiter", || {
-                Scenario::one(active_aiter(Source::new()))
+                Setup::one(active_aiter(Source::new()))
             }),
             ("preload_aiter", || {
-                Scenario::one(preload_aiter(2, Source::new()))
+                Setup::one(preload_aiter(2, Source::new()))
             }),
             ("preload_aiter_with", || {
                 let watermarks = Watermarks { low: 1, high: 3 };
-                Scenario::one(preload_aiter_with(watermarks, Source::new()))
+                Setup::one(preload_aiter_with(watermarks, Source::new()))
             }),
-            ("join_aiters", || Scenario::any_order(join_aiters(thirds()))),
+            ("join_aiters", || Setup::any_order(join_aiters(thirds()))),
             ("join_aiters_buffered", || {
-                Scenario::any_order(join_aiters_buffered(2, thirds()))
+                Setup::any_order(join_aiters_buffered(2, thirds()))
             }),
             ("map_workers", || {
-                Scenario::any_order(map_workers(3, slowly, Source::new()))
+                Setup::any_order(map_workers(3, slowly, Source::new()))
             }),
             ("map_workers_ordered", || {
                 Scenario::one(map_workers_ordered(3, slowly, Source::new()))
@@ -93,18 +93,18 @@ async fn read(stream: Items, mut left: usize, then: Then) -> Read {
     read
 }
 
-/// Runs a scenario on an executor: each stream and each driver is a task. Returns the items of the
+/// Runs a setup on an executor: each stream and each driver is a task. Returns the items of the
 /// streams, whether something was dropped, and how many tasks panicked. No task may be stranded;
 /// one that waits for ever is found by the deadline of all cases.
-async fn play<R: Runtime>(scenario: Scenario, dropped: Dropped) -> (Vec<Vec<u32>>, bool, usize) {
-    let readers = Vec::from_iter(scenario.streams.into_iter().enumerate().map(|(i, stream)| {
+async fn play<R: Runtime>(setup: Setup, dropped: Dropped) -> (Vec<Vec<u32>>, bool, usize) {
+    let readers = Vec::from_iter(setup.streams.into_iter().enumerate().map(|(i, stream)| {
         let (polls, then) = match dropped {
             Dropped::First(polls, then) if i == 0 => (polls, then),
             _ => (usize::MAX, Then::Continued),
         };
         R::spawn(read(stream, polls, then))
     }));
-    let drivers = Vec::from_iter(scenario.drivers.into_iter().map(|driver| {
+    let drivers = Vec::from_iter(setup.drivers.into_iter().map(|driver| {
         let mut polls = match dropped {
             Dropped::Drivers(polls) => polls,
             _ => usize::MAX,
@@ -134,11 +134,11 @@ async fn play<R: Runtime>(scenario: Scenario, dropped: Dropped) -> (Vec<Vec<u32>
 
 /// Runs a subject, and checks its items and that nothing is kept: tasks of adapters end soon after
 /// the values that they serve. Returns whether something was dropped.
-async fn check<R: Runtime>((name, scenario): Subject, dropped: Dropped) -> bool {
+async fn check<R: Runtime>((name, setup): Subject, dropped: Dropped) -> bool {
     let at = format!("{name}, dropped: {dropped:?}");
-    let (before, scenario) = (live(), scenario());
-    let expected = scenario.expected;
-    let (seen, was_dropped, panics) = play::<R>(scenario, dropped).await;
+    let (before, setup) = (live(), setup());
+    let expected = setup.expected;
+    let (seen, was_dropped, panics) = play::<R>(setup, dropped).await;
     let is_broken = planned() == Plan::Panic;
     let short = match dropped {
         _ if is_broken => Short::All,

@@ -1,4 +1,4 @@
-//! The scenarios that are swept: streams, their drivers, and the items that have to come out.
+//! The setups that are swept: streams, their drivers, and the items that have to come out.
 
 use super::harness::{self, Item, next};
 use aiter_core::{Pusher, push_aiter};
@@ -71,10 +71,10 @@ impl<S: Stream + Unpin> Stream for Reporting<S> {
     }
 }
 
-/// The name of a scenario, and the function that makes it.
-pub type Subject = (&'static str, fn() -> Scenario);
+/// The name of a setup, and the function that makes it.
+pub type Subject = (&'static str, fn() -> Setup);
 
-/// Which items come out of the streams of a scenario.
+/// Which items come out of the streams of a setup.
 #[derive(Clone, Copy, Debug)]
 pub enum Expected {
     /// Each stream yields all items, in order.
@@ -142,14 +142,14 @@ impl Expected {
 }
 
 /// The streams, their drivers and the items that they yield. The streams are `Send` by default.
-pub struct Scenario<S: ?Sized = dyn Stream<Item = Item> + Send> {
+pub struct Setup<S: ?Sized = dyn Stream<Item = Item> + Send> {
     /// The first one is cancelled.
     pub streams: Vec<Items<S>>,
     pub drivers: Vec<Driver>,
     pub expected: Expected,
 }
 
-impl Scenario {
+impl Setup {
     pub fn one(stream: impl Stream<Item = Item> + Send + 'static) -> Self {
         Self::of(Expected::All, [items(stream)], [])
     }
@@ -174,7 +174,7 @@ impl Scenario {
     }
 }
 
-impl<S: ?Sized> Scenario<S> {
+impl<S: ?Sized> Setup<S> {
     pub fn of(
         expected: Expected,
         streams: impl IntoIterator<Item = Items<S>>,
