@@ -52,7 +52,7 @@ impl<T> ForkPlace<T> for Reader<T> {
 
     #[inline]
     fn at_tail(&self) -> bool {
-        self.is_at_gap()
+        self.is_unpublished()
     }
 
     fn at_end(&self) -> bool {
@@ -65,7 +65,7 @@ impl<T> ForkPlace<T> for Reader<T> {
     }
 
     fn is_closed(&self) -> bool {
-        self.is_stopped()
+        Self::is_closed(self)
     }
 
     fn count(&self) -> usize {

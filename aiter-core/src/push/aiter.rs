@@ -176,7 +176,7 @@ impl<T> PushAiter<T> {
     /// Whether the list was [stopped](Pusher::stop). Items that were pushed before may still be
     /// available.
     pub fn is_stopped(&self) -> bool {
-        self.reader.is_stopped()
+        self.reader.is_closed()
     }
 
     /// A snapshot of the counters of the list, with all its consumers. See [`Pusher::statistics`].

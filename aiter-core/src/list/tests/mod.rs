@@ -185,10 +185,10 @@ fn the_end_comes_at_every_slot_of_a_block() {
     for len in 0..2 * SLOTS + 2 {
         let (writer, mut reader) = list();
         (0..len).for_each(|n| writer.push(n).unwrap());
-        assert!(!writer.is_closed() && !reader.is_stopped());
+        assert!(!writer.is_closed() && !reader.is_closed());
         assert!(writer.close());
         assert!(!writer.close());
-        assert!(writer.is_closed() && reader.is_stopped());
+        assert!(writer.is_closed() && reader.is_closed());
         assert_eq!(writer.push(0), Err(0));
         assert_eq!(reader.is_ended(), len == 0);
         assert_eq!(take_all(&mut reader).len(), len);
