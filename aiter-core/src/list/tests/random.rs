@@ -266,7 +266,7 @@ impl World {
         if !readers.is_empty() {
             assert!(
                 !self.list.registry.has_gap_waiters(),
-                "a sleeper at a gap is still counted"
+                "a reader that sleeps at a gap is still counted"
             );
             let first = readers.iter().map(|handle| handle.from).min().unwrap();
             let most = self.items.borrow().range(first..).count() + 2 * SLOTS;

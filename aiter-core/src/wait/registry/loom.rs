@@ -1,5 +1,5 @@
-//! Models of the segments: how they are walked, held and freed, and what a look at
-//! their floors says.
+//! Models of the segments: how they are walked, held and freed, and what a look at their floors
+//! says.
 
 use super::*;
 use crate::{sync::Arc, test_support::loom::model};
@@ -16,7 +16,7 @@ struct Shared(Arc<Inner>);
 
 struct Inner {
     registry: Registry,
-    /// What a reader at `FIRST` reads. A reader that knows that no other is there changes it.
+    /// The item that a reader at `FIRST` reads. A reader that knows that no other is there changes it.
     list_slot: UnsafeCell<usize>,
 }
 
