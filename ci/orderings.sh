@@ -3,7 +3,7 @@
 # and expects a loom model to fail. `ci/orderings/guards.txt` lists the guards, and
 # `ci/orderings/allowed.md` the weakenings that no model can notice, with proofs. By default it
 # tries a sample, a different one for each commit; AITER_LONG=1 tries all of them, and arguments
-# select those with one of these texts in their names: ci/orderings.sh fixed/ 'List::advance_tail'.
+# select those with one of these texts in their names: ci/orderings.sh fixed/ 'List::advance_tail_block'.
 # `ci/orderings.sh --list` shows the names. While you write a model, AITER_MODELS=fixed:: runs only
 # the models with this text in their names.
 . "$(dirname "$0")/common"

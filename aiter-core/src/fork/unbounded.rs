@@ -52,7 +52,7 @@ impl<T> ForkPlace<T> for Reader<T> {
 
     #[inline]
     fn at_tail(&self) -> bool {
-        self.is_at_gap()
+        self.is_unpublished()
     }
 
     fn at_end(&self) -> bool {

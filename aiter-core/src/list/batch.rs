@@ -1,7 +1,7 @@
 //! [`Batch`]: consecutive slots that a writer reserves at once and publishes a block at a time.
 
 use super::{
-    block::{Block, BlockHeader, FLAGS, MAX_BATCH_SLOTS, Position, Tail, ahead},
+    block::{Block, BlockHeader, FLAGS, MAX_BATCH_SLOTS, Position, Tail, ahead, back},
     shared::List,
 };
 use crate::sync::Ordering::*;
@@ -98,7 +98,7 @@ impl<'a, T> Batch<'a, T> {
     /// How many of the unpublished slots are in the block of the first one.
     fn len_in_block(&mut self) -> usize {
         if self.slot == Block::<T>::LEN {
-            let next = ahead(self.end, self.left.wrapping_neg());
+            let next = back(self.end, self.left);
             // Start at the batch's own last block, because other writers may have moved the tail
             // block far ahead.
             // SAFETY: the slots are reserved, and not published.

@@ -13,13 +13,13 @@ use core::{mem, ptr::NonNull};
 pub(super) struct Cursor<T> {
     block: NonNull<BlockHeader<T>>,
     /// The next slot to look at, or the number of slots at the end of the block.
-    pub(super) at: usize,
-    /// The slots from `at` up to this one are known to hold items that this cursor may take.
-    pub(super) end: usize,
+    pub(super) next_slot: usize,
+    /// The slots from `next_slot` up to this one are known to hold items that this cursor may take.
+    pub(super) run_end: usize,
     /// Whether the cursor moves those items out, because no other reader will read them.
     pub(super) is_last: bool,
-    /// While `is_last`: the items in the slots from here up to `at` were moved out, and `taken`
-    /// does not say so yet.
+    /// While `is_last`: the items in the slots from here up to `next_slot` were moved out, and
+    /// `taken` does not say so yet.
     moved: usize,
     /// The number of slots without an item that were passed.
     pub(super) skipped: usize,
@@ -29,20 +29,20 @@ pub(super) struct Cursor<T> {
 }
 
 impl<T> Cursor<T> {
-    /// A cursor in `block` at `at`. The slots from `started_at` up to there were seen published.
-    /// The caller has counted the cursor in the block's `refs`.
+    /// A cursor in `block` at `next_slot`. The slots from `started_at` up to there were seen
+    /// published. The caller has counted the cursor in the block's `refs`.
     pub(super) fn new(
         block: NonNull<BlockHeader<T>>,
-        at: usize,
+        next_slot: usize,
         started_at: usize,
         skipped: usize,
     ) -> Self {
         Self {
             block,
-            at,
-            end: at,
+            next_slot,
+            run_end: next_slot,
             is_last: false,
-            moved: at,
+            moved: next_slot,
             skipped,
             started_at: started_at as u8,
         }
@@ -55,8 +55,8 @@ impl<T> Cursor<T> {
         header
     }
 
-    /// The block. To be called only with `at` below the block's length: then the block is not the
-    /// root, where cursors are always at the end.
+    /// The block. To be called only with `next_slot` below the block's length: then the block is
+    /// not the root, where cursors are always at the end.
     #[inline]
     fn block(&self) -> &Block<T> {
         // SAFETY: the cursor is counted in the block's `refs`, and the block is not the root.
@@ -65,36 +65,38 @@ impl<T> Cursor<T> {
 
     #[inline]
     pub(super) fn position(&self) -> Position {
-        ahead(self.header().start, self.at)
+        ahead(self.header().start, self.next_slot)
     }
 
-    /// What stands at `at`. `None` at a slot without an item and at the end of a block: then
-    /// [`scan_far`](Self::scan_far) has to look.
+    /// Scans the block from `next_slot` on. `None` at a slot without an item and at the end of a
+    /// block: then [`scan_far`](Self::scan_far) has to look.
     #[inline]
     pub(super) fn scan(&self) -> Option<Scan> {
-        if self.at >= Block::<T>::LEN {
+        if self.next_slot >= Block::<T>::LEN {
             return None;
         }
-        match self.block().scan(self.at) {
+        match self.block().scan(self.next_slot) {
             Scan::Taken => None,
             scan => Some(scan),
         }
     }
 
-    /// Looks for items from `at` on, past slots without an item and into the next block.
+    /// Looks for items from `next_slot` on, past slots without an item and into the next block.
     pub(super) fn scan_far(&mut self, list: &List<T>) -> Scan {
         loop {
-            if self.at == Block::<T>::LEN {
+            if self.next_slot == Block::<T>::LEN {
                 match self.header().next() {
                     Next::None => return Scan::Unpublished,
                     Next::Ended => return Scan::Ended,
                     Next::Block(next) => self.enter(list, next),
                 }
             }
-            match self.block().scan(self.at) {
+            match self.block().scan(self.next_slot) {
+                // No reader moves out an item that this cursor has not passed, so this slot never
+                // held one.
                 Scan::Taken => {
-                    self.at += 1;
-                    self.end = self.at;
+                    self.next_slot += 1;
+                    self.run_end = self.next_slot;
                     self.skipped += 1;
                 }
                 scan => return scan,
@@ -102,11 +104,11 @@ impl<T> Cursor<T> {
         }
     }
 
-    /// Decides that the items up to `end` are moved out.
+    /// Decides that the items up to `run_end` are moved out.
     #[inline]
-    pub(super) fn move_run(&mut self, list: &List<T>, end: usize) {
+    pub(super) fn move_run(&mut self, list: &List<T>, run_end: usize) {
         if !self.is_last {
-            self.moved = self.at;
+            self.moved = self.next_slot;
         }
         // Ordering: Acquire pairs with the Release of the readers that have left the block.
         if !self.header().prev.load(Relaxed).is_null() && self.header().refs.load(Acquire) == 1 {
@@ -114,7 +116,7 @@ impl<T> Cursor<T> {
             unsafe { self.reclaim(list) };
         }
         self.is_last = true;
-        self.end = end;
+        self.run_end = run_end;
     }
 
     /// Frees retired blocks before this one.
@@ -137,7 +139,7 @@ impl<T> Cursor<T> {
         }
     }
 
-    /// Whether all slots of the block before `at` were seen published.
+    /// Whether all slots of the block before `next_slot` were seen published.
     #[inline]
     fn saw_all(&mut self) -> bool {
         self.started_at == 0 || self.saw_all_slow()
@@ -151,15 +153,15 @@ impl<T> Cursor<T> {
         self.started_at == 0
     }
 
-    /// Decides that the items up to `end` are cloned.
+    /// Decides that the items up to `run_end` are cloned.
     #[inline]
-    pub(super) fn clone_run(&mut self, end: usize) {
+    pub(super) fn clone_run(&mut self, run_end: usize) {
         if self.is_last {
             self.give_up_run();
         }
         // The readers behind this one need not look for the run slot by slot.
-        self.block().note_run(self.at, end);
-        self.end = end;
+        self.block().note_run(self.next_slot, run_end);
+        self.run_end = run_end;
     }
 
     /// Forgets the items that were found and not taken, so that another cursor may start here.
@@ -167,58 +169,58 @@ impl<T> Cursor<T> {
     pub(super) fn give_up_run(&mut self) {
         self.flush_moved();
         self.is_last = false;
-        self.end = self.at;
+        self.run_end = self.next_slot;
     }
 
     /// Records in `taken` which items were moved out.
     fn flush_moved(&mut self) {
-        if self.is_last && self.moved < self.at {
-            self.block().mark_taken(slot_mask(self.moved..self.at));
+        if self.is_last && self.moved < self.next_slot {
+            self.block().mark_taken(slot_mask(self.moved..self.next_slot));
         }
-        self.moved = self.at;
+        self.moved = self.next_slot;
     }
 
-    /// Moves the item at `at` out.
+    /// Moves the item at `next_slot` out.
     ///
     /// # Safety
-    /// `at` is below `end`, and `is_last` is set.
+    /// `next_slot` is below `run_end`, and `is_last` is set.
     #[inline]
     pub(super) unsafe fn take(&mut self) -> T {
-        let slot = self.at;
-        self.at += 1;
+        let slot = self.next_slot;
+        self.next_slot += 1;
         // SAFETY: by the contract the slot is published and holds an item, and this cursor is the
         // last one to read it.
         unsafe { Block::take(self.block.cast(), slot) }
     }
 
-    /// Passes the item at `at` and returns it.
+    /// Passes the item at `next_slot` and returns it.
     ///
     /// # Safety
-    /// `at` is below `end`. The item may be moved out as soon as another reader sees that this one
-    /// has passed it.
+    /// `next_slot` is below `run_end`. The item may be moved out as soon as another reader sees that
+    /// this one has passed it.
     #[inline]
     pub(super) unsafe fn pass<'a>(&mut self) -> &'a T {
-        let slot = self.at;
-        self.at += 1;
+        let slot = self.next_slot;
+        self.next_slot += 1;
         // SAFETY: by the contract.
         unsafe { Block::item(self.block.cast(), slot) }
     }
 
     /// Whether the slot that the cursor comes to next is not published.
     #[inline]
-    pub(super) fn is_at_gap(&self) -> bool {
-        if self.at < Block::<T>::LEN {
-            return self.block().is_unpublished(self.at);
+    pub(super) fn is_unpublished(&self) -> bool {
+        if self.next_slot < Block::<T>::LEN {
+            return self.block().is_unpublished(self.next_slot);
         }
         self.is_next_block_unpublished()
     }
 
-    /// The cheap half of [`is_at_gap`](Self::is_at_gap). It returns false at the end of a block
-    /// that has a next one, which has to be entered first.
+    /// The cheap half of [`is_unpublished`](Self::is_unpublished). It returns false at the end of a
+    /// block that has a next one, which has to be entered first.
     #[inline]
     pub(super) fn looks_empty(&self) -> bool {
-        if self.at < Block::<T>::LEN {
-            return self.block().is_unpublished(self.at);
+        if self.next_slot < Block::<T>::LEN {
+            return self.block().is_unpublished(self.next_slot);
         }
         matches!(self.header().next(), Next::None)
     }
@@ -248,21 +250,22 @@ impl<T> Cursor<T> {
             } else {
                 0
             };
-            self.set_place(next.cast(), 0);
+            self.set_block(next.cast());
             // SAFETY: all slots are published, no reader is left in the block, and `moved` names
             // the items that were moved out.
             unsafe { list.retire(left, moved) };
         } else {
             self.flush_moved();
             next_header.refs.fetch_add(1, Relaxed);
-            self.set_place(next.cast(), 0);
+            self.set_block(next.cast());
             // SAFETY: the cursor was counted in the block, and has recorded what it moved out.
             unsafe { list.depart(left) };
         }
     }
 
-    fn set_place(&mut self, block: NonNull<BlockHeader<T>>, at: usize) {
-        (self.block, self.at, self.end, self.moved) = (block, at, at, at);
+    /// Places the cursor at the first slot of a block.
+    fn set_block(&mut self, block: NonNull<BlockHeader<T>>) {
+        (self.block, self.next_slot, self.run_end, self.moved) = (block, 0, 0, 0);
         self.started_at = 0;
     }
 
@@ -270,23 +273,23 @@ impl<T> Cursor<T> {
     pub(super) fn fork(&mut self) -> Self {
         self.give_up_run();
         self.header().refs.fetch_add(1, Relaxed);
-        Self::new(self.block, self.at, self.started_at.into(), self.skipped)
+        Self::new(self.block, self.next_slot, self.started_at.into(), self.skipped)
     }
 
-    /// Drops the items up to `end`, which this cursor may move out.
+    /// Drops the items up to `run_end`, which this cursor may move out.
     pub(super) fn discard(&mut self) {
         debug_assert!(self.is_last);
         if !mem::needs_drop::<T>() {
-            self.at = self.end;
+            self.next_slot = self.run_end;
         }
-        while self.at < self.end {
-            // SAFETY: `at` is below `end`, and `is_last` is set.
+        while self.next_slot < self.run_end {
+            // SAFETY: `next_slot` is below `run_end`, and `is_last` is set.
             drop(unsafe { self.take() });
         }
     }
 
-    /// Takes the cursor out of the chain. It must not be used afterwards.
-    pub(super) fn leave(&mut self, list: &List<T>) {
+    /// Removes the cursor from the chain. It must not be used afterwards.
+    pub(super) fn detach(&mut self, list: &List<T>) {
         self.flush_moved();
         // SAFETY: the cursor was counted in the block, has recorded what it moved out, and is not
         // used afterwards.
@@ -295,6 +298,6 @@ impl<T> Cursor<T> {
 
     /// Looks at the items from here on.
     pub(super) fn peek(&self) -> Peek<'_, T> {
-        Peek::new(self.block, self.at)
+        Peek::new(self.block, self.next_slot)
     }
 }

@@ -1,4 +1,4 @@
-//! Drops what is published at the front of the list after its last reader has left.
+//! Drops the items at the front of a list that has no reader there any more.
 //!
 //! A block can be retired when every slot in it is published and no reader is in it: then no writer
 //! publishes there any more, and no subscriber can come, because a subscriber starts at a slot that
@@ -40,7 +40,10 @@ impl<T> List<T> {
         if !unsafe { release_unless_last(block) } {
             Drainer {
                 list: self,
-                position: DrainPosition { block, at: 0 },
+                position: DrainPosition {
+                    block,
+                    next_slot: 0,
+                },
                 is_announced: false,
             }
             .run();
@@ -81,7 +84,7 @@ unsafe fn release_unless_last<T>(block: NonNull<BlockHeader<T>>) -> bool {
     let header = unsafe { block.as_ref() };
     header.lifetime.used();
     // Ordering: Release hands over what this reader did in the block. The last reader acquires it
-    // in `Drainer::step`, where it loads the count again.
+    // in `Drainer::drain_block`, where it loads the count again.
     let mut refs = header.refs.load(Relaxed);
     while refs != 1 {
         match header
@@ -103,14 +106,14 @@ struct Drainer<'a, T> {
     is_announced: bool,
 }
 
-/// What a thread finds after it has drained a block as far as it is published.
-enum DrainStep<T> {
+/// The state of a block that was drained up to its first unpublished slot.
+enum Drained<T> {
     /// A reader is in the block.
     HasReader,
     /// No reader is in the block, every slot is published, and this is the next block.
     Complete(NonNull<Block<T>>),
-    /// No reader is in the block, and a slot is not published.
-    AtGap,
+    /// No reader is in the block, and the next slot is not published.
+    Unpublished,
 }
 
 impl<T> Drainer<'_, T> {
@@ -123,19 +126,19 @@ impl<T> Drainer<'_, T> {
 
     fn drain(&mut self) {
         loop {
-            match self.step() {
-                DrainStep::HasReader if self.try_give_up() => return,
-                DrainStep::Complete(next) => {
+            match self.drain_block() {
+                Drained::HasReader if self.try_give_up() => return,
+                Drained::Complete(next) => {
                     let next = DrainPosition {
                         block: next.cast(),
-                        at: 0,
+                        next_slot: 0,
                     };
                     // From here on the count of the link is that of the drain position.
                     let complete = mem::replace(&mut self.position, next);
                     // SAFETY: the block is complete, and no reader is in it.
                     unsafe { self.list.retire(complete.block, 0) };
                 }
-                DrainStep::AtGap if self.try_park() => return,
+                Drained::Unpublished if self.try_park() => return,
                 _ => {}
             }
         }
@@ -143,26 +146,27 @@ impl<T> Drainer<'_, T> {
 
     /// Drops the items from the position on, up to the first slot that is not published.
     ///
-    /// If a reader is in the block it drops nothing, because the reader may have come to read that.
-    fn step(&mut self) -> DrainStep<T> {
-        let DrainPosition { block, at } = &mut self.position;
+    /// If a reader is in the block it drops nothing, because that reader may still want those
+    /// items.
+    fn drain_block(&mut self) -> Drained<T> {
+        let DrainPosition { block, next_slot } = &mut self.position;
         // SAFETY: the position is counted in the block's `refs`.
         let header = unsafe { block.as_ref() };
         let slots = (*block != self.list.root()).then(|| {
             // SAFETY: as above, and the block is not the root.
             unsafe { block.cast::<Block<T>>().as_ref() }
         });
-        let end = slots.map_or(Block::<T>::LEN, |slots| slots.published_until(*at));
+        let end = slots.map_or(Block::<T>::LEN, |slots| slots.published_until(*next_slot));
         // Ordering: Acquire takes over from the readers that were here. It comes after the look at
         // the marks: a reader that subscribed at a slot that was seen published is counted. The
         // count is loaded only once: between two loads the last reader could leave, and then
         // neither this thread nor that reader would drop the items.
         if header.refs.load(Acquire) != 1 {
-            return DrainStep::HasReader;
+            return Drained::HasReader;
         }
         if let Some(slots) = slots {
-            let left = slot_mask(*at..end) & !slots.taken();
-            *at = end;
+            let left = slot_mask(*next_slot..end) & !slots.taken();
+            *next_slot = end;
             if left != 0 {
                 slots.mark_taken(left);
                 // SAFETY: the slots are published and held items until now. No reader is in the
@@ -171,8 +175,8 @@ impl<T> Drainer<'_, T> {
             }
         }
         match header.next() {
-            Next::Block(next) if end == Block::<T>::LEN => DrainStep::Complete(next),
-            _ => DrainStep::AtGap,
+            Next::Block(next) if end == Block::<T>::LEN => Drained::Complete(next),
+            _ => Drained::Unpublished,
         }
     }
 
@@ -190,20 +194,20 @@ impl<T> Drainer<'_, T> {
     fn try_park(&mut self) -> bool {
         let Self { list, position, .. } = self;
         if mem::replace(&mut self.is_announced, true) {
-            let DrainPosition { block, at } = *position;
+            let DrainPosition { block, next_slot } = *position;
             // SAFETY: this thread has moved the state to RUNNING, below or in `start`.
-            if unsafe { list.drain.park(DrainPosition { block, at }) } {
+            if unsafe { list.drain.park(DrainPosition { block, next_slot }) } {
                 return true;
             }
         } else {
             list.registry.add_gap_waiter();
         }
         list.drain.set_running();
-        // Ordering: between that, with the count, and the next look; pairs with the light half in
-        // `List::wake_after`. What was published by the writer that stored `AGAIN` is seen by that
-        // look. And what was published by a writer that found what was there before, no count or
-        // `AGAIN`, and so stored nothing, is seen by it too. If the kernel refuses the fence, an
-        // item may stay until the next push.
+        // Ordering: between the state, with the count, and the next look; pairs with the light half
+        // in `List::wake_after`. The next look sees the slots of each writer that stored `AGAIN`
+        // before this. It also sees those of each writer that stored nothing, because it found no
+        // count, or found `AGAIN`. If the kernel refuses the fence, an item may stay until the next
+        // push.
         let _ = fence::heavy();
         false
     }

@@ -28,7 +28,7 @@ pub(super) struct DrainState<T> {
 /// are dropped.
 pub(super) struct DrainPosition<T> {
     pub(super) block: NonNull<BlockHeader<T>>,
-    pub(super) at: usize,
+    pub(super) next_slot: usize,
 }
 
 impl<T> DrainState<T> {
@@ -64,8 +64,9 @@ impl<T> DrainState<T> {
                 RUNNING => AGAIN,
                 _ => return None,
             };
-            // Ordering: Acquire pairs with the Release in `park`, for the position. The item that
-            // `AGAIN` tells of was published before the fence that the caller has executed.
+            // Ordering: Acquire pairs with the Release in `park`, for the position. The store of
+            // `AGAIN` releases nothing: the caller has published its item before it executed the
+            // fence.
             match self.state.compare_exchange(state, to, Acquire, Relaxed) {
                 // SAFETY: this thread has just moved the state to RUNNING.
                 Ok(PARKED) => return unsafe { self.take_position() },

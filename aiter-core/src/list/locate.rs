@@ -21,20 +21,21 @@ impl<T> List<T> {
     /// freed. The thread that closes the list has no slot to fill and passes a `len` of 0.
     #[inline]
     pub(super) unsafe fn locate(&self, reserved: Tail, len: usize) -> (NonNull<Block<T>>, usize) {
-        // Ordering: Acquire pairs with the Release in `advance_tail`: the block is initialized.
-        let at = self.tail_block.load(Acquire);
+        // Ordering: Acquire pairs with the Release in `advance_tail_block`: the block is
+        // initialized.
+        let block = self.tail_block.load(Acquire);
         // SAFETY: the slot was reserved before `tail_block` was read, so `observed_tail` keeps the
         // block (see `reclaim`).
-        let header = unsafe { &*at };
+        let header = unsafe { &*block };
         header.lifetime.used();
         let slot = distance_to_reserved(header.start, reserved);
         if (0..Block::<T>::LEN as isize).contains(&slot) {
             // SAFETY: the pointer is not null. It points to a block and not to the root, because
             // all slots of the root count as taken.
-            return (unsafe { NonNull::new_unchecked(at) }.cast(), slot as usize);
+            return (unsafe { NonNull::new_unchecked(block) }.cast(), slot as usize);
         }
         // SAFETY: by the contract.
-        unsafe { self.locate_far(at, reserved, len) }
+        unsafe { self.locate_far(block, reserved, len) }
     }
 
     /// Walks from the tail block to a slot that is in another block.
@@ -45,15 +46,15 @@ impl<T> List<T> {
     #[inline(never)]
     unsafe fn locate_far(
         &self,
-        at: *mut BlockHeader<T>,
+        block: *mut BlockHeader<T>,
         reserved: Tail,
         len: usize,
     ) -> (NonNull<Block<T>>, usize) {
         // SAFETY: as in `locate`.
-        let start = unsafe { &*at }.start;
+        let start = unsafe { &*block }.start;
         let position = ahead(start, distance_to_reserved(start, reserved) as usize);
         // SAFETY: by the contract.
-        unsafe { self.locate_from(at, position, len) }
+        unsafe { self.locate_from(block, position, len) }
     }
 
     /// Walks from a block to the block of a position.
@@ -64,31 +65,33 @@ impl<T> List<T> {
     #[cold]
     pub(super) unsafe fn locate_from(
         &self,
-        mut at: *mut BlockHeader<T>,
+        mut block: *mut BlockHeader<T>,
         position: Position,
         len: usize,
     ) -> (NonNull<Block<T>>, usize) {
         loop {
             // SAFETY: `observed_tail` keeps the tail block, and all blocks between it and the
             // position (see `reclaim`).
-            let header = unsafe { &*at };
+            let header = unsafe { &*block };
             header.lifetime.used();
             let slot = distance(header.start, position);
             if slot < 0 {
-                at = header.prev.load(Relaxed);
+                block = header.prev.load(Relaxed);
             } else if (slot as usize) < Block::<T>::LEN {
                 // SAFETY: as in `locate`.
-                return (unsafe { NonNull::new_unchecked(at) }.cast(), slot as usize);
+                return (unsafe { NonNull::new_unchecked(block) }.cast(), slot as usize);
             } else {
                 // SAFETY: the pointer was dereferenced above, so it is not null.
-                let block = unsafe { NonNull::new_unchecked(at) };
+                let before = unsafe { NonNull::new_unchecked(block) };
                 // SAFETY: the block is kept as above.
-                at = unsafe { self.follow(block, position, len) }.cast().as_ptr();
+                block = unsafe { self.follow(before, position, len) }
+                    .cast()
+                    .as_ptr();
             }
         }
     }
 
-    /// Moves the tail block on from `at` to the next block, which it makes if need be, and returns
+    /// Moves the tail block on from `block` to the next one, which it makes if need be, and returns
     /// that. It takes a pointer, because a reference to the header does not cover the rest of the
     /// block.
     ///
@@ -97,16 +100,16 @@ impl<T> List<T> {
     #[cold]
     unsafe fn follow(
         &self,
-        at: NonNull<BlockHeader<T>>,
+        block: NonNull<BlockHeader<T>>,
         position: Position,
         len: usize,
     ) -> NonNull<Block<T>> {
         // SAFETY: by the contract.
-        let header = unsafe { at.as_ref() };
+        let header = unsafe { block.as_ref() };
         let next = match header.next() {
             Next::Block(next) => next,
-            _ => {
-                let fresh = self.new_block(at);
+            Next::None => {
+                let fresh = self.new_block(block);
                 match header.link(fresh) {
                     Ok(()) => fresh,
                     Err(other) => {
@@ -116,14 +119,15 @@ impl<T> List<T> {
                     }
                 }
             }
+            Next::Ended => unreachable!("no slot follows the end"),
         };
-        self.advance_tail(header, next, position, len);
+        self.advance_tail_block(header, next, position, len);
         next
     }
 
     /// Moves the tail block on from `header` to `next`, for a writer that has `len` slots to
     /// publish from a position on.
-    fn advance_tail(
+    fn advance_tail_block(
         &self,
         header: &BlockHeader<T>,
         next: NonNull<Block<T>>,
@@ -148,20 +152,20 @@ impl<T> List<T> {
             if is_closed {
                 // Refused pushes have moved the tail on since the close. The closing thread stores
                 // where the list ended.
-                let Some(end) = self.end() else {
+                let Some(end_tail) = self.end_tail() else {
                     // It has yet to do so. The block stays until the list is dropped.
                     return;
                 };
-                tail = end;
+                tail = end_tail;
             }
-            let reserved = distance_to_tail(position, tail) as usize;
-            // If no slot was reserved after a batch, the position after the caller's next
-            // slot is enough: the slots before it are published, and once it is published too the
-            // caller is past `header`. Otherwise the blocks of a batch would stay until all of it
-            // is read. In a closed list this does not suffice: the closing thread has the slot
-            // after the batch, and may be at `header`.
-            let is_next = reserved == len && !is_closed;
-            let observed_tail = ahead(position, if is_next { 1 } else { reserved });
+            let slots_to_tail = distance_to_tail(position, tail) as usize;
+            // If the caller holds the last reserved slots, `position + 1` is enough: the caller has
+            // published its earlier slots, and once this one is published too, it is past `header`.
+            // Without this exception the blocks of a batch would stay until all of it is read. In a
+            // closed list `position + 1` is not enough: the closing thread has the slot after the
+            // batch, and may be at `header`.
+            let holds_last = slots_to_tail == len && !is_closed;
+            let observed_tail = ahead(position, if holds_last { 1 } else { slots_to_tail });
             // Ordering: Relaxed, see `reclaim`. It is stored before the caller publishes its own
             // slot, or links the block of its own slot when it closes the list.
             header.observed_tail.store(observed_tail, Relaxed);

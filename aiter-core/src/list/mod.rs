@@ -19,8 +19,9 @@
 //!
 //! Each file imports only from those before it: `block`, `block_limit`, `free_list`, `drain_state`,
 //! `peek`, `shared` (the fields that all handles share), `reclaim`, `locate`, `drain`, `wake`,
-//! `cursor`, `reader`, `sleep`, `batch`, `writer`. `aiter-core/docs/design/list.md` has the states, the
-//! orderings and the proofs. Comments here name the partner of each access.
+//! `cursor`, `reader`, `sleep`, `batch`, `writer` (`reader` and `sleep` are two halves of one
+//! `impl`). `aiter-core/docs/design/list.md` has the states, the orderings and the proofs. Comments
+//! here name the partner of each access.
 #![allow(unsafe_code)]
 
 mod batch;

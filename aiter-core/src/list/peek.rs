@@ -6,8 +6,8 @@ use core::{marker::PhantomData, ptr::NonNull};
 /// An iterator over the items from a reader's position on, which takes none of them.
 pub(crate) struct Peek<'a, T> {
     block: NonNull<BlockHeader<T>>,
-    at: usize,
-    end: usize,
+    next_slot: usize,
+    run_end: usize,
     _reader: PhantomData<&'a T>,
 }
 
@@ -24,11 +24,11 @@ impl<T> Clone for Peek<'_, T> {
 
 impl<'a, T> Peek<'a, T> {
     /// Starts at a slot that the borrowed reader keeps.
-    pub(super) fn new(block: NonNull<BlockHeader<T>>, at: usize) -> Self {
+    pub(super) fn new(block: NonNull<BlockHeader<T>>, next_slot: usize) -> Self {
         Self {
             block,
-            at,
-            end: at,
+            next_slot,
+            run_end: next_slot,
             _reader: PhantomData,
         }
     }
@@ -36,24 +36,24 @@ impl<'a, T> Peek<'a, T> {
     /// Moves on to the next run of items.
     fn next_run(&mut self) -> Scan {
         loop {
-            if self.at == Block::<T>::LEN {
+            if self.next_slot == Block::<T>::LEN {
                 // SAFETY: the borrowed reader keeps its block and all that follow.
                 match unsafe { self.block.as_ref() }.next() {
                     Next::None => return Scan::Unpublished,
                     Next::Ended => return Scan::Ended,
                     Next::Block(next) => {
-                        (self.block, self.at, self.end) = (next.cast(), 0, 0);
+                        (self.block, self.next_slot, self.run_end) = (next.cast(), 0, 0);
                     }
                 }
             }
-            match self.block().scan(self.at) {
+            match self.block().scan(self.next_slot) {
                 Scan::Taken => {
-                    self.at += 1;
-                    self.end = self.at;
+                    self.next_slot += 1;
+                    self.run_end = self.next_slot;
                 }
-                Scan::Items(end) => {
-                    self.end = end;
-                    return Scan::Items(end);
+                Scan::Items(run_end) => {
+                    self.run_end = run_end;
+                    return Scan::Items(run_end);
                 }
                 scan => return scan,
             }
@@ -61,13 +61,13 @@ impl<'a, T> Peek<'a, T> {
     }
 
     fn block(&self) -> &Block<T> {
-        // SAFETY: the borrowed reader keeps the block. It is not the root, because `at` is below
-        // its length.
+        // SAFETY: the borrowed reader keeps the block. It is not the root, because `next_slot` is
+        // below its length.
         unsafe { self.block.cast::<Block<T>>().as_ref() }
     }
 
-    /// Whether nothing is left for now: neither an item nor the end.
-    pub(crate) fn at_tail(mut self) -> bool {
+    /// Whether the reader would find nothing now: neither an item nor the end.
+    pub(crate) fn is_pending(mut self) -> bool {
         matches!(self.next_run(), Scan::Unpublished)
     }
 
@@ -80,8 +80,8 @@ impl<'a, T> Peek<'a, T> {
     pub(crate) fn count_to(mut self, limit: usize) -> usize {
         let mut count = 0;
         while count < limit && matches!(self.next_run(), Scan::Items(_)) {
-            count += self.end - self.at;
-            self.at = self.end;
+            count += self.run_end - self.next_slot;
+            self.next_slot = self.run_end;
         }
         count.min(limit)
     }
@@ -91,20 +91,20 @@ impl<'a, T> Iterator for Peek<'a, T> {
     type Item = &'a T;
 
     fn next(&mut self) -> Option<&'a T> {
-        if self.at == self.end && !matches!(self.next_run(), Scan::Items(_)) {
+        if self.next_slot == self.run_end && !matches!(self.next_run(), Scan::Items(_)) {
             return None;
         }
-        let slot = self.at;
-        self.at += 1;
+        let slot = self.next_slot;
+        self.next_slot += 1;
         // SAFETY: the slot is published and holds an item. No thread moves out an item that the
         // borrowed reader has not passed.
         Some(unsafe { Block::item(self.block.cast(), slot) })
     }
 
     fn count(self) -> usize {
-        let in_run = self.end - self.at;
+        let in_run = self.run_end - self.next_slot;
         let rest = Peek {
-            at: self.end,
+            next_slot: self.run_end,
             ..self
         };
         in_run + rest.count_to(usize::MAX)

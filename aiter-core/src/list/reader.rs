@@ -11,7 +11,7 @@
 //! (`ci/instructions.sh`, list-wakes-8).
 
 use super::{
-    block::{Block, Scan, ahead, distance, distance_to_tail},
+    block::{Block, Scan, back, distance, distance_to_tail},
     cursor::Cursor,
     peek::Peek,
     shared::List,
@@ -87,8 +87,8 @@ pub(crate) struct Reader<T> {
     /// cloned and not moved. Invariant: it is `Some` while the current run is to be cloned, except
     /// when that run is a single item that is cloned as soon as it is found.
     pub(super) follower: Option<Follower>,
-    /// The task that polled last and found no item of a run. The waker that the registration holds, if
-    /// there is one, is its own.
+    /// The task that polled last and found no item of a run. The waker that the registration holds,
+    /// if there is one, is its own.
     pub(super) task: TaskId,
 }
 
@@ -144,7 +144,7 @@ impl<T> Reader<T> {
     /// Takes the next item of the current run. `None` at its end.
     #[inline]
     pub(crate) fn next_fast(&mut self) -> Option<T> {
-        let is_in_run = self.cursor.at != self.cursor.end;
+        let is_in_run = self.cursor.next_slot != self.cursor.run_end;
         if self.cursor.is_last {
             // SAFETY: the cursor is before the end of the run, and `is_last` is set.
             is_in_run.then(|| unsafe { self.move_next() })
@@ -224,7 +224,7 @@ impl<T> Reader<T> {
             }
             // Another reader has come, so the list has the other table now.
             Scan::Items(_) => (self.list.ops().next_slow)(self, cx),
-            Scan::Ended => self.end(cx.is_some()),
+            Scan::Ended => self.on_end(cx.is_some()),
             Scan::Unpublished | Scan::Taken => self.wait_if_polled(cx),
         }
     }
@@ -247,7 +247,7 @@ impl<T> Reader<T> {
                     unsafe { self.clone_next() }
                 }))
             }
-            Scan::Ended => self.end(cx.is_some()),
+            Scan::Ended => self.on_end(cx.is_some()),
             Scan::Unpublished | Scan::Taken => self.wait_if_polled(cx),
         }
     }
@@ -256,10 +256,10 @@ impl<T> Reader<T> {
     /// will read it too, so it is cloned without a look at their positions.
     #[inline]
     pub(crate) fn next_pushed(&mut self) -> Poll<Option<T>> {
-        if self.cursor.at == Block::<T>::LEN || self.is_alone() {
+        if self.cursor.next_slot == Block::<T>::LEN || self.is_alone() {
             return self.next();
         }
-        self.cursor.clone_run(self.cursor.at + 1);
+        self.cursor.clone_run(self.cursor.next_slot + 1);
         // SAFETY: the slot is published and holds an item, because no reader moves out an item that
         // this one has not passed. There is another reader, or there has been one.
         Poll::Ready(Some(unsafe { (self.list.ops().clone_next)(self) }))
@@ -323,16 +323,16 @@ impl<T> Reader<T> {
             IsLast::No => self.cursor.clone_run(end),
             IsLast::Yes(None) => self.cursor.move_run(&self.list, end),
             IsLast::Yes(Some(slowest)) => {
-                let lead = distance(position, slowest) as usize;
-                self.cursor
-                    .move_run(&self.list, end.min(self.cursor.at + lead));
+                let until_slowest = distance(position, slowest) as usize;
+                let end = end.min(self.cursor.next_slot + until_slowest);
+                self.cursor.move_run(&self.list, end);
             }
             // Decide again at the next item.
-            IsLast::Unknown => self.cursor.clone_run(self.cursor.at + 1),
+            IsLast::Unknown => self.cursor.clone_run(self.cursor.next_slot + 1),
         }
     }
 
-    /// As [`is_followed`](Self::is_followed), for a caller that knows that there is a follower.
+    /// As [`is_followed`](Self::is_followed), for a caller that knows that `follower` is `Some`.
     ///
     /// # Safety
     /// `follower` is `Some`.
@@ -346,7 +346,7 @@ impl<T> Reader<T> {
             .is_behind(follower, self.cursor.position())
     }
 
-    /// Whether the reader that was seen behind this one still is.
+    /// Whether the reader that was seen at or behind this one's position still is.
     #[inline]
     fn is_followed(&self) -> bool {
         self.is_followed_at(self.cursor.position())
@@ -359,10 +359,11 @@ impl<T> Reader<T> {
             .is_some_and(|follower| self.list.registry.is_behind(follower, position))
     }
 
-    /// Whether the follower is known not to have passed the slot that this reader has passed last.
-    /// If two readers ask this of each other, each after a `SeqCst` fence, at most one gets `true`.
+    /// Whether the follower is known still to be at or before the slot that this reader passed
+    /// last. If two readers ask this of each other, each after a `SeqCst` fence, at most one gets
+    /// `true`.
     pub(crate) fn was_followed(&self) -> bool {
-        self.is_followed_at(ahead(self.cursor.position(), 1_usize.wrapping_neg()))
+        self.is_followed_at(back(self.cursor.position(), 1))
     }
 
     /// Another reader at the same position.
@@ -391,7 +392,7 @@ impl<T> Reader<T> {
     /// How many slots the slowest other reader is behind this one, or 0 if there is none. This is
     /// lock-free: it looks again if a reader came meanwhile.
     pub(crate) fn lead(&self) -> usize {
-        let lead = |at| distance(at, self.cursor.position()).max(0) as usize;
+        let lead = |slowest| distance(slowest, self.cursor.position()).max(0) as usize;
         self.list
             .registry
             .min_position_except(Some(self.registration))
@@ -403,7 +404,7 @@ impl<T> Reader<T> {
     pub(crate) fn lag(&self) -> usize {
         // Ordering: as in `List::statistics`.
         let skipped = self.list.skipped.load(Acquire);
-        let tail = self.list.end_or(self.list.tail.load(Relaxed));
+        let tail = self.list.end_tail_or(self.list.tail.load(Relaxed));
         let passed = skipped.wrapping_sub(self.cursor.skipped) as isize;
         (distance_to_tail(self.cursor.position(), tail) - passed).max(0) as usize
     }
@@ -415,8 +416,8 @@ impl<T> Reader<T> {
 
     /// Whether the slot that the reader comes to next is not published.
     #[inline]
-    pub(crate) fn is_at_gap(&self) -> bool {
-        self.cursor.is_at_gap()
+    pub(crate) fn is_unpublished(&self) -> bool {
+        self.cursor.is_unpublished()
     }
 
     /// Whether the end is all that is left.
@@ -439,7 +440,7 @@ impl<T> Reader<T> {
     fn discard(&mut self) {
         let limit = self.list.tail.load(Relaxed);
         while !self.is_alone() && distance_to_tail(self.cursor.position(), limit) > 0 {
-            if !(self.cursor.is_last && self.cursor.at < self.cursor.end) {
+            if !(self.cursor.is_last && self.cursor.next_slot < self.cursor.run_end) {
                 match self.next_run() {
                     Scan::Items(_) if self.cursor.is_last => {}
                     _ => return,
@@ -449,7 +450,8 @@ impl<T> Reader<T> {
         }
     }
 
-    fn leave(&mut self) {
+    /// Removes the reader from the list. It must not be used afterwards.
+    fn detach(&mut self) {
         let Self {
             list,
             cursor,
@@ -459,26 +461,26 @@ impl<T> Reader<T> {
         } = self;
         list.registry.forget_follower(follower);
         // Ordering: Release for what this reader has read and moved; Acquire so that the last
-        // reader takes over from all others.
-        let is_last = list.readers.fetch_sub(1, AcqRel) == 1;
+        // reader to be dropped takes over from all others.
+        let was_only = list.readers.fetch_sub(1, AcqRel) == 1;
         // The registration ends last, because the drop of its waker may panic.
         defer! { list.registry.unregister(*registration) };
         // The driver is woken before that, also when the drop of an item panics.
-        let driver = list.driver.as_ref().filter(|_| is_last);
+        let driver = list.driver.as_ref().filter(|_| was_only);
         defer! { driver.into_iter().for_each(|driver| driver.wake()) };
-        if is_last {
+        if was_only {
             // Before the items are dropped: otherwise pushers could add items for as long as that
             // takes.
             list.close_tail();
         }
-        cursor.leave(list);
+        cursor.detach(list);
     }
 }
 
 impl<T> Drop for Reader<T> {
     fn drop(&mut self) {
-        // The reader leaves also when the drop of an item panics.
-        let mut this = guard(self, |this| this.leave());
+        // The reader is removed also when the drop of an item panics.
+        let mut this = guard(self, |this| this.detach());
         this.discard();
     }
 }

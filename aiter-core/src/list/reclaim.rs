@@ -1,9 +1,10 @@
-//! How blocks that no reader needs any more are retired, and freed once no writer can be in them.
+//! How blocks that no reader needs any more are retired, and reclaimed once no writer can be in
+//! them.
 //!
 //! A block is *retired* when every slot in it is published, no reader is in it, and none can come.
 //! The items that no reader moved out are dropped then. Writers may still be in a retired block on
 //! their way to a later one, so it stays linked from the next block, by `prev`, until the position
-//! in its `observed_tail` has been passed. Then it is *freed*.
+//! in its `observed_tail` has been passed. Then it is *reclaimed*: freed, or kept for reuse.
 
 use super::{
     block::{Block, BlockHeader, Next, Position, UNOBSERVED, distance},
@@ -139,9 +140,9 @@ impl<T> List<T> {
                     unsafe { Block::free(block) }
                 });
                 // SAFETY: the block is not freed yet, and it is not the root.
-                let held = unsafe { block.as_ref() }.held();
+                let items = unsafe { block.as_ref() }.item_mask();
                 // SAFETY: the caller owns the items.
-                unsafe { drop_items(*block, held) };
+                unsafe { drop_items(*block, items) };
             }
         }
     }

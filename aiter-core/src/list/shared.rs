@@ -1,4 +1,4 @@
-//! [`List`]: what all handles of a list share, with its tail word and its statistics.
+//! [`List`]: the fields that all handles of a list share, with its tail word and its statistics.
 
 use super::{
     block::{
@@ -29,12 +29,12 @@ pub(super) const CLOSED: usize = 1;
 /// Flag in the tail word: readers that found no reserved slot may sleep.
 pub(super) const ASLEEP: usize = 2;
 
-/// The `end` of a list that has none yet.
+/// The `end_tail` of a list that has not ended yet.
 const UNKNOWN: Tail = 1;
 
-/// What all handles of a list share. The fields are in an order that keeps writers and readers out
-/// of each other's cache lines, whatever the address of the list: what changes with each push or
-/// with each item taken is 64 bytes away from what the other side reads as often.
+/// The fields that all handles of a list share. Their order keeps writers and readers out of each
+/// other's cache lines, whatever the address of the list: a field that changes with each push or
+/// with each item taken is 64 bytes away from the fields that the other side reads as often.
 #[repr(C)]
 pub(crate) struct List<T> {
     /// The next slot to be reserved, with [`CLOSED`] and [`ASLEEP`].
@@ -45,7 +45,7 @@ pub(crate) struct List<T> {
     pub(super) skipped: AtomicUsize,
     /// The tail at which the list ended. It is set soon after `CLOSED`, and [`UNKNOWN`] before; see
     /// [`List::statistics`].
-    pub(super) end: AtomicUsize,
+    pub(super) end_tail: AtomicUsize,
     /// The number of live writers. The last one closes the list.
     pub(super) writers: AtomicUsize,
     /// The number of slots that batches have reserved and may not have published yet.
@@ -63,9 +63,9 @@ pub(crate) struct List<T> {
     pub(super) registry: Registry,
     pub(super) block_limit: BlockLimit,
     pub(super) free_list: FreeList<T>,
-    /// Whether it pays for a reader to look again before it sleeps.
+    /// Whether a reader looks again before it sleeps.
     pub(super) reading: AdaptiveSpin<Reading>,
-    /// Whether it pays for a writer to pause when it meets another one.
+    /// Whether a writer pauses when it meets another one.
     pub(super) pushing: AdaptiveSpin<Pushing>,
     /// Blocks point to the root, also while the list is dropped: `&mut List` is not the only way to
     /// reach it.
@@ -97,7 +97,7 @@ impl<T> List<T> {
             tail: AtomicUsize::new(FIRST_TAIL),
             tail_block: AtomicPtr::new(ptr::null_mut()),
             skipped: AtomicUsize::new(0),
-            end: AtomicUsize::new(UNKNOWN),
+            end_tail: AtomicUsize::new(UNKNOWN),
             writers: AtomicUsize::new(1),
             batch_slots: AtomicUsize::new(0),
             drain: DrainState::new(),
@@ -123,33 +123,36 @@ impl<T> List<T> {
     /// Refuses all later reservations. Returns the old tail word, with its flags, to the call that
     /// closed the list, and `None` to every other.
     pub(super) fn close_tail(&self) -> Option<Tail> {
-        // Ordering: AcqRel, in one order with the reservations: what was reserved before is
-        // delivered, and what comes after is refused.
+        // Ordering: AcqRel, in one order with the reservations: the items of earlier ones are
+        // delivered, and later ones are refused.
         let tail = self.tail.fetch_or(CLOSED, AcqRel);
         if tail & CLOSED != 0 {
             return None;
         }
-        self.end.store(tail & !FLAGS, Relaxed);
+        self.end_tail.store(tail & !FLAGS, Relaxed);
         Some(tail)
     }
 
     /// The tail at which the list ended, or `tail` if that is not known. It is not known if the
     /// list is open, or was closed just now; then pushes that were refused may count for a moment.
-    pub(super) fn end_or(&self, tail: Tail) -> Tail {
-        self.end().unwrap_or(tail)
+    pub(super) fn end_tail_or(&self, tail: Tail) -> Tail {
+        self.end_tail().unwrap_or(tail)
     }
 
     /// The tail at which the list ended. `None` if it is open, or if the closing thread has yet to
     /// store it.
-    pub(super) fn end(&self) -> Option<Tail> {
-        match self.end.load(Relaxed) {
+    pub(super) fn end_tail(&self) -> Option<Tail> {
+        match self.end_tail.load(Relaxed) {
             UNKNOWN => None,
-            end => Some(end),
+            end_tail => Some(end_tail),
         }
     }
 
-    /// Whether pushes are refused, because the list was stopped or its last reader was dropped.
+    /// Whether pushes are refused: the list was closed, or its last writer or last reader was
+    /// dropped.
     pub(crate) fn is_closed(&self) -> bool {
+        // Ordering: Acquire pairs with the Release in `close_tail`: the caller sees what the
+        // closing thread did before.
         self.tail.load(Acquire) & CLOSED != 0
     }
 
@@ -158,7 +161,7 @@ impl<T> List<T> {
         // tail that is loaded next is past that slot.
         let skipped = self.skipped.load(Acquire);
         // Ordering: Relaxed, because of the Acquire above.
-        let tail = self.end_or(self.tail.load(Relaxed));
+        let tail = self.end_tail_or(self.tail.load(Relaxed));
         let mut lags = None;
         self.registry.each(|position, passed| {
             // Negative only for a reader that has moved on since the tail was loaded.

@@ -21,8 +21,8 @@ impl<T> Reader<T> {
     #[inline]
     pub(super) fn drop_stale_waker(&mut self, cx: Option<&mut Context<'_>>) {
         if let Some(cx) = cx {
-            // A single comparison, because an item that wakes a reader pays for it: so each new task
-            // is noted, also one that has stored no waker so far.
+            // A single comparison, because it is executed for each item that wakes a reader: so
+            // each new task is noted, also one that has stored no waker so far.
             if self.task != TaskId::of(cx.waker()) {
                 self.change_task(TaskId::of(cx.waker()));
             }
@@ -36,14 +36,15 @@ impl<T> Reader<T> {
         self.task = task;
     }
 
-    /// The list has ended for this reader. If a poll finds that, no task waits any more. If
-    /// `try_next` finds it, a task may still wait, and the closing thread is about to wake it.
+    /// Handles the end of the list: drops the kept waker, unless a task may still wait. If a poll
+    /// finds the end, no task waits any more. If `try_next` finds it, a task may still wait, and
+    /// the closing thread is about to wake it.
     ///
     /// # Panics
     /// If the driver that should have filled the list was dropped before its first poll.
     #[cold]
     #[inline(never)]
-    pub(super) fn end(&mut self, is_polled: bool) -> Poll<Option<T>> {
+    pub(super) fn on_end(&mut self, is_polled: bool) -> Poll<Option<T>> {
         if is_polled || self.list.registry.is_idle(self.registration) {
             self.drop_waker();
         }
@@ -69,8 +70,8 @@ impl<T> Reader<T> {
         cx.map_or(Poll::Pending, |cx| self.wait(cx))
     }
 
-    /// The wait of a reader whose slot in the registry has this waker already, and that is not to
-    /// look again first. [`wait_slow`](Self::wait_slow) handles every other case.
+    /// Sleeps at the tail at once, if the reader slot already holds this waker and no spin is due.
+    /// Otherwise see [`wait_slow`](Self::wait_slow).
     #[inline(never)]
     fn wait(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
         let list = &*self.list;
@@ -86,11 +87,12 @@ impl<T> Reader<T> {
         self.wait_slow(cx)
     }
 
+    /// Looks again for a while if a spin is due, and sleeps if there is still nothing.
     #[inline(never)]
     fn wait_slow(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
         self.list.registry.disarm(self.registration);
         // An item that is found while spinning is taken without arming.
-        if !self.list.reading.spin_until(|| !self.peek().at_tail()) && self.sleep(cx.waker()) {
+        if !self.list.reading.spin_until(|| !self.peek().is_pending()) && self.sleep(cx.waker()) {
             return Poll::Pending;
         }
         self.take_or_sleep(cx)
@@ -116,10 +118,11 @@ impl<T> Reader<T> {
     fn sleep(&mut self, waker: &Waker) -> bool {
         let tail = self.list.tail.load(Relaxed);
         let sleeps = if tail & !ASLEEP == tail_at(self.cursor.position()) {
-            // Arm the slot before the flag is set: a writer that finds the flag sees the waker.
+            // Arm the reader slot before the flag is set: a writer that finds the flag sees the
+            // waker.
             self.arm(waker, SleepKind::AtTail);
-            // Ordering: Release hands the armed slot to the writer that reserves the slot of the
-            // list, or to one that clears the flag and then wakes all readers further on.
+            // Ordering: Release hands the armed reader slot to the writer that reserves the slot at
+            // the tail, or to one that clears the flag and then wakes all readers further on.
             self.list
                 .tail
                 .compare_exchange(tail, tail | ASLEEP, Release, Relaxed)
@@ -137,13 +140,13 @@ impl<T> Reader<T> {
     #[cold]
     fn sleep_at_gap(&mut self, waker: &Waker) -> bool {
         self.arm(waker, SleepKind::AtGap);
-        // Ordering: between the armed slot and the look at the mark; pairs with the light half in
-        // `List::wake_after`.
+        // Ordering: between the armed reader slot and the look at the mark; pairs with the light
+        // half in `List::wake_after`.
         if !fence::heavy() {
             // The writer may be about to publish the slot without seeing this reader.
             waker.wake_by_ref();
         }
-        self.cursor.is_at_gap()
+        self.cursor.is_unpublished()
     }
 
     #[inline]

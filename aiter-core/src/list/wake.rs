@@ -1,4 +1,4 @@
-//! What a writer does after it has published: it drains, wakes readers, and may pause. The close of
+//! The work of a writer after a publication: it drains, wakes readers, and may pause. The close of
 //! the list is such a publication too.
 
 use super::{
@@ -82,7 +82,7 @@ impl<T> List<T> {
         }
     }
 
-    /// Pauses if another writer pushes at the same time, and if pauses have paid lately.
+    /// Pauses if another writer pushes at the same time, and if pauses have helped lately.
     #[cold]
     fn pause_if_contended(&self, reserved: Tail) {
         // Ordering: Relaxed, because it is a hint.
@@ -95,13 +95,14 @@ impl<T> List<T> {
 
     #[inline(never)]
     fn wake(&self, reserved: Tail) {
+        // If the drop of a drained item panics, the readers are woken all the same.
         self.run_drain(move || self.wake_readers(reserved));
         self.wake_readers(reserved);
     }
 
     #[inline]
     fn wake_readers(&self, reserved: Tail) {
-        if !self.registry.wake_only() {
+        if !self.registry.wake_sole_reader() {
             self.wake_readers_slow(reserved);
         }
     }

@@ -34,6 +34,7 @@ impl<T> Writer<T> {
 
     /// One more writer.
     fn another(list: Arc<List<T>>) -> Self {
+        // Ordering: Relaxed, because making a handle publishes nothing.
         list.writers.fetch_add(1, Relaxed);
         Self { list }
     }
@@ -85,14 +86,14 @@ impl<T> Writer<T> {
         Some(tail)
     }
 
-    /// Appends what the iterator yields, in `len` consecutive slots. Fails if the list is closed.
+    /// Appends the items of the iterator, in `len` consecutive slots. Fails if the list is closed.
     ///
     /// If the iterator yields fewer items or panics, the remaining slots are published without an
     /// item; the result says whether it yielded enough. If it yields more, the rest stays in it.
     ///
     /// # Panics
-    /// If positions could not tell the slots of this batch and of all others under way apart. Only
-    /// items without a size can be so many.
+    /// If the slots of all batches under way, of this one too, would exceed
+    /// [`MAX_BATCH_SLOTS`](super::block::MAX_BATCH_SLOTS).
     pub(crate) fn push_batch<I: Iterator<Item = T>>(
         &self,
         len: usize,
@@ -106,20 +107,21 @@ impl<T> Writer<T> {
         Ok(unsafe { Batch::new(quota, reserved, len) }.fill(items))
     }
 
-    /// Reserves `len` slots, which the caller has to publish. Returns the old tail word: where they
-    /// stand, with [`ASLEEP`](super::shared::ASLEEP) if a reader may sleep at the first one. `None`
-    /// if the list is closed.
+    /// Reserves `len` slots, which the caller has to publish. Returns the old tail word: the number
+    /// of the first slot, with [`ASLEEP`](super::shared::ASLEEP) if a reader may sleep there.
+    /// `None` if the list is closed.
     #[inline]
     fn reserve(&self, len: usize) -> Option<Tail> {
         // Ordering: Acquire pairs with the Release of the thread that closed the list, of the
         // writer that moved the tail block on (in `advance_tail`), and of the readers that went to
         // sleep, also if other reservations came between: those continue the release sequence. A
-        // reservation releases nothing itself: the mark of a slot publishes what is written there.
+        // reservation releases nothing itself: the mark of a slot publishes the item there.
         let tail = self.list.tail.fetch_add(tail_units(len), Acquire);
         (tail & CLOSED == 0).then_some(tail)
     }
 
-    /// Ends the list after what was pushed. Returns whether this call has closed it.
+    /// Ends the list after the items that were pushed before. Returns whether this call has closed
+    /// it.
     pub(crate) fn close(&self) -> bool {
         self.list.close()
     }
@@ -137,7 +139,8 @@ impl<T> Writer<T> {
         self.list.statistics()
     }
 
-    /// A reader of what is pushed from here on. If the list is closed, the reader has ended.
+    /// A reader of the items that are pushed from here on. If the list is closed, the reader has
+    /// ended.
     pub(crate) fn subscribe(&self) -> Reader<T>
     where
         T: Clone + Sync,
@@ -157,6 +160,8 @@ impl<T> Writer<T> {
         let (block, slot) = unsafe { list.locate(reserved, 1) };
         // SAFETY: the unpublished slot keeps the block.
         let header = unsafe { block.cast::<BlockHeader<T>>().as_ref() };
+        // Ordering: Relaxed, because the publication of the slot below publishes the count: no
+        // thread retires the block before it has seen that slot published.
         header.refs.fetch_add(1, Relaxed);
         // Ordering: Release, after the reservation; see `List::statistics`.
         let skipped = list.skipped.fetch_add(1, Release) + 1;
@@ -175,7 +180,7 @@ impl<T> Writer<T> {
             let cursor = Cursor::new(block.cast(), slot + 1, slot + 1, skipped);
             Some(Reader::new(self.list.clone(), cursor, registration))
         } else {
-            // The last reader was dropped. What is pushed after this call returns is refused.
+            // The last reader was dropped. Pushes that begin after this call returns are refused.
             list.close_tail();
             list.registry.unregister(registration);
             // Before the block is left, because the drop of an item that is found there may panic.

@@ -63,7 +63,7 @@ pub(super) enum Next<T> {
 }
 
 /// The header of a block. The root of the list is a header alone: it stands for a block before the
-/// first one whose slots were all taken.
+/// first, all slots of which count as taken.
 #[repr(C)]
 pub(super) struct BlockHeader<T> {
     /// The position of the first slot.
@@ -76,8 +76,8 @@ pub(super) struct BlockHeader<T> {
     /// have reserved. A block that no reader needs any more stays linked here until no writer can
     /// be in it either.
     pub(super) prev: AtomicPtr<BlockHeader<T>>,
-    /// The tail as it was after the tail block moved on from here: a writer whose slot is at this
-    /// position or after it never comes to this block.
+    /// A writer whose slot is at this position or after it does not come to this block any more;
+    /// see `List::advance_tail_block`. It is [`UNOBSERVED`] until the tail block has moved on.
     pub(super) observed_tail: AtomicUsize,
     pub(super) lifetime: Lifetime,
 }
@@ -117,7 +117,7 @@ pub(super) enum Scan {
 
 impl<T> BlockHeader<T> {
     pub(super) fn root() -> Self {
-        let start = ahead(FIRST, 0usize.wrapping_sub(Block::<T>::LEN));
+        let start = back(FIRST, Block::<T>::LEN);
         Self::new(start, ptr::null_mut())
     }
 
@@ -163,8 +163,9 @@ impl<T> BlockHeader<T> {
     /// Links `fresh` as the next block. Fails with the block that another thread has linked first.
     pub(super) fn link(&self, fresh: NonNull<Block<T>>) -> Result<(), NonNull<Block<T>>> {
         match self.set_next(fresh.as_ptr()) {
+            Next::None => Ok(()),
             Next::Block(other) => Err(other),
-            _ => Ok(()),
+            Next::Ended => unreachable!("no slot follows the end"),
         }
     }
 
@@ -409,7 +410,7 @@ impl<T> Block<T> {
         }
     }
 
-    /// What stands at `slot` and in the slots after it.
+    /// Scans the slots from `slot` on for a run of items.
     #[inline]
     pub(super) fn scan(&self, slot: usize) -> Scan {
         let mut end = match self.mark(slot) {
@@ -436,7 +437,7 @@ impl<T> Block<T> {
             0 => Scan::Items(end),
             taken => match taken.trailing_zeros() as usize {
                 0 => Scan::Taken,
-                held => Scan::Items(end.min(slot + held)),
+                items => Scan::Items(end.min(slot + items)),
             },
         }
     }
@@ -453,9 +454,10 @@ impl<T> Block<T> {
     }
 
     /// A mask of the slots that hold an item. To be called when no writer is left.
-    pub(super) fn held(&self) -> usize {
-        let ready = (0..Self::LEN).filter(|&slot| !matches!(self.mark(slot), UNPUBLISHED | END));
-        ready.fold(0, |held, slot| held | 1 << slot) & !self.taken()
+    pub(super) fn item_mask(&self) -> usize {
+        let published =
+            (0..Self::LEN).filter(|&slot| !matches!(self.mark(slot), UNPUBLISHED | END));
+        published.fold(0, |mask, slot| mask | 1 << slot) & !self.taken()
     }
 }
 

@@ -66,6 +66,12 @@ pub(in crate::list) fn ahead(from: Position, slots: usize) -> Position {
     from.wrapping_add(slots << UNIT)
 }
 
+/// The position `slots` behind `from`.
+#[inline]
+pub(in crate::list) fn back(from: Position, slots: usize) -> Position {
+    from.wrapping_sub(slots << UNIT)
+}
+
 /// What has to be added to the tail word to reserve `slots`.
 #[inline]
 pub(in crate::list) fn tail_units(slots: usize) -> Tail {

@@ -27,7 +27,7 @@ unsafe impl Send for Own {}
 
 impl Own {
     /// A method, so that closures capture the whole `Own`.
-    fn at(&self) -> SlotRef {
+    fn slot_ref(&self) -> SlotRef {
         self.0
     }
 }
@@ -70,7 +70,7 @@ fn loom_a_reader_leaves_while_it_is_woken() {
         let other = registry.clone();
         let waking = thread::spawn(move || other.0.wake_all());
         let other = registry.clone();
-        let leaving = thread::spawn(move || other.0.unregister(own.at()));
+        let leaving = thread::spawn(move || other.0.unregister(own.slot_ref()));
         waking.join().unwrap();
         leaving.join().unwrap();
     });
@@ -85,7 +85,7 @@ fn loom_a_slot_is_claimed_while_its_reader_leaves_and_is_woken() {
         let other = registry.clone();
         let waking = thread::spawn(move || other.0.wake_all());
         let other = registry.clone();
-        let leaving = thread::spawn(move || other.0.unregister(own.at()));
+        let leaving = thread::spawn(move || other.0.unregister(own.slot_ref()));
         let other = registry.clone();
         let coming = thread::spawn(move || other.arm(&mut other.register()));
         waking.join().unwrap();
@@ -101,7 +101,7 @@ fn loom_a_slot_is_claimed_while_its_reader_leaves() {
         let (registry, mut own) = registry();
         registry.arm(&mut own);
         let other = registry.clone();
-        let leaving = thread::spawn(move || other.0.unregister(own.at()));
+        let leaving = thread::spawn(move || other.0.unregister(own.slot_ref()));
         registry.arm(&mut registry.register());
         leaving.join().unwrap();
     });
@@ -146,7 +146,7 @@ fn loom_a_waker_changes_while_it_panics() {
 fn loom_the_waker_of_the_only_reader_changes_while_it_panics() {
     model(|| {
         change_while_it_panics(|registry| {
-            registry.wake_only();
+            registry.wake_sole_reader();
         });
     });
 }
@@ -159,13 +159,13 @@ unsafe impl Sync for Unregisters {}
 impl Wake for Unregisters {
     fn wake(self: alloc::sync::Arc<Self>) {
         let Self(registry, own) = &*self;
-        registry.0.unregister(own.at());
+        registry.0.unregister(own.slot_ref());
     }
 }
 
 /// The writer that wakes a reader that leaves meanwhile takes the waker out of its slot.
 fn leave_while_woken((registry, mut own): (Arc<Shared>, Own), wake: fn(&Registry)) {
-    let unregisters = alloc::sync::Arc::new(Unregisters(registry.clone(), Own(own.at())));
+    let unregisters = alloc::sync::Arc::new(Unregisters(registry.clone(), Own(own.slot_ref())));
     let waker = Waker::from(unregisters.clone());
     registry
         .0
@@ -179,7 +179,7 @@ fn leave_while_woken((registry, mut own): (Arc<Shared>, Own), wake: fn(&Registry
 fn loom_a_reader_leaves_within_its_waker() {
     model(|| {
         leave_while_woken(registry(), |registry| registry.wake_all());
-        leave_while_woken(registry(), |registry| assert!(registry.wake_only()));
+        leave_while_woken(registry(), |registry| assert!(registry.wake_sole_reader()));
         let (registry, _first) = registry();
         let second = registry.register();
         leave_while_woken((registry, second), |registry| registry.wake_all());
@@ -212,8 +212,8 @@ fn loom_a_slot_is_armed_again_while_others_wake() {
         registry
             .0
             .arm(&mut own.0, &mut None, Waker::noop(), SleepKind::AtTail);
-        registry.0.disarm(own.at());
-        registry.0.rearm(own.at(), Waker::noop());
+        registry.0.disarm(own.slot_ref());
+        registry.0.rearm(own.slot_ref(), Waker::noop());
         waking.join().unwrap();
     });
 }
@@ -238,7 +238,7 @@ impl ListSlot {
     /// Changes it if no reader but this one is at `FIRST`.
     fn change_if_last(&self, registry: &Shared, own: &Own) {
         let mut follower = None;
-        let last = registry.0.check_last(own.at(), &mut follower, FIRST);
+        let last = registry.0.check_last(own.slot_ref(), &mut follower, FIRST);
         registry.0.forget_follower(&mut follower);
         if matches!(last, IsLast::Yes(_)) {
             // SAFETY: `with_mut` reports any other access.
@@ -258,8 +258,8 @@ fn loom_a_reader_moves_on_and_leaves_during_a_scan() {
             let (registry, slot) = (registry.clone(), slot.clone());
             move || {
                 slot.read();
-                registry.0.publish_position(own.at(), SECOND);
-                registry.0.unregister(own.at());
+                registry.0.publish_position(own.slot_ref(), SECOND);
+                registry.0.unregister(own.slot_ref());
             }
         });
         slot.change_if_last(&registry, &looking);
@@ -279,7 +279,7 @@ fn loom_a_reader_leaves_during_a_scan() {
             let (registry, slot) = (registry.clone(), slot.clone());
             move || {
                 slot.read();
-                registry.0.unregister(own.at());
+                registry.0.unregister(own.slot_ref());
             }
         });
         slot.change_if_last(&registry, &looking);
@@ -294,13 +294,13 @@ fn loom_a_scan_misses_no_fork() {
     model(|| {
         let (registry, first) = registry();
         let (parent, looking) = (registry.register(), Own(registry.0.register(SECOND, 0)));
-        registry.0.unregister(first.at());
+        registry.0.unregister(first.slot_ref());
         let slot = ListSlot::new();
         let forking = thread::spawn({
             let (registry, slot) = (registry.clone(), slot.clone());
             move || {
                 let _fork = registry.register();
-                registry.0.publish_position(parent.at(), SECOND);
+                registry.0.publish_position(parent.slot_ref(), SECOND);
                 slot.read();
             }
         });
@@ -316,7 +316,7 @@ fn loom_a_scan_misses_no_reader_that_moves_to_another_slot() {
     model(|| {
         let (registry, first) = registry();
         let (mut own, looking) = (registry.register(), Own(registry.0.register(SECOND, 0)));
-        registry.0.unregister(first.at());
+        registry.0.unregister(first.slot_ref());
         registry.arm(&mut own);
         let slot = ListSlot::new();
         let changing = thread::spawn({
@@ -325,7 +325,7 @@ fn loom_a_scan_misses_no_reader_that_moves_to_another_slot() {
                 // A second slot for the same reader, and then it leaves the first: this is what
                 // `arm` does at a slot that is being woken.
                 let _new = registry.register();
-                registry.0.unregister(own.at());
+                registry.0.unregister(own.slot_ref());
                 slot.read();
             }
         });

@@ -161,7 +161,7 @@ fn items_that_no_writer_drained_are_dropped_with_the_list() {
         let writer = Writer::first(list.clone());
         assert!(writer.push(world.item(SLOTS + 1)).is_ok());
         drop(Reader::first(list.clone()));
-        let end = list.end.load(Relaxed);
+        let end = list.end_tail.load(Relaxed);
         for n in 0..SLOTS + 1 {
             // SAFETY: no other thread gets this slot, because the list is closed.
             let (block, slot) =

@@ -260,13 +260,13 @@ impl World {
         }
         for handle in readers.iter() {
             if handle.sleeps && !handle.woken.0.load(Relaxed) {
-                assert!(handle.reader.peek().at_tail(), "a wake was lost");
+                assert!(handle.reader.peek().is_pending(), "a wake was lost");
             }
         }
         if !readers.is_empty() {
             assert!(
                 !self.list.registry.has_gap_waiters(),
-                "a sleeper at a gap is still counted"
+                "a reader that sleeps at a gap is still counted"
             );
             let first = readers.iter().map(|handle| handle.from).min().unwrap();
             let most = self.items.borrow().range(first..).count() + 2 * SLOTS;

@@ -1,5 +1,5 @@
-//! Models of the segments on the heap: how they are walked, held and freed, and what a look at
-//! their floors says.
+//! Models of the segments: how they are walked, held and freed, and what a look at their floors
+//! says.
 
 use super::*;
 use crate::{sync::Arc, test_support::loom::model};
@@ -10,13 +10,13 @@ use core::{mem::ManuallyDrop, task::Waker};
 const FIRST: usize = 0;
 const SECOND: usize = 4;
 
-/// A registry in which all slots but those on the heap are in use.
+/// A registry in which all slots but those in segments are in use.
 #[derive(Clone)]
 struct Shared(Arc<Inner>);
 
 struct Inner {
     registry: Registry,
-    /// What a reader at `FIRST` reads. A reader that knows that no other is there changes it.
+    /// The item that a reader at `FIRST` reads. A reader that knows that no other is there changes it.
     list_slot: UnsafeCell<usize>,
 }
 
@@ -29,7 +29,7 @@ unsafe impl Sync for Inner {}
 /// A reader that can be sent to another thread.
 struct Reader {
     shared: Shared,
-    at: SlotRef,
+    slot_ref: SlotRef,
     follower: Option<Follower>,
 }
 
@@ -51,16 +51,16 @@ impl Shared {
     fn register(&self) -> Reader {
         Reader {
             shared: self.clone(),
-            at: self.0.registry.register(FIRST, 0),
+            slot_ref: self.0.registry.register(FIRST, 0),
             follower: None,
         }
     }
 
-    /// The reader whose slot is in the registry.
+    /// The reader in the first slot.
     fn first(&self) -> Reader {
         Reader {
             shared: self.clone(),
-            at: self.0.registry.first(),
+            slot_ref: self.0.registry.first(),
             follower: None,
         }
     }
@@ -73,8 +73,8 @@ impl Shared {
 }
 
 impl Reader {
-    fn on_heap(self) -> Self {
-        assert!(self.at.segment.is_some());
+    fn in_segment(self) -> Self {
+        assert!(self.slot_ref.segment.is_some());
         self
     }
 
@@ -83,7 +83,7 @@ impl Reader {
     }
 
     fn pass(&self) {
-        self.registry().publish_position(self.at, SECOND);
+        self.registry().publish_position(self.slot_ref, SECOND);
     }
 
     fn read(&self) {
@@ -98,14 +98,14 @@ impl Reader {
         self.shared
             .0
             .registry
-            .arm(&mut self.at, &mut None, Waker::noop(), SleepKind::AtTail);
+            .arm(&mut self.slot_ref, &mut None, Waker::noop(), SleepKind::AtTail);
     }
 
     fn check_last(&mut self) -> IsLast {
         self.shared
             .0
             .registry
-            .check_last(self.at, &mut self.follower, FIRST)
+            .check_last(self.slot_ref, &mut self.follower, FIRST)
     }
 
     /// Changes the list slot if no other reader is at `FIRST`. Returns whether it did.
@@ -123,12 +123,12 @@ impl Reader {
 
     /// Forgets the reader, which stays registered.
     fn stay(self) {
-        let _stays = ManuallyDrop::new(self.at);
+        let _stays = ManuallyDrop::new(self.slot_ref);
     }
 
     fn leave(mut self) {
         self.shared.0.registry.forget_follower(&mut self.follower);
-        self.registry().unregister(self.at);
+        self.registry().unregister(self.slot_ref);
     }
 }
 
@@ -136,11 +136,11 @@ impl Reader {
 /// parent of the fork moves on. The next scan relies on that floor.
 fn fork_during_a_scan(beside_parent: bool) {
     let shared = Shared::new();
-    let parent = shared.register().on_heap();
+    let parent = shared.register().in_segment();
     let mut others = Vec::new();
     if !beside_parent {
         // The fork gets a slot in another segment than its parent.
-        others.extend((0..2).map(|_| shared.register().on_heap()));
+        others.extend((0..2).map(|_| shared.register().in_segment()));
         others.iter().for_each(Reader::pass);
         others.pop().unwrap().leave();
     }
@@ -148,7 +148,7 @@ fn fork_during_a_scan(beside_parent: bool) {
     let forking = thread::spawn({
         let shared = shared.clone();
         move || {
-            let fork = shared.register().on_heap();
+            let fork = shared.register().in_segment();
             parent.pass();
             fork.read();
             fork.stay();
@@ -177,13 +177,13 @@ fn loom_a_scan_of_two_segments_misses_no_fork() {
 fn loom_a_reader_registers_in_a_segment_while_two_scan_it() {
     model(|| {
         let shared = Shared::new();
-        let parent = shared.register().on_heap();
+        let parent = shared.register().in_segment();
         parent.pass();
         let (mut looking, mut other) = (shared.first(), shared.first());
-        other.at = shared.0.registry.nearby().unwrap().slots().at(0);
+        other.slot_ref = shared.0.registry.nearby().unwrap().slots().get(0);
         let coming = thread::spawn({
             let shared = shared.clone();
-            move || shared.register().on_heap().stay()
+            move || shared.register().in_segment().stay()
         });
         let looks = thread::spawn(move || {
             other.check_last();
@@ -210,9 +210,9 @@ fn loom_a_reader_registers_in_a_segment_while_two_scan_it() {
 fn loom_a_reader_moves_on_while_two_scan() {
     model(|| {
         let shared = Shared::new();
-        let reader = shared.register().on_heap();
+        let reader = shared.register().in_segment();
         let (mut looking, mut other) = (shared.first(), shared.first());
-        other.at = shared.0.registry.nearby().unwrap().slots().at(0);
+        other.slot_ref = shared.0.registry.nearby().unwrap().slots().get(0);
         let reads = thread::spawn(move || {
             reader.read();
             reader.pass();
@@ -237,7 +237,7 @@ fn loom_a_reader_moves_on_while_two_scan() {
 fn loom_a_segment_is_freed_while_two_walk() {
     model(|| {
         let shared = Shared::new();
-        let leaving = shared.register().on_heap();
+        let leaving = shared.register().in_segment();
         let leaves = thread::spawn(move || leaving.leave());
         let waking = thread::spawn({
             let shared = shared.clone();
@@ -256,7 +256,7 @@ fn loom_a_segment_is_freed_while_two_walk() {
 fn loom_a_segment_is_freed_when_its_holder_releases_it() {
     model(|| {
         let shared = Shared::new();
-        let leaving = shared.register().on_heap();
+        let leaving = shared.register().in_segment();
         let mut looking = shared.first();
         assert!(matches!(looking.check_last(), IsLast::No));
         let leaves = thread::spawn(move || {
@@ -274,7 +274,7 @@ fn loom_a_segment_is_freed_when_its_holder_releases_it() {
 
 /// Two segments with one reader each.
 fn two_segments(shared: &Shared) -> [Reader; 2] {
-    let [leaving, one, other] = [(); 3].map(|()| shared.register().on_heap());
+    let [leaving, one, other] = [(); 3].map(|()| shared.register().in_segment());
     leaving.leave();
     [one, other]
 }
@@ -336,19 +336,19 @@ fn loom_two_readers_register_beside_the_first() {
 fn loom_min_position_misses_no_fork() {
     model(|| {
         let shared = Shared::new();
-        let parent = shared.register().on_heap();
+        let parent = shared.register().in_segment();
         let looking = shared.first();
         let forking = thread::spawn({
             let shared = shared.clone();
             move || {
-                let fork = shared.register().on_heap();
+                let fork = shared.register().in_segment();
                 parent.pass();
                 fork.read();
                 fork.stay();
                 parent.stay();
             }
         });
-        if looking.registry().min_position_except(Some(looking.at)) == Some(SECOND) {
+        if looking.registry().min_position_except(Some(looking.slot_ref)) == Some(SECOND) {
             // SAFETY: `with_mut` reports any other access.
             looking
                 .shared
@@ -365,11 +365,11 @@ fn loom_min_position_misses_no_fork() {
 fn loom_a_reader_registers_while_the_last_one_of_a_segment_leaves() {
     model(|| {
         let shared = Shared::new();
-        let leaving = shared.register().on_heap();
+        let leaving = shared.register().in_segment();
         let coming = thread::spawn({
             let shared = shared.clone();
             move || {
-                let coming = shared.register().on_heap();
+                let coming = shared.register().in_segment();
                 coming.pass();
                 coming.leave();
             }
@@ -386,11 +386,11 @@ fn loom_two_readers_link_a_segment_each() {
         let shared = Shared::new();
         let linking = thread::spawn({
             let shared = shared.clone();
-            move || shared.register().on_heap()
+            move || shared.register().in_segment()
         });
-        let one = shared.register().on_heap();
+        let one = shared.register().in_segment();
         let other = linking.join().unwrap();
-        assert!(one.at.slot != other.at.slot);
+        assert!(one.slot_ref.slot != other.slot_ref.slot);
         let mut readers = 0;
         shared.0.registry.each(|_, _| readers += 1);
         assert_eq!(readers, 1 + NEARBY + 2);
@@ -405,7 +405,7 @@ fn loom_two_readers_link_a_segment_each() {
 fn loom_a_reader_in_a_segment_leaves_while_it_is_woken() {
     model(|| {
         let shared = Shared::new();
-        let mut leaving = shared.register().on_heap();
+        let mut leaving = shared.register().in_segment();
         leaving.arm();
         let waking = thread::spawn({
             let shared = shared.clone();
@@ -425,11 +425,11 @@ fn loom_a_reader_in_a_segment_leaves_while_it_is_woken() {
 fn loom_a_segment_is_linked_while_another_is_unlinked() {
     model(|| {
         let shared = Shared::new();
-        let stays = [(); 2].map(|()| shared.register().on_heap());
-        let leaving = shared.register().on_heap();
+        let stays = [(); 2].map(|()| shared.register().in_segment());
+        let leaving = shared.register().in_segment();
         let linking = thread::spawn({
             let shared = shared.clone();
-            move || [(); 2].map(|()| shared.register().on_heap())
+            move || [(); 2].map(|()| shared.register().in_segment())
         });
         leaving.leave();
         let came = linking.join().unwrap();
@@ -446,11 +446,11 @@ fn loom_a_segment_is_linked_while_another_is_unlinked() {
 fn loom_a_segment_is_linked_before_the_others_are_reclaimed() {
     model(|| {
         let shared = Shared::new();
-        let stays = [(); 2].map(|()| shared.register().on_heap());
-        let leaving = [(); 2].map(|()| shared.register().on_heap());
+        let stays = [(); 2].map(|()| shared.register().in_segment());
+        let leaving = [(); 2].map(|()| shared.register().in_segment());
         let linking = thread::spawn({
             let shared = shared.clone();
-            move || shared.register().on_heap()
+            move || shared.register().in_segment()
         });
         leaving.into_iter().for_each(Reader::leave);
         let came = linking.join().unwrap();

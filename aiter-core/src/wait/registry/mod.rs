@@ -1,12 +1,12 @@
 //! The readers of a list. A registered reader has a *slot*, with its position in the list and,
 //! while it sleeps, its waker.
 //!
-//! The first slot is inside the list itself, so that an unforked list allocates nothing. A few more
-//! are allocated beside it as soon as there is a second reader, and live as long as the list. All
-//! others are in [segments on the heap](segments), which are freed when they are empty: what the
-//! readers cost follows how many there are now.
+//! The first slot is inside the list itself, so that an unforked list allocates nothing. A few
+//! *nearby* ones are allocated together as soon as there is a second reader, and live as long as
+//! the list. All others are in [segments](segments), which are freed when they are empty: the cost
+//! of the readers follows their present number.
 //!
-//! Positions and the readers that are behind them: this file. The states of a slot: [`slot`].
+//! Positions and the readers that are at or behind them: this file. The states of a slot: [`slot`].
 //! Sleeping and waking: [`sleep`] and [`wake`]. Leaving a slot: [`mod@release`].
 
 #![allow(unsafe_code)]
@@ -34,7 +34,7 @@ use segment::{Floor, Segment, Slots, least};
 use segments::Segments;
 use slot::{FAR, IDLE, Occupancy, ReaderSlot};
 
-/// The number of slots beside the list.
+/// The number of nearby slots.
 const NEARBY: usize = if cfg!(aiter_loom) { 2 } else { 8 };
 
 /// Writers [wake](Registry::wake_at) by the tail word of a list slot, which has this many bits
@@ -46,12 +46,12 @@ pub(crate) const TAIL_SHIFT: u32 = if usize::BITS >= 64 { 0 } else { 1 };
 /// writes the last one: they are [not in one cache line](Self::SPAN).
 #[repr(C)]
 pub(crate) struct Registry {
-    /// The number of readers that sleep at a gap.
+    /// The number of readers that sleep at a gap, and 1 for an announced drain position.
     gap_waiters: AtomicUsize,
     /// How often a slot was claimed. A scan of all slots during which this changed may have missed
     /// a reader.
     registrations: AtomicWord,
-    /// Whether the slot in the registry is in use.
+    /// Whether the first slot is in use.
     occupancy: Occupancy,
     /// When the floors of all segments were reset.
     epoch: Epoch,
@@ -61,7 +61,7 @@ pub(crate) struct Registry {
     slot: [ReaderSlot; 1],
 }
 
-/// The slots beside the list, and the segments.
+/// The nearby slots, and the segments.
 struct Nearby {
     occupancy: Occupancy,
     states: [AtomicU8; NEARBY],
@@ -89,11 +89,11 @@ impl Nearby {
     }
 }
 
-/// Another reader that was seen behind this one. It keeps the memory of the other's slot, and has
-/// to be [forgotten](Registry::forget_follower) before it is dropped.
+/// Another reader that was seen at or behind this one's position. It keeps the memory of the
+/// other's slot, and has to be [forgotten](Registry::forget_follower) before it is dropped.
 pub(crate) struct Follower {
     slot: NonNull<ReaderSlot>,
-    /// The segment, if it is on the heap.
+    /// The segment, if the slot is in one.
     segment: Option<NonNull<Segment>>,
 }
 
@@ -128,7 +128,7 @@ impl Registry {
 
     /// The slot of the first reader.
     pub(crate) fn first(&self) -> SlotRef {
-        self.first_slots().at(0)
+        self.first_slots().get(0)
     }
 
     fn first_slots(&self) -> Slots<'_> {
@@ -173,83 +173,84 @@ impl Registry {
         self.nearby().map(|nearby| &nearby.segments)
     }
 
-    fn slot(&self, at: SlotRef) -> &ReaderSlot {
+    fn slot(&self, slot_ref: SlotRef) -> &ReaderSlot {
         // SAFETY: a reader's slot lives as long as it is the reader's, and `self` as long as all
         // slots.
-        unsafe { at.slot.as_ref() }
+        unsafe { slot_ref.slot.as_ref() }
     }
 
-    fn state(&self, at: SlotRef) -> &AtomicU8 {
+    fn state(&self, slot_ref: SlotRef) -> &AtomicU8 {
         // SAFETY: as in `slot`.
-        unsafe { at.state.as_ref() }
+        unsafe { slot_ref.state.as_ref() }
     }
 
-    fn occupancy(&self, at: SlotRef) -> &Occupancy {
+    fn occupancy(&self, slot_ref: SlotRef) -> &Occupancy {
         // SAFETY: as in `slot`.
-        unsafe { at.occupancy.as_ref() }
+        unsafe { slot_ref.occupancy.as_ref() }
     }
 
     /// Registers a new reader at `position`. This is lock-free: it looks at a limited number of
     /// segments, and allocates one for many readers.
     pub(crate) fn register(&self, position: usize, skipped: usize) -> SlotRef {
-        let at = self.claim();
-        // The claim ends the last reader's use of the slot. Otherwise its position could replace
-        // that of this reader.
-        self.slot(at).lifetime.over();
-        self.advance(at, position, skipped);
-        if let Some(segment) = at.segment {
+        let slot_ref = self.claim();
+        // The claim ends the previous reader's use of the slot. Otherwise its position could
+        // replace that of this reader.
+        self.slot(slot_ref).lifetime.over();
+        self.advance(slot_ref, position, skipped);
+        if let Some(segment) = slot_ref.segment {
             // SAFETY: the reader's slot keeps the segment.
-            unsafe { Segment::at(segment) }.reset_floor();
+            unsafe { Segment::get(segment) }.reset_floor();
         }
         // Ordering: Release, after the position and before the reader it was forked from moves on,
         // pairs with the loads in `check_last` and `min_position_except`: a thread that sees that
         // reader further on sees this count too.
         self.registrations.fetch_add(1, Release);
-        at
+        slot_ref
     }
 
     fn claim(&self) -> SlotRef {
-        if let Some(at) = self.first_slots().claim() {
-            return at;
+        if let Some(slot_ref) = self.first_slots().claim() {
+            return slot_ref;
         }
         let nearby = self.make_nearby();
-        if let Some(at) = nearby.slots().claim() {
-            return at;
+        if let Some(slot_ref) = nearby.slots().claim() {
+            return slot_ref;
         }
         nearby.segments.claim().1
     }
 
     /// Removes a reader, which must not use its slot any more.
-    pub(crate) fn unregister(&self, at: SlotRef) {
-        let slot = self.slot(at);
+    pub(crate) fn unregister(&self, slot_ref: SlotRef) {
+        let slot = self.slot(slot_ref);
         let far = slot.position.load(Relaxed).wrapping_add(FAR);
         // Ordering: as in `publish_position`.
         slot.position.store(far, Release);
         slot.lifetime.used();
-        if self.disarm(at) {
+        if self.disarm(slot_ref) {
             // SAFETY: the slot is idle and was this reader's.
-            unsafe { release(at, self.segments()) };
+            unsafe { release(slot_ref, self.segments()) };
         } else {
             let segments = self.segments();
             // Another thread may vacate the slot, and then the segment may be freed.
-            let _walk = at.segment.and(segments).and_then(Segments::walk);
+            let _walk = slot_ref.segment.and(segments).and_then(Segments::walk);
             // Ordering: Release pairs with the Acquire in `release_abandoned`: this reader is done
             // with the slot.
-            self.occupancy(at)
+            self.occupancy(slot_ref)
                 .abandoned
-                .fetch_or(1 << at.index, Release);
-            release_abandoned(at, segments);
+                .fetch_or(1 << slot_ref.index, Release);
+            // SAFETY: the walk keeps the segment, if the slot is in one.
+            unsafe { release_abandoned(slot_ref, segments) };
         }
     }
 
     /// Publishes that the reader has read everything before `position`, of which `skipped` list
     /// slots held no item.
     #[inline]
-    pub(crate) fn advance(&self, at: SlotRef, position: usize, skipped: usize) {
-        let slot = self.slot(at);
+    pub(crate) fn advance(&self, slot_ref: SlotRef, position: usize, skipped: usize) {
+        let slot = self.slot(slot_ref);
         self.epoch.enter(position, || self.reset_floors());
         slot.skipped.store(skipped, Relaxed);
-        self.publish_position(at, position);
+        self.publish_position(slot_ref, position);
     }
 
     #[cold]
@@ -257,48 +258,47 @@ impl Registry {
         if let Some(walk) = self.segments().and_then(Segments::walk) {
             for segment in walk.all() {
                 // SAFETY: this walk has come to the segment and has not ended.
-                unsafe { Segment::at(segment) }.reset_floor();
+                unsafe { Segment::get(segment) }.reset_floor();
             }
         }
     }
 
     /// As [`advance`](Self::advance), if no list slot without an item was passed.
     #[inline]
-    pub(crate) fn publish_position(&self, at: SlotRef, position: usize) {
+    pub(crate) fn publish_position(&self, slot_ref: SlotRef, position: usize) {
         // Ordering: Release pairs with the Acquire in `Slots::readers`: a thread that sees the
         // reader past a list slot may move the item of that slot out.
-        self.slot(at).position.store(position, Release);
+        self.slot(slot_ref).position.store(position, Release);
     }
 
-    /// Whether another reader is at or behind `position`. A reader that has left since is behind no
-    /// position.
+    /// Whether the follower is at or behind `position`. A reader that has left since is not.
     #[inline]
-    pub(crate) fn is_behind(&self, other: &Follower, position: usize) -> bool {
+    pub(crate) fn is_behind(&self, follower: &Follower, position: usize) -> bool {
         #[cfg(aiter_loom)]
-        if let Some(segment) = other.segment {
+        if let Some(segment) = follower.segment {
             // SAFETY: the follower holds it.
-            unsafe { Segment::at(segment) };
+            unsafe { Segment::get(segment) };
         }
         // SAFETY: the follower keeps the memory of the slot.
-        let slot = unsafe { other.slot.as_ref() };
+        let slot = unsafe { follower.slot.as_ref() };
         // Ordering: Relaxed. If the result is true, the caller clones an item that it has yet to
         // read itself, and no reader moves that out before it has. If the other reader has moved on
         // by now, one clone more is made than needed. If the result is false, no item is moved
         // because of it: a reader that moves items has looked at all slots, see `check_last`.
-        let at = slot.position.load(Relaxed);
+        let other = slot.position.load(Relaxed);
         // The position in a slot that was left is odd. With 32 bits it may come to seem behind.
-        (TAIL_SHIFT == 0 || at & 1 == 0) && position.wrapping_sub(at) as isize >= 0
+        (TAIL_SHIFT == 0 || other & 1 == 0) && position.wrapping_sub(other) as isize >= 0
     }
 
     /// Whether the reader at `me` is the last one to come to `position`. If not, `follower` is set
     /// to a reader that is yet to come.
     ///
     /// However many readers there are, and in whatever order they come, this looks at few of them.
-    /// It looks first at the segment of the last follower, where some reader is still behind most
-    /// likely. Otherwise it goes on to the next segments, and does not look again at one whose
-    /// readers have all passed the position. So while all readers pass a position, each segment is
-    /// looked at once; and if a few readers lag behind many, the segments of the others are known
-    /// to be further on.
+    /// It looks first at the segment of the follower, where some reader is most likely still at or
+    /// behind the position. Otherwise it goes on to the next segments, and does not look again at
+    /// one whose readers have all passed the position. So while all readers pass a position, each
+    /// segment is looked at once; and if a few readers lag behind many, the segments of the others
+    /// are known to be further on.
     pub(crate) fn check_last(
         &self,
         me: SlotRef,
@@ -311,7 +311,7 @@ impl Registry {
         }) = follower
         {
             // SAFETY: the follower holds it.
-            let slots = unsafe { Segment::at(*segment) }.slots();
+            let slots = unsafe { Segment::get(*segment) }.slots();
             if let Ok(found) = slots.find_follower(me.slot, position) {
                 *slot = found;
                 return IsLast::No;
@@ -334,10 +334,11 @@ impl Registry {
         }
         if let Some(walk) = nearby.and_then(|nearby| nearby.segments.walk()) {
             let start = follower.as_ref().and_then(|follower| follower.segment);
-            for segment in walk.from(start) {
+            // SAFETY: the follower holds the segment.
+            for segment in unsafe { walk.from(start) } {
                 // SAFETY: this walk has come to the segment and has not ended.
-                let heap = unsafe { Segment::at(segment) };
-                match heap.floor(position) {
+                let linked = unsafe { Segment::get(segment) };
+                match linked.floor(position) {
                     Floor::NoReaders => continue,
                     Floor::Above(floor) => {
                         others = least(others, Some(floor));
@@ -345,10 +346,11 @@ impl Registry {
                     }
                     Floor::Unknown => {}
                 }
-                let scan = heap.begin_scan(me.slot);
-                match heap.slots().find_follower(me.slot, position) {
+                let scan = linked.begin_scan(me.slot);
+                match linked.slots().find_follower(me.slot, position) {
                     Ok(slot) => {
-                        Segments::hold(segment);
+                        // SAFETY: this walk has come to the segment and has not ended.
+                        unsafe { Segments::hold(segment) };
                         let segment = Some(segment);
                         self.set_follower(follower, Follower { slot, segment });
                         return IsLast::No;
@@ -380,7 +382,8 @@ impl Registry {
     pub(crate) fn forget_follower(&self, follower: &mut Option<Follower>) {
         let segment = follower.take().and_then(|follower| follower.segment);
         if let Some((segment, segments)) = segment.zip(self.segments()) {
-            segments.release_hold(segment);
+            // SAFETY: the follower has held the segment until now.
+            unsafe { segments.release_hold(segment) };
         }
     }
 
@@ -413,7 +416,7 @@ impl Registry {
     fn each_slot(&self, mut look: impl FnMut(&ReaderSlot, usize)) {
         let mut look_at = |slots: Slots<'_>| {
             for (slot, position) in slots.readers() {
-                // SAFETY: it is a slot of the segment that is looked at.
+                // SAFETY: it is one of these slots.
                 look(unsafe { slot.as_ref() }, position);
             }
         };
@@ -425,7 +428,7 @@ impl Registry {
         if let Some(walk) = nearby.segments.walk() {
             for segment in walk.all() {
                 // SAFETY: this walk has come to the segment and has not ended.
-                look_at(unsafe { Segment::at(segment) }.slots());
+                look_at(unsafe { Segment::get(segment) }.slots());
             }
         }
     }
@@ -436,12 +439,15 @@ impl Registry {
         self.gap_waiters.load(Relaxed) != 0
     }
 
-    /// Counts one more sleeper at a gap.
+    /// Counts one more reader that sleeps at a gap, or the drain position.
     pub(crate) fn add_gap_waiter(&self) {
+        // Ordering: Relaxed, because the caller executes a heavy fence next, which pairs with the
+        // light half in `List::wake_after`.
         self.gap_waiters.fetch_add(1, Relaxed);
     }
 
     pub(crate) fn remove_gap_waiter(&self) {
+        // Ordering: Relaxed. A writer that misses this looks at the registry in vain.
         self.gap_waiters.fetch_sub(1, Relaxed);
     }
 }

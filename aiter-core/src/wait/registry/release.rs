@@ -13,25 +13,28 @@ use core::iter;
 #[cold]
 pub(super) fn sweep(slots: Slots<'_>, segments: Option<&Segments>) {
     for index in bits(slots.occupancy.abandoned.load(Relaxed)) {
-        release_abandoned(slots.at(index), segments);
+        // SAFETY: the caller has borrowed the slots.
+        unsafe { release_abandoned(slots.get(index), segments) };
     }
 }
 
-/// Vacates a slot that its reader has left while it was being woken, if that is over. The caller
-/// keeps the segment.
-pub(super) fn release_abandoned(at: SlotRef, segments: Option<&Segments>) {
-    // SAFETY: the caller keeps the segment. Ordering: Acquire pairs with the Release of IDLE in
+/// Vacates a slot that its reader has left while it was being woken, if that is over.
+///
+/// # Safety
+/// The caller keeps the slot's segment.
+pub(super) unsafe fn release_abandoned(slot_ref: SlotRef, segments: Option<&Segments>) {
+    // SAFETY: by the contract. Ordering: Acquire pairs with the Release of IDLE in
     // `Registry::wake`.
-    if unsafe { at.state.as_ref() }.load(Acquire) != IDLE {
+    if unsafe { slot_ref.state.as_ref() }.load(Acquire) != IDLE {
         return;
     }
-    // SAFETY: as above.
-    let occupancy = unsafe { at.occupancy.as_ref() };
+    // SAFETY: by the contract.
+    let occupancy = unsafe { slot_ref.occupancy.as_ref() };
     // Ordering: Acquire pairs with the Release in `Registry::unregister`. Of several threads that
     // come here, one finds the bit.
-    if occupancy.abandoned.fetch_and(!(1 << at.index), Acquire) & 1 << at.index != 0 {
+    if occupancy.abandoned.fetch_and(!(1 << slot_ref.index), Acquire) & 1 << slot_ref.index != 0 {
         // SAFETY: the slot is idle, and its reader has left it to the thread that finds the bit.
-        unsafe { release(at, segments) };
+        unsafe { release(slot_ref, segments) };
     }
 }
 
@@ -39,18 +42,18 @@ pub(super) fn release_abandoned(at: SlotRef, segments: Option<&Segments>) {
 ///
 /// # Safety
 /// The slot is idle, and the caller acts for its reader, which has left.
-pub(super) unsafe fn release(at: SlotRef, segments: Option<&Segments>) {
+pub(super) unsafe fn release(slot_ref: SlotRef, segments: Option<&Segments>) {
     // SAFETY: the slot is in use until `release` below, which keeps it.
-    let slot = unsafe { at.slot.as_ref() };
+    let slot = unsafe { slot_ref.slot.as_ref() };
     // SAFETY: by the contract the waker is the caller's.
     let waker = slot.waker.with_mut(|waker| unsafe { (*waker).take() });
-    let on_heap = at.segment.zip(segments);
-    if let Some((segment, segments)) = on_heap {
+    let in_segment = slot_ref.segment.zip(segments);
+    if let Some((segment, segments)) = in_segment {
         segments.set_vacant_hint(segment);
     }
     // SAFETY: as for the slot.
-    let is_empty = unsafe { at.occupancy.as_ref() }.release(at.index);
-    if let Some((_, segments)) = on_heap.filter(|_| is_empty) {
+    let is_empty = unsafe { slot_ref.occupancy.as_ref() }.release(slot_ref.index);
+    if let Some((_, segments)) = in_segment.filter(|_| is_empty) {
         segments.segment_emptied();
     }
     // The drop of a waker may panic.

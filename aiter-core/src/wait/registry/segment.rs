@@ -1,9 +1,9 @@
-//! [`Segment`]: slots on the heap, with a lower bound of their readers' positions. [`Slots`]: the
-//! slots of any segment, wherever it is.
+//! [`Segment`]: a group of slots that is freed when it is empty, with a lower bound of its readers'
+//! positions. [`Slots`]: any group of slots.
 //!
-//! The states of a segment's slots are contiguous, so that a writer looks at one cache line for up
-//! to 64 readers. A scan of a segment, to wake or to compare positions, goes up to its last used
-//! slot; a vacant one between is recognized by its state or by its position.
+//! The states of a group's slots are contiguous, so that a writer looks at one cache line for up to
+//! 64 readers. A scan of a group, to wake or to compare positions, goes up to its last used slot; a
+//! vacant one between is recognized by its state or by its position.
 
 use super::slot::{FAR, IDLE, Occupancy, ReaderSlot};
 use crate::sync::{AtomicPtr, AtomicU8, AtomicUsize, Lifetime, Ordering::*};
@@ -32,7 +32,8 @@ pub(super) enum Floor {
     Unknown,
 }
 
-/// A segment on the heap. It is linked from the one before it until it is empty.
+/// A group of slots that is freed when it is empty. It is linked from the segment before it until
+/// then.
 pub(super) struct Segment {
     occupancy: Occupancy,
     /// No reader in the segment is before this position. Otherwise [`floor::NO_READERS`], or an odd
@@ -69,10 +70,12 @@ impl Segment {
         })
     }
 
+    /// Dereferences a pointer to a segment.
+    ///
     /// # Safety
     /// The segment is not freed while the reference is used.
     #[inline]
-    pub(super) unsafe fn at<'a>(segment: NonNull<Self>) -> &'a Self {
+    pub(super) unsafe fn get<'a>(segment: NonNull<Self>) -> &'a Self {
         // SAFETY: by the contract.
         let segment = unsafe { segment.as_ref() };
         segment.lifetime.used();
@@ -123,18 +126,18 @@ impl Segment {
     ///
     /// | `floor` | means | how it changes |
     /// |---|---|---|
-    /// | even | no reader is before this position | a reader that comes → `UNKNOWN`; a reader that scans → its own mark |
+    /// | even | no reader is before this position | a reader that comes → `UNKNOWN`; a reader that scans → its scanner tag |
     /// | `NO_READERS` | there are no readers | as above |
-    /// | `UNKNOWN` | a reader came | a reader that scans → its own mark |
-    /// | a mark, the address of a reader's slot plus 1 | that reader scans, or has ended its scan early | that reader → the least position that it saw; others as above |
+    /// | `UNKNOWN` | a reader came | a reader that scans → its scanner tag |
+    /// | a scanner tag, the address of a reader's slot plus 1 | that reader scans, or has ended its scan early | that reader → the least position that it saw; others as above |
     pub(super) fn begin_scan(&self, me: NonNull<ReaderSlot>) -> FloorScan<'_> {
-        let mark = me.as_ptr().addr() | 1;
+        let tag = me.as_ptr().addr() | 1;
         // Ordering: Acquire pairs with the Release in `reset_floor`: the scan sees that reader, or
-        // the reader comes later and replaces the mark.
-        self.floor.swap(mark, Acquire);
+        // the reader comes later and replaces the scanner tag.
+        self.floor.swap(tag, Acquire);
         FloorScan {
             segment: self,
-            mark,
+            tag,
         }
     }
 }
@@ -142,7 +145,8 @@ impl Segment {
 /// A scan of all readers in a segment, see [`Segment::begin_scan`].
 pub(super) struct FloorScan<'a> {
     segment: &'a Segment,
-    mark: usize,
+    /// The scanner tag.
+    tag: usize,
 }
 
 impl FloorScan<'_> {
@@ -153,21 +157,21 @@ impl FloorScan<'_> {
         let _ = self
             .segment
             .floor
-            .compare_exchange(self.mark, floor, Release, Relaxed);
+            .compare_exchange(self.tag, floor, Release, Relaxed);
     }
 }
 
-/// The slots of a segment: inside the registry, beside it, or on the heap.
+/// One group of slots: the first slot, the nearby ones, or those of a segment.
 #[derive(Clone, Copy)]
 pub(super) struct Slots<'a> {
     pub(super) occupancy: &'a Occupancy,
     pub(super) states: &'a [AtomicU8],
     pub(super) slots: &'a [ReaderSlot],
-    /// The segment, if it is on the heap and may be freed.
+    /// The segment, if the group is one.
     pub(super) segment: Option<NonNull<Segment>>,
 }
 
-/// The least positions of a segment's readers. `None` if there are no such readers.
+/// The least positions of a group's readers. `None` if there are no such readers.
 pub(super) struct Minima {
     /// Of all readers.
     pub(super) all: Option<usize>,
@@ -206,14 +210,14 @@ impl<'a> Slots<'a> {
         position: usize,
     ) -> Result<NonNull<ReaderSlot>, Minima> {
         let (mut all, mut others) = (None, None);
-        for (slot, at) in self.readers() {
+        for (slot, other) in self.readers() {
             if slot != me {
-                if position.wrapping_sub(at) as isize >= 0 {
+                if position.wrapping_sub(other) as isize >= 0 {
                     return Ok(slot);
                 }
-                others = least(others, Some(at));
+                others = least(others, Some(other));
             }
-            all = least(all, Some(at));
+            all = least(all, Some(other));
         }
         Err(Minima { all, others })
     }
@@ -221,10 +225,10 @@ impl<'a> Slots<'a> {
     /// Claims a vacant slot, if there is one.
     pub(super) fn claim(self) -> Option<SlotRef> {
         let (index, _) = self.occupancy.claim(self.slots.len())?;
-        Some(self.at(index))
+        Some(self.get(index))
     }
 
-    pub(super) fn at(self, index: usize) -> SlotRef {
+    pub(super) fn get(self, index: usize) -> SlotRef {
         SlotRef {
             occupancy: NonNull::from(self.occupancy),
             state: NonNull::from(&self.states[index]),
@@ -242,7 +246,7 @@ pub(crate) struct SlotRef {
     pub(super) occupancy: NonNull<Occupancy>,
     pub(super) state: NonNull<AtomicU8>,
     pub(super) slot: NonNull<ReaderSlot>,
-    /// The segment, if it is on the heap.
+    /// The segment, if the slot is in one.
     pub(super) segment: Option<NonNull<Segment>>,
     pub(super) index: usize,
 }

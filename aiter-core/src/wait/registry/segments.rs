@@ -1,11 +1,11 @@
-//! [`Segments`]: the segments on the heap, which come and go with their readers. They form a chain,
-//! whose segments can be freed while other threads walk it.
+//! [`Segments`]: the segments of a registry, which come and go with their readers. They form a
+//! chain, whose segments can be freed while other threads walk it.
 //!
 //! # Which thread changes the chain
 //! A reader that finds no vacant slot links a new segment in front. Everything else is done by one
 //! thread at a time, the *reclaiming* thread: it closes the segments without a reader, unlinks them
 //! and frees them. A thread starts to reclaim when it has vacated a slot and sees that half of the
-//! segments are empty, so that each freed segment has paid for the walk.
+//! segments are empty, so that a walk frees at least as many segments as it keeps.
 //!
 //! | `reclaim_state` | means | how it changes |
 //! |---|---|---|
@@ -36,9 +36,9 @@ const BUSY: usize = 1;
 const AGAIN: usize = 2;
 
 /// Flag in `deferred`: segments wait for walks to end.
-const WALKED: usize = 1;
+const AWAIT_WALKS: usize = 1;
 /// Flag in `deferred`: segments wait for holders to release them.
-const HELD: usize = 2;
+const AWAIT_HOLDERS: usize = 2;
 
 /// The number of slots in the first segment of the chain.
 const FIRST_LEN: usize = if cfg!(aiter_loom) { 2 } else { 16 };
@@ -86,8 +86,8 @@ impl Segments {
     /// Begins a walk, if there are any segments.
     #[inline]
     pub(super) fn walk(&self) -> Option<Walk<'_>> {
-        // Ordering: Relaxed. A walk has to see the segments that were linked before what it comes
-        // after, and does.
+        // Ordering: Relaxed. The event for which the caller walks comes after the link of every
+        // segment that it has to see.
         (!self.head.load(Relaxed).is_null()).then(|| self.begin_walk())
     }
 
@@ -106,9 +106,11 @@ impl Segments {
         // Ordering: Acquire pairs with the Release in `set_vacant_hint`: the segment is
         // initialized.
         let hint = NonNull::new(self.vacant_hint.load(Acquire));
-        let found = walk.from(hint).take(MAX_PROBES).find_map(|segment| {
+        // SAFETY: the hint was loaded during this walk, and is cleared before its segment is freed.
+        let candidates = unsafe { walk.from(hint) };
+        let found = candidates.take(MAX_PROBES).find_map(|segment| {
             // SAFETY: this walk has come to the segment and has not ended.
-            let slots = unsafe { Segment::at(segment) }.slots();
+            let slots = unsafe { Segment::get(segment) }.slots();
             let (index, was_empty) = slots.occupancy.claim(slots.slots.len())?;
             if was_empty {
                 self.empty.fetch_sub(1, Relaxed);
@@ -118,8 +120,8 @@ impl Segments {
         let (segment, index) = found.unwrap_or_else(|| (self.link_new(), 0));
         self.set_vacant_hint(segment);
         // SAFETY: the claimed slot keeps the segment.
-        let slot = unsafe { Segment::at(segment) }.slots().at(index);
-        (walk, slot)
+        let slot_ref = unsafe { Segment::get(segment) }.slots().get(index);
+        (walk, slot_ref)
     }
 
     /// Links a new segment, whose first slot the caller has claimed.
@@ -137,7 +139,7 @@ impl Segments {
         let mut head = self.head.load(Relaxed);
         loop {
             // SAFETY: the segment is not linked yet.
-            unsafe { Segment::at(segment) }.next.store(head, Relaxed);
+            unsafe { Segment::get(segment) }.next.store(head, Relaxed);
             // Ordering: Release publishes the segment to the Acquire in `Walk::all`.
             match self
                 .head
@@ -169,21 +171,26 @@ impl Segments {
     }
 
     /// Keeps a segment's memory beyond the walk that has come to it.
-    pub(super) fn hold(segment: NonNull<Segment>) {
-        // SAFETY: the caller's walk has not ended. Ordering: Relaxed, because the end of the walk
-        // publishes it.
-        unsafe { Segment::at(segment) }
+    ///
+    /// # Safety
+    /// A walk of the caller has come to the segment and has not ended.
+    pub(super) unsafe fn hold(segment: NonNull<Segment>) {
+        // SAFETY: by the contract. Ordering: Relaxed, because the end of the walk publishes it.
+        unsafe { Segment::get(segment) }
             .holders
             .fetch_add(1, Relaxed);
     }
 
     /// Ends a [`hold`](Self::hold).
-    pub(super) fn release_hold(&self, segment: NonNull<Segment>) {
-        // SAFETY: the segment was held until now. Ordering: Release, for what was read in the
-        // segment; Acquire pairs with the Release in `free_retired`: if that has found this holder,
-        // the flag is seen.
-        if unsafe { Segment::at(segment) }.holders.fetch_sub(1, AcqRel) == 1
-            && self.deferred.load(Relaxed) & HELD != 0
+    ///
+    /// # Safety
+    /// The caller has held the segment, and does not access it afterwards.
+    pub(super) unsafe fn release_hold(&self, segment: NonNull<Segment>) {
+        // SAFETY: by the contract. Ordering: Release, for the caller's reads of the segment;
+        // Acquire pairs with the Release in `free_retired`: if that has found this holder, the flag
+        // is seen.
+        if unsafe { Segment::get(segment) }.holders.fetch_sub(1, AcqRel) == 1
+            && self.deferred.load(Relaxed) & AWAIT_HOLDERS != 0
         {
             self.reclaim();
         }
@@ -223,7 +230,7 @@ impl Segments {
         let mut next = NonNull::new(link.load(Acquire));
         while let Some(segment) = next {
             // SAFETY: as above.
-            let linked = unsafe { Segment::at(segment) };
+            let linked = unsafe { Segment::get(segment) };
             next = NonNull::new(linked.next.load(Relaxed));
             if !linked.close() {
                 link = &linked.next;
@@ -250,7 +257,7 @@ impl Segments {
         segment: NonNull<Segment>,
     ) -> &'a AtomicPtr<Segment> {
         // SAFETY: as in `unlink_empty`.
-        let next = unsafe { Segment::at(segment) }.next.load(Relaxed);
+        let next = unsafe { Segment::get(segment) }.next.load(Relaxed);
         // Ordering: Relaxed, see `Walk::next`. If it fails, Acquire pairs with the Release of the
         // thread that linked the segment.
         let mut before = match link.compare_exchange(segment.as_ptr(), next, Relaxed, Acquire) {
@@ -262,7 +269,7 @@ impl Segments {
             // SAFETY: the pointer is not null, because the chain leads to the segment.
             let linked = unsafe { NonNull::new_unchecked(before) };
             // SAFETY: as in `unlink_empty`.
-            link = &unsafe { Segment::at(linked) }.next;
+            link = &unsafe { Segment::get(linked) }.next;
             before = link.load(Relaxed);
         }
         // Ordering: as above. Other threads write only the first link.
@@ -274,18 +281,18 @@ impl Segments {
         if self.retired.load(Relaxed).is_null() {
             return;
         }
-        self.deferred.store(WALKED, Relaxed);
+        self.deferred.store(AWAIT_WALKS, Relaxed);
         // Ordering: a read-modify-write, in one order with those of the walks. Release, for the
         // unlinked segments and the flag; Acquire pairs with the Release of walks that have ended.
         if self.walkers.fetch_add(0, AcqRel) != 0 {
             return;
         }
-        self.deferred.store(HELD, Relaxed);
+        self.deferred.store(AWAIT_HOLDERS, Relaxed);
         let mut kept = ptr::null_mut();
         let mut next = self.retired.load(Relaxed);
         while let Some(segment) = NonNull::new(next) {
             // SAFETY: the segment is retired, and not freed yet.
-            let retired = unsafe { Segment::at(segment) };
+            let retired = unsafe { Segment::get(segment) };
             next = retired.retired.load(Relaxed);
             // Ordering: a read-modify-write, in one order with those of holders. Release for the
             // flag; Acquire pairs with the Release of the holders.
@@ -312,7 +319,7 @@ impl Segments {
         let segments = walk.iter().flat_map(|walk| walk.all());
         // SAFETY: the walk has not ended.
         segments
-            .map(|segment| unsafe { Segment::at(segment) }.slots().slots.len())
+            .map(|segment| unsafe { Segment::get(segment) }.slots().slots.len())
             .collect()
     }
 
@@ -354,40 +361,50 @@ impl Walk<'_> {
     #[inline]
     pub(super) fn all(&self) -> impl Iterator<Item = NonNull<Segment>> {
         // Ordering: Acquire pairs with the Release in `link_new`.
-        iter::successors(NonNull::new(self.0.head.load(Acquire)), Self::next)
+        let first = NonNull::new(self.0.head.load(Acquire));
+        // SAFETY: the walk keeps the segment.
+        iter::successors(first, |segment| unsafe { Self::next(*segment) })
     }
 
-    /// All segments, starting at `start`, which this walk or a hold keeps, or at the first one.
-    pub(super) fn from(
+    /// All segments, starting at `start` if that is given and still linked, or at the first one.
+    ///
+    /// # Safety
+    /// This walk or a hold keeps `start` as long as the iterator is advanced.
+    pub(super) unsafe fn from(
         &self,
         start: Option<NonNull<Segment>>,
     ) -> impl Iterator<Item = NonNull<Segment>> {
         // A segment that was unlinked before this walk began leads nowhere.
         // SAFETY: by the contract.
-        let start = start.filter(|segment| !unsafe { Segment::at(*segment) }.is_closed());
+        let start = start.filter(|segment| !unsafe { Segment::get(*segment) }.is_closed());
         let is_whole = start.is_none();
-        let rest = iter::successors(start, Self::next);
+        // SAFETY: the walk keeps the segment, or the hold on `start` does.
+        let rest = iter::successors(start, |segment| unsafe { Self::next(*segment) });
         rest.chain(
             self.all()
                 .take_while(move |segment| is_whole || Some(*segment) != start),
         )
     }
 
+    /// # Safety
+    /// As in [`Segment::get`].
     #[inline]
-    fn next(segment: &NonNull<Segment>) -> Option<NonNull<Segment>> {
-        // SAFETY: the walk keeps the segment. Ordering: Relaxed. It leads to a segment that was
-        // linked earlier than this one, and only read-modify-writes change the first link: a thread
-        // that has acquired this segment there has acquired the others too.
-        NonNull::new(unsafe { Segment::at(*segment) }.next.load(Relaxed))
+    unsafe fn next(segment: NonNull<Segment>) -> Option<NonNull<Segment>> {
+        // SAFETY: by the contract. Ordering: Relaxed. It leads to a segment that was linked earlier
+        // than this one, and only read-modify-writes change the first link: a thread that has
+        // acquired this segment there has acquired the others too.
+        NonNull::new(unsafe { Segment::get(segment) }.next.load(Relaxed))
     }
 }
 
 impl Drop for Walk<'_> {
     fn drop(&mut self) {
-        // Ordering: Release, for what was read of the segments, and for what is held now; Acquire
-        // pairs with the Release in `free_retired`: if that has counted this walk, the flag is
-        // seen.
-        if self.0.walkers.fetch_sub(1, AcqRel) == 1 && self.0.deferred.load(Relaxed) & WALKED != 0 {
+        // Ordering: Release, for the reads of the segments and for the holds that were taken;
+        // Acquire pairs with the Release in `free_retired`: if that has counted this walk, the flag
+        // is seen.
+        if self.0.walkers.fetch_sub(1, AcqRel) == 1
+            && self.0.deferred.load(Relaxed) & AWAIT_WALKS != 0
+        {
             self.0.reclaim();
         }
     }

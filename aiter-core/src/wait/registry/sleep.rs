@@ -11,10 +11,10 @@ use core::{mem, task::Waker};
 /// What a reader found before it goes to sleep.
 #[derive(Clone, Copy)]
 pub(crate) enum SleepKind {
-    /// Its slot in the list is not reserved: the writer that reserves it learns of the reader from
+    /// The next list slot is not reserved: the writer that reserves it learns of the reader from
     /// the tail word.
     AtTail,
-    /// A writer has reserved its slot in the list and not published it yet.
+    /// A writer has reserved the next list slot and not published it yet.
     AtGap,
 }
 
@@ -25,20 +25,20 @@ impl Registry {
     #[inline]
     pub(crate) fn arm(
         &self,
-        at: &mut SlotRef,
+        slot_ref: &mut SlotRef,
         follower: &mut Option<Follower>,
         waker: &Waker,
         sleep: SleepKind,
     ) {
         // Ordering: Acquire pairs with the Release of IDLE in `wake`: the writer is done with the
         // waker.
-        let was = self.state(*at).load(Acquire);
-        if was != IDLE || !self.has_waker(*at, waker) {
-            self.store_waker(at, follower, was, waker);
+        let was = self.state(*slot_ref).load(Acquire);
+        if was != IDLE || !self.has_waker(*slot_ref, waker) {
+            self.store_waker(slot_ref, follower, was, waker);
         }
         // Ordering: Release pairs with the Acquire in `try_transition`. That a writer sees this at
         // all is due to what the reader does next (see `Reader::sleep`).
-        self.state(*at).store(
+        self.state(*slot_ref).store(
             match sleep {
                 SleepKind::AtTail => ARMED,
                 SleepKind::AtGap => {
@@ -53,19 +53,20 @@ impl Registry {
     /// As [`arm`](Self::arm) at the tail, if the slot is idle and has this waker already. Otherwise
     /// it does nothing and returns false.
     #[inline]
-    pub(crate) fn rearm(&self, at: SlotRef, waker: &Waker) -> bool {
+    pub(crate) fn rearm(&self, slot_ref: SlotRef, waker: &Waker) -> bool {
         // Ordering: as in `arm`.
-        let is_ready = self.state(at).load(Acquire) == IDLE && self.has_waker(at, waker);
+        let is_ready =
+            self.state(slot_ref).load(Acquire) == IDLE && self.has_waker(slot_ref, waker);
         if is_ready {
-            self.state(at).store(ARMED, Release);
+            self.state(slot_ref).store(ARMED, Release);
         }
         is_ready
     }
 
     /// Whether the reader's slot, which is not armed, has a waker for the same task.
     #[inline]
-    fn has_waker(&self, at: SlotRef, waker: &Waker) -> bool {
-        self.slot(at).waker.with(|kept| {
+    fn has_waker(&self, slot_ref: SlotRef, waker: &Waker) -> bool {
+        self.slot(slot_ref).waker.with(|kept| {
             // SAFETY: only the reader writes the waker, and this is the reader.
             let kept = unsafe { &*kept };
             kept.as_ref().is_some_and(|kept| kept.will_wake(waker))
@@ -76,15 +77,15 @@ impl Registry {
     #[cold]
     fn store_waker(
         &self,
-        at: &mut SlotRef,
+        slot_ref: &mut SlotRef,
         follower: &mut Option<Follower>,
         was: u8,
         waker: &Waker,
     ) {
-        if !self.disarm_from(*at, was) {
-            self.move_to_another_slot(at, follower);
+        if !self.disarm_from(*slot_ref, was) {
+            self.move_to_another_slot(slot_ref, follower);
         }
-        let old = self.slot(*at).waker.with_mut(|kept| {
+        let old = self.slot(*slot_ref).waker.with_mut(|kept| {
             // SAFETY: the slot is idle, so the waker is the reader's.
             match unsafe { &mut *kept } {
                 Some(kept) if kept.will_wake(waker) => None,
@@ -95,18 +96,18 @@ impl Registry {
     }
 
     /// Whether the reader's slot is neither armed nor being woken.
-    pub(crate) fn is_idle(&self, at: SlotRef) -> bool {
+    pub(crate) fn is_idle(&self, slot_ref: SlotRef) -> bool {
         // Ordering: as in `arm`.
-        self.state(at).load(Acquire) == IDLE
+        self.state(slot_ref).load(Acquire) == IDLE
     }
 
     /// Drops the waker in the reader's slot. If a writer uses the slot just now, the reader
     /// [moves to another one](Self::move_to_another_slot), and the writer drops the waker.
-    pub(crate) fn drop_waker(&self, at: &mut SlotRef, follower: &mut Option<Follower>) {
-        if !self.disarm(*at) {
-            self.move_to_another_slot(at, follower);
+    pub(crate) fn drop_waker(&self, slot_ref: &mut SlotRef, follower: &mut Option<Follower>) {
+        if !self.disarm(*slot_ref) {
+            self.move_to_another_slot(slot_ref, follower);
         }
-        let waker = self.slot(*at).waker.with_mut(|kept| {
+        let waker = self.slot(*slot_ref).waker.with_mut(|kept| {
             // SAFETY: the slot is idle, so the waker is the reader's.
             unsafe { (*kept).take() }
         });
@@ -116,14 +117,14 @@ impl Registry {
     /// Moves the reader to another slot, because a writer uses its own. The new slot may be the one
     /// that the follower has left. Then the follower is forgotten, or the reader would follow
     /// itself.
-    fn move_to_another_slot(&self, at: &mut SlotRef, follower: &mut Option<Follower>) {
-        let slot = self.slot(*at);
+    fn move_to_another_slot(&self, slot_ref: &mut SlotRef, follower: &mut Option<Follower>) {
+        let slot = self.slot(*slot_ref);
         let other = self.register(slot.position.load(Relaxed), slot.skipped.load(Relaxed));
         // Stored before anything can panic: from here on the old slot may be another reader's.
-        let old = mem::replace(at, other);
+        let old = mem::replace(slot_ref, other);
         if follower
             .as_ref()
-            .is_some_and(|follower| follower.slot == at.slot)
+            .is_some_and(|follower| follower.slot == slot_ref.slot)
         {
             self.forget_follower(follower);
         }
@@ -133,16 +134,16 @@ impl Registry {
     /// Disarms the reader's slot, to change the waker or to leave. Returns false if a writer uses
     /// it.
     #[inline]
-    pub(crate) fn disarm(&self, at: SlotRef) -> bool {
+    pub(crate) fn disarm(&self, slot_ref: SlotRef) -> bool {
         // Ordering: as in `arm`.
-        self.disarm_from(at, self.state(at).load(Acquire))
+        self.disarm_from(slot_ref, self.state(slot_ref).load(Acquire))
     }
 
     /// As [`disarm`](Self::disarm), for a slot that the reader saw in a state.
     #[inline]
-    fn disarm_from(&self, at: SlotRef, was: u8) -> bool {
+    fn disarm_from(&self, slot_ref: SlotRef, was: u8) -> bool {
         match was {
-            ARMED | AT_GAP => self.try_transition(self.state(at), was, IDLE) != WAKING,
+            ARMED | AT_GAP => self.try_transition(self.state(slot_ref), was, IDLE) != WAKING,
             was => was == IDLE,
         }
     }
@@ -152,7 +153,7 @@ impl Registry {
     ///
     /// One attempt is enough. Only the reader arms its slot, so if the reader comes second it finds
     /// the slot idle or WAKING. If a writer comes second, the reader has been awake since, and has
-    /// looked at its slot in the list after that.
+    /// looked at the list after that.
     #[inline]
     pub(super) fn try_transition(&self, state: &AtomicU8, was: u8, to: u8) -> u8 {
         // Ordering: Acquire pairs with the Release in `arm`: the waker is initialized. If it fails,

@@ -1,5 +1,5 @@
-//! [`ReaderSlot`]: the place of one reader in a registry. [`Occupancy`]: which slots of a segment
-//! are in use.
+//! [`ReaderSlot`]: the place of one reader in a registry. [`Occupancy`]: which slots of a group are
+//! in use.
 //!
 //! # States of a slot
 //! | state | who owns the waker | how it changes |
@@ -14,7 +14,7 @@
 //! the writer, which may be preempted or in a system call: it leaves the slot and takes another
 //! one.
 //!
-//! # Bits of a segment
+//! # Bits of a group of slots
 //! | bit | set by | cleared by | while it is set |
 //! |---|---|---|---|
 //! | `used` | a new reader | the thread that vacates the slot | the slot is a reader's, or `abandoned` |
@@ -35,14 +35,14 @@ use core::task::Waker;
 pub(super) const IDLE: u8 = 0;
 pub(super) const ARMED: u8 = 1;
 pub(super) const WAKING: u8 = 2;
-/// Armed by a reader whose slot in the list is already reserved. Its writer cannot learn of it from
-/// the tail word, so it checks `gap_waiters`.
+/// Armed by a reader whose next list slot is already reserved. The writer of that one cannot learn
+/// of the reader from the tail word, so it checks `gap_waiters`.
 pub(super) const AT_GAP: u8 = 3;
 
-/// A vacant slot has a position this far ahead of its last reader, and so it is behind no reader.
-/// It is half of what a comparison tells apart, because the comparing reader may be behind that
-/// last reader itself. With 64 bits no two readers are so far apart. It is odd, as no reader's
-/// position is.
+/// A vacant slot has a position this far ahead of its previous reader, and so it is behind no
+/// reader. It is half of the range that a comparison tells apart, because the comparing reader may
+/// be behind that previous reader itself. With 64 bits no two readers are so far apart. It is odd,
+/// as no reader's position is.
 pub(super) const FAR: usize = (isize::MAX as usize / 2) | 1;
 
 /// The `used` bits of a closed segment.
@@ -56,7 +56,7 @@ pub(super) struct ReaderSlot {
     pub(super) skipped: AtomicUsize,
     /// The reader's position; it has read everything before it.
     pub(super) position: AtomicUsize,
-    /// For the models: from the last reader's last position to the next reader's claim.
+    /// For the models: from the previous reader's last position to the next reader's claim.
     pub(super) lifetime: Lifetime,
 }
 
@@ -85,7 +85,7 @@ impl ReaderSlot {
     }
 }
 
-/// Which slots of a segment are in use.
+/// Which slots of a group are in use.
 pub(super) struct Occupancy {
     used: AtomicUsize,
     pub(super) abandoned: AtomicUsize,
@@ -108,8 +108,8 @@ impl Occupancy {
             if slot >= len {
                 return None;
             }
-            // Ordering: Acquire pairs with the Release in `release`: the last reader of the slot is
-            // done with it. A scan that sees the bit before the reader's position finds a vacant
+            // Ordering: Acquire pairs with the Release in `release`: the previous reader is done
+            // with the slot. A scan that sees the bit before the reader's position finds a vacant
             // slot; the reader is counted once it has a position.
             match self
                 .used
@@ -121,7 +121,7 @@ impl Occupancy {
         }
     }
 
-    /// Vacates a slot. Returns whether it was the last one in use: then the segment may be freed at
+    /// Vacates a slot. Returns whether it was the last one in use: then a segment may be freed at
     /// any time.
     pub(super) fn release(&self, slot: usize) -> bool {
         // Ordering: Release pairs with the Acquire in `claim`, and with that in `close`.

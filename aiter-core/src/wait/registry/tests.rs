@@ -15,7 +15,7 @@ fn registered(readers: usize) -> (Rc<Registry>, Vec<SlotRef>) {
     (registry, slots)
 }
 
-/// The lengths of all segments, those that are not on the heap included.
+/// The lengths of all groups of slots.
 fn segment_lens(registry: &Registry) -> Vec<usize> {
     let mut lens = std::vec![1];
     if let Some(nearby) = registry.nearby() {
@@ -29,11 +29,11 @@ fn segment_lens(registry: &Registry) -> Vec<usize> {
 fn a_vacant_slot_is_claimed_again() {
     let (registry, mut all) = registered(12);
     for _ in 0..3 {
-        // One reader on the heap stays, so that its segment is not freed.
+        // One reader in a segment stays, so that its segment is not freed.
         let kept = all.pop().unwrap();
-        all.iter().for_each(|at| registry.unregister(*at));
-        for at in &mut all {
-            *at = registry.register(0, 0);
+        all.iter().for_each(|slot_ref| registry.unregister(*slot_ref));
+        for slot_ref in &mut all {
+            *slot_ref = registry.register(0, 0);
         }
         all.push(kept);
         assert_eq!(segment_lens(&registry), [1, 8, 16]);
@@ -53,9 +53,9 @@ fn segments_are_freed_with_their_readers() {
         // The readers that stay are scattered.
         let stays = |index: usize| index * 7 % 1000 < kept;
         let mut dropped = 0;
-        for (index, at) in all.iter().enumerate() {
+        for (index, slot_ref) in all.iter().enumerate() {
             if !stays(index) {
-                registry.unregister(*at);
+                registry.unregister(*slot_ref);
                 dropped += 1;
             }
         }
@@ -69,9 +69,9 @@ fn segments_are_freed_with_their_readers() {
         let mut readers = 0;
         registry.each(|_, _| readers += 1);
         assert_eq!(readers, kept);
-        for (index, at) in all.iter().enumerate() {
+        for (index, slot_ref) in all.iter().enumerate() {
             if stays(index) {
-                registry.unregister(*at);
+                registry.unregister(*slot_ref);
             }
         }
         assert_eq!(segment_lens(&registry), [1, 8]);
@@ -97,11 +97,11 @@ fn segments_are_used_again() {
 fn a_follower_keeps_its_segment_and_no_other() {
     let (registry, all) = registered(200);
     let mut follower = None;
-    // All readers but one on the heap have passed the position.
+    // All readers but one in a segment have passed the position.
     let last = all[150];
-    for at in &all {
-        if at.slot != last.slot {
-            registry.publish_position(*at, 4);
+    for slot_ref in &all {
+        if slot_ref.slot != last.slot {
+            registry.publish_position(*slot_ref, 4);
         }
     }
     assert!(matches!(
@@ -109,9 +109,9 @@ fn a_follower_keeps_its_segment_and_no_other() {
         IsLast::No
     ));
     assert!(follower.as_ref().unwrap().slot == last.slot);
-    all[1..].iter().for_each(|at| registry.unregister(*at));
+    all[1..].iter().for_each(|slot_ref| registry.unregister(*slot_ref));
     assert_eq!(segment_lens(&registry), [1, 8]);
-    // Its memory is not freed, and it is behind no position.
+    // Its memory is not freed, and it is at or behind no position.
     assert!(!registry.is_behind(follower.as_ref().unwrap(), 0));
     assert!(matches!(
         registry.check_last(all[0], &mut follower, 0),
@@ -137,9 +137,9 @@ fn check_last_agrees_with_a_scan_of_all_readers() {
             let reader = random(all.len());
             match random(8) {
                 0 if all.len() > 1 => {
-                    let (at, _, mut follower) = all.swap_remove(reader);
+                    let (slot_ref, _, mut follower) = all.swap_remove(reader);
                     registry.forget_follower(&mut follower);
-                    registry.unregister(at);
+                    registry.unregister(slot_ref);
                 }
                 0 | 1 if all.len() < readers => {
                     let place = all[reader].1;
@@ -151,12 +151,12 @@ fn check_last_agrees_with_a_scan_of_all_readers() {
                         let others = all.iter().enumerate();
                         others
                             .filter(|(other, _)| *other != reader)
-                            .map(|(_, at)| at.1)
+                            .map(|(_, other)| other.1)
                     };
                     let expected = others().min();
                     let is_last = expected.is_none_or(|least| least > place);
-                    let (at, place, follower) = &mut all[reader];
-                    match registry.check_last(*at, follower, *place) {
+                    let (slot_ref, place, follower) = &mut all[reader];
+                    match registry.check_last(*slot_ref, follower, *place) {
                         IsLast::No => {
                             assert!(!is_last);
                             assert!(registry.is_behind(follower.as_ref().unwrap(), *place));
@@ -164,18 +164,18 @@ fn check_last_agrees_with_a_scan_of_all_readers() {
                         IsLast::Yes(least) => {
                             assert!(is_last);
                             assert_eq!(least.is_some(), expected.is_some());
-                            assert!(least.is_none_or(|at| at > *place && Some(at) <= expected));
+                            assert!(least.is_none_or(|p| p > *place && Some(p) <= expected));
                         }
                         IsLast::Unknown => unreachable!("no reader came"),
                     }
                     *place += 4;
-                    registry.publish_position(*at, *place);
+                    registry.publish_position(*slot_ref, *place);
                 }
             }
         }
-        for (at, _, mut follower) in all {
+        for (slot_ref, _, mut follower) in all {
             registry.forget_follower(&mut follower);
-            registry.unregister(at);
+            registry.unregister(slot_ref);
         }
         let nearby = registry.nearby();
         assert!(nearby.is_none_or(|nearby| nearby.segments.lens().is_empty()));
@@ -188,13 +188,16 @@ fn a_reader_keeps_its_slot_and_its_waker() {
     static CLONES: AtomicUsize = AtomicUsize::new(0);
     let waker = waker_that_counts_clones(&CLONES);
     let (registry, readers) = registered(2);
-    for at in readers {
+    for slot_ref in readers {
         CLONES.store(0, Relaxed);
         for _ in 0..3 {
-            let mut now = at;
+            let mut now = slot_ref;
             registry.arm(&mut now, &mut None, &waker, SleepKind::AtTail);
             registry.arm(&mut now, &mut None, &waker, SleepKind::AtTail);
-            assert!(now.slot == at.slot, "the reader has moved to another slot");
+            assert!(
+                now.slot == slot_ref.slot,
+                "the reader has moved to another slot"
+            );
             registry.wake_all();
         }
         assert_eq!(CLONES.load(Relaxed), 1);
@@ -205,8 +208,8 @@ fn a_reader_keeps_its_slot_and_its_waker() {
 fn wakers_are_dropped_with_the_registry() {
     let (wakes, waker) = Wakes::new();
     let (registry, readers) = registered(9);
-    for mut at in readers {
-        registry.arm(&mut at, &mut None, &waker, SleepKind::AtTail);
+    for mut slot_ref in readers {
+        registry.arm(&mut slot_ref, &mut None, &waker, SleepKind::AtTail);
     }
     assert_eq!(Arc::strong_count(&wakes), 11);
     drop(registry);
@@ -218,16 +221,19 @@ fn a_reader_keeps_its_slot_when_its_waker_panics() {
     let (wakes, waker) = Wakes::new();
     let (registry, mut readers) = registered(7);
     for panics in 0..readers.len() {
-        for (reader, at) in readers.iter_mut().enumerate() {
-            let before = at.slot;
+        for (reader, slot_ref) in readers.iter_mut().enumerate() {
+            let before = slot_ref.slot;
             let bomb = (reader == panics).then(panicking_waker);
             registry.arm(
-                at,
+                slot_ref,
                 &mut None,
                 bomb.as_ref().unwrap_or(&waker),
                 SleepKind::AtTail,
             );
-            assert!(at.slot == before, "the reader has moved to another slot");
+            assert!(
+                slot_ref.slot == before,
+                "the reader has moved to another slot"
+            );
         }
         panic_of(|| registry.wake_all());
         assert_eq!(wakes.taken(), 6);
@@ -246,14 +252,14 @@ fn floors_are_reset_when_a_reader_comes_to_another_epoch() {
     let segment = walk.all().next().unwrap();
     let is_known = |position| {
         // SAFETY: the walk has not ended.
-        let floor = unsafe { Segment::at(segment) }.floor(position);
+        let floor = unsafe { Segment::get(segment) }.floor(position);
         !matches!(floor, Floor::Unknown)
     };
     for epoch in 1..=17_usize {
         let boundary = epoch << (usize::BITS - 4);
         let before = boundary.wrapping_sub(2);
-        for at in &all {
-            registry.publish_position(*at, before);
+        for slot_ref in &all {
+            registry.publish_position(*slot_ref, before);
         }
         assert!(matches!(
             registry.check_last(all[0], &mut None, before.wrapping_sub(2)),

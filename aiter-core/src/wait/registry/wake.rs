@@ -30,7 +30,7 @@ impl Target {
         let list_slot = || slot.position.load(Relaxed) << TAIL_SHIFT;
         let is_at_or_after = |from: usize| list_slot().wrapping_sub(from) as isize >= 0;
         match (state, self) {
-            (ARMED, Self::At(at)) => list_slot() == at,
+            (ARMED, Self::At(exact)) => list_slot() == exact,
             (ARMED | AT_GAP, Self::All) => true,
             (ARMED | AT_GAP, Self::At(from) | Self::From(from)) => is_at_or_after(from),
             _ => false,
@@ -74,7 +74,7 @@ impl Registry {
     /// now has taken the caller's item and set the flag in the tail again: the writer that clears
     /// the flag would wake it for nothing, too.
     #[inline(always)]
-    pub(crate) fn wake_only(&self) -> bool {
+    pub(crate) fn wake_sole_reader(&self) -> bool {
         let ([state], [slot]) = (&self.state, &self.slot);
         // Ordering: of `nearby` as in `wake_target`; of the state as in `try_transition`.
         if !self.nearby.load(Relaxed).is_null()
@@ -128,7 +128,7 @@ impl Registry {
         if let Some(walk) = nearby.segments.walk() {
             for segment in walk.all() {
                 // SAFETY: this walk has come to the segment and has not ended.
-                let slots = unsafe { Segment::at(segment) }.slots();
+                let slots = unsafe { Segment::get(segment) }.slots();
                 any |= self.wake_slots(slots, target);
                 abandoned |= slots.occupancy.abandoned.load(Relaxed);
             }
@@ -155,7 +155,7 @@ impl Registry {
         if let Some(walk) = nearby.segments.walk() {
             for segment in walk.all() {
                 // SAFETY: this walk has come to the segment and has not ended.
-                let slots = unsafe { Segment::at(segment) }.slots();
+                let slots = unsafe { Segment::get(segment) }.slots();
                 sweep(slots, Some(&nearby.segments));
             }
         }
