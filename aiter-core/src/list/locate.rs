@@ -32,7 +32,10 @@ impl<T> List<T> {
         if (0..Block::<T>::LEN as isize).contains(&slot) {
             // SAFETY: the pointer is not null. It points to a block and not to the root, because
             // all slots of the root count as taken.
-            return (unsafe { NonNull::new_unchecked(block) }.cast(), slot as usize);
+            return (
+                unsafe { NonNull::new_unchecked(block) }.cast(),
+                slot as usize,
+            );
         }
         // SAFETY: by the contract.
         unsafe { self.locate_far(block, reserved, len) }
@@ -79,7 +82,10 @@ impl<T> List<T> {
                 block = header.prev.load(Relaxed);
             } else if (slot as usize) < Block::<T>::LEN {
                 // SAFETY: as in `locate`.
-                return (unsafe { NonNull::new_unchecked(block) }.cast(), slot as usize);
+                return (
+                    unsafe { NonNull::new_unchecked(block) }.cast(),
+                    slot as usize,
+                );
             } else {
                 // SAFETY: the pointer was dereferenced above, so it is not null.
                 let before = unsafe { NonNull::new_unchecked(block) };

@@ -25,9 +25,7 @@ macro_rules! on_tasks {
             map_workers_ordered, preload_aiter, preload_aiter_with,
         };
         const SUBJECTS: &[Subject] = &[
-            ("active_aiter", || {
-                Setup::one(active_aiter(Source::new()))
-            }),
+            ("active_aiter", || Setup::one(active_aiter(Source::new()))),
             ("preload_aiter", || {
                 Setup::one(preload_aiter(2, Source::new()))
             }),
@@ -43,7 +41,7 @@ macro_rules! on_tasks {
                 Setup::any_order(map_workers(3, slowly, Source::new()))
             }),
             ("map_workers_ordered", || {
-                Scenario::one(map_workers_ordered(3, slowly, Source::new()))
+                Setup::one(map_workers_ordered(3, slowly, Source::new()))
             }),
         ];
         SUBJECTS
