@@ -327,8 +327,12 @@ impl<T> SkipCursor<T> {
 
 /// Transfers everything that has come into the list, and drops the items that leave the buffer.
 fn transfer_all<T>(guard: &mut Guard<'_, SkipShared<T>>) {
-    while let Some(missed) = guard.with(|shared, buffer| buffer.transfer(shared.limit)) {
-        drop(missed);
+    loop {
+        match guard.with(|shared, buffer| buffer.transfer(shared.limit)) {
+            Transfer::Nothing => break,
+            Transfer::Done => {}
+            Transfer::Displaced(missed) => drop(missed),
+        }
     }
 }
 
