@@ -265,9 +265,7 @@ pub const SUBJECTS: &[Subject] = &[
     ("map_aiter", || {
         Setup::one(map_aiter(|item| item, Source::new()))
     }),
-    ("map_async", || {
-        Setup::one(map_async(slowly, Source::new()))
-    }),
+    ("map_async", || Setup::one(map_async(slowly, Source::new()))),
     ("map_workers", || {
         Setup::any_order(map_workers(3, slowly, Source::new()))
     }),

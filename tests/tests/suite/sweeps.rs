@@ -25,9 +25,7 @@ macro_rules! on_tasks {
             preload_aiter, preload_aiter_with,
         };
         const SUBJECTS: &[Subject] = &[
-            ("active_aiter", || {
-                Setup::one(active_aiter(Source::new()))
-            }),
+            ("active_aiter", || Setup::one(active_aiter(Source::new()))),
             ("preload_aiter", || {
                 Setup::one(preload_aiter(2, Source::new()))
             }),
