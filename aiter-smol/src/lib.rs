@@ -4,7 +4,6 @@
 //! use aiter_smol::AiterExt;
 //! use futures_lite::StreamExt;
 //! use smol::fs;
-//! use std::io;
 //!
 //! # smol::block_on(async {
 //! // Four tasks read the files of a folder; the loop counts their lines as they come.
@@ -16,7 +15,7 @@
 //!     lines += text?.lines().count();
 //! }
 //! assert!(lines > 1000);
-//! # io::Result::Ok(())
+//! # std::io::Result::Ok(())
 //! # })
 //! # .unwrap();
 //! ```

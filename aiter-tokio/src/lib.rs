@@ -12,7 +12,7 @@
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() {
 //!
-//! // Eight tasks fetch pages. Ten pages are ready while the loop below is busy.
+//! // Eight tasks await `fetch(page)`. Ten pages are ready while the loop below is busy.
 //! let mut pages = iter_to_aiter(1..=100)
 //!     .map_workers_ordered(8, fetch)
 //!     .preload_aiter(10);

@@ -329,7 +329,7 @@ impl<T> SkipCursor<T> {
 fn transfer_all<T>(guard: &mut Guard<'_, SkipShared<T>>) {
     loop {
         match guard.with(|shared, buffer| buffer.transfer(shared.limit)) {
-            Transfer::Nothing => return,
+            Transfer::Nothing => break,
             Transfer::Done => {}
             Transfer::Displaced(missed) => drop(missed),
         }

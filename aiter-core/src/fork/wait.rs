@@ -5,8 +5,8 @@
 //! | `limit` | `n` | `set_wait` |
 //! | `full` | 0; 1: a fork found no room and has to be woken | 0 → 1: the holder of the lock; 1 → 0: a fork that makes room |
 //!
-//! A fork that finds no room makes the source idle, so that no fork polls it before the next request
-//! `WOKEN`. The fork that makes room sends that request.
+//! A fork that finds no room makes the source idle until the next request `WOKEN`. The fork that
+//! makes room sends that request.
 
 use super::{
     bound::{Bound, MakePlace, Wait, Yields},
