@@ -175,7 +175,8 @@ impl<T> Cursor<T> {
     /// Records in `taken` which items were moved out.
     fn flush_moved(&mut self) {
         if self.is_last && self.moved < self.next_slot {
-            self.block().mark_taken(slot_mask(self.moved..self.next_slot));
+            self.block()
+                .mark_taken(slot_mask(self.moved..self.next_slot));
         }
         self.moved = self.next_slot;
     }
@@ -273,7 +274,12 @@ impl<T> Cursor<T> {
     pub(super) fn fork(&mut self) -> Self {
         self.give_up_run();
         self.header().refs.fetch_add(1, Relaxed);
-        Self::new(self.block, self.next_slot, self.started_at.into(), self.skipped)
+        Self::new(
+            self.block,
+            self.next_slot,
+            self.started_at.into(),
+            self.skipped,
+        )
     }
 
     /// Drops the items up to `run_end`, which this cursor may move out.

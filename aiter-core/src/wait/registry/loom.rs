@@ -95,10 +95,12 @@ impl Reader {
     }
 
     fn arm(&mut self) {
-        self.shared
-            .0
-            .registry
-            .arm(&mut self.slot_ref, &mut None, Waker::noop(), SleepKind::AtTail);
+        self.shared.0.registry.arm(
+            &mut self.slot_ref,
+            &mut None,
+            Waker::noop(),
+            SleepKind::AtTail,
+        );
     }
 
     fn check_last(&mut self) -> IsLast {
@@ -348,7 +350,11 @@ fn loom_min_position_misses_no_fork() {
                 parent.stay();
             }
         });
-        if looking.registry().min_position_except(Some(looking.slot_ref)) == Some(SECOND) {
+        if looking
+            .registry()
+            .min_position_except(Some(looking.slot_ref))
+            == Some(SECOND)
+        {
             // SAFETY: `with_mut` reports any other access.
             looking
                 .shared

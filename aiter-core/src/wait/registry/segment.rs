@@ -135,10 +135,7 @@ impl Segment {
         // Ordering: Acquire pairs with the Release in `reset_floor`: the scan sees that reader, or
         // the reader comes later and replaces the scanner tag.
         self.floor.swap(tag, Acquire);
-        FloorScan {
-            segment: self,
-            tag,
-        }
+        FloorScan { segment: self, tag }
     }
 }
 

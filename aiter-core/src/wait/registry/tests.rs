@@ -31,7 +31,8 @@ fn a_vacant_slot_is_claimed_again() {
     for _ in 0..3 {
         // One reader in a segment stays, so that its segment is not freed.
         let kept = all.pop().unwrap();
-        all.iter().for_each(|slot_ref| registry.unregister(*slot_ref));
+        all.iter()
+            .for_each(|slot_ref| registry.unregister(*slot_ref));
         for slot_ref in &mut all {
             *slot_ref = registry.register(0, 0);
         }
@@ -109,7 +110,9 @@ fn a_follower_keeps_its_segment_and_no_other() {
         IsLast::No
     ));
     assert!(follower.as_ref().unwrap().slot == last.slot);
-    all[1..].iter().for_each(|slot_ref| registry.unregister(*slot_ref));
+    all[1..]
+        .iter()
+        .for_each(|slot_ref| registry.unregister(*slot_ref));
     assert_eq!(segment_lens(&registry), [1, 8]);
     // Its memory is not freed, and it is at or behind no position.
     assert!(!registry.is_behind(follower.as_ref().unwrap(), 0));
