@@ -113,9 +113,10 @@ impl<T> Writer<T> {
     #[inline]
     fn reserve(&self, len: usize) -> Option<Tail> {
         // Ordering: Acquire pairs with the Release of the thread that closed the list, of the
-        // writer that moved the tail block on (in `advance_tail`), and of the readers that went to
-        // sleep, also if other reservations came between: those continue the release sequence. A
-        // reservation releases nothing itself: the mark of a slot publishes the item there.
+        // writer that moved the tail block on (in `advance_tail_block`), and of the readers that
+        // went to sleep, also if other reservations came between: those continue the release
+        // sequence. A reservation releases nothing itself: the mark of a slot publishes the item
+        // there.
         let tail = self.list.tail.fetch_add(tail_units(len), Acquire);
         (tail & CLOSED == 0).then_some(tail)
     }

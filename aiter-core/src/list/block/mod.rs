@@ -271,8 +271,8 @@ impl<T> Block<T> {
                 marks: array_of![AtomicU8::new(UNPUBLISHED); SLOTS],
             })
         };
-        // Touch the first KiB of slots now: their cache lines, which the last reader owns, arrive
-        // in one burst instead of one miss per push.
+        // Touch the first KiB of slots now: their cache lines, which the block's previous reader
+        // owns, arrive in one burst instead of one miss per push.
         #[cfg(all(feature = "std", not(aiter_loom)))]
         {
             // SAFETY: a block has more than one slot.

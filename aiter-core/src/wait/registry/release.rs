@@ -30,14 +30,10 @@ pub(super) unsafe fn release_abandoned(slot_ref: SlotRef, segments: Option<&Segm
     }
     // SAFETY: by the contract.
     let occupancy = unsafe { slot_ref.occupancy.as_ref() };
+    let bit = 1 << slot_ref.index;
     // Ordering: Acquire pairs with the Release in `Registry::unregister`. Of several threads that
     // come here, one finds the bit.
-    if occupancy
-        .abandoned
-        .fetch_and(!(1 << slot_ref.index), Acquire)
-        & 1 << slot_ref.index
-        != 0
-    {
+    if occupancy.abandoned.fetch_and(!bit, Acquire) & bit != 0 {
         // SAFETY: the slot is idle, and its reader has left it to the thread that finds the bit.
         unsafe { release(slot_ref, segments) };
     }

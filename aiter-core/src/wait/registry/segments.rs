@@ -189,12 +189,10 @@ impl Segments {
         // SAFETY: by the contract. Ordering: Release, for the caller's reads of the segment;
         // Acquire pairs with the Release in `free_retired`: if that has found this holder, the flag
         // is seen.
-        if unsafe { Segment::get(segment) }
+        let before = unsafe { Segment::get(segment) }
             .holders
-            .fetch_sub(1, AcqRel)
-            == 1
-            && self.deferred.load(Relaxed) & AWAIT_HOLDERS != 0
-        {
+            .fetch_sub(1, AcqRel);
+        if before == 1 && self.deferred.load(Relaxed) & AWAIT_HOLDERS != 0 {
             self.reclaim();
         }
     }
