@@ -317,12 +317,12 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
         };
         // Continues with the other slots if the drop of an item panics. Not `for_each`, which would
         // not have counted the slot of that item.
-        let mut slots = scopeguard::guard(self.slots.iter().enumerate(), |mut rest| {
-            while let Some(slot) = rest.next() {
+        let mut slots = scopeguard::guard(self.slots.iter().enumerate(), |rest| {
+            for slot in rest {
                 drop_at(slot);
             }
         });
-        while let Some(slot) = slots.next() {
+        for slot in slots.by_ref() {
             drop_at(slot);
         }
         let _ = ScopeGuard::into_inner(slots);

@@ -67,7 +67,7 @@ impl<'a, T> Peek<'a, T> {
     }
 
     /// Whether the reader would find nothing now: neither an item nor the end.
-    pub(crate) fn is_pending(mut self) -> bool {
+    pub(crate) fn finds_nothing(mut self) -> bool {
         matches!(self.next_run(), Scan::Unpublished)
     }
 

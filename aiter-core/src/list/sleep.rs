@@ -92,7 +92,12 @@ impl<T> Reader<T> {
     fn wait_slow(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
         self.list.registry.disarm(self.registration);
         // An item that is found while spinning is taken without arming.
-        if !self.list.reading.spin_until(|| !self.peek().is_pending()) && self.sleep(cx.waker()) {
+        if !self
+            .list
+            .reading
+            .spin_until(|| !self.peek().finds_nothing())
+            && self.sleep(cx.waker())
+        {
             return Poll::Pending;
         }
         self.take_or_sleep(cx)
