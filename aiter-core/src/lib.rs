@@ -1,9 +1,10 @@
-//! Patterns for asynchronous iterators: push, fork, share, gate, preload, join and map any [`Stream`].
+//! Patterns for asynchronous iterators: push, fork, share, gate, preload, join and map any
+//! [`Stream`].
 //!
-//! An *aiter* is anything that implements [`Stream`]. Every item here takes a stream, returns one, or
-//! feeds one, so all of it works with `futures`, `futures-lite` and `tokio-stream`. No runtime is
-//! needed: work that has to run beside the consumer comes as a [`Driver`], a future for any executor.
-//! The crates `aiter-tokio`, `aiter-smol` and `aiter-async-std` spawn it for you.
+//! An *aiter* is anything that implements [`Stream`]. Every item here takes a stream, returns one,
+//! or feeds one, so all of it works with `futures`, `futures-lite` and `tokio-stream`. No runtime
+//! is needed: work that has to run beside the consumer comes as a [`Driver`], a future for any
+//! executor. The crates `aiter-tokio`, `aiter-smol` and `aiter-async-std` spawn it for you.
 //!
 //! ```
 //! use aiter_core::{AiterExt, push_aiter};
@@ -36,17 +37,17 @@
 //!
 //! # What holds everywhere
 //!
-//! - **Cancel safety**: a future that waits for the next item may be dropped at any point. No item is
-//!   lost, repeated or reordered by that, and no other waiter is left without its wake.
-//! - **Progress**: no operation blocks a thread, waits for another thread, or wakes itself in a loop
-//!   until another thread goes on. The docs of each operation say whether it is lock-free or
+//! - **Cancel safety**: a future that waits for the next item may be dropped at any point. No item
+//!   is lost, repeated or reordered by that, and no other waiter is left without its wake.
+//! - **Progress**: no operation blocks a thread, waits for another thread, or wakes itself in a
+//!   loop until another thread goes on. The docs of each operation say whether it is lock-free or
 //!   wait-free.
 //! - **Wakers**: a stream keeps one waker, that of the task that waited last, so that the same task
-//!   need not clone it for each item. The waker is dropped at the end of the stream, and when another
-//!   task polls the stream and finds no item that was fetched before; up to 64 items may be fetched
-//!   at once.
-//! - **Bad input**: a count of 0 panics at the caller's line wherever 0 makes no sense. A panic in a
-//!   closure, a source or a waker reaches the code that called it, and blocks no other handle.
+//!   need not clone it for each item. The waker is dropped at the end of the stream, and when
+//!   another task polls the stream and finds no item that was fetched before; up to 64 items may be
+//!   fetched at once.
+//! - **Bad input**: a count of 0 panics at the caller's line wherever 0 makes no sense. A panic in
+//!   a closure, a source or a waker reaches the code that called it, and blocks no other handle.
 //!
 //! # Features, and `no_std`
 //!
@@ -57,16 +58,17 @@
 //! | `alloc` (with `std`) | everything but [`fixed`], [`map_async`], [`pump`] and [`pump_lending`] |
 //! | `portable-atomic` | atomics and `Arc` of that crate, for targets without compare-and-swap (Cortex-M0, RISC-V without A) |
 //!
-//! Without `std` the crate needs `core` and `alloc`, which means a global allocator. Without `alloc`
-//! it needs `core` only, and has just the four items that the table names. With `portable-atomic`,
-//! the final binary says how to do without compare-and-swap: either it depends on `portable-atomic`
-//! itself, with the feature `critical-section` and an implementation of that, or it is built with
-//! `--cfg portable_atomic_unsafe_assume_single_core`. This crate chooses neither.
+//! Without `std` the crate needs `core` and `alloc`, which means a global allocator. Without
+//! `alloc` it needs `core` only, and has just the four items that the table names. With
+//! `portable-atomic`, the final binary says how to do without compare-and-swap: either it depends
+//! on `portable-atomic` itself, with the feature `critical-section` and an implementation of that,
+//! or it is built with `--cfg portable_atomic_unsafe_assume_single_core`. This crate chooses
+//! neither.
 //!
 //! # How it works
 //!
-//! See the module [`design`] for the states, the orderings and the proofs. The same pages are in the
-//! repository under `aiter-core/docs/design`.
+//! See the module [`design`] for the states, the orderings and the proofs. The same pages are in
+//! the repository under `aiter-core/docs/design`.
 //!
 //! [`Stream`]: futures_core::Stream
 #![cfg_attr(not(feature = "std"), no_std)]

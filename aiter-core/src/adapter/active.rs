@@ -42,8 +42,8 @@ where
 /// A push list that a task fills as fast as its source yields.
 ///
 /// It dereferences to a [`PushAiter`]. In addition, a panic of the source comes out where the items
-/// end, once in every fork: with its own payload in the first fork that gets there, and with the same
-/// message in the others.
+/// end, once in every fork: with its own payload in the first fork that gets there, and with the
+/// same message in the others.
 ///
 /// Dropping the list and all its forks ends the task, and the task drops the source.
 ///
@@ -122,7 +122,8 @@ impl<T, P: Pace> FusedStream for ActiveAiter<T, P> {
     }
 }
 
-/// The panic of the source, if there was one. No consumer waits for another: the lock is only tried.
+/// The panic of the source, if there was one. No consumer waits for another: the lock is only
+/// tried.
 #[derive(Debug, Default)]
 #[allow(
     clippy::disallowed_types,
@@ -151,7 +152,8 @@ impl Fate {
         let _ = self.message.set(message);
     }
 
-    /// Panics if the source panicked, with the payload of its panic if no other consumer has taken it.
+    /// Panics if the source panicked, with the payload of its panic if no other consumer has taken
+    /// it.
     fn meet(&self) {
         let Some(message) = self.message.get() else {
             return;

@@ -1,5 +1,6 @@
-//! What the adapter crates share: everything but the calls of one runtime. For those crates only: no promise is made
-//! about these names from one release to the next, and each adapter re-exports what its users name.
+//! What the adapter crates share: everything but the calls of one runtime. For those crates only:
+//! no promise is made about these names from one release to the next, and each adapter re-exports
+//! what its users name.
 
 mod accept;
 mod acceptor;

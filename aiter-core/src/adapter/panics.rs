@@ -1,5 +1,5 @@
-//! Panics that travel through a task as items: the items before a panic are delivered first, and then
-//! the panic is raised in the consumer.
+//! Panics that travel through a task as items: the items before a panic are delivered first, and
+//! then the panic is raised in the consumer.
 use super::pace::{Free, Pace, paced};
 use alloc::boxed::Box;
 use core::{
@@ -22,8 +22,8 @@ pub(super) fn catch<R>(f: impl FnOnce() -> R) -> Result<R, Panic> {
     catch_unwind(AssertUnwindSafe(f))
 }
 
-/// Catches a panic of the stream, and yields it as the last item. The stream is dropped as soon as it
-/// has ended or panicked; a panic of its `Drop` becomes an item too.
+/// Catches a panic of the stream, and yields it as the last item. The stream is dropped as soon as
+/// it has ended or panicked; a panic of its `Drop` becomes an item too.
 #[pin_project]
 #[derive(Debug)]
 pub struct Caught<S>(#[pin] Option<S>);
@@ -96,9 +96,10 @@ impl<F: Future> Future for CaughtFuture<F> {
 
 /// A stream whose items are made in spawned tasks.
 ///
-/// A panic in a task comes out of `poll_next` with its own payload, after the items that came before
-/// it. A caller that catches the panic can go on with the items of other tasks. When a runtime shuts
-/// down, it drops its tasks; the stream then yields the items that they had made, and ends.
+/// A panic in a task comes out of `poll_next` with its own payload, after the items that came
+/// before it. A caller that catches the panic can go on with the items of other tasks. When a
+/// runtime shuts down, it drops its tasks; the stream then yields the items that they had made, and
+/// ends.
 ///
 /// Dropping the stream ends the tasks, and the tasks drop their sources.
 ///

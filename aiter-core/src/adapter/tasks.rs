@@ -81,7 +81,8 @@ pub(super) fn ahead<S: Stream>(
     items
 }
 
-/// A stream of streams. Each inner stream gets a task of its own as soon as the outer one yields it.
+/// A stream of streams. Each inner stream gets a task of its own as soon as the outer one yields
+/// it.
 #[pin_project]
 #[derive(Debug)]
 #[must_use = "streams do nothing unless polled"]

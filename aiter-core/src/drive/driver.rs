@@ -24,8 +24,9 @@ use pin_project::{pin_project, pinned_drop};
 /// [`preload_with`](crate::preload_with) return it.
 ///
 /// It completes, and drops the source, once the source has ended or the list has no consumer left.
-/// Dropping it earlier ends the list after the items that were pulled. A driver that is dropped before
-/// its first poll was forgotten, most likely: the first poll of its stream panics and says so.
+/// Dropping it earlier ends the list after the items that were pulled. A driver that is dropped
+/// before its first poll was forgotten, most likely: the first poll of its stream panics and says
+/// so.
 ///
 /// It yields to the executor after every 64 items, so that a source that is always ready does not
 /// keep other tasks from running.
@@ -65,8 +66,8 @@ impl<S: Stream> Driver<S> {
         )
     }
 
-    /// Takes the driver for one that is polled. An executor that was given a driver may drop it before
-    /// the first poll, when it shuts down; then the stream ends.
+    /// Takes the driver for one that is polled. An executor that was given a driver may drop it
+    /// before the first poll, when it shuts down; then the stream ends.
     #[cfg(feature = "std")]
     pub(crate) fn assume_started(mut self) -> Self {
         self.is_started = true;

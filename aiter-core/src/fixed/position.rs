@@ -3,7 +3,8 @@
 //!
 //! A push that is interrupted between its load of the tail and its exchange is fooled if the tail
 //! has wrapped to the same value meanwhile. So the word has 64 bits wherever the target can
-//! exchange that many at once. See `aiter-core/docs/design/fixed.md` for how long a wrap takes with 32.
+//! exchange that many at once. See `aiter-core/docs/design/fixed.md` for how long a wrap takes with
+//! 32.
 //!
 //! ```text
 //! a position:    | lap … | slot: as many bits as the length of a lap needs | 0 …     | 0      |

@@ -226,8 +226,8 @@ impl<'a, T, const N: usize, const R: usize> PushAiter<'a, T, N, R> {
             let pass = scopeguard::guard(self, |reader| reader.pass());
             // SAFETY: the item is published, and stays until this reader passes it, below.
             let item = list.clone_item(unsafe { slot.item() });
-            // Not left to the end of the scope: if the drop of the passed item panics there, what is
-            // returned leaks.
+            // Not left to the end of the scope: if the drop of the passed item panics there, what
+            // is returned leaks.
             drop(pass);
             Ok(item)
         }

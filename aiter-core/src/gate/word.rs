@@ -28,8 +28,8 @@
 //!
 //! In every other state a call changes nothing. Only the stream takes permits, so permits that it
 //! has seen stay until it takes them. Only a gate leads out of *waits*, and that gate sees in the
-//! word that it replaced that it has to wake the stream. See `aiter-core/docs/design/gate.md` for why no wake
-//! is lost.
+//! word that it replaced that it has to wake the stream. See `aiter-core/docs/design/gate.md` for
+//! why no wake is lost.
 
 use crate::{
     sync::{AtomicUsize, Ordering},

@@ -197,8 +197,8 @@ impl<T> Cursor<T> {
     /// Passes the item at `next_slot` and returns it.
     ///
     /// # Safety
-    /// `next_slot` is below `run_end`. The item may be moved out as soon as another reader sees that
-    /// this one has passed it.
+    /// `next_slot` is below `run_end`. The item may be moved out as soon as another reader sees
+    /// that this one has passed it.
     #[inline]
     pub(super) unsafe fn pass<'a>(&mut self) -> &'a T {
         let slot = self.next_slot;

@@ -35,10 +35,11 @@ pub(crate) struct Demand {
 }
 
 impl WakeSource<Demand> {
-    /// Panics if the driver was dropped before its first poll. To be called once the list has ended.
+    /// Panics if the driver was dropped before its first poll. To be called once the list has
+    /// ended.
     pub(crate) fn check_driver(&self) {
-        // Ordering: Relaxed. The driver writes it before it closes the list, and the end of the list
-        // publishes it.
+        // Ordering: Relaxed. The driver writes it before it closes the list, and the end of the
+        // list publishes it.
         assert!(
             self.dropped_unpolled.load(Relaxed) == 0,
             "the driver of this stream was dropped before its first poll: run it on an executor"

@@ -187,8 +187,8 @@ impl Takers {
         before.into_iter().map(|(_, visit)| visit).collect()
     }
 
-    /// Passes the first of those that arrived before, if the taker has given way to that one. Returns
-    /// whether it did, and the visit of the next taker that it has to give way to.
+    /// Passes the first of those that arrived before, if the taker has given way to that one.
+    /// Returns whether it did, and the visit of the next taker that it has to give way to.
     fn pass(&self, taker: &Taker) -> (bool, Option<usize>) {
         let before = self.before(taker);
         let mut visits = before.into_iter().peekable();

@@ -1,9 +1,9 @@
 //! Results of workers in the order of their items.
 //!
-//! The items are numbered before the workers share them, and the consumer puts the results in order.
-//! A gate with `n` permits stands before the workers. An item spends a permit when it is pulled, and
-//! the consumer gives it back when it has taken the result. So at most `n` items are in work or wait
-//! for their turn, whatever the workers do.
+//! The items are numbered before the workers share them, and the consumer puts the results in
+//! order. A gate with `n` permits stands before the workers. An item spends a permit when it is
+//! pulled, and the consumer gives it back when it has taken the result. So at most `n` items are in
+//! work or wait for their turn, whatever the workers do.
 
 use super::{
     super::{
@@ -36,7 +36,8 @@ pub type OrderedTask<S, F, H> = WorkerTask<NumberedItems<S>, Numbering<F>, H>;
 /// The items with their numbers, behind a gate.
 type NumberedItems<S> = Gated<Azip<(IterToAiter<RangeFrom<u64>>, S)>>;
 
-/// Joins up to `n` tasks as [`map_workers`](super::map_workers) does, and puts the results in order.
+/// Joins up to `n` tasks as [`map_workers`](super::map_workers) does, and puts the results in
+/// order.
 #[track_caller]
 pub fn map_workers_ordered<R, S, F, Fut, P>(
     executor: &R,

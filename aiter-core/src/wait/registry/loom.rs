@@ -16,7 +16,8 @@ struct Shared(Arc<Inner>);
 
 struct Inner {
     registry: Registry,
-    /// The item that a reader at `FIRST` reads. A reader that knows that no other is there changes it.
+    /// The item that a reader at `FIRST` reads. A reader that knows that no other is there changes
+    /// it.
     list_slot: UnsafeCell<usize>,
 }
 
