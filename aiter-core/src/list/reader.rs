@@ -24,8 +24,14 @@ use crate::{
         task::TaskId,
     },
 };
-use core::task::{Context, Poll};
+use core::{
+    mem,
+    task::{Context, Poll},
+};
 use scopeguard::{defer, guard};
+
+type CloneNext<T> = unsafe fn(&mut Reader<T>) -> T;
+type NextSlow<T> = fn(&mut Reader<T>, Option<&mut Context<'_>>) -> Poll<Option<T>>;
 
 /// The functions through which a reader takes an item unless it can simply move it out. Polls have
 /// no `T: Clone` bound, so the first `fork` or `subscribe`, which has it, stores the table that
@@ -34,14 +40,14 @@ struct ErasedOps<T> {
     /// Clones the next item of a run.
     ///
     /// Safety: the cursor is before the end of the run, and the list has had a second reader.
-    clone_next: unsafe fn(&mut Reader<T>) -> T,
+    clone_next: CloneNext<T>,
     /// The slow path. With a context it has the task woken if there is nothing to take.
-    next_slow: fn(&mut Reader<T>, Option<&mut Context<'_>>) -> Poll<Option<T>>,
+    next_slow: NextSlow<T>,
 }
 
 impl<T> ErasedOps<T> {
     /// For a list that has never had a second reader.
-    const UNFORKED: *const Self = &Self {
+    const UNFORKED: Self = Self {
         clone_next: |_| unreachable!("a second reader is made after `allow_clones`"),
         next_slow: Reader::next_slow_unforked,
     };
@@ -49,7 +55,7 @@ impl<T> ErasedOps<T> {
 
 impl<T: Clone> ErasedOps<T> {
     /// For a list that may have several readers.
-    const FORKED: *const Self = &Self {
+    const FORKED: Self = Self {
         clone_next: Reader::clone_next,
         next_slow: Reader::next_slow_forked,
     };
@@ -61,20 +67,33 @@ impl<T> List<T> {
     where
         T: Clone,
     {
-        // Ordering: Relaxed, because it points to a constant. A reader learns that it is not alone
-        // from a slot of the registry that was claimed after this (Acquire), or from `readers`
-        // (Acquire), and then it finds this table.
-        self.reader_ops
-            .store(ErasedOps::<T>::FORKED.cast_mut().cast(), Relaxed);
+        // Ordering: see `set_ops`. A reader learns that it is not alone from a slot of the registry
+        // that was claimed after this (Acquire), or from `readers` (Acquire), and then it finds these
+        // functions.
+        self.set_ops(&ErasedOps::FORKED);
+    }
+
+    fn set_ops(&self, ops: &ErasedOps<T>) {
+        // Ordering: Relaxed, because nothing but the functions themselves is published.
+        self.clone_next.store(ops.clone_next as *mut (), Relaxed);
+        self.next_slow.store(ops.next_slow as *mut (), Relaxed);
     }
 
     #[inline]
-    fn ops(&self) -> &ErasedOps<T> {
+    fn clone_next(&self) -> CloneNext<T> {
+        // Ordering: Relaxed, see `allow_clones`.
+        let clone_next = self.clone_next.load(Relaxed);
+        // SAFETY: since the first reader was made it is a function of one of the tables for `T`.
+        unsafe { mem::transmute::<*mut (), CloneNext<T>>(clone_next) }
+    }
+
+    #[inline]
+    fn next_slow(&self) -> NextSlow<T> {
         // Ordering: Relaxed, see `allow_clones`. A reader that does not know of another one finds
-        // either table, and either will do.
-        let ops = self.reader_ops.load(Relaxed).cast::<ErasedOps<T>>();
-        // SAFETY: since the first reader was made it points to one of the two tables for `T`.
-        unsafe { &*ops }
+        // either function, and either will do.
+        let next_slow = self.next_slow.load(Relaxed);
+        // SAFETY: as in `clone_next`.
+        unsafe { mem::transmute::<*mut (), NextSlow<T>>(next_slow) }
     }
 }
 
@@ -101,9 +120,7 @@ unsafe impl<T: Send + Sync> Sync for Reader<T> {}
 impl<T> Reader<T> {
     /// The first reader of a new list.
     pub(super) fn first(list: Arc<List<T>>) -> Self {
-        // Ordering: Relaxed, because no other thread has the list yet.
-        list.reader_ops
-            .store(ErasedOps::<T>::UNFORKED.cast_mut().cast(), Relaxed);
+        list.set_ops(&ErasedOps::UNFORKED);
         let cursor = Cursor::new(list.root(), Block::<T>::LEN, 0, 0);
         let registration = list.registry.first();
         Self::new(list, cursor, registration)
@@ -152,7 +169,7 @@ impl<T> Reader<T> {
             // SAFETY: a run that is to be cloned has a follower (see the field).
             let is_cloned = is_in_run && unsafe { self.is_still_followed() };
             // SAFETY: the cursor is before the end of the run, and there is another reader.
-            is_cloned.then(|| unsafe { (self.list.ops().clone_next)(self) })
+            is_cloned.then(|| unsafe { self.list.clone_next()(self) })
         }
     }
 
@@ -163,13 +180,13 @@ impl<T> Reader<T> {
         if self.looks_empty() {
             return Poll::Pending;
         }
-        (self.list.ops().next_slow)(self, None)
+        self.list.next_slow()(self, None)
     }
 
     /// Kept out of line (it compiles to a tail call) so that the fast path inlines into the caller.
     #[inline(never)]
     fn poll_slow(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
-        (self.list.ops().next_slow)(self, Some(cx))
+        self.list.next_slow()(self, Some(cx))
     }
 
     /// Whether one load shows that there is nothing to take. A fork of any stream asks this before
@@ -223,7 +240,7 @@ impl<T> Reader<T> {
                 Poll::Ready(Some(unsafe { self.move_next() }))
             }
             // Another reader has come, so the list has the other table now.
-            Scan::Items(_) => (self.list.ops().next_slow)(self, cx),
+            Scan::Items(_) => self.list.next_slow()(self, cx),
             Scan::Ended => self.on_end(cx.is_some()),
             Scan::Unpublished | Scan::Taken => self.wait_if_polled(cx),
         }
@@ -262,7 +279,7 @@ impl<T> Reader<T> {
         self.cursor.clone_run(self.cursor.next_slot + 1);
         // SAFETY: the slot is published and holds an item, because no reader moves out an item that
         // this one has not passed. There is another reader, or there has been one.
-        Poll::Ready(Some(unsafe { (self.list.ops().clone_next)(self) }))
+        Poll::Ready(Some(unsafe { self.list.clone_next()(self) }))
     }
 
     /// Finds the next run of items, and decides how they are taken.

@@ -54,8 +54,10 @@ pub(crate) struct List<T> {
     pub(super) drain: DrainState<T>,
     /// The number of live readers. The last one closes the list.
     pub(super) readers: AtomicUsize,
-    /// A table of functions through which readers take items. Its type is private to `reader.rs`.
-    pub(super) reader_ops: AtomicPtr<()>,
+    /// How a reader clones an item: a function of the table `ErasedOps` of `reader.rs`.
+    pub(super) clone_next: AtomicPtr<()>,
+    /// The other function of that table. It is beside the first, so that neither load waits for another.
+    pub(super) next_slow: AtomicPtr<()>,
     root: BlockHeader<T>,
     /// Woken when the last reader is dropped.
     pub(super) driver: Option<WakeSource<Demand>>,
@@ -102,7 +104,8 @@ impl<T> List<T> {
             batch_slots: AtomicUsize::new(0),
             drain: DrainState::new(),
             readers: AtomicUsize::new(1),
-            reader_ops: AtomicPtr::new(ptr::null_mut()),
+            clone_next: AtomicPtr::new(ptr::null_mut()),
+            next_slow: AtomicPtr::new(ptr::null_mut()),
             root: BlockHeader::root(),
             driver,
             registry: Registry::new(FIRST),
