@@ -2,7 +2,7 @@
 # Runs everything that has to pass before a change lands: the tests, then each check in ci/. Two checks
 # run at a time (AITER_LANES says how many), because most of them wait for a linker, an emulator or a
 # download now and then. Goes on after a failure, ends with a table, and exits with 1 if anything
-# failed. A cold run takes under 25 minutes on two cores.
+# failed. A cold run takes some 27 minutes on two cores.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 export CARGO_INCREMENTAL=0 CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-never}

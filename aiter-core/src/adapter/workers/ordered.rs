@@ -9,12 +9,13 @@ use super::{
     super::{
         Nested, Spawn,
         pace::Free,
-        panics::{CaughtFuture, Panic, Spawned, catch},
+        panics::{Caught, CaughtFuture, Panic, Spawned, catch},
     },
     Results, Work, WorkerTask, results,
 };
 use crate::{
-    Azip, Gate, Gated, IterToAiter, azip, gated_aiter, iter_to_aiter, util::shrink::shrink,
+    Azip, Gate, Gated, IterToAiter, azip, gated_aiter, iter_to_aiter, ready_set::Budget,
+    util::shrink::shrink,
 };
 use alloc::collections::VecDeque;
 use core::{
@@ -33,8 +34,8 @@ pub type OrderedTasks<T, P = Free> = Spawned<InOrder<T>, P>;
 /// The task of a worker whose result has a number.
 pub type OrderedTask<S, F, H> = WorkerTask<NumberedItems<S>, Numbering<F>, H>;
 
-/// The items with their numbers, behind a gate.
-type NumberedItems<S> = Gated<Azip<(IterToAiter<RangeFrom<u64>>, S)>>;
+/// The items with their numbers, behind a gate. A panic of the source has a number too.
+type NumberedItems<S> = Gated<Azip<(IterToAiter<RangeFrom<u64>>, Caught<S>)>>;
 
 /// Joins up to `n` tasks as [`map_workers`](super::map_workers) does, and puts the results in
 /// order.
@@ -53,7 +54,7 @@ where
     Fut: Future,
 {
     assert!(n > 0, "map_workers_ordered: n must be at least 1");
-    let (items, gate) = gated_aiter(azip((iter_to_aiter(0..), stream)));
+    let (items, gate) = gated_aiter(azip((iter_to_aiter(0..), Caught::new(stream))));
     // Permits saturate, at more items than memory has room for.
     gate.push(n);
     Spawned::new(InOrder {
@@ -61,24 +62,23 @@ where
         waiting: VecDeque::new(),
         first: 0,
         gate,
-        panic: None,
         is_over: false,
     })
 }
 
-/// Makes the future of an item keep the item's number, also when the closure panics.
+/// Makes the future of an item keep the item's number, also when the closure or the source panics.
 #[derive(Debug)]
 pub struct Numbering<F>(F);
 
-impl<T, F, Fut> Work<(u64, T)> for Numbering<F>
+impl<T, F, Fut> Work<(u64, Result<T, Panic>)> for Numbering<F>
 where
     F: Fn(T) -> Fut,
     Fut: Future,
 {
     type Future = Numbered<Fut>;
 
-    fn start(&self, (number, item): (u64, T)) -> Numbered<Fut> {
-        match catch(|| self.0(item)) {
+    fn start(&self, (number, item): (u64, Result<T, Panic>)) -> Numbered<Fut> {
+        match item.and_then(|item| catch(|| self.0(item))) {
             Ok(future) => Numbered {
                 number,
                 future: Some(CaughtFuture::new(future)),
@@ -99,7 +99,7 @@ pub struct Numbered<Fut> {
     number: u64,
     #[pin]
     future: Option<CaughtFuture<Fut>>,
-    /// The panic of the closure, when there is no future.
+    /// The panic that there is in place of a future.
     panic: Option<Panic>,
 }
 
@@ -133,9 +133,7 @@ pub struct InOrder<T> {
     /// The number of the next result.
     first: u64,
     gate: Gate,
-    /// A panic without a number: of the source, which then ends, or of an executor that could not
-    /// start a task. It comes out after all results.
-    panic: Option<Panic>,
+    /// All tasks have ended.
     is_over: bool,
 }
 
@@ -168,25 +166,38 @@ impl<T> Stream for InOrder<T> {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
+        let mut budget = Budget::new();
         loop {
             if let Some(result) = this.pop() {
                 return Poll::Ready(Some(result));
             }
             if this.is_over {
-                return Poll::Ready(this.panic.take().map(Err));
+                // A task that its executor has dropped leaves a gap in the results.
+                if this.waiting.pop_front().is_none() {
+                    return Poll::Ready(None);
+                }
+                this.first += 1;
+                continue;
+            }
+            if !budget.is_left() {
+                // Results that are not next come as fast as they are taken. Other tasks run first.
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
             }
             match ready!(Pin::new(&mut this.results).poll_next(cx)) {
                 Some(Ok((number, result))) => this.put(number, result),
-                Some(Err(panic)) => this.panic = Some(panic),
+                // The executor has refused to start a task. The panic belongs to no item.
+                Some(Err(panic)) => return Poll::Ready(Some(Err(panic))),
                 None => this.is_over = true,
             }
+            budget.spend();
         }
     }
 }
 
 impl<T> FusedStream for InOrder<T> {
     fn is_terminated(&self) -> bool {
-        self.is_over && self.waiting.is_empty() && self.panic.is_none()
+        self.is_over && self.waiting.is_empty()
     }
 }
 

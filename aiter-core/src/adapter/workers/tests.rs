@@ -595,3 +595,31 @@ fn zero_ordered_workers_panic() {
         iter_to_aiter(0..3),
     ));
 }
+
+#[test]
+fn ordered_results_report_an_executor_that_refuses_a_task_at_once() {
+    let (executor, latches) = (ManualExecutor::new(), Latches::default());
+    executor.refuses.set(Some(1));
+    let (source, remote) = source((0..20).map(Item));
+    let mut results = ordered(&executor, 4, latches.wait(), source);
+    executor.run();
+    assert!(catch(|| poll_noop(&mut results)).is_err());
+    executor.refuses.set(None);
+    latches.open(0..20);
+    remote.end();
+    assert!(take(&executor, &mut results).into_iter().eq(0..20));
+}
+
+#[test]
+fn ordered_results_skip_what_a_dropped_task_had_in_work() {
+    let (executor, latches) = (ManualExecutor::new(), Latches::default());
+    let (source, _remote) = source((0..4).map(Item));
+    let mut results = ordered(&executor, 4, latches.wait(), source);
+    latches.open([1, 3]);
+    executor.run();
+    drop(executor);
+    assert_eq!(poll_noop(&mut results), Poll::Ready(Some(1)));
+    assert_eq!(poll_noop(&mut results), Poll::Ready(Some(3)));
+    assert_eq!(poll_noop(&mut results), Poll::Ready(None));
+    assert!(results.is_terminated());
+}
