@@ -480,16 +480,15 @@ impl<T> Reader<T> {
         // Ordering: Release for what this reader has read and moved; Acquire so that the last
         // reader to be dropped takes over from all others.
         let was_only = list.readers.fetch_sub(1, AcqRel) == 1;
+        // Before the items are dropped: otherwise pushers could add items for as long as that
+        // takes.
+        let closes = was_only && list.close_tail().is_some();
         // The registration ends last, because the drop of its waker may panic.
         defer! { list.registry.unregister(*registration) };
-        // The driver is woken before that, also when the drop of an item panics.
+        // Other tasks are woken before that, also when the drop of an item panics.
+        defer! { if closes { list.close_waiters.wake_all() } };
         let driver = list.driver.as_ref().filter(|_| was_only);
         defer! { driver.into_iter().for_each(|driver| driver.wake()) };
-        if was_only {
-            // Before the items are dropped: otherwise pushers could add items for as long as that
-            // takes.
-            list.close_tail();
-        }
         cursor.detach(list);
     }
 }

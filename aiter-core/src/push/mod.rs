@@ -2,9 +2,13 @@
 
 mod aiter;
 mod pusher;
+mod until_stopped;
+mod weak;
 
 pub use aiter::{AvailableIter, PushAiter};
 pub use pusher::Pusher;
+pub use until_stopped::UntilStopped;
+pub use weak::WeakPusher;
 
 use crate::list;
 use aiter::Preflight;
