@@ -145,7 +145,8 @@ pub use crate::{
         map_filter_aiter, map_workers, map_workers_ordered, stoppable_aiter,
     },
     push::{
-        AvailableIter, PushAiter, Pusher, UntilStopped, WeakPusher, push_aiter, push_aiter_with,
+        AvailableIter, NextMany, PushAiter, Pusher, UntilStopped, WeakPusher, push_aiter,
+        push_aiter_with,
     },
     share::{Sharable, sharable_aiter},
     wait::demand::Watermarks,

@@ -24,6 +24,7 @@ use crate::{
         task::TaskId,
     },
 };
+use alloc::vec::Vec;
 use core::{
     mem,
     task::{Context, Poll},
@@ -206,6 +207,30 @@ impl<T> Reader<T> {
         let item = unsafe { self.cursor.take() };
         self.publish_position();
         item
+    }
+
+    /// Appends what is left of the current run to `buf`, but no more than `limit` items, if they are
+    /// to be moved out and not cloned. Returns how many they are.
+    ///
+    /// # Panics
+    /// If `buf` cannot grow. Then no item is taken.
+    pub(crate) fn move_run(&mut self, buf: &mut Vec<T>, limit: usize) -> usize {
+        let left = self.cursor.run_end - self.cursor.next_slot;
+        let len = if self.cursor.is_last {
+            left.min(limit)
+        } else {
+            0
+        };
+        if len != 0 {
+            buf.reserve(len);
+            let to = buf.spare_capacity_mut().as_mut_ptr().cast();
+            // SAFETY: the run has so many items, `is_last` is set, and there is room for them.
+            unsafe { self.cursor.take_run(len, to) };
+            // SAFETY: the items were moved there.
+            unsafe { buf.set_len(buf.len() + len) };
+            self.publish_position();
+        }
+        len
     }
 
     /// Clones the next item. This is one function with all that is done for an item that is cloned.

@@ -5,6 +5,7 @@ mod close;
 mod drain;
 mod end;
 mod gap;
+mod many;
 mod reclaim;
 mod registry;
 mod sleep;
