@@ -3,6 +3,8 @@
 mod aiter;
 mod next_many;
 mod pusher;
+#[cfg(feature = "sink")]
+mod sink;
 mod until_stopped;
 mod weak;
 
