@@ -20,7 +20,7 @@
 //!
 //! | to | take |
 //! |---|---|
-//! | **push** items in from anywhere, and read them as a stream | [`push_aiter`], [`push_aiter_with`] |
+//! | **push** items in from anywhere, and read them as a stream | [`push_aiter`], [`push_aiter_with`]; [`PushAiter::next_many`] takes many at once |
 //! | **push** without an allocator: from interrupts, through a `static` | [`fixed::PushList`] |
 //! | **fork**: let several readers see each item | [`aiter_forker`] for any stream, [`aiter_forker_with`] a [`bound`] on how far they run apart; [`PushAiter::fork`], [`Pusher::subscribe`] |
 //! | let several tasks **share** a stream, each item going to one of them | [`sharable_aiter`] |
