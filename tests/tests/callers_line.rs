@@ -21,7 +21,7 @@ macro_rules! refused {
     ($message:literal, $call:expr) => {
         PLACE.lock().unwrap().clear();
         let panic = catch_unwind(AssertUnwindSafe(|| {
-            let _ = $call;
+            let _never = $call;
         }));
         let panic = panic.expect_err(concat!("line ", line!(), " does not panic"));
         let message = panic
