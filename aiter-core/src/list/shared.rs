@@ -84,7 +84,7 @@ const _: () = {
     let tail = offset_of!(List<u64>, tail);
     let registry = offset_of!(List<u64>, registry);
     // With the two counts of an `Arc` before it.
-    assert!(size_of::<List<u64>>() + 16 <= 256 || !cfg!(feature = "std") || cfg!(aiter_loom));
+    assert!(cfg!(aiter_loom) || size_of::<List<u64>>() + 16 <= 256);
     assert!(tail + LINE <= offset_of!(List<u64>, readers));
     assert!(tail + LINE <= registry && Registry::SPAN >= LINE);
 };
