@@ -64,7 +64,6 @@ use pull::{
     ACTIVE_WAITS, ActiveWaiter, ForkShared, ForkSource, Pulled, PulledKind, new_lock,
     register_passive,
 };
-use scopeguard::ScopeGuard;
 
 /// The items that a fork yields.
 type Item<S, B> = <B as Yields>::Item<<S as Stream>::Item>;
@@ -418,12 +417,9 @@ impl<S: Stream, B: Bound> Fork<S, B> {
             let lock = guard.as_lock();
             let (waker, panic_reported) = (waker_ref(lock), &mut self.panic_reported);
             let source_cx = &mut Context::from_waker(&waker);
-            // A panic of the source ends the list.
-            let unwind = scopeguard::guard(&self.place, |place| place.on_pulled(PulledKind::End));
             let pulled = guard.with_value(|source| {
                 source.poll_into_list(lock.shared(), alone, panic_reported, source_cx)
             });
-            ScopeGuard::into_inner(unwind);
             match pulled {
                 Poll::Pending => {
                     guard.with(|_, state| {
@@ -444,7 +440,6 @@ impl<S: Stream, B: Bound> Fork<S, B> {
                 }
                 Poll::Ready(Pulled::InList(kind)) => {
                     guard.with(|_, state| state.finish_poll(alone));
-                    self.place.on_pulled(kind);
                     // Before the item is cloned, which may panic.
                     guard.keep_locked();
                     if kind == PulledKind::Item {

@@ -1,6 +1,5 @@
 //! A fork's place among the items that were pulled.
 
-use super::pull::PulledKind;
 use crate::Statistics;
 use core::task::{Poll, Waker};
 
@@ -49,10 +48,6 @@ pub(crate) trait ForkPlace<T>: Unpin {
     fn has_room(&mut self) -> bool {
         true
     }
-
-    /// Called with the lock held, after an item or the end was put into the list.
-    #[inline]
-    fn on_pulled(&self, _: PulledKind) {}
 
     /// Converts an item that a fork which is alone has pulled without putting it into the list.
     fn bypass(&mut self, item: T) -> Self::Item;

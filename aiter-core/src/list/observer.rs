@@ -1,0 +1,85 @@
+//! [`Observer`]: a handle that neither reads nor writes, and knows how much was pushed.
+//!
+//! Items are *numbered* from the first of the list. A number does not count slots without an item.
+//! It wraps as positions do: compare numbers by [`numbers_apart`] only.
+
+use super::{
+    block::{
+        FIRST, FIRST_TAIL, Tail, ahead, distance, distance_to_tail, number_of, tail_distance,
+        tail_units,
+    },
+    reader::Reader,
+    shared::List,
+};
+use crate::{
+    Statistics,
+    sync::{Arc, Ordering::*},
+};
+
+/// How many numbers `to` is after `from`; negative if it is before it.
+pub(crate) fn numbers_apart(from: usize, to: usize) -> isize {
+    distance(ahead(0, from), ahead(0, to))
+}
+
+pub(crate) struct Observer<T>(Arc<List<T>>);
+
+impl<T> Observer<T> {
+    /// How many items were pushed after the item before this number. Exact if the caller is the
+    /// only one who may push.
+    pub(crate) fn pushed_after(&self, number: usize) -> usize {
+        let position = ahead(FIRST, number);
+        distance_to_tail(position, self.item_tail()).max(0) as usize
+    }
+
+    /// The number of the item that is pushed next. Exact if the caller is the only one who may push.
+    pub(crate) fn next_number(&self) -> usize {
+        tail_distance(FIRST_TAIL, self.item_tail())
+    }
+
+    /// The tail without the slots that hold no item.
+    fn item_tail(&self) -> Tail {
+        // Ordering: as in `List::statistics`.
+        let skipped = self.0.skipped.load(Acquire);
+        let tail = self.0.end_tail_or(self.0.tail.load(Relaxed));
+        tail.wrapping_sub(tail_units(skipped))
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.0.is_closed()
+    }
+
+    /// The number of readers. If it is 1, this thread sees what the others did before they were
+    /// dropped.
+    #[inline]
+    pub(crate) fn readers(&self) -> usize {
+        // Ordering: as in `Reader::is_alone`.
+        self.0.readers.load(Acquire)
+    }
+
+    /// The statistics of the list, without the reader at a [registration](Reader::registration), and
+    /// with the lags of others.
+    pub(crate) fn statistics_with(
+        &self,
+        registration: usize,
+        others: impl FnOnce(&mut dyn FnMut(usize)),
+    ) -> Statistics {
+        self.0.statistics_with(registration, others)
+    }
+}
+
+impl<T> Reader<T> {
+    pub(crate) fn observe(&self) -> Observer<T> {
+        Observer(self.list.clone())
+    }
+
+    /// The number of the item that this reader takes next.
+    #[inline]
+    pub(crate) fn number(&self) -> usize {
+        number_of(self.cursor.position()).wrapping_sub(self.cursor.skipped)
+    }
+
+    /// Tells this reader from all others of the list. It is never 0.
+    pub(crate) fn registration(&self) -> usize {
+        self.registration.address()
+    }
+}
