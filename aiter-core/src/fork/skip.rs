@@ -6,15 +6,14 @@
 
 use super::{
     bound::{Bound, MakePlace, Seen, Skip, Yields},
-    place::{ForkPlace, NextItem},
-    pull::ForkShared,
+    lossless::ForkParts,
+    place::{ForkPlace, NextItem, Parent, SourceRef},
+    pull::RING,
 };
 use crate::{
     Statistics,
-    handoff::HandoffLock,
     list::Reader,
     ring::{Found, Ring, RingCursor},
-    sync::Arc,
 };
 use core::task::Waker;
 
@@ -27,13 +26,36 @@ impl Yields for Skip {
 impl MakePlace for Skip {
     type Place<T> = RingCursor<T>;
 
-    fn first_place<T>(self, reader: Reader<T>, _: &Arc<HandoffLock<ForkShared>>) -> RingCursor<T> {
-        Ring::first_cursor(reader, self.0)
+    fn first_place<T>(self, reader: Reader<T>, source: SourceRef<'_, T>) -> RingCursor<T> {
+        let cursor = Ring::first_cursor(reader, self.0);
+        source.ring.get_or_make(|| cursor.ring().clone());
+        source.lock.shared().owe(RING);
+        cursor
+    }
+
+    fn place_at<T: Clone + Sync>(
+        self,
+        parent: Parent<'_, T>,
+        source: SourceRef<'_, T>,
+    ) -> RingCursor<T> {
+        let parts = match parent {
+            Parent::Lossless(place) => place.fork_parts(),
+            Parent::Lossy(cursor) => ForkParts::Cursor(cursor),
+        };
+        match parts {
+            ForkParts::Cursor(cursor) => cursor.fork_with(self.0),
+            ForkParts::Reader(reader, early) => {
+                let ring = source.ring.get_or_make(|| Ring::new(&reader));
+                source.lock.shared().owe(RING);
+                ring.join(reader, early, self.0)
+            }
+        }
     }
 }
 
 impl<T> ForkPlace<T> for RingCursor<T> {
     type Item = Seen<T>;
+    const READS_RING: bool = true;
 
     fn is_alone(&self) -> bool {
         Self::is_alone(self)
@@ -79,6 +101,10 @@ impl<T> ForkPlace<T> for RingCursor<T> {
 
     fn statistics(&self) -> Statistics {
         self.ring().statistics()
+    }
+
+    fn parent(&mut self) -> Parent<'_, T> {
+        Parent::Lossy(self)
     }
 
     fn fork(&mut self) -> Self

@@ -4,12 +4,10 @@
 //! It wraps as positions do: compare numbers by [`numbers_apart`] only.
 
 use super::{
-    block::{
-        FIRST, FIRST_TAIL, Tail, ahead, distance, distance_to_tail, number_of, tail_distance,
-        tail_units,
-    },
+    block::{FIRST, Tail, ahead, distance, distance_to_tail, number_of, tail_units},
     reader::Reader,
     shared::List,
+    writer::Writer,
 };
 use crate::{
     Statistics,
@@ -23,25 +21,30 @@ pub(crate) fn numbers_apart(from: usize, to: usize) -> isize {
 
 pub(crate) struct Observer<T>(Arc<List<T>>);
 
-impl<T> Observer<T> {
-    /// How many items were pushed after the item before this number. Exact if the caller is the
-    /// only one who may push.
-    pub(crate) fn pushed_after(&self, number: usize) -> usize {
-        let position = ahead(FIRST, number);
-        distance_to_tail(position, self.item_tail()).max(0) as usize
-    }
+/// The tail of a list, less the slots without an item.
+#[derive(Clone, Copy)]
+pub(crate) struct ItemTail(Tail);
 
-    /// The number of the item that is pushed next. Exact if the caller is the only one who may push.
-    pub(crate) fn next_number(&self) -> usize {
-        tail_distance(FIRST_TAIL, self.item_tail())
+impl ItemTail {
+    /// How many items there are from the one with this number on.
+    pub(crate) fn items_from(self, number: usize) -> usize {
+        distance_to_tail(ahead(FIRST, number), self.0).max(0) as usize
     }
+}
 
-    /// The tail without the slots that hold no item.
-    fn item_tail(&self) -> Tail {
+impl<T> List<T> {
+    fn item_tail(&self) -> ItemTail {
         // Ordering: as in `List::statistics`.
-        let skipped = self.0.skipped.load(Acquire);
-        let tail = self.0.end_tail_or(self.0.tail.load(Relaxed));
-        tail.wrapping_sub(tail_units(skipped))
+        let skipped = self.skipped.load(Acquire);
+        let tail = self.end_tail_or(self.tail.load(Relaxed));
+        ItemTail(tail.wrapping_sub(tail_units(skipped)))
+    }
+}
+
+impl<T> Observer<T> {
+    /// Exact if the caller is the only one who may push.
+    pub(crate) fn item_tail(&self) -> ItemTail {
+        self.0.item_tail()
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -67,7 +70,19 @@ impl<T> Observer<T> {
     }
 }
 
+impl<T> Writer<T> {
+    /// As [`Observer::item_tail`].
+    pub(crate) fn item_tail(&self) -> ItemTail {
+        self.list.item_tail()
+    }
+}
+
 impl<T> Reader<T> {
+    /// As [`Observer::item_tail`].
+    pub(crate) fn item_tail(&self) -> ItemTail {
+        self.list.item_tail()
+    }
+
     pub(crate) fn observe(&self) -> Observer<T> {
         Observer(self.list.clone())
     }

@@ -3,7 +3,7 @@
 use super::{LEFT, Ring, RingShared, SERVE, buffer::Join, position, transfer_all};
 use crate::{
     handoff::Guard,
-    list::{Reader, numbers_apart},
+    list::{ItemTail, Reader, numbers_apart},
     sync::{Ordering, Word, truncate},
     wait::wait_set::Waiter,
 };
@@ -221,6 +221,11 @@ impl<T> RingCursor<T> {
     /// The number of the item that it takes next, as [`Reader::number`] counts.
     pub(crate) fn number(&self) -> usize {
         self.next as usize
+    }
+
+    /// The tail of the list.
+    pub(crate) fn item_tail(&self) -> ItemTail {
+        self.ring.0.shared().observer.item_tail()
     }
 
     pub(crate) fn ring(&self) -> &Ring<T> {

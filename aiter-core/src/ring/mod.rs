@@ -161,7 +161,7 @@ impl<T> RingShared<T> {
     fn pushed_from(&self, next: u64) -> Word {
         // Ordering: Relaxed. An older value makes the other summand larger.
         let end = self.end.load(Ordering::Relaxed);
-        let after = self.observer.pushed_after(end as usize);
+        let after = self.observer.item_tail().items_from(end as usize);
         end.wrapping_add(after as Word).wrapping_sub(next as Word)
     }
 }
@@ -269,9 +269,9 @@ impl<T> Ring<T> {
         // Ordering: Relaxed, for statistics any value will do.
         let feed = shared.feed.load(Ordering::Relaxed);
         shared.observer.statistics_with(feed, |include| {
-            shared.waiters.each(|at, limit| {
-                include(shared.observer.pushed_after(at >> 1).min(limit));
-            });
+            let tail = shared.observer.item_tail();
+            let mut include = |at: usize, limit| include(tail.items_from(at >> 1).min(limit));
+            shared.waiters.each(&mut include);
         })
     }
 

@@ -174,7 +174,7 @@ impl Registry {
             unsafe { Segment::get(segment) }.reset_floor();
         }
         // Ordering: Release, after the position and before the reader it was forked from moves on,
-        // pairs with the loads in `check_last` and `min_position_except`: a thread that sees that
+        // pairs with the loads in `check_last` and `each_unless_one_comes`: a thread that sees that
         // reader further on sees this count too.
         self.registrations.fetch_add(1, Release);
         slot_ref
@@ -363,25 +363,6 @@ impl Registry {
         if let Some((segment, segments)) = segment.zip(self.segments()) {
             // SAFETY: the follower has held the segment until now.
             unsafe { segments.release_hold(segment) };
-        }
-    }
-
-    /// The position of the slowest reader, not counting the one at `me` if that is given. `None` if
-    /// there is no other reader. This is lock-free: it looks at each reader, and again if one came
-    /// meanwhile.
-    pub(crate) fn min_position_except(&self, me: Option<SlotRef>) -> Option<usize> {
-        loop {
-            // Ordering: as in `check_last`.
-            let registrations = self.registrations.load(Acquire);
-            let mut slowest = None;
-            self.each_slot(|slot, position| {
-                if me.is_none_or(|me| me.slot != NonNull::from(slot)) {
-                    slowest = least(slowest, Some(position));
-                }
-            });
-            if self.registrations.load(Relaxed) == registrations {
-                return slowest;
-            }
         }
     }
 
