@@ -54,6 +54,8 @@ impl<T> Lossless<T> {
 
     /// The place of a cursor without a limit.
     fn from_cursor(mut cursor: RingCursor<T>) -> Self {
+        // What came before its first item is not missed.
+        cursor.take_missed();
         match cursor.detach(Waker::noop()) {
             Some(detached) => Self::from_detached(detached),
             None => {

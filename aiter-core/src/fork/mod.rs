@@ -542,6 +542,8 @@ impl<S: Stream, B: Bound> Fork<S, B> {
                     if kind == PulledKind::Item {
                         if !B::Place::<S::Item>::READS_RING && shared.owes(RING) {
                             transfer(self.handle.beside());
+                            // The ring has passed the item.
+                            return self.place.next(cx.waker());
                         }
                         return self.place.next_pulled(cx.waker());
                     }

@@ -338,7 +338,7 @@ fn loom_two_readers_register_beside_the_first() {
 fn min_position(registry: &Registry) -> Option<usize> {
     loop {
         let mut min = None;
-        let look = |position, _| min = Some(min.map_or(position, |min| position.min(min)));
+        let look = |position: usize, _| min = Some(min.map_or(position, |min| position.min(min)));
         if registry.each_unless_one_comes(look) {
             return min;
         }
