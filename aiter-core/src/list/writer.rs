@@ -23,7 +23,7 @@ pub(crate) fn list_for<T>(driver: Option<WakeSource<Demand>>) -> (Writer<T>, Rea
 
 /// One writer of a list.
 pub(crate) struct Writer<T> {
-    list: Arc<List<T>>,
+    pub(super) list: Arc<List<T>>,
 }
 
 impl<T> Writer<T> {
