@@ -19,8 +19,8 @@
 //!
 //! Each file imports only from those before it: `block`, `block_limit`, `free_list`, `drain_state`,
 //! `peek`, `shared` (the fields that all handles share), `reclaim`, `locate`, `drain`, `wake`,
-//! `cursor`, `reader`, `sleep`, `batch`, `writer` (`reader` and `sleep` are two halves of one
-//! `impl`). `aiter-core/docs/design/list.md` has the states, the orderings and the proofs. Comments
+//! `cursor`, `reader`, `sleep`, `batch`, `writer`, `observer` (`reader` and `sleep` are two halves
+//! of one `impl`). `aiter-core/docs/design/list.md` has the states, the orderings and the proofs. Comments
 //! here name the partner of each access.
 #![allow(unsafe_code)]
 
@@ -34,6 +34,7 @@ mod free_list;
 mod locate;
 #[cfg(all(test, aiter_loom))]
 mod loom;
+mod observer;
 mod peek;
 mod reader;
 mod reclaim;
@@ -44,6 +45,7 @@ mod tests;
 mod wake;
 mod writer;
 
+pub(crate) use observer::{Observer, count};
 pub(crate) use peek::Peek;
 pub(crate) use reader::Reader;
 pub(crate) use writer::{Writer, list_for};

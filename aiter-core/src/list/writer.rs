@@ -32,6 +32,10 @@ impl<T> Writer<T> {
         Self { list }
     }
 
+    pub(super) fn list(&self) -> &Arc<List<T>> {
+        &self.list
+    }
+
     /// One more writer.
     fn another(list: Arc<List<T>>) -> Self {
         // Ordering: Relaxed, because making a handle publishes nothing.

@@ -391,15 +391,28 @@ impl Registry {
     /// there is no other reader. This is lock-free: it looks at each reader, and again if one came
     /// meanwhile.
     pub(crate) fn min_position_except(&self, me: Option<SlotRef>) -> Option<usize> {
+        self.least_of(|slot, position| {
+            me.is_none_or(|me| me.slot != NonNull::from(slot))
+                .then_some(position)
+        })
+    }
+
+    /// The least of all readers' `passed(position, skipped)`, where `skipped` is the number of list
+    /// slots without an item that the reader has passed. Lock-free, as
+    /// [`min_position_except`](Self::min_position_except).
+    pub(crate) fn min_passed(&self, passed: impl Fn(usize, usize) -> usize) -> Option<usize> {
+        // Ordering: Relaxed. A count that was stored before the position that was read, or with
+        // the next one; then the reader seems to be further behind than it is.
+        self.least_of(|slot, position| Some(passed(position, slot.skipped.load(Relaxed))))
+    }
+
+    #[inline]
+    fn least_of(&self, value: impl Fn(&ReaderSlot, usize) -> Option<usize>) -> Option<usize> {
         loop {
             // Ordering: as in `check_last`.
             let registrations = self.registrations.load(Acquire);
             let mut slowest = None;
-            self.each_slot(|slot, position| {
-                if me.is_none_or(|me| me.slot != NonNull::from(slot)) {
-                    slowest = least(slowest, Some(position));
-                }
-            });
+            self.each_slot(|slot, position| slowest = least(slowest, value(slot, position)));
             if self.registrations.load(Relaxed) == registrations {
                 return slowest;
             }
