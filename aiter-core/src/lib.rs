@@ -21,6 +21,7 @@
 //! | to | take |
 //! |---|---|
 //! | **push** items in from anywhere, and read them as a stream | [`push_aiter`], [`push_aiter_with`] |
+//! | **push** with a limit: pushers wait while it is reached | [`push_aiter_bounded`] |
 //! | **push** without an allocator: from interrupts, through a `static` | [`fixed::PushList`] |
 //! | **fork**: let several readers see each item | [`aiter_forker`] for any stream, [`aiter_forker_with`] a [`bound`] on how far they run apart; [`PushAiter::fork`], [`Pusher::subscribe`] |
 //! | let several tasks **share** a stream, each item going to one of them | [`sharable_aiter`] |
@@ -146,7 +147,10 @@ pub use crate::{
         Stoppable, Stopper, ZipStreams, azip, flatten_aiter, iter_to_aiter, map_aiter,
         map_filter_aiter, map_workers, map_workers_ordered, stoppable_aiter,
     },
-    push::{AvailableIter, PushAiter, Pusher, push_aiter, push_aiter_with},
+    push::{
+        AvailableIter, BoundedAiter, BoundedPush, BoundedPusher, OwnedPermit, Permit, PushAiter,
+        Pusher, Reserve, ReserveOwned, push_aiter, push_aiter_bounded, push_aiter_with,
+    },
     share::{Sharable, sharable_aiter},
     wait::demand::Watermarks,
 };

@@ -45,7 +45,7 @@ mod tests;
 mod wake;
 mod writer;
 
-pub(crate) use observer::{ItemTail, Observer, numbers_apart};
+pub(crate) use observer::{ItemTail, Observer, count, numbers_apart};
 pub(crate) use peek::Peek;
 pub(crate) use reader::Reader;
 pub(crate) use writer::{Writer, list_for};

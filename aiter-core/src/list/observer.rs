@@ -4,7 +4,7 @@
 //! It wraps as positions do: compare numbers by [`numbers_apart`] only.
 
 use super::{
-    block::{FIRST, Tail, ahead, distance, distance_to_tail, number_of, tail_units},
+    block::{FIRST, Tail, ahead, back, distance, distance_to_tail, number_of, tail_units},
     reader::Reader,
     shared::List,
     writer::Writer,
@@ -19,6 +19,15 @@ pub(crate) fn numbers_apart(from: usize, to: usize) -> isize {
     distance(ahead(0, from), ahead(0, to))
 }
 
+/// Numbers of items, scaled as positions are: compare two of them by their distance only.
+pub(crate) mod count {
+    pub(crate) use super::super::block::{
+        FIRST, MAX_DISTANCE as MAX, Position as Count, ahead, distance,
+    };
+}
+
+/// A handle that is neither a reader nor a writer: it keeps the memory of the list, and neither its
+/// items nor the list open.
 pub(crate) struct Observer<T>(Arc<List<T>>);
 
 /// The tail of a list, less the slots without an item.
@@ -51,6 +60,26 @@ impl<T> Observer<T> {
         self.0.is_closed()
     }
 
+    /// How many items the slowest reader has passed. `None` without readers: then the list is
+    /// closed. Lock-free: it looks at each reader, and again if one came meanwhile.
+    ///
+    /// A reader that is just passing a slot without an item may seem to be one item further behind
+    /// than it is, until it has passed.
+    pub(crate) fn passed(&self) -> Option<count::Count> {
+        loop {
+            let mut slowest = None;
+            let look = |position, skipped| {
+                let passed = back(position, skipped);
+                if slowest.is_none_or(|slowest| distance(slowest, passed) < 0) {
+                    slowest = Some(passed);
+                }
+            };
+            if self.0.registry.each_unless_one_comes(look) {
+                return slowest;
+            }
+        }
+    }
+
     /// The number of readers. If it is 1, this thread sees what the others did before they were
     /// dropped.
     #[inline]
@@ -71,6 +100,10 @@ impl<T> Observer<T> {
 }
 
 impl<T> Writer<T> {
+    pub(crate) fn observe(&self) -> Observer<T> {
+        Observer(self.list.clone())
+    }
+
     /// As [`Observer::item_tail`].
     pub(crate) fn item_tail(&self) -> ItemTail {
         self.list.item_tail()

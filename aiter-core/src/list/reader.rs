@@ -11,7 +11,7 @@
 //! (`ci/instructions.sh`, list-wakes-8).
 
 use super::{
-    block::{Block, Scan, distance, distance_to_tail},
+    block::{Block, Scan, back, distance, distance_to_tail},
     cursor::Cursor,
     peek::Peek,
     shared::List,
@@ -366,10 +366,21 @@ impl<T> Reader<T> {
     /// Whether the reader that was seen at or behind this one's position still is.
     #[inline]
     fn is_followed(&self) -> bool {
-        let position = self.cursor.position();
+        self.is_followed_at(self.cursor.position())
+    }
+
+    #[inline]
+    fn is_followed_at(&self, position: usize) -> bool {
         self.follower
             .as_ref()
             .is_some_and(|follower| self.list.registry.is_behind(follower, position))
+    }
+
+    /// Whether the follower is known still to be at or before the slot that this reader passed
+    /// last. If two readers ask this of each other, each after a `SeqCst` fence, at most one gets
+    /// `true`.
+    pub(crate) fn was_followed(&self) -> bool {
+        self.is_followed_at(back(self.cursor.position(), 1))
     }
 
     /// Another reader at the same position.

@@ -137,9 +137,7 @@ impl<T> PushAiter<T> {
     /// assert_eq!(aiter.try_next(), Ok(1));
     /// ```
     pub fn available_iter(&self) -> AvailableIter<'_, T> {
-        AvailableIter {
-            peek: self.reader.peek(),
-        }
+        AvailableIter::new(self.reader.peek())
     }
 
     /// How many items are available now. It counts exactly those that are published, and costs at
@@ -247,6 +245,12 @@ impl<T> fmt::Debug for PushAiter<T> {
 /// The iterator that [`PushAiter::available_iter`] returns.
 pub struct AvailableIter<'a, T> {
     peek: Peek<'a, T>,
+}
+
+impl<'a, T> AvailableIter<'a, T> {
+    pub(super) fn new(peek: Peek<'a, T>) -> Self {
+        Self { peek }
+    }
 }
 
 impl<'a, T> Iterator for AvailableIter<'a, T> {

@@ -1,9 +1,14 @@
 //! The push list as users see it: [`Pusher`]s append items, and [`PushAiter`]s yield them.
 
 mod aiter;
+mod bounded;
 mod pusher;
 
 pub use aiter::{AvailableIter, PushAiter};
+pub use bounded::{
+    BoundedAiter, BoundedPush, BoundedPusher, OwnedPermit, Permit, Reserve, ReserveOwned,
+    push_aiter_bounded,
+};
 pub use pusher::Pusher;
 
 use crate::list;
