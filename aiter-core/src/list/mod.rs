@@ -19,8 +19,8 @@
 //!
 //! Each file imports only from those before it: `block`, `block_limit`, `free_list`, `drain_state`,
 //! `peek`, `shared` (the fields that all handles share), `reclaim`, `locate`, `drain`, `wake`,
-//! `cursor`, `reader`, `sleep`, `batch`, `writer`, `observer` (`reader` and `sleep` are two halves of
-//! one `impl`). `aiter-core/docs/design/list.md` has the states, the orderings and the proofs. Comments
+//! `cursor`, `reader`, `sleep`, `batch`, `writer`, `weak`, `observer` (`reader` and `sleep` are two
+//! halves of one `impl`). `aiter-core/docs/design/list.md` has the states, the orderings and the proofs. Comments
 //! here name the partner of each access.
 #![allow(unsafe_code)]
 
@@ -43,11 +43,13 @@ mod sleep;
 #[cfg(all(test, not(aiter_loom)))]
 mod tests;
 mod wake;
+mod weak;
 mod writer;
 
 pub(crate) use observer::{ItemTail, Observer, count, numbers_apart};
 pub(crate) use peek::Peek;
 pub(crate) use reader::Reader;
+pub(crate) use weak::WeakWriter;
 pub(crate) use writer::{Writer, list_for};
 
 /// A list with its first two handles.

@@ -2,14 +2,20 @@
 
 mod aiter;
 mod bounded;
+mod next_many;
 mod pusher;
+mod until_stopped;
+mod weak;
 
 pub use aiter::{AvailableIter, PushAiter};
 pub use bounded::{
     BoundedAiter, BoundedPush, BoundedPusher, OwnedPermit, Permit, Reserve, ReserveOwned,
     push_aiter_bounded,
 };
+pub use next_many::NextMany;
 pub use pusher::Pusher;
+pub use until_stopped::UntilStopped;
+pub use weak::WeakPusher;
 
 use crate::list;
 use aiter::Preflight;
