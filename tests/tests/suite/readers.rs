@@ -155,7 +155,7 @@ pub(crate) async fn a_gate_lets_through_what_is_permitted<R: Runtime>() {
         n
     });
     let (mut gated, gate) = gated_aiter(source);
-    let keeper: Joined<Gate> = R::spawn(async move {
+    let owner: Joined<Gate> = R::spawn(async move {
         for _ in 0..ITEMS / 10 {
             gate.push(10);
             yield_now().await;
@@ -164,7 +164,7 @@ pub(crate) async fn a_gate_lets_through_what_is_permitted<R: Runtime>() {
     });
     let items: Vec<usize> = (&mut gated).take(ITEMS).collect().await;
     assert_eq!(items, Vec::from_iter(0..ITEMS));
-    let gate = keeper.await;
+    let gate = owner.await;
     assert!(poll_once(gated.next()).await.is_none());
     assert_eq!(polled.load(SeqCst), ITEMS);
     assert!(gate.open() && !gate.open());
