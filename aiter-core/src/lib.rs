@@ -109,6 +109,8 @@ mod gate;
 #[cfg(feature = "alloc")]
 mod handoff;
 #[cfg(feature = "alloc")]
+mod hub;
+#[cfg(feature = "alloc")]
 mod join;
 #[cfg(feature = "alloc")]
 mod list;
@@ -138,6 +140,7 @@ pub use crate::{
     ext::AiterExt,
     fork::{Fork, aiter_forker, aiter_forker_with, bound},
     gate::{Gate, Gated, gated_aiter},
+    hub::{HubBound, Idle, Occupied, PushHub, push_hub},
     join::{JoinAiters, JoinAitersKeyed, join_aiters, join_aiters_keyed},
     ops::{
         Azip, FlattenAiter, IterToAiter, MapAiter, MapFilterAiter, MapWorkers, MapWorkersOrdered,
@@ -148,3 +151,6 @@ pub use crate::{
     share::{Sharable, sharable_aiter},
     wait::demand::Watermarks,
 };
+
+#[cfg(all(feature = "alloc", not(aiter_loom)))]
+pub use crate::hub::WeakPushHub;

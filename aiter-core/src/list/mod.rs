@@ -19,8 +19,8 @@
 //!
 //! Each file imports only from those before it: `block`, `block_limit`, `free_list`, `drain_state`,
 //! `peek`, `shared` (the fields that all handles share), `reclaim`, `locate`, `drain`, `wake`,
-//! `cursor`, `reader`, `sleep`, `batch`, `writer` (`reader` and `sleep` are two halves of one
-//! `impl`). `aiter-core/docs/design/list.md` has the states, the orderings and the proofs. Comments
+//! `cursor`, `reader`, `sleep`, `batch`, `writer`, `open`, `trail`, `late` (`reader` and `sleep` are two
+//! halves of one `impl`, and `open` has its fields in `shared`). `aiter-core/docs/design/list.md` has the states, the orderings and the proofs. Comments
 //! here name the partner of each access.
 #![allow(unsafe_code)]
 
@@ -31,9 +31,11 @@ mod cursor;
 mod drain;
 mod drain_state;
 mod free_list;
+mod late;
 mod locate;
 #[cfg(all(test, aiter_loom))]
 mod loom;
+mod open;
 mod peek;
 mod reader;
 mod reclaim;
@@ -41,11 +43,15 @@ mod shared;
 mod sleep;
 #[cfg(all(test, not(aiter_loom)))]
 mod tests;
+mod trail;
 mod wake;
 mod writer;
 
+pub(crate) use late::Late;
+pub(crate) use open::{ReaderCount, open_list};
 pub(crate) use peek::Peek;
 pub(crate) use reader::Reader;
+pub(crate) use trail::{Passed, Place, Trail, trailed_list};
 pub(crate) use writer::{Writer, list_for};
 
 /// A list with its first two handles.

@@ -8,6 +8,7 @@ use super::{
     block_limit::BlockLimit,
     drain_state::DrainState,
     free_list::FreeList,
+    open::OpenList,
 };
 use crate::{
     Statistics,
@@ -19,6 +20,7 @@ use crate::{
         spin::{AdaptiveSpin, Pushing, Reading},
     },
 };
+use alloc::boxed::Box;
 use core::{
     marker::PhantomPinned,
     ptr::{self, NonNull},
@@ -61,6 +63,8 @@ pub(crate) struct List<T> {
     root: BlockHeader<T>,
     /// Woken when the last reader is dropped.
     pub(super) driver: Option<WakeSource<Demand>>,
+    /// For a list that stays open without readers.
+    pub(super) open: Option<Box<OpenList>>,
 
     pub(super) registry: Registry,
     pub(super) block_limit: BlockLimit,
@@ -94,6 +98,11 @@ unsafe impl<T: Send> Sync for List<T> {}
 impl<T> List<T> {
     /// A list that counts its first writer and its first reader, which the caller makes.
     pub(super) fn new(driver: Option<WakeSource<Demand>>) -> Arc<Self> {
+        Self::with(driver, None)
+    }
+
+    /// The same, for a list that may stay open without readers.
+    pub(super) fn with(driver: Option<WakeSource<Demand>>, open: Option<OpenList>) -> Arc<Self> {
         fence::prepare();
         let list = Arc::new(Self {
             tail: AtomicUsize::new(FIRST_TAIL),
@@ -108,6 +117,7 @@ impl<T> List<T> {
             next_slow: AtomicPtr::new(ptr::null_mut()),
             root: BlockHeader::root(),
             driver,
+            open: open.map(Box::new),
             registry: Registry::new(FIRST),
             block_limit: BlockLimit::new(),
             free_list: FreeList::new(),

@@ -5,6 +5,7 @@ mod pusher;
 
 pub use aiter::{AvailableIter, PushAiter};
 pub use pusher::Pusher;
+pub(crate) use pusher::push_collected;
 
 use crate::list;
 use aiter::Preflight;

@@ -4,6 +4,7 @@
 mod drain;
 mod end;
 mod gap;
+mod open;
 mod reclaim;
 mod registry;
 mod sleep;
