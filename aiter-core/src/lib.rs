@@ -147,7 +147,10 @@ pub use crate::{
         Stoppable, Stopper, ZipStreams, azip, flatten_aiter, iter_to_aiter, map_aiter,
         map_filter_aiter, map_workers, map_workers_ordered, stoppable_aiter,
     },
-    push::{AvailableIter, PushAiter, Pusher, push_aiter, push_aiter_with},
+    push::{
+        AvailableIter, NextMany, PushAiter, Pusher, UntilStopped, WeakPusher, push_aiter,
+        push_aiter_with,
+    },
     share::{Sharable, sharable_aiter},
     wait::demand::Watermarks,
 };

@@ -194,6 +194,20 @@ impl<T> Cursor<T> {
         unsafe { Block::take(self.block.cast(), slot) }
     }
 
+    /// Moves the next `len` items out, to the memory at `to`.
+    ///
+    /// # Safety
+    /// `len` is at least 1, `next_slot + len` is at most `run_end`, and `is_last` is set. There is
+    /// room for `len` items at `to`, outside of the list.
+    #[inline]
+    pub(super) unsafe fn take_run(&mut self, len: usize, to: *mut T) {
+        let slot = self.next_slot;
+        self.next_slot += len;
+        // SAFETY: by the contract the slots are published and hold items, and this cursor is the
+        // last one to read them.
+        unsafe { Block::take_run(self.block.cast(), slot, len, to) };
+    }
+
     /// Passes the item at `next_slot` and returns it.
     ///
     /// # Safety

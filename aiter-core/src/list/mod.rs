@@ -19,8 +19,9 @@
 //!
 //! Each file imports only from those before it: `block`, `block_limit`, `free_list`, `drain_state`,
 //! `peek`, `shared` (the fields that all handles share), `reclaim`, `locate`, `drain`, `wake`,
-//! `cursor`, `reader`, `sleep`, `batch`, `writer`, `open`, `trail`, `late` (`reader` and `sleep` are two
-//! halves of one `impl`, and `open` has its fields in `shared`). `aiter-core/docs/design/list.md` has the states, the orderings and the proofs. Comments
+//! `cursor`, `reader`, `sleep`, `batch`, `writer`, `weak`, `open`, `trail`, `late` (`reader` and
+//! `sleep` are two halves of one `impl`, and `open` has its fields in `shared`).
+//! `aiter-core/docs/design/list.md` has the states, the orderings and the proofs. Comments
 //! here name the partner of each access.
 #![allow(unsafe_code)]
 
@@ -45,6 +46,7 @@ mod sleep;
 mod tests;
 mod trail;
 mod wake;
+mod weak;
 mod writer;
 
 pub(crate) use late::Late;
@@ -52,6 +54,7 @@ pub(crate) use open::{ReaderCount, open_list};
 pub(crate) use peek::Peek;
 pub(crate) use reader::Reader;
 pub(crate) use trail::{Passed, Place, Trail, trailed_list};
+pub(crate) use weak::WeakWriter;
 pub(crate) use writer::{Writer, list_for};
 
 /// A list with its first two handles.

@@ -24,6 +24,7 @@ use crate::{
         task::TaskId,
     },
 };
+use alloc::vec::Vec;
 use core::{
     mem,
     task::{Context, Poll},
@@ -206,6 +207,30 @@ impl<T> Reader<T> {
         let item = unsafe { self.cursor.take() };
         self.publish_position();
         item
+    }
+
+    /// Appends what is left of the current run to `buf`, but no more than `limit` items, if they are
+    /// to be moved out and not cloned. Returns how many they are.
+    ///
+    /// # Panics
+    /// If `buf` cannot grow. Then no item is taken.
+    pub(crate) fn move_run(&mut self, buf: &mut Vec<T>, limit: usize) -> usize {
+        let left = self.cursor.run_end - self.cursor.next_slot;
+        let len = if self.cursor.is_last {
+            left.min(limit)
+        } else {
+            0
+        };
+        if len != 0 {
+            buf.reserve(len);
+            let to = buf.spare_capacity_mut().as_mut_ptr().cast();
+            // SAFETY: the run has so many items, `is_last` is set, and there is room for them.
+            unsafe { self.cursor.take_run(len, to) };
+            // SAFETY: the items were moved there.
+            unsafe { buf.set_len(buf.len() + len) };
+            self.publish_position();
+        }
+        len
     }
 
     /// Clones the next item. This is one function with all that is done for an item that is cloned.
@@ -482,17 +507,16 @@ impl<T> Reader<T> {
         // reader to be dropped takes over from all others.
         let left = is_counted.then(|| list.readers.fetch_sub(1, AcqRel) - 1);
         let was_only = left == Some(0);
+        // Before the items are dropped: otherwise pushers could add items for as long as that
+        // takes.
+        let closes = was_only && list.open.is_none() && list.close_tail().is_some();
         // The registration ends last, because the drop of its waker may panic.
         defer! { list.registry.unregister(*registration) };
         // Other tasks are woken before that, also when the drop of an item panics.
+        defer! { if closes { list.close_waiters.wake_all() } };
         defer! { left.into_iter().for_each(|left| list.notify_if_idle(left)) };
         let driver = list.driver.as_ref().filter(|_| was_only);
         defer! { driver.into_iter().for_each(|driver| driver.wake()) };
-        if was_only && list.open.is_none() {
-            // Before the items are dropped: otherwise pushers could add items for as long as that
-            // takes.
-            list.close_tail();
-        }
         cursor.detach(list);
     }
 }

@@ -14,12 +14,13 @@ use crate::{
     wait::{demand::Demand, notify::WakeSource},
 };
 use core::ptr::NonNull;
+use scopeguard::guard;
 
 /// A list with its first two handles. If there is a `driver`, it is woken when the last reader is
 /// dropped.
 pub(crate) fn list_for<T>(driver: Option<WakeSource<Demand>>) -> (Writer<T>, Reader<T>) {
     let list = List::new(driver);
-    (Writer::first(list.clone()), Reader::first(list))
+    (Writer::new(list.clone()), Reader::first(list))
 }
 
 /// One writer of a list.
@@ -28,8 +29,8 @@ pub(crate) struct Writer<T> {
 }
 
 impl<T> Writer<T> {
-    /// The first writer of a new list, which counts it already.
-    pub(super) fn first(list: Arc<List<T>>) -> Self {
+    /// A writer that the list counts already.
+    pub(super) fn new(list: Arc<List<T>>) -> Self {
         Self { list }
     }
 
@@ -37,7 +38,7 @@ impl<T> Writer<T> {
     fn another(list: Arc<List<T>>) -> Self {
         // Ordering: Relaxed, because making a handle publishes nothing.
         list.writers.fetch_add(1, Relaxed);
-        Self { list }
+        Self::new(list)
     }
 
     /// Appends an item, or returns it if the list is closed.
@@ -190,6 +191,12 @@ impl<T> Writer<T> {
             }
             None => count_now().is_ok(),
         };
+        // They are woken last, also when the drop of an item panics.
+        let mut closes = guard(false, |closes| {
+            if closes {
+                list.close_waiters.wake_all();
+            }
+        });
         // SAFETY: the unpublished slot keeps the block, and then the count does.
         let publish = || unsafe { block.as_ref() }.skip(slot, 1);
         let reader = if is_counted {
@@ -198,7 +205,7 @@ impl<T> Writer<T> {
             Some(Reader::new(self.list.clone(), cursor, registration))
         } else {
             // The last reader was dropped. Pushes that begin after this call returns are refused.
-            list.close_tail();
+            *closes = list.close_tail().is_some();
             list.registry.unregister(registration);
             // Before the block is left, because the drop of an item that is found there may panic.
             publish();

@@ -6,13 +6,16 @@ use crate::{
     list::{Late, Peek, Reader},
     sync::Arc,
 };
-use alloc::boxed::Box;
+use alloc::{boxed::Box, vec::Vec};
 use core::{
     fmt,
     pin::Pin,
     task::{Context, Poll, ready},
 };
 use futures_core::{FusedStream, Stream};
+
+/// How many items [`PushAiter::next_many`] may take in one poll although they were not there before.
+const MANY: usize = 4096;
 
 /// The end of a [push list](super::push_aiter) that yields its items as a [`Stream`].
 ///
@@ -223,6 +226,38 @@ impl<T> PushAiter<T> {
             Extra::Late(late) => late.peek(&self.reader),
             _ => self.reader.peek(),
         }
+    }
+
+    /// The poll of [`next_many`](Self::next_many).
+    pub(super) fn poll_many(
+        &mut self,
+        cx: &mut Context<'_>,
+        buf: &mut Vec<T>,
+        limit: usize,
+    ) -> Poll<usize> {
+        let Some(item) = ready!(Pin::new(&mut *self).poll_next(cx)) else {
+            return Poll::Ready(0);
+        };
+        buf.push(item);
+        let mut taken = 1;
+        let most = match limit {
+            ..=MANY => limit,
+            // Pushers, or the preflight, may add items for as long as this takes them.
+            _ => limit.min(MANY.max(self.reader.lag().saturating_add(taken))),
+        };
+        while taken < most {
+            if matches!(self.extra, Extra::None) {
+                taken += self.reader.move_run(buf, most - taken);
+                if taken == most {
+                    break;
+                }
+            }
+            // The first item of the next run, or one that is cloned.
+            let Ok(item) = self.try_next() else { break };
+            buf.push(item);
+            taken += 1;
+        }
+        Poll::Ready(taken)
     }
 
     #[inline(never)]

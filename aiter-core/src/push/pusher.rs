@@ -11,7 +11,7 @@ use scopeguard::ScopeGuard;
 ///
 /// Dropping the last one stops the list.
 pub struct Pusher<T> {
-    writer: Writer<T>,
+    pub(super) writer: Writer<T>,
 }
 
 /// The longest batch that is written while its iterator runs. A longer one is collected first. This
