@@ -23,5 +23,8 @@ pub mod list {}
 #[doc = include_str!("../docs/design/ready_set.md")]
 pub mod ready_set {}
 
+#[doc = include_str!("../docs/design/ring.md")]
+pub mod ring {}
+
 #[doc = include_str!("../docs/design/share.md")]
 pub mod share {}

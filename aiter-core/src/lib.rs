@@ -120,6 +120,8 @@ mod push;
 #[cfg(feature = "alloc")]
 mod ready_set;
 #[cfg(feature = "alloc")]
+mod ring;
+#[cfg(feature = "alloc")]
 mod share;
 mod statistics;
 mod sync;

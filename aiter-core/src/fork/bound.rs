@@ -9,8 +9,8 @@
 
 // Each bound is a type of its own, so that forks without a bound contain no code of the others.
 
-use super::{place::ForkPlace, pull::ForkShared};
-use crate::{handoff::HandoffLock, list::Reader, sync::Arc};
+use super::place::{ForkPlace, Parent, SourceRef};
+use crate::list::Reader;
 
 /// How far forks may run apart: [`Unbounded`], [`Wait`] or [`Skip`]. Cannot be implemented outside
 /// this crate.
@@ -23,15 +23,18 @@ pub trait Yields {
     type Item<T>;
 }
 
-/// Makes the place of the first fork.
+/// Makes the places of forks.
 pub(crate) trait MakePlace: Yields {
     type Place<T>: ForkPlace<T, Item = Self::Item<T>>;
 
     /// The place of the first fork. `reader` is the only reader of a new list.
-    fn first_place<T>(
+    fn first_place<T>(self, reader: Reader<T>, source: SourceRef<'_, T>) -> Self::Place<T>;
+
+    /// The place of a fork that is made from one with any bound.
+    fn place_at<T: Clone + Sync>(
         self,
-        reader: Reader<T>,
-        lock: &Arc<HandoffLock<ForkShared>>,
+        parent: Parent<'_, T>,
+        source: SourceRef<'_, T>,
     ) -> Self::Place<T>;
 }
 

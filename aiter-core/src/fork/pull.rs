@@ -1,10 +1,11 @@
 //! The source of a forked stream: the state around it that all forks share, and the requests to
 //! its lock, which decide which forks are woken when.
 
+use super::rooms::Rooms;
 use crate::{
     handoff::{Combine, HandoffLock, REQUESTS},
-    list::Writer,
-    sync::{AtomicUsize, Ordering},
+    list::{ItemTail, Writer},
+    sync::{AtomicUsize, OnceBox, Ordering},
     util::fuse::Fused,
     wait::{
         spin::{AdaptiveSpin, Taking},
@@ -28,6 +29,11 @@ pub(super) const ACTIVE_WAITS: usize = REQUESTS[1];
 /// Request: a passive fork has begun to wait.
 const PASSIVE_WAITS: usize = REQUESTS[2];
 
+/// Owed before a pull: whether there is room; see [`Rooms`].
+pub(super) const ROOM: usize = 1;
+/// Owed after a pull: a transfer to the ring, if it has cursors.
+pub(super) const RING: usize = 2;
+
 /// The state that all forks access without the lock.
 pub(crate) struct ForkShared {
     /// The active forks.
@@ -40,6 +46,10 @@ pub(crate) struct ForkShared {
     /// The number of items that the only fork took without the list, for statistics. Wraps as those
     /// do. Written with the lock held.
     bypassed: AtomicUsize,
+    /// What a pull owes to forks with bounds: [`ROOM`], [`RING`]. Bits are only ever set.
+    owed: AtomicUsize,
+    /// Made for the first `wait` fork.
+    rooms: OnceBox<Rooms>,
     /// Not 0 once the source has panicked.
     panicked: AtomicUsize,
     /// Whether to look again, before waiting, while another fork pulls.
@@ -69,6 +79,8 @@ pub(super) fn new_lock() -> HandoffLock<ForkShared> {
         passive_waiters: WaitSet::new(),
         active: AtomicUsize::new(0),
         bypassed: AtomicUsize::new(0),
+        owed: AtomicUsize::new(0),
+        rooms: OnceBox::new(),
         panicked: AtomicUsize::new(0),
         spin: AdaptiveSpin::new(),
     };
@@ -176,6 +188,37 @@ impl ForkShared {
         self.active.fetch_add(0, Ordering::AcqRel) != 0
     }
 
+    /// Has each pull from here on do what it owes.
+    pub(super) fn owe(&self, what: usize) {
+        // Ordering: Release pairs with the Acquire in `owes`: the ring, or the rooms, are there.
+        self.owed.fetch_or(what, Ordering::Release);
+    }
+
+    /// Whether a pull owes something.
+    #[inline]
+    pub(super) fn owes(&self, what: usize) -> bool {
+        // Ordering: Acquire pairs with the Release in `owe`.
+        self.owed.load(Ordering::Acquire) & what != 0
+    }
+
+    pub(super) fn rooms(&self) -> Option<&Rooms> {
+        self.rooms.get()
+    }
+
+    /// The rooms, which the first `wait` fork makes with its limit.
+    pub(super) fn rooms_or_make(&self, limit: usize) -> &Rooms {
+        let rooms = self.rooms.get_or_make(|| Rooms::new(limit));
+        self.owe(ROOM);
+        rooms
+    }
+
+    /// Whether an item may be pulled, of a list with this tail. The caller has to hold the lock.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn has_room(&self, tail: ItemTail) -> bool {
+        self.rooms().is_none_or(|rooms| rooms.has_room(tail))
+    }
+
     pub(super) fn has_panicked(&self) -> bool {
         // Ordering: Relaxed, the end of the list publishes it.
         self.panicked.load(Ordering::Relaxed) != 0
@@ -276,7 +319,7 @@ pub(super) struct ForkSource<S: Stream> {
 /// The result of a poll of the source that was not pending.
 pub(super) enum Pulled<T> {
     /// An item or the end, which was put into the list.
-    InList(PulledKind),
+    InList { kind: PulledKind, alone: bool },
     /// An item that was not put into the list, because no other fork would read it there.
     Item(T),
 }
@@ -296,14 +339,16 @@ impl<S: Stream> ForkSource<S> {
         }
     }
 
-    /// Polls the source once, and puts an item or the end into the list. A fork that is `alone`
-    /// gets the item directly. If the source panics, this sets `panic_reported`, ends the list, and
+    /// Polls the source once, and puts an item or the end into the list. A fork that is alone gets
+    /// the item directly. This is asked only after the poll: a fork that came meanwhile sees the
+    /// item. No other fork can have pulled since the caller acquired the lock, so nothing is left in
+    /// the list then. If the source panics, this sets `panic_reported`, ends the list, and
     /// drops the source.
     #[inline]
     pub(super) fn poll_into_list(
         self: Pin<&mut Self>,
         shared: &ForkShared,
-        alone: bool,
+        is_alone: impl FnOnce() -> bool,
         panic_reported: &mut bool,
         cx: &mut Context<'_>,
     ) -> Poll<Pulled<S::Item>> {
@@ -318,20 +363,33 @@ impl<S: Stream> ForkSource<S> {
         });
         let polled = stream.as_mut().poll_next(cx);
         ScopeGuard::into_inner(stream);
-        Poll::Ready(match ready!(polled) {
+        let polled = ready!(polled);
+        let alone = is_alone();
+        Poll::Ready(match polled {
             Some(item) if alone => Pulled::Item(item),
             Some(item) => {
                 // The list is closed only at its end, and no reader ever sleeps in it: forks wait
                 // in the wait sets.
                 let pushed = this.writer.push_exclusive(item);
                 debug_assert!(pushed.is_ok(), "the list is open");
-                Pulled::InList(PulledKind::Item)
+                Pulled::InList {
+                    kind: PulledKind::Item,
+                    alone,
+                }
             }
             None => {
                 this.writer.close();
-                Pulled::InList(PulledKind::End)
+                Pulled::InList {
+                    kind: PulledKind::End,
+                    alone,
+                }
             }
         })
+    }
+
+    /// The tail of the list, exact.
+    pub(super) fn item_tail(self: Pin<&mut Self>) -> ItemTail {
+        self.writer.item_tail()
     }
 
     pub(super) fn size_hint(self: Pin<&Self>) -> (usize, Option<usize>) {

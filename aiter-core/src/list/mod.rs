@@ -19,8 +19,8 @@
 //!
 //! Each file imports only from those before it: `block`, `block_limit`, `free_list`, `drain_state`,
 //! `peek`, `shared` (the fields that all handles share), `reclaim`, `locate`, `drain`, `wake`,
-//! `cursor`, `reader`, `sleep`, `batch`, `writer`, `weak`, `open`, `trail`, `late` (`reader` and
-//! `sleep` are two halves of one `impl`, and `open` has its fields in `shared`).
+//! `cursor`, `reader`, `sleep`, `batch`, `writer`, `weak`, `observer`, `open`, `trail`, `late`
+//! (`reader` and `sleep` are two halves of one `impl`, and `open` has its fields in `shared`).
 //! `aiter-core/docs/design/list.md` has the states, the orderings and the proofs. Comments
 //! here name the partner of each access.
 #![allow(unsafe_code)]
@@ -36,6 +36,7 @@ mod late;
 mod locate;
 #[cfg(all(test, aiter_loom))]
 mod loom;
+mod observer;
 mod open;
 mod peek;
 mod reader;
@@ -50,6 +51,7 @@ mod weak;
 mod writer;
 
 pub(crate) use late::Late;
+pub(crate) use observer::{ItemTail, Observer, numbers_apart};
 pub(crate) use open::{ReaderCount, open_list};
 pub(crate) use peek::Peek;
 pub(crate) use reader::Reader;

@@ -11,7 +11,7 @@
 //! (`ci/instructions.sh`, list-wakes-8).
 
 use super::{
-    block::{Block, Scan, back, distance, distance_to_tail},
+    block::{Block, Scan, distance, distance_to_tail},
     cursor::Cursor,
     peek::Peek,
     shared::List,
@@ -391,21 +391,10 @@ impl<T> Reader<T> {
     /// Whether the reader that was seen at or behind this one's position still is.
     #[inline]
     fn is_followed(&self) -> bool {
-        self.is_followed_at(self.cursor.position())
-    }
-
-    #[inline]
-    fn is_followed_at(&self, position: usize) -> bool {
+        let position = self.cursor.position();
         self.follower
             .as_ref()
             .is_some_and(|follower| self.list.registry.is_behind(follower, position))
-    }
-
-    /// Whether the follower is known still to be at or before the slot that this reader passed
-    /// last. If two readers ask this of each other, each after a `SeqCst` fence, at most one gets
-    /// `true`.
-    pub(crate) fn was_followed(&self) -> bool {
-        self.is_followed_at(back(self.cursor.position(), 1))
     }
 
     /// Another reader at the same position.
@@ -429,16 +418,6 @@ impl<T> Reader<T> {
     pub(crate) fn is_alone(&self) -> bool {
         // Ordering: Acquire pairs with the Release of the readers that were dropped.
         self.list.readers.load(Acquire) == 1
-    }
-
-    /// How many slots the slowest other reader is behind this one, or 0 if there is none. This is
-    /// lock-free: it looks again if a reader came meanwhile.
-    pub(crate) fn lead(&self) -> usize {
-        let lead = |slowest| distance(slowest, self.cursor.position()).max(0) as usize;
-        self.list
-            .registry
-            .min_position_except(Some(self.registration))
-            .map_or(0, lead)
     }
 
     /// How many items this reader has still to take, the items in slots that are reserved and not

@@ -186,19 +186,32 @@ impl<T> List<T> {
     }
 
     pub(crate) fn statistics(&self) -> Statistics {
+        self.statistics_with(0, |_| {})
+    }
+
+    /// The statistics without the reader whose slot in the registry has this address, and with the
+    /// lags that `others` passes on.
+    pub(super) fn statistics_with(
+        &self,
+        registration: usize,
+        others: impl FnOnce(&mut dyn FnMut(usize)),
+    ) -> Statistics {
         // Ordering: Acquire pairs with the Release of the threads that count a skipped slot: the
         // tail that is loaded next is past that slot.
         let skipped = self.skipped.load(Acquire);
         // Ordering: Relaxed, because of the Acquire above.
         let tail = self.end_tail_or(self.tail.load(Relaxed));
         let mut lags = None;
-        self.registry.each(|position, passed| {
-            // Negative only for a reader that has moved on since the tail was loaded.
-            let lag = distance_to_tail(position, tail) - skipped.wrapping_sub(passed) as isize;
-            let lag = lag.max(0) as usize;
+        let mut include = |lag: usize| {
             let (least, most) = lags.unwrap_or((lag, lag));
             lags = Some((lag.min(least), lag.max(most)));
+        };
+        self.registry.each_except(registration, |position, passed| {
+            // Negative only for a reader that has moved on since the tail was loaded.
+            let lag = distance_to_tail(position, tail) - skipped.wrapping_sub(passed) as isize;
+            include(lag.max(0) as usize);
         });
+        others(&mut include);
         let (waiting, lag) = lags.unwrap_or_default();
         // Both counts wrap, the tail before the other.
         let pushed = wrap_like_tail(tail_distance(FIRST_TAIL, tail).wrapping_sub(skipped));

@@ -72,6 +72,12 @@ pub(in crate::list) fn back(from: Position, slots: usize) -> Position {
     from.wrapping_sub(slots << UNIT)
 }
 
+/// How many slots a position is from the first slot of the list. It wraps.
+#[inline]
+pub(in crate::list) fn number_of(position: Position) -> usize {
+    position.wrapping_sub(FIRST) >> UNIT
+}
+
 /// What has to be added to the tail word to reserve `slots`.
 #[inline]
 pub(in crate::list) fn tail_units(slots: usize) -> Tail {
