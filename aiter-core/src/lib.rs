@@ -109,6 +109,8 @@ mod gate;
 #[cfg(feature = "alloc")]
 mod handoff;
 #[cfg(feature = "alloc")]
+mod hub;
+#[cfg(feature = "alloc")]
 mod join;
 #[cfg(feature = "alloc")]
 mod list;
@@ -140,13 +142,20 @@ pub use crate::{
     ext::AiterExt,
     fork::{Fork, aiter_forker, aiter_forker_with, bound},
     gate::{Gate, Gated, gated_aiter},
+    hub::{HubBound, Idle, Occupied, PushHub, push_hub},
     join::{JoinAiters, JoinAitersKeyed, join_aiters, join_aiters_keyed},
     ops::{
         Azip, FlattenAiter, IterToAiter, MapAiter, MapFilterAiter, MapWorkers, MapWorkersOrdered,
         Stoppable, Stopper, ZipStreams, azip, flatten_aiter, iter_to_aiter, map_aiter,
         map_filter_aiter, map_workers, map_workers_ordered, stoppable_aiter,
     },
-    push::{AvailableIter, PushAiter, Pusher, push_aiter, push_aiter_with},
+    push::{
+        AvailableIter, NextMany, PushAiter, Pusher, UntilStopped, WeakPusher, push_aiter,
+        push_aiter_with,
+    },
     share::{Sharable, sharable_aiter},
     wait::demand::Watermarks,
 };
+
+#[cfg(all(feature = "alloc", not(aiter_loom)))]
+pub use crate::hub::WeakPushHub;

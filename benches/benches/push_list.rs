@@ -5,7 +5,15 @@ use aiter_benches::{
     peers::{AsyncChannel, Crossfire, Flume, Kanal, Tokio},
     shapes::{across_threads, drain, fill_and_drain, send_wake_take},
 };
-use std::{hint::black_box, process::ExitCode};
+use aiter_core::PushAiter;
+use std::{
+    hint::black_box,
+    iter,
+    pin::pin,
+    process::ExitCode,
+    task::{Context, Poll, Waker},
+};
+use tokio::sync::mpsc::UnboundedReceiver;
 
 const FILL: u64 = 100_000;
 const WAKES: u64 = 20_000;
@@ -34,6 +42,7 @@ macro_rules! marks {
 fn main() -> ExitCode {
     let mut bench = Bench::from_args();
     one_thread(&mut bench);
+    many(&mut bench);
     wake(&mut bench);
     threads(&mut bench);
     bench.finish()
@@ -85,6 +94,78 @@ fn batches() -> [Way; 2] {
         ours("push_all by 250, poll_next", || push_all_by(250)),
         ours("push_all at once, poll_next", || push_all_by(FILL)),
     ]
+}
+
+/// Takes of many items at once, with the pushes and without them.
+fn many(bench: &mut Bench) {
+    const BATCH: u64 = 250;
+    const LIMIT: usize = 256;
+
+    fn poll(future: impl Future<Output = usize>) -> usize {
+        match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(taken) => taken,
+            Poll::Pending => panic!("items are missing"),
+        }
+    }
+
+    /// Pushes a batch and takes it with one call, as a consumer does that keeps up.
+    fn in_turn<C: Channel>(mut take: impl FnMut(&mut C::Receiver, &mut Vec<u64>) -> usize) {
+        let (mut sender, mut receiver) = C::new();
+        let mut buf = Vec::new();
+        for _ in 0..FILL / BATCH {
+            (0..BATCH).for_each(|item| C::send(&mut sender, black_box(item)));
+            assert_eq!(take(&mut receiver, &mut buf), BATCH as usize);
+            black_box(&mut buf).clear();
+        }
+    }
+
+    /// Fills a list in one run and empties it in the next one. Only the second is timed.
+    fn drain<C: Channel>(
+        mut take: impl FnMut(&mut C::Receiver, &mut Vec<u64>) -> usize,
+    ) -> impl FnMut() {
+        let mut filled = None;
+        move || match filled.take() {
+            None => {
+                let (mut sender, receiver) = C::new();
+                (0..FILL).for_each(|item| C::send(&mut sender, black_box(item)));
+                filled = Some((sender, receiver));
+            }
+            Some((_sender, mut receiver)) => {
+                let (mut buf, mut taken) = (Vec::new(), 0);
+                while taken < FILL as usize {
+                    taken += take(&mut receiver, &mut buf);
+                    black_box(&mut buf).clear();
+                }
+            }
+        }
+    }
+
+    fn take_many(aiter: &mut PushAiter<u64>, buf: &mut Vec<u64>) -> usize {
+        poll(aiter.next_many(buf, LIMIT))
+    }
+    fn take_each(aiter: &mut PushAiter<u64>, buf: &mut Vec<u64>) -> usize {
+        buf.extend(iter::from_fn(|| Push::take(aiter)).take(LIMIT));
+        buf.len()
+    }
+    fn tokios(receiver: &mut UnboundedReceiver<u64>, buf: &mut Vec<u64>) -> usize {
+        poll(receiver.recv_many(buf, LIMIT))
+    }
+
+    let marks = marks!["next_many(256)" at most 0.5 x "tokio, recv_many(256)"];
+    let ways = vec![
+        ours("next_many(256)", || in_turn::<Push>(take_many)),
+        ours("poll_next", || in_turn::<Push>(take_each)),
+        peer("tokio, recv_many(256)", || in_turn::<Tokio>(tokios)),
+    ];
+    let title = "push and take many, one thread";
+    bench.compare(title, FILL as usize, 101, ways, &marks);
+    let ways = vec![
+        ours("next_many(256)", drain::<Push>(take_many)),
+        ours("poll_next", drain::<Push>(take_each)),
+        peer("tokio, recv_many(256)", drain::<Tokio>(tokios)),
+    ];
+    let title = "take many, one thread";
+    bench.compare(title, FILL as usize, 101, ways, &marks);
 }
 
 fn wake(bench: &mut Bench) {

@@ -50,6 +50,25 @@ pub struct Wait(pub(super) usize);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Skip(pub(super) usize);
 
+/// A bound, and how many of the latest items stay for readers that come later. See
+/// [`Unbounded::retain`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retain<B> {
+    pub(crate) bound: B,
+    pub(crate) items: usize,
+}
+
+impl Unbounded {
+    /// Keeps the latest `m` items for readers that [replay](crate::PushHub::replay), beside what
+    /// the bound keeps. 0 keeps none.
+    pub fn retain(self, m: usize) -> Retain<Self> {
+        Retain {
+            bound: self,
+            items: m,
+        }
+    }
+}
+
 /// An item that a fork with the bound [`skip`] yields, with the number of items that the fork
 /// missed just before it.
 ///

@@ -8,6 +8,7 @@ use super::{
     block_limit::BlockLimit,
     drain_state::DrainState,
     free_list::FreeList,
+    open::OpenList,
 };
 use crate::{
     Statistics,
@@ -17,8 +18,10 @@ use crate::{
         notify::WakeSource,
         registry::Registry,
         spin::{AdaptiveSpin, Pushing, Reading},
+        wait_set::LazyWaitSet,
     },
 };
+use alloc::boxed::Box;
 use core::{
     marker::PhantomPinned,
     ptr::{self, NonNull},
@@ -61,6 +64,10 @@ pub(crate) struct List<T> {
     root: BlockHeader<T>,
     /// Woken when the last reader is dropped.
     pub(super) driver: Option<WakeSource<Demand>>,
+    /// For a list that stays open without readers.
+    pub(super) open: Option<Box<OpenList>>,
+    /// The tasks that wait until the list is closed.
+    pub(super) close_waiters: LazyWaitSet,
 
     pub(super) registry: Registry,
     pub(super) block_limit: BlockLimit,
@@ -94,6 +101,11 @@ unsafe impl<T: Send> Sync for List<T> {}
 impl<T> List<T> {
     /// A list that counts its first writer and its first reader, which the caller makes.
     pub(super) fn new(driver: Option<WakeSource<Demand>>) -> Arc<Self> {
+        Self::with(driver, None)
+    }
+
+    /// The same, for a list that may stay open without readers.
+    pub(super) fn with(driver: Option<WakeSource<Demand>>, open: Option<OpenList>) -> Arc<Self> {
         fence::prepare();
         let list = Arc::new(Self {
             tail: AtomicUsize::new(FIRST_TAIL),
@@ -108,6 +120,8 @@ impl<T> List<T> {
             next_slow: AtomicPtr::new(ptr::null_mut()),
             root: BlockHeader::root(),
             driver,
+            open: open.map(Box::new),
+            close_waiters: LazyWaitSet::new(),
             registry: Registry::new(FIRST),
             block_limit: BlockLimit::new(),
             free_list: FreeList::new(),
@@ -124,7 +138,8 @@ impl<T> List<T> {
     }
 
     /// Refuses all later reservations. Returns the old tail word, with its flags, to the call that
-    /// closed the list, and `None` to every other.
+    /// closed the list, and `None` to every other. The caller that closed the list has to wake its
+    /// `close_waiters` in the end.
     pub(super) fn close_tail(&self) -> Option<Tail> {
         // Ordering: AcqRel, in one order with the reservations: the items of earlier ones are
         // delivered, and later ones are refused.
@@ -157,6 +172,17 @@ impl<T> List<T> {
         // Ordering: Acquire pairs with the Release in `close_tail`: the caller sees what the
         // closing thread did before.
         self.tail.load(Acquire) & CLOSED != 0
+    }
+
+    /// As [`is_closed`](Self::is_closed), for a task that waits in `close_waiters`: if it returns
+    /// false, the close will wake that task. No writer of the list may
+    /// [push exclusively](super::Writer::push_exclusive).
+    pub(super) fn is_closed_or_wakes(&self) -> bool {
+        // Ordering: a read-modify-write, in one order with that of `close_tail`. If this one comes
+        // first, its Release hands the waiting task to the closing thread (Acquire), also if there
+        // are reservations in between, which continue the release sequence. If it comes second, it
+        // sees the flag; Acquire as in `is_closed`.
+        self.tail.fetch_add(0, AcqRel) & CLOSED != 0
     }
 
     pub(crate) fn statistics(&self) -> Statistics {

@@ -335,6 +335,32 @@ impl<T> Block<T> {
         })
     }
 
+    /// Moves the items of `len` slots out, to the memory at `to`.
+    ///
+    /// # Safety
+    /// As for [`take`](Self::take), for each of the slots. There is room for `len` items at `to`,
+    /// outside of the block.
+    #[inline]
+    pub(super) unsafe fn take_run(block: NonNull<Self>, slot: usize, len: usize, to: *mut T) {
+        #[cfg(not(aiter_loom))]
+        {
+            // SAFETY: by the contract.
+            let from = unsafe { Self::slot(block, slot) }.cast::<T>();
+            // SAFETY: by the contract. A slot has the layout of an item, the slots are contiguous,
+            // and no other thread accesses them.
+            unsafe { from.as_ptr().copy_to_nonoverlapping(to, len) };
+        }
+        #[cfg(aiter_loom)]
+        for n in 0..len {
+            // SAFETY: by the contract.
+            let item = unsafe { Self::take(block, slot + n) };
+            // SAFETY: by the contract.
+            let to = unsafe { to.add(n) };
+            // SAFETY: by the contract.
+            unsafe { to.write(item) };
+        }
+    }
+
     /// The item in a slot.
     ///
     /// # Safety

@@ -2,8 +2,12 @@
 //! position, and a limit beside it.
 //!
 //! This is a [`Registry`] whose contracts are kept by types: a waiter cannot be cloned, waits by
-//! `&mut`, and keeps the slots alive.
+//! `&mut`, and keeps the slots alive. A [`LazyWaitSet`] is one word until the first task waits.
 #![allow(unsafe_code)]
+
+mod lazy;
+
+pub(crate) use lazy::LazyWaitSet;
 
 use super::registry::{Follower, IsLast, Registry, SleepKind, SlotRef};
 use crate::sync::{Arc, Ordering::*, fence};

@@ -1,0 +1,69 @@
+//! [`LazyWaitSet`]: a wait set that is made when a task waits for the first time.
+
+use super::{Shared, WaitSet, Waiter};
+use crate::sync::{Arc, AtomicPtr, Ordering::*, const_new};
+use core::{mem::ManuallyDrop, ptr};
+
+/// A [`WaitSet`] for an event that few tasks wait for, if any. Until the first one does, it is a
+/// word that is null.
+pub(crate) struct LazyWaitSet(AtomicPtr<Shared>);
+
+impl LazyWaitSet {
+    const_new! {
+        pub(crate) fn new() -> Self {
+            Self(AtomicPtr::new(ptr::null_mut()))
+        }
+    }
+
+    /// Adds a waiter, as [`WaitSet::add`] does.
+    pub(crate) fn add(&self) -> Waiter {
+        // SAFETY: the set owns one reference, and does not give it up while it is borrowed.
+        let set = ManuallyDrop::new(WaitSet(unsafe { Arc::from_raw(self.get_or_make()) }));
+        set.add()
+    }
+
+    /// Wakes each waiter that waits, as [`WaitSet::wake_all`] does.
+    #[inline]
+    pub(crate) fn wake_all(&self) {
+        // Ordering: Acquire pairs with the Release in `get_or_make`. A waiter that has to be woken
+        // waited before this call, so this sees the set that it is in.
+        let set = self.0.load(Acquire);
+        // SAFETY: the set owns one reference, and does not give it up while it is borrowed.
+        if let Some(set) = unsafe { set.as_ref() } {
+            set.0.wake_all();
+        }
+    }
+
+    #[cold]
+    fn get_or_make(&self) -> *const Shared {
+        // Ordering: Acquire pairs with the Release below.
+        let set = self.0.load(Acquire);
+        if !set.is_null() {
+            return set;
+        }
+        let fresh = Arc::into_raw(WaitSet::new().0).cast_mut();
+        // Ordering: Release publishes the set to every Acquire. If it fails, Acquire pairs with
+        // the Release of the thread that came first.
+        match self
+            .0
+            .compare_exchange(ptr::null_mut(), fresh, Release, Acquire)
+        {
+            Ok(_) => fresh,
+            Err(set) => {
+                // SAFETY: it was made above, and no other thread has seen it.
+                drop(unsafe { Arc::from_raw(fresh) });
+                set
+            }
+        }
+    }
+}
+
+impl Drop for LazyWaitSet {
+    fn drop(&mut self) {
+        let set = self.0.load(Relaxed);
+        if !set.is_null() {
+            // SAFETY: the reference is this set's, and no other thread is left that could use it.
+            drop(unsafe { Arc::from_raw(set) });
+        }
+    }
+}
