@@ -11,7 +11,7 @@
 
 use super::{reader::Reader, shared::List, writer::Writer};
 use crate::{
-    sync::{Arc, Ordering::*, fence},
+    sync::{Arc, Ordering::*},
     wait::wait_set::{LazyWaitSet, Waiter},
 };
 use core::task::{Context, Poll};
@@ -57,7 +57,7 @@ impl<T> ReaderCount<T> {
             list: Some(list.clone()),
         };
         if let Some(open) = list.open.as_ref().filter(|open| open.trailing == before) {
-            notify(&open.occupied);
+            open.occupied.notify();
         }
         count
     }
@@ -106,37 +106,9 @@ impl<T> List<T> {
     /// To be called after a reader has left: `left` is the number of those that stay.
     pub(super) fn notify_if_idle(&self, left: usize) {
         if let Some(open) = self.open.as_ref().filter(|open| open.trailing == left) {
-            notify(&open.idle);
+            open.idle.notify();
         }
     }
-}
-
-/// Wakes the tasks that wait, after `readers` has changed.
-fn notify(waiters: &LazyWaitSet) {
-    // Ordering: SeqCst, between the change and the look for waiting tasks, pairs with the fence in
-    // `poll`: either that task sees the change, or it is seen here.
-    fence(SeqCst);
-    waiters.wake_all();
-}
-
-/// Waits until `is_ready`. The place that `waiter` keeps between the polls is given up then, and
-/// when it is dropped.
-fn poll(
-    waiters: &LazyWaitSet,
-    waiter: &mut Option<Waiter>,
-    is_ready: impl Fn() -> bool,
-    cx: &mut Context<'_>,
-) -> Poll<()> {
-    if !is_ready() {
-        waiter.get_or_insert_with(|| waiters.add()).wait(cx.waker());
-        // Ordering: see `notify`.
-        fence(SeqCst);
-        if !is_ready() {
-            return Poll::Pending;
-        }
-    }
-    *waiter = None;
-    Poll::Ready(())
 }
 
 /// A list that stays open without readers, and has none so far.
@@ -146,9 +118,14 @@ pub(crate) fn open_list<T>() -> Writer<T> {
     writer
 }
 
+/// A list that stays open without readers, and its first reader.
+pub(crate) fn open_list_with_reader<T>() -> (Writer<T>, Reader<T>) {
+    new(0)
+}
+
 pub(super) fn new<T>(trailing: usize) -> (Writer<T>, Reader<T>) {
     let list = List::with(None, Some(OpenList::new(trailing)));
-    (Writer::first(list.clone()), Reader::first(list))
+    (Writer::new(list.clone()), Reader::first(list))
 }
 
 /// For lists that stay open.
@@ -179,7 +156,8 @@ impl<T> Writer<T> {
 
     /// Waits until there is no user's reader.
     pub(crate) fn poll_idle(&self, waiter: &mut Option<Waiter>, cx: &mut Context<'_>) -> Poll<()> {
-        poll(&self.open().idle, waiter, || self.user_readers() == 0, cx)
+        let idle = &self.open().idle;
+        idle.poll_until(waiter, || self.user_readers() == 0, cx)
     }
 
     /// Waits until there is a user's reader.
@@ -188,12 +166,8 @@ impl<T> Writer<T> {
         waiter: &mut Option<Waiter>,
         cx: &mut Context<'_>,
     ) -> Poll<()> {
-        poll(
-            &self.open().occupied,
-            waiter,
-            || self.user_readers() != 0,
-            cx,
-        )
+        let occupied = &self.open().occupied;
+        occupied.poll_until(waiter, || self.user_readers() != 0, cx)
     }
 
     fn open(&self) -> &OpenList {

@@ -1,9 +1,13 @@
 //! A reader's place in a ring.
 
-use super::{LEFT, Ring, RingShared, SERVE, buffer::Join, position, transfer_all};
+use super::{
+    LEFT, Ring, RingShared, SERVE,
+    buffer::{Join, RingBuffer},
+    position, transfer_all,
+};
 use crate::{
     handoff::Guard,
-    list::{ItemTail, Reader, numbers_apart},
+    list::{ItemTail, Observer, Reader, numbers_apart},
     sync::{Ordering, Word, fence, truncate},
     wait::wait_set::Waiter,
 };
@@ -18,7 +22,7 @@ pub(crate) struct RingCursor<T> {
     at: Place<T>,
     /// Items that it has missed and not reported yet.
     missed: usize,
-    /// Whether the upper bits of `next` may be wrong, where counters have 32 bits.
+    /// Whether the cursor has still to compare `next` with the ring; see `settle`.
     is_new: bool,
 }
 
@@ -61,9 +65,17 @@ pub(crate) enum Found<T> {
     Waiting,
 }
 
-/// A cursor's place as a reader that misses nothing: a reader of the list, and the items before
-/// those of the reader.
-pub(crate) type Detached<T> = (Reader<T>, VecDeque<T>);
+/// A cursor's place as one of a reader that misses nothing.
+pub(crate) enum Detached<T> {
+    /// A reader of the list, and the items before those of the reader.
+    Reader(Reader<T>, VecDeque<T>),
+    /// The ring has no feed, so nothing was pushed since the cursor was made.
+    Unfed,
+    /// As `Unfed`, and nothing will be pushed.
+    End,
+    /// Another thread accesses the ring, and wakes this one.
+    Waiting,
+}
 
 impl<T> RingCursor<T> {
     pub(super) fn at(ring: Ring<T>, next: u64, limit: usize) -> Self {
@@ -122,14 +134,14 @@ impl<T> RingCursor<T> {
             return Found::Waiting;
         };
         let found = guard.with(|shared, buffer| {
-            settle(is_new, next, buffer.end());
+            settle(is_new, next, buffer);
             let oldest = oldest(buffer.first(), buffer.end(), *limit);
             if let Some(more @ 1..) = oldest.checked_sub(*next) {
                 *missed = missed.saturating_add(usize::try_from(more).unwrap_or(usize::MAX));
                 *next = oldest;
             }
             if *next >= buffer.end() {
-                return match buffer.has_ended() {
+                return match buffer.has_ended() || has_ended_unfed(shared, next, buffer) {
                     true => Found::End,
                     false => Found::Nothing,
                 };
@@ -139,7 +151,8 @@ impl<T> RingCursor<T> {
             let number = *next;
             *next += 1;
             waiter.set_position(position(*next));
-            let moved = if number == buffer.first() && waiter.is_last_at(position(number)) {
+            let is_first = number == buffer.first() && shared.retained() == 0;
+            let moved = if is_first && waiter.is_last_at(position(number)) {
                 buffer.pop()
             } else {
                 None
@@ -153,25 +166,29 @@ impl<T> RingCursor<T> {
         found
     }
 
-    /// The place as one of a reader that misses nothing. `None` if another thread accesses the
-    /// ring; then the waker is registered. The cursor, whose limit has to be `usize::MAX`, is to be
-    /// dropped.
-    pub(crate) fn detach(&mut self, waker: &Waker) -> Option<Detached<T>> {
+    /// The place as one of a reader that misses nothing. The cursor, whose limit has to be
+    /// `usize::MAX`, is to be dropped then.
+    pub(crate) fn detach(&mut self, waker: &Waker) -> Detached<T> {
         let Self {
             waiter,
             at: Place { ring, next, limit },
             is_new,
             ..
         } = self;
-        let mut guard = lock(waiter, ring, waker)?;
+        let Some(mut guard) = lock(waiter, ring, waker) else {
+            return Detached::Waiting;
+        };
         let detached = guard.with(|shared, buffer| {
-            settle(is_new, next, buffer.end());
+            settle(is_new, next, buffer);
             let from = oldest(buffer.first(), buffer.end(), *limit).max(*next);
-            buffer.copy_from(from.min(buffer.end()), shared.ops())
+            match buffer.copy_from(from.min(buffer.end()), shared.ops()) {
+                Some((reader, items)) => Detached::Reader(reader, items),
+                None if has_ended_unfed(shared, next, buffer) => Detached::End,
+                None => Detached::Unfed,
+            }
         });
         drop(guard);
         ring.catch_up();
-        debug_assert!(detached.is_some(), "there is a cursor, and so a feed");
         detached
     }
 
@@ -214,6 +231,11 @@ impl<T> RingCursor<T> {
     /// Whether the end was pushed, so that no further item comes.
     pub(crate) fn is_closed(&self) -> bool {
         self.at.ring.shared().observer.is_closed()
+    }
+
+    /// A handle on the list.
+    pub(crate) fn observe(&self) -> Observer<T> {
+        self.at.ring.shared().observer.clone()
     }
 
     pub(crate) fn limit(&self) -> usize {
@@ -273,11 +295,29 @@ fn oldest(first: u64, end: u64, limit: usize) -> u64 {
     first.max(end.saturating_sub(limit as u64))
 }
 
-/// Corrects the number at which a cursor has joined, where counters have 32 bits.
+/// Compares the place at which a cursor was made with the ring, once it has a feed. What the ring
+/// never had came before the cursor's first item. And where counters have 32 bits, the upper bits
+/// are known only now.
 #[inline]
-fn settle(is_new: &mut bool, next: &mut u64, end: u64) {
-    if Word::BITS < u64::BITS && mem::take(is_new) {
-        let apart = numbers_apart(end as usize, *next as usize);
-        *next = end.wrapping_add_signed(apart as i64);
+fn settle<T>(is_new: &mut bool, next: &mut u64, buffer: &RingBuffer<T>) {
+    if *is_new {
+        if let Some(started) = buffer.started() {
+            *is_new = false;
+            if Word::BITS < u64::BITS {
+                let apart = numbers_apart(buffer.end() as usize, *next as usize);
+                *next = buffer.end().wrapping_add_signed(apart as i64);
+            }
+            *next = started.max(*next);
+        }
     }
+}
+
+/// Whether the list has ended before the ring got a feed. Then there is nothing to take.
+#[cold]
+fn has_ended_unfed<T>(shared: &RingShared<T>, next: &mut u64, buffer: &RingBuffer<T>) -> bool {
+    let has_ended = buffer.started().is_none() && shared.observer.is_closed();
+    if has_ended {
+        *next += u64::try_from(shared.pushed_from(*next)).unwrap_or(0);
+    }
+    has_ended
 }
