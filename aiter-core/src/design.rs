@@ -14,6 +14,9 @@ pub mod fork {}
 #[doc = include_str!("../docs/design/gate.md")]
 pub mod gate {}
 
+#[doc = include_str!("../docs/design/hub.md")]
+pub mod hub {}
+
 #[doc = include_str!("../docs/design/list.md")]
 pub mod list {}
 

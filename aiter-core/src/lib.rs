@@ -110,6 +110,8 @@ mod gate;
 #[cfg(feature = "alloc")]
 mod handoff;
 #[cfg(feature = "alloc")]
+mod hub;
+#[cfg(feature = "alloc")]
 mod join;
 #[cfg(feature = "alloc")]
 mod list;
@@ -139,8 +141,9 @@ pub use statistics::Statistics;
 pub use crate::{
     drive::{Driver, Preloaded, active, preload, preload_with},
     ext::AiterExt,
-    fork::{Fork, aiter_forker, aiter_forker_with, bound},
+    fork::{Fork, Hub, HubIdle, HubOccupied, aiter_forker, aiter_forker_with, bound},
     gate::{Gate, Gated, gated_aiter},
+    hub::{HubBound, Idle, Occupied, PushHub, push_hub},
     join::{JoinAiters, JoinAitersKeyed, join_aiters, join_aiters_keyed},
     ops::{
         Azip, FlattenAiter, IterToAiter, MapAiter, MapFilterAiter, MapWorkers, MapWorkersOrdered,
@@ -155,3 +158,6 @@ pub use crate::{
     share::{Sharable, sharable_aiter},
     wait::demand::Watermarks,
 };
+
+#[cfg(all(feature = "alloc", not(aiter_loom)))]
+pub use crate::hub::WeakPushHub;

@@ -4,7 +4,10 @@
 //! It wraps as positions do: compare numbers by [`numbers_apart`] only.
 
 use super::{
-    block::{FIRST, Tail, ahead, back, distance, distance_to_tail, number_of, tail_units},
+    block::{
+        FIRST, FIRST_TAIL, Tail, ahead, back, distance, distance_to_tail, number_of, tail_distance,
+        tail_units,
+    },
     reader::Reader,
     shared::List,
     writer::Writer,
@@ -30,6 +33,12 @@ pub(crate) mod count {
 /// items nor the list open.
 pub(crate) struct Observer<T>(Arc<List<T>>);
 
+impl<T> Clone for Observer<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
 /// The tail of a list, less the slots without an item.
 #[derive(Clone, Copy)]
 pub(crate) struct ItemTail(Tail);
@@ -38,6 +47,11 @@ impl ItemTail {
     /// How many items there are from the one with this number on.
     pub(crate) fn items_from(self, number: usize) -> usize {
         distance_to_tail(ahead(FIRST, number), self.0).max(0) as usize
+    }
+
+    /// The number of the item that is pushed next.
+    pub(crate) fn number(self) -> usize {
+        tail_distance(FIRST_TAIL, self.0)
     }
 }
 

@@ -249,7 +249,7 @@ impl<T> Reader<T> {
     }
 
     #[inline]
-    fn publish_position(&self) {
+    pub(super) fn publish_position(&self) {
         self.list
             .registry
             .publish_position(self.registration, self.cursor.position());
@@ -309,7 +309,7 @@ impl<T> Reader<T> {
 
     /// Finds the next run of items, and decides how they are taken.
     #[inline(always)]
-    fn next_run(&mut self) -> Scan {
+    pub(super) fn next_run(&mut self) -> Scan {
         let scan = self.scan();
         if let Scan::Items(end) = scan {
             self.decide(end);
@@ -469,7 +469,7 @@ impl<T> Reader<T> {
     /// slowest other reader, however far that one gets meanwhile, and not past the tail as it is
     /// now. A reader that is alone drops none, because the list has to be closed first: otherwise
     /// pushers could add items for as long as this drops them.
-    fn discard(&mut self) {
+    pub(super) fn discard(&mut self) {
         let limit = self.list.tail.load(Relaxed);
         while !self.is_alone() && distance_to_tail(self.cursor.position(), limit) > 0 {
             if !(self.cursor.is_last && self.cursor.next_slot < self.cursor.run_end) {
@@ -482,8 +482,9 @@ impl<T> Reader<T> {
         }
     }
 
-    /// Removes the reader from the list. It must not be used afterwards.
-    fn detach(&mut self) {
+    /// Removes the reader from the list, and from `readers` if it is counted there. It must not be
+    /// used afterwards.
+    pub(super) fn detach(&mut self, is_counted: bool) {
         let Self {
             list,
             cursor,
@@ -494,14 +495,16 @@ impl<T> Reader<T> {
         list.registry.forget_follower(follower);
         // Ordering: Release for what this reader has read and moved; Acquire so that the last
         // reader to be dropped takes over from all others.
-        let was_only = list.readers.fetch_sub(1, AcqRel) == 1;
+        let left = is_counted.then(|| list.readers.fetch_sub(1, AcqRel) - 1);
+        let was_only = left == Some(0);
         // Before the items are dropped: otherwise pushers could add items for as long as that
         // takes.
-        let closes = was_only && list.close_tail().is_some();
+        let closes = was_only && list.open.is_none() && list.close_tail().is_some();
         // The registration ends last, because the drop of its waker may panic.
         defer! { list.registry.unregister(*registration) };
         // Other tasks are woken before that, also when the drop of an item panics.
         defer! { if closes { list.close_waiters.wake_all() } };
+        defer! { left.into_iter().for_each(|left| list.notify_if_idle(left)) };
         let driver = list.driver.as_ref().filter(|_| was_only);
         defer! { driver.into_iter().for_each(|driver| driver.wake()) };
         cursor.detach(list);
@@ -511,7 +514,7 @@ impl<T> Reader<T> {
 impl<T> Drop for Reader<T> {
     fn drop(&mut self) {
         // The reader is removed also when the drop of an item panics.
-        let mut this = guard(self, |this| this.detach());
+        let mut this = guard(self, |this| this.detach(true));
         this.discard();
     }
 }

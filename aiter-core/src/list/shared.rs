@@ -8,6 +8,7 @@ use super::{
     block_limit::BlockLimit,
     drain_state::DrainState,
     free_list::FreeList,
+    open::OpenList,
 };
 use crate::{
     Statistics,
@@ -20,6 +21,7 @@ use crate::{
         wait_set::LazyWaitSet,
     },
 };
+use alloc::boxed::Box;
 use core::{
     marker::PhantomPinned,
     ptr::{self, NonNull},
@@ -62,6 +64,8 @@ pub(crate) struct List<T> {
     root: BlockHeader<T>,
     /// Woken when the last reader is dropped.
     pub(super) driver: Option<WakeSource<Demand>>,
+    /// For a list that stays open without readers.
+    pub(super) open: Option<Box<OpenList>>,
     /// The tasks that wait until the list is closed.
     pub(super) close_waiters: LazyWaitSet,
 
@@ -97,6 +101,11 @@ unsafe impl<T: Send> Sync for List<T> {}
 impl<T> List<T> {
     /// A list that counts its first writer and its first reader, which the caller makes.
     pub(super) fn new(driver: Option<WakeSource<Demand>>) -> Arc<Self> {
+        Self::with(driver, None)
+    }
+
+    /// The same, for a list that may stay open without readers.
+    pub(super) fn with(driver: Option<WakeSource<Demand>>, open: Option<OpenList>) -> Arc<Self> {
         fence::prepare();
         let list = Arc::new(Self {
             tail: AtomicUsize::new(FIRST_TAIL),
@@ -111,6 +120,7 @@ impl<T> List<T> {
             next_slow: AtomicPtr::new(ptr::null_mut()),
             root: BlockHeader::root(),
             driver,
+            open: open.map(Box::new),
             close_waiters: LazyWaitSet::new(),
             registry: Registry::new(FIRST),
             block_limit: BlockLimit::new(),

@@ -14,6 +14,7 @@ pub use bounded::{
 };
 pub use next_many::NextMany;
 pub use pusher::Pusher;
+pub(crate) use pusher::push_collected;
 pub use until_stopped::UntilStopped;
 pub use weak::WeakPusher;
 

@@ -35,6 +35,9 @@ use portable as imp;
 pub(crate) use imp::AtomicU32;
 /// A pointer that is loaded and stored, and never exchanged. No target lacks that.
 pub(crate) use imp::PlainPtr;
+/// Not in the models: loom has none.
+#[cfg(all(feature = "alloc", not(aiter_loom)))]
+pub(crate) use imp::Weak;
 #[cfg(feature = "alloc")]
 pub(crate) use imp::{Arc, AtomicPtr, AtomicU8};
 pub(crate) use imp::{AtomicUsize, UnsafeCell, fence};

@@ -1,0 +1,69 @@
+//! [`Idle`] and [`Occupied`]: the waits for the last reader to go, and for the first to come.
+
+use super::{HubBound, PushHub};
+use crate::wait::wait_set::Waiter;
+use core::{
+    fmt,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+/// The future that [`PushHub::idle`] returns.
+#[must_use = "futures do nothing unless polled"]
+pub struct Idle<'a, T, B: HubBound> {
+    hub: &'a PushHub<T, B>,
+    /// From the first pending poll on.
+    waiter: Option<Waiter>,
+}
+
+/// The future that [`PushHub::occupied`] returns.
+#[must_use = "futures do nothing unless polled"]
+pub struct Occupied<'a, T, B: HubBound> {
+    hub: &'a PushHub<T, B>,
+    /// From the first pending poll on.
+    waiter: Option<Waiter>,
+}
+
+impl<'a, T, B: HubBound> Idle<'a, T, B> {
+    pub(super) fn new(hub: &'a PushHub<T, B>) -> Self {
+        let waiter = None;
+        Self { hub, waiter }
+    }
+}
+
+impl<'a, T, B: HubBound> Occupied<'a, T, B> {
+    pub(super) fn new(hub: &'a PushHub<T, B>) -> Self {
+        let waiter = None;
+        Self { hub, waiter }
+    }
+}
+
+impl<T, B: HubBound> Future for Idle<'_, T, B> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let Self { hub, waiter } = self.get_mut();
+        hub.inner.writer.poll_idle(waiter, cx)
+    }
+}
+
+impl<T, B: HubBound> Future for Occupied<'_, T, B> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let Self { hub, waiter } = self.get_mut();
+        hub.inner.writer.poll_occupied(waiter, cx)
+    }
+}
+
+impl<T, B: HubBound> fmt::Debug for Idle<'_, T, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Idle").field("hub", self.hub).finish()
+    }
+}
+
+impl<T, B: HubBound> fmt::Debug for Occupied<'_, T, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Occupied").field("hub", self.hub).finish()
+    }
+}
