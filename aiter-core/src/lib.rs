@@ -20,7 +20,7 @@
 //!
 //! | to | take |
 //! |---|---|
-//! | **push** items in from anywhere, and read them as a stream | [`push_aiter`], [`push_aiter_with`] |
+//! | **push** items in from anywhere, and read them as a stream | [`push_aiter`], [`push_aiter_with`]; [`PushAiter::next_many`] takes many at once |
 //! | **push** with a limit: pushers wait while it is reached | [`push_aiter_bounded`] |
 //! | **push** without an allocator: from interrupts, through a `static` | [`fixed::PushList`] |
 //! | **fork**: let several readers see each item | [`aiter_forker`] for any stream, [`aiter_forker_with`] a [`bound`] on how far they run apart; [`PushAiter::fork`], [`Pusher::subscribe`] |
@@ -57,6 +57,7 @@
 //! | `std` (default) | what the adapter crates are built on, such as panics that are carried from task to task; a push list may spin briefly before its reader sleeps |
 //! | `net` (with the adapters' servers) | the code that removes the files of Unix sockets |
 //! | `alloc` (with `std`) | everything but [`fixed`], [`map_async`], [`pump`] and [`pump_lending`] |
+//! | `sink` | [`Sink`](https://docs.rs/futures-sink) for [`Pusher`] |
 //! | `portable-atomic` | atomics and `Arc` of that crate, for targets without compare-and-swap (Cortex-M0, RISC-V without A) |
 //!
 //! Without `std` the crate needs `core` and `alloc`, which means a global allocator. Without

@@ -3,9 +3,10 @@
 #![allow(missing_docs, reason = "a test program")]
 
 use aiter_core::{
-    AvailableIter, Azip, Driver, FlattenAiter, Fork, Gate, Gated, IterToAiter, JoinAiters,
-    JoinAitersKeyed, MapAiter, MapAsync, MapWorkers, MapWorkersOrdered, Preloaded, Pump, PushAiter,
-    Pusher, Sharable, Statistics, Stoppable, Stopped, Stopper, TryNextError, Watermarks,
+    AvailableIter, Azip, Driver, FlattenAiter, Fork, Gate, Gated, Hub, HubIdle, HubOccupied,
+    IterToAiter, JoinAiters, JoinAitersKeyed, MapAiter, MapAsync, MapWorkers, MapWorkersOrdered,
+    NextMany, Preloaded, Pump, PushAiter, Pusher, Sharable, Statistics, Stoppable, Stopped,
+    Stopper, TryNextError, UntilStopped, Watermarks, WeakPusher,
     bound::{Seen, Skip, Unbounded, Wait},
 };
 use futures_core::Stream;
@@ -87,6 +88,21 @@ fn push_list() {
         Pusher<Sent> => "Send + Sync + Unpin";
         Pusher<Local> => "Unpin";
         Pusher<Pinned> => "Send + Sync + Unpin";
+
+        WeakPusher<Shared> => "Send + Sync + Unpin";
+        WeakPusher<Sent> => "Send + Sync + Unpin";
+        WeakPusher<Local> => "Unpin";
+        WeakPusher<Pinned> => "Send + Sync + Unpin";
+
+        UntilStopped<Shared> => "Send + Sync + Unpin";
+        UntilStopped<Sent> => "Send + Sync + Unpin";
+        UntilStopped<Local> => "Unpin";
+        UntilStopped<Pinned> => "Send + Sync + Unpin";
+
+        NextMany<'static, Shared> => "Send + Sync + Unpin";
+        NextMany<'static, Sent> => "Send + Unpin";
+        NextMany<'static, Local> => "Unpin";
+        NextMany<'static, Pinned> => "Send + Sync + Unpin";
 
         PushAiter<Shared> => "Send + Sync + Unpin";
         PushAiter<Sent> => "Send + Unpin";

@@ -4,7 +4,7 @@
 
 use aiter_core::{
     AiterExt, Watermarks, aiter_forker_with, bound, map_workers, map_workers_ordered, preload,
-    preload_with,
+    preload_with, push_aiter,
 };
 use futures_lite::stream::{Empty, Once, empty, once};
 use std::{
@@ -65,6 +65,8 @@ fn a_count_of_0_panics_at_the_callers_line() {
     refused!("bound::skip: n must be at least 1", aiter_forker_with(bound::skip(0), none()));
     let fork = aiter_forker_with(bound::wait(1), none());
     refused!("set_wait: n must be at least 1", (fork.set_wait(0), none()));
+
+    refused!("next_many: limit must be at least 1", push_aiter::<u8>().1.next_many(&mut Vec::new(), 0));
 
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let _entered = runtime.enter();

@@ -57,12 +57,17 @@ pub struct PollTracker {
 
 impl PollTracker {
     pub fn poll<S: Stream + Unpin>(&mut self, stream: &mut S) -> Poll<Option<S::Item>> {
+        self.poll_with(|cx| Pin::new(stream).poll_next(cx))
+    }
+
+    /// The same for whatever can be polled.
+    pub fn poll_with<R>(&mut self, poll: impl FnOnce(&mut Context<'_>) -> Poll<R>) -> Poll<R> {
         let before = self.wakes.0.load(Acquire);
         let waker = match self.is_deaf {
             false => Waker::from(self.wakes.clone()),
             true => Waker::noop().clone(),
         };
-        let polled = Pin::new(stream).poll_next(&mut Context::from_waker(&waker));
+        let polled = poll(&mut Context::from_waker(&waker));
         self.pending_since = polled.is_pending().then_some(before);
         polled
     }

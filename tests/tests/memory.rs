@@ -13,7 +13,7 @@ use std::{
     cell::{Cell, RefCell},
     env,
     ops::Range,
-    pin::Pin,
+    pin::{Pin, pin},
     rc::Rc,
     sync::{Arc, mpsc},
     task::{Context, Poll, Wake, Waker},
@@ -222,6 +222,54 @@ fn a_list_waited_on_holds_no_block() {
     assert!(poll(&mut aiter, Waker::noop()).is_pending());
     at_most("a list with a waiter", meter.held(), 256);
     drop((pusher, aiter));
+    assert_eq!(meter.held(), 0);
+}
+
+#[test]
+fn tasks_that_wait_for_a_stop_leave_little_behind() {
+    let meter = Meter::start();
+    let (pusher, aiter) = push_aiter::<u64>();
+    let mut cx = Context::from_waker(Waker::noop());
+    // A future that was not polled has allocated nothing.
+    let until = pusher.stopped();
+    at_most("a future", meter.held(), 256);
+    drop(until);
+    let wait = |_| {
+        let mut until = Box::pin(pusher.stopped());
+        assert!(until.as_mut().poll(&mut cx).is_pending());
+        until
+    };
+    let mut until: Vec<_> = (0..10_000).map(wait).collect();
+    at_most("10 000 tasks that wait", meter.held(), 10_000 * 256);
+    until.truncate(1);
+    until.shrink_to_fit();
+    at_most("one of 10 000", meter.held(), 4 * 1024);
+    drop((aiter, until));
+    at_most("none of them", meter.held(), 4 * 1024);
+    drop(pusher);
+    assert_eq!(meter.held(), 0);
+}
+
+#[test]
+fn a_large_limit_reserves_nothing() {
+    let meter = Meter::start();
+    let (pusher, mut aiter) = push_aiter::<u64>();
+    let mut buf = Vec::new();
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(
+        pin!(aiter.next_many(&mut buf, usize::MAX))
+            .poll(&mut cx)
+            .is_pending()
+    );
+    assert_eq!(buf.capacity(), 0);
+    pusher.push_all(0..100).unwrap();
+    assert!(
+        pin!(aiter.next_many(&mut buf, usize::MAX))
+            .poll(&mut cx)
+            .is_ready()
+    );
+    at_most("a buffer with 100 items", meter.held(), 4 * 1024);
+    drop((pusher, aiter, buf));
     assert_eq!(meter.held(), 0);
 }
 

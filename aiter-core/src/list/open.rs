@@ -56,7 +56,7 @@ impl<T> ReaderCount<T> {
         let count = Self {
             list: Some(list.clone()),
         };
-        if let Some(open) = list.open.as_ref().filter(|open| open.trailing == before) {
+        if let Some(open) = list.open().filter(|open| open.trailing == before) {
             open.occupied.notify();
         }
         count
@@ -105,7 +105,7 @@ impl<T> Drop for ReaderCount<T> {
 impl<T> List<T> {
     /// To be called after a reader has left: `left` is the number of those that stay.
     pub(super) fn notify_if_idle(&self, left: usize) {
-        if let Some(open) = self.open.as_ref().filter(|open| open.trailing == left) {
+        if let Some(open) = self.open().filter(|open| open.trailing == left) {
             open.idle.notify();
         }
     }
@@ -124,7 +124,7 @@ pub(crate) fn open_list_with_reader<T>() -> (Writer<T>, Reader<T>) {
 }
 
 pub(super) fn new<T>(trailing: usize) -> (Writer<T>, Reader<T>) {
-    let list = List::with(None, Some(OpenList::new(trailing)));
+    let list = List::for_hub(OpenList::new(trailing));
     (Writer::new(list.clone()), Reader::first(list))
 }
 
@@ -171,6 +171,6 @@ impl<T> Writer<T> {
     }
 
     fn open(&self) -> &OpenList {
-        self.list.open.as_ref().expect("the list stays open")
+        self.list.open().expect("the list stays open")
     }
 }

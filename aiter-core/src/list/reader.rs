@@ -499,13 +499,13 @@ impl<T> Reader<T> {
         let was_only = left == Some(0);
         // Before the items are dropped: otherwise pushers could add items for as long as that
         // takes.
-        let closes = was_only && list.open.is_none() && list.close_tail().is_some();
+        let closes = was_only && list.open().is_none() && list.close_tail().is_some();
         // The registration ends last, because the drop of its waker may panic.
         defer! { list.registry.unregister(*registration) };
         // Other tasks are woken before that, also when the drop of an item panics.
         defer! { if closes { list.close_waiters.wake_all() } };
         defer! { left.into_iter().for_each(|left| list.notify_if_idle(left)) };
-        let driver = list.driver.as_ref().filter(|_| was_only);
+        let driver = list.driver().filter(|_| was_only);
         defer! { driver.into_iter().for_each(|driver| driver.wake()) };
         cursor.detach(list);
     }

@@ -62,10 +62,8 @@ pub(crate) struct List<T> {
     /// The other function of that table. It is beside the first, so that neither load waits for another.
     pub(super) next_slow: AtomicPtr<()>,
     root: BlockHeader<T>,
-    /// Woken when the last reader is dropped.
-    pub(super) driver: Option<WakeSource<Demand>>,
-    /// For a list that stays open without readers.
-    pub(super) open: Option<Box<OpenList>>,
+    /// For whom the list was made, if it is not a plain list. One word for all that few lists have.
+    made_for: Option<Box<MadeFor>>,
     /// The tasks that wait until the list is closed.
     pub(super) close_waiters: LazyWaitSet,
 
@@ -81,12 +79,22 @@ pub(crate) struct List<T> {
     _pinned: PhantomPinned,
 }
 
+/// What a list is for, beside readers and writers.
+enum MadeFor {
+    /// A driver, which is woken when the last reader is dropped.
+    Driver(WakeSource<Demand>),
+    /// A hub. The list stays open without readers.
+    Hub(OpenList),
+}
+
 #[cfg(target_pointer_width = "64")]
 const _: () = {
     use core::mem::offset_of;
     const LINE: usize = 64;
     let tail = offset_of!(List<u64>, tail);
     let registry = offset_of!(List<u64>, registry);
+    // With the two counts of an `Arc` before it.
+    assert!(size_of::<List<u64>>() + 16 <= 256 || !cfg!(feature = "std") || cfg!(aiter_loom));
     assert!(tail + LINE <= offset_of!(List<u64>, readers));
     assert!(tail + LINE <= registry && Registry::SPAN >= LINE);
 };
@@ -101,11 +109,15 @@ unsafe impl<T: Send> Sync for List<T> {}
 impl<T> List<T> {
     /// A list that counts its first writer and its first reader, which the caller makes.
     pub(super) fn new(driver: Option<WakeSource<Demand>>) -> Arc<Self> {
-        Self::with(driver, None)
+        Self::made_for(driver.map(MadeFor::Driver))
     }
 
-    /// The same, for a list that may stay open without readers.
-    pub(super) fn with(driver: Option<WakeSource<Demand>>, open: Option<OpenList>) -> Arc<Self> {
+    /// The same, for a list that stays open without readers.
+    pub(super) fn for_hub(open: OpenList) -> Arc<Self> {
+        Self::made_for(Some(MadeFor::Hub(open)))
+    }
+
+    fn made_for(made_for: Option<MadeFor>) -> Arc<Self> {
         fence::prepare();
         let list = Arc::new(Self {
             tail: AtomicUsize::new(FIRST_TAIL),
@@ -119,8 +131,7 @@ impl<T> List<T> {
             clone_next: AtomicPtr::new(ptr::null_mut()),
             next_slow: AtomicPtr::new(ptr::null_mut()),
             root: BlockHeader::root(),
-            driver,
-            open: open.map(Box::new),
+            made_for: made_for.map(Box::new),
             close_waiters: LazyWaitSet::new(),
             registry: Registry::new(FIRST),
             block_limit: BlockLimit::new(),
@@ -131,6 +142,22 @@ impl<T> List<T> {
         });
         list.tail_block.store(list.root().as_ptr(), Relaxed);
         list
+    }
+
+    /// What is woken when the last reader is dropped.
+    pub(super) fn driver(&self) -> Option<&WakeSource<Demand>> {
+        match self.made_for.as_deref() {
+            Some(MadeFor::Driver(driver)) => Some(driver),
+            _ => None,
+        }
+    }
+
+    /// What the list knows of its hub, if it stays open without readers.
+    pub(super) fn open(&self) -> Option<&OpenList> {
+        match self.made_for.as_deref() {
+            Some(MadeFor::Hub(open)) => Some(open),
+            _ => None,
+        }
     }
 
     pub(super) fn root(&self) -> NonNull<BlockHeader<T>> {

@@ -150,7 +150,7 @@ impl<T> Writer<T> {
     {
         self.list.allow_clones();
         // Before the slot is reserved; see `open.rs`.
-        let count = self.list.open.is_some().then(|| self.count_reader());
+        let count = self.list.open().is_some().then(|| self.count_reader());
         // Ordering: Acquire as in `reserve`. Release hands the count to the writers of all later
         // slots, also if other reservations come between.
         let tail = self.list.tail.fetch_add(tail_units(1), AcqRel);

@@ -17,7 +17,8 @@ use futures_core::{FusedStream, Stream};
 /// How many items [`PushAiter::next_many`] may take in one poll although they were not there before.
 const MANY: usize = 4096;
 
-/// The end of a [push list](super::push_aiter) that yields its items as a [`Stream`].
+/// The end of a [push list](super::push_aiter) that yields its items as a [`Stream`], one by one or
+/// [many at once](Self::next_many).
 ///
 /// A single consumer moves items out. Several consumers ([forks](Self::fork)) clone them, except
 /// the last one to read an item, which moves it out. If two consumers take the last copy at the

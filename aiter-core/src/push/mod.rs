@@ -4,6 +4,8 @@ mod aiter;
 mod bounded;
 mod next_many;
 mod pusher;
+#[cfg(feature = "sink")]
+mod sink;
 mod until_stopped;
 mod weak;
 

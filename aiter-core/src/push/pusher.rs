@@ -9,7 +9,7 @@ use scopeguard::ScopeGuard;
 /// The end of a [push list](super::push_aiter) that items are pushed into. Clone it to push from
 /// several places.
 ///
-/// Dropping the last one stops the list.
+/// Dropping the last one stops the list. A [`WeakPusher`](super::WeakPusher) does not keep it open.
 pub struct Pusher<T> {
     pub(super) writer: Writer<T>,
 }

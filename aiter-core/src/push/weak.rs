@@ -34,7 +34,7 @@ pub struct WeakPusher<T> {
 
 impl<T> WeakPusher<T> {
     /// Makes a [`Pusher`], which keeps the list open like any other. Returns `None` once the last
-    /// pusher was dropped: the list has ended then, and stays so.
+    /// pusher was dropped: the list has stopped then, or is about to, and stays so.
     ///
     /// A list that was [stopped](Pusher::stop), or that has no consumer left, is upgraded like any
     /// other as long as there is a pusher. Its pushes are refused, and

@@ -5,7 +5,7 @@ use super::{
     setup::{Expected, Items, OnDrop, Reporting, Setup, Subject, driver_part, items},
 };
 use aiter_core::{
-    AiterExt, Fork, Watermarks, active, aiter_forker, aiter_forker_with, azip,
+    AiterExt, Fork, PushAiter, Watermarks, active, aiter_forker, aiter_forker_with, azip,
     bound::{Seen, Skip, skip, unbounded, wait},
     fixed, flatten_aiter, gated_aiter, iter_to_aiter, join_aiters, join_aiters_keyed, map_aiter,
     map_async, map_filter_aiter, map_workers, map_workers_ordered, preload, preload_with, pump,
@@ -15,9 +15,9 @@ use futures_core::Stream;
 use std::{
     any::type_name,
     iter,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::{Arc, Mutex},
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 /// Runs a pump, whose pushes are refused once nobody reads them.
@@ -70,6 +70,26 @@ impl<const N: usize, const R: usize> Stream for OnList<FixedAiter<N, R>, N, R> {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Item>> {
         Pin::new(&mut self.it).poll_next(cx)
+    }
+}
+
+/// Takes items many at a time. Each poll makes a future and drops it.
+struct ByMany {
+    aiter: PushAiter<Item>,
+    items: Vec<Item>,
+}
+
+impl Stream for ByMany {
+    type Item = Item;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Item>> {
+        let Self { aiter, items } = &mut *self;
+        if items.is_empty() {
+            let taken = ready!(pin!(aiter.next_many(items, 3)).poll(cx));
+            assert_eq!(items.len(), taken);
+            items.reverse();
+        }
+        Poll::Ready(items.pop())
     }
 }
 
@@ -154,6 +174,46 @@ pub const SUBJECTS: &[Subject] = &[
         });
         // The pusher keeps the list open beyond its end.
         Setup::outlived_by(Box::pin(aiter.then_pause()), move || drop(pusher))
+    }),
+    ("next_many, NextMany", || {
+        let (pusher, mut aiter) = push_aiter();
+        let readers = [aiter.fork(), pusher.subscribe(), aiter];
+        let streams = readers.map(|aiter| {
+            let items = Vec::new();
+            self::items(ByMany { aiter, items })
+        });
+        let mut source = Source::new();
+        let pushing = async move {
+            while let Some(item) = next(&mut source).await {
+                if pusher.push(item).is_err() {
+                    return;
+                }
+            }
+        };
+        Setup::of(Expected::All, streams, [driver_part(pushing)])
+    }),
+    ("stopped, UntilStopped", || {
+        let (pusher, aiter) = push_aiter();
+        let waiting = [(); 2].map(|()| {
+            let (until, weak) = (pusher.stopped(), pusher.downgrade());
+            driver_part(async move {
+                until.await;
+                assert!(weak.upgrade().is_none_or(|pusher| pusher.is_stopped()));
+            })
+        });
+        let mut source = Source::new();
+        let pushing = async move {
+            while let Some(item) = next(&mut source).await {
+                if pusher.push(item).is_err() {
+                    return;
+                }
+            }
+            pusher.stop();
+            // It is not the drop of the last pusher that tells the others.
+            pusher.stopped().await;
+        };
+        let drivers = waiting.into_iter().chain([driver_part(pushing)]);
+        Setup::of(Expected::All, [items(aiter)], drivers)
     }),
     ("iter_to_aiter", || {
         let mut source = Source::new();

@@ -5,7 +5,7 @@ use crate::{
     runtime::Runtime,
 };
 use aiter_core::{PushAiter, Pusher, Stopped, TryNextError, fixed, push_aiter, push_aiter_with};
-use futures_lite::{StreamExt, future::yield_now};
+use futures_lite::{FutureExt, StreamExt, future::yield_now};
 use std::sync::{
     Arc,
     atomic::{AtomicUsize, Ordering::SeqCst},
@@ -95,6 +95,63 @@ pub(crate) async fn a_preflight_runs_for_each_requested_item<R: Runtime>() {
         Vec::from_iter(0..ITEMS)
     );
     assert_eq!(runs.load(SeqCst), ITEMS);
+}
+
+pub(crate) async fn many_items_are_taken_at_once<R: Runtime>() {
+    const LIMIT: usize = 100;
+    let (pusher, mut aiter) = push_aiter();
+    let takers = [aiter.fork(), aiter].map(|mut aiter| {
+        R::spawn(async move {
+            let (mut all, mut most) = (Vec::new(), 0);
+            loop {
+                match aiter.next_many(&mut all, LIMIT).await {
+                    0 => return (all, most),
+                    taken => most = most.max(taken),
+                }
+                yield_now().await;
+            }
+        })
+    });
+    pusher.push_all(0..LIMIT + 1).unwrap();
+    push_numbers::<R>(pusher, LIMIT + 1..ITEMS).await;
+    for taker in takers {
+        let (all, most) = taker.await;
+        assert_eq!(all, Vec::from_iter(0..ITEMS));
+        assert!((1..=LIMIT).contains(&most));
+    }
+}
+
+pub(crate) async fn who_pushes_learns_that_nobody_takes_any_more<R: Runtime>() {
+    let (pusher, aiter) = push_aiter();
+    let pushing = R::spawn({
+        let pusher = pusher.clone();
+        async move {
+            let endless = async {
+                loop {
+                    pusher.push(1).ok();
+                    yield_now().await;
+                }
+            };
+            pusher.stopped().or(endless).await;
+            pusher.push(2)
+        }
+    });
+    let waiting = [(); 3].map(|()| R::spawn(pusher.stopped()));
+    drop(pusher);
+    assert!(collect::<R, _>(aiter.take(10)).await.len() == 10);
+    assert_eq!(pushing.await, Err(Stopped(2)));
+    for waiting in waiting {
+        waiting.await;
+    }
+}
+
+pub(crate) async fn a_weak_pusher_keeps_no_list_open<R: Runtime>() {
+    let (pusher, aiter) = push_aiter();
+    let (weak, taker) = (pusher.downgrade(), collect::<R, _>(aiter));
+    push_numbers::<R>(weak.upgrade().unwrap(), 0..ITEMS).await;
+    drop(pusher);
+    assert_eq!(taker.await, Vec::from_iter(0..ITEMS));
+    assert!(weak.upgrade().is_none());
 }
 
 pub(crate) async fn forks_of_a_list_see_the_same<R: Runtime>() {

@@ -54,6 +54,9 @@ suite! {
         a_subscriber_sees_items_pushed_from_there_on
         available_items_are_seen_without_waiting
         a_preflight_runs_for_each_requested_item
+        many_items_are_taken_at_once
+        who_pushes_learns_that_nobody_takes_any_more
+        a_weak_pusher_keeps_no_list_open
         forks_of_a_list_see_the_same
         a_list_without_an_allocator_serves_tasks
         a_list_without_an_allocator_has_as_many_items_as_slots;

@@ -23,6 +23,7 @@ impl LazyWaitSet {
     pub(crate) fn add(&self) -> Waiter {
         // SAFETY: the set owns one reference, and does not give it up while it is borrowed.
         let set = ManuallyDrop::new(WaitSet(unsafe { Arc::from_raw(self.get_or_make()) }));
+        set.0.1.used();
         set.add()
     }
 
@@ -34,6 +35,7 @@ impl LazyWaitSet {
         let set = self.0.load(Acquire);
         // SAFETY: the set owns one reference, and does not give it up while it is borrowed.
         if let Some(set) = unsafe { set.as_ref() } {
+            set.1.used();
             set.0.wake_all();
         }
     }

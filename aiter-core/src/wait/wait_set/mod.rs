@@ -10,7 +10,7 @@ mod lazy;
 pub(crate) use lazy::LazyWaitSet;
 
 use super::registry::{Follower, IsLast, Registry, SleepKind, SlotRef};
-use crate::sync::{Arc, Ordering::*, fence};
+use crate::sync::{Arc, Lifetime, Ordering::*, fence};
 use core::task::Waker;
 
 /// Wakes the waiters of a set, and adds waiters to it.
@@ -25,7 +25,7 @@ pub(crate) struct Waiter {
     follower: Option<Follower>,
 }
 
-struct Shared(Registry);
+struct Shared(Registry, Lifetime);
 
 // SAFETY: the states of the slots hand wakers from thread to thread, and wakers are `Send` and
 // `Sync`.
@@ -42,7 +42,7 @@ impl WaitSet {
         let registry = Registry::new(0);
         // A set starts without a waiter.
         registry.unregister(registry.first());
-        Self(Arc::new(Shared(registry)))
+        Self(Arc::new(Shared(registry, Lifetime::new())))
     }
 
     /// Adds a waiter at position 0. This is lock-free, and allocates once for several waiters.
