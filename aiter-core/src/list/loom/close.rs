@@ -2,7 +2,8 @@
 //! If such a task is not woken, loom reports a deadlock.
 
 use super::super::{WeakWriter, Writer};
-use super::*;
+use super::{end::Witness, *};
+use alloc::task::Wake;
 
 fn closed<T>(weak: &WeakWriter<T>) {
     let mut waiter = None;
@@ -74,15 +75,49 @@ fn loom_a_task_waits_while_the_last_reader_is_dropped() {
 /// A subscriber that comes too late may close the list before the last reader does.
 #[test]
 fn loom_a_task_waits_while_a_subscriber_finds_no_reader() {
-    large_model(|| {
-        let (writer, reader) = used();
-        let weak = writer.downgrade();
+    struct Flag(AtomicUsize);
+    impl Wake for Flag {
+        fn wake(self: alloc::sync::Arc<Self>) {
+            self.0.fetch_add(1, Relaxed);
+        }
+    }
+    model(|| {
+        let (writer, reader) = list::<usize>();
+        let (weak, mut waiter) = (writer.downgrade(), None);
+        let woken = alloc::sync::Arc::new(Flag(AtomicUsize::new(0)));
+        let waker = woken.clone().into();
+        let poll = weak.poll_closed(&mut waiter, &mut Context::from_waker(&waker));
+        assert!(poll.is_pending());
+        let subscribing = thread::spawn(move || {
+            drop(writer.subscribe());
+            writer
+        });
         let dropping = thread::spawn(move || drop(reader));
-        let waiting = thread::spawn(move || closed(&weak));
-        drop(writer.subscribe());
         dropping.join().unwrap();
-        waiting.join().unwrap();
-        assert!(writer.is_closed());
+        let _writer = subscribing.join().unwrap();
+        assert_eq!(woken.0.load(Relaxed), 1);
+    });
+}
+
+/// A task that finds the list closed comes after what the closing thread did before.
+#[test]
+fn loom_a_task_that_waited_comes_after_the_close() {
+    model(|| {
+        let (writer, _reader) = list::<usize>();
+        let (witness, weak) = (Witness::new(), writer.downgrade());
+        let closing = thread::spawn({
+            let witness = witness.clone();
+            move || {
+                witness.write();
+                writer.close();
+                writer
+            }
+        });
+        let (mut waiter, mut cx) = (None, Context::from_waker(Waker::noop()));
+        if weak.poll_closed(&mut waiter, &mut cx).is_ready() {
+            witness.read();
+        }
+        let _writer = closing.join().unwrap();
     });
 }
 
