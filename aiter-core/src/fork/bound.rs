@@ -69,6 +69,46 @@ impl Unbounded {
     }
 }
 
+impl Skip {
+    /// Keeps the latest `m` items for readers that [replay](crate::PushHub::replay), beside what
+    /// the bound keeps. 0 keeps none. `m` may exceed the `n` of the bound: a reader still lags by
+    /// at most `n` items.
+    pub fn retain(self, m: usize) -> Retain<Self> {
+        Retain {
+            bound: self,
+            items: m,
+        }
+    }
+
+    pub(crate) fn limit(self) -> usize {
+        self.0
+    }
+}
+
+/// The current value, and then the newest: `skip(1).retain(1)`.
+///
+/// Use it for a state that changes: a configuration, a price, a position. A reader that
+/// [replays](crate::PushHub::replay) gets the current value at once, and then each new one; if it is
+/// slow it sees only the newest.
+///
+/// # Example
+/// ```
+/// use aiter_core::{bound, push_hub};
+///
+/// let price = push_hub(bound::latest());
+/// price.push(100).unwrap();
+/// price.push(101).unwrap();
+/// let mut ticker = price.replay();
+/// assert_eq!(ticker.try_next().unwrap().item, 101);
+/// price.push(102).unwrap();
+/// price.push(103).unwrap();
+/// let seen = ticker.try_next().unwrap();
+/// assert_eq!((seen.missed, seen.item), (1, 103));
+/// ```
+pub fn latest() -> Retain<Skip> {
+    Skip(1).retain(1)
+}
+
 /// An item that a fork with the bound [`skip`] yields, with the number of items that the fork
 /// missed just before it.
 ///

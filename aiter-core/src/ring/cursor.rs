@@ -14,11 +14,11 @@ use core::{mem, task::Waker};
 /// the latest `limit` items.
 pub(crate) struct RingCursor<T> {
     // In this order: the others are notified after this one has left the wait set.
-    waiter: Waiter,
+    pub(super) waiter: Waiter,
     ring: RingRef<T>,
     /// The number of the item that it takes next.
-    next: u64,
-    limit: usize,
+    pub(super) next: u64,
+    pub(super) limit: usize,
     /// Items that it has missed and not reported yet.
     missed: usize,
     /// Whether the upper bits of `next` may be wrong, where counters have 32 bits.
@@ -101,6 +101,11 @@ impl<T> RingCursor<T> {
 
     /// Takes the next item. Registers the waker only if another thread accesses the ring.
     pub(crate) fn next(&mut self, waker: &Waker) -> Found<T> {
+        self.next_for(Some(waker))
+    }
+
+    /// The same. Without a waker, this says [`Found::Waiting`] and nothing wakes the caller.
+    pub(crate) fn next_for(&mut self, waker: Option<&Waker>) -> Found<T> {
         let Self {
             waiter,
             ring,
@@ -156,7 +161,7 @@ impl<T> RingCursor<T> {
             is_new,
             ..
         } = self;
-        let mut guard = lock(waiter, &ring.0, waker)?;
+        let mut guard = lock(waiter, &ring.0, Some(waker))?;
         let detached = guard.with(|shared, buffer| {
             settle(is_new, next, buffer.end());
             let from = oldest(buffer.first(), buffer.end(), *limit).max(*next);
@@ -248,12 +253,12 @@ impl<T> RingCursor<T> {
 fn lock<'a, T>(
     waiter: &mut Waiter,
     ring: &'a Ring<T>,
-    waker: &Waker,
+    waker: Option<&Waker>,
 ) -> Option<Guard<'a, RingShared<T>>> {
     let mut guard = match ring.0.try_lock() {
         Some(guard) => guard,
         None => {
-            waiter.wait(waker);
+            waiter.wait(waker?);
             ring.0.delegate(SERVE)?
         }
     };
