@@ -140,7 +140,7 @@ pub use statistics::Statistics;
 pub use crate::{
     drive::{Driver, Preloaded, active, preload, preload_with},
     ext::AiterExt,
-    fork::{Fork, aiter_forker, aiter_forker_with, bound},
+    fork::{Fork, Hub, HubIdle, HubOccupied, aiter_forker, aiter_forker_with, bound},
     gate::{Gate, Gated, gated_aiter},
     hub::{HubBound, HubReader, Idle, Occupied, PushHub, SkipAiter, push_hub},
     join::{JoinAiters, JoinAitersKeyed, join_aiters, join_aiters_keyed},

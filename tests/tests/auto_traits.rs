@@ -228,6 +228,16 @@ fn forks() {
         Fork<Gives<Sent, Pinned>, Skip> => "Send + Sync + Unpin";
         Fork<Gives<Local, Shared>, Skip> => "Unpin";
 
+        // A hub reaches no item.
+        Hub<Gives<Shared, Shared>> => "Send + Sync + Unpin";
+        Hub<Gives<Shared, Sent>, Wait> => "Send + Sync + Unpin";
+        Hub<Gives<Sent, Pinned>, Skip> => "Send + Sync + Unpin";
+        Hub<Gives<Shared, Local>> => "Unpin";
+        Hub<Gives<Local, Shared>> => "Unpin";
+        HubIdle<'static, Gives<Sent, Sent>> => "Send + Sync + Unpin";
+        HubOccupied<'static, Gives<Sent, Sent>> => "Send + Sync + Unpin";
+        HubIdle<'static, Gives<Local, Shared>> => "Unpin";
+
         Unbounded => "Send + Sync + Unpin";
         Wait => "Send + Sync + Unpin";
         Skip => "Send + Sync + Unpin";

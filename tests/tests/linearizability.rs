@@ -51,14 +51,14 @@ impl Wake for Wakes {
 
 /// Polls a stream, and knows whether it was woken since it was last pending.
 #[derive(Debug, Default)]
-pub struct Sleeper {
+pub struct PollTracker {
     wakes: Arc<Wakes>,
     pending_since: Option<usize>,
     /// A planted bug: its wakes get lost.
     pub is_deaf: bool,
 }
 
-impl Sleeper {
+impl PollTracker {
     pub fn poll<S: Stream + Unpin>(&mut self, stream: &mut S) -> Poll<Option<S::Item>> {
         let before = self.wakes.0.load(Acquire);
         let waker = match self.is_deaf {
@@ -76,7 +76,7 @@ impl Sleeper {
     }
 
     /// Returns whether its last poll was pending and nothing has woken it since.
-    pub fn sleeps(&self) -> bool {
+    pub fn is_waiting(&self) -> bool {
         self.pending_since == Some(self.wakes.0.load(Acquire))
     }
 }

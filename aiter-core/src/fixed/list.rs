@@ -2,6 +2,7 @@
 
 use super::{
     position::{CLOSED, Laps, Position, closed, tail_flags},
+    push_queue::{self, PushCell},
     registry::{NO_READER, ReaderCell},
     slot::Slot,
     state::ListState,
@@ -22,24 +23,29 @@ use scopeguard::ScopeGuard;
 /// [`subscribe`](Self::subscribe) make readers. Put it in a `static`, so that interrupt handlers
 /// and tasks reach it.
 ///
-/// Each slot takes a word and the item, and each reader some words. Dropping the list drops the
-/// items that no reader has taken.
+/// `P` is how many tasks may [wait for a free slot](Self::push_when_free) at a time, none by
+/// default.
+///
+/// Each slot takes a word and the item, and each reader and each task that may wait some words.
+/// Dropping the list drops the items that no reader has taken.
 // The fields stand in this order so that those that a push accesses are near the beginning, where
 // short instructions reach.
 #[repr(C)]
-pub struct PushList<T, const N: usize, const R: usize = 1> {
+pub struct PushList<T, const N: usize, const R: usize = 1, const P: usize = 0> {
     pub(super) state: ListState<[ReaderCell; R]>,
     /// `T::clone`, once there may be two readers.
     clone: PlainPtr<()>,
     slots: [Slot<T>; N],
+    /// The tasks that wait for a free slot.
+    pub(super) pushers: [PushCell; P],
 }
 
 // SAFETY: items move from the pushing thread to the taking thread (`T: Send`). Several threads read
 // one at once only if there are several readers, or a reader is shared. Both require `T: Sync`
 // themselves.
-unsafe impl<T: Send, const N: usize, const R: usize> Sync for PushList<T, N, R> {}
+unsafe impl<T: Send, const N: usize, const R: usize, const P: usize> Sync for PushList<T, N, R, P> {}
 // SAFETY: as above.
-unsafe impl<T: Send, const N: usize, const R: usize> Send for PushList<T, N, R> {}
+unsafe impl<T: Send, const N: usize, const R: usize, const P: usize> Send for PushList<T, N, R, P> {}
 
 /// A position that belongs to the caller, who has to publish it.
 #[must_use = "readers wait for it"]
@@ -56,7 +62,7 @@ pub(super) enum Refused {
     Stopped,
 }
 
-impl<T, const N: usize, const R: usize> PushList<T, N, R> {
+impl<T, const N: usize, const R: usize, const P: usize> PushList<T, N, R, P> {
     const_new! {
         /// Creates an empty list. Use it in a `static`, or wherever the list outlives its readers.
         ///
@@ -77,6 +83,7 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
                 state: ListState::new(),
                 clone: PlainPtr::new(ptr::null_mut()),
                 slots: array_of!(Slot::new(); N),
+                pushers: array_of!(PushCell::new(); P),
             }
         }
     }
@@ -89,6 +96,7 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
             state: ListState::new(),
             clone: PlainPtr::new(ptr::null_mut()),
             slots: core::array::from_fn(|_| Slot::free_for(lap)),
+            pushers: array_of!(PushCell::new(); P),
         };
         list.state.tail.store(lap, Relaxed);
         list.state.readers.publish_position(0, lap);
@@ -202,6 +210,13 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
             // Ordering: Acquire as in `reserve`; Release pairs with the Acquire of a reader that
             // finds the list stopped.
             if exchange(&self.state.tail, tail, closed(tail & !tail_flags(R))) {
+                // The readers first, whose wake has the fence, and then, also if the waker of a
+                // reader panics, the tasks that wait for a slot.
+                let _pushers = scopeguard::guard(&self.pushers, |pushers| {
+                    if P > 0 {
+                        push_queue::wake_all(pushers);
+                    }
+                });
                 return self.state.wake_all(tail);
             }
         }
@@ -299,10 +314,14 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
             let lap = Laps::<N, R>::lap(at);
             // SAFETY: all readers have passed the item, which the Acquire in `is_passed` has seen,
             // and none comes to it any more.
-            drop(unsafe {
+            let item = unsafe {
                 self.slot(at)
                     .try_take(lap, lap.wrapping_add(Laps::<N, R>::LAP))
-            });
+            };
+            if P > 0 && item.is_some() {
+                self.slot_freed();
+            }
+            drop(item);
         }
     }
 
@@ -352,13 +371,13 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
     }
 }
 
-impl<T, const N: usize, const R: usize> Default for PushList<T, N, R> {
+impl<T, const N: usize, const R: usize, const P: usize> Default for PushList<T, N, R, P> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl<T, const N: usize, const R: usize> fmt::Debug for PushList<T, N, R> {
+impl<T, const N: usize, const R: usize, const P: usize> fmt::Debug for PushList<T, N, R, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PushList")
             .field("is_stopped", &self.is_stopped())

@@ -98,6 +98,8 @@ mod list;
 #[cfg(all(test, aiter_loom))]
 mod loom;
 mod position;
+mod push_queue;
+mod push_when_free;
 mod reader;
 mod registry;
 mod slot;
@@ -110,4 +112,5 @@ mod word;
 
 pub use crate::error::PushError;
 pub use list::PushList;
+pub use push_when_free::PushWhenFree;
 pub use reader::{AvailableIter, PushAiter};

@@ -52,8 +52,8 @@ use futures_core::{FusedStream, Stream};
 /// assert_eq!(block_on(aiter.next()), block_on(fork.next()));
 /// ```
 #[must_use = "streams do nothing unless polled"]
-pub struct PushAiter<'a, T, const N: usize, const R: usize = 1> {
-    list: &'a PushList<T, N, R>,
+pub struct PushAiter<'a, T, const N: usize, const R: usize = 1, const P: usize = 0> {
+    list: &'a PushList<T, N, R, P>,
     reader: usize,
     /// The position, which the reader's cell also holds, except while the reader moves on.
     at: Position,
@@ -65,13 +65,19 @@ pub struct PushAiter<'a, T, const N: usize, const R: usize = 1> {
 
 // SAFETY: a reader moves items to its thread (`T: Send`). Several threads read one at once only if
 // there are several readers, and a second one is created only for `T: Sync`.
-unsafe impl<T: Send, const N: usize, const R: usize> Send for PushAiter<'_, T, N, R> {}
+unsafe impl<T: Send, const N: usize, const R: usize, const P: usize> Send
+    for PushAiter<'_, T, N, R, P>
+{
+}
 // SAFETY: a shared reader lends items (`T: Sync`) and moves none.
-unsafe impl<T: Send + Sync, const N: usize, const R: usize> Sync for PushAiter<'_, T, N, R> {}
+unsafe impl<T: Send + Sync, const N: usize, const R: usize, const P: usize> Sync
+    for PushAiter<'_, T, N, R, P>
+{
+}
 
-impl<'a, T, const N: usize, const R: usize> PushAiter<'a, T, N, R> {
+impl<'a, T, const N: usize, const R: usize, const P: usize> PushAiter<'a, T, N, R, P> {
     pub(super) fn new(
-        list: &'a PushList<T, N, R>,
+        list: &'a PushList<T, N, R, P>,
         reader: usize,
         at: Position,
         start: Option<Position>,
@@ -94,7 +100,7 @@ impl<'a, T, const N: usize, const R: usize> PushAiter<'a, T, N, R> {
     /// aiter.list().push(1).unwrap();
     /// assert_eq!(aiter.try_next(), Ok(1));
     /// ```
-    pub fn list(&self) -> &'a PushList<T, N, R> {
+    pub fn list(&self) -> &'a PushList<T, N, R, P> {
         self.list
     }
 
@@ -172,7 +178,7 @@ impl<'a, T, const N: usize, const R: usize> PushAiter<'a, T, N, R> {
 
     /// Moves on to the next position. The caller passes what it already has in registers.
     #[inline(always)]
-    fn advance(&mut self, list: &PushList<T, N, R>, at: Position) {
+    fn advance(&mut self, list: &PushList<T, N, R, P>, at: Position) {
         self.at = Laps::<N, R>::next(at);
         list.state.readers.publish_position(self.reader(), self.at);
     }
@@ -220,6 +226,7 @@ impl<'a, T, const N: usize, const R: usize> PushAiter<'a, T, N, R> {
             // reader at it until it is moved out.
             let item = unsafe { slot.take(lap.wrapping_add(Laps::<N, R>::LAP)) };
             self.advance(list, at);
+            list.slot_freed();
             Ok(item)
         } else {
             // Passes the item, also if the clone panics.
@@ -248,7 +255,7 @@ impl<'a, T, const N: usize, const R: usize> PushAiter<'a, T, N, R> {
     /// assert_eq!(aiter.available_iter().sum::<i32>(), 3);
     /// assert_eq!(aiter.try_next(), Ok(1));
     /// ```
-    pub fn available_iter(&self) -> AvailableIter<'_, T, N, R> {
+    pub fn available_iter(&self) -> AvailableIter<'_, T, N, R, P> {
         AvailableIter {
             list: self.list,
             at: self.at,
@@ -328,7 +335,7 @@ impl<'a, T, const N: usize, const R: usize> PushAiter<'a, T, N, R> {
     }
 }
 
-impl<T, const N: usize, const R: usize> Stream for PushAiter<'_, T, N, R> {
+impl<T, const N: usize, const R: usize, const P: usize> Stream for PushAiter<'_, T, N, R, P> {
     type Item = T;
 
     #[inline]
@@ -361,14 +368,14 @@ impl<T, const N: usize, const R: usize> Stream for PushAiter<'_, T, N, R> {
     }
 }
 
-impl<T, const N: usize, const R: usize> FusedStream for PushAiter<'_, T, N, R> {
+impl<T, const N: usize, const R: usize, const P: usize> FusedStream for PushAiter<'_, T, N, R, P> {
     #[inline]
     fn is_terminated(&self) -> bool {
         self.list.ends_at(self.at)
     }
 }
 
-impl<T, const N: usize, const R: usize> Drop for PushAiter<'_, T, N, R> {
+impl<T, const N: usize, const R: usize, const P: usize> Drop for PushAiter<'_, T, N, R, P> {
     fn drop(&mut self) {
         let Self { list, at, .. } = *self;
         // Unregisters the reader, also if the drop of its waker panics.
@@ -384,7 +391,7 @@ impl<T, const N: usize, const R: usize> Drop for PushAiter<'_, T, N, R> {
     }
 }
 
-impl<T, const N: usize, const R: usize> fmt::Debug for PushAiter<'_, T, N, R> {
+impl<T, const N: usize, const R: usize, const P: usize> fmt::Debug for PushAiter<'_, T, N, R, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PushAiter")
             .field("is_stopped", &self.is_stopped())
@@ -395,14 +402,16 @@ impl<T, const N: usize, const R: usize> fmt::Debug for PushAiter<'_, T, N, R> {
 
 /// The iterator that [`PushAiter::available_iter`] returns. It borrows the reader, so no item that
 /// it yields is taken meanwhile.
-pub struct AvailableIter<'a, T, const N: usize, const R: usize = 1> {
-    list: &'a PushList<T, N, R>,
+pub struct AvailableIter<'a, T, const N: usize, const R: usize = 1, const P: usize = 0> {
+    list: &'a PushList<T, N, R, P>,
     at: Position,
     start: Option<Position>,
     _items: PhantomData<&'a T>,
 }
 
-impl<'a, T, const N: usize, const R: usize> Iterator for AvailableIter<'a, T, N, R> {
+impl<'a, T, const N: usize, const R: usize, const P: usize> Iterator
+    for AvailableIter<'a, T, N, R, P>
+{
     type Item = &'a T;
 
     fn next(&mut self) -> Option<&'a T> {
@@ -423,13 +432,15 @@ impl<'a, T, const N: usize, const R: usize> Iterator for AvailableIter<'a, T, N,
     }
 }
 
-impl<T, const N: usize, const R: usize> Clone for AvailableIter<'_, T, N, R> {
+impl<T, const N: usize, const R: usize, const P: usize> Clone for AvailableIter<'_, T, N, R, P> {
     fn clone(&self) -> Self {
         Self { ..*self }
     }
 }
 
-impl<T: fmt::Debug, const N: usize, const R: usize> fmt::Debug for AvailableIter<'_, T, N, R> {
+impl<T: fmt::Debug, const N: usize, const R: usize, const P: usize> fmt::Debug
+    for AvailableIter<'_, T, N, R, P>
+{
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.clone()).finish()
     }

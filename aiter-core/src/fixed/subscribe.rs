@@ -3,7 +3,7 @@
 use super::{list::PushList, position::Laps, reader::PushAiter};
 use crate::sync::{Ordering::*, Word};
 
-impl<T, const N: usize, const R: usize> PushList<T, N, R> {
+impl<T, const N: usize, const R: usize, const P: usize> PushList<T, N, R, P> {
     /// Creates the reader of a list that has none. It continues where the last reader stopped, or
     /// begins with the first item.
     ///
@@ -26,7 +26,7 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
     /// drop(aiter);
     /// assert_eq!(list.aiter().unwrap().try_next(), Ok(2));
     /// ```
-    pub fn aiter(&self) -> Option<PushAiter<'_, T, N, R>> {
+    pub fn aiter(&self) -> Option<PushAiter<'_, T, N, R, P>> {
         let reader = self.state.readers.take_over()?;
         Some(PushAiter::new(
             self,
@@ -63,7 +63,7 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
     /// assert!(second.available_iter().eq(&[2]));
     /// assert!(list.subscribe().is_none());
     /// ```
-    pub fn subscribe(&self) -> Option<PushAiter<'_, T, N, R>>
+    pub fn subscribe(&self) -> Option<PushAiter<'_, T, N, R, P>>
     where
         T: Clone + Sync,
     {
@@ -86,7 +86,7 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
     /// An item that is reserved behind the tail, and published after all other readers were
     /// dropped, must have a reader that passes it. So this reader starts a lap behind the tail,
     /// where every slot in use is after it, and catches up with the tail.
-    fn subscribe_at(&self, reader: usize) -> PushAiter<'_, T, N, R> {
+    fn subscribe_at(&self, reader: usize) -> PushAiter<'_, T, N, R, P> {
         let lap_before = |tail: Word| Laps::<N, R>::position(tail).wrapping_sub(Laps::<N, R>::LAP);
         self.state
             .readers

@@ -7,12 +7,12 @@
 //! |---|---|---|
 //! | `None` | from the list | |
 //! | `Items` | these first | taken → `None` |
-//! | `Pinned` | from the ring, where a cursor without a limit keeps all from its place on, because another thread held the ring's lock. `reader` is of an empty list | polled while the lock is free → `Items` or `None`, with a reader of the list |
+//! | `Pinned` | from the ring, where a cursor without a limit keeps all from its place on, because another thread held the lock of the ring or of the source. `reader` is of an empty list | polled while the ring's lock is free → `Items` or `None`, with a reader of the list |
 
 use super::place::{ForkPlace, NextItem, Parent};
 use crate::{
     Statistics,
-    list::{ItemTail, Reader, Writer, list},
+    list::{ItemTail, Observer, Reader, Writer, list},
     ring::{Detached, RingCursor},
     util::shrink::shrink,
 };
@@ -49,6 +49,8 @@ impl<T> Lossless<T> {
         match parent {
             Parent::Lossless(place) => place.fork(),
             Parent::Lossy(cursor) => Self::from_cursor(cursor.fork_with(usize::MAX)),
+            Parent::Reader(reader) => Self::new(reader),
+            Parent::Late { ring, replays } => Self::from_cursor(ring.late(replays, usize::MAX)),
         }
     }
 
@@ -57,8 +59,8 @@ impl<T> Lossless<T> {
         // What came before its first item is not missed.
         cursor.take_missed();
         match cursor.detach(Waker::noop()) {
-            Some(detached) => Self::from_detached(detached),
-            None => {
+            Detached::Reader(reader, items) => Self::from_parts(reader, items),
+            Detached::Unfed | Detached::End | Detached::Waiting => {
                 let (_writer, reader) = list();
                 let early = Early::Pinned { cursor, _writer };
                 Self {
@@ -69,7 +71,7 @@ impl<T> Lossless<T> {
         }
     }
 
-    fn from_detached((reader, items): Detached<T>) -> Self {
+    fn from_parts(reader: Reader<T>, items: VecDeque<T>) -> Self {
         let early = (!items.is_empty()).then(|| Box::new(Early::Items(items)));
         Self { reader, early }
     }
@@ -116,8 +118,10 @@ impl<T> Lossless<T> {
     fn next_early(&mut self, waker: &Waker) -> NextItem<T> {
         if let Some(Early::Pinned { cursor, .. }) = self.early.as_deref_mut() {
             match cursor.detach(waker) {
-                Some(detached) => *self = Self::from_detached(detached),
-                None => return NextItem::Waiting,
+                Detached::Reader(reader, items) => *self = Self::from_parts(reader, items),
+                Detached::Unfed => return NextItem::Nothing,
+                Detached::End => return NextItem::End,
+                Detached::Waiting => return NextItem::Waiting,
             }
         }
         let Some(Early::Items(items)) = self.early.as_deref_mut() else {
@@ -219,6 +223,13 @@ impl<T> ForkPlace<T> for Lossless<T> {
         self.reader.statistics()
     }
 
+    fn observe(&self) -> Observer<T> {
+        match self.cursor() {
+            Some(cursor) => cursor.observe(),
+            None => self.reader.observe(),
+        }
+    }
+
     fn parent(&mut self) -> Parent<'_, T> {
         Parent::Lossless(self)
     }
@@ -228,7 +239,7 @@ impl<T> ForkPlace<T> for Lossless<T> {
         T: Clone + Sync,
     {
         match self.fork_parts() {
-            ForkParts::Reader(reader, items) => Self::from_detached((reader, items)),
+            ForkParts::Reader(reader, items) => Self::from_parts(reader, items),
             ForkParts::Cursor(cursor) => Self::from_cursor(cursor.fork_with(usize::MAX)),
         }
     }

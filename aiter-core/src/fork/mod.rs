@@ -40,6 +40,7 @@
 //! | a panic | ends the list, passes the panic on | dropped | are woken, and panic |
 
 pub mod bound;
+mod hub;
 mod lossless;
 mod place;
 mod pull;
@@ -48,15 +49,17 @@ mod skip;
 mod unbounded;
 mod wait;
 
+pub use hub::{Hub, HubIdle, HubOccupied};
+
 use crate::{
     Statistics,
     handoff::{Guard, Handle, HandoffLock},
-    list::list,
+    list::open_list_with_reader,
     ring::Ring,
     sync::OnceBox,
     wait::{task::TaskId, wait_set::Waiter, waker_ref::waker_ref},
 };
-use bound::{Bound, Unbounded, Wait, Yields, unbounded};
+use bound::{Bound, MakePlace, SourceBound, Unbounded, Wait, Yields, unbounded};
 use core::{
     fmt, mem,
     pin::Pin,
@@ -154,14 +157,18 @@ pub fn aiter_forker<S: Stream>(stream: S) -> Fork<S> {
 ///     assert_eq!((missed, seen), (900, 100));
 /// });
 /// ```
-pub fn aiter_forker_with<S: Stream, B: Bound>(bound: B, stream: S) -> Fork<S, B> {
-    let (writer, reader) = list();
+pub fn aiter_forker_with<S: Stream, B: SourceBound<S::Item>>(
+    bound: B,
+    stream: S,
+) -> Fork<S, <B as SourceBound<S::Item>>::Bound> {
+    let (writer, mut reader) = open_list_with_reader();
     let handle = Handle::new(new_lock(), ForkSource::new(stream, writer), OnceBox::new());
-    let source = SourceRef {
+    let source = || SourceRef {
         lock: handle.as_lock(),
         ring: handle.beside(),
     };
-    let place = bound.first_place(reader, source);
+    let bound = bound.set_up(&mut reader, source());
+    let place = bound.first_place(reader, source());
     let active = Some(handle.as_lock().shared().register_active());
     Fork {
         handle,
@@ -499,7 +506,7 @@ impl<S: Stream, B: Bound> Fork<S, B> {
                 guard.with(|_, state| state.register(waiter, cx.waker()));
                 return NextItem::Waiting;
             }
-            let shared = guard.as_lock().shared();
+            let (shared, ring) = (guard.as_lock().shared(), guard.beside());
             if shared.owes(ROOM)
                 && !self.place.is_alone()
                 && !shared.has_room(guard.with_value(|source| source.item_tail()))
@@ -515,7 +522,7 @@ impl<S: Stream, B: Bound> Fork<S, B> {
             let source_cx = &mut Context::from_waker(&waker);
             let is_alone = || self.place.is_alone();
             let pulled = guard.with_value(|source| {
-                source.poll_into_list(shared, is_alone, panic_reported, source_cx)
+                source.poll_into_list(shared, ring, is_alone, panic_reported, source_cx)
             });
             match pulled {
                 Poll::Pending => {
@@ -541,7 +548,7 @@ impl<S: Stream, B: Bound> Fork<S, B> {
                     guard.keep_locked();
                     if kind == PulledKind::Item {
                         if !B::Place::<S::Item>::READS_RING && shared.owes(RING) {
-                            transfer(self.handle.beside());
+                            transfer(ring);
                             // The ring has passed the item.
                             return self.place.next(cx.waker());
                         }

@@ -4,6 +4,7 @@ use super::{lossless::Lossless, pull::ForkShared};
 use crate::{
     Statistics,
     handoff::HandoffLock,
+    list::{Observer, Reader},
     ring::{Ring, RingCursor},
     sync::{Arc, OnceBox},
 };
@@ -72,6 +73,9 @@ pub(crate) trait ForkPlace<T>: Unpin {
 
     fn statistics(&self) -> Statistics;
 
+    /// A handle on the list.
+    fn observe(&self) -> Observer<T>;
+
     /// This place, for one that is made at the same position under another bound.
     fn parent(&mut self) -> Parent<'_, T>;
 
@@ -81,10 +85,18 @@ pub(crate) trait ForkPlace<T>: Unpin {
         T: Clone + Sync;
 }
 
-/// The place of the fork from which another one is made.
+/// Where a fork is made: at the place of another one, or at the tail.
 pub(crate) enum Parent<'a, T> {
     Lossless(&'a mut Lossless<T>),
     Lossy(&'a mut RingCursor<T>),
+    /// At the place of a reader that is the fork's own.
+    Reader(Reader<T>),
+    /// At the tail, or at the retained items if it `replays`. If nothing is retained, the caller has
+    /// the ring fed before the next pull.
+    Late {
+        ring: &'a Ring<T>,
+        replays: bool,
+    },
 }
 
 /// What places know of their source.

@@ -4,12 +4,13 @@
 use super::rooms::Rooms;
 use crate::{
     handoff::{Combine, HandoffLock, REQUESTS},
-    list::{ItemTail, Writer},
+    list::{ItemTail, Reader, Writer},
+    ring::Ring,
     sync::{AtomicUsize, OnceBox, Ordering},
     util::fuse::Fused,
     wait::{
         spin::{AdaptiveSpin, Taking},
-        wait_set::{WaitSet, Waiter},
+        wait_set::{LazyWaitSet, WaitSet, Waiter},
         waker_ref::WakeUp,
     },
 };
@@ -34,6 +35,10 @@ pub(super) const ROOM: usize = 1;
 /// Owed after a pull: a transfer to the ring, if it has cursors.
 pub(super) const RING: usize = 2;
 
+/// Owed after a poll that gave something, before it is pulled: the ring has to be fed from the tail,
+/// because a fork came that has no reader.
+pub(super) const FEED: usize = 4;
+
 /// The state that all forks access without the lock.
 pub(crate) struct ForkShared {
     /// The active forks.
@@ -46,10 +51,14 @@ pub(crate) struct ForkShared {
     /// The number of items that the only fork took without the list, for statistics. Wraps as those
     /// do. Written with the lock held.
     bypassed: AtomicUsize,
-    /// What a pull owes to forks with bounds: [`ROOM`], [`RING`]. Bits are only ever set.
+    /// What a pull owes to forks with bounds: [`ROOM`], [`RING`] and [`FEED`]. Only the last one is
+    /// cleared again.
     owed: AtomicUsize,
     /// Made for the first `wait` fork.
     rooms: OnceBox<Rooms>,
+    /// The tasks that wait until there is no active fork, and until there is one.
+    pub(super) idle: LazyWaitSet,
+    pub(super) occupied: LazyWaitSet,
     /// Not 0 once the source has panicked.
     panicked: AtomicUsize,
     /// Whether to look again, before waiting, while another fork pulls.
@@ -81,6 +90,8 @@ pub(super) fn new_lock() -> HandoffLock<ForkShared> {
         bypassed: AtomicUsize::new(0),
         owed: AtomicUsize::new(0),
         rooms: OnceBox::new(),
+        idle: LazyWaitSet::new(),
+        occupied: LazyWaitSet::new(),
         panicked: AtomicUsize::new(0),
         spin: AdaptiveSpin::new(),
     };
@@ -147,7 +158,9 @@ impl ForkShared {
     /// Registers an active fork.
     pub(super) fn register_active(&self) -> ActiveWaiter {
         // Ordering: Relaxed, making a fork active publishes nothing.
-        self.active.fetch_add(1, Ordering::Relaxed);
+        if self.active.fetch_add(1, Ordering::Relaxed) == 0 {
+            self.occupied.notify();
+        }
         ActiveWaiter {
             waiter: self.active_waiters.add(),
             seen_version: 0,
@@ -161,6 +174,8 @@ impl ForkShared {
         // `has_active`. Acquire pairs with the Release in `recheck_active`: `wake_all` sees every
         // passive fork whose recheck came before this.
         if self.active.fetch_sub(1, Ordering::AcqRel) == 1 {
+            // Also if a waker panics.
+            let _idle = scopeguard::guard(&self.idle, |idle| idle.notify());
             self.passive_waiters.wake_all();
         }
         // Last, because it holds a waker, whose drop may panic.
@@ -170,6 +185,12 @@ impl ForkShared {
     /// A waiter for a passive fork. Made when the fork has to wait for the first time.
     pub(super) fn passive_waiter(&self) -> Waiter {
         self.passive_waiters.add()
+    }
+
+    /// The number of active forks. If it is 0, the caller sees the items that the last one pulled.
+    pub(super) fn active(&self) -> usize {
+        // Ordering: as in `has_active`.
+        self.active.load(Ordering::Acquire)
     }
 
     /// Whether there is an active fork. If not, the caller sees the items that the last one
@@ -192,6 +213,13 @@ impl ForkShared {
     pub(super) fn owe(&self, what: usize) {
         // Ordering: Release pairs with the Acquire in `owes`: the ring, or the rooms, are there.
         self.owed.fetch_or(what, Ordering::Release);
+    }
+
+    /// Says that the caller, which holds the lock, feeds the ring now.
+    #[cold]
+    fn take_feed(&self) {
+        // Ordering: AcqRel in one order with `owe`: a fork that comes later sets the bit again.
+        self.owed.fetch_and(!FEED, Ordering::AcqRel);
     }
 
     /// Whether a pull owes something.
@@ -348,6 +376,7 @@ impl<S: Stream> ForkSource<S> {
     pub(super) fn poll_into_list(
         self: Pin<&mut Self>,
         shared: &ForkShared,
+        ring: &OnceBox<Ring<S::Item>>,
         is_alone: impl FnOnce() -> bool,
         panic_reported: &mut bool,
         cx: &mut Context<'_>,
@@ -364,6 +393,12 @@ impl<S: Stream> ForkSource<S> {
         let polled = stream.as_mut().poll_next(cx);
         ScopeGuard::into_inner(stream);
         let polled = ready!(polled);
+        if shared.owes(FEED) {
+            shared.take_feed();
+            if let Some(ring) = ring.get() {
+                ring.feed_from(writer);
+            }
+        }
         let alone = is_alone();
         Poll::Ready(match polled {
             Some(item) if alone => Pulled::Item(item),
@@ -385,6 +420,14 @@ impl<S: Stream> ForkSource<S> {
                 }
             }
         })
+    }
+
+    /// A reader at the tail of the list.
+    pub(super) fn subscribe(self: Pin<&mut Self>) -> Reader<S::Item>
+    where
+        S::Item: Clone + Sync,
+    {
+        self.writer.subscribe()
     }
 
     /// The tail of the list, exact.

@@ -136,6 +136,11 @@ impl Room {
         self.announcer.announce(|_| true);
     }
 
+    /// The fork's own limit.
+    pub(super) fn limit(&self) -> usize {
+        self.waiter.limit()
+    }
+
     pub(super) fn is_full(&self, tail: ItemTail) -> bool {
         !self.announcer.rooms().is_room(tail)
     }

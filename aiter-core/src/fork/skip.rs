@@ -12,9 +12,10 @@ use super::{
 };
 use crate::{
     Statistics,
-    list::Reader,
+    list::{Observer, Reader},
     ring::{Found, Ring, RingCursor},
 };
+use alloc::collections::VecDeque;
 use core::task::Waker;
 
 impl Bound for Skip {}
@@ -27,10 +28,9 @@ impl MakePlace for Skip {
     type Place<T> = RingCursor<T>;
 
     fn first_place<T>(self, reader: Reader<T>, source: SourceRef<'_, T>) -> RingCursor<T> {
-        let cursor = Ring::first_cursor(reader, self.0);
-        source.ring.get_or_make(|| cursor.ring().clone());
+        let ring = source.ring.get_or_make(|| Ring::near(&reader));
         source.lock.shared().owe(RING);
-        cursor
+        ring.first(reader, self.0)
     }
 
     fn place_at<T: Clone + Sync>(
@@ -41,15 +41,21 @@ impl MakePlace for Skip {
         let parts = match parent {
             Parent::Lossless(place) => place.fork_parts(),
             Parent::Lossy(cursor) => ForkParts::Cursor(cursor),
+            Parent::Reader(reader) => ForkParts::Reader(reader, VecDeque::new()),
+            Parent::Late { ring, replays } => return ring.late(replays, self.0),
         };
         match parts {
             ForkParts::Cursor(cursor) => cursor.fork_with(self.0),
             ForkParts::Reader(reader, early) => {
-                let ring = source.ring.get_or_make(|| Ring::new(&reader));
+                let ring = source.ring.get_or_make(|| Ring::near(&reader));
                 source.lock.shared().owe(RING);
                 ring.join(reader, early, self.0)
             }
         }
+    }
+
+    fn of_place<T>(place: &RingCursor<T>) -> Self {
+        Self(place.limit())
     }
 }
 
@@ -101,6 +107,10 @@ impl<T> ForkPlace<T> for RingCursor<T> {
 
     fn statistics(&self) -> Statistics {
         self.ring().statistics()
+    }
+
+    fn observe(&self) -> Observer<T> {
+        Self::observe(self)
     }
 
     fn parent(&mut self) -> Parent<'_, T> {

@@ -1,7 +1,7 @@
 //! `unbounded()`: a fork's place is a reader of the list.
 
 use super::{
-    bound::{Bound, MakePlace, Unbounded, Yields},
+    bound::{Bound, MakePlace, Unbounded, Yields, unbounded},
     lossless::Lossless,
     place::{Parent, SourceRef},
 };
@@ -22,5 +22,9 @@ impl MakePlace for Unbounded {
 
     fn place_at<T: Clone + Sync>(self, parent: Parent<'_, T>, _: SourceRef<'_, T>) -> Lossless<T> {
         Lossless::at(parent)
+    }
+
+    fn of_place<T>(_: &Lossless<T>) -> Self {
+        unbounded()
     }
 }

@@ -6,7 +6,10 @@ use super::{
     place::{ForkPlace, NextItem, Parent, SourceRef},
     rooms::Room,
 };
-use crate::{Statistics, list::Reader};
+use crate::{
+    Statistics,
+    list::{Observer, Reader},
+};
 use core::task::Waker;
 use scopeguard::{ScopeGuard, guard};
 
@@ -29,6 +32,10 @@ impl MakePlace for Wait {
         source: SourceRef<'_, T>,
     ) -> WaitCursor<T> {
         WaitCursor::new(self.0, Lossless::at(parent), source)
+    }
+
+    fn of_place<T>(place: &WaitCursor<T>) -> Self {
+        Self(place.room.limit())
     }
 }
 
@@ -103,6 +110,10 @@ impl<T> ForkPlace<T> for WaitCursor<T> {
 
     fn statistics(&self) -> Statistics {
         self.place.statistics()
+    }
+
+    fn observe(&self) -> Observer<T> {
+        self.place.observe()
     }
 
     fn parent(&mut self) -> Parent<'_, T> {

@@ -141,6 +141,12 @@ impl<'a, P: Combine, V, X> ValueGuard<'a, P, V, X> {
         Some(Self { guard, ..self })
     }
 
+    /// What is shared without the lock.
+    #[inline]
+    pub(crate) fn beside(&self) -> &'a X {
+        self.handle.beside()
+    }
+
     /// The lock that is held.
     pub(crate) fn as_lock(&self) -> &'a Arc<HandoffLock<P>> {
         &self.handle.lock

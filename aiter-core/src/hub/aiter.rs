@@ -5,7 +5,7 @@ use crate::{
     fork::bound::Seen,
     list::UserCount,
     ring::{Found, RingCursor},
-    wait::task::TaskId,
+    wait::{join::Joining, task::TaskId},
 };
 use core::{
     fmt, mem,
@@ -46,6 +46,8 @@ pub struct SkipAiter<T> {
     cursor: RingCursor<T>,
     /// `None` if the hub was stopped by then.
     count: Option<UserCount<T>>,
+    /// Until another thread has brought what the cursor is to read.
+    expects: Option<Joining<()>>,
     /// The task whose waker the cursor holds.
     task: TaskId,
     /// Whether it has yielded no item yet.
@@ -54,10 +56,15 @@ pub struct SkipAiter<T> {
 }
 
 impl<T> SkipAiter<T> {
-    pub(super) fn new(cursor: RingCursor<T>, count: Option<UserCount<T>>) -> Self {
+    pub(super) fn new(
+        cursor: RingCursor<T>,
+        count: Option<UserCount<T>>,
+        expects: Option<Joining<()>>,
+    ) -> Self {
         Self {
             cursor,
             count,
+            expects,
             task: TaskId::NONE,
             is_first: true,
             ended: false,
@@ -76,6 +83,7 @@ impl<T> SkipAiter<T> {
         Self {
             cursor: self.cursor.fork_with(limit),
             count: self.count.as_ref().map(UserCount::another),
+            expects: self.expects.clone(),
             task: TaskId::NONE,
             is_first: self.is_first,
             ended: self.ended,
@@ -123,6 +131,18 @@ impl<T> SkipAiter<T> {
     fn find(&mut self, waker: Option<&Waker>) -> Poll<Option<Seen<T>>> {
         if self.ended {
             return Poll::Ready(None);
+        }
+        if let Some(expects) = &mut self.expects {
+            let is_there = match waker {
+                Some(waker) => expects
+                    .poll_served(&mut Context::from_waker(waker))
+                    .is_ready(),
+                None => expects.get().is_some(),
+            };
+            if !is_there {
+                return Poll::Pending;
+            }
+            self.expects = None;
         }
         for is_asleep in [false, true] {
             // Without a waker, that of the task that waits is kept.

@@ -119,7 +119,7 @@ impl MakeReader for Unbounded {
 
 impl MakeReader for Skip {
     fn reader<T: Clone + Sync>(&self, core: &Core<T>, items: usize) -> SkipAiter<T> {
-        core.lossy(items, self.limit())
+        core.lossy(items, self.0)
     }
 }
 

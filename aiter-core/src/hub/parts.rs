@@ -28,7 +28,7 @@ impl<T> Core<T> {
             0 => (open_list(), None),
             items => {
                 let (writer, trail) = trailed_list(items);
-                ring.get_or_make(|| Ring::new(trail.as_reader()));
+                ring.get_or_make(|| Ring::near(trail.as_reader()));
                 (writer, Some(Retained::new(trail)))
             }
         };
@@ -79,25 +79,25 @@ impl<T> Core<T> {
     where
         T: Clone + Sync,
     {
-        let (cursor, count) = match (&self.retained, self.ring.get()) {
+        match (&self.retained, self.ring.get()) {
             (Some(retained), Some(ring)) => {
                 let count = self.writer.count_user();
-                (retained.join_ring(&self.writer, ring, items, limit), count)
+                let (cursor, expects) = retained.join_ring(&self.writer, ring, items, limit);
+                return SkipAiter::new(cursor, Some(count), expects);
             }
             _ => {
                 let subscriber = self.writer.subscribe();
                 if subscriber.is_ended() {
                     // It is one of another list, which is not counted.
-                    let ring = Ring::new(&subscriber);
+                    let ring = Ring::near(&subscriber);
                     let cursor = ring.join_ahead(subscriber, 0, limit);
-                    return SkipAiter::new(cursor, None);
+                    return SkipAiter::new(cursor, None, None);
                 }
                 let (reader, count) = subscriber.into_internal();
-                let ring = self.ring.get_or_make(|| Ring::new(&reader));
-                (ring.join_ahead(reader, 0, limit), count)
+                let ring = self.ring.get_or_make(|| Ring::near(&reader));
+                SkipAiter::new(ring.join_ahead(reader, 0, limit), Some(count), None)
             }
-        };
-        SkipAiter::new(cursor, Some(count))
+        }
     }
 
     pub(super) fn statistics(&self) -> Statistics {

@@ -8,7 +8,7 @@ use crate::{
     handoff::{Combine, Deposits, HandoffLock, REQUESTS},
     list::{Late, Passed, Place, Reader, Trail, Writer},
     ring::{Ring, RingCursor},
-    wait::join::{Joiners, Served},
+    wait::join::{Joiners, Joining, Promise, Served},
 };
 use alloc::vec::Vec;
 use scopeguard::{ScopeGuard, guard};
@@ -27,6 +27,7 @@ struct Shared<T> {
 struct Expecting<T> {
     ring: Ring<T>,
     limit: usize,
+    promise: Promise<()>,
 }
 
 /// Work that is left for the time after the release. The tasks are woken first, and the items are
@@ -42,11 +43,19 @@ struct Expected<T>(Vec<(Expecting<T>, Place<T>)>);
 
 impl<T> Expected<T> {
     fn bring_all(&mut self) {
-        while let Some((Expecting { ring, limit }, place)) = self.0.pop() {
+        while let Some((expecting, place)) = self.0.pop() {
+            let Expecting {
+                ring,
+                limit,
+                promise,
+            } = expecting;
             // The others also if users' code panics.
             let others = guard(&mut *self, |expected| expected.bring_all());
+            // It is told also if users' code panics in the transfer.
+            let promise = guard(promise, |promise| promise.keep(()));
             ring.bring(place.internal_reader(), limit);
             drop(place);
+            drop(promise);
             ScopeGuard::into_inner(others);
         }
     }
@@ -134,14 +143,15 @@ impl<T> Retained<T> {
         (reader, (!is_settled).then_some(late))
     }
 
-    /// A cursor of the hub's ring that starts `items` before the end of the list.
+    /// A cursor of the hub's ring that starts `items` before the end of the list. It must not be
+    /// polled until what it expects is there.
     pub(super) fn join_ring(
         &self,
         writer: &Writer<T>,
         ring: &Ring<T>,
         items: usize,
         limit: usize,
-    ) -> RingCursor<T>
+    ) -> (RingCursor<T>, Option<Joining<()>>)
     where
         T: Clone + Sync,
     {
@@ -157,7 +167,7 @@ impl<T> Retained<T> {
                     reader.pass_to(start);
                     ahead = reader.slots_to(start);
                 }
-                return ring.join_ahead(reader, ahead, limit);
+                return (ring.join_ahead(reader, ahead, limit), None);
             }
         }
         // The cursor is there before its reader can be, and no further on than it will be.
@@ -165,7 +175,13 @@ impl<T> Retained<T> {
         let tail = writer.tail_at(now);
         let mut cursor = ring.expect(tail, items, limit);
         let ring = ring.clone();
-        self.0.shared().expecting.push(Expecting { ring, limit });
+        let (expects, promise) = Joining::promised();
+        let expecting = Expecting {
+            ring,
+            limit,
+            promise,
+        };
+        self.0.shared().expecting.push(expecting);
         let head = writer.announce();
         match writer.tail_at(head) {
             Some(tail) => cursor.move_to(tail, items),
@@ -173,6 +189,6 @@ impl<T> Retained<T> {
             None => cursor.limit_to(items),
         }
         self.serve();
-        cursor
+        (cursor, Some(expects))
     }
 }

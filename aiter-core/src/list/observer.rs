@@ -4,7 +4,10 @@
 //! It wraps as positions do: compare numbers by [`numbers_apart`] only.
 
 use super::{
-    block::{FIRST, Tail, ahead, distance, distance_to_tail, number_of, tail_units},
+    block::{
+        FIRST, FIRST_TAIL, Tail, ahead, distance, distance_to_tail, number_of, tail_distance,
+        tail_units,
+    },
     reader::Reader,
     shared::List,
     writer::Writer,
@@ -20,6 +23,12 @@ pub(crate) fn numbers_apart(from: usize, to: usize) -> isize {
 }
 
 pub(crate) struct Observer<T>(Arc<List<T>>);
+
+impl<T> Clone for Observer<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
 
 /// The tail of a list, less the slots without an item.
 #[derive(Clone, Copy)]
@@ -38,6 +47,11 @@ impl ItemTail {
 
     pub(super) fn new(tail: Tail) -> Self {
         Self(tail)
+    }
+
+    /// The number of the item that is pushed next.
+    pub(crate) fn number(self) -> usize {
+        tail_distance(FIRST_TAIL, self.0)
     }
 }
 

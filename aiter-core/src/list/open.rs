@@ -15,7 +15,7 @@
 use super::{reader::Reader, shared::List, writer::Writer};
 use crate::{
     Statistics,
-    sync::{Arc, AtomicUsize, Ordering::*, fence},
+    sync::{Arc, AtomicUsize, Ordering::*},
     wait::wait_set::{LazyWaitSet, Waiter},
 };
 use core::task::{Context, Poll};
@@ -36,7 +36,7 @@ impl<T> List<T> {
         // Ordering: Relaxed, and a fence before the tasks are woken.
         if let Some(open) = &self.open {
             if open.users.fetch_add(1, Relaxed) == 0 {
-                notify(&open.occupied);
+                open.occupied.notify();
             }
         }
     }
@@ -45,38 +45,10 @@ impl<T> List<T> {
         if let Some(open) = &self.open {
             // Ordering: Release hands what this user has done to a caller that finds no user.
             if open.users.fetch_sub(1, Release) == 1 {
-                notify(&open.idle);
+                open.idle.notify();
             }
         }
     }
-}
-
-/// Wakes the tasks that wait, after `users` has changed.
-fn notify(waiters: &LazyWaitSet) {
-    // Ordering: SeqCst, between the change and the look for waiting tasks, pairs with the fence in
-    // `poll`: either that task sees the change, or it is seen here.
-    fence(SeqCst);
-    waiters.wake_all();
-}
-
-/// Waits until `is_ready`. The place that `waiter` keeps between the polls is given up then, and
-/// when it is dropped.
-fn poll(
-    waiters: &LazyWaitSet,
-    waiter: &mut Option<Waiter>,
-    is_ready: impl Fn() -> bool,
-    cx: &mut Context<'_>,
-) -> Poll<()> {
-    if !is_ready() {
-        waiter.get_or_insert_with(|| waiters.add()).wait(cx.waker());
-        // Ordering: see `notify`.
-        fence(SeqCst);
-        if !is_ready() {
-            return Poll::Pending;
-        }
-    }
-    *waiter = None;
-    Poll::Ready(())
 }
 
 /// Counts a user that is no reader of the list.
@@ -181,7 +153,7 @@ pub(crate) fn open_list<T>() -> Writer<T> {
 }
 
 /// A list that stays open without readers, with a reader that is not counted as a user.
-pub(super) fn open_list_with_reader<T>() -> (Writer<T>, Reader<T>) {
+pub(crate) fn open_list_with_reader<T>() -> (Writer<T>, Reader<T>) {
     let open = OpenList {
         users: AtomicUsize::new(0),
         idle: LazyWaitSet::new(),
@@ -238,7 +210,8 @@ impl<T> Writer<T> {
 
     /// Waits until there is no user.
     pub(crate) fn poll_idle(&self, waiter: &mut Option<Waiter>, cx: &mut Context<'_>) -> Poll<()> {
-        poll(&self.open().idle, waiter, || self.users() == 0, cx)
+        let idle = &self.open().idle;
+        idle.poll_until(waiter, || self.users() == 0, cx)
     }
 
     /// Waits until there is a user.
@@ -247,7 +220,8 @@ impl<T> Writer<T> {
         waiter: &mut Option<Waiter>,
         cx: &mut Context<'_>,
     ) -> Poll<()> {
-        poll(&self.open().occupied, waiter, || self.users() != 0, cx)
+        let occupied = &self.open().occupied;
+        occupied.poll_until(waiter, || self.users() != 0, cx)
     }
 
     fn open(&self) -> &OpenList {

@@ -22,6 +22,9 @@ pub(crate) struct RingBuffer<T> {
     capacity: usize,
     /// Whether the list's end was transferred.
     ended: bool,
+    /// The number at which the feed began, or the first that a reader has joined at since. What is
+    /// older never was in the ring.
+    started: u64,
 }
 
 /// What a joining reader leaves for the holder of the lock.
@@ -49,6 +52,7 @@ impl<T> RingBuffer<T> {
             first,
             capacity: 0,
             ended: false,
+            started: first,
         }
     }
 
@@ -103,13 +107,14 @@ impl<T> RingBuffer<T> {
             // Ordering: Relaxed, for statistics any value will do.
             shared.feed.store(reader.registration(), Ordering::Relaxed);
             (self.feed, self.items, self.first) = (Some(reader), early, from);
-            self.ended = false;
+            (self.ended, self.started) = (false, from);
             self.publish_end(shared);
             while self.items.len() > self.capacity {
                 drop(self.pop());
             }
             return;
         }
+        self.started = self.started.min(from);
         // What has left the buffer already is added at its front.
         let missing = usize::try_from(self.first.saturating_sub(from)).unwrap_or(usize::MAX);
         let added = missing.min(join.limit.saturating_sub(self.items.len()));
@@ -163,7 +168,14 @@ impl<T> RingBuffer<T> {
                 *capacity = limit.max(*capacity);
             },
         );
-        self.capacity = capacity;
+        // What is retained stays until it is displaced.
+        let retained = shared.retained();
+        self.capacity = capacity.max(retained);
+        let (passed, capacity) = if retained == 0 {
+            (passed, capacity)
+        } else {
+            (0, self.capacity)
+        };
         let unused = passed.max(len.saturating_sub(capacity));
         self.first += unused as u64;
         let rest = self.items.split_off(unused);
@@ -199,6 +211,11 @@ impl<T> RingBuffer<T> {
 
     pub(super) fn has_ended(&self) -> bool {
         self.ended
+    }
+
+    /// The number at which the feed has begun. `None` if there is no feed.
+    pub(super) fn started(&self) -> Option<u64> {
+        self.feed.as_ref().map(|_| self.started)
     }
 
     /// The item with a number that is in the buffer.

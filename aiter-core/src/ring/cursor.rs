@@ -1,10 +1,14 @@
 //! A reader's place in a ring.
 
-use super::{LEFT, Ring, RingShared, SERVE, buffer::Join, position, transfer_all};
+use super::{
+    LEFT, Ring, RingShared, SERVE,
+    buffer::{Join, RingBuffer},
+    position, transfer_all,
+};
 use crate::{
     handoff::Guard,
-    list::{ItemTail, Reader, numbers_apart},
-    sync::{Ordering, Word, truncate},
+    list::{ItemTail, Observer, Reader, numbers_apart},
+    sync::{Ordering, Word, fence, truncate},
     wait::wait_set::Waiter,
 };
 use alloc::collections::VecDeque;
@@ -13,28 +17,41 @@ use core::{mem, task::Waker};
 /// One reader's place: the number of the item that it takes next. It has missed what is older than
 /// the latest `limit` items.
 pub(crate) struct RingCursor<T> {
-    // In this order: the others are notified after this one has left the wait set.
+    // In this order: what only this one had to take is dropped after it has left the wait set.
     pub(super) waiter: Waiter,
-    ring: RingRef<T>,
-    /// The number of the item that it takes next.
-    pub(super) next: u64,
-    pub(super) limit: usize,
+    pub(super) at: Place<T>,
     /// Items that it has missed and not reported yet.
     missed: usize,
-    /// Whether the upper bits of `next` may be wrong, where counters have 32 bits.
+    /// Whether the cursor has still to compare `next` with the ring; see `settle`.
     is_new: bool,
 }
 
-/// One cursor's reference to the ring.
-struct RingRef<T>(Ring<T>);
+pub(super) struct Place<T> {
+    ring: Ring<T>,
+    /// The number of the item that it takes next.
+    pub(super) next: u64,
+    pub(super) limit: usize,
+}
 
-impl<T> Drop for RingRef<T> {
+impl<T> Drop for Place<T> {
     fn drop(&mut self) {
+        let shared = self.ring.shared();
         // Ordering: Release pairs with the Acquire in `RingShared::combine`.
-        self.0.shared().cursors.fetch_sub(1, Ordering::Release);
-        // The request drops the items that only this one had not passed.
-        drop(self.0.0.delegate(LEFT));
-        self.0.catch_up();
+        let was_only = shared.cursors.fetch_sub(1, Ordering::Release) == 1;
+        // Ordering: SeqCst, after this cursor has left the wait set: of several that leave at once,
+        // the last to execute this sees that all others have left.
+        fence(Ordering::SeqCst);
+        let here = position(self.next);
+        let is_followed = |at| (here.wrapping_sub(at) as isize) >= 0;
+        // Two searches that end at the first cursor they find, so that it costs one of many nothing
+        // to leave.
+        if was_only
+            || !shared.waiters.any(|at, _| is_followed(at))
+            || !shared.waiters.any(|_, limit| limit >= self.limit)
+        {
+            drop(self.ring.0.delegate(LEFT));
+            self.ring.catch_up();
+        }
     }
 }
 
@@ -48,9 +65,17 @@ pub(crate) enum Found<T> {
     Waiting,
 }
 
-/// A cursor's place as a reader that misses nothing: a reader of the list, and the items before
-/// those of the reader.
-pub(crate) type Detached<T> = (Reader<T>, VecDeque<T>);
+/// A cursor's place as one of a reader that misses nothing.
+pub(crate) enum Detached<T> {
+    /// A reader of the list, and the items before those of the reader.
+    Reader(Reader<T>, VecDeque<T>),
+    /// The ring has no feed, so nothing was pushed since the cursor was made.
+    Unfed,
+    /// As `Unfed`, and nothing will be pushed.
+    End,
+    /// Another thread accesses the ring, and wakes this one.
+    Waiting,
+}
 
 impl<T> RingCursor<T> {
     pub(super) fn at(ring: Ring<T>, next: u64, limit: usize) -> Self {
@@ -59,9 +84,7 @@ impl<T> RingCursor<T> {
         shared.cursors.fetch_add(1, Ordering::Relaxed);
         Self {
             waiter: shared.waiters.add_at(position(next), limit),
-            ring: RingRef(ring),
-            next,
-            limit,
+            at: Place { ring, next, limit },
             missed: 0,
             is_new: true,
         }
@@ -72,19 +95,19 @@ impl<T> RingCursor<T> {
     where
         T: Clone + Sync,
     {
-        let Self { ring, .. } = &*self;
-        let shared = ring.0.shared();
+        let Place { ring, next, .. } = &self.at;
+        let shared = ring.shared();
         shared.allow_clones();
-        let mut fork = Self::at(ring.0.clone(), self.next, limit);
+        let mut fork = Self::at(ring.clone(), *next, limit);
         (fork.missed, fork.is_new) = (self.missed, self.is_new);
-        if limit != self.limit {
+        if limit != self.at.limit {
             // What this one has missed by now, the other has missed too, whatever its limit.
-            let lag = shared.pushed_from(self.next);
-            let more = lag.saturating_sub(self.limit as Word);
+            let lag = shared.pushed_from(*next);
+            let more = lag.saturating_sub(self.at.limit as Word);
             fork.miss(more as u64);
             // Every holder of the lock has to know the limit before it drops an item that was
             // pushed after this.
-            fork.ring.0.leave(Join { feed: None, limit });
+            fork.at.ring.leave(Join { feed: None, limit });
         }
         fork
     }
@@ -94,8 +117,8 @@ impl<T> RingCursor<T> {
             self.missed = self
                 .missed
                 .saturating_add(usize::try_from(more).unwrap_or(usize::MAX));
-            self.next += more;
-            self.waiter.set_position(position(self.next));
+            self.at.next += more;
+            self.waiter.set_position(position(self.at.next));
         }
     }
 
@@ -108,24 +131,22 @@ impl<T> RingCursor<T> {
     pub(crate) fn next_for(&mut self, waker: Option<&Waker>) -> Found<T> {
         let Self {
             waiter,
-            ring,
-            next,
-            limit,
+            at: Place { ring, next, limit },
             missed,
             is_new,
         } = self;
-        let Some(mut guard) = lock(waiter, &ring.0, waker) else {
+        let Some(mut guard) = lock(waiter, ring, waker) else {
             return Found::Waiting;
         };
         let found = guard.with(|shared, buffer| {
-            settle(is_new, next, buffer.end());
+            settle(is_new, next, buffer);
             let oldest = oldest(buffer.first(), buffer.end(), *limit);
             if let Some(more @ 1..) = oldest.checked_sub(*next) {
                 *missed = missed.saturating_add(usize::try_from(more).unwrap_or(usize::MAX));
                 *next = oldest;
             }
             if *next >= buffer.end() {
-                return match buffer.has_ended() {
+                return match buffer.has_ended() || has_ended_unfed(shared, next, buffer) {
                     true => Found::End,
                     false => Found::Nothing,
                 };
@@ -135,7 +156,8 @@ impl<T> RingCursor<T> {
             let number = *next;
             *next += 1;
             waiter.set_position(position(*next));
-            let moved = if number == buffer.first() && waiter.is_last_at(position(number)) {
+            let is_first = number == buffer.first() && shared.retained() == 0;
+            let moved = if is_first && waiter.is_last_at(position(number)) {
                 buffer.pop()
             } else {
                 None
@@ -145,31 +167,33 @@ impl<T> RingCursor<T> {
         });
         // Not left to the end of the function: a waker that panics there would leak `found`.
         drop(guard);
-        ring.0.catch_up();
+        ring.catch_up();
         found
     }
 
-    /// The place as one of a reader that misses nothing. `None` if another thread accesses the
-    /// ring; then the waker is registered. The cursor, whose limit has to be `usize::MAX`, is to be
-    /// dropped.
-    pub(crate) fn detach(&mut self, waker: &Waker) -> Option<Detached<T>> {
+    /// The place as one of a reader that misses nothing. The cursor, whose limit has to be
+    /// `usize::MAX`, is to be dropped then.
+    pub(crate) fn detach(&mut self, waker: &Waker) -> Detached<T> {
         let Self {
             waiter,
-            ring,
-            next,
-            limit,
+            at: Place { ring, next, limit },
             is_new,
             ..
         } = self;
-        let mut guard = lock(waiter, &ring.0, Some(waker))?;
+        let Some(mut guard) = lock(waiter, ring, Some(waker)) else {
+            return Detached::Waiting;
+        };
         let detached = guard.with(|shared, buffer| {
-            settle(is_new, next, buffer.end());
+            settle(is_new, next, buffer);
             let from = oldest(buffer.first(), buffer.end(), *limit).max(*next);
-            buffer.copy_from(from.min(buffer.end()), shared.ops())
+            match buffer.copy_from(from.min(buffer.end()), shared.ops()) {
+                Some((reader, items)) => Detached::Reader(reader, items),
+                None if has_ended_unfed(shared, next, buffer) => Detached::End,
+                None => Detached::Unfed,
+            }
         });
         drop(guard);
-        ring.0.catch_up();
-        debug_assert!(detached.is_some(), "there is a cursor, and so a feed");
+        ring.catch_up();
         detached
     }
 
@@ -181,7 +205,7 @@ impl<T> RingCursor<T> {
     /// and the caller is the only one who may push, this thread sees what the others did before they
     /// were dropped.
     pub(crate) fn is_alone(&self) -> bool {
-        let shared = self.ring.0.shared();
+        let shared = self.at.ring.shared();
         // Ordering: Relaxed. The caller acquires the source's lock before it acts on this, and then
         // sees the items that a dropped cursor had pulled.
         shared.cursors.load(Ordering::Relaxed) == 1 && shared.observer.readers() == 1
@@ -189,13 +213,13 @@ impl<T> RingCursor<T> {
 
     /// How many items this cursor has not taken yet, including those that have left the ring.
     fn lag_with_missed(&self) -> usize {
-        let lag = self.ring.0.shared().pushed_from(self.next);
+        let lag = self.at.ring.shared().pushed_from(self.at.next);
         truncate(lag.min(usize::MAX as Word))
     }
 
     /// How many items this cursor has still to take, without those that it has missed.
     pub(crate) fn lag(&self) -> usize {
-        self.lag_with_missed().min(self.limit)
+        self.lag_with_missed().min(self.at.limit)
     }
 
     /// Whether there is neither an item nor the end. Exact if the caller is the only one who may
@@ -211,11 +235,16 @@ impl<T> RingCursor<T> {
 
     /// Whether the end was pushed, so that no further item comes.
     pub(crate) fn is_closed(&self) -> bool {
-        self.ring.0.shared().observer.is_closed()
+        self.at.ring.shared().observer.is_closed()
+    }
+
+    /// A handle on the list.
+    pub(crate) fn observe(&self) -> Observer<T> {
+        self.at.ring.shared().observer.clone()
     }
 
     pub(crate) fn limit(&self) -> usize {
-        self.limit
+        self.at.limit
     }
 
     /// How many items were missed and not reported. They are reported then.
@@ -225,22 +254,22 @@ impl<T> RingCursor<T> {
 
     /// The number of the item that it takes next, as [`Reader::number`] counts.
     pub(crate) fn number(&self) -> usize {
-        self.next as usize
+        self.at.next as usize
     }
 
     /// The tail of the list.
     pub(crate) fn item_tail(&self) -> ItemTail {
-        self.ring.0.shared().observer.item_tail()
+        self.at.ring.shared().observer.item_tail()
     }
 
     pub(crate) fn ring(&self) -> &Ring<T> {
-        &self.ring.0
+        &self.at.ring
     }
 
     /// How many items there are in the ring and in the list.
     #[cfg(test)]
     pub(crate) fn kept(&self) -> usize {
-        let guard = self.ring.0.0.try_lock();
+        let guard = self.at.ring.0.try_lock();
         guard.map_or(usize::MAX, |mut guard| {
             guard.with(|_, buffer| buffer.kept())
         })
@@ -271,11 +300,29 @@ fn oldest(first: u64, end: u64, limit: usize) -> u64 {
     first.max(end.saturating_sub(limit as u64))
 }
 
-/// Corrects the number at which a cursor has joined, where counters have 32 bits.
+/// Compares the place at which a cursor was made with the ring, once it has a feed. What the ring
+/// never had came before the cursor's first item. And where counters have 32 bits, the upper bits
+/// are known only now.
 #[inline]
-fn settle(is_new: &mut bool, next: &mut u64, end: u64) {
-    if Word::BITS < u64::BITS && mem::take(is_new) {
-        let apart = numbers_apart(end as usize, *next as usize);
-        *next = end.wrapping_add_signed(apart as i64);
+fn settle<T>(is_new: &mut bool, next: &mut u64, buffer: &RingBuffer<T>) {
+    if *is_new {
+        if let Some(started) = buffer.started() {
+            *is_new = false;
+            if Word::BITS < u64::BITS {
+                let apart = numbers_apart(buffer.end() as usize, *next as usize);
+                *next = buffer.end().wrapping_add_signed(apart as i64);
+            }
+            *next = started.max(*next);
+        }
     }
+}
+
+/// Whether the list has ended before the ring got a feed. Then there is nothing to take.
+#[cold]
+fn has_ended_unfed<T>(shared: &RingShared<T>, next: &mut u64, buffer: &RingBuffer<T>) -> bool {
+    let has_ended = buffer.started().is_none() && shared.observer.is_closed();
+    if has_ended {
+        *next += u64::try_from(shared.pushed_from(*next)).unwrap_or(0);
+    }
+    has_ended
 }

@@ -89,12 +89,12 @@ impl<T> RingCursor<T> {
     /// Moves a cursor that [expects](Ring::expect) its reader on to `items` before a tail.
     pub(crate) fn move_to(&mut self, tail: ItemTail, items: usize) {
         let next = self.ring().number_before(Some(tail), items);
-        self.next = next;
+        self.at.next = next;
         self.waiter.set_position(position(next));
     }
 
     /// Lets a cursor that has taken nothing read at most `items` of those that are there.
     pub(crate) fn limit_to(&mut self, items: usize) {
-        self.limit = self.limit.min(items);
+        self.at.limit = self.at.limit.min(items);
     }
 }

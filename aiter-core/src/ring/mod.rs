@@ -21,7 +21,7 @@ pub(crate) use cursor::{Detached, Found, RingCursor};
 use crate::{
     Statistics,
     handoff::{Combine, Deposits, Guard, HandoffLock, REQUESTS},
-    list::{Observer, Reader, numbers_apart},
+    list::{Observer, Reader, Writer, numbers_apart},
     sync::{Arc, AtomicUsize, AtomicWord, OnceBox, Ordering, Word},
     wait::wait_set::WaitSet,
 };
@@ -73,6 +73,9 @@ pub(crate) struct RingShared<T> {
     is_behind: AtomicUsize,
     /// Not 0 if a cursor of a hub may sleep.
     sleepers: AtomicUsize,
+    /// How many of the latest items stay, also when every cursor has passed them. Set before there
+    /// are cursors.
+    retained: AtomicUsize,
     /// Set before there is a second cursor, or another reader of the list.
     ops: OnceBox<Ops<T>>,
 }
@@ -81,6 +84,7 @@ pub(crate) struct RingShared<T> {
 struct Ops<T> {
     clone: fn(&T) -> T,
     fork: fn(&mut Reader<T>) -> Reader<T>,
+    subscribe: fn(&Writer<T>) -> Reader<T>,
 }
 
 /// Work that is left for the time after the release.
@@ -147,7 +151,14 @@ impl<T> RingShared<T> {
         self.ops.get_or_make(|| Ops {
             clone: T::clone,
             fork: Reader::fork,
+            subscribe: Writer::subscribe,
         });
+    }
+
+    #[inline]
+    fn retained(&self) -> usize {
+        // Ordering: Relaxed, it is set before there is another thread.
+        self.retained.load(Ordering::Relaxed)
     }
 
     /// The full number of an item that has the lower bits `number`.
@@ -170,12 +181,11 @@ impl<T> RingShared<T> {
 }
 
 impl<T> Ring<T> {
-    /// A ring without a feed and without cursors. `reader` is one of the list's, near the place
-    /// where the first cursor will be.
-    pub(crate) fn new(reader: &Reader<T>) -> Self {
-        let number = reader.number();
+    /// A ring without a feed and without cursors, of a list that has come to this
+    /// [number](Reader::number), roughly.
+    pub(crate) fn new(observer: Observer<T>, number: usize) -> Self {
         let shared = RingShared {
-            observer: reader.observe(),
+            observer,
             cursors: AtomicUsize::new(0),
             end: AtomicWord::new(number as Word),
             feed: AtomicUsize::new(0),
@@ -183,19 +193,28 @@ impl<T> Ring<T> {
             joins: Deposits::new(),
             is_behind: AtomicUsize::new(0),
             sleepers: AtomicUsize::new(0),
+            retained: AtomicUsize::new(0),
             ops: OnceBox::new(),
         };
-        Self(Arc::new(HandoffLock::new(
-            shared,
-            RingBuffer::new(number as u64),
-        )))
+        let buffer = RingBuffer::new(number as u64);
+        Self(Arc::new(HandoffLock::new(shared, buffer)))
     }
 
-    /// The first cursor of a new ring. `feed` may be the list's only reader.
+    /// A ring for cursors near the place of a reader.
+    pub(crate) fn near(reader: &Reader<T>) -> Self {
+        Self::new(reader.observe(), reader.number())
+    }
+
+    /// The first cursor, at the place of a reader that may be the list's only one.
+    pub(crate) fn first(&self, reader: Reader<T>, limit: usize) -> RingCursor<T> {
+        let next = self.shared().widen(reader.number());
+        self.join_at(next, reader, VecDeque::new(), limit)
+    }
+
+    /// The first cursor of a new ring.
+    #[cfg(test)]
     pub(crate) fn first_cursor(feed: Reader<T>, limit: usize) -> RingCursor<T> {
-        let ring = Self::new(&feed);
-        let next = ring.shared().widen(feed.number());
-        ring.join_at(next, feed, VecDeque::new(), limit)
+        Self::near(&feed).first(feed, limit)
     }
 
     /// A cursor at the place of a reader. `reader` is a fork of it, and `early` are the items that
@@ -225,6 +244,61 @@ impl<T> Ring<T> {
             limit,
         });
         cursor
+    }
+
+    /// Keeps the latest `items`, from those of the reader on, for cursors that [come late](Self::late).
+    /// To be called once, before there are cursors.
+    pub(crate) fn retain(&self, reader: Reader<T>, items: usize)
+    where
+        T: Clone + Sync,
+    {
+        let shared = self.shared();
+        shared.allow_clones();
+        shared.retained.store(items, Ordering::Relaxed);
+        // As a cursor that stays.
+        shared.cursors.fetch_add(1, Ordering::Relaxed);
+        self.leave(Join {
+            feed: Some((reader, VecDeque::new())),
+            limit: items,
+        });
+    }
+
+    /// How many items are retained.
+    pub(crate) fn retained(&self) -> usize {
+        self.shared().retained()
+    }
+
+    /// A cursor that starts with what is pushed from now on, or with the last of the retained items,
+    /// as many as `limit` allows. If nothing is retained, the ring may have no feed; it has to be
+    /// [fed](Self::feed_from) before the next push then, which the caller has to see to.
+    pub(crate) fn late(&self, replays: bool, limit: usize) -> RingCursor<T>
+    where
+        T: Clone + Sync,
+    {
+        let shared = self.shared();
+        shared.allow_clones();
+        #[allow(clippy::unnecessary_cast, reason = "words may be shorter")]
+        let tail = shared.pushed_from(0) as u64;
+        let replayed = if replays {
+            self.retained().min(limit)
+        } else {
+            0
+        };
+        let cursor = RingCursor::at(self.clone(), tail.saturating_sub(replayed as u64), limit);
+        self.leave(Join { feed: None, limit });
+        cursor
+    }
+
+    /// Gives the ring a feed at the tail of the list. The caller is the only one who may push, and
+    /// [transfers](Self::transfer) after its next push.
+    pub(crate) fn feed_from(&self, writer: &Writer<T>) {
+        let shared = self.shared();
+        if let Some(ops) = shared.ops.get() {
+            shared.joins.push(Join {
+                feed: Some(((ops.subscribe)(writer), VecDeque::new())),
+                limit: 0,
+            });
+        }
     }
 
     /// Leaves something for the holder of the lock, who has to look at it before it drops an item

@@ -175,7 +175,9 @@ fn a_cursor_becomes_a_reader_that_misses_nothing() {
         let mut pin = lossy.fork_with(usize::MAX);
         (ahead..ahead + 9).for_each(|item| writer.push(item).unwrap());
         lossy.ring().transfer();
-        let (mut reader, early) = pin.detach(Waker::noop()).unwrap();
+        let Detached::Reader(mut reader, early) = pin.detach(Waker::noop()) else {
+            panic!("the lock is free");
+        };
         drop(pin);
         let first = ahead.saturating_sub(3);
         assert!(early.into_iter().eq(first..ahead + 9));

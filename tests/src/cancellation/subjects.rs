@@ -5,8 +5,8 @@ use super::{
     setup::{Expected, Items, OnDrop, Reporting, Setup, Subject, driver_part, items},
 };
 use aiter_core::{
-    AiterExt, Watermarks, active, aiter_forker, aiter_forker_with, azip,
-    bound::{Seen, skip, wait},
+    AiterExt, Fork, Watermarks, active, aiter_forker, aiter_forker_with, azip,
+    bound::{Seen, Skip, skip, unbounded, wait},
     fixed, flatten_aiter, gated_aiter, iter_to_aiter, join_aiters, join_aiters_keyed, map_aiter,
     map_async, map_filter_aiter, map_workers, map_workers_ordered, preload, preload_with, pump,
     pump_lending, push_aiter, push_aiter_with, sharable_aiter, stoppable_aiter,
@@ -109,19 +109,20 @@ fn fixed_list<const N: usize, const R: usize>(expected: Expected) -> Setup {
     Setup::of(expected, readers, [driver_part(pushing)])
 }
 
-/// Forks that may be this many items apart. They yield an item for each one missed, and then one
-/// more.
+/// A fork that yields an item for each one missed, and then one more.
+fn accounted(fork: Fork<Source, Skip>) -> impl Stream<Item = Item> + Unpin + Send + 'static {
+    flatten_aiter(map_aiter(
+        |Seen { missed, item }: Seen<Item>| {
+            let seen = item.number();
+            (seen - missed as u32..=seen).map(move |number| item.beside(number))
+        },
+        fork,
+    ))
+}
+
+/// Forks that may be this many items apart.
 fn skipping(bound: usize) -> Setup {
     let mut first = aiter_forker_with(skip(bound), Source::new());
-    let accounted = |fork| {
-        flatten_aiter(map_aiter(
-            |Seen { missed, item }: Seen<Item>| {
-                let seen = item.number();
-                (seen - missed as u32..=seen).map(move |number| item.beside(number))
-            },
-            fork,
-        ))
-    };
     let slow = accounted(first.fork_passive()).then_pause();
     let streams = [
         items(accounted(first.fork())),
@@ -192,6 +193,28 @@ pub const SUBJECTS: &[Subject] = &[
     }),
     ("aiter_forker_with skip", || skipping(1)),
     ("aiter_forker_with skip, room for all", || skipping(100)),
+    ("fork_with, lossless and lossy", || {
+        let mut first = aiter_forker(Source::new());
+        let lossy = accounted(first.fork_with(skip(1)));
+        let narrow = accounted(first.fork_passive_with(skip(2))).then_pause();
+        let streams = [
+            items(first.fork_passive_with(wait(2))),
+            items(lossy),
+            items(narrow),
+            items(first),
+        ];
+        Setup::of(Expected::Together, streams, [])
+    }),
+    ("Hub, late forks", || {
+        let first = aiter_forker_with(wait(2).retain(2), Source::new());
+        let hub = first.hub();
+        let streams = [
+            items(hub.replay()),
+            items(hub.subscribe_with(unbounded())),
+            items(first),
+        ];
+        Setup::of(Expected::Together, streams, [])
+    }),
     ("sharable_aiter", || {
         let taker = sharable_aiter(Source::new());
         let streams = [(); 3].map(|()| items(taker.clone()));

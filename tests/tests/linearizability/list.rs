@@ -8,7 +8,7 @@
 //! left. Everything else is one step.
 
 use crate::{
-    Sleeper,
+    PollTracker,
     checker::{Event, Model, linearize},
     let_others_run,
     race::{Clock, Work, race, time},
@@ -220,7 +220,7 @@ struct Plant {
 struct Consumer {
     aiter: PushAiter<u16>,
     id: Id,
-    sleeper: Sleeper,
+    tracker: PollTracker,
 }
 
 /// The handles of one thread, and its recorded calls.
@@ -323,13 +323,13 @@ impl Actor {
                 let consumer = &mut self.consumers[chosen];
                 let taken = consumer.aiter.try_next();
                 if taken.is_ok() {
-                    consumer.sleeper.is_served();
+                    consumer.tracker.is_served();
                 }
                 vec![Step::Next(consumer.id, taken)]
             }
             13..16 => {
                 let consumer = &mut self.consumers[chosen];
-                let polled = consumer.sleeper.poll(&mut consumer.aiter);
+                let polled = consumer.tracker.poll(&mut consumer.aiter);
                 let result = match polled {
                     Poll::Ready(Some(n)) => Ok(n),
                     Poll::Ready(None) => Err(TryNextError::Ended),
@@ -374,9 +374,9 @@ impl Actor {
         self.consumers.push(Consumer {
             aiter,
             id: self.next_id,
-            sleeper: Sleeper {
+            tracker: PollTracker {
                 is_deaf: self.flaw == Flaw::Deaf,
-                ..Sleeper::default()
+                ..PollTracker::default()
             },
         });
         self.next_id += 1;
@@ -460,7 +460,7 @@ fn search(flaw: Flaw, threads: usize, seed: u64, longest: Duration) -> (u64, Opt
                 found = Some(format!("round {round} of seed {seed}: {events:#?}"));
             }
             for consumer in actors.iter_mut().flat_map(|actor| &mut actor.consumers) {
-                if consumer.sleeper.sleeps()
+                if consumer.tracker.is_waiting()
                     && consumer.aiter.try_next() != Err(TryNextError::Empty)
                 {
                     found = Some(format!(

@@ -64,6 +64,8 @@ suite! {
         every_fork_learns_of_a_panic
         forks_wait_for_the_slowest
         a_fork_that_lags_loses_the_oldest_and_sees_how_many
+        each_fork_keeps_to_a_bound_of_its_own
+        a_hub_makes_forks_that_replay_what_is_retained
         takers_share_each_item_once
         first_come_is_first_served
         a_cancelled_taker_strands_nobody

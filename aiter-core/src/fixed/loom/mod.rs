@@ -424,3 +424,4 @@ fn loom_next_reader_takes_over_the_cell() {
 
 mod registering;
 mod visibility;
+mod when_free;

@@ -372,6 +372,31 @@ impl Registry {
         self.each_slot(|slot, position| look(position, slot.skipped.load(Relaxed)));
     }
 
+    /// Whether `look` returns `true` for a reader; it is called as [`each`](Self::each) does.
+    pub(crate) fn any(&self, mut look: impl FnMut(usize, usize) -> bool) -> bool {
+        let mut finds = |slots: Slots<'_>| {
+            slots.readers().any(|(slot, position)| {
+                // SAFETY: it is one of these slots.
+                let skipped = &unsafe { slot.as_ref() }.skipped;
+                look(position, skipped.load(Relaxed))
+            })
+        };
+        if finds(self.first_slots()) {
+            return true;
+        }
+        let Some(nearby) = self.nearby() else {
+            return false;
+        };
+        if finds(nearby.slots()) {
+            return true;
+        }
+        nearby.segments.walk().is_some_and(|walk| {
+            // SAFETY: this walk has come to the segment and has not ended.
+            walk.all()
+                .any(|segment| finds(unsafe { Segment::get(segment) }.slots()))
+        })
+    }
+
     /// As [`each`](Self::each), without the reader whose slot has this [address](SlotRef::address).
     pub(crate) fn each_except(&self, address: usize, mut look: impl FnMut(usize, usize)) {
         self.each_slot(|slot, position| {
