@@ -6,6 +6,7 @@
 //! |---|---|
 //! | `checker.rs` | decides whether a model allows a history |
 //! | `race.rs` | threads that begin together, and the clock |
+//! | `hub.rs` | push hubs, in the same way as the list |
 //! | `list.rs` | the push list: its model, random work, planted bugs |
 //! | `fork.rs`, `share.rs` | the same for `aiter_forker` and `sharable_aiter` |
 #![allow(
@@ -19,6 +20,8 @@
 mod checker;
 #[path = "linearizability/fork.rs"]
 mod fork;
+#[path = "linearizability/hub.rs"]
+mod hub;
 #[path = "linearizability/list.rs"]
 mod list;
 #[path = "linearizability/race.rs"]

@@ -107,7 +107,7 @@ pub struct Wait(pub(super) usize);
 
 /// The bound under which forks that are too far behind miss the oldest items. See [`skip`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Skip(pub(super) usize);
+pub struct Skip(pub(crate) usize);
 
 /// A bound, and how many of the latest items stay for readers that come later. See
 /// [`Unbounded::retain`] and [`latest`].

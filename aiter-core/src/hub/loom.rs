@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    bound::unbounded,
+    bound::{Seen, skip, unbounded},
     test_support::loom::{Task, block_on, large_model, model},
 };
 use ::loom::{alloc::Track, thread};
@@ -185,6 +185,57 @@ fn loom_a_reader_takes_what_a_push_passes() {
         drop(first);
         assert_eq!(rest(reader), [3, 4]);
         pushing.join().unwrap();
+    });
+}
+
+/// A reader that may miss items comes while another thread has the trail, and sleeps.
+#[test]
+fn loom_a_lossy_replay_races_a_push() {
+    large_model(|| {
+        let hub = hub();
+        let other = hub.clone();
+        let pushing = thread::spawn(move || push(&other, 3));
+        let mut reader = Task::new(hub.replay_with(skip(9)));
+        drop(hub);
+        let mut seen = Vec::new();
+        while let Some(Seen { missed, item }) = reader.next() {
+            assert_eq!(missed, 0);
+            seen.push(number(&item));
+        }
+        assert!(seen == [2, 3] || seen == [3], "{seen:?}");
+        pushing.join().unwrap();
+    });
+}
+
+/// A reader that may miss items sleeps while an item is pushed. The feed of the ring goes with it.
+#[test]
+fn loom_a_lossy_reader_sleeps_while_an_item_is_pushed() {
+    model(|| {
+        let hub: PushHub<Item, Skip> = push_hub(skip(1));
+        let mut reader = Task::new(hub.subscribe());
+        let other = hub.clone();
+        let pushing = thread::spawn(move || assert!(other.push(item(1)).is_ok()));
+        let seen = reader.next();
+        assert_eq!(seen.map(|seen| number(&seen.item)), Some(1));
+        pushing.join().unwrap();
+        drop(reader);
+        assert_eq!(hub.readers(), 0);
+        assert!(!hub.inner.core.writer.has_readers());
+    });
+}
+
+/// A lossy reader goes while another thread has the trail, and has yet to bring its reader.
+#[test]
+fn loom_a_lossy_reader_goes_before_it_has_its_place() {
+    large_model(|| {
+        let hub = hub();
+        let other = hub.clone();
+        let pushing = thread::spawn(move || push(&other, 3));
+        drop(hub.replay_with(skip(9)));
+        pushing.join().unwrap();
+        assert_eq!(hub.readers(), 0);
+        // Only the trail is left.
+        assert_eq!(hub.inner.core.writer.readers(), 1);
     });
 }
 

@@ -3,25 +3,27 @@
 //! A hub is a handle on a [list](crate::list) that stays open without readers. `retain` is a reader
 //! that trails the end of that list, behind a lock ([`retained`]).
 
+mod aiter;
+mod parts;
 mod retained;
 mod waits;
 #[cfg(not(aiter_loom))]
 mod weak;
 
+pub use aiter::SkipAiter;
 pub use waits::{Idle, Occupied};
 #[cfg(not(aiter_loom))]
 pub use weak::WeakPushHub;
 
 use crate::{
     Statistics, Stopped,
-    fork::bound::{Retain, Unbounded},
-    list::{Writer, open_list, trailed_list},
+    fork::bound::{Retain, Skip, Unbounded},
     push::{self, PushAiter},
-    sync::{Arc, AtomicUsize, Ordering},
+    sync::{Arc, Ordering},
 };
 use alloc::vec::Vec;
-use core::{fmt, marker::PhantomData};
-use retained::Retained;
+use core::fmt;
+use parts::Core;
 use scopeguard::{defer, guard};
 
 /// Makes a hub: what is pushed goes to every reader that has subscribed, and the hub stays open
@@ -30,8 +32,10 @@ use scopeguard::{defer, guard};
 /// Use it where readers come and go while somebody publishes: clients of a server, parts of a
 /// program that listen to events, dashboards. The bound says what a reader gets that is behind.
 /// With [`unbounded()`](crate::bound::unbounded) it gets everything that was pushed since it
-/// subscribed. With [`retain(m)`](Unbounded::retain) the hub keeps the latest `m` items for readers
-/// that come later and [replay](PushHub::replay) them.
+/// subscribed; with [`skip(n)`](crate::bound::skip) it misses what is older than the latest `n`
+/// items, and is told so. With [`retain(m)`](Unbounded::retain) the hub keeps the latest `m` items
+/// for readers that come later and [replay](PushHub::replay) them.
+/// [`latest()`](crate::bound::latest) is the current value, and then the newest.
 ///
 /// # Memory
 /// An item is kept until every reader has taken it, and as long as `retain` says. A hub without
@@ -56,27 +60,15 @@ use scopeguard::{defer, guard};
 /// assert_eq!(block_on(client.collect::<Vec<_>>()), ["anybody here?", "yes", "welcome"]);
 /// ```
 pub fn push_hub<T, B: HubBound>(bound: B) -> PushHub<T, B> {
-    let (writer, retained) = match bound.retains() {
-        0 => (open_list(), None),
-        items => {
-            let (writer, trail) = trailed_list(items);
-            (writer, Some(Retained::new(trail)))
-        }
-    };
-    let inner = Inner {
-        writer,
-        retained,
-        unread: AtomicUsize::new(0),
-        bound,
-        _items: PhantomData,
-    };
+    let core = Core::new(bound.retains());
     PushHub {
-        inner: Arc::new(inner),
+        inner: Arc::new(Inner { core, bound }),
     }
 }
 
-/// A bound that a [hub](push_hub) can have: [`unbounded()`](crate::bound::unbounded), also with
-/// [`retain`](Unbounded::retain). Cannot be implemented outside this crate.
+/// A bound that a [hub](push_hub) and its readers can have: [`unbounded()`](crate::bound::unbounded)
+/// or [`skip(n)`](crate::bound::skip), each also with `retain`. Cannot be implemented outside this
+/// crate.
 #[allow(private_bounds, reason = "seals the trait")]
 #[diagnostic::on_unimplemented(
     message = "a push hub cannot have the bound `{Self}`",
@@ -84,33 +76,61 @@ pub fn push_hub<T, B: HubBound>(bound: B) -> PushHub<T, B> {
     note = "`wait(n)` would have pushes wait, and a push into a hub never waits",
     note = "use `unbounded()` or `skip(n)`; `push_aiter_bounded(n)` has pushes that wait"
 )]
-pub trait HubBound: Retains {
-    /// The readers of such a hub.
+pub trait HubBound: MakeReader {}
+
+/// The readers of a hub with a [`HubBound`].
+pub trait HubReader {
+    /// [`PushAiter`], or [`SkipAiter`] if readers may miss items.
     type Reader<T>;
 }
 
-trait Retains {
-    fn retains(&self) -> usize;
-}
-
-impl Retains for Unbounded {
+trait MakeReader: HubReader {
+    /// How many items the hub retains.
     fn retains(&self) -> usize {
         0
     }
+
+    /// A reader that starts with the last `items` that are retained.
+    fn reader<T: Clone + Sync>(&self, core: &Core<T>, items: usize) -> Self::Reader<T>;
 }
 
-impl<B> Retains for Retain<B> {
-    fn retains(&self) -> usize {
-        self.items
+impl HubBound for Unbounded {}
+impl HubBound for Skip {}
+impl HubBound for Retain<Unbounded> {}
+impl HubBound for Retain<Skip> {}
+
+impl HubReader for Unbounded {
+    type Reader<T> = PushAiter<T>;
+}
+
+impl HubReader for Skip {
+    type Reader<T> = SkipAiter<T>;
+}
+
+impl<B: HubReader> HubReader for Retain<B> {
+    type Reader<T> = B::Reader<T>;
+}
+
+impl MakeReader for Unbounded {
+    fn reader<T: Clone + Sync>(&self, core: &Core<T>, items: usize) -> PushAiter<T> {
+        core.lossless(items)
     }
 }
 
-impl HubBound for Unbounded {
-    type Reader<T> = PushAiter<T>;
+impl MakeReader for Skip {
+    fn reader<T: Clone + Sync>(&self, core: &Core<T>, items: usize) -> SkipAiter<T> {
+        core.lossy(items, self.0)
+    }
 }
 
-impl HubBound for Retain<Unbounded> {
-    type Reader<T> = PushAiter<T>;
+impl<B: MakeReader> MakeReader for Retain<B> {
+    fn retains(&self) -> usize {
+        self.items
+    }
+
+    fn reader<T: Clone + Sync>(&self, core: &Core<T>, items: usize) -> Self::Reader<T> {
+        self.bound.reader(core, items)
+    }
 }
 
 /// A handle to push items to the readers of a [hub](push_hub), and to make readers. Clone it to do
@@ -122,34 +142,8 @@ pub struct PushHub<T, B: HubBound = Unbounded> {
 }
 
 struct Inner<T, B> {
-    writer: Writer<T>,
-    /// `None` if the hub retains nothing.
-    retained: Option<Retained<T>>,
-    /// The number of items that were dropped because there was no reader.
-    unread: AtomicUsize,
+    core: Core<T>,
     bound: B,
-    _items: PhantomData<T>,
-}
-
-impl<T, B> Inner<T, B> {
-    fn stop(&self) {
-        // Those that ask for a place while the list is being closed are served afterwards, also if
-        // the waker of a reader panics.
-        defer! { self.retained.iter().for_each(Retained::serve) };
-        self.writer.close();
-    }
-
-    /// Counts items that nobody would have read.
-    fn count_unread(&self, items: usize) {
-        // Ordering: Relaxed, only the sum counts.
-        self.unread.fetch_add(items, Ordering::Relaxed);
-    }
-}
-
-impl<T, B> Drop for Inner<T, B> {
-    fn drop(&mut self) {
-        self.stop();
-    }
 }
 
 impl<T, B: HubBound> PushHub<T, B> {
@@ -176,14 +170,12 @@ impl<T, B: HubBound> PushHub<T, B> {
     /// ```
     #[inline]
     pub fn push(&self, item: T) -> Result<(), Stopped<T>> {
-        let inner = &*self.inner;
-        if !inner.writer.has_readers() {
+        let core = &self.inner.core;
+        if !core.writer.has_readers() {
             return self.push_unread(item);
         }
-        inner.writer.push(item).map_err(Stopped)?;
-        if let Some(retained) = &inner.retained {
-            retained.serve();
-        }
+        core.writer.push(item).map_err(Stopped)?;
+        core.pushed();
         Ok(())
     }
 
@@ -192,7 +184,7 @@ impl<T, B: HubBound> PushHub<T, B> {
         if self.is_stopped() {
             return Err(Stopped(item));
         }
-        self.inner.count_unread(1);
+        self.inner.core.count_unread(1);
         Ok(())
     }
 
@@ -216,10 +208,10 @@ impl<T, B: HubBound> PushHub<T, B> {
     /// assert!(hub.replay().available_iter().eq(&[4, 5]));
     /// ```
     pub fn push_all(&self, items: impl IntoIterator<Item = T>) -> Result<(), Stopped<Vec<T>>> {
-        let inner = &*self.inner;
-        if !inner.writer.has_readers() && !self.is_stopped() {
+        let core = &self.inner.core;
+        if !core.writer.has_readers() && !self.is_stopped() {
             // Those that were dropped are counted also if the iterator or a drop panics.
-            let mut unread = guard(0, |unread| inner.count_unread(unread));
+            let mut unread = guard(0, |unread| core.count_unread(unread));
             for item in items {
                 *unread += 1;
                 drop(item);
@@ -227,8 +219,8 @@ impl<T, B: HubBound> PushHub<T, B> {
             return Ok(());
         }
         // Not while the iterator runs: a list that retains items has no slots without an item.
-        defer! { inner.retained.iter().for_each(Retained::serve) };
-        push::push_collected(&inner.writer, items.into_iter())
+        defer! { core.pushed() };
+        push::push_collected(&core.writer, items.into_iter())
     }
 
     /// Makes a reader, which receives what is pushed from here on.
@@ -250,11 +242,11 @@ impl<T, B: HubBound> PushHub<T, B> {
     /// hub.push(2).unwrap();
     /// assert!(reader.available_iter().eq(&[2]));
     /// ```
-    pub fn subscribe(&self) -> PushAiter<T>
+    pub fn subscribe(&self) -> B::Reader<T>
     where
         T: Clone + Sync,
     {
-        self.read_last(0)
+        self.inner.bound.reader(&self.inner.core, 0)
     }
 
     /// Makes a reader, which receives what is [retained](Unbounded::retain), and then what is
@@ -278,22 +270,61 @@ impl<T, B: HubBound> PushHub<T, B> {
     /// assert_eq!(late.try_next(), Ok("c"));
     /// assert_eq!(late.try_next(), Err(TryNextError::Ended));
     /// ```
-    pub fn replay(&self) -> PushAiter<T>
+    pub fn replay(&self) -> B::Reader<T>
     where
         T: Clone + Sync,
     {
-        self.read_last(self.inner.bound.retains())
+        self.inner.bound.reader(&self.inner.core, self.retains())
     }
 
-    fn read_last(&self, items: usize) -> PushAiter<T>
+    /// Makes a reader with a bound of its own, which receives what is pushed from here on. Use it
+    /// for a main reader that loses nothing beside others that may, or the other way round. What
+    /// `bound` says to retain is ignored: that is the hub's.
+    ///
+    /// # Progress
+    /// As [`subscribe`](Self::subscribe).
+    ///
+    /// # Example
+    /// ```
+    /// use aiter_core::{bound, push_hub};
+    ///
+    /// let hub = push_hub(bound::skip(2));
+    /// let (mut dashboard, log) = (hub.subscribe(), hub.subscribe_with(bound::unbounded()));
+    /// hub.push_all(1..=5).unwrap();
+    /// // The first item that a reader sees never counts earlier ones as missed.
+    /// assert_eq!(dashboard.try_next().unwrap().item, 4);
+    /// assert!(log.available_iter().eq(&[1, 2, 3, 4, 5]));
+    /// ```
+    pub fn subscribe_with<R: HubBound>(&self, bound: R) -> R::Reader<T>
     where
         T: Clone + Sync,
     {
-        let writer = &self.inner.writer;
-        PushAiter::late(match &self.inner.retained {
-            Some(retained) => retained.join(writer, writer.count_reader(), items),
-            None => (writer.subscribe(), None),
-        })
+        bound.reader(&self.inner.core, 0)
+    }
+
+    /// Makes a reader with a bound of its own, which receives what is retained, and then what is
+    /// pushed from here on. As [`replay`](Self::replay) and
+    /// [`subscribe_with`](Self::subscribe_with).
+    ///
+    /// # Example
+    /// ```
+    /// use aiter_core::{bound, push_hub};
+    ///
+    /// let hub = push_hub(bound::unbounded().retain(3));
+    /// hub.push_all(1..=5).unwrap();
+    /// let mut newest = hub.replay_with(bound::skip(1));
+    /// assert_eq!(newest.try_next().unwrap().item, 5);
+    /// assert!(hub.replay().available_iter().eq(&[3, 4, 5]));
+    /// ```
+    pub fn replay_with<R: HubBound>(&self, bound: R) -> R::Reader<T>
+    where
+        T: Clone + Sync,
+    {
+        bound.reader(&self.inner.core, self.retains())
+    }
+
+    fn retains(&self) -> usize {
+        self.inner.bound.retains()
     }
 
     /// The number of readers, their forks included.
@@ -311,7 +342,7 @@ impl<T, B: HubBound> PushHub<T, B> {
     /// assert_eq!(hub.readers(), 0);
     /// ```
     pub fn readers(&self) -> usize {
-        self.inner.writer.user_readers()
+        self.inner.core.writer.users()
     }
 
     /// Waits until there is no reader. Use it with [`occupied`](Self::occupied) to produce items
@@ -386,7 +417,7 @@ impl<T, B: HubBound> PushHub<T, B> {
     /// # Progress
     /// As [`push`](Self::push).
     pub fn stop(&self) {
-        self.inner.stop();
+        self.inner.core.stop();
     }
 
     /// Whether the hub was [stopped](Self::stop).
@@ -394,7 +425,7 @@ impl<T, B: HubBound> PushHub<T, B> {
     /// # Progress
     /// Wait-free.
     pub fn is_stopped(&self) -> bool {
-        self.inner.writer.is_closed()
+        self.inner.core.writer.is_closed()
     }
 
     /// A snapshot of the hub's counters, for metrics. It loads one word for each reader.
@@ -416,8 +447,8 @@ impl<T, B: HubBound> PushHub<T, B> {
     /// assert_eq!((now.pushed, now.taken, now.waiting, now.lag), (3, 1, 2, 2));
     /// ```
     pub fn statistics(&self) -> Statistics {
-        let unread = self.inner.unread.load(Ordering::Relaxed);
-        let mut statistics = self.inner.writer.statistics();
+        let unread = self.inner.core.unread.load(Ordering::Relaxed);
+        let mut statistics = self.inner.core.statistics();
         statistics.pushed = statistics.pushed.wrapping_add(unread);
         statistics.taken = statistics.taken.wrapping_add(unread);
         statistics

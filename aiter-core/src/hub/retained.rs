@@ -5,10 +5,13 @@
 //! place, and gets the place later. `aiter-core/docs/design/hub.md` says why it misses nothing.
 
 use crate::{
-    handoff::{Combine, HandoffLock, REQUESTS},
-    list::{Late, Passed, Place, Reader, ReaderCount, Trail, Writer},
-    wait::join::{Joiners, Served},
+    handoff::{Combine, Deposits, HandoffLock, REQUESTS},
+    list::{Late, Passed, Place, Reader, Trail, Writer},
+    ring::{Ring, RingCursor},
+    wait::join::{Joiners, Joining, Promise, Served},
 };
+use alloc::vec::Vec;
+use scopeguard::{ScopeGuard, guard};
 
 /// Request: give those that ask for it a place, and have the trail follow.
 const SERVE: usize = REQUESTS[0];
@@ -17,20 +20,59 @@ pub(super) struct Retained<T>(HandoffLock<Shared<T>>);
 
 struct Shared<T> {
     joiners: Joiners<Place<T>>,
+    /// Cursors of rings that expect a reader.
+    expecting: Deposits<Expecting<T>>,
+}
+
+struct Expecting<T> {
+    ring: Ring<T>,
+    limit: usize,
+    promise: Promise<()>,
 }
 
 /// Work that is left for the time after the release. The tasks are woken first, and the items are
 /// dropped also if a waker panics.
 struct FollowUp<T> {
-    _served: Served<Place<T>>,
-    _passed: Passed<T>,
+    served: Served<Place<T>>,
+    expected: Expected<T>,
+    passed: Passed<T>,
+}
+
+/// Places for cursors that expect a reader. Dropping them brings the readers.
+struct Expected<T>(Vec<(Expecting<T>, Place<T>)>);
+
+impl<T> Expected<T> {
+    fn bring_all(&mut self) {
+        while let Some((expecting, place)) = self.0.pop() {
+            let Expecting {
+                ring,
+                limit,
+                promise,
+            } = expecting;
+            // The others also if users' code panics.
+            let others = guard(&mut *self, |expected| expected.bring_all());
+            // It is told also if users' code panics in the transfer.
+            let promise = guard(promise, |promise| promise.keep(()));
+            ring.bring(place.internal_reader(), limit);
+            drop(place);
+            drop(promise);
+            ScopeGuard::into_inner(others);
+        }
+    }
+}
+
+impl<T> Drop for Expected<T> {
+    fn drop(&mut self) {
+        self.bring_all();
+    }
 }
 
 impl<T> Default for FollowUp<T> {
     fn default() -> Self {
         Self {
-            _served: Served::default(),
-            _passed: Passed::default(),
+            served: Served::default(),
+            expected: Expected(Vec::new()),
+            passed: Passed::default(),
         }
     }
 }
@@ -48,8 +90,13 @@ impl<T> Combine for Shared<T> {
         // The head comes first, then the requests, and the trail last. If the list is being closed,
         // the closing thread requests this again.
         if let Some(head) = trail.head() {
-            self.joiners.serve(&mut follow_up._served, || trail.place());
-            trail.follow(head, &mut follow_up._passed);
+            self.joiners.serve(&mut follow_up.served, || trail.place());
+            if !self.expecting.is_empty() {
+                let expecting = self.expecting.take_all();
+                let expected = expecting.map(|expecting| (expecting, trail.place()));
+                follow_up.expected.0.extend(expected);
+            }
+            trail.follow(head, &mut follow_up.passed);
         }
     }
 
@@ -60,8 +107,11 @@ impl<T> Combine for Shared<T> {
 
 impl<T> Retained<T> {
     pub(super) fn new(trail: Trail<T>) -> Self {
-        let joiners = Joiners::new();
-        Self(HandoffLock::new(Shared { joiners }, trail))
+        let shared = Shared {
+            joiners: Joiners::new(),
+            expecting: Deposits::new(),
+        };
+        Self(HandoffLock::new(shared, trail))
     }
 
     /// To be called after each push and after the close.
@@ -71,18 +121,14 @@ impl<T> Retained<T> {
     }
 
     /// A reader that starts `items` before the end of the list.
-    pub(super) fn join(
-        &self,
-        writer: &Writer<T>,
-        count: ReaderCount<T>,
-        items: usize,
-    ) -> (Reader<T>, Option<Late<T>>)
+    pub(super) fn join(&self, writer: &Writer<T>, items: usize) -> (Reader<T>, Option<Late<T>>)
     where
         T: Clone + Sync,
     {
+        let count = writer.count_reader();
         if let Some(mut guard) = self.0.try_lock() {
             let placed = guard.with(|_, trail| Some((trail.head()?, trail.place())));
-            // The release may run users' code, so the place is not left to a panic there.
+            // The release may run users' code, so what is returned is made after it.
             drop(guard);
             if let Some((head, place)) = placed {
                 return Late::placed(place, count, head, items);
@@ -90,12 +136,59 @@ impl<T> Retained<T> {
         }
         let joining = self.0.shared().joiners.request();
         let head = writer.announce();
-        let (reader, late) = Late::joining(joining, count, head, items);
+        let (mut reader, mut late) = Late::joining(joining, count, head, items);
         self.serve();
         // Most often it was served just now.
-        let mut late = late;
-        let mut reader = reader;
         let is_settled = late.settle(&mut reader, None);
         (reader, (!is_settled).then_some(late))
+    }
+
+    /// A cursor of the hub's ring that starts `items` before the end of the list. It must not be
+    /// polled until what it expects is there.
+    pub(super) fn join_ring(
+        &self,
+        writer: &Writer<T>,
+        ring: &Ring<T>,
+        items: usize,
+        limit: usize,
+    ) -> (RingCursor<T>, Option<Joining<()>>)
+    where
+        T: Clone + Sync,
+    {
+        writer.allow_clones();
+        if let Some(mut guard) = self.0.try_lock() {
+            let placed = guard.with(|_, trail| Some((trail.head()?, trail.place())));
+            drop(guard);
+            if let Some((head, place)) = placed {
+                let mut reader = place.internal_reader();
+                drop(place);
+                let mut ahead = 0;
+                if let Some(start) = reader.start(head, items) {
+                    reader.pass_to(start);
+                    ahead = reader.slots_to(start);
+                }
+                return (ring.join_ahead(reader, ahead, limit), None);
+            }
+        }
+        // The cursor is there before its reader can be, and no further on than it will be.
+        let now = writer.announce();
+        let tail = writer.tail_at(now);
+        let mut cursor = ring.expect(tail, items, limit);
+        let ring = ring.clone();
+        let (expects, promise) = Joining::promised();
+        let expecting = Expecting {
+            ring,
+            limit,
+            promise,
+        };
+        self.0.shared().expecting.push(expecting);
+        let head = writer.announce();
+        match writer.tail_at(head) {
+            Some(tail) => cursor.move_to(tail, items),
+            // Nothing follows what is there.
+            None => cursor.limit_to(items),
+        }
+        self.serve();
+        (cursor, Some(expects))
     }
 }

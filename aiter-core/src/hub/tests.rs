@@ -3,7 +3,11 @@
 extern crate std;
 
 use super::*;
-use crate::{TryNextError, bound::unbounded, test_support::Wakes};
+use crate::{
+    TryNextError,
+    bound::{Seen, latest, skip, unbounded},
+    test_support::{Wakes, poll},
+};
 use alloc::{sync::Arc, vec::Vec};
 use core::{
     pin::{Pin, pin},
@@ -240,4 +244,233 @@ fn ten_thousand_readers_come_and_go() {
     drop(readers);
     assert_eq!(hub.readers(), 0);
     assert_eq!(available(&hub.replay()), [3, 4]);
+}
+
+fn seen<T>(aiter: &mut SkipAiter<T>) -> Vec<(usize, T)> {
+    core::iter::from_fn(|| aiter.try_next().ok())
+        .map(|Seen { missed, item }| (missed, item))
+        .collect()
+}
+
+#[test]
+fn a_reader_that_may_miss_items_is_told_how_many() {
+    for retain in [0, 1, 5] {
+        let hub = push_hub(skip(2).retain(retain));
+        hub.push_all(0..10).unwrap();
+        let mut reader = hub.subscribe();
+        let mut slow = hub.subscribe();
+        assert_eq!(reader.try_next(), Err(TryNextError::Empty));
+        hub.push(10).unwrap();
+        assert_eq!(seen(&mut reader), [(0, 10)]);
+        hub.push_all(11..20).unwrap();
+        // What came before its first item is not missed.
+        assert_eq!(seen(&mut slow), [(0, 18), (0, 19)]);
+        assert_eq!(seen(&mut reader), [(7, 18), (0, 19)]);
+        hub.push_all([20, 21, 22]).unwrap();
+        let mut fork = slow.fork();
+        assert_eq!(seen(&mut fork), [(1, 21), (0, 22)]);
+        drop(fork);
+        hub.stop();
+        assert_eq!(seen(&mut slow), [(1, 21), (0, 22)]);
+        assert_eq!(slow.try_next(), Err(TryNextError::Ended));
+        assert!(slow.is_terminated() && slow.is_stopped());
+        assert_eq!(hub.readers(), 2);
+        drop((slow, reader));
+        assert_eq!(hub.readers(), 0);
+    }
+}
+
+#[test]
+fn a_replay_lags_by_no_more_than_its_bound() {
+    let hub = push_hub(skip(3).retain(10));
+    hub.push_all(0..20).unwrap();
+    assert_eq!(seen(&mut hub.replay()), [(0, 17), (0, 18), (0, 19)]);
+    assert!(
+        hub.replay_with(unbounded())
+            .available_iter()
+            .copied()
+            .eq(10..20)
+    );
+    let mut wide = hub.replay_with(skip(100));
+    hub.push(20).unwrap();
+    assert!(seen(&mut wide).into_iter().eq((10..21).map(|n| (0, n))));
+    assert_eq!(seen(&mut hub.subscribe_with(skip(100))), []);
+    hub.stop();
+    assert_eq!(seen(&mut hub.replay()), [(0, 18), (0, 19), (0, 20)]);
+    assert_eq!(hub.readers(), 1);
+}
+
+#[test]
+fn the_latest_value_is_there_at_once() {
+    let hub = push_hub(latest());
+    let mut early = hub.replay();
+    assert_eq!(early.try_next(), Err(TryNextError::Empty));
+    for n in 0..100 {
+        hub.push(n).unwrap();
+        let replayed = hub.replay().try_next();
+        assert_eq!(replayed, Ok(Seen { missed: 0, item: n }));
+        if n % 10 == 9 {
+            let missed = if n == 9 { 0 } else { 9 };
+            assert_eq!(early.try_next(), Ok(Seen { missed, item: n }));
+        }
+    }
+}
+
+#[test]
+fn a_hub_keeps_no_more_than_its_readers_may_read() {
+    let item = Arc::new(());
+    let kept = || Arc::strong_count(&item) - 1;
+    let hub = push_hub(skip(5));
+    let push = |items| {
+        hub.push_all(core::iter::repeat_n(item.clone(), items))
+            .unwrap()
+    };
+    push(100);
+    assert_eq!(kept(), 0);
+    // It is never polled.
+    let idle = hub.subscribe();
+    push(1000);
+    assert_eq!(kept(), 5);
+    let mut lossless = hub.subscribe_with(unbounded());
+    push(50);
+    assert_eq!((lossless.len(), take_all(&mut lossless).len()), (50, 50));
+    assert!(kept() <= 5 + 64);
+    drop((idle, lossless));
+    assert_eq!(kept(), 0);
+    push(100);
+    assert_eq!(kept(), 0);
+    assert_eq!(hub.statistics().pushed, 1250);
+}
+
+#[test]
+fn readers_that_may_miss_items_are_woken() {
+    for retain in [0, 2] {
+        let hub = push_hub(skip(2).retain(retain));
+        let (wakes, waker) = Wakes::new();
+        let mut reader = hub.subscribe();
+        let mut other = hub.subscribe();
+        assert!(poll(&mut reader, &waker).is_pending());
+        assert!(poll(&mut other, &waker).is_pending());
+        hub.push('a').unwrap();
+        assert_eq!(wakes.count(), 2);
+        let a = Seen {
+            missed: 0,
+            item: 'a',
+        };
+        assert_eq!(poll(&mut reader, &waker), Poll::Ready(Some(a)));
+        hub.push('b').unwrap();
+        // Neither waits.
+        assert_eq!(wakes.count(), 2);
+        assert!(seen(&mut reader).into_iter().eq([(0, 'b')]));
+        assert!(poll(&mut reader, &waker).is_pending());
+        hub.stop();
+        assert_eq!(wakes.count(), 3);
+        assert_eq!(poll(&mut reader, &waker), Poll::Ready(None));
+    }
+}
+
+#[test]
+fn a_reader_keeps_no_waker_after_the_end_or_of_another_task() {
+    let hub = push_hub::<u8, _>(skip(2));
+    let mut reader = hub.subscribe();
+    let (first, waker) = Wakes::new();
+    let count = Arc::strong_count(&first);
+    assert!(poll(&mut reader, &waker).is_pending());
+    let (second, other) = Wakes::new();
+    let other_count = Arc::strong_count(&second);
+    assert!(poll(&mut reader, &other).is_pending());
+    assert_eq!(Arc::strong_count(&first), count);
+    hub.stop();
+    assert_eq!(poll(&mut reader, &other), Poll::Ready(None));
+    assert_eq!(Arc::strong_count(&second), other_count);
+}
+
+#[test]
+fn a_stopped_hub_has_ended_readers_with_any_bound() {
+    let hub = push_hub::<u8, _>(skip(2));
+    hub.stop();
+    assert_eq!(hub.subscribe().try_next(), Err(TryNextError::Ended));
+    assert_eq!(
+        hub.subscribe_with(unbounded()).try_next(),
+        Err(TryNextError::Ended)
+    );
+    assert_eq!(hub.readers(), 0);
+}
+
+/// Readers of each kind in any order, at their own pace, against a model.
+#[test]
+fn each_reader_sees_what_its_bound_says() {
+    let hub = push_hub(skip(3).retain(4));
+    let mut pushed = 0;
+    let mut lossy: Vec<(SkipAiter<u32>, usize, u32, bool)> = Vec::new();
+    let mut lossless: Vec<(PushAiter<u32>, u32)> = Vec::new();
+    let mut random = 12345_u32;
+    let mut next = |n: u32| {
+        random = random.wrapping_mul(1664525).wrapping_add(1013904223);
+        (random >> 16) % n
+    };
+    for _ in 0..crate::test_support::many(20_000) {
+        match next(10) {
+            0..4 => {
+                hub.push(pushed).unwrap();
+                pushed += 1;
+            }
+            4 => {
+                let items = next(8);
+                hub.push_all(pushed..pushed + items).unwrap();
+                pushed += items;
+            }
+            5 if lossy.len() < 8 => {
+                let limit = 1 + next(6) as usize;
+                lossy.push(match next(2) {
+                    0 => (hub.subscribe_with(skip(limit)), limit, pushed, true),
+                    _ => (
+                        hub.replay_with(skip(limit)),
+                        limit,
+                        pushed.saturating_sub(4),
+                        true,
+                    ),
+                });
+            }
+            6 if lossless.len() < 4 => lossless.push(match next(2) {
+                0 => (hub.subscribe_with(unbounded()), pushed),
+                _ => (hub.replay_with(unbounded()), pushed.saturating_sub(4)),
+            }),
+            7 if !lossy.is_empty() => {
+                let at = next(lossy.len() as u32) as usize;
+                drop(lossy.swap_remove(at));
+            }
+            8 if !lossless.is_empty() => {
+                let at = next(lossless.len() as u32) as usize;
+                drop(lossless.swap_remove(at));
+            }
+            _ => {
+                for (reader, limit, at, is_first) in &mut lossy {
+                    if next(2) == 0 {
+                        continue;
+                    }
+                    let oldest = pushed.saturating_sub(*limit as u32).max(*at);
+                    let expected = (oldest < pushed).then(|| Seen {
+                        missed: if *is_first {
+                            0
+                        } else {
+                            (oldest - *at) as usize
+                        },
+                        item: oldest,
+                    });
+                    assert_eq!(reader.try_next().ok(), expected);
+                    if expected.is_some() {
+                        (*at, *is_first) = (oldest + 1, false);
+                    }
+                }
+                for (reader, at) in &mut lossless {
+                    let expected = (*at < pushed).then_some(*at);
+                    assert_eq!(reader.try_next().ok(), expected);
+                    *at += u32::from(expected.is_some());
+                }
+            }
+        }
+        assert_eq!(hub.readers(), lossy.len() + lossless.len());
+        assert_eq!(hub.statistics().pushed, pushed as usize);
+    }
 }

@@ -43,7 +43,7 @@ impl<T, B: HubBound> Future for Idle<'_, T, B> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let Self { hub, waiter } = self.get_mut();
-        hub.inner.writer.poll_idle(waiter, cx)
+        hub.inner.core.writer.poll_idle(waiter, cx)
     }
 }
 
@@ -52,7 +52,7 @@ impl<T, B: HubBound> Future for Occupied<'_, T, B> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let Self { hub, waiter } = self.get_mut();
-        hub.inner.writer.poll_occupied(waiter, cx)
+        hub.inner.core.writer.poll_occupied(waiter, cx)
     }
 }
 

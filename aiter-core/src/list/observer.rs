@@ -46,7 +46,16 @@ pub(crate) struct ItemTail(Tail);
 impl ItemTail {
     /// How many items there are from the one with this number on.
     pub(crate) fn items_from(self, number: usize) -> usize {
-        distance_to_tail(ahead(FIRST, number), self.0).max(0) as usize
+        self.items_apart(number).max(0) as usize
+    }
+
+    /// The same, negative if the tail is before that item.
+    pub(crate) fn items_apart(self, number: usize) -> isize {
+        distance_to_tail(ahead(FIRST, number), self.0)
+    }
+
+    pub(super) fn new(tail: Tail) -> Self {
+        Self(tail)
     }
 
     /// The number of the item that is pushed next.

@@ -8,86 +8,117 @@
 //!
 //! A pusher that finds `readers` at 0 need not push at all ([`Writer::has_readers`]). That is why a
 //! subscriber is counted first: see `aiter-core/docs/design/hub.md`.
+//!
+//! An open list has readers of its own as well: a [`Trail`](super::Trail), and the feed of a ring.
+//! So it counts in `users` the readers that are given out.
 
 use super::{reader::Reader, shared::List, writer::Writer};
 use crate::{
-    sync::{Arc, Ordering::*},
+    Statistics,
+    sync::{Arc, AtomicUsize, Ordering::*},
     wait::wait_set::{LazyWaitSet, Waiter},
 };
 use core::task::{Context, Poll};
 
 /// What an open list knows of the hub that it belongs to.
 pub(super) struct OpenList {
-    /// How many of the readers are no user's: 1 if a [`Trail`](super::Trail) keeps the latest
-    /// items, and else 0.
-    trailing: usize,
-    /// The tasks that wait until the last user's reader goes.
+    /// The number of readers that are users', and of cursors in the ring of the hub.
+    users: AtomicUsize,
+    /// The tasks that wait until the last user goes.
     idle: LazyWaitSet,
-    /// The tasks that wait until the first user's reader comes.
+    /// The tasks that wait until the first user comes.
     occupied: LazyWaitSet,
 }
 
-impl OpenList {
-    pub(super) fn new(trailing: usize) -> Self {
-        Self {
-            trailing,
-            idle: LazyWaitSet::new(),
-            occupied: LazyWaitSet::new(),
+impl<T> List<T> {
+    /// Counts one more user.
+    pub(super) fn add_user(&self) {
+        // Ordering: Relaxed, and a fence before the tasks are woken.
+        if let Some(open) = self.open() {
+            if open.users.fetch_add(1, Relaxed) == 0 {
+                open.occupied.notify();
+            }
+        }
+    }
+
+    pub(super) fn remove_user(&self) {
+        if let Some(open) = self.open() {
+            // Ordering: Release hands what this user has done to a caller that finds no user.
+            if open.users.fetch_sub(1, Release) == 1 {
+                open.idle.notify();
+            }
         }
     }
 }
 
-/// A reader that is counted and may have no place in the list yet.
+/// Counts a user that is no reader of the list.
+pub(crate) struct UserCount<T>(Arc<List<T>>);
+
+impl<T> UserCount<T> {
+    fn new(list: Arc<List<T>>) -> Self {
+        // The count is given up if a waker panics.
+        let count = Self(list);
+        count.0.add_user();
+        count
+    }
+
+    /// One more user.
+    pub(crate) fn another(&self) -> Self {
+        Self::new(self.0.clone())
+    }
+}
+
+impl<T> Drop for UserCount<T> {
+    fn drop(&mut self) {
+        self.0.remove_user();
+    }
+}
+
+/// Counts a reader that may have no place in the list yet.
 pub(crate) struct ReaderCount<T> {
     /// `None` once a reader has taken the count over.
     list: Option<Arc<List<T>>>,
+    is_user: bool,
 }
 
 impl<T> ReaderCount<T> {
-    /// Counts a reader of an open list.
-    pub(super) fn new(list: &Arc<List<T>>) -> Self
-    where
-        T: Clone + Sync,
-    {
-        list.allow_clones();
+    /// The list must know how to clone items by now.
+    pub(super) fn new(list: &Arc<List<T>>, is_user: bool) -> Self {
         // Ordering: Release hands the functions that clone to a reader that learns from this count
         // that it is not alone (`Reader::is_alone`).
-        let before = list.readers.fetch_add(1, Release);
-        let count = Self {
-            list: Some(list.clone()),
-        };
-        if let Some(open) = list.open().filter(|open| open.trailing == before) {
-            open.occupied.notify();
+        list.readers.fetch_add(1, Release);
+        // The count is given up if a waker panics.
+        let list = Some(list.clone());
+        let count = Self { list, is_user };
+        if is_user {
+            count.list().add_user();
         }
         count
     }
 
     /// One more reader of the same list.
-    pub(crate) fn another(&self) -> Self
-    where
-        T: Clone + Sync,
-    {
-        Self::new(self.list())
+    pub(crate) fn another(&self) -> Self {
+        Self::new(self.list(), self.is_user)
     }
 
-    pub(super) fn list(&self) -> &Arc<List<T>> {
-        self.list
-            .as_ref()
-            .expect("no reader has taken the count over")
+    fn list(&self) -> &Arc<List<T>> {
+        let list = self.list.as_ref();
+        list.expect("no reader has taken the count over")
     }
 
-    /// Passes the count on to a reader.
-    pub(super) fn into_list(mut self) -> Arc<List<T>> {
-        self.list
-            .take()
-            .expect("no reader has taken the count over")
+    /// Passes the count on to a reader that `make` makes.
+    pub(super) fn pass_to(mut self, make: impl FnOnce(Arc<List<T>>) -> Reader<T>) -> Reader<T> {
+        let list = self.list.take();
+        let mut reader = make(list.expect("no reader has taken the count over"));
+        reader.is_user = self.is_user;
+        reader
     }
 
     pub(crate) fn is_closed(&self) -> bool {
         self.list().is_closed()
     }
 
-    pub(crate) fn statistics(&self) -> crate::Statistics {
+    pub(crate) fn statistics(&self) -> Statistics {
         self.list().statistics()
     }
 }
@@ -96,35 +127,39 @@ impl<T> Drop for ReaderCount<T> {
     fn drop(&mut self) {
         if let Some(list) = &self.list {
             // Ordering: Release, as of every reader that leaves; this one has read nothing.
-            let before = list.readers.fetch_sub(1, Release);
-            list.notify_if_idle(before - 1);
+            list.readers.fetch_sub(1, Release);
+            if self.is_user {
+                list.remove_user();
+            }
         }
     }
 }
 
-impl<T> List<T> {
-    /// To be called after a reader has left: `left` is the number of those that stay.
-    pub(super) fn notify_if_idle(&self, left: usize) {
-        if let Some(open) = self.open().filter(|open| open.trailing == left) {
-            open.idle.notify();
-        }
+impl<T> Reader<T> {
+    /// Makes this a reader that is not counted as a user, and passes that count on.
+    pub(crate) fn into_internal(mut self) -> (Self, UserCount<T>) {
+        debug_assert!(self.is_user);
+        self.is_user = false;
+        let count = UserCount(self.list.clone());
+        (self, count)
     }
 }
 
 /// A list that stays open without readers, and has none so far.
 pub(crate) fn open_list<T>() -> Writer<T> {
-    let (writer, reader) = new(0);
+    let (writer, reader) = open_list_with_reader();
     drop(reader);
     writer
 }
 
-/// A list that stays open without readers, and its first reader.
+/// A list that stays open without readers, with a reader that is not counted as a user.
 pub(crate) fn open_list_with_reader<T>() -> (Writer<T>, Reader<T>) {
-    new(0)
-}
-
-pub(super) fn new<T>(trailing: usize) -> (Writer<T>, Reader<T>) {
-    let list = List::for_hub(OpenList::new(trailing));
+    let open = OpenList {
+        users: AtomicUsize::new(0),
+        idle: LazyWaitSet::new(),
+        occupied: LazyWaitSet::new(),
+    };
+    let list = List::for_hub(open);
     (Writer::new(list.clone()), Reader::first(list))
 }
 
@@ -138,12 +173,25 @@ impl<T> Writer<T> {
         self.list.readers.load(Relaxed) != 0
     }
 
-    /// The number of users' readers.
-    pub(crate) fn user_readers(&self) -> usize {
-        // Ordering: Acquire, so that a caller that finds no reader comes after what the readers did
+    /// The number of readers, those that are no users included.
+    #[cfg(all(test, aiter_loom))]
+    pub(crate) fn readers(&self) -> usize {
+        self.list.readers.load(Acquire)
+    }
+
+    /// The number of users.
+    pub(crate) fn users(&self) -> usize {
+        // Ordering: Acquire, so that a caller that finds no user comes after what the users did
         // before they left.
-        let readers = self.list.readers.load(Acquire);
-        readers - self.open().trailing
+        self.open().users.load(Acquire)
+    }
+
+    /// Has the list know how to clone items, before a thread that does not makes a reader.
+    pub(crate) fn allow_clones(&self)
+    where
+        T: Clone + Sync,
+    {
+        self.list.allow_clones();
     }
 
     /// Counts one more reader.
@@ -151,23 +199,29 @@ impl<T> Writer<T> {
     where
         T: Clone + Sync,
     {
-        ReaderCount::new(&self.list)
+        self.list.allow_clones();
+        ReaderCount::new(&self.list, true)
     }
 
-    /// Waits until there is no user's reader.
+    /// Counts one more user that is no reader of the list.
+    pub(crate) fn count_user(&self) -> UserCount<T> {
+        UserCount::new(self.list.clone())
+    }
+
+    /// Waits until there is no user.
     pub(crate) fn poll_idle(&self, waiter: &mut Option<Waiter>, cx: &mut Context<'_>) -> Poll<()> {
         let idle = &self.open().idle;
-        idle.poll_until(waiter, || self.user_readers() == 0, cx)
+        idle.poll_until(waiter, || self.users() == 0, cx)
     }
 
-    /// Waits until there is a user's reader.
+    /// Waits until there is a user.
     pub(crate) fn poll_occupied(
         &self,
         waiter: &mut Option<Waiter>,
         cx: &mut Context<'_>,
     ) -> Poll<()> {
         let occupied = &self.open().occupied;
-        occupied.poll_until(waiter, || self.user_readers() != 0, cx)
+        occupied.poll_until(waiter, || self.users() != 0, cx)
     }
 
     fn open(&self) -> &OpenList {

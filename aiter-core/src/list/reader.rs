@@ -110,6 +110,8 @@ pub(crate) struct Reader<T> {
     /// The task that polled last and found no item of a run. The waker that the registration holds,
     /// if there is one, is its own.
     pub(super) task: TaskId,
+    /// Whether an open list counts it as a user.
+    pub(super) is_user: bool,
 }
 
 // SAFETY: a reader moves items to its thread (`T: Send`). Several threads read an item at once only
@@ -135,6 +137,7 @@ impl<T> Reader<T> {
             registration,
             follower: None,
             task: TaskId::NONE,
+            is_user: false,
         }
     }
 
@@ -420,7 +423,12 @@ impl<T> Reader<T> {
             .list
             .registry
             .register(self.cursor.position(), self.cursor.skipped);
-        Self::new(self.list.clone(), cursor, registration)
+        let mut fork = Self::new(self.list.clone(), cursor, registration);
+        if self.is_user {
+            self.list.add_user();
+            fork.is_user = true;
+        }
+        fork
     }
 
     /// Whether there is no other reader. If so, this thread sees what the others did before they
@@ -490,6 +498,7 @@ impl<T> Reader<T> {
             cursor,
             registration,
             follower,
+            is_user,
             ..
         } = self;
         list.registry.forget_follower(follower);
@@ -504,7 +513,7 @@ impl<T> Reader<T> {
         defer! { list.registry.unregister(*registration) };
         // Other tasks are woken before that, also when the drop of an item panics.
         defer! { if closes { list.close_waiters.wake_all() } };
-        defer! { left.into_iter().for_each(|left| list.notify_if_idle(left)) };
+        defer! { if *is_user { list.remove_user() } };
         let driver = list.driver().filter(|_| was_only);
         defer! { driver.into_iter().for_each(|driver| driver.wake()) };
         cursor.detach(list);

@@ -11,7 +11,8 @@
 use super::{
     block::{Block, BlockHeader, Position, Scan, Tail, ahead, distance, distance_to_tail},
     cursor::Cursor,
-    open::{self, ReaderCount},
+    observer::ItemTail,
+    open::{ReaderCount, open_list_with_reader},
     reader::Reader,
     shared::{CLOSED, List},
     writer::Writer,
@@ -26,7 +27,7 @@ use scopeguard::guard;
 
 /// An open list with a reader that trails its end by up to `retain` items.
 pub(crate) fn trailed_list<T>(retain: usize) -> (Writer<T>, Trail<T>) {
-    let (writer, reader) = open::new(1);
+    let (writer, reader) = open_list_with_reader();
     (writer, Trail { reader, retain })
 }
 
@@ -128,6 +129,11 @@ impl<T> Trail<T> {
         }
     }
 
+    /// The reader, to make a ring near it.
+    pub(crate) fn as_reader(&self) -> &Reader<T> {
+        &self.reader
+    }
+
     /// A place at the oldest retained item.
     pub(crate) fn place(&mut self) -> Place<T> {
         let reader = &mut self.reader;
@@ -146,7 +152,13 @@ impl<T> Place<T> {
     /// A reader at this place.
     pub(crate) fn reader(&self, count: ReaderCount<T>) -> Reader<T> {
         let (cursor, registration) = self.0.list.place_at(&self.0.cursor);
-        Reader::new(count.into_list(), cursor, registration)
+        count.pass_to(|list| Reader::new(list, cursor, registration))
+    }
+
+    /// A reader at this place that is not counted as a user. The list must know how to clone items
+    /// by now.
+    pub(crate) fn internal_reader(&self) -> Reader<T> {
+        self.reader(ReaderCount::new(&self.0.list, false))
     }
 
     pub(crate) fn as_reader(&self) -> &Reader<T> {
@@ -200,9 +212,8 @@ impl<T> Reader<T> {
         Some(Start(position))
     }
 
-    /// Whether the reader has passed all items before `start`.
-
-    fn slots_to(&self, start: Start) -> usize {
+    /// How many items there are up to `start`.
+    pub(crate) fn slots_to(&self, start: Start) -> usize {
         distance(self.cursor.position(), start.0).max(0) as usize
     }
 
@@ -249,6 +260,12 @@ impl<T> Cursor<T> {
 }
 
 impl<T> Writer<T> {
+    /// The tail at `head`, if the list has a trail. `None` if the list was closed, and the closing
+    /// thread has yet to store where.
+    pub(crate) fn tail_at(&self, head: Head) -> Option<ItemTail> {
+        head.tail(&self.list).map(ItemTail::new)
+    }
+
     /// How far the list has got, for a request that has been made already: see [`Trail::head`].
     pub(crate) fn announce(&self) -> Head {
         // Ordering: Release hands the request to every thread that finds the tail further on, also

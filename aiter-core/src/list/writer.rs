@@ -184,13 +184,7 @@ impl<T> Writer<T> {
                 (readers != 0).then_some(readers + 1)
             })
         };
-        let is_counted = match count {
-            Some(count) => {
-                count.into_list();
-                true
-            }
-            None => count_now().is_ok(),
-        };
+        let is_counted = count.is_some() || count_now().is_ok();
         // They are woken last, also when the drop of an item panics.
         let mut closes = guard(false, |closes| {
             if closes {
@@ -202,7 +196,11 @@ impl<T> Writer<T> {
         let reader = if is_counted {
             publish();
             let cursor = Cursor::new(block.cast(), slot + 1, slot + 1, skipped);
-            Some(Reader::new(self.list.clone(), cursor, registration))
+            let reader = |list| Reader::new(list, cursor, registration);
+            Some(match count {
+                Some(count) => count.pass_to(reader),
+                None => reader(self.list.clone()),
+            })
         } else {
             // The last reader was dropped. Pushes that begin after this call returns are refused.
             *closes = list.close_tail().is_some();

@@ -18,19 +18,19 @@ use core::{mem, task::Waker};
 /// the latest `limit` items.
 pub(crate) struct RingCursor<T> {
     // In this order: what only this one had to take is dropped after it has left the wait set.
-    waiter: Waiter,
-    at: Place<T>,
+    pub(super) waiter: Waiter,
+    pub(super) at: Place<T>,
     /// Items that it has missed and not reported yet.
     missed: usize,
     /// Whether the cursor has still to compare `next` with the ring; see `settle`.
     is_new: bool,
 }
 
-struct Place<T> {
+pub(super) struct Place<T> {
     ring: Ring<T>,
     /// The number of the item that it takes next.
-    next: u64,
-    limit: usize,
+    pub(super) next: u64,
+    pub(super) limit: usize,
 }
 
 impl<T> Drop for Place<T> {
@@ -124,6 +124,11 @@ impl<T> RingCursor<T> {
 
     /// Takes the next item. Registers the waker only if another thread accesses the ring.
     pub(crate) fn next(&mut self, waker: &Waker) -> Found<T> {
+        self.next_for(Some(waker))
+    }
+
+    /// The same. Without a waker, this says [`Found::Waiting`] and nothing wakes the caller.
+    pub(crate) fn next_for(&mut self, waker: Option<&Waker>) -> Found<T> {
         let Self {
             waiter,
             at: Place { ring, next, limit },
@@ -175,7 +180,7 @@ impl<T> RingCursor<T> {
             is_new,
             ..
         } = self;
-        let Some(mut guard) = lock(waiter, ring, waker) else {
+        let Some(mut guard) = lock(waiter, ring, Some(waker)) else {
             return Detached::Waiting;
         };
         let detached = guard.with(|shared, buffer| {
@@ -277,12 +282,12 @@ impl<T> RingCursor<T> {
 fn lock<'a, T>(
     waiter: &mut Waiter,
     ring: &'a Ring<T>,
-    waker: &Waker,
+    waker: Option<&Waker>,
 ) -> Option<Guard<'a, RingShared<T>>> {
     let mut guard = match ring.0.try_lock() {
         Some(guard) => guard,
         None => {
-            waiter.wait(waker);
+            waiter.wait(waker?);
             ring.0.delegate(SERVE)?
         }
     };

@@ -14,6 +14,7 @@
 
 mod buffer;
 mod cursor;
+mod hub;
 
 pub(crate) use cursor::{Detached, Found, RingCursor};
 
@@ -70,6 +71,8 @@ pub(crate) struct RingShared<T> {
     joins: Deposits<Join<T>>,
     /// Not 0 if the thread that released the lock has to transfer once more.
     is_behind: AtomicUsize,
+    /// Not 0 if a cursor of a hub may sleep.
+    sleepers: AtomicUsize,
     /// How many of the latest items stay, also when every cursor has passed them. Set before there
     /// are cursors.
     retained: AtomicUsize,
@@ -189,6 +192,7 @@ impl<T> Ring<T> {
             waiters: WaitSet::new(),
             joins: Deposits::new(),
             is_behind: AtomicUsize::new(0),
+            sleepers: AtomicUsize::new(0),
             retained: AtomicUsize::new(0),
             ops: OnceBox::new(),
         };
@@ -322,6 +326,15 @@ impl<T> Ring<T> {
         let guard = self.0.try_lock().or_else(|| self.0.delegate(TRANSFER));
         if let Some(mut guard) = guard {
             transfer_all(&mut guard);
+            // A reader may have joined whose cursor was dropped meanwhile.
+            let unwanted = guard.with(|shared, buffer| {
+                // Ordering: Acquire pairs with the Release in the drop of a cursor. One that is
+                // dropped later makes a request.
+                let is_unwanted = shared.cursors.load(Ordering::Acquire) == 0;
+                is_unwanted.then(|| (buffer.remove_feed(shared), buffer.split_off_unused(shared)))
+            });
+            drop(guard);
+            drop(unwanted);
         }
     }
 

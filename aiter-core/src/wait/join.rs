@@ -34,6 +34,9 @@ pub(crate) struct Joining<V> {
 /// wait for it.
 pub(crate) struct Served<V>(Vec<WakeSource<Node<Request<V>>>>);
 
+/// A request that is not on a stack, for whoever serves it.
+pub(crate) struct Promise<V>(WakeSource<Node<Request<V>>>);
+
 struct Request<V> {
     served: AtomicUsize,
     value: UnsafeCell<Option<V>>,
@@ -55,8 +58,15 @@ impl<V> Request<V> {
         self.value.with(|value| unsafe { (*value).as_ref() })
     }
 
+    /// Wakes the tasks that wait for the value.
+    fn notify(&self) {
+        // Ordering: SeqCst, after `served` was set; see `Joining::poll_served`.
+        fence(SeqCst);
+        self.waiters.wake_all();
+    }
+
     /// # Safety
-    /// The caller took the request from the stack, and calls this once.
+    /// The caller took the request from the stack, or has its promise, and calls this once.
     unsafe fn serve(&self, value: V) {
         // SAFETY: by the contract, and no other thread reads the value before `served` is set.
         self.value.with_mut(|cell| unsafe { *cell = Some(value) });
@@ -72,16 +82,8 @@ impl<V> Joiners<V> {
 
     /// Makes a request. The caller has to delegate to the holder of the lock afterwards.
     pub(crate) fn request(&self) -> Joining<V> {
-        let request = WakeSink::new(Node::new(Request {
-            served: AtomicUsize::new(0),
-            value: UnsafeCell::new(None),
-            waiters: LazyWaitSet::new(),
-        }));
-        let joining = Joining {
-            request: request.wake_source(),
-            waiter: None,
-        };
-        self.0.push(request.wake_source());
+        let (joining, Promise(request)) = Joining::promised();
+        self.0.push(request);
         joining
     }
 
@@ -98,7 +100,30 @@ impl<V> Joiners<V> {
     }
 }
 
+impl<V> Promise<V> {
+    /// Serves the request, and wakes the tasks that wait.
+    pub(crate) fn keep(self, value: V) {
+        // SAFETY: this is the only promise, and it is consumed.
+        unsafe { self.0.serve(value) };
+        self.0.notify();
+    }
+}
+
 impl<V> Joining<V> {
+    /// A request, and the promise to serve it.
+    pub(crate) fn promised() -> (Self, Promise<V>) {
+        let request = WakeSink::new(Node::new(Request {
+            served: AtomicUsize::new(0),
+            value: UnsafeCell::new(None),
+            waiters: LazyWaitSet::new(),
+        }));
+        let joining = Self {
+            request: request.wake_source(),
+            waiter: None,
+        };
+        (joining, Promise(request.wake_source()))
+    }
+
     /// The value, once the request was served.
     pub(crate) fn get(&self) -> Option<&V> {
         self.request.get()
@@ -111,7 +136,7 @@ impl<V> Joining<V> {
             self.waiter
                 .get_or_insert_with(|| waiters.add())
                 .wait(cx.waker());
-            // Ordering: SeqCst pairs with the fence in `Served::notify_all`: either this sees the
+            // Ordering: SeqCst pairs with the fence in `Request::notify`: either this sees the
             // value, or that thread sees the waiting task.
             fence(SeqCst);
             if self.get().is_none() {
@@ -143,9 +168,7 @@ impl<V> Served<V> {
         while let Some(request) = self.0.pop() {
             // The others are woken also if a waker panics.
             let mut others = scopeguard::guard(&mut *self, |served| served.notify_all());
-            // Ordering: SeqCst, after `served` was set; see `Joining::poll_served`.
-            fence(SeqCst);
-            request.waiters.wake_all();
+            request.notify();
             drop(request);
             others.0.shrink_to(0);
             scopeguard::ScopeGuard::into_inner(others);

@@ -14,7 +14,7 @@ fn push(writer: &Writer<Item>, n: usize) {
 /// the newcomer sees what is pushed afterwards.
 #[test]
 fn loom_the_last_reader_leaves_while_others_push_and_subscribe() {
-    model(|| {
+    large_model(|| {
         let writer = open_list();
         let reader = writer.subscribe();
         let pusher = writer.clone();
@@ -59,7 +59,7 @@ fn loom_nothing_is_kept_when_the_last_reader_has_left() {
 /// sees the second.
 #[test]
 fn loom_a_subscriber_that_sees_an_item_sees_the_next() {
-    model(|| {
+    large_model(|| {
         let writer = open_list();
         let reader = writer.subscribe();
         let pusher = writer.clone();
