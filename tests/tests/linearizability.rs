@@ -1,4 +1,4 @@
-//! Short concurrent histories of the push list, of forks and of shared streams, recorded on real
+//! Short concurrent histories of the push lists, of forks and of shared streams, recorded on real
 //! threads and checked against a sequential model. `AITER_LINEARIZABILITY_SECONDS` says how long
 //! each test runs (0.5).
 //!
@@ -7,6 +7,7 @@
 //! | `checker.rs` | decides whether a model allows a history |
 //! | `race.rs` | threads that begin together, and the clock |
 //! | `list.rs` | the push list: its model, random work, planted bugs |
+//! | `bounded.rs` | the same for the bounded push list |
 //! | `fork.rs`, `share.rs` | the same for `aiter_forker` and `sharable_aiter` |
 #![allow(
     missing_docs,
@@ -15,6 +16,8 @@
     reason = "a test program"
 )]
 
+#[path = "linearizability/bounded.rs"]
+mod bounded;
 #[path = "linearizability/checker.rs"]
 mod checker;
 #[path = "linearizability/fork.rs"]
