@@ -34,7 +34,10 @@ pub enum Step {
     Full,
     /// Gives a place back.
     Return,
+    /// Finds no room, and waits.
     Wait(Id),
+    /// Takes a place, or waits for one within the call.
+    Arrive(Id),
     /// Has waited, and has its place.
     Granted(Id),
     Cancel(Id),
@@ -107,6 +110,10 @@ impl Model for Bounded {
             Step::Wait(id) => {
                 self.waiting.push_back(id);
                 !self.has_room()
+            }
+            Step::Arrive(id) => {
+                self.waiting.push_back(id);
+                self.settle()
             }
             Step::Granted(id) => self.remove_granted(id),
             Step::Cancel(id) => {
@@ -245,7 +252,7 @@ impl Actor {
                     seen: 0,
                 });
                 if self.poll(0) {
-                    vec![Step::Admit]
+                    vec![Step::Arrive(id), Step::Granted(id)]
                 } else {
                     vec![Step::Wait(id)]
                 }

@@ -406,6 +406,31 @@ impl Registry {
         self.least_of(|slot, position| Some(passed(position, slot.skipped.load(Relaxed))))
     }
 
+    /// Whether `is(position, skipped)` holds for some reader, as in
+    /// [`min_passed`](Self::min_passed). A reader that comes meanwhile may be missed.
+    pub(crate) fn any(&self, mut is: impl FnMut(usize, usize) -> bool) -> bool {
+        let mut look_at = |slots: Slots<'_>| {
+            slots.readers().any(|(slot, position)| {
+                // SAFETY: it is one of these slots.
+                let slot = unsafe { slot.as_ref() };
+                is(position, slot.skipped.load(Relaxed))
+            })
+        };
+        if look_at(self.first_slots()) {
+            return true;
+        }
+        let Some(nearby) = self.nearby() else {
+            return false;
+        };
+        look_at(nearby.slots())
+            || nearby.segments.walk().is_some_and(|walk| {
+                walk.all().any(|segment| {
+                    // SAFETY: this walk has come to the segment and has not ended.
+                    look_at(unsafe { Segment::get(segment) }.slots())
+                })
+            })
+    }
+
     #[inline]
     fn least_of(&self, value: impl Fn(&ReaderSlot, usize) -> Option<usize>) -> Option<usize> {
         loop {
