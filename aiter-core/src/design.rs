@@ -5,6 +5,9 @@
 #[doc = include_str!("../docs/DESIGN.md")]
 pub mod overview {}
 
+#[doc = include_str!("../docs/design/bounded.md")]
+pub mod bounded {}
+
 #[doc = include_str!("../docs/design/fixed.md")]
 pub mod fixed {}
 

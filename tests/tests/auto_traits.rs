@@ -3,10 +3,11 @@
 #![allow(missing_docs, reason = "a test program")]
 
 use aiter_core::{
-    AvailableIter, Azip, Driver, FlattenAiter, Fork, Gate, Gated, Hub, HubIdle, HubOccupied,
-    IterToAiter, JoinAiters, JoinAitersKeyed, MapAiter, MapAsync, MapWorkers, MapWorkersOrdered,
-    NextMany, Preloaded, Pump, PushAiter, Pusher, Sharable, Statistics, Stoppable, Stopped,
-    Stopper, TryNextError, UntilStopped, Watermarks, WeakPusher,
+    AvailableIter, Azip, BoundedAiter, BoundedPush, BoundedPusher, Driver, FlattenAiter, Fork,
+    Gate, Gated, Hub, HubIdle, HubOccupied, IterToAiter, JoinAiters, JoinAitersKeyed, MapAiter,
+    MapAsync, MapWorkers, MapWorkersOrdered, NextMany, OwnedPermit, Permit, Preloaded, Pump,
+    PushAiter, Pusher, Reserve, ReserveOwned, Sharable, Statistics, Stoppable, Stopped, Stopper,
+    TryNextError, UntilStopped, Watermarks, WeakPusher,
     bound::{Seen, Skip, Unbounded, Wait},
 };
 use futures_core::Stream;
@@ -121,6 +122,40 @@ fn push_list() {
 
         TryNextError => "Send + Sync + Unpin";
         Statistics => "Send + Sync + Unpin";
+    }
+}
+
+#[test]
+fn bounded_list() {
+    table! {
+        BoundedPusher<Shared> => "Send + Sync + Unpin";
+        BoundedPusher<Sent> => "Send + Sync + Unpin";
+        BoundedPusher<Local> => "Unpin";
+        BoundedPusher<Pinned> => "Send + Sync + Unpin";
+
+        BoundedAiter<Shared> => "Send + Sync + Unpin";
+        BoundedAiter<Sent> => "Send + Unpin";
+        BoundedAiter<Local> => "Unpin";
+        BoundedAiter<Pinned> => "Send + Sync + Unpin";
+
+        BoundedPush<'static, Shared> => "Send + Sync + Unpin";
+        BoundedPush<'static, Sent> => "Send + Unpin";
+        BoundedPush<'static, Local> => "Unpin";
+        BoundedPush<'static, Pinned> => "Send + Sync + Unpin";
+
+        Reserve<'static, Sent> => "Send + Sync + Unpin";
+        Reserve<'static, Local> => "Unpin";
+        Reserve<'static, Pinned> => "Send + Sync + Unpin";
+        ReserveOwned<Sent> => "Send + Sync + Unpin";
+        ReserveOwned<Local> => "Unpin";
+        ReserveOwned<Pinned> => "Send + Sync + Unpin";
+
+        Permit<'static, Sent> => "Send + Sync + Unpin";
+        Permit<'static, Local> => "Unpin";
+        Permit<'static, Pinned> => "Send + Sync + Unpin";
+        OwnedPermit<Sent> => "Send + Sync + Unpin";
+        OwnedPermit<Local> => "Unpin";
+        OwnedPermit<Pinned> => "Send + Sync + Unpin";
     }
 }
 

@@ -1,4 +1,4 @@
-//! Short concurrent histories of the push list, of forks and of shared streams, recorded on real
+//! Short concurrent histories of the push lists, of forks and of shared streams, recorded on real
 //! threads and checked against a sequential model. `AITER_LINEARIZABILITY_SECONDS` says how long
 //! each test runs (0.5).
 //!
@@ -8,6 +8,7 @@
 //! | `race.rs` | threads that begin together, and the clock |
 //! | `hub.rs` | push hubs, in the same way as the list |
 //! | `list.rs` | the push list: its model, random work, planted bugs |
+//! | `bounded.rs` | the same for the bounded push list |
 //! | `fork.rs`, `share.rs` | the same for `aiter_forker` and `sharable_aiter` |
 #![allow(
     missing_docs,
@@ -16,6 +17,8 @@
     reason = "a test program"
 )]
 
+#[path = "linearizability/bounded.rs"]
+mod bounded;
 #[path = "linearizability/checker.rs"]
 mod checker;
 #[path = "linearizability/fork.rs"]

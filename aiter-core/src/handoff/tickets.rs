@@ -120,6 +120,10 @@ impl<E> TicketQueue<E> {
         self.entries.is_empty()
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     /// How many entries wait to be called.
     #[inline]
     pub(crate) fn waiting(&self) -> usize {
@@ -298,23 +302,22 @@ impl TicketHolder {
         }
     }
 
-    /// Passes the ticket to the holder of the lock. The caller has to make a request afterwards.
-    pub(crate) fn arrive(&mut self, tickets: &Tickets, waker: &Waker) {
+    /// Passes the ticket to the holder of the lock. The caller has registered a waker, and has to
+    /// make a request afterwards.
+    pub(crate) fn arrive(&mut self, tickets: &Tickets) {
         let number = self.number(tickets);
-        let wake_source = self.wake_source(waker);
+        let sink = self.sink();
         // Ordering: Relaxed, the push into `arrivals` publishes it.
-        wake_source.number.store(number, Ordering::Relaxed);
-        tickets.arrivals.push(wake_source);
+        sink.number.store(number, Ordering::Relaxed);
+        tickets.arrivals.push(sink.wake_source());
     }
 
     /// Passes a ticket to the holder whose state says that the task waits no more. The caller has
     /// to make a request afterwards.
     pub(crate) fn leave(&mut self, tickets: &Tickets, number: Word) {
-        let sink = self.sink();
         // The wakers are dropped here, and not by the holder of the lock.
-        sink.clear();
-        // Ordering: Relaxed, the push into `arrivals` publishes it.
-        sink.number.store(number, Ordering::Relaxed);
-        tickets.arrivals.push(sink.wake_source());
+        self.clear();
+        self.number = Some(number);
+        self.arrive(tickets);
     }
 }

@@ -25,7 +25,7 @@ pub(crate) fn numbers_apart(from: usize, to: usize) -> isize {
 /// Numbers of items, scaled as positions are: compare two of them by their distance only.
 pub(crate) mod count {
     pub(crate) use super::super::block::{
-        FIRST, MAX_DISTANCE as MAX, Position as Count, ahead, distance,
+        FIRST, MAX_DISTANCE as MAX, Position as Count, ahead, back, distance,
     };
 }
 
@@ -73,10 +73,25 @@ impl<T> List<T> {
     }
 }
 
+impl<T> Reader<T> {
+    /// How many items this reader has passed.
+    pub(crate) fn passed(&self) -> count::Count {
+        back(self.cursor.position(), self.cursor.skipped)
+    }
+}
+
 impl<T> Observer<T> {
     /// Exact if the caller is the only one who may push.
     pub(crate) fn item_tail(&self) -> ItemTail {
         self.0.item_tail()
+    }
+
+    /// Whether some reader has passed no more items than `passed`. It looks at readers until it finds
+    /// one, and may miss one that comes meanwhile.
+    pub(crate) fn is_followed_at(&self, passed: count::Count) -> bool {
+        self.0
+            .registry
+            .any(|position, skipped| distance(back(position, skipped), passed) >= 0)
     }
 
     pub(crate) fn is_closed(&self) -> bool {

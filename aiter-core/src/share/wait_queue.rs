@@ -230,7 +230,8 @@ impl Taker {
     /// Enqueues the taker while another one holds the lock. The caller has to make the request
     /// [`ARRIVED`] afterwards.
     pub(super) fn enqueue_contended(&mut self, shared: &TakersShared, waker: &Waker) {
-        self.ticket.arrive(&shared.tickets, waker);
+        self.ticket.register(waker);
+        self.ticket.arrive(&shared.tickets);
     }
 
     /// Dequeues the taker for good, whether or not the lock is held. If this returns `true` the

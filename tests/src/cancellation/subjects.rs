@@ -9,7 +9,7 @@ use aiter_core::{
     bound::{Seen, Skip, skip, unbounded, wait},
     fixed, flatten_aiter, gated_aiter, iter_to_aiter, join_aiters, join_aiters_keyed, map_aiter,
     map_async, map_filter_aiter, map_workers, map_workers_ordered, preload, preload_with, pump,
-    pump_lending, push_aiter, push_aiter_with, sharable_aiter, stoppable_aiter,
+    pump_lending, push_aiter, push_aiter_bounded, push_aiter_with, sharable_aiter, stoppable_aiter,
 };
 use futures_core::Stream;
 use std::{
@@ -165,6 +165,51 @@ pub const SUBJECTS: &[Subject] = &[
             }
         };
         Setup::of(Expected::All, streams, [driver_part(pushing)])
+    }),
+    ("push_aiter_bounded", || {
+        let (pusher, mut aiter) = push_aiter_bounded(2);
+        let streams = [items(aiter.fork()), items(pusher.subscribe()), items(aiter)];
+        let mut source = Source::new();
+        let pushing = async move {
+            while let Some(item) = next(&mut source).await {
+                if pusher.push(item).await.is_err() {
+                    return;
+                }
+            }
+        };
+        Setup::of(Expected::Together, streams, [driver_part(pushing)])
+    }),
+    ("push_aiter_bounded, reserve", || {
+        let (pusher, aiter) = push_aiter_bounded(1);
+        let mut source = Source::new();
+        let pushing = async move {
+            while let Ok(permit) = pusher.reserve().await {
+                let Some(item) = next(&mut source).await else {
+                    return;
+                };
+                if permit.push(item).is_err() {
+                    return;
+                }
+            }
+        };
+        Setup::of(Expected::All, [items(aiter)], [driver_part(pushing)])
+    }),
+    ("push_aiter_bounded, reserve_owned", || {
+        let (pusher, mut aiter) = push_aiter_bounded(1);
+        let streams = [items(aiter.fork_passive()), items(aiter)];
+        let mut source = Source::new();
+        let pushing = async move {
+            while let Some(item) = next(&mut source).await {
+                let Ok(permit) = pusher.reserve_owned().await else {
+                    return;
+                };
+                pause().await;
+                if permit.push(item).is_err() {
+                    return;
+                }
+            }
+        };
+        Setup::of(Expected::Together, streams, [driver_part(pushing)])
     }),
     ("push_aiter_with", || {
         let source = Mutex::new(Source::new());

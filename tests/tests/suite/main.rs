@@ -58,6 +58,10 @@ suite! {
         who_pushes_learns_that_nobody_takes_any_more
         a_weak_pusher_keeps_no_list_open
         forks_of_a_list_see_the_same
+        pushers_of_a_bounded_list_wait_for_room
+        first_come_is_first_served_with_a_place
+        a_permit_keeps_room_for_an_item
+        a_stop_refuses_pushers_that_wait
         a_list_without_an_allocator_serves_tasks
         a_list_without_an_allocator_has_as_many_items_as_slots;
         readers:

@@ -72,7 +72,7 @@ pub(crate) const fn ahead(from: Position, slots: usize) -> Position {
 
 /// The position `slots` behind `from`.
 #[inline]
-pub(in crate::list) fn back(from: Position, slots: usize) -> Position {
+pub(crate) fn back(from: Position, slots: usize) -> Position {
     from.wrapping_sub(slots << UNIT)
 }
 

@@ -3,7 +3,7 @@
 use super::waiters::Shared;
 use crate::{
     AvailableIter, Statistics, TryNextError,
-    list::Reader,
+    list::{Reader, count::Count},
     sync::{Arc, Ordering, fence},
 };
 use core::{
@@ -53,21 +53,43 @@ pub struct BoundedAiter<T> {
     room: Room<T>,
 }
 
-struct Room<T>(Arc<Shared<T>>);
+struct Room<T> {
+    shared: Arc<Shared<T>>,
+    /// How many items the reader had passed when it was dropped.
+    left_at: Option<Count>,
+}
+
+impl<T> Drop for BoundedAiter<T> {
+    fn drop(&mut self) {
+        self.room.left_at = Some(self.reader.passed());
+    }
+}
 
 /// A consumer that is dropped makes room if it was the slowest, and stops the list if it was the
 /// last.
 impl<T> Drop for Room<T> {
     fn drop(&mut self) {
-        self.0.announce(|| true);
+        let Self { shared, left_at } = self;
+        shared.announce(|| {
+            // Ordering: SeqCst, between the end of the reader's registration and the look at the
+            // others. If several of the slowest are dropped at once, the last of them to execute
+            // this fence finds none of the others.
+            fence(Ordering::SeqCst);
+            !left_at.is_some_and(|passed| shared.places().is_followed_at(passed))
+        });
     }
 }
 
 impl<T> Room<T> {
+    fn new(shared: Arc<Shared<T>>) -> Self {
+        let left_at = None;
+        Self { shared, left_at }
+    }
+
     /// Tells the pushers that wait that the reader may have made room.
     #[inline]
     fn announce(&self, reader: &Reader<T>) {
-        self.0.announce(|| may_make_room(reader));
+        self.shared.announce(|| may_make_room(reader));
     }
 }
 
@@ -85,9 +107,7 @@ fn may_make_room<T>(reader: &Reader<T>) -> bool {
 
 impl<T> BoundedAiter<T> {
     pub(super) fn new(reader: Reader<T>, shared: Arc<Shared<T>>) -> Self {
-        let room = Room(shared);
-        // A reader that subscribes reserves a slot, which seems to be an item's for a moment.
-        room.0.announce(|| true);
+        let room = Room::new(shared);
         Self { reader, room }
     }
 
@@ -108,7 +128,7 @@ impl<T> BoundedAiter<T> {
     {
         Self {
             reader: self.reader.fork(),
-            room: Room(self.room.0.clone()),
+            room: Room::new(self.room.shared.clone()),
         }
     }
 

@@ -32,22 +32,19 @@ fn loom_a_take_races_a_push_that_begins_to_wait() {
 }
 
 #[test]
-fn loom_two_pushers_wait_and_the_consumer_sees_no_more_than_n_items() {
+fn loom_two_pushers_begin_to_wait_while_two_items_are_taken() {
     large_model(|| {
-        let (pusher, aiter) = full(1);
+        let (pusher, mut aiter) = full(2);
         let other = pusher.clone();
-        let pushing = [(pusher, 1), (other, 2)]
+        let pushing = [(pusher.clone(), 2), (other, 3)]
             .map(|(pusher, item)| thread::spawn(move || block_on(pusher.push(item)).unwrap()));
-        let mut task = Task::new(aiter);
-        let mut sum = 0;
-        for _ in 0..3 {
-            assert!(task.stream().len() <= 1);
-            sum += task.next().unwrap();
-        }
-        assert_eq!(sum, 3);
+        assert_eq!(aiter.try_next(), Ok(0));
+        assert_eq!(aiter.try_next(), Ok(1));
         for pushing in pushing {
             pushing.join().unwrap();
         }
+        assert!(pusher.try_push(4).is_err());
+        assert_eq!(aiter.len(), 2);
     });
 }
 
@@ -94,7 +91,7 @@ fn loom_a_wait_is_dropped_while_it_gets_its_place() {
             let mut first = pin!(pusher.push(1));
             let poll = first.as_mut().poll(&mut Context::from_waker(Waker::noop()));
             if poll.is_ready() {
-                taking.join().unwrap();
+                drop(taking.join().unwrap());
                 return;
             }
         }
@@ -228,5 +225,28 @@ fn loom_readers_stop_reporting_while_a_push_begins_to_wait() {
         let mut task = Task::new(aiter);
         assert_eq!((task.next(), task.next()), (Some(2), Some(3)));
         pushing.join().unwrap();
+    });
+}
+
+/// Two places become free at once, and the first push that waits gets one of them. The next one to
+/// arrive finds the other.
+#[test]
+fn loom_a_take_and_a_permit_make_room_at_once() {
+    large_model(|| {
+        let (pusher, mut aiter) = push_aiter_bounded(2);
+        pusher.try_push(0).unwrap();
+        let permit = pusher.try_reserve_owned().unwrap();
+        let mut first = alloc::boxed::Box::pin(pusher.reserve_owned());
+        let poll = first.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        assert!(poll.is_pending());
+        let taking = thread::spawn(move || {
+            assert_eq!(aiter.try_next(), Ok(0));
+            aiter
+        });
+        let dropping = thread::spawn(move || drop(permit));
+        block_on(pusher.push(1)).unwrap();
+        drop(first);
+        dropping.join().unwrap();
+        assert_eq!(taking.join().unwrap().try_next(), Ok(1));
     });
 }

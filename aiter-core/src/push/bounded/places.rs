@@ -1,10 +1,9 @@
-//! The places of a bounded list: how many are taken, and who hears of one that becomes free.
+//! The places of a bounded list: how many are claimed, and who hears of one that becomes free.
 //!
 //! | word | values | written by |
 //! |---|---|---|
-//! | `admitted` | items that were pushed, and permits that are out, as a [`Count`] | one more: whoever takes a place, by a compare-exchange below the limit. One less: whoever gives a permit back |
-//! | `limit` | a lower bound of the items that the slowest reader has passed, and `n` | whoever finds `admitted` at it computes it anew, from the positions that readers publish |
-//! | `queued` | pushers that wait and have no place yet | one more: a pusher, before it passes its ticket on. One less: the holder of the lock, when it answers the ticket or finds it dropped |
+//! | `claimed` | items that were pushed, permits that are out, and pushers that wait, as a [`Count`] | one more: whoever takes a place, by a compare-exchange below the limit; whoever begins to wait, by an addition. One less: whoever gives a place back; the holder of the lock, for a pusher that was dropped while it waited |
+//! | `limit` | a lower bound of the items that the slowest reader has passed, and `n` | whoever finds `claimed` at it computes it anew, from the positions that readers publish |
 //! | `watched` | 1 while readers have to report that they have passed an item | the holder of the lock |
 //!
 //! See `docs/design/bounded.md` for the proofs.
@@ -12,7 +11,7 @@
 use crate::{
     list::{
         Observer,
-        count::{self, Count, ahead, distance},
+        count::{self, Count, ahead, back, distance},
     },
     sync::{
         AtomicUsize, AtomicWord,
@@ -22,9 +21,8 @@ use crate::{
 };
 
 pub(super) struct Places<T> {
-    admitted: AtomicWord,
+    claimed: AtomicWord,
     limit: AtomicUsize,
-    queued: AtomicUsize,
     /// The most places that are taken at a time.
     n: usize,
     observer: Observer<T>,
@@ -35,16 +33,15 @@ pub(super) struct Places<T> {
 #[repr(align(64))]
 struct Apart(AtomicUsize);
 
-/// What one place adds to `admitted`.
+/// What one place adds to `claimed`.
 const ONE: Word = ahead(0, 1) as Word;
 
 impl<T> Places<T> {
     pub(super) fn new(n: usize, observer: Observer<T>) -> Self {
         let n = n.min(count::MAX);
         Self {
-            admitted: AtomicWord::new(count::FIRST as Word),
+            claimed: AtomicWord::new(count::FIRST as Word),
             limit: AtomicUsize::new(ahead(count::FIRST, n)),
-            queued: AtomicUsize::new(0),
             n,
             observer,
             watched: Apart(AtomicUsize::new(0)),
@@ -54,13 +51,22 @@ impl<T> Places<T> {
     /// Takes a place if there is one that no waiting pusher is to have.
     #[inline]
     pub(super) fn try_take(&self) -> bool {
-        let admitted = self.admitted.load(Relaxed);
+        self.try_take_known() || self.try_take_slow()
+    }
+
+    /// The same without a look at the readers: it may fail though there is a place.
+    #[inline]
+    pub(super) fn try_take_known(&self) -> bool {
+        let claimed = self.claimed.load(Relaxed);
         // Ordering: Relaxed. The limit only grows, and what was loaded is at most what it is now.
-        let free = distance(truncate(admitted), self.limit.load(Relaxed));
-        // Ordering: Relaxed. A pusher that began to wait before this call is counted, and places
-        // that it is to have are not taken here.
-        (free > self.queued.load(Relaxed) as isize && self.try_admit(admitted).is_ok())
-            || self.try_take_slow()
+        let limit = self.limit.load(Relaxed);
+        distance(truncate(claimed), limit) > 0 && self.try_claim(claimed)
+    }
+
+    /// The same unless pushers seem to wait, so that a look at the readers would be in vain.
+    pub(super) fn try_take_first(&self) -> bool {
+        let claimed = truncate(self.claimed.load(Relaxed));
+        distance(claimed, self.limit.load(Relaxed)) >= 0 && self.try_take_slow()
     }
 
     #[cold]
@@ -69,80 +75,89 @@ impl<T> Places<T> {
         loop {
             // Ordering: Acquire, before the limit is computed: at the moment of this load there
             // were no more free places than are found.
-            let admitted = self.admitted.load(Acquire);
-            let queued = self.queued.load(Acquire);
-            if distance(truncate(admitted), self.compute_limit(admitted)) <= queued as isize {
+            let claimed = self.claimed.load(Acquire);
+            if !self.is_below_limit(truncate(claimed)) {
                 return false;
             }
-            if self.try_admit(admitted).is_ok() {
-                return true;
-            }
-        }
-    }
-
-    /// Takes a place for the first pusher in the queue. Only the holder of the lock may call this.
-    pub(super) fn take_for_waiter(&self) -> bool {
-        loop {
-            let admitted = self.admitted.load(Acquire);
-            if distance(truncate(admitted), self.compute_limit(admitted)) <= 0 {
-                return false;
-            }
-            if self.try_admit(admitted).is_ok() {
+            if self.try_claim(claimed) {
                 return true;
             }
         }
     }
 
     #[inline]
-    fn try_admit(&self, admitted: Word) -> Result<Word, Word> {
+    fn try_claim(&self, claimed: Word) -> bool {
         // Ordering: Relaxed, because the place is only a number: the list orders what is written
         // into its slots.
-        self.admitted
-            .compare_exchange(admitted, admitted.wrapping_add(ONE), Relaxed, Relaxed)
+        self.claimed
+            .compare_exchange(claimed, claimed.wrapping_add(ONE), Relaxed, Relaxed)
+            .is_ok()
     }
 
-    /// Looks how far the slowest reader has come.
-    fn compute_limit(&self, admitted: Word) -> Count {
-        let known = self.limit.load(Relaxed);
-        // Without readers the list is closed, and refuses the push.
-        let passed = self.observer.passed().unwrap_or(truncate(admitted));
-        let limit = ahead(passed, self.n);
-        if distance(known, limit) <= 0 {
-            return known;
+    /// Claims a place for a pusher that is about to wait. Returns whether the place is there
+    /// already.
+    pub(super) fn claim(&self) -> bool {
+        // Ordering: Relaxed, see `try_claim`.
+        let claimed = self.claimed.fetch_add(ONE, Relaxed);
+        distance(truncate(claimed), self.limit.load(Relaxed)) > 0
+    }
+
+    /// Whether the first of `waiting` pushers can have its place. Others may have claimed theirs
+    /// and be on their way to the queue: they count as if they were before it. If the limit
+    /// `is_known`, this does not look at the readers.
+    pub(super) fn has_place_for(&self, waiting: usize, is_known: bool) -> bool {
+        // Ordering: Relaxed. A pusher that claims a place later than this makes a request
+        // afterwards, and so does a thread that gives one back.
+        let claimed = back(truncate(self.claimed.load(Relaxed)), waiting);
+        distance(claimed, self.limit.load(Relaxed)) > 0 || !is_known && self.is_below_limit(claimed)
+    }
+
+    fn is_below_limit(&self, claimed: Count) -> bool {
+        let mut known = self.limit.load(Relaxed);
+        if distance(claimed, known) > 0 {
+            return true;
         }
-        // Ordering: Relaxed. If it fails, another thread has computed a limit.
-        let _ = self.limit.compare_exchange(known, limit, Relaxed, Relaxed);
-        limit
+        // Without readers the list is closed, and refuses the push.
+        let Some(passed) = self.observer.passed() else {
+            return true;
+        };
+        let limit = ahead(passed, self.n);
+        while distance(known, limit) > 0 {
+            // Ordering: Relaxed, because only the value counts. Another thread may have stored a
+            // limit that is less than this one.
+            match self
+                .limit
+                .compare_exchange_weak(known, limit, Relaxed, Relaxed)
+            {
+                Ok(_) => break,
+                Err(now) => known = now,
+            }
+        }
+        distance(claimed, limit) > 0
     }
 
-    /// Gives a place back. The caller has to [announce](super::waiters::announce) it.
+    /// Gives up a claim. Unless it was that of a pusher that waits, the caller has to
+    /// [announce](super::waiters::Shared::announce) the place.
     pub(super) fn give_back(&self) {
-        // Ordering: Relaxed, because the place is only a number; see `try_admit`. The fence in
-        // `announce` follows.
-        self.admitted.fetch_sub(ONE, Relaxed);
-    }
-
-    /// Counts a pusher that begins to wait.
-    pub(super) fn add_queued(&self) {
-        self.queued.fetch_add(1, Relaxed);
-    }
-
-    /// Counts a pusher that has its answer, or was dropped.
-    pub(super) fn remove_queued(&self) {
-        self.queued.fetch_sub(1, Relaxed);
+        // Ordering: Relaxed, because the place is only a number; see `try_claim`.
+        self.claimed.fetch_sub(ONE, Relaxed);
     }
 
     pub(super) fn is_closed(&self) -> bool {
         self.observer.is_closed()
     }
 
-    /// Whether readers have to report. A reader calls it after it has passed an item: the store of
-    /// its position comes before this load.
+    /// Whether a reader that has left, having passed this many items, has made no room.
+    pub(super) fn is_followed_at(&self, passed: Count) -> bool {
+        self.observer.is_followed_at(passed)
+    }
+
+    /// Whether readers have to report. To be called after the publication of a position, the return
+    /// of a place, or the close.
     #[inline]
     pub(super) fn is_watched_after_fence(&self) -> bool {
-        // Ordering: between the publication of a position (or the return of a place, or the close)
-        // and the load; pairs with the heavy half in `watch`: either the holder of the lock sees
-        // the place, or this thread sees that it is awaited.
+        // Ordering: between what the caller has done and the load; pairs with the heavy half in
+        // `watch`: either the holder of the lock sees that, or this thread sees that it is awaited.
         fence::light();
         self.is_watched()
     }

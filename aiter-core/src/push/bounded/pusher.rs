@@ -73,9 +73,8 @@ impl<T> BoundedPusher<T> {
     /// # Errors
     /// [`PushError::Full`] if `n` items wait or are reserved for, or if the room that is there is
     /// for pushers that wait. [`PushError::Stopped`] after [`stop`](Self::stop), or if no consumer
-    /// is left. Both give the item back. While a place passes from one thread to another (a waiting
-    /// pusher gets it at this moment, or is cancelled, or a consumer is just subscribing), the list
-    /// may seem full a moment longer.
+    /// is left. Both give the item back. The room of a pusher that is cancelled while it waits may
+    /// seem to be taken a moment longer, if another thread serves the queue just then.
     ///
     /// # Progress
     /// Lock-free. If the list looks full, it looks at the position of each consumer. For the rest

@@ -5,7 +5,7 @@
 //! | state | set by | the pusher's task | when it is dropped |
 //! |---|---|---|---|
 //! | [`WAITING`] | | waits | → `DROPPED`, and asks the holder to remove the ticket |
-//! | [`GRANTED`] | the holder, which has taken a place for it | has the place | gives the place back |
+//! | [`GRANTED`] | the holder, when there is a place for it | has the place | gives the place back |
 //! | [`DROPPED`] | the task | is gone | |
 //! | [`ANSWERED`] | the holder: from `WAITING` when the list is closed; from `DROPPED` when it has counted that | the push is refused | nothing |
 //!
@@ -45,39 +45,54 @@ pub(super) struct Waiters<T> {
 
 pub(super) fn new_shared<T>(places: Places<T>) -> Arc<Shared<T>> {
     let tickets = Tickets::new();
-    Arc::new(HandoffLock::new(
-        Waiters { places, tickets },
-        TicketQueue::new(),
-    ))
+    let queue = Queue {
+        tickets: TicketQueue::new(),
+        is_known: false,
+    };
+    Arc::new(HandoffLock::new(Waiters { places, tickets }, queue))
+}
+
+/// What belongs to the holder of the lock.
+pub(super) struct Queue {
+    /// The pushers that wait, and have no answer yet.
+    tickets: TicketQueue<()>,
+    /// The last look at the readers found no place, and those that have passed an item since then
+    /// have reported that.
+    is_known: bool,
 }
 
 impl<T> Combine for Waiters<T> {
-    /// The pushers that wait, and have no answer yet.
-    type State = TicketQueue<()>;
+    type State = Queue;
     type FollowUp = Option<WakeList<Node<Ticket>>>;
 
     /// Each change is made in `combine`, which leaves nothing.
     #[inline]
-    fn nothing_due(&self, _: &Self::State) -> bool {
+    fn nothing_due(&self, _: &Queue) -> bool {
         true
     }
 
-    fn combine(&self, queue: &mut Self::State, requests: usize, follow_up: &mut Self::FollowUp) {
-        self.collect(queue);
-        let is_in_vain = queue.is_empty() && requests & ROOM != 0;
-        self.answer(queue);
-        if is_in_vain && self.places.is_watched() {
+    fn combine(&self, queue: &mut Queue, requests: usize, follow_up: &mut Self::FollowUp) {
+        let tickets = &mut queue.tickets;
+        self.collect(tickets);
+        let is_room = requests & ROOM != 0;
+        let is_watched = self.places.is_watched();
+        // While readers report, each place that becomes free is a request of its own. So a pusher
+        // that arrives need not look at all readers.
+        let is_known = queue.is_known && is_watched && !is_room;
+        queue.is_known = self.answer(tickets, is_known) || is_known;
+        if !tickets.is_empty() && !is_watched {
+            let is_ordered = self.places.watch();
+            if !is_ordered {
+                // The first pusher looks again a little later.
+                tickets.call_front_again();
+            }
+            queue.is_known = self.answer(tickets, false) && is_ordered;
+        } else if is_watched && is_room && tickets.is_empty() && !tickets.has_calls() {
             // Not as soon as the last pusher has its place: often it waits again at once, and to
             // watch anew costs a heavy fence.
             self.places.unwatch();
-        } else if !queue.is_empty() && !self.places.is_watched() {
-            if !self.places.watch() {
-                // A place may be missed. The first pusher looks again a little later.
-                queue.call_front_again();
-            }
-            self.answer(queue);
         }
-        queue.take_calls(follow_up);
+        tickets.take_calls(follow_up);
     }
 
     fn follow_up(&self, calls: Self::FollowUp) {
@@ -104,18 +119,15 @@ impl<T> Waiters<T> {
         }
     }
 
-    /// Gives free places to the first pushers, or refuses all of them if the list is closed.
-    fn answer(&self, queue: &mut TicketQueue<()>) {
+    /// Gives free places to the first pushers, or refuses all of them if the list is closed. Looks
+    /// at the readers unless the limit `is_known`. Returns whether there was no place for the last.
+    fn answer(&self, tickets: &mut TicketQueue<()>, is_known: bool) -> bool {
         let is_closed = self.places.is_closed();
-        let mut has_place = false;
-        while !queue.is_empty() {
-            if !is_closed && !has_place {
-                has_place = self.places.take_for_waiter();
-                if !has_place {
-                    return;
-                }
+        while !tickets.is_empty() {
+            if !is_closed && !self.places.has_place_for(tickets.len(), is_known) {
+                return true;
             }
-            let Some(ticket) = queue.pop_front() else {
+            let Some(ticket) = tickets.pop_front() else {
                 continue;
             };
             let answer = if is_closed { ANSWERED } else { GRANTED };
@@ -124,25 +136,22 @@ impl<T> Waiters<T> {
             let answered = ticket
                 .state
                 .compare_exchange(WAITING, answer, Relaxed, Relaxed);
-            if answered.is_ok() {
-                has_place = false;
-                self.places.remove_queued();
-            } else {
+            if answered.is_err() {
                 self.count_dropped(&ticket);
+            } else if is_closed {
+                self.places.give_back();
             }
-            queue.call(Some(ticket));
+            tickets.call(Some(ticket));
         }
-        if has_place {
-            // All that were left are dropped. No other pusher waits who could have the place.
-            self.places.give_back();
-        }
+        false
     }
 
-    /// Counts a ticket that was dropped while it waited, once.
+    /// Gives up the claim of a ticket that was dropped while it waited, once. The ticket must not be
+    /// in the queue any more: its claim would be missing there.
     fn count_dropped(&self, ticket: &Ticket) {
         // Ordering: Relaxed, because it only decides who counts.
         if ticket.state.swap(ANSWERED, Relaxed) == DROPPED {
-            self.places.remove_queued();
+            self.places.give_back();
         }
     }
 }
@@ -201,7 +210,7 @@ impl Wait {
         shared: &Shared<T>,
         waker: &Waker,
     ) -> Poll<Result<(), Stopped<()>>> {
-        if !self.is_waiting() && shared.places().try_take() {
+        if !self.is_waiting() && shared.places().try_take_known() {
             return Poll::Ready(Ok(()));
         }
         self.poll_slow(shared, waker)
@@ -215,12 +224,19 @@ impl Wait {
             if let Some(answer) = self.take_answer() {
                 return Poll::Ready(answer);
             }
+        } else if shared.places().try_take_first() {
+            return Poll::Ready(Ok(()));
         } else if shared.places().is_closed() {
             return Poll::Ready(Err(Stopped(())));
         } else {
-            // Counted first: from here on no later call overtakes this one.
-            shared.places().add_queued();
-            self.ticket.arrive(&shared.shared().tickets, waker);
+            // Before the claim, because the clone of a waker may panic.
+            self.ticket.register(waker);
+            // From here on no later call overtakes this one.
+            if shared.places().claim() {
+                self.ticket = TicketHolder::new();
+                return Poll::Ready(Ok(()));
+            }
+            self.ticket.arrive(&shared.shared().tickets);
         }
         shared.request(ARRIVED);
         self.take_answer().map_or(Poll::Pending, Poll::Ready)
@@ -243,7 +259,7 @@ impl Wait {
         let Some(number) = self.ticket.take_number() else {
             return;
         };
-        // Ordering: Relaxed, because it only decides who has the place; see `Places::try_admit`.
+        // Ordering: Relaxed, because it only decides who has the place; see `Places::try_claim`.
         match self.ticket.state().swap(DROPPED, Relaxed) {
             GRANTED => shared.give_back(),
             WAITING => {

@@ -67,3 +67,20 @@ fn a_waker_that_panics_in_a_stop_leaves_nobody_waiting() {
     assert_eq!(waiting.woken(), Err(Stopped(1)));
     drop(permit);
 }
+
+#[test]
+fn a_clone_of_a_waker_that_panics_claims_no_place() {
+    use core::task::{RawWaker, RawWakerVTable};
+    static PANICS: RawWakerVTable =
+        RawWakerVTable::new(|_| panic!("clone"), |_| (), |_| (), |_| ());
+    let (pusher, mut aiter) = full(1, 0);
+    #[allow(unsafe_code, reason = "a waker that panics when it is cloned")]
+    // SAFETY: the functions of the table use no data.
+    let waker = unsafe { Waker::from_raw(RawWaker::new(core::ptr::null(), &PANICS)) };
+    let mut push = Box::pin(pusher.push(1));
+    panic_of(|| push.as_mut().poll(&mut Context::from_waker(&waker)));
+    drop(push);
+    aiter.try_next().unwrap();
+    pusher.try_push(2).unwrap();
+    assert_eq!(pusher.try_push(3), Err(PushError::Full(3)));
+}
