@@ -1,7 +1,7 @@
 //! [`PushList`]: the slots, and the end that items are pushed into.
 
 use super::{
-    position::{CLOSED, Laps, Position, closed, tail_flags},
+    position::{CLOSED, Laps, Position, closed, is_after, tail_flags},
     push_queue::{self, PushCell},
     registry::{NO_READER, ReaderCell},
     slot::Slot,
@@ -31,7 +31,13 @@ use scopeguard::ScopeGuard;
 // The fields stand in this order so that those that a push accesses are near the beginning, where
 // short instructions reach.
 #[repr(C)]
-pub struct PushList<T, const N: usize, const R: usize = 1, const P: usize = 0> {
+pub struct PushList<
+    T,
+    const N: usize,
+    const R: usize = 1,
+    const P: usize = 0,
+    const O: bool = false,
+> {
     pub(super) state: ListState<[ReaderCell; R]>,
     /// `T::clone`, once there may be two readers.
     clone: PlainPtr<()>,
@@ -43,17 +49,23 @@ pub struct PushList<T, const N: usize, const R: usize = 1, const P: usize = 0> {
 // SAFETY: items move from the pushing thread to the taking thread (`T: Send`). Several threads read
 // one at once only if there are several readers, or a reader is shared. Both require `T: Sync`
 // themselves.
-unsafe impl<T: Send, const N: usize, const R: usize, const P: usize> Sync for PushList<T, N, R, P> {}
+unsafe impl<T: Send, const N: usize, const R: usize, const P: usize, const O: bool> Sync
+    for PushList<T, N, R, P, O>
+{
+}
 // SAFETY: as above.
-unsafe impl<T: Send, const N: usize, const R: usize, const P: usize> Send for PushList<T, N, R, P> {}
+unsafe impl<T: Send, const N: usize, const R: usize, const P: usize, const O: bool> Send
+    for PushList<T, N, R, P, O>
+{
+}
 
 /// A position that belongs to the caller, who has to publish it.
 #[must_use = "readers wait for it"]
 pub(super) struct Reserved<'a, T> {
     /// The tail before the reservation, with the flags of the readers that wait.
-    tail: Word,
-    slot: &'a Slot<T>,
-    lap: Word,
+    pub(super) tail: Word,
+    pub(super) slot: &'a Slot<T>,
+    pub(super) lap: Word,
 }
 
 /// Why no position was reserved.
@@ -62,7 +74,7 @@ pub(super) enum Refused {
     Stopped,
 }
 
-impl<T, const N: usize, const R: usize, const P: usize> PushList<T, N, R, P> {
+impl<T, const N: usize, const R: usize, const P: usize, const O: bool> PushList<T, N, R, P, O> {
     const_new! {
         /// Creates an empty list. Use it in a `static`, or wherever the list outlives its readers.
         ///
@@ -260,7 +272,11 @@ impl<T, const N: usize, const R: usize, const P: usize> PushList<T, N, R, P> {
     /// ```
     pub fn statistics(&self) -> Statistics {
         let (tail, _) = self.tail();
-        let behind = |at| Laps::<N, R>::between(at, tail);
+        let behind = |at| match O && is_after(Laps::<N, R>::oldest(tail), at) {
+            // It goes on with the oldest item.
+            true => N,
+            false => Laps::<N, R>::between(at, tail),
+        };
         let lags = || {
             self.state
                 .readers
@@ -330,7 +346,7 @@ impl<T, const N: usize, const R: usize, const P: usize> PushList<T, N, R, P> {
         // Ordering: pairs with the fence of a reader that passes an item, see `drop_passed`.
         fence(SeqCst);
         let drop_at = |(index, slot): (usize, &Slot<T>)| {
-            if let Some(lap) = slot.full_lap() {
+            if let Some(lap) = slot.full_lap(if O { Laps::<N, R>::LAP - 1 } else { 3 }) {
                 self.drop_passed(Laps::<N, R>::at(lap, index));
             }
         };
@@ -371,13 +387,17 @@ impl<T, const N: usize, const R: usize, const P: usize> PushList<T, N, R, P> {
     }
 }
 
-impl<T, const N: usize, const R: usize, const P: usize> Default for PushList<T, N, R, P> {
+impl<T, const N: usize, const R: usize, const P: usize, const O: bool> Default
+    for PushList<T, N, R, P, O>
+{
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl<T, const N: usize, const R: usize, const P: usize> fmt::Debug for PushList<T, N, R, P> {
+impl<T, const N: usize, const R: usize, const P: usize, const O: bool> fmt::Debug
+    for PushList<T, N, R, P, O>
+{
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PushList")
             .field("is_stopped", &self.is_stopped())

@@ -16,7 +16,7 @@ use core::{
 };
 use scopeguard::ScopeGuard;
 
-impl<T, const N: usize, const R: usize, const P: usize> PushList<T, N, R, P> {
+impl<T, const N: usize, const R: usize, const P: usize, const O: bool> PushList<T, N, R, P, O> {
     /// Appends an item as soon as there is a free slot for it. Use it in tasks that produce faster
     /// than the slowest reader reads, and that may be held up.
     ///
@@ -70,7 +70,7 @@ impl<T, const N: usize, const R: usize, const P: usize> PushList<T, N, R, P> {
     /// frees a slot looks at `P` words, and wakes the task for which there is room now. The wake
     /// runs in that reader's call. A reader may be polled from an interrupt while a task waits.
     #[inline]
-    pub fn push_when_free(&self, item: T) -> PushWhenFree<'_, T, N, R, P> {
+    pub fn push_when_free(&self, item: T) -> PushWhenFree<'_, T, N, R, P, O> {
         const {
             assert!(
                 P > 0,
@@ -147,14 +147,14 @@ impl<T, const N: usize, const R: usize, const P: usize> PushList<T, N, R, P> {
 }
 
 /// The waits that have still to be looked at.
-struct Wakes<'a, T, const N: usize, const R: usize, const P: usize> {
-    list: &'a PushList<T, N, R, P>,
+struct Wakes<'a, T, const N: usize, const R: usize, const P: usize, const O: bool> {
+    list: &'a PushList<T, N, R, P, O>,
     last: Option<Place>,
     /// How many places were looked at.
     count: usize,
 }
 
-impl<T, const N: usize, const R: usize, const P: usize> Wakes<'_, T, N, R, P> {
+impl<T, const N: usize, const R: usize, const P: usize, const O: bool> Wakes<'_, T, N, R, P, O> {
     fn run(&mut self) {
         while let Some(place) = push_queue::next_in_line(&self.list.pushers, self.last) {
             if !self.list.has_room_behind(self.count) {
@@ -171,17 +171,29 @@ impl<T, const N: usize, const R: usize, const P: usize> Wakes<'_, T, N, R, P> {
 
 /// The future of [`PushList::push_when_free`].
 #[must_use = "futures do nothing unless polled"]
-pub struct PushWhenFree<'a, T, const N: usize, const R: usize, const P: usize> {
-    list: &'a PushList<T, N, R, P>,
+pub struct PushWhenFree<
+    'a,
+    T,
+    const N: usize,
+    const R: usize,
+    const P: usize,
+    const O: bool = false,
+> {
+    list: &'a PushList<T, N, R, P, O>,
     /// Its cell among those that wait.
     cell: usize,
     item: Option<T>,
 }
 
 /// The item is never pinned.
-impl<T, const N: usize, const R: usize, const P: usize> Unpin for PushWhenFree<'_, T, N, R, P> {}
+impl<T, const N: usize, const R: usize, const P: usize, const O: bool> Unpin
+    for PushWhenFree<'_, T, N, R, P, O>
+{
+}
 
-impl<T, const N: usize, const R: usize, const P: usize> PushWhenFree<'_, T, N, R, P> {
+impl<T, const N: usize, const R: usize, const P: usize, const O: bool>
+    PushWhenFree<'_, T, N, R, P, O>
+{
     /// Leaves the line, if it waits.
     #[inline(always)]
     fn leave(&mut self) {
@@ -218,7 +230,9 @@ impl<T, const N: usize, const R: usize, const P: usize> PushWhenFree<'_, T, N, R
     }
 }
 
-impl<T, const N: usize, const R: usize, const P: usize> Future for PushWhenFree<'_, T, N, R, P> {
+impl<T, const N: usize, const R: usize, const P: usize, const O: bool> Future
+    for PushWhenFree<'_, T, N, R, P, O>
+{
     type Output = Result<(), Stopped<T>>;
 
     #[inline]
@@ -248,14 +262,16 @@ impl<T, const N: usize, const R: usize, const P: usize> Future for PushWhenFree<
     }
 }
 
-impl<T, const N: usize, const R: usize, const P: usize> Drop for PushWhenFree<'_, T, N, R, P> {
+impl<T, const N: usize, const R: usize, const P: usize, const O: bool> Drop
+    for PushWhenFree<'_, T, N, R, P, O>
+{
     fn drop(&mut self) {
         self.leave();
     }
 }
 
-impl<T, const N: usize, const R: usize, const P: usize> fmt::Debug
-    for PushWhenFree<'_, T, N, R, P>
+impl<T, const N: usize, const R: usize, const P: usize, const O: bool> fmt::Debug
+    for PushWhenFree<'_, T, N, R, P, O>
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PushWhenFree")

@@ -13,8 +13,8 @@ use alloc::{sync::Arc, task::Wake, vec::Vec};
 use core::task::Poll;
 use std::sync::Mutex;
 
-fn rest<T, const N: usize, const R: usize, const P: usize>(
-    aiter: &mut PushAiter<'_, T, N, R, P>,
+fn rest<T, const N: usize, const R: usize, const P: usize, const O: bool>(
+    aiter: &mut PushAiter<'_, T, N, R, P, O>,
 ) -> Vec<T> {
     core::iter::from_fn(|| aiter.try_next().ok()).collect()
 }
@@ -259,4 +259,5 @@ fn a_position_does_not_repeat_during_an_interruption() {
     assert_ne!(list.state.tail.load(Relaxed), seen);
 }
 
+mod overwriting;
 mod when_free;
