@@ -3,9 +3,10 @@
 #![allow(missing_docs, reason = "a test program")]
 
 use aiter_core::{
-    AvailableIter, Azip, Driver, FlattenAiter, Fork, Gate, Gated, IterToAiter, JoinAiters,
-    JoinAitersKeyed, MapAiter, MapAsync, MapWorkers, MapWorkersOrdered, Preloaded, Pump, PushAiter,
-    Pusher, Sharable, Statistics, Stoppable, Stopped, Stopper, TryNextError, Watermarks,
+    AvailableIter, Azip, Driver, FlattenAiter, Fork, Gate, Gated, Hub, HubIdle, HubOccupied,
+    IterToAiter, JoinAiters, JoinAitersKeyed, MapAiter, MapAsync, MapWorkers, MapWorkersOrdered,
+    Preloaded, Pump, PushAiter, Pusher, Sharable, Statistics, Stoppable, Stopped, Stopper,
+    TryNextError, Watermarks,
     bound::{Seen, Skip, Unbounded, Wait},
 };
 use futures_core::Stream;
