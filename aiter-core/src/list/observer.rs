@@ -8,6 +8,7 @@ use super::{
         FIRST, FIRST_TAIL, Tail, ahead, distance, distance_to_tail, number_of, tail_distance,
         tail_units,
     },
+    open::ReaderCount,
     reader::Reader,
     shared::List,
     writer::Writer,
@@ -59,6 +60,14 @@ impl<T> Observer<T> {
     /// Exact if the caller is the only one who may push.
     pub(crate) fn item_tail(&self) -> ItemTail {
         self.0.item_tail()
+    }
+
+    /// Counts one more reader of an open list, which has no place yet.
+    pub(crate) fn count_reader(&self) -> ReaderCount<T>
+    where
+        T: Clone + Sync,
+    {
+        ReaderCount::new(&self.0)
     }
 
     pub(crate) fn is_closed(&self) -> bool {
