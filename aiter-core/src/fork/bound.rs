@@ -13,7 +13,7 @@
 // Each bound is a type of its own, so that forks without a bound contain no code of the others.
 
 use super::{
-    place::{ForkPlace, Parent, SourceRef},
+    place::{MakesForks, Parent, SourceRef},
     pull::RING,
 };
 use crate::{list::Reader, ring::Ring};
@@ -31,7 +31,7 @@ pub trait Yields {
 
 /// Makes the places of forks.
 pub(crate) trait MakePlace: Yields {
-    type Place<T>: ForkPlace<T, Item = Self::Item<T>>;
+    type Place<T>: MakesForks<T, Item = Self::Item<T>>;
 
     /// The place of the first fork. `reader` is the only reader of a new list.
     fn first_place<T>(self, reader: Reader<T>, source: SourceRef<'_, T>) -> Self::Place<T>;

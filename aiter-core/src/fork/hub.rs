@@ -1,15 +1,13 @@
 //! The hub of a forked stream: a handle that makes forks and holds no place itself.
 
 use super::{
-    Fork,
+    Fork, SourceHandle,
     bound::{Bound, Unbounded},
     place::{ForkPlace, Parent, SourceRef},
     pull::{FEED, ForkShared, ForkSource, RING},
 };
 use crate::{
-    handoff::Handle,
     ring::Ring,
-    sync::OnceBox,
     wait::{task::TaskId, wait_set::Waiter},
 };
 use core::{
@@ -27,8 +25,7 @@ use futures_core::Stream;
 /// `B` is the bound of the forks that [`subscribe`](Self::subscribe) and [`replay`](Self::replay)
 /// make: that of the fork of which this is the hub, as it was then.
 pub struct Hub<S: Stream, B: Bound = Unbounded> {
-    /// What a fork has, too.
-    handle: Handle<ForkShared, ForkSource<S>, OnceBox<Ring<S::Item>>>,
+    handle: SourceHandle<S>,
     bound: B,
 }
 
@@ -207,20 +204,24 @@ impl<S: Stream, B: Bound> Hub<S, B> {
             .beside()
             .get()
             .unwrap_or_else(|| unreachable!("made with the first hub"));
-        let reader = if ring.retained() > 0 {
+        // After the end there is no place in the list.
+        let reader = if ring.retained() > 0 || ring.is_closed() {
             None
         } else {
             let guard = handle.try_lock();
-            guard.map(|mut guard| guard.with_value(ForkSource::subscribe))
+            guard.and_then(|mut guard| guard.with_value(ForkSource::subscribe))
         };
         let place = match reader {
             Some(reader) => bound.place_at(Parent::Reader(reader), source),
             None => {
+                // First, because the place may have early items.
+                self.shared().owe(RING);
                 let place = bound.place_at(Parent::Late { ring, replays }, source);
-                // The holder of the source's lock gives the ring a reader before it pulls. Not
-                // earlier: once that is done, the next fork that comes asks for it again.
-                let fed = if ring.retained() > 0 { 0 } else { FEED };
-                self.shared().owe(RING | fed);
+                if ring.retained() == 0 {
+                    // The holder of the source's lock gives the ring a reader before it pulls. Not
+                    // asked for earlier: it could be done and undone before the place is there.
+                    self.shared().owe(FEED);
+                }
                 place
             }
         };

@@ -9,7 +9,7 @@
 //! | `Items` | these first | taken → `None` |
 //! | `Pinned` | from the ring, where a cursor without a limit keeps all from its place on, because another thread held the lock of the ring or of the source. `reader` is of an empty list | polled while the ring's lock is free → `Items` or `None`, with a reader of the list |
 
-use super::place::{ForkPlace, NextItem, Parent};
+use super::place::{ForkPlace, MakesForks, NextItem, Parent};
 use crate::{
     Statistics,
     list::{ItemTail, Observer, Reader, Writer, list},
@@ -143,8 +143,70 @@ pub(super) enum ForkParts<'a, T> {
     Cursor(&'a mut RingCursor<T>),
 }
 
+impl<T> ForkPlace<T> for Reader<T> {
+    type Item = T;
+    type Plain = Self;
+
+    fn plain(&mut self) -> &mut Self {
+        self
+    }
+
+    #[inline]
+    fn is_alone(&self) -> bool {
+        Self::is_alone(self)
+    }
+
+    #[inline]
+    fn next(&mut self, _: &Waker) -> NextItem<T> {
+        self.next_slow().into()
+    }
+
+    #[inline]
+    fn next_pulled(&mut self, _: &Waker) -> NextItem<T> {
+        self.next_pushed().into()
+    }
+
+    #[inline]
+    fn at_tail(&self) -> bool {
+        self.is_unpublished()
+    }
+
+    fn at_end(&self) -> bool {
+        self.is_ended()
+    }
+
+    #[inline]
+    fn bypass(&mut self, item: T) -> T {
+        item
+    }
+
+    fn is_closed(&self) -> bool {
+        Self::is_closed(self)
+    }
+
+    fn lag(&self) -> usize {
+        Self::lag(self)
+    }
+
+    fn statistics(&self) -> Statistics {
+        Self::statistics(self)
+    }
+
+    fn observe(&self) -> Observer<T> {
+        Self::observe(self)
+    }
+}
+
 impl<T> ForkPlace<T> for Lossless<T> {
     type Item = T;
+    /// While nothing is owed, there are no early items.
+    type Plain = Reader<T>;
+
+    #[inline]
+    fn plain(&mut self) -> &mut Reader<T> {
+        debug_assert!(self.early.is_none(), "then something is owed");
+        &mut self.reader
+    }
 
     #[inline]
     fn is_alone(&self) -> bool {
@@ -167,7 +229,7 @@ impl<T> ForkPlace<T> for Lossless<T> {
         if self.early.is_some() {
             return self.next_early(waker);
         }
-        self.reader.next_slow().into()
+        ForkPlace::next(&mut self.reader, waker)
     }
 
     #[inline]
@@ -175,13 +237,13 @@ impl<T> ForkPlace<T> for Lossless<T> {
         if self.early.is_some() {
             return self.next_early(waker);
         }
-        self.reader.next_pushed().into()
+        ForkPlace::next_pulled(&mut self.reader, waker)
     }
 
     #[inline]
     fn at_tail(&self) -> bool {
         match self.early.as_deref() {
-            None => self.reader.is_unpublished(),
+            None => ForkPlace::at_tail(&self.reader),
             Some(Early::Items(_)) => false,
             Some(Early::Pinned { cursor, .. }) => cursor.at_tail(),
         }
@@ -229,7 +291,9 @@ impl<T> ForkPlace<T> for Lossless<T> {
             None => self.reader.observe(),
         }
     }
+}
 
+impl<T> MakesForks<T> for Lossless<T> {
     fn parent(&mut self) -> Parent<'_, T> {
         Parent::Lossless(self)
     }

@@ -66,11 +66,14 @@ use core::{
     task::{Context, Poll, Waker},
 };
 use futures_core::{FusedStream, Stream};
-use place::{ForkPlace, NextItem, SourceRef};
+use place::{ForkPlace, MakesForks, NextItem, SourceRef};
 use pull::{
-    ACTIVE_WAITS, ActiveWaiter, ForkShared, ForkSource, Pulled, PulledKind, RING, ROOM, new_lock,
+    ACTIVE_WAITS, ActiveWaiter, ForkShared, ForkSource, Pulled, PulledKind, ROOM, new_lock,
     register_passive,
 };
+
+/// A fork's or a hub's handle on the source, with the ring beside it.
+type SourceHandle<S> = Handle<ForkShared, ForkSource<S>, OnceBox<Ring<<S as Stream>::Item>>>;
 
 /// The items that a fork yields.
 type Item<S, B> = <B as Yields>::Item<<S as Stream>::Item>;
@@ -241,7 +244,7 @@ pub fn aiter_forker_with<S: Stream, B: SourceBound<S::Item>>(
 #[must_use = "streams do nothing unless polled"]
 pub struct Fork<S: Stream, B: Bound = Unbounded> {
     /// Beside the source is the ring of the forks with the bound `skip`, if there are any.
-    handle: Handle<ForkShared, ForkSource<S>, OnceBox<Ring<S::Item>>>,
+    handle: SourceHandle<S>,
     place: B::Place<S::Item>,
     /// `Some` in active forks.
     active: Option<ActiveWaiter>,
@@ -448,9 +451,12 @@ impl<S: Stream, B: Bound> Fork<S, B> {
     fn poll_slow(&mut self, cx: &mut Context<'_>) -> Poll<Option<Item<S, B>>> {
         // Before there is an item that a panic of the waker's drop could lose.
         self.update_task(cx.waker());
-        let found = match self.is_active() {
-            true => self.pull(cx),
-            false => self.find_passive(cx),
+        let found = if !self.is_active() {
+            self.find_passive(cx)
+        } else if self.shared().owes_nothing() {
+            self.pull::<false>(cx)
+        } else {
+            self.pull_owing(cx)
         };
         let found = match found {
             NextItem::Nothing => self.place.next(cx.waker()),
@@ -488,76 +494,31 @@ impl<S: Stream, B: Bound> Fork<S, B> {
     /// The slow path of an active fork: pulls the source, or registers the waker. If this returns
     /// [`NextItem::Nothing`], the caller has to look at its place once more. Finding nothing there
     /// means pending, because the waker is registered then.
+    ///
+    /// While nothing is owed, no fork has a bound or early items, and the place is that of such a
+    /// fork.
     #[inline]
-    fn pull(&mut self, cx: &mut Context<'_>) -> NextItem<Item<S, B>> {
-        let (place, Some(waiter)) = (&mut self.place, self.active.as_mut()) else {
+    fn pull<const OWES: bool>(&mut self, cx: &mut Context<'_>) -> NextItem<Item<S, B>> {
+        let Self {
+            handle,
+            place,
+            active: Some(waiter),
+            panic_reported,
+            ..
+        } = self
+        else {
             return NextItem::Nothing;
         };
-        let mut guard = match self
-            .handle
-            .lock_or(|lock| lock_contended(lock, place, waiter, cx.waker()))
-        {
-            Ok(guard) => guard,
-            Err(found) => return found,
-        };
-        // Another fork may have pulled since this one looked. It cannot while the lock is held.
-        if self.place.at_tail() {
-            if !guard.with(|_, state| state.begin_poll(waiter)) {
-                guard.with(|_, state| state.register(waiter, cx.waker()));
-                return NextItem::Waiting;
-            }
-            let (shared, ring) = (guard.as_lock().shared(), guard.beside());
-            if shared.owes(ROOM)
-                && !self.place.is_alone()
-                && !shared.has_room(guard.with_value(|source| source.item_tail()))
-            {
-                guard.with(|_, state| {
-                    state.register(waiter, cx.waker());
-                    state.set_idle();
-                });
-                return NextItem::Waiting;
-            }
-            let lock = guard.as_lock();
-            let (waker, panic_reported) = (waker_ref(lock), &mut self.panic_reported);
-            let source_cx = &mut Context::from_waker(&waker);
-            let is_alone = || self.place.is_alone();
-            let pulled = guard.with_value(|source| {
-                source.poll_into_list(shared, ring, is_alone, panic_reported, source_cx)
-            });
-            match pulled {
-                Poll::Pending => {
-                    guard.with(|_, state| {
-                        state.register(waiter, cx.waker());
-                        state.set_idle();
-                    });
-                    return NextItem::Waiting;
-                }
-                Poll::Ready(Pulled::Item(item)) => {
-                    guard.with(|shared, state| {
-                        state.finish_poll(true);
-                        shared.count_bypassed();
-                    });
-                    let item = self.place.bypass(item);
-                    // Not left to the return: a waker that panics there would leak the item.
-                    guard.keep_locked();
-                    return NextItem::Item(item);
-                }
-                Poll::Ready(Pulled::InList { kind, alone }) => {
-                    guard.with(|_, state| state.finish_poll(alone));
-                    // Before the item is cloned, which may panic.
-                    guard.keep_locked();
-                    if kind == PulledKind::Item {
-                        if !B::Place::<S::Item>::READS_RING && shared.owes(RING) {
-                            transfer(ring);
-                            // The ring has passed the item.
-                            return self.place.next(cx.waker());
-                        }
-                        return self.place.next_pulled(cx.waker());
-                    }
-                }
-            }
+        if OWES {
+            pull::<S, _, OWES>(handle, place, waiter, panic_reported, cx)
+        } else {
+            pull::<S, _, OWES>(handle, place.plain(), waiter, panic_reported, cx)
         }
-        NextItem::Nothing
+    }
+
+    #[inline(never)]
+    fn pull_owing(&mut self, cx: &mut Context<'_>) -> NextItem<Item<S, B>> {
+        self.pull::<true>(cx)
     }
 
     /// The slow path of a passive fork: registers the waker, or ends for now.
@@ -610,6 +571,80 @@ impl<S: Stream, B: Bound> Fork<S, B> {
         }
         None
     }
+}
+
+/// The slow path of an active fork; see [`Fork::pull`].
+#[inline]
+fn pull<S: Stream, P: ForkPlace<S::Item>, const OWES: bool>(
+    handle: &mut SourceHandle<S>,
+    place: &mut P,
+    waiter: &mut ActiveWaiter,
+    panic_reported: &mut bool,
+    cx: &mut Context<'_>,
+) -> NextItem<P::Item> {
+    let mut guard = match handle.lock_or(|lock| lock_contended(lock, place, waiter, cx.waker())) {
+        Ok(guard) => guard,
+        Err(found) => return found,
+    };
+    // Another fork may have pulled since this one looked. It cannot while the lock is held.
+    if place.at_tail() {
+        if !guard.with(|_, state| state.begin_poll(waiter)) {
+            guard.with(|_, state| state.register(waiter, cx.waker()));
+            return NextItem::Waiting;
+        }
+        let (shared, ring) = (guard.as_lock().shared(), guard.beside());
+        if OWES
+            && shared.owes(ROOM)
+            && !place.is_alone()
+            && !shared.has_room(guard.with_value(|source| source.item_tail()))
+        {
+            guard.with(|_, state| {
+                state.register(waiter, cx.waker());
+                state.set_idle();
+            });
+            return NextItem::Waiting;
+        }
+        let lock = guard.as_lock();
+        let (waker, panic_reported) = (waker_ref(lock), panic_reported);
+        let source_cx = &mut Context::from_waker(&waker);
+        let is_alone = || place.is_alone();
+        let pulled = guard.with_value(|source| {
+            source.poll_into_list(shared, ring, is_alone, panic_reported, source_cx)
+        });
+        match pulled {
+            Poll::Pending => {
+                guard.with(|_, state| {
+                    state.register(waiter, cx.waker());
+                    state.set_idle();
+                });
+                return NextItem::Waiting;
+            }
+            Poll::Ready(Pulled::Item(item)) => {
+                guard.with(|shared, state| {
+                    state.finish_poll(true);
+                    shared.count_bypassed();
+                });
+                let item = place.bypass(item);
+                // Not left to the return: a waker that panics there would leak the item.
+                guard.keep_locked();
+                return NextItem::Item(item);
+            }
+            Poll::Ready(Pulled::InList { kind, alone, owes }) => {
+                guard.with(|_, state| state.finish_poll(alone));
+                // Before the item is cloned, which may panic.
+                guard.keep_locked();
+                if kind == PulledKind::Item {
+                    if owes && !P::READS_RING {
+                        transfer(ring);
+                        // The ring has passed the item.
+                        return place.next(cx.waker());
+                    }
+                    return place.next_pulled(cx.waker());
+                }
+            }
+        }
+    }
+    NextItem::Nothing
 }
 
 /// The slow path of an active fork that found the lock held. Looks again for a moment, then

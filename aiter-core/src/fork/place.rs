@@ -18,6 +18,12 @@ pub(crate) trait ForkPlace<T>: Unpin {
     /// Whether the fork reads from the ring, and so transfers to it what it has pulled.
     const READS_RING: bool = false;
 
+    /// The place while no fork has a bound or early items.
+    type Plain: ForkPlace<T, Item = Self::Item>;
+
+    /// See [`Plain`](Self::Plain).
+    fn plain(&mut self) -> &mut Self::Plain;
+
     /// Whether there is no other fork. If so, the caller sees everything that the others did before
     /// they were dropped.
     fn is_alone(&self) -> bool;
@@ -75,7 +81,10 @@ pub(crate) trait ForkPlace<T>: Unpin {
 
     /// A handle on the list.
     fn observe(&self) -> Observer<T>;
+}
 
+/// The place of a fork, from which others are made.
+pub(crate) trait MakesForks<T>: ForkPlace<T> {
     /// This place, for one that is made at the same position under another bound.
     fn parent(&mut self) -> Parent<'_, T>;
 

@@ -35,7 +35,7 @@ pub(super) const ROOM: usize = 1;
 /// Owed after a pull: a transfer to the ring, if it has cursors.
 pub(super) const RING: usize = 2;
 
-/// Owed after a poll that gave something, before it is pulled: the ring has to be fed from the tail,
+/// Owed after a poll that gave an item, before that is pushed: the ring has to be fed from the tail,
 /// because a fork came that has no reader.
 pub(super) const FEED: usize = 4;
 
@@ -215,11 +215,22 @@ impl ForkShared {
         self.owed.fetch_or(what, Ordering::Release);
     }
 
-    /// Says that the caller, which holds the lock, feeds the ring now.
+    /// Feeds the ring from the tail of the list, if that is owed. The caller holds the lock.
     #[cold]
-    fn take_feed(&self) {
-        // Ordering: AcqRel in one order with `owe`: a fork that comes later sets the bit again.
-        self.owed.fetch_and(!FEED, Ordering::AcqRel);
+    #[inline(never)]
+    fn feed<T>(&self, ring: &OnceBox<Ring<T>>, writer: &Writer<T>) {
+        if let Some(ring) = ring.get().filter(|_| self.owes(FEED)) {
+            // Ordering: AcqRel in one order with `owe`: a fork that comes later sets the bit again.
+            self.owed.fetch_and(!FEED, Ordering::AcqRel);
+            ring.feed_from(writer);
+        }
+    }
+
+    /// Whether nothing is owed. Then no fork has a bound, and none has early items.
+    #[inline]
+    pub(super) fn owes_nothing(&self) -> bool {
+        // Ordering: Acquire pairs with the Release in `owe`.
+        self.owed.load(Ordering::Acquire) == 0
     }
 
     /// Whether a pull owes something.
@@ -347,7 +358,12 @@ pub(super) struct ForkSource<S: Stream> {
 /// The result of a poll of the source that was not pending.
 pub(super) enum Pulled<T> {
     /// An item or the end, which was put into the list.
-    InList { kind: PulledKind, alone: bool },
+    InList {
+        kind: PulledKind,
+        alone: bool,
+        /// Whether a transfer to the ring is owed.
+        owes: bool,
+    },
     /// An item that was not put into the list, because no other fork would read it there.
     Item(T),
 }
@@ -393,16 +409,15 @@ impl<S: Stream> ForkSource<S> {
         let polled = stream.as_mut().poll_next(cx);
         ScopeGuard::into_inner(stream);
         let polled = ready!(polled);
-        if shared.owes(FEED) {
-            shared.take_feed();
-            if let Some(ring) = ring.get() {
-                ring.feed_from(writer);
-            }
-        }
         let alone = is_alone();
         Poll::Ready(match polled {
             Some(item) if alone => Pulled::Item(item),
             Some(item) => {
+                // A fork that came without a reader is counted, so the caller is not alone.
+                let owes = !shared.owes_nothing();
+                if owes {
+                    shared.feed(ring, writer);
+                }
                 // The list is closed only at its end, and no reader ever sleeps in it: forks wait
                 // in the wait sets.
                 let pushed = this.writer.push_exclusive(item);
@@ -410,6 +425,7 @@ impl<S: Stream> ForkSource<S> {
                 Pulled::InList {
                     kind: PulledKind::Item,
                     alone,
+                    owes,
                 }
             }
             None => {
@@ -417,17 +433,18 @@ impl<S: Stream> ForkSource<S> {
                 Pulled::InList {
                     kind: PulledKind::End,
                     alone,
+                    owes: false,
                 }
             }
         })
     }
 
-    /// A reader at the tail of the list.
-    pub(super) fn subscribe(self: Pin<&mut Self>) -> Reader<S::Item>
+    /// A reader at the tail of the list. `None` if that has ended.
+    pub(super) fn subscribe(self: Pin<&mut Self>) -> Option<Reader<S::Item>>
     where
         S::Item: Clone + Sync,
     {
-        self.writer.subscribe()
+        (!self.writer.is_closed()).then(|| self.writer.subscribe())
     }
 
     /// The tail of the list, exact.

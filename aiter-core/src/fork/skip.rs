@@ -7,7 +7,7 @@
 use super::{
     bound::{Bound, MakePlace, Seen, Skip, Yields},
     lossless::ForkParts,
-    place::{ForkPlace, NextItem, Parent, SourceRef},
+    place::{ForkPlace, MakesForks, NextItem, Parent, SourceRef},
     pull::RING,
 };
 use crate::{
@@ -61,7 +61,12 @@ impl MakePlace for Skip {
 
 impl<T> ForkPlace<T> for RingCursor<T> {
     type Item = Seen<T>;
+    type Plain = Self;
     const READS_RING: bool = true;
+
+    fn plain(&mut self) -> &mut Self {
+        self
+    }
 
     fn is_alone(&self) -> bool {
         Self::is_alone(self)
@@ -112,7 +117,9 @@ impl<T> ForkPlace<T> for RingCursor<T> {
     fn observe(&self) -> Observer<T> {
         Self::observe(self)
     }
+}
 
+impl<T> MakesForks<T> for RingCursor<T> {
     fn parent(&mut self) -> Parent<'_, T> {
         Parent::Lossy(self)
     }

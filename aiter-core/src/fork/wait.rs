@@ -3,7 +3,7 @@
 use super::{
     bound::{Bound, MakePlace, Wait, Yields},
     lossless::Lossless,
-    place::{ForkPlace, NextItem, Parent, SourceRef},
+    place::{ForkPlace, MakesForks, NextItem, Parent, SourceRef},
     rooms::Room,
 };
 use crate::{
@@ -64,6 +64,11 @@ impl<T> WaitCursor<T> {
 
 impl<T> ForkPlace<T> for WaitCursor<T> {
     type Item = T;
+    type Plain = Self;
+
+    fn plain(&mut self) -> &mut Self {
+        self
+    }
 
     fn is_alone(&self) -> bool {
         self.place.is_alone()
@@ -115,7 +120,9 @@ impl<T> ForkPlace<T> for WaitCursor<T> {
     fn observe(&self) -> Observer<T> {
         self.place.observe()
     }
+}
 
+impl<T> MakesForks<T> for WaitCursor<T> {
     fn parent(&mut self) -> Parent<'_, T> {
         Parent::Lossless(&mut self.place)
     }

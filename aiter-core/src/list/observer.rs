@@ -8,6 +8,7 @@ use super::{
         FIRST, FIRST_TAIL, Tail, ahead, back, distance, distance_to_tail, number_of, tail_distance,
         tail_units,
     },
+    open::ReaderCount,
     reader::Reader,
     shared::List,
     writer::Writer,
@@ -92,6 +93,14 @@ impl<T> Observer<T> {
         self.0
             .registry
             .any(|position, skipped| distance(back(position, skipped), passed) >= 0)
+    }
+
+    /// Counts one more reader of an open list, which has no place yet.
+    pub(crate) fn count_reader(&self) -> ReaderCount<T>
+    where
+        T: Clone + Sync,
+    {
+        ReaderCount::new(&self.0)
     }
 
     pub(crate) fn is_closed(&self) -> bool {

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     handoff::Guard,
-    list::{ItemTail, Observer, Reader, numbers_apart},
+    list::{ItemTail, Observer, Reader, ReaderCount, numbers_apart},
     sync::{Ordering, Word, fence, truncate},
     wait::wait_set::Waiter,
 };
@@ -24,6 +24,8 @@ pub(crate) struct RingCursor<T> {
     missed: usize,
     /// Whether the cursor has still to compare `next` with the ring; see `settle`.
     is_new: bool,
+    /// Counts this cursor among the readers of the list, until the ring has a feed.
+    count: Option<ReaderCount<T>>,
 }
 
 pub(super) struct Place<T> {
@@ -87,7 +89,16 @@ impl<T> RingCursor<T> {
             at: Place { ring, next, limit },
             missed: 0,
             is_new: true,
+            count: None,
         }
+    }
+
+    /// Has the readers of the list know that they are not alone, although the ring may have no feed.
+    pub(super) fn count_as_reader(&mut self)
+    where
+        T: Clone + Sync,
+    {
+        self.count = Some(self.at.ring.shared().observer.count_reader());
     }
 
     /// Another cursor at the same place, with a limit of its own.
@@ -100,6 +111,9 @@ impl<T> RingCursor<T> {
         shared.allow_clones();
         let mut fork = Self::at(ring.clone(), *next, limit);
         (fork.missed, fork.is_new) = (self.missed, self.is_new);
+        if self.count.is_some() {
+            fork.count_as_reader();
+        }
         if limit != self.at.limit {
             // What this one has missed by now, the other has missed too, whatever its limit.
             let lag = shared.pushed_from(*next);
@@ -134,12 +148,13 @@ impl<T> RingCursor<T> {
             at: Place { ring, next, limit },
             missed,
             is_new,
+            count,
         } = self;
         let Some(mut guard) = lock(waiter, ring, waker) else {
             return Found::Waiting;
         };
         let found = guard.with(|shared, buffer| {
-            settle(is_new, next, buffer);
+            settle(is_new, count, next, buffer);
             let oldest = oldest(buffer.first(), buffer.end(), *limit);
             if let Some(more @ 1..) = oldest.checked_sub(*next) {
                 *missed = missed.saturating_add(usize::try_from(more).unwrap_or(usize::MAX));
@@ -178,13 +193,14 @@ impl<T> RingCursor<T> {
             waiter,
             at: Place { ring, next, limit },
             is_new,
+            count,
             ..
         } = self;
         let Some(mut guard) = lock(waiter, ring, Some(waker)) else {
             return Detached::Waiting;
         };
         let detached = guard.with(|shared, buffer| {
-            settle(is_new, next, buffer);
+            settle(is_new, count, next, buffer);
             let from = oldest(buffer.first(), buffer.end(), *limit).max(*next);
             match buffer.copy_from(from.min(buffer.end()), shared.ops()) {
                 Some((reader, items)) => Detached::Reader(reader, items),
@@ -304,10 +320,15 @@ fn oldest(first: u64, end: u64, limit: usize) -> u64 {
 /// never had came before the cursor's first item. And where counters have 32 bits, the upper bits
 /// are known only now.
 #[inline]
-fn settle<T>(is_new: &mut bool, next: &mut u64, buffer: &RingBuffer<T>) {
+fn settle<T>(
+    is_new: &mut bool,
+    count: &mut Option<ReaderCount<T>>,
+    next: &mut u64,
+    buffer: &RingBuffer<T>,
+) {
     if *is_new {
         if let Some(started) = buffer.started() {
-            *is_new = false;
+            (*is_new, *count) = (false, None);
             if Word::BITS < u64::BITS {
                 let apart = numbers_apart(buffer.end() as usize, *next as usize);
                 *next = buffer.end().wrapping_add_signed(apart as i64);

@@ -284,9 +284,17 @@ impl<T> Ring<T> {
         } else {
             0
         };
-        let cursor = RingCursor::at(self.clone(), tail.saturating_sub(replayed as u64), limit);
+        let mut cursor = RingCursor::at(self.clone(), tail.saturating_sub(replayed as u64), limit);
+        if self.retained() == 0 {
+            cursor.count_as_reader();
+        }
         self.leave(Join { feed: None, limit });
         cursor
+    }
+
+    /// Whether the list has ended.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.shared().observer.is_closed()
     }
 
     /// Gives the ring a feed at the tail of the list. The caller is the only one who may push, and
