@@ -5,7 +5,8 @@
 use aiter_core::{
     AvailableIter, Azip, Driver, FlattenAiter, Fork, Gate, Gated, IterToAiter, JoinAiters,
     JoinAitersKeyed, MapAiter, MapAsync, MapWorkers, MapWorkersOrdered, Preloaded, Pump, PushAiter,
-    Pusher, Sharable, Statistics, Stoppable, Stopped, Stopper, TryNextError, Watermarks,
+    PushHub, PushHubIdle, PushHubOccupied, Pusher, Sharable, SkipAiter, Statistics, Stoppable,
+    Stopped, Stopper, TryNextError, Watermarks, WeakPushHub,
     bound::{Seen, Skip, Unbounded, Wait},
 };
 use futures_core::Stream;
@@ -92,6 +93,22 @@ fn push_list() {
         PushAiter<Sent> => "Send + Unpin";
         PushAiter<Local> => "Unpin";
         PushAiter<Pinned> => "Send + Sync + Unpin";
+
+        // A hub reaches no item.
+        PushHub<Shared> => "Send + Sync + Unpin";
+        PushHub<Sent> => "Send + Sync + Unpin";
+        PushHub<Local, Skip> => "Unpin";
+        PushHub<Pinned, Skip> => "Send + Sync + Unpin";
+        WeakPushHub<Sent, Unbounded> => "Send + Sync + Unpin";
+        WeakPushHub<Local, Unbounded> => "Unpin";
+        PushHubIdle<'static, Sent, Unbounded> => "Send + Sync + Unpin";
+        PushHubOccupied<'static, Sent, Unbounded> => "Send + Sync + Unpin";
+        PushHubIdle<'static, Local, Unbounded> => "Unpin";
+        // Items are reached by one reader at a time.
+        SkipAiter<Shared> => "Send + Sync + Unpin";
+        SkipAiter<Sent> => "Send + Sync + Unpin";
+        SkipAiter<Local> => "Unpin";
+        SkipAiter<Pinned> => "Send + Sync + Unpin";
 
         AvailableIter<'static, Shared> => "Send + Sync + Unpin";
         AvailableIter<'static, Sent> => "Unpin";

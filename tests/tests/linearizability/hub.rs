@@ -6,7 +6,7 @@
 //! the end.
 
 use crate::{
-    Sleeper,
+    PollTracker,
     checker::{Event, Model, linearize},
     race::{Clock, Work, race, time},
 };
@@ -132,7 +132,7 @@ enum Flaw {
 struct Reader {
     aiter: PushAiter<u16>,
     id: Id,
-    sleeper: Sleeper,
+    tracker: PollTracker,
 }
 
 struct Actor {
@@ -157,9 +157,9 @@ impl Actor {
         self.readers.push(Reader {
             aiter,
             id,
-            sleeper: Sleeper {
+            tracker: PollTracker {
                 is_deaf: self.flaw == Flaw::Deaf,
-                ..Sleeper::default()
+                ..PollTracker::default()
             },
         });
         id
@@ -221,13 +221,13 @@ impl Actor {
                 let reader = &mut self.readers[chosen];
                 let taken = reader.aiter.try_next();
                 if taken.is_ok() {
-                    reader.sleeper.is_served();
+                    reader.tracker.is_served();
                 }
                 vec![Step::Next(reader.id, taken)]
             }
             _ => {
                 let reader = &mut self.readers[chosen];
-                let result = match reader.sleeper.poll(&mut reader.aiter) {
+                let result = match reader.tracker.poll(&mut reader.aiter) {
                     Poll::Ready(Some(n)) => Ok(n),
                     Poll::Ready(None) => Err(TryNextError::Ended),
                     Poll::Pending => Err(TryNextError::Empty),
@@ -300,7 +300,7 @@ fn search(flaw: Flaw, threads: usize, seed: u64, longest: Duration) -> (u64, Opt
                 events(&actor.calls, &mut all);
             }
             for reader in actors.iter_mut().flat_map(|actor| &mut actor.readers) {
-                let slept = reader.sleeper.sleeps();
+                let slept = reader.tracker.is_waiting();
                 let rest: Vec<_> = std::iter::from_fn(|| reader.aiter.try_next().ok()).collect();
                 if slept && !rest.is_empty() {
                     found = Some(format!("round {round} of seed {seed}: not woken: {all:#?}"));

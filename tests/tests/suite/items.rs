@@ -18,6 +18,14 @@ const ITEMS: &[(&str, &[&str])] = &[
     ("AvailableIter", &["available_items_are_seen_without_waiting"]),
     ("TryNextError", &["available_items_are_seen_without_waiting"]),
     ("Statistics", &["available_items_are_seen_without_waiting"]),
+    ("push_hub", &["readers_of_a_push_hub_come_and_go", "a_push_hub_replays_what_it_retains"]),
+    ("PushHub", &["readers_of_a_push_hub_come_and_go", "a_push_hub_replays_what_it_retains"]),
+    ("WeakPushHub", &["a_push_hub_replays_what_it_retains"]),
+    ("HubBound", &["a_push_hub_replays_what_it_retains"]),
+    ("HubReader", &["a_push_hub_replays_what_it_retains"]),
+    ("SkipAiter", &["a_push_hub_replays_what_it_retains"]),
+    ("PushHubIdle", &["readers_of_a_push_hub_come_and_go"]),
+    ("PushHubOccupied", &["readers_of_a_push_hub_come_and_go"]),
     ("fixed", &["a_list_without_an_allocator_serves_tasks"]),
     ("aiter_forker", &["forks_of_any_stream_see_the_same", "a_fork_that_is_dropped_while_it_polls_strands_nobody", "every_fork_learns_of_a_panic"]),
     ("aiter_forker_with", &["forks_wait_for_the_slowest", "a_fork_that_lags_loses_the_oldest_and_sees_how_many"]),
@@ -146,6 +154,7 @@ type Without = &'static [(&'static str, &'static [Kind], &'static str)];
 #[rustfmt::skip]
 const BY_KIND: ByKind = &[
     ("push_aiter_with", Limit, &["a_preflight_runs_for_each_requested_item"]),
+    ("push_hub", Limit, &["a_push_hub_replays_what_it_retains"]),
     ("fixed", Limit, &["a_list_without_an_allocator_has_as_many_items_as_slots"]),
     ("aiter_forker", Limit, &["nothing_is_taken_before_it_is_requested"]),
     ("aiter_forker_with", Limit, &["forks_wait_for_the_slowest", "a_fork_that_lags_loses_the_oldest_and_sees_how_many"]),
@@ -182,6 +191,7 @@ const WITHOUT: Without = &[
         "unbounded; a push waits for nobody",
     ),
     ("push_aiter_with", &[Fairness], "as `push_aiter`"),
+    ("push_hub", &[Fairness], "a push waits for nobody"),
     ("fixed", &[Fairness], "a push waits for nobody"),
     ("aiter_forker", &[Fairness], "each item goes to every fork"),
     (

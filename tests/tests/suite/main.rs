@@ -54,6 +54,8 @@ suite! {
         a_subscriber_sees_items_pushed_from_there_on
         available_items_are_seen_without_waiting
         a_preflight_runs_for_each_requested_item
+        readers_of_a_push_hub_come_and_go
+        a_push_hub_replays_what_it_retains
         forks_of_a_list_see_the_same
         a_list_without_an_allocator_serves_tasks
         a_list_without_an_allocator_has_as_many_items_as_slots;
