@@ -24,7 +24,7 @@ use crate::{
 use alloc::vec::Vec;
 use core::fmt;
 use parts::Core;
-use scopeguard::{defer, guard};
+use scopeguard::guard;
 
 /// Makes a hub: what is pushed goes to every reader that has subscribed, and the hub stays open
 /// while there is none.
@@ -219,8 +219,11 @@ impl<T, B: HubBound> PushHub<T, B> {
             return Ok(());
         }
         // Not while the iterator runs: a list that retains items has no slots without an item.
-        defer! { core.pushed() };
-        push::push_collected(&core.writer, items.into_iter())
+        let pushed = guard((), |()| core.pushed());
+        let result = push::push_collected(&core.writer, items.into_iter());
+        // Not left to the end of the function: a waker that panics there would leak the result.
+        drop(pushed);
+        result
     }
 
     /// Makes a reader, which receives what is pushed from here on.

@@ -83,7 +83,7 @@ pub(crate) struct ReaderCount<T> {
 
 impl<T> ReaderCount<T> {
     /// The list must know how to clone items by now.
-    pub(super) fn new(list: &Arc<List<T>>, is_user: bool) -> Self {
+    fn new(list: &Arc<List<T>>, is_user: bool) -> Self {
         // Ordering: Release hands the functions that clone to a reader that learns from this count
         // that it is not alone (`Reader::is_alone`).
         list.readers.fetch_add(1, Release);
@@ -186,12 +186,13 @@ impl<T> Writer<T> {
         self.open().users.load(Acquire)
     }
 
-    /// Has the list know how to clone items, before a thread that does not makes a reader.
-    pub(crate) fn allow_clones(&self)
+    /// Counts one more reader that is no user.
+    pub(crate) fn count_internal_reader(&self) -> ReaderCount<T>
     where
         T: Clone + Sync,
     {
         self.list.allow_clones();
+        ReaderCount::new(&self.list, false)
     }
 
     /// Counts one more reader.
