@@ -6,8 +6,9 @@ use aiter_core::{
     AvailableIter, Azip, BoundedAiter, BoundedPush, BoundedPusher, Driver, FlattenAiter, Fork,
     Gate, Gated, Hub, HubIdle, HubOccupied, IterToAiter, JoinAiters, JoinAitersKeyed, MapAiter,
     MapAsync, MapWorkers, MapWorkersOrdered, NextMany, OwnedPermit, Permit, Preloaded, Pump,
-    PushAiter, Pusher, Reserve, ReserveOwned, Sharable, Statistics, Stoppable, Stopped, Stopper,
-    TryNextError, UntilStopped, Watermarks, WeakPusher,
+    PushAiter, PushHub, PushHubIdle, PushHubOccupied, Pusher, Reserve, ReserveOwned, Sharable,
+    SkipAiter, Statistics, Stoppable, Stopped, Stopper, TryNextError, UntilStopped, Watermarks,
+    WeakPushHub, WeakPusher,
     bound::{Seen, Skip, Unbounded, Wait},
 };
 use futures_core::Stream;
@@ -109,6 +110,22 @@ fn push_list() {
         PushAiter<Sent> => "Send + Unpin";
         PushAiter<Local> => "Unpin";
         PushAiter<Pinned> => "Send + Sync + Unpin";
+
+        // A hub reaches no item.
+        PushHub<Shared> => "Send + Sync + Unpin";
+        PushHub<Sent> => "Send + Sync + Unpin";
+        PushHub<Local, Skip> => "Unpin";
+        PushHub<Pinned, Skip> => "Send + Sync + Unpin";
+        WeakPushHub<Sent, Unbounded> => "Send + Sync + Unpin";
+        WeakPushHub<Local, Unbounded> => "Unpin";
+        PushHubIdle<'static, Sent, Unbounded> => "Send + Sync + Unpin";
+        PushHubOccupied<'static, Sent, Unbounded> => "Send + Sync + Unpin";
+        PushHubIdle<'static, Local, Unbounded> => "Unpin";
+        // Items are reached by one reader at a time.
+        SkipAiter<Shared> => "Send + Sync + Unpin";
+        SkipAiter<Sent> => "Send + Sync + Unpin";
+        SkipAiter<Local> => "Unpin";
+        SkipAiter<Pinned> => "Send + Sync + Unpin";
 
         AvailableIter<'static, Shared> => "Send + Sync + Unpin";
         AvailableIter<'static, Sent> => "Unpin";

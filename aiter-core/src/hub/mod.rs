@@ -11,20 +11,20 @@ mod waits;
 mod weak;
 
 pub use aiter::SkipAiter;
-pub use waits::{Idle, Occupied};
+pub use waits::{PushHubIdle, PushHubOccupied};
 #[cfg(not(aiter_loom))]
 pub use weak::WeakPushHub;
 
 use crate::{
     Statistics, Stopped,
     fork::bound::{Retain, Skip, Unbounded},
-    push::{self, PushAiter},
+    push::{self, PushAiter, UntilStopped},
     sync::{Arc, Ordering},
 };
 use alloc::vec::Vec;
 use core::fmt;
 use parts::Core;
-use scopeguard::{defer, guard};
+use scopeguard::guard;
 
 /// Makes a hub: what is pushed goes to every reader that has subscribed, and the hub stays open
 /// while there is none.
@@ -219,8 +219,11 @@ impl<T, B: HubBound> PushHub<T, B> {
             return Ok(());
         }
         // Not while the iterator runs: a list that retains items has no slots without an item.
-        defer! { core.pushed() };
-        push::push_collected(&core.writer, items.into_iter())
+        let pushed = guard((), |()| core.pushed());
+        let result = push::push_collected(&core.writer, items.into_iter());
+        // Not left to the end of the function: a waker that panics there would leak the result.
+        drop(pushed);
+        result
     }
 
     /// Makes a reader, which receives what is pushed from here on.
@@ -381,8 +384,8 @@ impl<T, B: HubBound> PushHub<T, B> {
     /// };
     /// block_on(zip(client, measuring));
     /// ```
-    pub fn idle(&self) -> Idle<'_, T, B> {
-        Idle::new(self)
+    pub fn idle(&self) -> PushHubIdle<'_, T, B> {
+        PushHubIdle::new(self)
     }
 
     /// Waits until there is a reader. See [`idle`](Self::idle), which waits for the opposite in the
@@ -404,8 +407,8 @@ impl<T, B: HubBound> PushHub<T, B> {
     /// let _reader = hub.subscribe();
     /// block_on(occupied);
     /// ```
-    pub fn occupied(&self) -> Occupied<'_, T, B> {
-        Occupied::new(self)
+    pub fn occupied(&self) -> PushHubOccupied<'_, T, B> {
+        PushHubOccupied::new(self)
     }
 
     /// Ends the hub, and wakes the readers that wait. They receive the items that were pushed
@@ -426,6 +429,33 @@ impl<T, B: HubBound> PushHub<T, B> {
     /// Wait-free.
     pub fn is_stopped(&self) -> bool {
         self.inner.core.writer.is_closed()
+    }
+
+    /// Waits until the hub is [stopped](Self::stop), or its last handle is dropped. Use it to end
+    /// the work that produces items.
+    ///
+    /// Any number of tasks may wait, and all are woken. The future borrows nothing and does not keep
+    /// the hub open.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: dropping the future loses nothing. It keeps the waker of its last pending poll
+    /// until it completes or is dropped.
+    ///
+    /// # Progress
+    /// Lock-free. The tasks are woken inside the call that stops the hub, after its readers.
+    ///
+    /// # Example
+    /// ```
+    /// use futures_lite::future::{block_on, poll_once};
+    ///
+    /// let hub = aiter_core::push_hub::<u8, _>(aiter_core::bound::unbounded());
+    /// let mut stopped = hub.stopped();
+    /// assert!(block_on(poll_once(&mut stopped)).is_none());
+    /// hub.stop();
+    /// block_on(stopped);
+    /// ```
+    pub fn stopped(&self) -> UntilStopped<T> {
+        UntilStopped::new(self.inner.core.writer.downgrade())
     }
 
     /// A snapshot of the hub's counters, for metrics. It loads one word for each reader.

@@ -6,7 +6,7 @@
 
 use crate::{
     handoff::{Combine, Deposits, HandoffLock, REQUESTS},
-    list::{Late, Passed, Place, Reader, Trail, Writer},
+    list::{Late, Passed, Place, Reader, ReaderCount, Trail, Writer},
     ring::{Ring, RingCursor},
     wait::join::{Joiners, Joining, Promise, Served},
 };
@@ -27,6 +27,8 @@ struct Shared<T> {
 struct Expecting<T> {
     ring: Ring<T>,
     limit: usize,
+    /// Of the reader that is to be brought.
+    count: ReaderCount<T>,
     promise: Promise<()>,
 }
 
@@ -47,14 +49,16 @@ impl<T> Expected<T> {
             let Expecting {
                 ring,
                 limit,
+                count,
                 promise,
             } = expecting;
             // The others also if users' code panics.
             let others = guard(&mut *self, |expected| expected.bring_all());
             // It is told also if users' code panics in the transfer.
             let promise = guard(promise, |promise| promise.keep(()));
-            ring.bring(place.internal_reader(), limit);
+            let reader = place.reader(count);
             drop(place);
+            ring.bring(reader, limit);
             drop(promise);
             ScopeGuard::into_inner(others);
         }
@@ -155,12 +159,12 @@ impl<T> Retained<T> {
     where
         T: Clone + Sync,
     {
-        writer.allow_clones();
+        let count = writer.count_internal_reader();
         if let Some(mut guard) = self.0.try_lock() {
             let placed = guard.with(|_, trail| Some((trail.head()?, trail.place())));
             drop(guard);
             if let Some((head, place)) = placed {
-                let mut reader = place.internal_reader();
+                let mut reader = place.reader(count);
                 drop(place);
                 let mut ahead = 0;
                 if let Some(start) = reader.start(head, items) {
@@ -179,6 +183,7 @@ impl<T> Retained<T> {
         let expecting = Expecting {
             ring,
             limit,
+            count,
             promise,
         };
         self.0.shared().expecting.push(expecting);

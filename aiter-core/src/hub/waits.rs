@@ -1,4 +1,4 @@
-//! [`Idle`] and [`Occupied`]: the waits for the last reader to go, and for the first to come.
+//! [`PushHubIdle`] and [`PushHubOccupied`]: the waits for the last reader to go, and for the first to come.
 
 use super::{HubBound, PushHub};
 use crate::wait::wait_set::Waiter;
@@ -10,7 +10,7 @@ use core::{
 
 /// The future that [`PushHub::idle`] returns.
 #[must_use = "futures do nothing unless polled"]
-pub struct Idle<'a, T, B: HubBound> {
+pub struct PushHubIdle<'a, T, B: HubBound> {
     hub: &'a PushHub<T, B>,
     /// From the first pending poll on.
     waiter: Option<Waiter>,
@@ -18,27 +18,27 @@ pub struct Idle<'a, T, B: HubBound> {
 
 /// The future that [`PushHub::occupied`] returns.
 #[must_use = "futures do nothing unless polled"]
-pub struct Occupied<'a, T, B: HubBound> {
+pub struct PushHubOccupied<'a, T, B: HubBound> {
     hub: &'a PushHub<T, B>,
     /// From the first pending poll on.
     waiter: Option<Waiter>,
 }
 
-impl<'a, T, B: HubBound> Idle<'a, T, B> {
+impl<'a, T, B: HubBound> PushHubIdle<'a, T, B> {
     pub(super) fn new(hub: &'a PushHub<T, B>) -> Self {
         let waiter = None;
         Self { hub, waiter }
     }
 }
 
-impl<'a, T, B: HubBound> Occupied<'a, T, B> {
+impl<'a, T, B: HubBound> PushHubOccupied<'a, T, B> {
     pub(super) fn new(hub: &'a PushHub<T, B>) -> Self {
         let waiter = None;
         Self { hub, waiter }
     }
 }
 
-impl<T, B: HubBound> Future for Idle<'_, T, B> {
+impl<T, B: HubBound> Future for PushHubIdle<'_, T, B> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
@@ -47,7 +47,7 @@ impl<T, B: HubBound> Future for Idle<'_, T, B> {
     }
 }
 
-impl<T, B: HubBound> Future for Occupied<'_, T, B> {
+impl<T, B: HubBound> Future for PushHubOccupied<'_, T, B> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
@@ -56,14 +56,18 @@ impl<T, B: HubBound> Future for Occupied<'_, T, B> {
     }
 }
 
-impl<T, B: HubBound> fmt::Debug for Idle<'_, T, B> {
+impl<T, B: HubBound> fmt::Debug for PushHubIdle<'_, T, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Idle").field("hub", self.hub).finish()
+        f.debug_struct("PushHubIdle")
+            .field("hub", self.hub)
+            .finish()
     }
 }
 
-impl<T, B: HubBound> fmt::Debug for Occupied<'_, T, B> {
+impl<T, B: HubBound> fmt::Debug for PushHubOccupied<'_, T, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Occupied").field("hub", self.hub).finish()
+        f.debug_struct("PushHubOccupied")
+            .field("hub", self.hub)
+            .finish()
     }
 }

@@ -52,7 +52,7 @@ mod writer;
 
 pub(crate) use late::Late;
 pub(crate) use observer::{ItemTail, Observer, count, numbers_apart};
-pub(crate) use open::{UserCount, open_list, open_list_with_reader};
+pub(crate) use open::{ReaderCount, UserCount, open_list, open_list_with_reader};
 pub(crate) use peek::Peek;
 pub(crate) use reader::Reader;
 pub(crate) use trail::{Passed, Place, Trail, trailed_list};

@@ -95,12 +95,13 @@ impl<T> Observer<T> {
             .any(|position, skipped| distance(back(position, skipped), passed) >= 0)
     }
 
-    /// Counts one more reader of an open list, which has no place yet.
-    pub(crate) fn count_reader(&self) -> ReaderCount<T>
+    /// Counts one more reader that is no user, and has no place yet.
+    pub(crate) fn count_internal_reader(&self) -> ReaderCount<T>
     where
         T: Clone + Sync,
     {
-        ReaderCount::new(&self.0)
+        self.0.allow_clones();
+        ReaderCount::new(&self.0, false)
     }
 
     pub(crate) fn is_closed(&self) -> bool {

@@ -186,12 +186,13 @@ impl<T> Writer<T> {
         self.open().users.load(Acquire)
     }
 
-    /// Has the list know how to clone items, before a thread that does not makes a reader.
-    pub(crate) fn allow_clones(&self)
+    /// Counts one more reader that is no user.
+    pub(crate) fn count_internal_reader(&self) -> ReaderCount<T>
     where
         T: Clone + Sync,
     {
         self.list.allow_clones();
+        ReaderCount::new(&self.list, false)
     }
 
     /// Counts one more reader.

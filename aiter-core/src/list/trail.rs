@@ -134,7 +134,8 @@ impl<T> Trail<T> {
         &self.reader
     }
 
-    /// A place at the oldest retained item.
+    /// A place at the oldest retained item. Whoever it is for is counted in `readers` by now:
+    /// otherwise the trail could find itself alone, and move out what the place is to read.
     pub(crate) fn place(&mut self) -> Place<T> {
         let reader = &mut self.reader;
         reader.cursor.give_up_run();
@@ -153,12 +154,6 @@ impl<T> Place<T> {
     pub(crate) fn reader(&self, count: ReaderCount<T>) -> Reader<T> {
         let (cursor, registration) = self.0.list.place_at(&self.0.cursor);
         count.pass_to(|list| Reader::new(list, cursor, registration))
-    }
-
-    /// A reader at this place that is not counted as a user. The list must know how to clone items
-    /// by now.
-    pub(crate) fn internal_reader(&self) -> Reader<T> {
-        self.reader(ReaderCount::new(&self.0.list, false))
     }
 
     pub(crate) fn as_reader(&self) -> &Reader<T> {

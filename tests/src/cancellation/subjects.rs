@@ -5,11 +5,13 @@ use super::{
     setup::{Expected, Items, OnDrop, Reporting, Setup, Subject, driver_part, items},
 };
 use aiter_core::{
-    AiterExt, Fork, PushAiter, Watermarks, active, aiter_forker, aiter_forker_with, azip,
-    bound::{Seen, Skip, skip, unbounded, wait},
+    AiterExt, HubBound, PushAiter, PushHub, Watermarks, active, aiter_forker, aiter_forker_with,
+    azip,
+    bound::{Seen, skip, unbounded, wait},
     fixed, flatten_aiter, gated_aiter, iter_to_aiter, join_aiters, join_aiters_keyed, map_aiter,
     map_async, map_filter_aiter, map_workers, map_workers_ordered, preload, preload_with, pump,
-    pump_lending, push_aiter, push_aiter_bounded, push_aiter_with, sharable_aiter, stoppable_aiter,
+    pump_lending, push_aiter, push_aiter_bounded, push_aiter_with, push_hub, sharable_aiter,
+    stoppable_aiter,
 };
 use futures_core::Stream;
 use std::{
@@ -129,14 +131,16 @@ fn fixed_list<const N: usize, const R: usize>(expected: Expected) -> Setup {
     Setup::of(expected, readers, [driver_part(pushing)])
 }
 
-/// A fork that yields an item for each one missed, and then one more.
-fn accounted(fork: Fork<Source, Skip>) -> impl Stream<Item = Item> + Unpin + Send + 'static {
+/// A reader that yields an item for each one missed, and then one more.
+fn accounted(
+    reader: impl Stream<Item = Seen<Item>> + Unpin + Send + 'static,
+) -> impl Stream<Item = Item> + Unpin + Send + 'static {
     flatten_aiter(map_aiter(
         |Seen { missed, item }: Seen<Item>| {
             let seen = item.number();
             (seen - missed as u32..=seen).map(move |number| item.beside(number))
         },
-        fork,
+        reader,
     ))
 }
 
@@ -150,6 +154,16 @@ fn skipping(bound: usize) -> Setup {
         items(accounted(first)),
     ];
     Setup::of(Expected::All, streams, [])
+}
+
+/// Pushes all items of a source, and stops the hub.
+async fn pushing<B: HubBound + Send>(hub: PushHub<Item, B>) {
+    let mut source = Source::new();
+    while let Some(item) = next(&mut source).await {
+        if hub.push(item).is_err() {
+            return;
+        }
+    }
 }
 
 pub const SUBJECTS: &[Subject] = &[
@@ -259,6 +273,29 @@ pub const SUBJECTS: &[Subject] = &[
         };
         let drivers = waiting.into_iter().chain([driver_part(pushing)]);
         Setup::of(Expected::All, [items(aiter)], drivers)
+    }),
+    ("push_hub", || {
+        let hub = push_hub(unbounded().retain(2));
+        let mut first = hub.subscribe();
+        let streams = [
+            items(first.fork()),
+            items(hub.replay()),
+            items(accounted(hub.replay_with(skip(100)))),
+            items(first),
+        ];
+        Setup::of(Expected::All, streams, [driver_part(pushing(hub))])
+    }),
+    ("push_hub, lossy", || {
+        // What came before its first item is not missed, so there is room for all.
+        let hub = push_hub(skip(100).retain(1));
+        let mut first = hub.replay();
+        let slow = accounted(first.fork()).then_pause();
+        let streams = [
+            items(accounted(hub.subscribe())),
+            items(slow),
+            items(accounted(first)),
+        ];
+        Setup::of(Expected::All, streams, [driver_part(pushing(hub))])
     }),
     ("iter_to_aiter", || {
         let mut source = Source::new();

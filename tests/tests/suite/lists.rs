@@ -5,8 +5,9 @@ use crate::{
     runtime::Runtime,
 };
 use aiter_core::{
-    PushAiter, PushError, Pusher, Stopped, TryNextError, fixed, push_aiter, push_aiter_bounded,
-    push_aiter_with,
+    PushAiter, PushError, Pusher, Stopped, TryNextError,
+    bound::{skip, unbounded},
+    fixed, push_aiter, push_aiter_bounded, push_aiter_with, push_hub,
 };
 use futures_lite::{
     FutureExt, StreamExt,
@@ -303,4 +304,59 @@ pub(crate) async fn a_list_without_an_allocator_has_as_many_items_as_slots<R: Ru
     list.stop();
     assert_eq!(collect::<R, _>(slow).await.len(), 7);
     assert_eq!(fast.next().await, None);
+}
+
+/// A task pushes while there is a reader, and pauses while there is none.
+pub(crate) async fn readers_of_a_push_hub_come_and_go<R: Runtime>() {
+    let hub = push_hub(unbounded());
+    hub.push(usize::MAX).unwrap();
+    let source = hub.clone();
+    let pushing = R::spawn(async move {
+        let mut next = 0;
+        while next < ITEMS {
+            source.occupied().await;
+            while source.readers() > 0 && next < ITEMS {
+                source.push(next).unwrap();
+                next += 1;
+                yield_now().await;
+            }
+        }
+    });
+    let mut seen = Vec::new();
+    while !hub.is_stopped() {
+        hub.idle().await;
+        let mut reader = hub.subscribe();
+        let mut others: Vec<_> = (0..3).map(|_| hub.subscribe()).collect();
+        for _ in 0..5 {
+            let item = reader.next().await.unwrap();
+            assert!(seen.last().is_none_or(|last| *last < item));
+            seen.push(item);
+            if item == ITEMS - 1 {
+                hub.stop();
+                break;
+            }
+        }
+        others.clear();
+    }
+    pushing.await;
+    assert!(is_sorted(&seen) && seen.len() <= ITEMS);
+}
+
+pub(crate) async fn a_push_hub_replays_what_it_retains<R: Runtime>() {
+    let hub = push_hub(skip(2).retain(3));
+    let weak = hub.downgrade();
+    let log = collect::<R, _>(hub.subscribe_with(unbounded()));
+    hub.push_all(0..10).unwrap();
+    let late = collect::<R, _>(hub.replay());
+    let all = collect::<R, _>(hub.replay_with(unbounded()));
+    let upgraded = weak.upgrade().unwrap();
+    R::spawn(async move { upgraded.push(10).unwrap() }).await;
+    drop(hub);
+    assert!(weak.upgrade().is_none());
+    assert!(log.await.into_iter().eq(0..11));
+    assert!(all.await.into_iter().eq(7..11));
+    let late = late.await;
+    assert_eq!(late[0].missed, 0);
+    assert_eq!(late.last().map(|seen| seen.item), Some(10));
+    assert!((1..4).contains(&late.len()));
 }

@@ -57,6 +57,8 @@ suite! {
         many_items_are_taken_at_once
         who_pushes_learns_that_nobody_takes_any_more
         a_weak_pusher_keeps_no_list_open
+        readers_of_a_push_hub_come_and_go
+        a_push_hub_replays_what_it_retains
         forks_of_a_list_see_the_same
         pushers_of_a_bounded_list_wait_for_room
         first_come_is_first_served_with_a_place
