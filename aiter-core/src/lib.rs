@@ -21,6 +21,7 @@
 //! | to | take |
 //! |---|---|
 //! | **push** items in from anywhere, and read them as a stream | [`push_aiter`], [`push_aiter_with`]; [`PushAiter::next_many`] takes many at once |
+//! | **push** with a limit: pushers wait while it is reached | [`push_aiter_bounded`] |
 //! | **push** without an allocator: from interrupts, through a `static` | [`fixed::PushList`] |
 //! | **fork**: let several readers see each item | [`aiter_forker`] for any stream, [`aiter_forker_with`] a [`bound`] on how far they run apart; [`PushAiter::fork`], [`Pusher::subscribe`] |
 //! | let several tasks **share** a stream, each item going to one of them | [`sharable_aiter`] |
@@ -110,6 +111,8 @@ mod gate;
 #[cfg(feature = "alloc")]
 mod handoff;
 #[cfg(feature = "alloc")]
+mod hub;
+#[cfg(feature = "alloc")]
 mod join;
 #[cfg(feature = "alloc")]
 mod list;
@@ -118,6 +121,8 @@ mod ops;
 mod push;
 #[cfg(feature = "alloc")]
 mod ready_set;
+#[cfg(feature = "alloc")]
+mod ring;
 #[cfg(feature = "alloc")]
 mod share;
 mod statistics;
@@ -137,8 +142,9 @@ pub use statistics::Statistics;
 pub use crate::{
     drive::{Driver, Preloaded, active, preload, preload_with},
     ext::AiterExt,
-    fork::{Fork, aiter_forker, aiter_forker_with, bound},
+    fork::{Fork, Hub, HubIdle, HubOccupied, aiter_forker, aiter_forker_with, bound},
     gate::{Gate, Gated, gated_aiter},
+    hub::{HubBound, HubReader, PushHub, PushHubIdle, PushHubOccupied, SkipAiter, push_hub},
     join::{JoinAiters, JoinAitersKeyed, join_aiters, join_aiters_keyed},
     ops::{
         Azip, FlattenAiter, IterToAiter, MapAiter, MapFilterAiter, MapWorkers, MapWorkersOrdered,
@@ -146,9 +152,13 @@ pub use crate::{
         map_filter_aiter, map_workers, map_workers_ordered, stoppable_aiter,
     },
     push::{
-        AvailableIter, NextMany, PushAiter, Pusher, UntilStopped, WeakPusher, push_aiter,
-        push_aiter_with,
+        AvailableIter, BoundedAiter, BoundedPush, BoundedPusher, NextMany, OwnedPermit, Permit,
+        PushAiter, Pusher, Reserve, ReserveOwned, UntilStopped, WeakPusher, push_aiter,
+        push_aiter_bounded, push_aiter_with,
     },
     share::{Sharable, sharable_aiter},
     wait::demand::Watermarks,
 };
+
+#[cfg(all(feature = "alloc", not(aiter_loom)))]
+pub use crate::hub::WeakPushHub;

@@ -1,8 +1,15 @@
-//! Push lists, compared with other unbounded channels.
+//! Push lists, compared with other channels: unbounded ones, and bounded ones.
 
 use aiter_benches::{
-    Bench, Channel, Mark, Push, Way, ours, peer,
-    peers::{AsyncChannel, Crossfire, Flume, Kanal, Tokio},
+    Bench, Channel, Mark, Push, Way,
+    bounded::{
+        Bounded, BoundedChannel, bounded_across_threads, fill_and_empty, reserve_and_take,
+        send_and_take,
+    },
+    ours, peer,
+    peers::{
+        AsyncChannel, Crossfire, Flume, Kanal, Tachyonix, Thingbuf, Tokio, tokio_reserve_and_take,
+    },
     shapes::{across_threads, drain, fill_and_drain, send_wake_take},
 };
 use aiter_core::PushAiter;
@@ -23,11 +30,11 @@ const ACROSS: u64 = 1_000_000;
 macro_rules! peers {
     ($shape:ident($($arg:expr),*)) => {
         [
-            peer(Kanal::NAME, || $shape::<Kanal>($($arg),*)),
-            peer(Tokio::NAME, || $shape::<Tokio>($($arg),*)),
-            peer(AsyncChannel::NAME, || $shape::<AsyncChannel>($($arg),*)),
-            peer(Flume::NAME, || $shape::<Flume>($($arg),*)),
-            peer(Crossfire::NAME, || $shape::<Crossfire>($($arg),*)),
+            peer(<Kanal as Channel>::NAME, move || $shape::<Kanal>($($arg),*)),
+            peer(<Tokio as Channel>::NAME, move || $shape::<Tokio>($($arg),*)),
+            peer(<AsyncChannel as Channel>::NAME, move || $shape::<AsyncChannel>($($arg),*)),
+            peer(<Flume as Channel>::NAME, move || $shape::<Flume>($($arg),*)),
+            peer(<Crossfire as Channel>::NAME, move || $shape::<Crossfire>($($arg),*)),
         ]
     };
 }
@@ -39,12 +46,41 @@ macro_rules! marks {
     };
 }
 
+/// One row for ours and for each bounded peer.
+macro_rules! bounded {
+    ($shape:ident($($arg:expr),*)) => {
+        vec![
+            ours(Bounded::NAME, move || $shape::<Bounded>($($arg),*)),
+            peer(<Tokio as BoundedChannel>::NAME, move || $shape::<Tokio>($($arg),*)),
+            peer(<Kanal as BoundedChannel>::NAME, move || $shape::<Kanal>($($arg),*)),
+            peer(<Flume as BoundedChannel>::NAME, move || $shape::<Flume>($($arg),*)),
+            peer(<AsyncChannel as BoundedChannel>::NAME, move || $shape::<AsyncChannel>($($arg),*)),
+            peer(<Crossfire as BoundedChannel>::NAME, move || $shape::<Crossfire>($($arg),*)),
+            peer(Thingbuf::NAME, move || $shape::<Thingbuf>($($arg),*)),
+            peer(Tachyonix::NAME, move || $shape::<Tachyonix>($($arg),*)),
+        ]
+    };
+}
+
+/// The mark of a bounded list against each peer.
+const AT_MOST_EACH: [Mark; 7] = marks![
+    "bounded push" at most 0.9 x "tokio",
+    "bounded push" at most 0.9 x "kanal",
+    "bounded push" at most 0.9 x "flume",
+    "bounded push" at most 0.9 x "async-channel",
+    "bounded push" at most 0.9 x "crossfire",
+    "bounded push" at most 0.9 x "thingbuf",
+    "bounded push" at most 0.9 x "tachyonix",
+];
+
 fn main() -> ExitCode {
     let mut bench = Bench::from_args();
     one_thread(&mut bench);
     many(&mut bench);
     wake(&mut bench);
     threads(&mut bench);
+    bounded_one_thread(&mut bench);
+    bounded_threads(&mut bench);
     bench.finish()
 }
 
@@ -200,4 +236,54 @@ fn threads(bench: &mut Bench) {
     let mut ways = vec![ours("push", || across_threads::<Push>(4, ACROSS))];
     ways.extend(peers!(across_threads(4, ACROSS)));
     bench.compare("1 000 000, 4 pushers to 1", ACROSS as usize, 7, ways, &[]);
+}
+
+fn bounded_one_thread(bench: &mut Bench) {
+    const ITEMS: u64 = 102_400;
+    bench.compare(
+        "bounded: fill 1024 and empty, one thread",
+        ITEMS as usize,
+        51,
+        bounded!(fill_and_empty(1024, ITEMS)),
+        &AT_MOST_EACH,
+    );
+    bench.compare(
+        "bounded: push and take in turn, one thread",
+        ITEMS as usize,
+        51,
+        bounded!(send_and_take(1024, ITEMS)),
+        &AT_MOST_EACH,
+    );
+    let ways = vec![
+        ours("try_reserve, Permit::push", || {
+            reserve_and_take(1024, ITEMS)
+        }),
+        peer("tokio", || tokio_reserve_and_take(1024, ITEMS)),
+    ];
+    let marks = marks!["try_reserve, Permit::push" at most 0.7 x "tokio"];
+    bench.compare(
+        "bounded: reserve, push and take, one thread",
+        ITEMS as usize,
+        51,
+        ways,
+        &marks,
+    );
+}
+
+fn bounded_threads(bench: &mut Bench) {
+    for (n, senders, title) in [
+        (1024, 1, "bounded: 500 000 across two threads, 1024"),
+        (64, 1, "bounded: 500 000 across two threads, 64"),
+        (1024, 2, "bounded: 500 000, 2 pushers to 1, 1024"),
+    ] {
+        const ITEMS: u64 = 500_000;
+        let marks: &[Mark] = if senders == 1 { &AT_MOST_EACH } else { &[] };
+        bench.compare(
+            title,
+            ITEMS as usize,
+            15,
+            bounded!(bounded_across_threads(n, senders, ITEMS)),
+            marks,
+        );
+    }
 }

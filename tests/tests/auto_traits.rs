@@ -3,10 +3,12 @@
 #![allow(missing_docs, reason = "a test program")]
 
 use aiter_core::{
-    AvailableIter, Azip, Driver, FlattenAiter, Fork, Gate, Gated, IterToAiter, JoinAiters,
-    JoinAitersKeyed, MapAiter, MapAsync, MapWorkers, MapWorkersOrdered, NextMany, Preloaded, Pump,
-    PushAiter, Pusher, Sharable, Statistics, Stoppable, Stopped, Stopper, TryNextError,
-    UntilStopped, Watermarks, WeakPusher,
+    AvailableIter, Azip, BoundedAiter, BoundedPush, BoundedPusher, Driver, FlattenAiter, Fork,
+    Gate, Gated, Hub, HubIdle, HubOccupied, IterToAiter, JoinAiters, JoinAitersKeyed, MapAiter,
+    MapAsync, MapWorkers, MapWorkersOrdered, NextMany, OwnedPermit, Permit, Preloaded, Pump,
+    PushAiter, PushHub, PushHubIdle, PushHubOccupied, Pusher, Reserve, ReserveOwned, Sharable,
+    SkipAiter, Statistics, Stoppable, Stopped, Stopper, TryNextError, UntilStopped, Watermarks,
+    WeakPushHub, WeakPusher,
     bound::{Seen, Skip, Unbounded, Wait},
 };
 use futures_core::Stream;
@@ -109,6 +111,22 @@ fn push_list() {
         PushAiter<Local> => "Unpin";
         PushAiter<Pinned> => "Send + Sync + Unpin";
 
+        // A hub reaches no item.
+        PushHub<Shared> => "Send + Sync + Unpin";
+        PushHub<Sent> => "Send + Sync + Unpin";
+        PushHub<Local, Skip> => "Unpin";
+        PushHub<Pinned, Skip> => "Send + Sync + Unpin";
+        WeakPushHub<Sent, Unbounded> => "Send + Sync + Unpin";
+        WeakPushHub<Local, Unbounded> => "Unpin";
+        PushHubIdle<'static, Sent, Unbounded> => "Send + Sync + Unpin";
+        PushHubOccupied<'static, Sent, Unbounded> => "Send + Sync + Unpin";
+        PushHubIdle<'static, Local, Unbounded> => "Unpin";
+        // Items are reached by one reader at a time.
+        SkipAiter<Shared> => "Send + Sync + Unpin";
+        SkipAiter<Sent> => "Send + Sync + Unpin";
+        SkipAiter<Local> => "Unpin";
+        SkipAiter<Pinned> => "Send + Sync + Unpin";
+
         AvailableIter<'static, Shared> => "Send + Sync + Unpin";
         AvailableIter<'static, Sent> => "Unpin";
         AvailableIter<'static, Local> => "Unpin";
@@ -121,6 +139,40 @@ fn push_list() {
 
         TryNextError => "Send + Sync + Unpin";
         Statistics => "Send + Sync + Unpin";
+    }
+}
+
+#[test]
+fn bounded_list() {
+    table! {
+        BoundedPusher<Shared> => "Send + Sync + Unpin";
+        BoundedPusher<Sent> => "Send + Sync + Unpin";
+        BoundedPusher<Local> => "Unpin";
+        BoundedPusher<Pinned> => "Send + Sync + Unpin";
+
+        BoundedAiter<Shared> => "Send + Sync + Unpin";
+        BoundedAiter<Sent> => "Send + Unpin";
+        BoundedAiter<Local> => "Unpin";
+        BoundedAiter<Pinned> => "Send + Sync + Unpin";
+
+        BoundedPush<'static, Shared> => "Send + Sync + Unpin";
+        BoundedPush<'static, Sent> => "Send + Unpin";
+        BoundedPush<'static, Local> => "Unpin";
+        BoundedPush<'static, Pinned> => "Send + Sync + Unpin";
+
+        Reserve<'static, Sent> => "Send + Sync + Unpin";
+        Reserve<'static, Local> => "Unpin";
+        Reserve<'static, Pinned> => "Send + Sync + Unpin";
+        ReserveOwned<Sent> => "Send + Sync + Unpin";
+        ReserveOwned<Local> => "Unpin";
+        ReserveOwned<Pinned> => "Send + Sync + Unpin";
+
+        Permit<'static, Sent> => "Send + Sync + Unpin";
+        Permit<'static, Local> => "Unpin";
+        Permit<'static, Pinned> => "Send + Sync + Unpin";
+        OwnedPermit<Sent> => "Send + Sync + Unpin";
+        OwnedPermit<Local> => "Unpin";
+        OwnedPermit<Pinned> => "Send + Sync + Unpin";
     }
 }
 
@@ -243,6 +295,16 @@ fn forks() {
         Fork<Gives<Shared, Local>, Skip> => "Unpin";
         Fork<Gives<Sent, Pinned>, Skip> => "Send + Sync + Unpin";
         Fork<Gives<Local, Shared>, Skip> => "Unpin";
+
+        // A hub reaches no item.
+        Hub<Gives<Shared, Shared>> => "Send + Sync + Unpin";
+        Hub<Gives<Shared, Sent>, Wait> => "Send + Sync + Unpin";
+        Hub<Gives<Sent, Pinned>, Skip> => "Send + Sync + Unpin";
+        Hub<Gives<Shared, Local>> => "Unpin";
+        Hub<Gives<Local, Shared>> => "Unpin";
+        HubIdle<'static, Gives<Sent, Sent>> => "Send + Sync + Unpin";
+        HubOccupied<'static, Gives<Sent, Sent>> => "Send + Sync + Unpin";
+        HubIdle<'static, Gives<Local, Shared>> => "Unpin";
 
         Unbounded => "Send + Sync + Unpin";
         Wait => "Send + Sync + Unpin";

@@ -4,7 +4,7 @@
 
 use aiter_core::{
     aiter_forker_with, bound, iter_to_aiter, join_aiters, map_workers_ordered, push_aiter,
-    sharable_aiter,
+    push_hub, sharable_aiter,
 };
 use futures_core::Stream;
 use futures_lite::{StreamExt, stream};
@@ -442,6 +442,33 @@ fn items_that_a_slow_fork_has_not_taken_are_dropped_with_it() {
     drop(slow);
     at_most("the list without its slow fork", meter.held(), 2048);
     assert!(aiter.is_empty());
+}
+
+/// An item that nobody reads is not kept, with any bound, before the first reader and after the
+/// last.
+#[test]
+fn a_hub_without_readers_keeps_what_it_retains() {
+    fn check<B: aiter_core::HubBound>(bound: B, retained: usize) {
+        let meter = Meter::start();
+        let hub = push_hub::<[u64; 8], B>(bound);
+        for round in 0..2 {
+            let items = MILLION >> (4 * round);
+            (0..items as u64).for_each(|n| hub.push([n; 8]).unwrap());
+            at_most("at any time", meter.peak(), 64 << 10);
+            let readers: Vec<_> = (0..100).map(|_| hub.replay()).collect();
+            drop(readers);
+            let kept = (retained * 64 + (20 << 10)) as isize;
+            at_most("after its readers", meter.held(), kept);
+            let pushed = MILLION + round * items;
+            assert_eq!(hub.statistics().pushed, pushed);
+        }
+        drop(hub);
+        assert_eq!(meter.held(), 0);
+    }
+    check(bound::unbounded(), 0);
+    check(bound::skip(100), 0);
+    check(bound::unbounded().retain(10), 10);
+    check(bound::latest(), 1);
 }
 
 #[test]

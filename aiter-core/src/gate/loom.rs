@@ -80,6 +80,50 @@ fn two_pushes_racing_a_poll_both_count() {
 }
 
 #[test]
+fn pushes_with_a_limit_never_exceed_it_and_return_what_they_added() {
+    large_model(|| {
+        const MAX: usize = 2;
+        let (stream, gate) = gated_aiter(iter_to_aiter(1..));
+        assert_eq!(gate.push_up_to(1, MAX), 1);
+        let refill = |gate: Gate| {
+            thread::spawn(move || {
+                let added = gate.push_up_to(2, MAX);
+                assert!(gate.permits() <= MAX);
+                (added, gate)
+            })
+        };
+        let (one, other) = (refill(gate.clone()), refill(gate.clone()));
+        let mut task = Task::new(stream);
+        // There is a permit, and each item that passes may let one more be added.
+        let mut passed = 0;
+        while passed < 2 && task.poll().is_ready() {
+            passed += 1;
+            assert!(gate.permits() <= MAX);
+        }
+        let added = 1 + one.join().unwrap().0 + other.join().unwrap().0;
+        assert_eq!(added, passed + gate.permits());
+        // The last one found room for what was missing then.
+        assert!(added >= MAX && passed >= 1);
+    });
+}
+
+#[test]
+fn a_push_with_a_limit_racing_a_poll_wakes_it_and_is_seen() {
+    model(|| {
+        let (written, source) = checked();
+        let (stream, gate) = gated_aiter(source);
+        let pushed = thread::spawn(move || {
+            written.store(1, Ordering::Relaxed);
+            assert_eq!(gate.push_up_to(1, 1), 1);
+            gate
+        });
+        let mut task = Task::new(stream);
+        assert_eq!(task.next(), Some(1));
+        drop(pushed.join().unwrap());
+    });
+}
+
+#[test]
 fn an_open_racing_a_poll_wakes_it_and_is_seen() {
     model(|| {
         let (written, source) = checked();

@@ -41,7 +41,7 @@ use word::{GateSide, StreamSide, sides};
 /// or to limit their rate.
 ///
 /// The gate starts closed and without permits. [`Gate::push`] adds permits, and each item that
-/// passes spends one. [`Gate::open`] opens a valve: until [`Gate::close`] all items pass, and
+/// passes spends one. [`Gate::push_up_to`] adds them up to a limit, as a token bucket does. [`Gate::open`] opens a valve: until [`Gate::close`] all items pass, and
 /// permits are kept for later. Gates may be used from any thread, before the stream is first polled
 /// and after.
 ///
@@ -234,7 +234,59 @@ impl Gate {
     /// assert_eq!(block_on(poll_once(numbers.next())), None); // pending
     /// ```
     pub fn push(&self, n: usize) {
-        self.0.push(n);
+        self.0.push_up_to(n, Self::MAX_PERMITS);
+    }
+
+    /// Adds up to `n` permits, as many as there is room for below `max` unspent ones, and returns
+    /// how many were added. Use it as a token bucket: a timer adds `n` permits at each tick, and a
+    /// stream that was idle for a long time can catch up with a burst of at most `max` items.
+    ///
+    /// ```
+    /// use aiter_core::{gated_aiter, iter_to_aiter};
+    /// use futures_lite::{StreamExt, future::block_on};
+    ///
+    /// // A mail server accepts 2 messages a second, and a burst of 5 after a pause.
+    /// let (mut messages, gate) = gated_aiter(iter_to_aiter(1..));
+    /// let tick = || gate.push_up_to(2, 5);
+    /// // Nothing is sent for a while, and the bucket runs full.
+    /// assert_eq!([tick(), tick(), tick(), tick()], [2, 2, 1, 0]);
+    /// assert_eq!(block_on(messages.next()), Some(1));
+    /// assert_eq!(gate.permits(), 4);
+    /// assert_eq!(tick(), 1);
+    /// ```
+    ///
+    /// Permits are never taken back: if there are `max` or more already, nothing changes. If
+    /// several calls of this method race, they never add up to more than `max` together. A plain
+    /// [`push`](Self::push) takes no notice of `max`. A `max` beyond
+    /// [`MAX_PERMITS`](Self::MAX_PERMITS) means that number. Returns 0 if the gate
+    /// [is stopped](Self::is_stopped). Wakes the stream if it waits for a permit and one was added.
+    ///
+    /// # Panics
+    /// If the waker of the task that waits panics. The permits have been added all the same.
+    pub fn push_up_to(&self, n: usize, max: usize) -> usize {
+        self.0.push_up_to(n, max)
+    }
+
+    /// The number of permits that are not spent yet, whether the valve is open or closed. Use it to
+    /// see how far a stream lags behind what it may do.
+    ///
+    /// While the stream is polled elsewhere the number may have changed when this returns. It is 0
+    /// once the stream has ended or was dropped. This is wait-free: one load.
+    ///
+    /// ```
+    /// use aiter_core::{gated_aiter, iter_to_aiter};
+    /// use futures_lite::{StreamExt, future::block_on};
+    ///
+    /// let (mut numbers, gate) = gated_aiter(iter_to_aiter(1..));
+    /// gate.push(3);
+    /// block_on(numbers.next());
+    /// assert_eq!(gate.permits(), 2);
+    /// gate.open(); // items spend no permit
+    /// block_on(numbers.next());
+    /// assert_eq!(gate.permits(), 2);
+    /// ```
+    pub fn permits(&self) -> usize {
+        self.0.load().permits()
     }
 
     /// Opens the valve: all items pass, without permits, until [`close`](Self::close).

@@ -370,6 +370,65 @@ fn permits_saturate_and_never_change_the_valve() {
 }
 
 #[test]
+fn a_push_with_a_limit_adds_up_to_it_and_lowers_nothing() {
+    let (mut stream, gate) = gated_aiter(iter_to_aiter(0..));
+    for (n, max, added, permits) in [
+        (0, 5, 0, 0),
+        (2, 0, 0, 0),
+        (2, 5, 2, 2),
+        (2, 5, 2, 4),
+        (2, 5, 1, 5),
+        (2, 5, 0, 5),
+        (0, 5, 0, 5),
+        (1, 3, 0, 5),
+        (usize::MAX, 7, 2, 7),
+        (1, usize::MAX, 1, 8),
+    ] {
+        assert_eq!((gate.push_up_to(n, max), gate.permits()), (added, permits));
+    }
+    assert_eq!(poll_noop(&mut stream), Poll::Ready(Some(0)));
+    assert_eq!((gate.push_up_to(5, 8), gate.permits()), (1, 8));
+    // A push without a limit goes beyond it.
+    gate.push(2);
+    assert_eq!((gate.push_up_to(1, 8), gate.permits()), (0, 10));
+    let rest = Gate::MAX_PERMITS - 10;
+    assert_eq!(gate.push_up_to(usize::MAX, usize::MAX), rest);
+    assert_eq!(gate.push_up_to(usize::MAX, usize::MAX), 0);
+    assert_eq!(gate.permits(), Gate::MAX_PERMITS);
+    assert!(!gate.is_open() && !gate.is_stopped());
+}
+
+#[test]
+fn a_push_with_a_limit_wakes_the_stream_only_with_a_permit() {
+    let (mut stream, gate) = gated_aiter(iter_to_aiter(0..));
+    let (wakes, waker) = Wakes::new();
+    assert_eq!(poll(&mut stream, &waker), Poll::Pending);
+    assert_eq!((gate.push_up_to(1, 0), wakes.count()), (0, 0));
+    assert_eq!((gate.push_up_to(3, 2), wakes.count()), (2, 1));
+    assert_eq!((gate.push_up_to(3, 2), wakes.count()), (0, 1));
+    assert_eq!(passing(&mut stream), [0, 1]);
+    assert_eq!(poll(&mut stream, &panicking_waker()), Poll::Pending);
+    assert_eq!(panic_of(|| gate.push_up_to(1, 1)), "waker");
+    assert_eq!(gate.permits(), 1);
+}
+
+#[test]
+fn permits_are_those_unspent_whatever_the_valve_says() {
+    let (mut stream, gate) = gated_aiter(iter_to_aiter(0..));
+    assert_eq!(gate.permits(), 0);
+    gate.push(3);
+    gate.open();
+    assert_eq!(poll_noop(&mut stream), Poll::Ready(Some(0)));
+    assert_eq!((gate.permits(), gate.push_up_to(3, 4)), (3, 1));
+    gate.close();
+    assert_eq!(poll_noop(&mut stream), Poll::Ready(Some(1)));
+    gate.stop();
+    assert_eq!((gate.permits(), gate.push_up_to(3, 9)), (3, 0));
+    drop(stream);
+    assert_eq!((gate.permits(), gate.push_up_to(3, 9)), (0, 0));
+}
+
+#[test]
 fn a_panic_of_the_source_spends_no_permit_and_the_next_poll_polls_it_again() {
     let (source, remote) = source([Panic, Item(1)]);
     let (mut stream, gate) = gated_aiter(source);

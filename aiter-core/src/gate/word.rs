@@ -17,6 +17,7 @@
 //!
 //! | call | by | from | to | wakes the stream |
 //! |---|---|---|---|---|
+//! | `push_up_to(n, max)` | any gate | not `STOPPED`, fewer than `max` permits | n more permits, at most `max` | if it waited |
 //! | `push(n)` | any gate | not `STOPPED` | n more permits, at most `MAX_PERMITS` | if it waited |
 //! | `open` | any gate | not `STOPPED`, not `OPEN` | `OPEN` | if it waited |
 //! | `close` | any gate | `OPEN` | not `OPEN` | if it is over now |
@@ -73,9 +74,10 @@ impl GateState {
         self.0 == STOPPED
     }
 
-    fn pushed(self, n: usize) -> Self {
-        let permits = self.permits().saturating_add(n).min(MAX_PERMITS);
-        Self(self.0 % PERMIT + permits * PERMIT)
+    /// With `n` more permits, or as many as there is room for below `max`.
+    fn pushed(self, n: usize, max: usize) -> Self {
+        let room = max.min(MAX_PERMITS).saturating_sub(self.permits());
+        Self(self.0 + n.min(room) * PERMIT)
     }
 }
 
@@ -170,47 +172,53 @@ impl GateSide {
         self.0.load()
     }
 
-    pub(super) fn push(&self, n: usize) {
-        self.change(|state| match state.is_stopped() {
+    /// Returns how many permits were added.
+    pub(super) fn push_up_to(&self, n: usize, max: usize) -> usize {
+        let (before, after) = self.change(|state| match state.is_stopped() {
             true => state,
-            false => state.pushed(n),
+            false => state.pushed(n, max),
         });
+        after.permits() - before.permits()
     }
 
     pub(super) fn open(&self) -> bool {
-        self.change(|state| match state.is_stopped() {
+        let (before, after) = self.change(|state| match state.is_stopped() {
             true => state,
             false => GateState(state.0 | OPEN),
-        })
+        });
+        before != after
     }
 
     pub(super) fn close(&self) -> bool {
-        self.change(|state| GateState(state.0 & !OPEN))
+        let (before, after) = self.change(|state| GateState(state.0 & !OPEN));
+        before != after
     }
 
     pub(super) fn stop(&self) {
         self.change(|state| GateState(state.0 | STOPPED));
     }
 
-    /// Applies a change and wakes the stream if it has to know. Returns whether the word changed.
-    fn change(&self, to: impl Fn(GateState) -> GateState) -> bool {
+    /// Applies a change and wakes the stream if it has to know. Returns the states before and after
+    /// it.
+    fn change(&self, to: impl Fn(GateState) -> GateState) -> (GateState, GateState) {
         let word = &self.0.0;
         // Ordering: Relaxed, the exchange validates it. If there is nothing to change, there is
         // nothing to publish either.
-        let mut current = word.load(Ordering::Relaxed);
+        let mut current = GateState(word.load(Ordering::Relaxed));
         loop {
-            let new = to(GateState(current));
-            if new.0 == current {
-                return false;
+            let new = to(current);
+            if new == current {
+                return (current, new);
             }
             // Ordering: Release pairs with the Acquire in `Word::load`.
-            match word.compare_exchange_weak(current, new.0, Ordering::Release, Ordering::Relaxed) {
-                Err(now) => current = now,
+            match word.compare_exchange_weak(current.0, new.0, Ordering::Release, Ordering::Relaxed)
+            {
+                Err(now) => current = GateState(now),
                 Ok(_) => {
-                    if GateState(current).must_wait() || new.is_over() {
+                    if current.must_wait() || new.is_over() {
                         self.0.wake();
                     }
-                    return true;
+                    return (current, new);
                 }
             }
         }

@@ -287,13 +287,24 @@ impl<T> Cursor<T> {
     /// Another cursor at the same place.
     pub(super) fn fork(&mut self) -> Self {
         self.give_up_run();
-        self.header().refs.fetch_add(1, Relaxed);
+        self.another()
+    }
+
+    /// Another cursor at the same place. To be called while this one has found no run.
+    pub(super) fn another(&self) -> Self {
+        debug_assert!(self.next_slot == self.run_end && !self.is_last);
         Self::new(
-            self.block,
+            self.count_in_block(),
             self.next_slot,
             self.started_at.into(),
             self.skipped,
         )
+    }
+
+    /// Counts one more reader in the block, which it has to leave by `List::depart`.
+    pub(super) fn count_in_block(&self) -> NonNull<BlockHeader<T>> {
+        self.header().refs.fetch_add(1, Relaxed);
+        self.block
     }
 
     /// Drops the items up to `run_end`, which this cursor may move out.

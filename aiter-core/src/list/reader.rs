@@ -110,6 +110,8 @@ pub(crate) struct Reader<T> {
     /// The task that polled last and found no item of a run. The waker that the registration holds,
     /// if there is one, is its own.
     pub(super) task: TaskId,
+    /// Whether an open list counts it as a user.
+    pub(super) is_user: bool,
 }
 
 // SAFETY: a reader moves items to its thread (`T: Send`). Several threads read an item at once only
@@ -135,6 +137,7 @@ impl<T> Reader<T> {
             registration,
             follower: None,
             task: TaskId::NONE,
+            is_user: false,
         }
     }
 
@@ -249,7 +252,7 @@ impl<T> Reader<T> {
     }
 
     #[inline]
-    fn publish_position(&self) {
+    pub(super) fn publish_position(&self) {
         self.list
             .registry
             .publish_position(self.registration, self.cursor.position());
@@ -309,7 +312,7 @@ impl<T> Reader<T> {
 
     /// Finds the next run of items, and decides how they are taken.
     #[inline(always)]
-    fn next_run(&mut self) -> Scan {
+    pub(super) fn next_run(&mut self) -> Scan {
         let scan = self.scan();
         if let Scan::Items(end) = scan {
             self.decide(end);
@@ -420,7 +423,12 @@ impl<T> Reader<T> {
             .list
             .registry
             .register(self.cursor.position(), self.cursor.skipped);
-        Self::new(self.list.clone(), cursor, registration)
+        let mut fork = Self::new(self.list.clone(), cursor, registration);
+        if self.is_user {
+            self.list.add_user();
+            fork.is_user = true;
+        }
+        fork
     }
 
     /// Whether there is no other reader. If so, this thread sees what the others did before they
@@ -429,16 +437,6 @@ impl<T> Reader<T> {
     pub(crate) fn is_alone(&self) -> bool {
         // Ordering: Acquire pairs with the Release of the readers that were dropped.
         self.list.readers.load(Acquire) == 1
-    }
-
-    /// How many slots the slowest other reader is behind this one, or 0 if there is none. This is
-    /// lock-free: it looks again if a reader came meanwhile.
-    pub(crate) fn lead(&self) -> usize {
-        let lead = |slowest| distance(slowest, self.cursor.position()).max(0) as usize;
-        self.list
-            .registry
-            .min_position_except(Some(self.registration))
-            .map_or(0, lead)
     }
 
     /// How many items this reader has still to take, the items in slots that are reserved and not
@@ -479,7 +477,7 @@ impl<T> Reader<T> {
     /// slowest other reader, however far that one gets meanwhile, and not past the tail as it is
     /// now. A reader that is alone drops none, because the list has to be closed first: otherwise
     /// pushers could add items for as long as this drops them.
-    fn discard(&mut self) {
+    pub(super) fn discard(&mut self) {
         let limit = self.list.tail.load(Relaxed);
         while !self.is_alone() && distance_to_tail(self.cursor.position(), limit) > 0 {
             if !(self.cursor.is_last && self.cursor.next_slot < self.cursor.run_end) {
@@ -492,27 +490,31 @@ impl<T> Reader<T> {
         }
     }
 
-    /// Removes the reader from the list. It must not be used afterwards.
-    fn detach(&mut self) {
+    /// Removes the reader from the list, and from `readers` if it is counted there. It must not be
+    /// used afterwards.
+    pub(super) fn detach(&mut self, is_counted: bool) {
         let Self {
             list,
             cursor,
             registration,
             follower,
+            is_user,
             ..
         } = self;
         list.registry.forget_follower(follower);
         // Ordering: Release for what this reader has read and moved; Acquire so that the last
         // reader to be dropped takes over from all others.
-        let was_only = list.readers.fetch_sub(1, AcqRel) == 1;
+        let left = is_counted.then(|| list.readers.fetch_sub(1, AcqRel) - 1);
+        let was_only = left == Some(0);
         // Before the items are dropped: otherwise pushers could add items for as long as that
         // takes.
-        let closes = was_only && list.close_tail().is_some();
+        let closes = was_only && list.open().is_none() && list.close_tail().is_some();
         // The registration ends last, because the drop of its waker may panic.
         defer! { list.registry.unregister(*registration) };
         // Other tasks are woken before that, also when the drop of an item panics.
         defer! { if closes { list.close_waiters.wake_all() } };
-        let driver = list.driver.as_ref().filter(|_| was_only);
+        defer! { if *is_user { list.remove_user() } };
+        let driver = list.driver().filter(|_| was_only);
         defer! { driver.into_iter().for_each(|driver| driver.wake()) };
         cursor.detach(list);
     }
@@ -521,7 +523,7 @@ impl<T> Reader<T> {
 impl<T> Drop for Reader<T> {
     fn drop(&mut self) {
         // The reader is removed also when the drop of an item panics.
-        let mut this = guard(self, |this| this.detach());
+        let mut this = guard(self, |this| this.detach(true));
         this.discard();
     }
 }

@@ -16,6 +16,13 @@ pub struct UntilStopped<T> {
     waiter: Option<Waiter>,
 }
 
+impl<T> UntilStopped<T> {
+    pub(crate) fn new(writer: WeakWriter<T>) -> Self {
+        let waiter = None;
+        Self { writer, waiter }
+    }
+}
+
 impl<T> Pusher<T> {
     /// Waits until the list refuses pushes: it was [stopped](Self::stop), or nobody reads it any
     /// more. Use it to end the work that produces items as soon as nobody wants them.
@@ -53,10 +60,7 @@ impl<T> Pusher<T> {
     /// assert!(pusher.is_stopped());
     /// ```
     pub fn stopped(&self) -> UntilStopped<T> {
-        UntilStopped {
-            writer: self.writer.downgrade(),
-            waiter: None,
-        }
+        UntilStopped::new(self.writer.downgrade())
     }
 }
 

@@ -22,6 +22,7 @@ use std::{
 pub(super) enum Op {
     Poll { fresh: bool },
     Push(usize),
+    PushUpTo(usize, usize),
     Open,
     Close,
     Stop,
@@ -39,11 +40,21 @@ impl<'a> Arbitrary<'a> for Op {
             0..=9 => Op::Poll {
                 fresh: u.int_in_range(0..=3)? == 3,
             },
-            10..=12 => Op::Push(match u.int_in_range(0..=15)? {
+            10..=11 => Op::Push(match u.int_in_range(0..=15)? {
                 15 => usize::MAX,
                 14 => Gate::MAX_PERMITS - 1,
                 n => n % 3,
             }),
+            12 => {
+                let limit = |n| match n {
+                    15 => usize::MAX,
+                    n => n % 4,
+                };
+                Op::PushUpTo(
+                    limit(u.int_in_range(0..=15)?),
+                    limit(u.int_in_range(0..=15)?),
+                )
+            }
             13..=14 => Op::Open,
             15..=16 => Op::Close,
             17 => Op::Stop,
@@ -79,6 +90,13 @@ impl Word {
     }
     fn is_over(self) -> bool {
         self.stopped && !self.may_pass()
+    }
+    /// How many permits a push of `n` adds where at most `max` may be unspent.
+    fn room(self, n: usize, max: usize) -> usize {
+        match self.stopped {
+            true => 0,
+            false => n.min(max.min(Gate::MAX_PERMITS).saturating_sub(self.permits)),
+        }
     }
 }
 
@@ -181,12 +199,12 @@ impl Gates {
         environment::drop_value(gate);
     }
 
-    /// Returns whether the gates report the end. They do not report how many permits there are.
+    /// Returns whether the gates report the end.
     fn is_over(&self) -> bool {
         self.gates
             .borrow()
             .last()
-            .is_none_or(|gate| gate.is_stopped() && !gate.is_open())
+            .is_none_or(|gate| gate.is_stopped() && !gate.is_open() && gate.permits() == 0)
     }
 
     fn stop(&self) {
@@ -229,13 +247,16 @@ impl Pair for Gates {
                 }
             }
             Op::Push(n) => self.change(
-                |word| {
-                    if !word.stopped {
-                        word.permits = word.permits.saturating_add(n).min(Gate::MAX_PERMITS);
-                    }
-                },
+                |word| word.permits += word.room(n, usize::MAX),
                 |gate| gate.push(n),
             ),
+            Op::PushUpTo(n, max) => {
+                let room = self.word.get().room(n, max);
+                self.change(
+                    |word| word.permits += room,
+                    |gate| assert!(gate.push_up_to(n, max) == room || environment::is_nested()),
+                );
+            }
             Op::Open => {
                 let old = self.word.get();
                 self.change(
@@ -303,8 +324,8 @@ impl Pair for Gates {
         assert_eq!(environment::all_alive(), kept, "items alive");
         for gate in &*self.gates.borrow() {
             assert_eq!(
-                (gate.is_open(), gate.is_stopped()),
-                (word.open, word.stopped)
+                (gate.is_open(), gate.is_stopped(), gate.permits()),
+                (word.open, word.stopped, word.permits)
             );
         }
         if environment::is_plain() {

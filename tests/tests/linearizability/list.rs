@@ -10,7 +10,7 @@
 //! else is one step.
 
 use crate::{
-    Sleeper,
+    PollTracker,
     checker::{Event, Model, linearize},
     let_others_run,
     race::{Clock, Work, race, time},
@@ -247,7 +247,7 @@ struct Plant {
 struct Consumer {
     aiter: PushAiter<u16>,
     id: Id,
-    sleeper: Sleeper,
+    tracker: PollTracker,
 }
 
 /// The handles of one thread, and its recorded calls.
@@ -257,7 +257,7 @@ struct Actor {
     pusher: Option<Pusher<u16>>,
     weak: WeakPusher<u16>,
     /// Waits until the list is stopped.
-    until: (UntilStopped<u16>, Sleeper),
+    until: (UntilStopped<u16>, PollTracker),
     consumers: Vec<Consumer>,
     next_id: Id,
     next_item: u16,
@@ -359,13 +359,13 @@ impl Actor {
                 let consumer = &mut self.consumers[chosen];
                 let taken = consumer.aiter.try_next();
                 if taken.is_ok() {
-                    consumer.sleeper.is_served();
+                    consumer.tracker.is_served();
                 }
                 vec![Step::Next(consumer.id, taken)]
             }
             13..16 => {
                 let consumer = &mut self.consumers[chosen];
-                let polled = consumer.sleeper.poll(&mut consumer.aiter);
+                let polled = consumer.tracker.poll(&mut consumer.aiter);
                 let result = match polled {
                     Poll::Ready(Some(n)) => Ok(n),
                     Poll::Ready(None) => Err(TryNextError::Ended),
@@ -388,10 +388,10 @@ impl Actor {
                 vec![Step::Fork(parent, id)]
             }
             23 | 24 => {
-                let Consumer { aiter, id, sleeper } = &mut self.consumers[chosen];
+                let Consumer { aiter, id, tracker } = &mut self.consumers[chosen];
                 let (mut items, limit) = (Vec::new(), rng.usize(1..4));
                 let polled =
-                    sleeper.poll_with(|cx| pin!(aiter.next_many(&mut items, limit)).poll(cx));
+                    tracker.poll_with(|cx| pin!(aiter.next_many(&mut items, limit)).poll(cx));
                 let error = match polled {
                     Poll::Ready(0) => Some(Step::Next(*id, Err(TryNextError::Ended))),
                     Poll::Ready(taken) => (taken < limit).then_some(Step::NoMore(*id)),
@@ -405,8 +405,8 @@ impl Actor {
                 vec![Step::Upgrade(self.pusher.is_some())]
             }
             26 | 27 => {
-                let (until, sleeper) = &mut self.until;
-                let polled = sleeper.poll_with(|cx| Pin::new(until).poll(cx));
+                let (until, tracker) = &mut self.until;
+                let polled = tracker.poll_with(|cx| Pin::new(until).poll(cx));
                 vec![Step::IsStopped(polled.is_ready())]
             }
             20 | 21 => {
@@ -432,9 +432,9 @@ impl Actor {
         self.consumers.push(Consumer {
             aiter,
             id: self.next_id,
-            sleeper: Sleeper {
+            tracker: PollTracker {
                 is_deaf: self.flaw == Flaw::Deaf,
-                ..Sleeper::default()
+                ..PollTracker::default()
             },
         });
         self.next_id += 1;
@@ -473,9 +473,9 @@ fn actors(rng: &mut Rng, flaw: Flaw, threads: usize) -> Vec<Actor> {
             weak: pusher.downgrade(),
             until: (
                 pusher.stopped(),
-                Sleeper {
+                PollTracker {
                     is_deaf: flaw == Flaw::Deaf,
-                    ..Sleeper::default()
+                    ..PollTracker::default()
                 },
             ),
             consumers: Vec::new(),
@@ -525,16 +525,16 @@ fn search(flaw: Flaw, threads: usize, seed: u64, longest: Duration) -> (u64, Opt
             if linearize(initial, &events).is_none() {
                 found = Some(format!("round {round} of seed {seed}: {events:#?}"));
             }
-            for (until, sleeper) in actors.iter_mut().map(|actor| &mut actor.until) {
+            for (until, tracker) in actors.iter_mut().map(|actor| &mut actor.until) {
                 let mut cx = Context::from_waker(Waker::noop());
-                if sleeper.sleeps() && Pin::new(until).poll(&mut cx).is_ready() {
+                if tracker.is_waiting() && Pin::new(until).poll(&mut cx).is_ready() {
                     found = Some(format!(
                         "round {round} of seed {seed}: a wait for the stop was not woken: {events:#?}",
                     ));
                 }
             }
             for consumer in actors.iter_mut().flat_map(|actor| &mut actor.consumers) {
-                if consumer.sleeper.sleeps()
+                if consumer.tracker.is_waiting()
                     && consumer.aiter.try_next() != Err(TryNextError::Empty)
                 {
                     found = Some(format!(

@@ -6,6 +6,7 @@ mod drain;
 mod end;
 mod gap;
 mod many;
+mod open;
 mod reclaim;
 mod registry;
 mod sleep;

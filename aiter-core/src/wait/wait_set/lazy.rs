@@ -1,8 +1,12 @@
 //! [`LazyWaitSet`]: a wait set that is made when a task waits for the first time.
 
 use super::{Shared, WaitSet, Waiter};
-use crate::sync::{Arc, AtomicPtr, Ordering::*, const_new};
-use core::{mem::ManuallyDrop, ptr};
+use crate::sync::{Arc, AtomicPtr, Ordering::*, const_new, fence};
+use core::{
+    mem::ManuallyDrop,
+    ptr,
+    task::{Context, Poll},
+};
 
 /// A [`WaitSet`] for an event that few tasks wait for, if any. Until the first one does, it is a
 /// word that is null.
@@ -34,6 +38,34 @@ impl LazyWaitSet {
             set.1.used();
             set.0.wake_all();
         }
+    }
+
+    /// Wakes the tasks that wait, after what they wait for has changed.
+    pub(crate) fn notify(&self) {
+        // Ordering: SeqCst, between the change and the look for waiting tasks, pairs with the fence
+        // in `poll_until`: either that task sees the change, or it is seen here.
+        fence(SeqCst);
+        self.wake_all();
+    }
+
+    /// Waits until `is_ready`. The place that `waiter` keeps between the polls is given up then, and
+    /// when it is dropped.
+    pub(crate) fn poll_until(
+        &self,
+        waiter: &mut Option<Waiter>,
+        is_ready: impl Fn() -> bool,
+        cx: &mut Context<'_>,
+    ) -> Poll<()> {
+        if !is_ready() {
+            waiter.get_or_insert_with(|| self.add()).wait(cx.waker());
+            // Ordering: see `notify`.
+            fence(SeqCst);
+            if !is_ready() {
+                return Poll::Pending;
+            }
+        }
+        *waiter = None;
+        Poll::Ready(())
     }
 
     #[cold]

@@ -1,5 +1,5 @@
 //! A set of tasks that wait for the same event and are woken together. Each waiter also publishes a
-//! position.
+//! position, and a limit beside it.
 //!
 //! This is a [`Registry`] whose contracts are kept by types: a waiter cannot be cloned, waits by
 //! `&mut`, and keeps the slots alive. A [`LazyWaitSet`] is one word until the first task waits.
@@ -10,7 +10,7 @@ mod lazy;
 pub(crate) use lazy::LazyWaitSet;
 
 use super::registry::{Follower, IsLast, Registry, SleepKind, SlotRef};
-use crate::sync::{Arc, Lifetime};
+use crate::sync::{Arc, Lifetime, Ordering::*, fence};
 use core::task::Waker;
 
 /// Wakes the waiters of a set, and adds waiters to it.
@@ -47,29 +47,45 @@ impl WaitSet {
 
     /// Adds a waiter at position 0. This is lock-free, and allocates once for several waiters.
     pub(crate) fn add(&self) -> Waiter {
-        self.add_at(0)
+        self.add_at(0, 0)
     }
 
-    /// Adds a waiter at a position. Positions are even numbers, and wrap.
-    pub(crate) fn add_at(&self, position: usize) -> Waiter {
-        let set = self.0.clone();
-        let at = set.0.register(position, 0);
-        Waiter {
-            set,
-            at,
-            follower: None,
+    /// Adds a waiter at a position, with a limit. Positions are even numbers, and wrap.
+    pub(crate) fn add_at(&self, position: usize, limit: usize) -> Waiter {
+        Waiter::new(self.0.clone(), position, limit)
+    }
+
+    /// Calls `look` with each waiter's position and limit.
+    pub(crate) fn each(&self, look: impl FnMut(usize, usize)) {
+        self.0.0.each(look);
+    }
+
+    /// Whether `look` returns `true` for the position and the limit of a waiter. It ends at the first
+    /// one. A waiter that is added meanwhile may be missed.
+    pub(crate) fn any(&self, look: impl FnMut(usize, usize) -> bool) -> bool {
+        self.0.0.any(look)
+    }
+
+    /// Folds the positions and limits of all waiters. This is lock-free: it starts again if a waiter
+    /// was added meanwhile.
+    pub(crate) fn fold<R>(
+        &self,
+        start: impl Fn() -> R,
+        mut look: impl FnMut(&mut R, usize, usize),
+    ) -> R {
+        loop {
+            let mut result = start();
+            let look = |position, limit| look(&mut result, position, limit);
+            if self.0.0.each_unless_one_comes(look) {
+                return result;
+            }
         }
     }
 
-    /// The position of the waiter that is furthest behind. This is lock-free: it looks again if a
-    /// waiter was added meanwhile.
-    pub(crate) fn min_position(&self) -> Option<usize> {
-        self.0.0.min_position_except(None)
-    }
-
-    /// Calls `look` with each waiter's position.
-    pub(crate) fn positions(&self, mut look: impl FnMut(usize)) {
-        self.0.0.each(|position, _| look(position));
+    /// Sets the limit of all waiters, of which none ever [waits](Waiter::wait). Returns whether no
+    /// waiter was added meanwhile. This thread has executed a `SeqCst` fence afterwards.
+    pub(crate) fn set_limits(&self, limit: usize) -> bool {
+        self.0.0.set_all_skipped(limit)
     }
 
     /// Wakes each waiter that waits, once. If a waker panics, the others are woken all the same.
@@ -81,6 +97,42 @@ impl WaitSet {
 }
 
 impl Waiter {
+    fn new(set: Arc<Shared>, position: usize, limit: usize) -> Self {
+        let at = set.0.register(position, limit);
+        Self {
+            set,
+            at,
+            follower: None,
+        }
+    }
+
+    /// Adds a waiter at a position, with the limit that this one has. If [`WaitSet::set_limits`]
+    /// changes that at the same time, it reaches both or returns `false`.
+    pub(crate) fn another(&self, position: usize) -> Self {
+        let mut limit = self.limit();
+        let another = Self::new(self.set.clone(), position, limit);
+        loop {
+            // Ordering: SeqCst pairs with the fence in `set_limits`: either that sees that a waiter
+            // came, or this sees the limit that it stored here.
+            fence(SeqCst);
+            let now = self.limit();
+            if now == limit {
+                return another;
+            }
+            // Ordering: Relaxed, because nothing but the limit is published. If the exchange fails,
+            // the limit of the other one was set meanwhile.
+            let theirs = another.set.0.skipped(another.at);
+            let _ = theirs.compare_exchange(limit, now, Relaxed, Relaxed);
+            limit = now;
+        }
+    }
+
+    /// This waiter's limit.
+    pub(crate) fn limit(&self) -> usize {
+        // Ordering: Relaxed, because nothing but the limit is published.
+        self.set.0.skipped(self.at).load(Relaxed)
+    }
+
     /// Has the next [`WaitSet::wake_all`] wake `waker`.
     pub(crate) fn wait(&mut self, waker: &Waker) {
         let Self { set, at, follower } = self;
@@ -94,7 +146,7 @@ impl Waiter {
 
     /// Publishes another position.
     pub(crate) fn set_position(&mut self, position: usize) {
-        self.set.0.advance(self.at, position, 0);
+        self.set.0.move_to(self.at, position);
     }
 
     /// Whether no other waiter is at or behind `position`. It looks at one of them, or at all if

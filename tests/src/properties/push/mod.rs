@@ -154,7 +154,7 @@ impl List {
         };
         let closed = self.is_closed();
         if !closed {
-            // Slots that were promised wake their sleepers even if no item comes.
+            // Slots that were promised wake the readers that wait for them even if no item comes.
             if matches!(batch.size_hint, SizeHint::Exactly(1..)) {
                 self.publish();
             }
