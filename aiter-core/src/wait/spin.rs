@@ -28,6 +28,11 @@ pub(crate) enum Taking {}
 #[derive(Debug)]
 pub(crate) enum Pushing {}
 
+/// For a pusher that finds a bounded list full. A reader on a core of its own makes room for some
+/// dozens of items in the time that a sleep and a wake take.
+#[derive(Debug)]
+pub(crate) enum Waiting {}
+
 #[cfg(all(feature = "std", not(aiter_loom)))]
 pub(crate) use adaptive::AdaptiveSpin;
 
@@ -53,7 +58,7 @@ impl<M> AdaptiveSpin<M> {
 
 #[cfg(all(feature = "std", not(aiter_loom)))]
 mod adaptive {
-    use super::{PhantomData, Pushing, Reading, Taking};
+    use super::{PhantomData, Pushing, Reading, Taking, Waiting};
     use crate::sync::{AtomicU32, Ordering::*};
     use core::hint;
 
@@ -95,6 +100,15 @@ mod adaptive {
         const INITIAL_SKIPS: u32 = 0;
         /// Checks are in vain while the source itself is slow, so this rests only briefly.
         const MAX_SKIPS: u32 = (1 << 5) - 1;
+    }
+
+    impl SpinPolicy for Waiting {
+        /// Time for a reader to take some dozens of items before the pusher takes the cache line of
+        /// its position from it.
+        const HINTS: usize = 40;
+        const INITIAL_SKIPS: u32 = 15;
+        const MAX_SKIPS: u32 = (1 << 12) - 1;
+        const PROBE_CHECKS: usize = 1;
     }
 
     /// What was learnt. All threads that wait share it. A lost update costs one check more or less.

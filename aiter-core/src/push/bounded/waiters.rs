@@ -20,7 +20,11 @@ use crate::{
         tickets::{DROPPED, Ticket, TicketHolder, TicketQueue, Tickets, WAITING},
     },
     sync::{Arc, Ordering::Relaxed},
-    wait::{wake_list::WakeList, wake_stack::Node},
+    wait::{
+        spin::{AdaptiveSpin, Waiting},
+        wake_list::WakeList,
+        wake_stack::Node,
+    },
 };
 use core::task::{Poll, Waker};
 
@@ -41,15 +45,21 @@ pub(super) type Shared<T> = HandoffLock<Waiters<T>>;
 pub(super) struct Waiters<T> {
     pub(super) places: Places<T>,
     tickets: Tickets,
+    /// Whether to look for a place again before waiting.
+    spin: AdaptiveSpin<Waiting>,
 }
 
 pub(super) fn new_shared<T>(places: Places<T>) -> Arc<Shared<T>> {
-    let tickets = Tickets::new();
+    let waiters = Waiters {
+        places,
+        tickets: Tickets::new(),
+        spin: AdaptiveSpin::new(),
+    };
     let queue = Queue {
         tickets: TicketQueue::new(),
         is_known: false,
     };
-    Arc::new(HandoffLock::new(Waiters { places, tickets }, queue))
+    Arc::new(HandoffLock::new(waiters, queue))
 }
 
 /// What belongs to the holder of the lock.
@@ -228,6 +238,12 @@ impl Wait {
             return Poll::Ready(Ok(()));
         } else if shared.places().is_closed() {
             return Poll::Ready(Err(Stopped(())));
+        } else if shared
+            .shared()
+            .spin
+            .spin_until(|| shared.places().try_take_first())
+        {
+            return Poll::Ready(Ok(()));
         } else {
             // Before the claim, because the clone of a waker may panic.
             self.ticket.register(waker);
