@@ -467,10 +467,10 @@ impl<S: Stream, B: Bound> Fork<S, B> {
         self.update_task(cx.waker());
         let found = match self.is_active() {
             true => self.pull::<OWES>(cx),
-            false => self.find_passive(cx),
+            false => self.find_passive::<OWES>(cx),
         };
         let found = match found {
-            NextItem::Nothing => self.place.next(cx.waker()),
+            NextItem::Nothing => self.next::<OWES>(cx.waker()),
             found => found,
         };
         match found {
@@ -527,15 +527,23 @@ impl<S: Stream, B: Bound> Fork<S, B> {
         }
     }
 
+    #[inline]
+    fn next<const OWES: bool>(&mut self, waker: &Waker) -> NextItem<Item<S, B>> {
+        match OWES {
+            true => self.place.next(waker),
+            false => self.place.plain().next(waker),
+        }
+    }
+
     /// The slow path of a passive fork: registers the waker, or ends for now.
-    fn find_passive(&mut self, cx: &mut Context<'_>) -> NextItem<Item<S, B>> {
+    fn find_passive<const OWES: bool>(&mut self, cx: &mut Context<'_>) -> NextItem<Item<S, B>> {
         if self.shared().has_active() {
             let lock = self.handle.as_lock();
             let waiter = self
                 .passive
                 .get_or_insert_with(|| lock.shared().passive_waiter());
             register_passive(lock, waiter, cx.waker());
-            let found = self.place.next(cx.waker());
+            let found = self.next::<OWES>(cx.waker());
             if !found.is_nothing() {
                 return found;
             }
@@ -544,7 +552,7 @@ impl<S: Stream, B: Bound> Fork<S, B> {
             }
         }
         // Now the fork sees the items that the last active fork pulled before it was dropped.
-        match self.place.next(cx.waker()) {
+        match self.next::<OWES>(cx.waker()) {
             NextItem::Nothing => NextItem::EndForNow,
             found => found,
         }
@@ -746,7 +754,8 @@ impl<S: Stream, B: Bound> Stream for Fork<S, B> {
             return this.poll_slow(cx);
         }
         this.update_task(cx.waker());
-        match this.place.next(cx.waker()) {
+        // A place with early items looks empty.
+        match this.place.plain().next(cx.waker()) {
             NextItem::Item(item) => Poll::Ready(Some(item)),
             NextItem::End => Poll::Ready(this.end()),
             NextItem::Waiting => Poll::Pending,
