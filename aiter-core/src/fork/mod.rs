@@ -449,10 +449,10 @@ impl<S: Stream, B: Bound> Fork<S, B> {
     /// The poll of a fork whose place knows of no item.
     #[inline(never)]
     fn poll_slow(&mut self, cx: &mut Context<'_>) -> Poll<Option<Item<S, B>>> {
-        match self.shared().owes_nothing() {
-            true => self.poll_source::<false>(cx),
-            false => self.poll_owing(cx),
+        if !self.shared().owes_nothing() {
+            return self.poll_owing(cx);
         }
+        self.poll_source::<false>(cx)
     }
 
     /// Kept out of line, so that forks of a source without bounds do not contain it.
