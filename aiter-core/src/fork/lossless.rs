@@ -6,7 +6,7 @@
 //! | `early` | the fork takes | how it changes |
 //! |---|---|---|
 //! | `None` | from the list | |
-//! | `Items` | these first | taken → `None` |
+//! | `Items` | these first. `reader` is of an empty list | taken → `None`, with the reader that was kept beside them |
 //! | `Pinned` | from the ring, where a cursor without a limit keeps all from its place on, because another thread held the lock of the ring or of the source. `reader` is of an empty list | polled while the ring's lock is free → `Items` or `None`, with a reader of the list |
 
 use super::place::{ForkPlace, MakesForks, NextItem, Parent};
@@ -20,17 +20,21 @@ use alloc::{boxed::Box, collections::VecDeque};
 use core::task::Waker;
 
 pub(crate) struct Lossless<T> {
+    /// Of an empty list while there are early items.
     reader: Reader<T>,
     early: Option<Box<Early<T>>>,
 }
 
-enum Early<T> {
-    Items(VecDeque<T>),
-    Pinned {
-        cursor: RingCursor<T>,
-        /// Keeps the empty list open.
-        _writer: Writer<T>,
-    },
+struct Early<T> {
+    items: EarlyItems<T>,
+    /// Keeps the empty list open.
+    _stand_in: Writer<T>,
+}
+
+enum EarlyItems<T> {
+    /// Items, and a reader of those that follow.
+    Items(VecDeque<T>, Reader<T>),
+    Pinned(RingCursor<T>),
 }
 
 impl<T> Lossless<T> {
@@ -61,19 +65,33 @@ impl<T> Lossless<T> {
         match cursor.detach(Waker::noop()) {
             Detached::Reader(reader, items) => Self::from_parts(reader, items),
             Detached::Unfed | Detached::End | Detached::Waiting => {
-                let (_writer, reader) = list();
-                let early = Early::Pinned { cursor, _writer };
-                Self {
-                    reader,
-                    early: Some(Box::new(early)),
-                }
+                Self::with_early(EarlyItems::Pinned(cursor))
             }
         }
     }
 
     fn from_parts(reader: Reader<T>, items: VecDeque<T>) -> Self {
-        let early = (!items.is_empty()).then(|| Box::new(Early::Items(items)));
-        Self { reader, early }
+        match items.is_empty() {
+            true => Self::new(reader),
+            false => Self::with_early(EarlyItems::Items(items, reader)),
+        }
+    }
+
+    fn with_early(items: EarlyItems<T>) -> Self {
+        let (_stand_in, reader) = list();
+        let early = Early { items, _stand_in };
+        Self {
+            reader,
+            early: Some(Box::new(early)),
+        }
+    }
+
+    fn early(&self) -> Option<&EarlyItems<T>> {
+        self.early.as_deref().map(|early| &early.items)
+    }
+
+    fn early_mut(&mut self) -> Option<&mut EarlyItems<T>> {
+        self.early.as_deref_mut().map(|early| &mut early.items)
     }
 
     /// The parts of which a fork that may miss items is made.
@@ -81,9 +99,11 @@ impl<T> Lossless<T> {
     where
         T: Clone + Sync,
     {
-        match self.early.as_deref_mut() {
-            Some(Early::Pinned { cursor, .. }) => ForkParts::Cursor(cursor),
-            Some(Early::Items(items)) => ForkParts::Reader(self.reader.fork(), items.clone()),
+        match self.early.as_deref_mut().map(|early| &mut early.items) {
+            Some(EarlyItems::Pinned(cursor)) => ForkParts::Cursor(cursor),
+            Some(EarlyItems::Items(items, reader)) => {
+                ForkParts::Reader(reader.fork(), items.clone())
+            }
             None => ForkParts::Reader(self.reader.fork(), VecDeque::new()),
         }
     }
@@ -91,32 +111,35 @@ impl<T> Lossless<T> {
     /// The number of the item that the fork takes next.
     #[inline]
     pub(super) fn number(&self) -> usize {
-        match self.early.as_deref() {
+        match self.early() {
             None => self.reader.number(),
-            Some(Early::Items(items)) => self.reader.number().wrapping_sub(items.len()),
-            Some(Early::Pinned { cursor, .. }) => cursor.number(),
+            Some(EarlyItems::Items(items, reader)) => reader.number().wrapping_sub(items.len()),
+            Some(EarlyItems::Pinned(cursor)) => cursor.number(),
         }
     }
 
     /// The tail of the list.
     pub(super) fn item_tail(&self) -> ItemTail {
-        match self.cursor() {
-            Some(cursor) => cursor.item_tail(),
-            None => self.reader.item_tail(),
-        }
+        self.at_list(Reader::item_tail, RingCursor::item_tail)
     }
 
-    fn cursor(&self) -> Option<&RingCursor<T>> {
-        match self.early.as_deref() {
-            Some(Early::Pinned { cursor, .. }) => Some(cursor),
-            _ => None,
+    /// Asks the fork's reader of the list, or its cursor of the ring.
+    fn at_list<R>(
+        &self,
+        reader: impl FnOnce(&Reader<T>) -> R,
+        cursor: impl FnOnce(&RingCursor<T>) -> R,
+    ) -> R {
+        match self.early() {
+            None => reader(&self.reader),
+            Some(EarlyItems::Items(_, at)) => reader(at),
+            Some(EarlyItems::Pinned(at)) => cursor(at),
         }
     }
 
     #[cold]
     #[inline(never)]
     fn next_early(&mut self, waker: &Waker) -> NextItem<T> {
-        if let Some(Early::Pinned { cursor, .. }) = self.early.as_deref_mut() {
+        if let Some(EarlyItems::Pinned(cursor)) = self.early_mut() {
             match cursor.detach(waker) {
                 Detached::Reader(reader, items) => *self = Self::from_parts(reader, items),
                 Detached::Unfed => return NextItem::Nothing,
@@ -124,13 +147,15 @@ impl<T> Lossless<T> {
                 Detached::Waiting => return NextItem::Waiting,
             }
         }
-        let Some(Early::Items(items)) = self.early.as_deref_mut() else {
+        let Some(EarlyItems::Items(items, _)) = self.early_mut() else {
             return self.reader.next().into();
         };
         let item = items.pop_front();
         shrink(items);
         if items.is_empty() {
-            self.early = None;
+            if let Some(EarlyItems::Items(_, reader)) = self.early.take().map(|early| early.items) {
+                self.reader = reader;
+            }
         }
         item.map_or(NextItem::Nothing, NextItem::Item)
     }
@@ -204,7 +229,10 @@ impl<T> ForkPlace<T> for Lossless<T> {
 
     #[inline]
     fn plain(&mut self) -> &mut Reader<T> {
-        debug_assert!(self.early.is_none(), "then something is owed");
+        debug_assert!(
+            self.early.is_none(),
+            "it looks empty, and something is owed"
+        );
         &mut self.reader
     }
 
@@ -215,7 +243,6 @@ impl<T> ForkPlace<T> for Lossless<T> {
 
     #[inline]
     fn next_fast(&mut self) -> Option<T> {
-        // Nothing is known of the list while there are early items.
         self.reader.next_fast()
     }
 
@@ -242,18 +269,18 @@ impl<T> ForkPlace<T> for Lossless<T> {
 
     #[inline]
     fn at_tail(&self) -> bool {
-        match self.early.as_deref() {
-            None => ForkPlace::at_tail(&self.reader),
-            Some(Early::Items(_)) => false,
-            Some(Early::Pinned { cursor, .. }) => cursor.at_tail(),
+        match self.early() {
+            None => self.reader.is_unpublished(),
+            Some(EarlyItems::Items(..)) => false,
+            Some(EarlyItems::Pinned(cursor)) => cursor.at_tail(),
         }
     }
 
     fn at_end(&self) -> bool {
-        match self.early.as_deref() {
+        match self.early() {
             None => self.reader.is_ended(),
-            Some(Early::Items(_)) => false,
-            Some(Early::Pinned { cursor, .. }) => cursor.at_end(),
+            Some(EarlyItems::Items(..)) => false,
+            Some(EarlyItems::Pinned(cursor)) => cursor.at_end(),
         }
     }
 
@@ -263,33 +290,29 @@ impl<T> ForkPlace<T> for Lossless<T> {
     }
 
     fn is_closed(&self) -> bool {
-        self.cursor()
-            .map_or_else(|| self.reader.is_closed(), RingCursor::is_closed)
+        self.at_list(Reader::is_closed, RingCursor::is_closed)
     }
 
     fn clear_waker(&mut self) {
-        if let Some(Early::Pinned { cursor, .. }) = self.early.as_deref_mut() {
+        if let Some(EarlyItems::Pinned(cursor)) = self.early_mut() {
             cursor.clear_waker();
         }
     }
 
     fn lag(&self) -> usize {
-        match self.early.as_deref() {
-            None => self.reader.lag(),
-            Some(Early::Items(items)) => self.reader.lag().saturating_add(items.len()),
-            Some(Early::Pinned { cursor, .. }) => cursor.lag(),
+        let lag = self.at_list(Reader::lag, RingCursor::lag);
+        match self.early() {
+            Some(EarlyItems::Items(items, _)) => lag.saturating_add(items.len()),
+            _ => lag,
         }
     }
 
     fn statistics(&self) -> Statistics {
-        self.reader.statistics()
+        self.at_list(Reader::statistics, |cursor| cursor.ring().statistics())
     }
 
     fn observe(&self) -> Observer<T> {
-        match self.cursor() {
-            Some(cursor) => cursor.observe(),
-            None => self.reader.observe(),
-        }
+        self.at_list(Reader::observe, RingCursor::observe)
     }
 }
 

@@ -449,17 +449,28 @@ impl<S: Stream, B: Bound> Fork<S, B> {
     /// The poll of a fork whose place knows of no item.
     #[inline(never)]
     fn poll_slow(&mut self, cx: &mut Context<'_>) -> Poll<Option<Item<S, B>>> {
+        if !self.shared().owes_nothing() {
+            return self.poll_owing(cx);
+        }
+        self.poll_source::<false>(cx)
+    }
+
+    /// Kept out of line, so that forks of a source without bounds do not contain it.
+    #[inline(never)]
+    fn poll_owing(&mut self, cx: &mut Context<'_>) -> Poll<Option<Item<S, B>>> {
+        self.poll_source::<true>(cx)
+    }
+
+    #[inline]
+    fn poll_source<const OWES: bool>(&mut self, cx: &mut Context<'_>) -> Poll<Option<Item<S, B>>> {
         // Before there is an item that a panic of the waker's drop could lose.
         self.update_task(cx.waker());
-        let found = if !self.is_active() {
-            self.find_passive(cx)
-        } else if self.shared().owes_nothing() {
-            self.pull::<false>(cx)
-        } else {
-            self.pull_owing(cx)
+        let found = match self.is_active() {
+            true => self.pull::<OWES>(cx),
+            false => self.find_passive::<OWES>(cx),
         };
         let found = match found {
-            NextItem::Nothing => self.place.next(cx.waker()),
+            NextItem::Nothing => self.next::<OWES>(cx.waker()),
             found => found,
         };
         match found {
@@ -516,20 +527,23 @@ impl<S: Stream, B: Bound> Fork<S, B> {
         }
     }
 
-    #[inline(never)]
-    fn pull_owing(&mut self, cx: &mut Context<'_>) -> NextItem<Item<S, B>> {
-        self.pull::<true>(cx)
+    #[inline]
+    fn next<const OWES: bool>(&mut self, waker: &Waker) -> NextItem<Item<S, B>> {
+        match OWES {
+            true => self.place.next(waker),
+            false => self.place.plain().next(waker),
+        }
     }
 
     /// The slow path of a passive fork: registers the waker, or ends for now.
-    fn find_passive(&mut self, cx: &mut Context<'_>) -> NextItem<Item<S, B>> {
+    fn find_passive<const OWES: bool>(&mut self, cx: &mut Context<'_>) -> NextItem<Item<S, B>> {
         if self.shared().has_active() {
             let lock = self.handle.as_lock();
             let waiter = self
                 .passive
                 .get_or_insert_with(|| lock.shared().passive_waiter());
             register_passive(lock, waiter, cx.waker());
-            let found = self.place.next(cx.waker());
+            let found = self.next::<OWES>(cx.waker());
             if !found.is_nothing() {
                 return found;
             }
@@ -538,7 +552,7 @@ impl<S: Stream, B: Bound> Fork<S, B> {
             }
         }
         // Now the fork sees the items that the last active fork pulled before it was dropped.
-        match self.place.next(cx.waker()) {
+        match self.next::<OWES>(cx.waker()) {
             NextItem::Nothing => NextItem::EndForNow,
             found => found,
         }
@@ -592,7 +606,7 @@ fn pull<S: Stream, P: ForkPlace<S::Item>, const OWES: bool>(
             guard.with(|_, state| state.register(waiter, cx.waker()));
             return NextItem::Waiting;
         }
-        let (shared, ring) = (guard.as_lock().shared(), guard.beside());
+        let shared = guard.as_lock().shared();
         if OWES
             && shared.owes(ROOM)
             && !place.is_alone()
@@ -607,9 +621,11 @@ fn pull<S: Stream, P: ForkPlace<S::Item>, const OWES: bool>(
         let lock = guard.as_lock();
         let (waker, panic_reported) = (waker_ref(lock), panic_reported);
         let source_cx = &mut Context::from_waker(&waker);
+        let handle = guard.handle();
         let is_alone = || place.is_alone();
+        let feed = |writer: &_| shared.feed(handle.beside(), writer);
         let pulled = guard.with_value(|source| {
-            source.poll_into_list(shared, ring, is_alone, panic_reported, source_cx)
+            source.poll_into_list(shared, is_alone, feed, panic_reported, source_cx)
         });
         match pulled {
             Poll::Pending => {
@@ -629,13 +645,14 @@ fn pull<S: Stream, P: ForkPlace<S::Item>, const OWES: bool>(
                 guard.keep_locked();
                 return NextItem::Item(item);
             }
-            Poll::Ready(Pulled::InList { kind, alone, owes }) => {
+            Poll::Ready(Pulled::InList(kind)) => {
+                let alone = kind == PulledKind::End && place.is_alone();
                 guard.with(|_, state| state.finish_poll(alone));
                 // Before the item is cloned, which may panic.
                 guard.keep_locked();
                 if kind == PulledKind::Item {
-                    if owes && !P::READS_RING {
-                        transfer(ring);
+                    if !P::READS_RING && !shared.owes_nothing() {
+                        transfer(handle.beside());
                         // The ring has passed the item.
                         return place.next(cx.waker());
                     }
@@ -737,7 +754,8 @@ impl<S: Stream, B: Bound> Stream for Fork<S, B> {
             return this.poll_slow(cx);
         }
         this.update_task(cx.waker());
-        match this.place.next(cx.waker()) {
+        // A place with early items looks empty.
+        match this.place.plain().next(cx.waker()) {
             NextItem::Item(item) => Poll::Ready(Some(item)),
             NextItem::End => Poll::Ready(this.end()),
             NextItem::Waiting => Poll::Pending,

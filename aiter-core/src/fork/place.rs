@@ -18,7 +18,8 @@ pub(crate) trait ForkPlace<T>: Unpin {
     /// Whether the fork reads from the ring, and so transfers to it what it has pulled.
     const READS_RING: bool = false;
 
-    /// The place while no fork has a bound or early items.
+    /// The place while no fork has a bound or early items, or where it does not
+    /// [look empty](Self::looks_empty).
     type Plain: ForkPlace<T, Item = Self::Item>;
 
     /// See [`Plain`](Self::Plain).

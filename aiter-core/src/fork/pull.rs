@@ -218,7 +218,7 @@ impl ForkShared {
     /// Feeds the ring from the tail of the list, if that is owed. The caller holds the lock.
     #[cold]
     #[inline(never)]
-    fn feed<T>(&self, ring: &OnceBox<Ring<T>>, writer: &Writer<T>) {
+    pub(super) fn feed<T>(&self, ring: &OnceBox<Ring<T>>, writer: &Writer<T>) {
         if let Some(ring) = ring.get().filter(|_| self.owes(FEED)) {
             // Ordering: AcqRel in one order with `owe`: a fork that comes later sets the bit again.
             self.owed.fetch_and(!FEED, Ordering::AcqRel);
@@ -358,12 +358,7 @@ pub(super) struct ForkSource<S: Stream> {
 /// The result of a poll of the source that was not pending.
 pub(super) enum Pulled<T> {
     /// An item or the end, which was put into the list.
-    InList {
-        kind: PulledKind,
-        alone: bool,
-        /// Whether a transfer to the ring is owed.
-        owes: bool,
-    },
+    InList(PulledKind),
     /// An item that was not put into the list, because no other fork would read it there.
     Item(T),
 }
@@ -385,15 +380,15 @@ impl<S: Stream> ForkSource<S> {
 
     /// Polls the source once, and puts an item or the end into the list. A fork that is alone gets
     /// the item directly. This is asked only after the poll: a fork that came meanwhile sees the
-    /// item. No other fork can have pulled since the caller acquired the lock, so nothing is left in
+    /// item. If something is owed, `feed` is called before the item is pushed. No other fork can have pulled since the caller acquired the lock, so nothing is left in
     /// the list then. If the source panics, this sets `panic_reported`, ends the list, and
     /// drops the source.
     #[inline]
     pub(super) fn poll_into_list(
         self: Pin<&mut Self>,
         shared: &ForkShared,
-        ring: &OnceBox<Ring<S::Item>>,
         is_alone: impl FnOnce() -> bool,
+        feed: impl FnOnce(&Writer<S::Item>),
         panic_reported: &mut bool,
         cx: &mut Context<'_>,
     ) -> Poll<Pulled<S::Item>> {
@@ -409,32 +404,22 @@ impl<S: Stream> ForkSource<S> {
         let polled = stream.as_mut().poll_next(cx);
         ScopeGuard::into_inner(stream);
         let polled = ready!(polled);
-        let alone = is_alone();
         Poll::Ready(match polled {
-            Some(item) if alone => Pulled::Item(item),
+            Some(item) if is_alone() => Pulled::Item(item),
             Some(item) => {
                 // A fork that came without a reader is counted, so the caller is not alone.
-                let owes = !shared.owes_nothing();
-                if owes {
-                    shared.feed(ring, writer);
+                if !shared.owes_nothing() {
+                    feed(writer);
                 }
                 // The list is closed only at its end, and no reader ever sleeps in it: forks wait
                 // in the wait sets.
                 let pushed = this.writer.push_exclusive(item);
                 debug_assert!(pushed.is_ok(), "the list is open");
-                Pulled::InList {
-                    kind: PulledKind::Item,
-                    alone,
-                    owes,
-                }
+                Pulled::InList(PulledKind::Item)
             }
             None => {
                 this.writer.close();
-                Pulled::InList {
-                    kind: PulledKind::End,
-                    alone,
-                    owes: false,
-                }
+                Pulled::InList(PulledKind::End)
             }
         })
     }

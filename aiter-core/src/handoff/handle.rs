@@ -141,10 +141,10 @@ impl<'a, P: Combine, V, X> ValueGuard<'a, P, V, X> {
         Some(Self { guard, ..self })
     }
 
-    /// What is shared without the lock.
+    /// The handle by which the lock was acquired.
     #[inline]
-    pub(crate) fn beside(&self) -> &'a X {
-        self.handle.beside()
+    pub(crate) fn handle(&self) -> &'a Handle<P, V, X> {
+        self.handle
     }
 
     /// The lock that is held.

@@ -2,7 +2,10 @@
 
 use super::super::bound::{Seen, skip, wait};
 use super::*;
-use crate::Hub;
+use crate::{
+    Hub, aiter_forker,
+    sync::{Ordering, fence},
+};
 
 fn seen(missed: usize, item: usize) -> Option<Seen<usize>> {
     Some(Seen { missed, item })
@@ -117,23 +120,37 @@ fn the_bound_that_is_set_reaches_a_fork_made_meanwhile() {
 
 // ---- hubs
 
+/// A source whose items come after what its giver did before.
+struct Ordered(Source);
+
+impl Stream for Ordered {
+    type Item = usize;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<usize>> {
+        let polled = Pin::new(&mut self.0).poll_next(cx);
+        fence(Ordering::Acquire);
+        polled
+    }
+}
+
 /// The subscriber, and then the source gives an item: whoever polls the source at that time, and
 /// whether or not it was alone, the subscriber sees the item.
 fn subscriber_sees_the_item<B: Bound + Send + Sync + 'static>(
     bound: B,
     check: fn(Option<B::Item<usize>>),
 ) where
-    Fork<Source, B>: Send,
-    Hub<Source>: Send,
+    Fork<Ordered, B>: Send,
+    Hub<Ordered>: Send,
 {
     large_model(move || {
         let remote = Remote::endless();
-        let mine = forker(&remote);
+        let mine = aiter_forker(Ordered(Source::new(&remote)));
         let hub = mine.hub();
-        let theirs = thread::spawn(move || next(mine));
+        let theirs = thread::spawn(move || Task::new(mine).next());
         let late = hub.subscribe_with(bound);
+        fence(Ordering::Release);
         remote.give(1);
-        check(next(late));
+        check(Task::new(late).next());
         assert_eq!(theirs.join().unwrap(), Some(1));
     });
 }
