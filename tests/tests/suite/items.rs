@@ -18,7 +18,7 @@ const ITEMS: &[(&str, &[&str])] = &[
     ("AvailableIter", &["available_items_are_seen_without_waiting"]),
     ("TryNextError", &["available_items_are_seen_without_waiting"]),
     ("Statistics", &["available_items_are_seen_without_waiting"]),
-    ("fixed", &["a_list_without_an_allocator_serves_tasks"]),
+    ("fixed", &["a_list_without_an_allocator_serves_tasks", "a_push_waits_for_a_free_slot", "a_push_drops_the_oldest_item"]),
     ("aiter_forker", &["forks_of_any_stream_see_the_same", "a_fork_that_is_dropped_while_it_polls_strands_nobody", "every_fork_learns_of_a_panic"]),
     ("aiter_forker_with", &["forks_wait_for_the_slowest", "a_fork_that_lags_loses_the_oldest_and_sees_how_many"]),
     ("bound", &["forks_wait_for_the_slowest", "a_fork_that_lags_loses_the_oldest_and_sees_how_many"]),
@@ -143,7 +143,8 @@ type Without = &'static [(&'static str, &'static [Kind], &'static str)];
 #[rustfmt::skip]
 const BY_KIND: ByKind = &[
     ("push_aiter_with", Limit, &["a_preflight_runs_for_each_requested_item"]),
-    ("fixed", Limit, &["a_list_without_an_allocator_has_as_many_items_as_slots"]),
+    ("fixed", Limit, &["a_list_without_an_allocator_has_as_many_items_as_slots", "a_push_drops_the_oldest_item"]),
+    ("fixed", Fairness, &["a_push_waits_for_a_free_slot"]),
     ("aiter_forker", Limit, &["nothing_is_taken_before_it_is_requested"]),
     ("aiter_forker_with", Limit, &["forks_wait_for_the_slowest", "a_fork_that_lags_loses_the_oldest_and_sees_how_many"]),
     ("sharable_aiter", Limit, &["nothing_is_taken_before_it_is_requested"]),
@@ -179,7 +180,6 @@ const WITHOUT: Without = &[
         "unbounded; a push waits for nobody",
     ),
     ("push_aiter_with", &[Fairness], "as `push_aiter`"),
-    ("fixed", &[Fairness], "a push waits for nobody"),
     ("aiter_forker", &[Fairness], "each item goes to every fork"),
     (
         "aiter_forker_with",
