@@ -70,9 +70,10 @@ impl<T> error::Error for PushError<T> {}
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Stopped<T>(pub T);
 
+/// As for [`PushError`].
 impl<T> fmt::Debug for Stopped<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Stopped").finish_non_exhaustive()
+        debug(false, f)
     }
 }
 

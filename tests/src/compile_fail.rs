@@ -247,3 +247,29 @@ struct HubsThatWait;
 /// let reader = hub.subscribe();
 /// ```
 struct HubItems;
+
+/// A list says in its type whether tasks may wait for a slot.
+/// ```
+/// let list = aiter_core::fixed::PushList::<u8, 4, 1, 1>::new();
+/// let push = list.push_when_free(1);
+/// ```
+/// ```compile_fail,E0080
+/// let list = aiter_core::fixed::PushList::<u8, 4>::new();
+/// let push = list.push_when_free(1);
+/// ```
+struct ListsWithoutWaits;
+
+/// A list says in its type whether it may be overwritten, and then its items cannot be lent.
+/// ```
+/// let list = aiter_core::fixed::PushList::<u8, 4, 1, 0, true>::new();
+/// list.push_overwriting(1).unwrap();
+/// ```
+/// ```compile_fail,E0080
+/// let list = aiter_core::fixed::PushList::<u8, 4>::new();
+/// list.push_overwriting(1).unwrap();
+/// ```
+/// ```compile_fail,E0080
+/// let list = aiter_core::fixed::PushList::<u8, 4, 1, 0, true>::new();
+/// let count = list.aiter().unwrap().available_iter().count();
+/// ```
+struct ListsThatAreNotOverwritten;

@@ -178,7 +178,7 @@ fn bounded_list() {
 
 #[test]
 fn fixed_list() {
-    use aiter_core::fixed::{AvailableIter, PushAiter, PushError, PushList};
+    use aiter_core::fixed::{AvailableIter, PushAiter, PushError, PushList, PushWhenFree};
     table! {
         PushList<Shared, 4> => "Send + Sync + Unpin";
         PushList<Sent, 4> => "Send + Sync + Unpin";
@@ -194,6 +194,11 @@ fn fixed_list() {
         AvailableIter<'static, Sent, 4> => "Unpin";
         AvailableIter<'static, Local, 4> => "Unpin";
         AvailableIter<'static, Pinned, 4> => "Send + Sync + Unpin";
+
+        PushWhenFree<'static, Shared, 4, 1, 1> => "Send + Sync + Unpin";
+        PushWhenFree<'static, Sent, 4, 1, 1> => "Send + Unpin";
+        PushWhenFree<'static, Local, 4, 1, 1> => "Unpin";
+        PushWhenFree<'static, Pinned, 4, 1, 1> => "Send + Sync + Unpin";
 
         PushError<Shared> => "Send + Sync + Unpin";
         PushError<Sent> => "Send + Unpin";

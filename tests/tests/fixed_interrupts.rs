@@ -5,7 +5,7 @@
 #![allow(missing_docs, reason = "a test program")]
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 
-use aiter_core::fixed::{PushAiter, PushList};
+use aiter_core::fixed::{PushAiter, PushList, PushWhenFree};
 use futures_core::Stream;
 use std::{
     arch::asm,
@@ -97,8 +97,8 @@ impl Wake for Wakes {
 }
 
 /// A task that reads. It polls only if it was woken or has not slept yet, with one of two wakers.
-struct Task<'a, const N: usize, const R: usize> {
-    aiter: PushAiter<'a, u32, N, R>,
+struct Task<A> {
+    aiter: A,
     wakes: Arc<Wakes>,
     wakers: [Waker; 2],
     polls: usize,
@@ -108,8 +108,8 @@ struct Task<'a, const N: usize, const R: usize> {
     len: usize,
 }
 
-impl<'a, const N: usize, const R: usize> Task<'a, N, R> {
-    fn new(aiter: PushAiter<'a, u32, N, R>) -> Self {
+impl<A: Stream<Item = u32> + Unpin> Task<A> {
+    fn new(aiter: A) -> Self {
         let wakes = Arc::new(Wakes::default());
         Self {
             aiter,
@@ -317,5 +317,202 @@ fn a_reader_interrupted_by_another() {
         drop(low);
         let mut late = list.subscribe().unwrap();
         assert!([Ok(3), Err(aiter_core::TryNextError::Empty)].contains(&late.try_next()));
+    });
+}
+
+/// Pushes over what is there. A push of the same kind and a poll of the reader interrupt it.
+fn overwriting_interrupted<const N: usize, const R: usize>(sleeps: bool, drains: bool) {
+    at_each_instruction(|after| {
+        let list = PushList::<u32, N, R, 0, true>::new();
+        let mut task = Task::new(list.aiter().unwrap());
+        let before = if sleeps { 0 } else { N };
+        if sleeps {
+            task.poll();
+        }
+        (0..before).for_each(|_| list.push(0).unwrap());
+        let task = RefCell::new(task);
+        let pushed = [const { Cell::new(false) }; 2];
+        let push = |n: u32| pushed[n as usize - 1].set(list.push_overwriting(n).is_ok());
+        let fired = interrupted(
+            after,
+            || push(1),
+            || {
+                if drains {
+                    task.borrow_mut().poll();
+                }
+                push(2);
+                task.borrow_mut().run();
+                if drains {
+                    task.borrow_mut().poll();
+                }
+            },
+        );
+        let mut task = task.into_inner();
+        task.run();
+        assert_eq!(task.aiter.len(), 0, "after {after}: it was not woken");
+        let all = before + pushed.iter().filter(|pushed| pushed.get()).count();
+        let counted = task.seen().len() + task.aiter.missed();
+        assert_eq!(counted, all, "after {after}");
+        assert!(pushed[0].get(), "no reader is at an item");
+        assert!(!fired || N == 1 || pushed[1].get());
+        // All slots are free again.
+        (0..N).for_each(|_| list.push(9).unwrap());
+        list.push(9).unwrap_err();
+        fired
+    });
+}
+
+#[test]
+fn an_overwriting_push_interrupted_by_another_and_the_reader() {
+    for drains in [false, true] {
+        overwriting_interrupted::<1, 1>(false, drains);
+        overwriting_interrupted::<2, 1>(false, drains);
+        overwriting_interrupted::<3, 1>(true, drains);
+        overwriting_interrupted::<1, 2>(true, drains);
+        overwriting_interrupted::<2, 2>(false, drains);
+    }
+}
+
+/// Polls a reader of a full list. Pushes that overwrite interrupt it.
+fn poll_overwritten<const N: usize, const R: usize>() {
+    at_each_instruction(|after| {
+        let list = PushList::<u32, N, R, 0, true>::new();
+        let mut task = Task::new(list.aiter().unwrap());
+        (0..N as u32).for_each(|n| list.push(n).unwrap());
+        let mut pushed = 0;
+        let fired = interrupted(
+            after,
+            || task.poll(),
+            || {
+                for n in N as u32..N as u32 + 2 {
+                    pushed += usize::from(list.push_overwriting(n).is_ok());
+                }
+            },
+        );
+        task.run();
+        assert!(task.seen().is_sorted());
+        assert_eq!(
+            task.seen().len() + task.aiter.missed(),
+            N + pushed,
+            "after {after}"
+        );
+        assert_eq!(task.aiter.len(), 0, "after {after}: it was not woken");
+        fired
+    });
+}
+
+#[test]
+fn a_reader_interrupted_by_overwriting_pushes() {
+    poll_overwritten::<1, 1>();
+    poll_overwritten::<3, 1>();
+    poll_overwritten::<1, 2>();
+    poll_overwritten::<4, 2>();
+}
+
+/// A push that waits, with a waker that counts.
+struct Waiting<'a, const P: usize> {
+    push: PushWhenFree<'a, u32, 1, 1, P>,
+    wakes: Arc<Wakes>,
+    waker: Waker,
+    is_over: bool,
+}
+
+impl<'a, const P: usize> Waiting<'a, P> {
+    fn new(list: &'a PushList<u32, 1, 1, P>, item: u32) -> Self {
+        let wakes = Arc::new(Wakes::default());
+        Self {
+            push: list.push_when_free(item),
+            waker: wakes.clone().into(),
+            wakes,
+            is_over: false,
+        }
+    }
+
+    fn poll(&mut self) {
+        let cx = &mut Context::from_waker(&self.waker);
+        self.is_over = Pin::new(&mut self.push).poll(cx).is_ready();
+    }
+
+    /// Polls if it was woken, and has to be over then.
+    fn finish(&mut self, after: usize) {
+        if !self.is_over {
+            assert!(self.wakes.0.load(Relaxed) > 0, "after {after}: not woken");
+            self.poll();
+            assert!(self.is_over, "after {after}");
+        }
+    }
+}
+
+#[test]
+fn a_waiting_push_interrupted_by_the_reader() {
+    for pushes in [false, true] {
+        at_each_instruction(|after| {
+            let list = PushList::<u32, 1, 1, 1>::new();
+            list.push(0).unwrap();
+            let mut aiter = list.aiter().unwrap();
+            let mut wait = Waiting::new(&list, 1);
+            let mut overtook = false;
+            let fired = interrupted(
+                after,
+                || wait.poll(),
+                || {
+                    // If this comes late, the slot is free.
+                    let _ = aiter.try_next();
+                    overtook = pushes && list.push(9).is_ok();
+                },
+            );
+            if !fired {
+                assert_eq!(aiter.try_next(), Ok(0));
+            }
+            if overtook && !wait.is_over {
+                assert_eq!(aiter.try_next(), Ok(9));
+            }
+            wait.finish(after);
+            let rest = std::iter::from_fn(|| aiter.try_next().ok()).last();
+            assert_eq!(rest, Some(1), "after {after}");
+            fired
+        });
+    }
+}
+
+#[test]
+fn a_reader_interrupted_by_a_waiting_push() {
+    at_each_instruction(|after| {
+        let list = PushList::<u32, 1, 1, 1>::new();
+        list.push(0).unwrap();
+        let mut aiter = list.aiter().unwrap();
+        let mut wait = Waiting::new(&list, 1);
+        let fired = interrupted(
+            after,
+            || assert_eq!(aiter.try_next(), Ok(0)),
+            || wait.poll(),
+        );
+        if !fired {
+            wait.poll();
+        }
+        wait.finish(after);
+        assert_eq!(aiter.try_next(), Ok(1));
+        fired
+    });
+}
+
+#[test]
+fn a_wait_that_is_dropped_interrupted_by_the_reader() {
+    at_each_instruction(|after| {
+        let list = PushList::<u32, 1, 1, 2>::new();
+        list.push(0).unwrap();
+        let mut aiter = list.aiter().unwrap();
+        let mut first = Waiting::new(&list, 8);
+        let mut second = Waiting::new(&list, 1);
+        first.poll();
+        second.poll();
+        let push = first.push;
+        let fired = interrupted(after, || drop(push), || assert_eq!(aiter.try_next(), Ok(0)));
+        if !fired {
+            assert_eq!(aiter.try_next(), Ok(0));
+        }
+        second.finish(after);
+        assert_eq!(aiter.try_next(), Ok(1));
+        fired
     });
 }

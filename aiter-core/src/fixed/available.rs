@@ -2,7 +2,7 @@
 
 use super::{
     list::PushList,
-    position::{Laps, Position, is_after},
+    position::{Laps, Position},
     reader::{PushAiter, Start},
     slot::SlotState,
 };
@@ -43,10 +43,7 @@ impl<T, const N: usize, const R: usize, const P: usize, const O: bool>
         AvailableIter {
             list: self.list,
             at: self.at,
-            start: match self.start {
-                Start::Ahead(start) => Some(start),
-                Start::Reached { .. } => None,
-            },
+            start: self.start,
             _items: PhantomData,
         }
     }
@@ -130,7 +127,7 @@ pub struct AvailableIter<
 > {
     list: &'a PushList<T, N, R, P, O>,
     at: Position,
-    start: Option<Position>,
+    start: Start,
     _items: PhantomData<&'a T>,
 }
 
@@ -146,10 +143,10 @@ impl<'a, T, const N: usize, const R: usize, const P: usize, const O: bool> Itera
             if let SlotState::Empty = found {
                 return None;
             }
-            let is_before = self.start.is_some_and(|start| is_after(start, self.at));
+            let is_before = self.start.after(self.at) != self.at;
             self.at = Laps::<N, R>::next(self.at);
             if !is_before {
-                self.start = None;
+                self.start = Start::REACHED;
                 // SAFETY: the item is published, and the borrowed reader is at it or before it.
                 return Some(unsafe { slot.item() });
             }

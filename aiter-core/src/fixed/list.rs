@@ -2,7 +2,7 @@
 
 use super::{
     position::{CLOSED, Laps, Position, closed, is_after, tail_flags},
-    push_queue::{self, PushCell},
+    push_queue::PushCell,
     registry::{NO_READER, ReaderCell},
     slot::Slot,
     state::ListState,
@@ -189,7 +189,9 @@ impl<T, const N: usize, const R: usize, const P: usize, const O: bool> PushList<
     pub(super) fn publish(&self, Reserved { tail, slot, lap }: Reserved<'_, T>, item: T) {
         // SAFETY: the position was reserved, and is used up here.
         unsafe { slot.publish(lap, item) };
-        self.state.wake(tail);
+        // In a list that may be overwritten, a reader may wait for the item that was there before.
+        let lap_before = O.then(|| Laps::<N, R>::oldest(0));
+        self.state.wake(tail, lap_before);
     }
 
     /// Ends the list for good, and wakes the readers that wait. They receive the items that were
@@ -224,9 +226,9 @@ impl<T, const N: usize, const R: usize, const P: usize, const O: bool> PushList<
             if exchange(&self.state.tail, tail, closed(tail & !tail_flags(R))) {
                 // The readers first, whose wake has the fence, and then, also if the waker of a
                 // reader panics, the tasks that wait for a slot.
-                let _pushers = scopeguard::guard(&self.pushers, |pushers| {
+                let _pushers = scopeguard::guard((), |()| {
                     if P > 0 {
-                        push_queue::wake_all(pushers);
+                        self.serve();
                     }
                 });
                 return self.state.wake_all(tail);

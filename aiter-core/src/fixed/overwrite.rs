@@ -9,7 +9,7 @@
 //! | the oldest item, at `p` | the tail | a reader at `p` | next |
 //! |---|---|---|---|
 //! | published | at `p` one lap on | takes it | a push keeps readers from it |
-//! | `OVERWRITING` | at `p` one lap on | waits, at a gap | a push reserves the position, and owns the slot; the push that wrote this finds the list stopped → published, and wakes those that wait at `p` |
+//! | `OVERWRITING` | at `p` one lap on | waits, at a gap | a push reserves the position, and owns the slot; a push, this one or another, finds the list stopped → published, and wakes those that wait at `p` |
 //! | `OVERWRITING` | further on | goes on with the oldest item that may still be there, one lap before the tail | the push moves the item out, publishes its own, wakes those that wait at `p`, and drops the old one |
 //!
 //! The push that finds an item `OVERWRITING` need not be the one that wrote that. If it has
@@ -17,13 +17,13 @@
 
 use super::{
     list::{PushList, Refused, Reserved},
-    position::{CLOSED, Laps, Position, is_after, tail_flags},
+    position::{CLOSED, Laps, Position, is_after},
     reader::{PushAiter, Start},
-    slot::{Occupied, SlotState, occupied},
+    slot::{Occupied, SlotState, is_published, occupied},
 };
 use crate::{
     error::PushError,
-    sync::{Ordering::*, fence},
+    sync::{Ordering::*, Word, fence},
 };
 
 impl<T, const N: usize, const R: usize, const P: usize, const O: bool> PushList<T, N, R, P, O> {
@@ -78,42 +78,37 @@ impl<T, const N: usize, const R: usize, const P: usize, const O: bool> PushList<
             );
         }
         match self.reserve_overwriting() {
-            Ok((reserved, false)) => self.publish(reserved, item),
-            Ok((reserved, true)) => self.overwrite(reserved, item),
-            Err(Refused::Full) => return Err(PushError::Full(item)),
-            Err(Refused::Stopped) => return Err(PushError::Stopped(item)),
+            Ok((reserved, overwrites)) => {
+                self.publish_over(reserved, overwrites, item);
+                Ok(())
+            }
+            Err(Refused::Full) => Err(PushError::Full(item)),
+            Err(Refused::Stopped) => Err(PushError::Stopped(item)),
         }
-        Ok(())
     }
 
     /// Reserves a position, and says whether the slot has still the item of the lap before.
     #[inline(always)]
-    fn reserve_overwriting(&self) -> Result<(Reserved<'_, T>, bool), Refused> {
-        // The position of the item that this call has kept readers from.
-        let mut kept = None;
+    pub(super) fn reserve_overwriting(&self) -> Result<(Reserved<'_, T>, bool), Refused> {
         loop {
             let tail = self.state.tail.load(Relaxed);
-            if tail & CLOSED != 0 {
-                // If the position was not reserved, it never will be.
-                let oldest = Laps::<N, R>::oldest(Laps::<N, R>::position(tail));
-                if kept == Some(oldest) {
-                    self.undo_overwrite(oldest);
-                }
-                return Err(Refused::Stopped);
-            }
             let slot = self.slot(tail);
             let word = slot.word();
             let lap = Laps::<N, R>::lap(tail);
             let overwrites = word != lap;
             if overwrites {
                 let lap_before = Laps::<N, R>::oldest(lap);
-                match occupied(word, lap_before, Laps::<N, R>::LAP) {
-                    Occupied::Published if slot.try_overwrite(lap_before) => {
-                        kept = Some(Laps::<N, R>::oldest(tail & !tail_flags(R)));
+                if is_published(word, lap_before) {
+                    if !slot.try_overwrite(word) {
+                        continue;
                     }
-                    Occupied::Overwriting => {}
-                    Occupied::Busy => return Err(Refused::Full),
-                    Occupied::Published | Occupied::Later => continue,
+                } else {
+                    match occupied(word, lap_before) {
+                        Occupied::Overwriting => {}
+                        Occupied::Later => continue,
+                        // Also if the tail is closed: every slot is far behind it.
+                        Occupied::Busy => return Err(self.refused(tail)),
+                    }
                 }
             }
             let next = Laps::<N, R>::next_in(lap, tail);
@@ -131,21 +126,30 @@ impl<T, const N: usize, const R: usize, const P: usize, const O: bool> PushList<
         }
     }
 
-    /// Publishes an item in place of the oldest one.
+    /// Why no position is reserved. If the list was stopped while a push was about to overwrite the
+    /// oldest item, that goes back to the readers: its position is never reserved.
+    #[cold]
+    #[inline(never)]
+    fn refused(&self, tail: Word) -> Refused {
+        if tail & CLOSED == 0 {
+            return Refused::Full;
+        }
+        self.undo_overwrite(Laps::<N, R>::oldest(Laps::<N, R>::position(tail)));
+        Refused::Stopped
+    }
+
+    /// Publishes an item, in place of the oldest one if that is still there.
     #[inline(always)]
-    fn overwrite(&self, reserved: Reserved<'_, T>, item: T) {
-        let lost = Laps::<N, R>::oldest(reserved.tail & !tail_flags(R));
-        // SAFETY: the caller has reserved the position of a slot in that state.
-        let _old = unsafe { reserved.slot.take_overwritten() };
-        // After the wakes of `publish`, also if one of them panics, and before the drop of the old
-        // item.
-        let _wake = scopeguard::guard((), |()| self.state.wake_gap_waiters(lost));
+    pub(super) fn publish_over(&self, reserved: Reserved<'_, T>, overwrites: bool, item: T) {
+        let _old = overwrites.then(|| {
+            // SAFETY: the caller has reserved the position of a slot in that state.
+            unsafe { reserved.slot.take_overwritten() }
+        });
+        // It also wakes the readers that wait for the old item.
         self.publish(reserved, item);
     }
 
     /// Gives an item back to the readers after a stop.
-    #[cold]
-    #[inline(never)]
     pub(super) fn undo_overwrite(&self, at: Position) {
         if self.slot(at).undo_overwrite(Laps::<N, R>::lap(at)) {
             // Ordering: pairs with the fence in `ListState::register`, and with that of a reader
@@ -164,7 +168,7 @@ impl<T, const N: usize, const R: usize, const P: usize, const O: bool>
 {
     /// How many items this reader has missed since it was created, because they were
     /// [overwritten](PushList::push_overwriting) before it came to them. The difference of two
-    /// calls says how many it missed in between. It wraps with a `usize`.
+    /// calls says how many it missed in between. It wraps at half of what a `usize` counts.
     ///
     /// The count is exact at any time, also before the reader is polled again. What was overwritten
     /// before the reader was created does not count. It stays 0 in a list that is not overwritten.
@@ -194,18 +198,18 @@ impl<T, const N: usize, const R: usize, const P: usize, const O: bool>
         if !O {
             return 0;
         }
-        let counted = match self.start {
-            Start::Ahead(_) => 0,
-            Start::Reached { missed } => missed,
-        };
-        let oldest = Laps::<N, R>::oldest(self.list.tail().0);
+        self.missed_before(Laps::<N, R>::oldest(self.list.tail().0))
+    }
+
+    /// How many items it has missed if the oldest one that is left is at this position.
+    fn missed_before(&self, oldest: Position) -> usize {
         let from = self.start.after(self.at);
         let more = if is_after(oldest, from) {
             Laps::<N, R>::between(from, oldest)
         } else {
             0
         };
-        counted.wrapping_add(more)
+        self.start.missed().wrapping_add(more)
     }
 
     /// Goes on with the oldest item that may still be there, if the reader's own was overwritten.
@@ -216,11 +220,10 @@ impl<T, const N: usize, const R: usize, const P: usize, const O: bool>
         if !is_after(oldest, self.at) {
             return false;
         }
-        let missed = self.missed();
-        self.start = match self.start {
-            Start::Ahead(start) if is_after(start, oldest) => self.start,
-            _ => Start::Reached { missed },
-        };
+        let missed = self.missed_before(oldest);
+        if self.start.after(oldest) == oldest {
+            self.start = Start::reached(missed);
+        }
         self.at = oldest;
         let state = &self.list.state;
         state.readers.publish_position(self.reader(), oldest);

@@ -27,8 +27,7 @@
 
 use super::{waiters::GapWaker, word::exchange};
 use crate::sync::{AtomicWord, Ordering::*, SignedWord, StoreExclusive, Word, const_new, fence};
-use core::{slice, task::Waker};
-use scopeguard::ScopeGuard;
+use core::task::Waker;
 
 const FREE: Word = 0;
 const CLAIMED: Word = 2;
@@ -58,9 +57,9 @@ impl PushCell {
 
 /// A place in the line.
 #[derive(Clone, Copy)]
-pub(super) struct Place {
+struct Place {
     ticket: Word,
-    pub(super) cell: usize,
+    cell: usize,
 }
 
 impl Place {
@@ -76,6 +75,9 @@ impl Place {
 #[inline(always)]
 pub(super) fn is_in_use(cells: &[PushCell]) -> bool {
     // Ordering: Relaxed. Callers that rely on it have fenced.
+    if let [cell] = cells {
+        return cell.ticket.load(Relaxed) != FREE;
+    }
     cells.iter().any(|cell| cell.ticket.load(Relaxed) != FREE)
 }
 
@@ -90,29 +92,28 @@ fn places(cells: &[PushCell]) -> impl Iterator<Item = Place> {
 }
 
 /// How many places are before that of this cell. All are if it is not in the line.
-#[inline(never)]
 pub(super) fn count_before(cells: &[PushCell], cell: usize) -> usize {
+    if cells.len() == 1 {
+        return usize::from(cell == NO_CELL);
+    }
     let own = places(cells).find(|place| place.cell == cell);
     places(cells)
         .filter(|place| own.is_none_or(|own| place.is_before(own)))
         .count()
 }
 
-/// The first place in the line, or the first one behind another.
+/// Claims a cell.
+///
+/// # Panics
+/// If there is none left.
+#[cold]
 #[inline(never)]
-pub(super) fn next_in_line(cells: &[PushCell], last: Option<Place>) -> Option<Place> {
-    places(cells)
-        .filter(|place| last.is_none_or(|last| last.is_before(*place)))
-        .reduce(|first, place| if place.is_before(first) { place } else { first })
-}
-
-/// Claims a cell that is not in use, if there is one.
-pub(super) fn claim(cells: &[PushCell]) -> Option<usize> {
+pub(super) fn claim(cells: &[PushCell]) -> usize {
     // Ordering: the Acquire of `exchange` pairs with the Release in `leave`: the wait that had the
     // cell no longer accesses it.
-    cells
-        .iter()
-        .position(|cell| exchange(&cell.ticket, FREE, CLAIMED))
+    let is_claimed = |cell: &PushCell| exchange(&cell.ticket, FREE, CLAIMED);
+    let claimed = cells.iter().position(is_claimed);
+    claimed.expect("no more tasks can wait")
 }
 
 /// Stores the waker of a wait. If it is not in the line yet, it goes to the end. The caller looks
@@ -120,25 +121,28 @@ pub(super) fn claim(cells: &[PushCell]) -> Option<usize> {
 ///
 /// # Safety
 /// The cell is in use, and belongs to the caller.
+#[cold]
 #[inline(never)]
 pub(super) unsafe fn wait(cells: &[PushCell], cell: usize, waker: &Waker) {
+    // SAFETY: there is a cell with that index.
     let PushCell {
         ticket,
         waker: slot,
-    } = &cells[cell];
+    } = unsafe { cells.get_unchecked(cell) };
     let waker = waker.clone();
     drop(slot.take());
     // SAFETY: only the wait that has the cell stores wakers in it, and it took the last one back.
     unsafe { slot.put(waker) };
     if ticket.load(Relaxed) == CLAIMED {
-        let last =
-            places(cells).reduce(|last, place| if last.is_before(place) { place } else { last });
-        let next = last.map_or(1, |last| last.ticket.wrapping_add(2));
+        let later = |last: Place, place: Place| if last.is_before(place) { place } else { last };
+        let next = places(cells)
+            .reduce(later)
+            .map_or(1, |last| last.ticket.wrapping_add(2));
         // Ordering: Relaxed, because of the fence.
         ticket.store_exclusive(next, Relaxed);
     }
-    // Ordering: pairs with the fences in `PushList::slot_freed` and `leave`, and with that of a
-    // stop. Each side loads what the other one wrote before its fence.
+    // Ordering: pairs with the fences in `PushList::slot_freed`, `leave` and `ListState::wake_all`.
+    // Each side loads what the other one wrote before its fence.
     fence(SeqCst);
 }
 
@@ -148,7 +152,8 @@ pub(super) unsafe fn wait(cells: &[PushCell], cell: usize, waker: &Waker) {
 /// The cell is in use, and belongs to the caller, which does not access it after this.
 #[inline(never)]
 pub(super) unsafe fn leave(cells: &[PushCell], cell: usize) {
-    let PushCell { ticket, waker } = &cells[cell];
+    // SAFETY: there is a cell with that index.
+    let PushCell { ticket, waker } = unsafe { cells.get_unchecked(cell) };
     let waker = waker.take();
     // Ordering: Release pairs with the Acquire in `claim`.
     ticket.store_exclusive(FREE, Release);
@@ -156,19 +161,4 @@ pub(super) unsafe fn leave(cells: &[PushCell], cell: usize) {
     // has room now, or that wait sees that this cell left the line.
     fence(SeqCst);
     drop(waker);
-}
-
-/// Wakes every wait, after a stop.
-#[cold]
-#[inline(never)]
-pub(super) fn wake_all(cells: &[PushCell]) {
-    fn run(cells: &mut slice::Iter<'_, PushCell>) {
-        for waker in cells.filter_map(PushCell::take_waker) {
-            waker.wake();
-        }
-    }
-    // Continues with the others if a waker panics.
-    let mut cells = scopeguard::guard(cells.iter(), |mut rest| run(&mut rest));
-    run(&mut cells);
-    let _ = ScopeGuard::into_inner(cells);
 }

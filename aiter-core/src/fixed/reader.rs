@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     Statistics, TryNextError,
-    sync::{Ordering::*, fence},
+    sync::{Ordering::*, Word, fence, truncate},
 };
 use core::{
     fmt,
@@ -69,23 +69,42 @@ pub struct PushAiter<
     _items: PhantomData<*const T>,
 }
 
-/// Where the first item of a reader is. It takes the room of an `Option`, because a reader that has
-/// still to come to its first item has missed nothing.
+/// Where the first item of a reader is, or how many it has missed since it came there. Before, a
+/// reader has missed nothing, so one word does: positions are even.
 #[derive(Clone, Copy)]
-pub(super) enum Start {
-    /// At this position. A subscriber passes what is before.
-    Ahead(Position),
-    /// The reader has come there, and has missed this many items since.
-    Reached { missed: usize },
-}
+pub(super) struct Start(Word);
 
 impl Start {
-    pub(super) const REACHED: Self = Self::Reached { missed: 0 };
+    /// The reader has come to its first item, and missed none since.
+    pub(super) const REACHED: Self = Self(0);
+
+    /// The reader has still to come to this position, and passes what is before.
+    pub(super) fn ahead(start: Position) -> Self {
+        Self(start | 1)
+    }
+
+    /// The reader has missed this many items.
+    pub(super) fn reached(missed: usize) -> Self {
+        Self(missed as Word * 2)
+    }
+
+    /// The position of the first item, if the reader has not come there.
+    #[inline(always)]
+    pub(super) fn position(self) -> Option<Position> {
+        (self.0 & 1 != 0).then_some(self.0 ^ 1)
+    }
+
+    pub(super) fn missed(self) -> usize {
+        match self.position() {
+            Some(_) => 0,
+            None => truncate(self.0 / 2),
+        }
+    }
 
     /// The position of the first item, or that of the reader if it is further on.
     pub(super) fn after(self, at: Position) -> Position {
-        match self {
-            Self::Ahead(start) if is_after(start, at) => start,
+        match self.position() {
+            Some(start) if is_after(start, at) => start,
             _ => at,
         }
     }
@@ -168,9 +187,9 @@ impl<'a, T, const N: usize, const R: usize, const P: usize, const O: bool>
         let Self {
             list, at, start, ..
         } = *self;
-        let start = match start {
-            Start::Ahead(_) => start,
-            Start::Reached { .. } => Start::REACHED,
+        let start = match start.position() {
+            Some(_) => start,
+            None => Start::REACHED,
         };
         let reader = list.state.readers.claim()?;
         list.enable_clones();
@@ -234,7 +253,7 @@ impl<'a, T, const N: usize, const R: usize, const P: usize, const O: bool>
     /// Passes what was reserved before this subscriber came, up to a slot that is not published
     /// yet. Returns whether the reader has come to its first item.
     pub(super) fn catch_up(&mut self) -> bool {
-        while let Start::Ahead(start) = self.start {
+        while let Some(start) = self.start.position() {
             if !is_after(start, self.at) {
                 self.start = Start::REACHED;
                 break;

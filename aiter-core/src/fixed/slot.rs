@@ -21,7 +21,7 @@
 
 use super::word::exchange;
 use crate::sync::{
-    AtomicWord, Ordering::*, SignedWord, StoreExclusive, UnsafeCell, Word, const_new,
+    AtomicWord, Ordering::*, SignedWord, StoreExclusive, UnsafeCell, Word, const_new, fence,
 };
 use core::mem::MaybeUninit;
 
@@ -193,16 +193,17 @@ impl<T> Slot<T> {
         }
     }
 
-    /// Keeps readers from the item of this lap, unless one is at it.
+    /// Keeps readers from the item that is published, unless the word has changed since. It may fail
+    /// for no reason.
     #[inline(always)]
-    pub(super) fn try_overwrite(&self, lap: Word) -> bool {
-        // Ordering: Acquire pairs with the Release in `publish` and `leave`. The Release is that of
-        // `exchange`: whoever reserves the position loads this word, and fences.
-        exchange(
-            &self.word,
-            lap.wrapping_add(FULL),
-            lap.wrapping_add(OVERWRITING),
-        )
+    pub(super) fn try_overwrite(&self, word: Word) -> bool {
+        // Ordering: Relaxed. Whoever reserves the position has loaded this word, and fences: that
+        // pairs with the Release in `publish` and `leave`, because this exchange continues them.
+        let overwriting = word - (FULL - OVERWRITING);
+        let exchanged = self
+            .word
+            .compare_exchange_weak(word, overwriting, Relaxed, Relaxed);
+        exchanged.is_ok()
     }
 
     /// Gives the item back to the readers, unless another push has reserved the position.
@@ -228,11 +229,16 @@ impl<T> Slot<T> {
     }
 }
 
-/// What a push finds in the slot of the tail of a list that may be overwritten.
+/// Whether the item of this lap is published, and no reader is at it.
+#[inline(always)]
+pub(super) fn is_published(word: Word, lap: Word) -> bool {
+    word == lap.wrapping_add(FULL)
+}
+
+/// What else a push finds in the slot of the tail of a list that may be overwritten.
+#[derive(PartialEq)]
 pub(super) enum Occupied {
-    /// It is published, and no reader is at it.
-    Published,
-    /// This push, or one that it interrupted, has kept readers from it.
+    /// Another push has kept readers from the item.
     Overwriting,
     /// It is being read, written or moved out.
     Busy,
@@ -240,22 +246,28 @@ pub(super) enum Occupied {
     Later,
 }
 
-/// The state of a slot that is not free for this lap, and may be in use for the one before.
-#[inline(always)]
-pub(super) fn occupied(word: Word, lap_before: Word, length: Word) -> Occupied {
+/// The state of a slot that is not free for a lap, and may be in use for the one before.
+#[cold]
+#[inline(never)]
+pub(super) fn occupied(word: Word, lap_before: Word) -> Occupied {
     match word.wrapping_sub(lap_before) {
-        FULL => Occupied::Published,
         OVERWRITING => Occupied::Overwriting,
-        // Less than the lap before, or free for it: it is being written.
-        state if state.wrapping_neg() < length => Occupied::Busy,
-        _ => Occupied::Later,
+        ahead if ahead as SignedWord > 0 => {
+            // Ordering: pairs with the Release in `publish`. A tail that was loaded before that push
+            // had reserved its position is not loaded again.
+            fence(Acquire);
+            Occupied::Later
+        }
+        // Free for the lap before, or overwritten for it: it is being written. Less than that: it
+        // is being read.
+        _ => Occupied::Busy,
     }
 }
 
 const READING_ONE: Word = READING - 1;
 
 fn is_reading<const R: usize>(state: Word) -> bool {
-    state < READING && state >= READING - R as Word
+    R > 1 && state < READING && state >= READING - R as Word
 }
 
 impl<T> Drop for Slot<T> {

@@ -173,15 +173,17 @@ impl<const R: usize> ListState<[ReaderCell; R]> {
     }
 
     /// Wakes the readers that wait at the position that the tail had before the caller moved it on.
-    /// The caller has published the slot since.
+    /// The caller has published the slot since. `lap_before` is the distance to the same slot in the
+    /// lap before, if readers may wait there too.
     #[inline(always)]
-    pub(super) fn wake(&self, tail: Word) {
+    pub(super) fn wake(&self, tail: Word, lap_before: Option<Position>) {
         // Ordering: pairs with the fence in `register`.
         fence(SeqCst);
         let wakes = FastWakes {
             state: self,
             woken: 0,
             tail,
+            lap_before,
         };
         // Continues with the other readers if a waker panics.
         let mut wakes = scopeguard::guard(wakes, |mut rest| rest.run());
@@ -212,6 +214,7 @@ struct FastWakes<'a, const R: usize> {
     /// The readers before this one were woken, or had no flag.
     woken: usize,
     tail: Word,
+    lap_before: Option<Position>,
 }
 
 impl<const R: usize> FastWakes<'_, R> {
@@ -229,7 +232,11 @@ impl<const R: usize> FastWakes<'_, R> {
             }
         }
         if self.state.gap_waiters.load(Relaxed) != 0 {
-            wake_slow(self.state, self.tail & !tail_flags(R), tail_flags(R));
+            let at = self.tail & !tail_flags(R);
+            if let Some(lap_before) = self.lap_before {
+                wake_slow(self.state, at.wrapping_add(lap_before), tail_flags(R));
+            }
+            wake_slow(self.state, at, tail_flags(R));
         }
     }
 

@@ -103,7 +103,7 @@ impl<T, const N: usize, const R: usize, const P: usize, const O: bool> PushList<
         let tail = self.state.tail.fetch_or(0, Release);
         let at = lap_before(tail);
         self.state.readers.publish_position(reader, at);
-        let start = Start::Ahead(Laps::<N, R>::position(tail));
+        let start = Start::ahead(Laps::<N, R>::position(tail));
         let mut aiter = PushAiter::new(self, reader, at, start);
         aiter.catch_up();
         aiter

@@ -11,4 +11,4 @@ mod sample;
 pub use handover::Handover;
 pub use heap::heap_in_use;
 pub use report::{finish, prepare, say};
-pub use sample::{Order, SAMPLES, Sample, Sensor};
+pub use sample::{Newest, Order, SAMPLES, Sample, Sensor};

@@ -101,3 +101,52 @@ impl Order {
         self.next
     }
 }
+
+/// Checks that samples arrive in order, where some may be missed.
+#[derive(Debug)]
+pub struct Newest {
+    who: &'static str,
+    next: u32,
+    seen: u32,
+}
+
+impl Newest {
+    pub fn new(who: &'static str) -> Self {
+        Self {
+            who,
+            next: 0,
+            seen: 0,
+        }
+    }
+
+    /// Checks a sample.
+    ///
+    /// # Panics
+    /// If it is not a later sample than the last one.
+    #[track_caller]
+    pub fn check(&mut self, sample: Sample) {
+        if sample.number < self.next || sample != Sample::new(sample.number) {
+            panic!(
+                "{}: {sample:?} came, and not number {} or a later one",
+                self.who, self.next
+            );
+        }
+        self.next = sample.number + 1;
+        self.seen += 1;
+    }
+
+    /// Returns how many samples arrived.
+    ///
+    /// # Panics
+    /// If these and those that were missed are not all.
+    #[track_caller]
+    pub fn finish(self, missed: u32) -> u32 {
+        assert_eq!(
+            self.seen + missed,
+            SAMPLES,
+            "{}: samples are missing, and not counted",
+            self.who
+        );
+        self.seen
+    }
+}

@@ -46,19 +46,20 @@ pub fn thirds() -> impl Stream<Item: Stream<Item = Item> + Send + Unpin + 'stati
     }))
 }
 
-type FixedList<const N: usize, const R: usize> = fixed::PushList<Item, N, R>;
-type FixedAiter<const N: usize, const R: usize> = fixed::PushAiter<'static, Item, N, R>;
+type FixedList<const N: usize, const R: usize, const P: usize = 0> = fixed::PushList<Item, N, R, P>;
+type FixedAiter<const N: usize, const R: usize, const P: usize = 0> =
+    fixed::PushAiter<'static, Item, N, R, P>;
 
 /// A value that borrows a list. The list is dropped when no such value is left.
-struct OnList<T, const N: usize, const R: usize> {
+struct OnList<T, const N: usize, const R: usize, const P: usize> {
     it: T,
-    _list: Arc<FixedList<N, R>>,
+    _list: Arc<FixedList<N, R, P>>,
 }
 
-impl<const N: usize, const R: usize> OnList<FixedAiter<N, R>, N, R> {
+impl<const N: usize, const R: usize, const P: usize> OnList<FixedAiter<N, R, P>, N, R, P> {
     fn new(
-        list: Arc<FixedList<N, R>>,
-        make: impl FnOnce(&'static FixedList<N, R>) -> FixedAiter<N, R>,
+        list: Arc<FixedList<N, R, P>>,
+        make: impl FnOnce(&'static FixedList<N, R, P>) -> FixedAiter<N, R, P>,
     ) -> Self {
         // SAFETY: `it` is dropped before the list beside it, and it cannot be moved out of this
         // type.
@@ -67,7 +68,9 @@ impl<const N: usize, const R: usize> OnList<FixedAiter<N, R>, N, R> {
     }
 }
 
-impl<const N: usize, const R: usize> Stream for OnList<FixedAiter<N, R>, N, R> {
+impl<const N: usize, const R: usize, const P: usize> Stream
+    for OnList<FixedAiter<N, R, P>, N, R, P>
+{
     type Item = Item;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Item>> {
@@ -129,6 +132,27 @@ fn fixed_list<const N: usize, const R: usize>(expected: Expected) -> Setup {
         }
     });
     Setup::of(expected, readers, [driver_part(pushing)])
+}
+
+/// A list with this many slots, and a driver that waits for a free one.
+fn waiting_list<const N: usize>() -> Setup {
+    let list = Arc::new(FixedList::<N, 1, 1>::new());
+    let pusher = list.clone();
+    let stop = OnDrop({
+        let list = list.clone();
+        move || list.stop()
+    });
+    let mut source = Source::new();
+    let pushing = async move {
+        let _stop = stop;
+        while let Some(item) = next(&mut source).await {
+            if pusher.push_when_free(item).await.is_err() {
+                return;
+            }
+        }
+    };
+    let reader = OnList::new(list, |list| list.aiter().unwrap());
+    Setup::of(Expected::All, [items(reader)], [driver_part(pushing)])
 }
 
 /// A reader that yields an item for each one missed, and then one more.
@@ -305,6 +329,7 @@ pub const SUBJECTS: &[Subject] = &[
         fixed_list::<2, 1>(Expected::Together)
     }),
     ("fixed, several", || fixed_list::<2, 3>(Expected::Together)),
+    ("fixed, waiting pushes", waiting_list::<2>),
     ("fixed, room for all", || fixed_list::<8, 2>(Expected::All)),
     ("aiter_forker, active", || {
         let mut first = aiter_forker(Source::new());

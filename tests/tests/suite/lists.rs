@@ -289,6 +289,53 @@ pub(crate) async fn a_list_without_an_allocator_serves_tasks<R: Runtime>() {
     assert!(matches!(list.push(1), Err(fixed::PushError::Stopped(1))));
 }
 
+/// Three tasks push into two slots, and each pushes as often as the others until it is done.
+pub(crate) async fn a_push_waits_for_a_free_slot<R: Runtime>() {
+    type List = fixed::PushList<usize, 2, 1, 3>;
+    let list: &'static List = Box::leak(Box::new(List::new()));
+    let mut aiter = list.aiter().unwrap();
+    let pushers = [0, 1, 2].map(|pusher| {
+        R::spawn(async move {
+            for n in 0..ITEMS {
+                list.push_when_free(n * 3 + pusher).await.unwrap();
+            }
+        })
+    });
+    let mut next = [0; 3];
+    for _ in 0..3 * ITEMS {
+        let item = aiter.next().await.unwrap();
+        assert_eq!(item / 3, next[item % 3], "each in its order");
+        next[item % 3] += 1;
+    }
+    for pusher in pushers {
+        pusher.await;
+    }
+    list.push(0).unwrap();
+    list.push(0).unwrap();
+    let waiting = R::spawn(async move { list.push_when_free(7).await });
+    list.stop();
+    assert_eq!(waiting.await, Err(Stopped(7)));
+}
+
+pub(crate) async fn a_push_drops_the_oldest_item<R: Runtime>() {
+    type List = fixed::PushList<usize, 4, 2, 0, true>;
+    let list: &'static List = Box::leak(Box::new(List::new()));
+    let mut slow = list.aiter().unwrap();
+    let mut fast = list.subscribe().unwrap();
+    for n in 0..ITEMS {
+        list.push_overwriting(n).unwrap();
+        assert_eq!(fast.next().await, Some(n));
+    }
+    list.stop();
+    assert_eq!((fast.missed(), slow.missed()), (0, ITEMS - 4));
+    assert_eq!(slow.next().await, Some(ITEMS - 4));
+    assert_eq!(
+        collect::<R, _>(slow).await,
+        Vec::from_iter(ITEMS - 3..ITEMS)
+    );
+    assert_eq!(fast.next().await, None);
+}
+
 pub(crate) async fn a_list_without_an_allocator_has_as_many_items_as_slots<R: Runtime>() {
     let list: &'static fixed::PushList<usize, 8, 2> = Box::leak(Box::new(fixed::PushList::new()));
     let mut slow = list.aiter().unwrap();

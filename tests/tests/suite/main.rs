@@ -65,7 +65,9 @@ suite! {
         a_permit_keeps_room_for_an_item
         a_stop_refuses_pushers_that_wait
         a_list_without_an_allocator_serves_tasks
-        a_list_without_an_allocator_has_as_many_items_as_slots;
+        a_list_without_an_allocator_has_as_many_items_as_slots
+        a_push_waits_for_a_free_slot
+        a_push_drops_the_oldest_item;
         readers:
         forks_of_any_stream_see_the_same
         a_fork_that_is_dropped_while_it_polls_strands_nobody

@@ -260,4 +260,5 @@ fn a_position_does_not_repeat_during_an_interruption() {
 }
 
 mod overwriting;
+mod random;
 mod when_free;

@@ -180,7 +180,7 @@ fn an_interrupted_overwriting_push_leaves_a_gap() {
     list.push(0).unwrap();
     list.push(1).unwrap();
     assert_eq!(fast.try_next(), Ok(0));
-    assert!(list.slot(0).try_overwrite(0));
+    while !list.slot(0).try_overwrite(Word::MAX) {}
     let (wakes, waker) = Wakes::new();
     assert!(poll(&mut waiting, &waker).is_pending());
     assert_eq!((waiting.len(), waiting.missed()), (0, 0));
@@ -194,6 +194,32 @@ fn an_interrupted_overwriting_push_leaves_a_gap() {
     assert_eq!(rest(&mut fast), [2]);
 }
 
+/// It has reserved its position, and has still to write. A push that comes to the slot again must
+/// not wait for it.
+#[test]
+fn an_interrupted_overwriting_push_keeps_its_slot() {
+    fn check<const N: usize>() {
+        let list = List::<_, N, 1>::new();
+        let mut aiter = list.aiter().unwrap();
+        (0..N).for_each(|n| list.push(n).unwrap());
+        let Ok((reserved, true)) = list.reserve_overwriting() else {
+            panic!()
+        };
+        assert_eq!(aiter.missed(), 1);
+        (1..N).for_each(|n| list.push_overwriting(n).unwrap());
+        assert_eq!(list.push_overwriting(9), Err(PushError::Full(9)));
+        assert_eq!(list.push(9), Err(PushError::Full(9)));
+        assert_eq!((aiter.missed(), aiter.len()), (N, 0));
+        assert_eq!(aiter.try_next(), Err(TryNextError::Empty));
+        list.publish_over(reserved, true, 0);
+        assert_eq!(rest(&mut aiter), Vec::from_iter(0..N));
+        assert_eq!(aiter.missed(), N);
+    }
+    check::<1>();
+    check::<2>();
+    check::<3>();
+}
+
 #[test]
 fn a_stop_gives_an_item_back_that_was_about_to_be_overwritten() {
     let list = List::<_, 2, 2>::new();
@@ -202,13 +228,12 @@ fn a_stop_gives_an_item_back_that_was_about_to_be_overwritten() {
     list.push(0).unwrap();
     list.push(1).unwrap();
     assert_eq!(fast.try_next(), Ok(0));
-    assert!(list.slot(0).try_overwrite(0));
+    while !list.slot(0).try_overwrite(Word::MAX) {}
     let (wakes, waker) = Wakes::new();
     assert!(poll(&mut waiting, &waker).is_pending());
     list.stop();
-    assert_eq!(list.push_overwriting(2), Err(PushError::Stopped(2)));
     assert!(poll(&mut waiting, &waker).is_pending());
-    list.undo_overwrite(0);
+    assert_eq!(list.push_overwriting(2), Err(PushError::Stopped(2)));
     assert_eq!(wakes.count(), 1);
     assert_eq!(
         (rest(&mut waiting), rest(&mut fast)),
