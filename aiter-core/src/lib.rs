@@ -153,8 +153,8 @@ pub use crate::{
     },
     push::{
         AvailableIter, BoundedAiter, BoundedPush, BoundedPusher, NextMany, OwnedPermit, Permit,
-        PushAiter, Pusher, Reserve, ReserveOwned, UntilStopped, WeakPusher, push_aiter,
-        push_aiter_bounded, push_aiter_with,
+        PushAiter, Pusher, Reserve, ReserveOwned, UntilStopped, WeakBoundedPusher, WeakPusher,
+        push_aiter, push_aiter_bounded, push_aiter_with,
     },
     share::{Sharable, sharable_aiter},
     wait::demand::Watermarks,

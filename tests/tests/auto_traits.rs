@@ -8,7 +8,7 @@ use aiter_core::{
     MapAsync, MapWorkers, MapWorkersOrdered, NextMany, OwnedPermit, Permit, Preloaded, Pump,
     PushAiter, PushHub, PushHubIdle, PushHubOccupied, Pusher, Reserve, ReserveOwned, Sharable,
     SkipAiter, Statistics, Stoppable, Stopped, Stopper, TryNextError, UntilStopped, Watermarks,
-    WeakPushHub, WeakPusher,
+    WeakBoundedPusher, WeakPushHub, WeakPusher,
     bound::{Seen, Skip, Unbounded, Wait},
 };
 use futures_core::Stream;
@@ -145,6 +145,11 @@ fn push_list() {
 #[test]
 fn bounded_list() {
     table! {
+        WeakBoundedPusher<Shared> => "Send + Sync + Unpin";
+        WeakBoundedPusher<Sent> => "Send + Sync + Unpin";
+        WeakBoundedPusher<Local> => "Unpin";
+        WeakBoundedPusher<Pinned> => "Send + Sync + Unpin";
+
         BoundedPusher<Shared> => "Send + Sync + Unpin";
         BoundedPusher<Sent> => "Send + Sync + Unpin";
         BoundedPusher<Local> => "Unpin";

@@ -12,7 +12,7 @@ mod weak;
 pub use aiter::{AvailableIter, PushAiter};
 pub use bounded::{
     BoundedAiter, BoundedPush, BoundedPusher, OwnedPermit, Permit, Reserve, ReserveOwned,
-    push_aiter_bounded,
+    WeakBoundedPusher, push_aiter_bounded,
 };
 pub use next_many::NextMany;
 pub use pusher::Pusher;

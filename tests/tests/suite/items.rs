@@ -17,6 +17,7 @@ const ITEMS: &[(&str, &[&str])] = &[
     ("UntilStopped", &["who_pushes_learns_that_nobody_takes_any_more"]),
     ("WeakPusher", &["a_weak_pusher_keeps_no_list_open"]),
     ("push_aiter_bounded", &["pushers_of_a_bounded_list_wait_for_room", "first_come_is_first_served_with_a_place", "a_stop_refuses_pushers_that_wait"]),
+    ("WeakBoundedPusher", &["a_weak_pusher_keeps_no_list_open"]),
     ("BoundedPusher", &["pushers_of_a_bounded_list_wait_for_room", "a_stop_refuses_pushers_that_wait"]),
     ("BoundedAiter", &["pushers_of_a_bounded_list_wait_for_room"]),
     ("BoundedPush", &["first_come_is_first_served_with_a_place", "a_stop_refuses_pushers_that_wait"]),

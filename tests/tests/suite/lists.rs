@@ -256,6 +256,14 @@ pub(crate) async fn a_weak_pusher_keeps_no_list_open<R: Runtime>() {
     drop(pusher);
     assert_eq!(taker.await, Vec::from_iter(0..ITEMS));
     assert!(weak.upgrade().is_none());
+
+    let (pusher, aiter) = push_aiter_bounded(ITEMS);
+    let (weak, until) = (pusher.downgrade(), R::spawn(pusher.stopped()));
+    weak.upgrade().unwrap().push(1).await.unwrap();
+    drop(pusher);
+    until.await;
+    assert!(weak.upgrade().is_none());
+    assert_eq!(collect::<R, _>(aiter).await, [1]);
 }
 
 pub(crate) async fn forks_of_a_list_see_the_same<R: Runtime>() {

@@ -5,6 +5,7 @@
 //! | `places.rs` | how many places are taken, and who hears of one that becomes free |
 //! | `waiters.rs` | which pushers wait for a place, in which order, and which of them have one |
 //! | `pusher.rs`, `push.rs`, `permit.rs` | the pushing end: what takes a place and fills it |
+//! | `weak.rs` | what does not keep the list open |
 //! | `aiter.rs` | the yielding end, which tells of the places that it frees |
 //!
 //! A push first takes a *place*, by one exchange of a word that counts them. Then it is a push into
@@ -20,11 +21,13 @@ mod pusher;
 #[cfg(all(test, not(aiter_loom)))]
 mod tests;
 mod waiters;
+mod weak;
 
 pub use aiter::BoundedAiter;
 pub use permit::{OwnedPermit, Permit};
 pub use push::{BoundedPush, Reserve, ReserveOwned};
 pub use pusher::BoundedPusher;
+pub use weak::WeakBoundedPusher;
 
 use crate::list;
 use places::Places;

@@ -12,8 +12,8 @@ use core::fmt;
 /// Dropping the last one stops the list, once no [`OwnedPermit`] and no [`ReserveOwned`] is left
 /// either: those keep it open as a pusher does.
 pub struct BoundedPusher<T> {
-    writer: Writer<T>,
-    shared: Arc<Shared<T>>,
+    pub(super) writer: Writer<T>,
+    pub(super) shared: Arc<Shared<T>>,
 }
 
 impl<T> BoundedPusher<T> {
