@@ -6,14 +6,19 @@
 . "$(dirname "$0")/common"
 machines=(thumbv7m-none-eabi thumbv7em-none-eabihf thumbv6m-none-eabi riscv32imac-unknown-none-elf)
 bare_metal=("${machines[@]}")
-programs=(aiter embassy fixed pubsub one channel interrupted everywhere cost)
+programs=(aiter embassy fixed pubsub one channel waiting send newest immediate interrupted everywhere cost limits)
 next='have this script run each program in tests/firmware/src/bin, and no other'
 diff <(printf '%s.rs\n' "${programs[@]}" | sort) <(cd tests/firmware/src/bin && ls)
 # A program, its twin, which does the same on embassy-sync, and how many bytes of code and constants
 # the first may have more than its twin: see docs/EMBEDDED.md.
-twins=('one channel 0' 'fixed pubsub 0')
-# A push, its peer, and the number of readers.
-peers=('fixed::PushList::push Channel::try_send 1' 'fixed::PushList::push PubSubChannel::try_publish 4')
+twins=('one channel 0' 'fixed pubsub 0' 'waiting send 700' 'newest immediate 250')
+# The program that counts, a push, its peer, the number of readers, and the states in which they are
+# compared.
+peers=('cost fixed::PushList::push Channel::try_send 1 awake asleep'
+    'cost fixed::PushList::push PubSubChannel::try_publish 4 awake asleep'
+    'limits fixed::PushList::push_when_free Channel::send 1 awake asleep'
+    'limits fixed::PushList::push_overwriting PubSubChannel::publish_immediate 1 awake asleep full'
+    'limits fixed::PushList::push_overwriting PubSubChannel::publish_immediate 4 awake asleep full')
 limit=60 # seconds for a run; each takes about one
 prefix=${EMBEDDED_PREFIX:-$HOME/.cache/aiter-toolchains}
 export PATH=$PATH:$prefix/bin CARGO_TARGET_DIR
@@ -53,20 +58,19 @@ run() {
     timeout "$limit" cargo run -q --release --target "$1" --bin "${@:2}" 2>&1
 }
 
-# Prints the pushes in the output of `cost` that take more instructions than their peers:
-# `costlier <output`.
+# Prints the pushes in the output of a program that take more instructions than their peers:
+# `costlier PROGRAM <output`.
 costlier() {
-    awk -v peers="$(printf '%s\n' "${peers[@]}")" '
+    awk -v program="$1" -v peers="$(printf '%s\n' "${peers[@]}")" '
         $1 == "push" { took[$2, $3, $4] = $5 }
         END {
-            split("awake asleep", states)
             for (n = split(peers, lines, "\n"); n; n--) {
-                split(lines[n], peer, " ")
-                for (s in states) {
-                    ours = took[peer[1], peer[3], states[s]]
-                    theirs = took[peer[2], peer[3], states[s]]
+                fields = split(lines[n], peer, " ")
+                for (state = 5; peer[1] == program && state <= fields; state++) {
+                    ours = took[peer[2], peer[4], peer[state]]
+                    theirs = took[peer[3], peer[4], peer[state]]
                     if (ours == "" || theirs == "" || ours > theirs)
-                        print peer[1], "takes", ours, "and", peer[2], theirs, "with", peer[3], "readers", states[s]
+                        print peer[2], "takes", ours, "and", peer[3], theirs, "with", peer[4], "readers", peer[state]
                 }
             }
         }'
@@ -96,12 +100,15 @@ fi
 
 next='a push that does more was not noticed: see costlier in this script'
 echo '+ a push that does more has to fail'
-costly=("${machines[0]}" cost --features slow-push)
-step cargo build -q --release --target "${costly[0]}" --bin "${costly[@]:1}"
-if (($(run "${costly[@]}" | costlier | wc -l) != ${#peers[@]} * 2)); then
-    run "${costly[@]}"
-    exit 1
-fi
+for counted in 'cost 4' 'limits 8'; do
+    read -r program comparisons <<<"$counted"
+    costly=("${machines[0]}" "$program" --features slow-push)
+    step cargo build -q --release --target "${costly[0]}" --bin "${costly[@]:1}"
+    if (($(run "${costly[@]}" | costlier "$program" | wc -l) != comparisons)); then
+        run "${costly[@]}"
+        exit 1
+    fi
+done
 
 next='fix the first warning above'
 # Clippy belongs to the toolchain of rustup.
@@ -114,7 +121,7 @@ failed=0
 declare -A flash
 programs_table='target program code flash ram heap-peak verdict'
 interrupts_table='target list points of-these-in-a-gap'
-pushes_table='target push readers awake asleep'
+pushes_table='target push readers awake asleep full'
 twins_table='target program twin more at-most verdict'
 failures=
 for target in "${machines[@]}"; do
@@ -132,12 +139,20 @@ for target in "${machines[@]}"; do
             everywhere) interrupts_table+=$(awk -v target="$target" '
                 $1 == "interrupted" { points[$3] += $5; gaps[$3] += $6 }
                 END { for (list in points) print "\n" target, list, points[list], gaps[list] }' ORS= <<<"$output") ;;
-            cost) pushes_table+=$(awk -v target="$target" '
-                $1 == "push" && $4 == "awake" { awake = $5 }
-                $1 == "push" && $4 == "asleep" { print "\n" target, $2, $3, awake, $5 }' ORS= <<<"$output")
+            cost | limits) pushes_table+=$(awk -v target="$target" '
+                $1 == "push" { took[$2, $3, $4] = $5 }
+                $1 == "push" && $4 == "asleep" { order[++count] = $2 SUBSEP $3 }
+                END {
+                    for (n = 1; n <= count; n++) {
+                        split(order[n], push, SUBSEP)
+                        full = took[push[1], push[2], "full"]
+                        print "\n" target, push[1], push[2], took[push[1], push[2], "awake"],
+                            took[push[1], push[2], "asleep"], full == "" ? "-" : full
+                    }
+                }' ORS= <<<"$output")
                 while read -r more; do
                     failures+=$'\n'"$target: $more"
-                done < <(costlier <<<"$output") ;;
+                done < <(costlier "$program" <<<"$output") ;;
         esac
     done
     for pair in "${twins[@]}"; do
@@ -154,7 +169,7 @@ show() {
 }
 show 'Bytes of code, of flash in all, of RAM (static, stack and heap at their peaks) and of the heap alone' "$programs_table"
 show 'Points at which an operation was interrupted, and those between reserving and publishing' "$interrupts_table"
-show 'Instructions of a push in an interrupt, mean of 300, while no reader waits and while each sleeps in a task' "$pushes_table"
+show 'Instructions of a push in an interrupt, mean of 300, while no reader waits, while each sleeps in a task, and into a full list' "$pushes_table"
 show 'Bytes of code and constants that a program has more than its twin on embassy-sync' "$twins_table"
 if [[ -n $failures ]]; then
     echo "$failures"

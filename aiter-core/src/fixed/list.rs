@@ -3,7 +3,7 @@
 use super::{
     position::{CLOSED, Laps, Position, closed, is_after, tail_flags},
     push_queue::PushCell,
-    registry::{NO_READER, ReaderCell},
+    registry::ReaderCell,
     slot::Slot,
     state::ListState,
     word::exchange,
@@ -14,7 +14,6 @@ use crate::{
     sync::{Ordering::*, PlainPtr, Word, array_of, const_new, fence},
 };
 use core::{fmt, mem, ptr};
-use scopeguard::ScopeGuard;
 
 /// A list of at most `N` items for at most `R` readers, without an allocator. See the
 /// [module](super) for what it is for.
@@ -23,8 +22,8 @@ use scopeguard::ScopeGuard;
 /// [`subscribe`](Self::subscribe) make readers. Put it in a `static`, so that interrupt handlers
 /// and tasks reach it.
 ///
-/// `P` is how many tasks may [wait for a free slot](Self::push_when_free) at a time, none by
-/// default.
+/// `P` is how many tasks may [wait for a free slot](Self::push_when_free) at a time, none by default.
+/// `O` is `true` for a list in which a push may [drop the oldest item](Self::push_overwriting).
 ///
 /// Each slot takes a word and the item, and each reader and each task that may wait some words.
 /// Dropping the list drops the items that no reader has taken.
@@ -41,7 +40,7 @@ pub struct PushList<
     pub(super) state: ListState<[ReaderCell; R]>,
     /// `T::clone`, once there may be two readers.
     clone: PlainPtr<()>,
-    slots: [Slot<T>; N],
+    pub(super) slots: [Slot<T>; N],
     /// The tasks that wait for a free slot.
     pub(super) pushers: [PushCell; P],
 }
@@ -319,50 +318,6 @@ impl<T, const N: usize, const R: usize, const P: usize, const O: bool> PushList<
         // Ordering: Acquire pairs with the Release in `stop`.
         let tail = self.state.tail.load(Acquire);
         (Laps::<N, R>::position(tail), tail & CLOSED != 0)
-    }
-
-    /// Drops the item of a position, if all readers have passed it and no other thread drops it.
-    ///
-    /// A reader that passes an item calls this after it has published its new position and executed
-    /// a fence. Of the readers that pass one item, the last to execute its fence sees all others
-    /// past it, so one of them drops the item.
-    ///
-    pub(super) fn drop_passed(&self, at: Position) {
-        if self.state.readers.is_passed(at, NO_READER) {
-            let lap = Laps::<N, R>::lap(at);
-            // SAFETY: all readers have passed the item, which the Acquire in `is_passed` has seen,
-            // and none comes to it any more.
-            let item = unsafe {
-                self.slot(at)
-                    .try_take(lap, lap.wrapping_add(Laps::<N, R>::LAP))
-            };
-            if P > 0 && item.is_some() {
-                self.slot_freed();
-            }
-            drop(item);
-        }
-    }
-
-    /// Drops all items that no reader is to read any more, after a reader was dropped.
-    pub(super) fn drop_all_passed(&self) {
-        // Ordering: pairs with the fence of a reader that passes an item, see `drop_passed`.
-        fence(SeqCst);
-        let drop_at = |(index, slot): (usize, &Slot<T>)| {
-            if let Some(lap) = slot.full_lap(if O { Laps::<N, R>::LAP - 1 } else { 3 }) {
-                self.drop_passed(Laps::<N, R>::at(lap, index));
-            }
-        };
-        // Continues with the other slots if the drop of an item panics. Not `for_each`, which would
-        // not have counted the slot of that item.
-        let mut slots = scopeguard::guard(self.slots.iter().enumerate(), |rest| {
-            for slot in rest {
-                drop_at(slot);
-            }
-        });
-        for slot in slots.by_ref() {
-            drop_at(slot);
-        }
-        let _ = ScopeGuard::into_inner(slots);
     }
 
     /// Allows several readers from here on.

@@ -66,10 +66,21 @@
 //! |---|---|---|
 //! | the end that pushes | `Pusher`s, which are counted | a reference to the list |
 //! | the stream ends | after `stop`, or once the last `Pusher` is dropped | after [`stop`](PushList::stop) |
-//! | no slot is free | cannot happen | the push gives the item back |
+//! | no slot is free | cannot happen | the push gives the item back, waits, or drops the oldest one |
 //! | there is no reader | pushes give the item back, for good | items are kept for the next [`aiter`](PushList::aiter) |
 //! | readers | any number | at most `R`; [`subscribe`](PushList::subscribe) and [`fork`](PushAiter::fork) return `None` beyond that |
 //! | batches, `preflight` | yes | no |
+//!
+//! # Where the list is full
+//!
+//! | an interrupt, or a task, | use | the list |
+//! |---|---|---|
+//! | gets its item back, and decides | [`push`](PushList::push) | `PushList<T, N, R>` |
+//! | waits for a free slot, in a task | [`push_when_free`](PushList::push_when_free) | `PushList<T, N, R, P>`, for `P` tasks that wait |
+//! | drops the oldest item; readers [count](PushAiter::missed) what they missed | [`push_overwriting`](PushList::push_overwriting) | `PushList<T, N, R, P, true>` |
+//!
+//! All three may be used on one list. A list that does not say so in its type pays for neither of
+//! the last two.
 //!
 //! # Interrupts and priorities
 //!
@@ -89,7 +100,8 @@
 //!
 //! # Items that are not `Copy`
 //!
-//! A reader drops or returns the items that it takes; a push never drops an item. When a reader is
+//! A reader drops or returns the items that it takes; a push drops an item only if it
+//! [overwrites](PushList::push_overwriting) it. When a reader is
 //! dropped, the items that only this reader had still to read are dropped with it. The items of a
 //! list without readers stay for the next reader, or until the list is dropped.
 #![allow(unsafe_code)]
@@ -99,6 +111,7 @@ mod list;
 #[cfg(all(test, aiter_loom))]
 mod loom;
 mod overwrite;
+mod passed;
 mod position;
 mod push_queue;
 mod push_when_free;

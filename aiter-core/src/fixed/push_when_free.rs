@@ -231,7 +231,10 @@ impl<T, const N: usize, const R: usize, const P: usize, const O: bool> Future
             // SAFETY: asserted above.
             let item = unsafe { this.item.take().unwrap_unchecked() };
             let result = match reserved {
-                Ok(reserved) => Ok(list.publish(reserved, item)),
+                Ok(reserved) => {
+                    list.publish(reserved, item);
+                    Ok(())
+                }
                 Err(_) => Err(Stopped(item)),
             };
             this.leave();
