@@ -25,14 +25,11 @@ impl<T> BoundedPusher<T> {
         &self.shared
     }
 
-    /// Appends an item for which a place was taken. If the list is stopped, the place is given
-    /// back.
+    /// Appends an item for which a place was taken. The place of an item that is refused is of no use
+    /// to anybody, because a list that was stopped stays so.
     #[inline]
     pub(super) fn push_admitted(&self, item: T) -> Result<(), Stopped<T>> {
-        self.writer.push(item).map_err(|item| {
-            self.shared.give_back();
-            Stopped(item)
-        })
+        self.writer.push(item).map_err(Stopped)
     }
 
     /// Appends an item, as soon as there is room for it.
@@ -199,7 +196,6 @@ impl<T> BoundedPusher<T> {
             return Err(self.refused(()));
         }
         if self.is_stopped() {
-            self.shared.give_back();
             return Err(PushError::Stopped(()));
         }
         Ok(())

@@ -4,6 +4,7 @@ extern crate std;
 
 mod cancelled;
 mod panics;
+mod random;
 
 use super::*;
 use crate::{
