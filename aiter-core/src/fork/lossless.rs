@@ -193,7 +193,13 @@ impl<T> ForkPlace<T> for Reader<T> {
 
     #[inline]
     fn at_tail(&self) -> bool {
-        self.is_unpublished()
+        // A fork that came later may have left slots without an item.
+        self.is_unpublished() || self.peek().finds_nothing()
+    }
+
+    #[inline]
+    fn come_to_tail(&mut self) -> bool {
+        self.is_unpublished() || self.pass_itemless()
     }
 
     fn at_end(&self) -> bool {
@@ -270,9 +276,17 @@ impl<T> ForkPlace<T> for Lossless<T> {
     #[inline]
     fn at_tail(&self) -> bool {
         match self.early() {
-            None => self.reader.is_unpublished(),
+            None => ForkPlace::at_tail(&self.reader),
             Some(EarlyItems::Items(..)) => false,
             Some(EarlyItems::Pinned(cursor)) => cursor.at_tail(),
+        }
+    }
+
+    #[inline]
+    fn come_to_tail(&mut self) -> bool {
+        match self.early() {
+            None => self.reader.come_to_tail(),
+            Some(_) => self.at_tail(),
         }
     }
 

@@ -601,7 +601,7 @@ fn pull<S: Stream, P: ForkPlace<S::Item>, const OWES: bool>(
         Err(found) => return found,
     };
     // Another fork may have pulled since this one looked. It cannot while the lock is held.
-    if place.at_tail() {
+    if place.come_to_tail() {
         if !guard.with(|_, state| state.begin_poll(waiter)) {
             guard.with(|_, state| state.register(waiter, cx.waker()));
             return NextItem::Waiting;

@@ -55,6 +55,12 @@ pub(crate) trait ForkPlace<T>: Unpin {
     /// Whether there is neither an item nor the end. Exact while the caller holds the lock.
     fn at_tail(&self) -> bool;
 
+    /// As [`at_tail`](Self::at_tail), for the fork that pulls next.
+    #[inline]
+    fn come_to_tail(&mut self) -> bool {
+        self.at_tail()
+    }
+
     /// Whether the end comes next.
     fn at_end(&self) -> bool;
 

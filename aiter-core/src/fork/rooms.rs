@@ -118,14 +118,14 @@ impl Room {
         }
     }
 
-    /// The fork has taken the item before this number, and so it may have made room. `is_alone` if
-    /// no other fork can wait for that.
+    /// The fork has taken the item before this number, and so it may have made room.
     pub(super) fn pass(&mut self, number: usize, tail: impl FnOnce() -> ItemTail, is_alone: bool) {
         self.waiter.set_position(position(number));
-        if is_alone {
+        let Self { waiter, announcer } = self;
+        if is_alone && !announcer.is_full() {
+            // A fork that found no room and was dropped did that before this one knew itself alone.
             return;
         }
-        let Self { waiter, announcer } = self;
         let was_at = position(number.wrapping_sub(1));
         announcer.announce(|rooms| makes_room(rooms, waiter, was_at) && rooms.is_room(tail()));
     }
@@ -172,6 +172,10 @@ impl Announcer {
         rooms.unwrap_or_else(|| unreachable!("the first `wait` fork makes them"))
     }
 
+    fn is_full(&self) -> bool {
+        self.rooms().full.load(Ordering::Relaxed) != 0
+    }
+
     /// Has the source polled again if a fork found no room. Called after a step that may have made
     /// room; `is_there` tells whether it did.
     fn announce(&self, is_there: impl FnOnce(&Rooms) -> bool) {
@@ -180,7 +184,7 @@ impl Announcer {
         // fence in `has_room`: either this thread sees that a fork found no room, or that fork sees
         // the room.
         fence(Ordering::SeqCst);
-        if rooms.full.load(Ordering::Relaxed) != 0
+        if self.is_full()
             && is_there(rooms)
             // Ordering: Relaxed, the request that follows orders it. Of several forks that make
             // room, one sends the request.

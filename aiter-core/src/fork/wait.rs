@@ -93,6 +93,10 @@ impl<T> ForkPlace<T> for WaitCursor<T> {
         self.place.at_tail()
     }
 
+    fn come_to_tail(&mut self) -> bool {
+        self.place.come_to_tail()
+    }
+
     fn at_end(&self) -> bool {
         self.place.at_end()
     }

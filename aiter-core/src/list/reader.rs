@@ -460,6 +460,17 @@ impl<T> Reader<T> {
         self.cursor.is_unpublished()
     }
 
+    /// Whether nothing is there, neither an item nor the end. If so, the reader has passed the slots
+    /// without an item, so that it reads the next slot that is pushed.
+    #[cold]
+    pub(crate) fn pass_itemless(&mut self) -> bool {
+        let is_at_tail = self.peek().finds_nothing();
+        if is_at_tail {
+            self.scan();
+        }
+        is_at_tail
+    }
+
     /// Whether the end is all that is left.
     pub(crate) fn is_ended(&self) -> bool {
         self.cursor.peek().at_end()

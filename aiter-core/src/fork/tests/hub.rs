@@ -357,3 +357,26 @@ fn clients_come_and_go_across_threads() {
         client.join().unwrap();
     }
 }
+
+/// A subscriber takes a slot of the list, which holds no item. The readers before it pass that slot.
+#[test]
+fn slots_without_an_item_do_not_hide_the_tail() {
+    let (mut first, hub, remote) = hub(bound::unbounded(), []);
+    let mut passive = first.fork_passive();
+    let mut forks: Vec<_> = (0..70).map(|_| reader(hub.subscribe())).collect();
+    assert!(!passive.fork.is_terminated());
+    for fork in forks.iter_mut().chain([&mut first]) {
+        assert_eq!(fork.poll(), PENDING);
+    }
+    let mut late = reader(hub.subscribe());
+    remote.add([Item(1), Item(2)]);
+    for fork in forks.iter_mut().chain([&mut first]) {
+        assert_eq!((fork.wakes(), fork.poll()), (1, item(1)));
+    }
+    assert_eq!((late.poll(), late.poll()), (item(1), item(2)));
+    assert_eq!((passive.poll(), passive.poll()), (item(1), item(2)));
+    let other = reader(hub.subscribe());
+    drop((first, forks, late, other));
+    assert!(passive.fork.is_terminated());
+    assert_eq!(passive.poll(), END);
+}

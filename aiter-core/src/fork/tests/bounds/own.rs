@@ -377,3 +377,16 @@ fn ten_thousand_forks_of_each_kind_come_and_go() {
     drop(waits);
     assert_eq!(rest(&mut last), from(7, 7, 9));
 }
+
+/// The fork that found no room is gone, and so is every other but the one that makes room.
+#[test]
+fn room_is_announced_to_the_fork_that_makes_it() {
+    let ([mut main], remote) = forks(bound::unbounded(), (0..9).map(Item));
+    let mut waits = with(&mut main, bound::wait(1));
+    assert_eq!(
+        (main.poll(), main.poll(), remote.polls()),
+        (item(0), PENDING, 1)
+    );
+    drop(main);
+    assert_eq!((waits.poll(), waits.poll()), (item(0), item(1)));
+}
