@@ -7,7 +7,8 @@ use asyncband::broadcast::overflow;
 use std::{hint::black_box, process::ExitCode};
 use tokio::sync::{broadcast, watch};
 
-const PUSHES: u64 = 100_000;
+/// Few enough that a run is short, and is seldom interrupted.
+const PUSHES: u64 = 20_000;
 /// The capacity of the peers, which is also the bound of a hub whose readers may miss items.
 const CAPACITY: usize = 1024;
 const READERS: [usize; 5] = [0, 1, 8, 64, 1_000];
@@ -46,11 +47,10 @@ fn mark(ours: &'static str, peer: &'static str, at_most: f64) -> Mark {
     }
 }
 
-/// Nobody takes an item meanwhile. The readers of the unbounded hub are made anew in each round, so
-/// that the items of the round before are dropped.
+/// Nobody takes an item meanwhile. The readers of the unbounded hub keep all that is pushed.
 fn pushes(readers: usize) -> Vec<Way> {
     let unbounded = push_hub(bound::unbounded());
-    let mut lossless = Vec::new();
+    let lossless: Vec<_> = (0..readers).map(|_| unbounded.subscribe()).collect();
     let skip = push_hub(bound::skip(CAPACITY));
     let lossy: Vec<_> = (0..readers).map(|_| skip.subscribe()).collect();
     let (tokio, _) = broadcast::channel(CAPACITY);
@@ -60,7 +60,6 @@ fn pushes(readers: usize) -> Vec<Way> {
     drop(first);
     vec![
         ours(UNBOUNDED, move || {
-            lossless = (0..readers).map(|_| unbounded.subscribe()).collect();
             (0..PUSHES).for_each(|n| unbounded.push(n).expect("it is open"));
             black_box(&lossless);
         }),

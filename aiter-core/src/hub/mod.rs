@@ -4,6 +4,7 @@
 //! that trails the end of that list, behind a lock ([`retained`]).
 
 mod aiter;
+mod bound;
 mod parts;
 mod retained;
 mod waits;
@@ -11,14 +12,15 @@ mod waits;
 mod weak;
 
 pub use aiter::SkipAiter;
+pub use bound::{HubBound, HubReader};
 pub use waits::{PushHubIdle, PushHubOccupied};
 #[cfg(not(aiter_loom))]
 pub use weak::WeakPushHub;
 
 use crate::{
     Statistics, Stopped,
-    fork::bound::{Retain, Skip, Unbounded},
-    push::{self, PushAiter, UntilStopped},
+    fork::bound::Unbounded,
+    push,
     sync::{Arc, Ordering},
 };
 use alloc::vec::Vec;
@@ -63,73 +65,6 @@ pub fn push_hub<T, B: HubBound>(bound: B) -> PushHub<T, B> {
     let core = Core::new(bound.retains());
     PushHub {
         inner: Arc::new(Inner { core, bound }),
-    }
-}
-
-/// A bound that a [hub](push_hub) and its readers can have: [`unbounded()`](crate::bound::unbounded)
-/// or [`skip(n)`](crate::bound::skip), each also with `retain`. Cannot be implemented outside this
-/// crate.
-#[allow(private_bounds, reason = "seals the trait")]
-#[diagnostic::on_unimplemented(
-    message = "a push hub cannot have the bound `{Self}`",
-    label = "not a bound for push hubs",
-    note = "`wait(n)` would have pushes wait, and a push into a hub never waits",
-    note = "use `unbounded()` or `skip(n)`; `push_aiter_bounded(n)` has pushes that wait"
-)]
-pub trait HubBound: MakeReader {}
-
-/// The readers of a hub with a [`HubBound`].
-pub trait HubReader {
-    /// [`PushAiter`], or [`SkipAiter`] if readers may miss items.
-    type Reader<T>;
-}
-
-trait MakeReader: HubReader {
-    /// How many items the hub retains.
-    fn retains(&self) -> usize {
-        0
-    }
-
-    /// A reader that starts with the last `items` that are retained.
-    fn reader<T: Clone + Sync>(&self, core: &Core<T>, items: usize) -> Self::Reader<T>;
-}
-
-impl HubBound for Unbounded {}
-impl HubBound for Skip {}
-impl HubBound for Retain<Unbounded> {}
-impl HubBound for Retain<Skip> {}
-
-impl HubReader for Unbounded {
-    type Reader<T> = PushAiter<T>;
-}
-
-impl HubReader for Skip {
-    type Reader<T> = SkipAiter<T>;
-}
-
-impl<B: HubReader> HubReader for Retain<B> {
-    type Reader<T> = B::Reader<T>;
-}
-
-impl MakeReader for Unbounded {
-    fn reader<T: Clone + Sync>(&self, core: &Core<T>, items: usize) -> PushAiter<T> {
-        core.lossless(items)
-    }
-}
-
-impl MakeReader for Skip {
-    fn reader<T: Clone + Sync>(&self, core: &Core<T>, items: usize) -> SkipAiter<T> {
-        core.lossy(items, self.0)
-    }
-}
-
-impl<B: MakeReader> MakeReader for Retain<B> {
-    fn retains(&self) -> usize {
-        self.items
-    }
-
-    fn reader<T: Clone + Sync>(&self, core: &Core<T>, items: usize) -> Self::Reader<T> {
-        self.bound.reader(core, items)
     }
 }
 
@@ -348,69 +283,6 @@ impl<T, B: HubBound> PushHub<T, B> {
         self.inner.core.writer.users()
     }
 
-    /// Waits until there is no reader. Use it with [`occupied`](Self::occupied) to produce items
-    /// only while somebody reads them.
-    ///
-    /// It is ready if there is no reader in that poll. A reader may come at any time, so whoever
-    /// acts on it looks again. Any number of tasks may wait, and all are woken.
-    ///
-    /// # Cancel safety
-    /// Cancel safe: dropping the future loses nothing. It keeps the waker of its last pending poll
-    /// until it completes or is dropped.
-    ///
-    /// # Progress
-    /// Lock-free. The tasks are woken inside the call that drops the last reader.
-    ///
-    /// # Example
-    /// A task measures while somebody reads, and pauses when nobody does:
-    /// ```
-    /// use aiter_core::{bound, push_hub};
-    /// use futures_lite::{StreamExt, future::{block_on, or, yield_now, zip}};
-    ///
-    /// let hub = push_hub(bound::unbounded());
-    /// let measuring = async {
-    ///     hub.occupied().await;
-    ///     let measure = async {
-    ///         for reading in 0.. {
-    ///             hub.push(reading).unwrap();
-    ///             yield_now().await;
-    ///         }
-    ///     };
-    ///     or(hub.idle(), measure).await;
-    /// };
-    /// let client = async {
-    ///     let mut reader = hub.subscribe();
-    ///     assert_eq!((reader.next().await, reader.next().await), (Some(0), Some(1)));
-    /// };
-    /// block_on(zip(client, measuring));
-    /// ```
-    pub fn idle(&self) -> PushHubIdle<'_, T, B> {
-        PushHubIdle::new(self)
-    }
-
-    /// Waits until there is a reader. See [`idle`](Self::idle), which waits for the opposite in the
-    /// same way.
-    ///
-    /// # Cancel safety
-    /// As [`idle`](Self::idle).
-    ///
-    /// # Progress
-    /// Lock-free. The tasks are woken inside the call that makes the first reader.
-    ///
-    /// # Example
-    /// ```
-    /// use futures_lite::future::{block_on, poll_once};
-    ///
-    /// let hub = aiter_core::push_hub::<u8, _>(aiter_core::bound::unbounded());
-    /// let mut occupied = hub.occupied();
-    /// assert!(block_on(poll_once(&mut occupied)).is_none());
-    /// let _reader = hub.subscribe();
-    /// block_on(occupied);
-    /// ```
-    pub fn occupied(&self) -> PushHubOccupied<'_, T, B> {
-        PushHubOccupied::new(self)
-    }
-
     /// Ends the hub, and wakes the readers that wait. They receive the items that were pushed
     /// before, then the end.
     ///
@@ -429,33 +301,6 @@ impl<T, B: HubBound> PushHub<T, B> {
     /// Wait-free.
     pub fn is_stopped(&self) -> bool {
         self.inner.core.writer.is_closed()
-    }
-
-    /// Waits until the hub is [stopped](Self::stop), or its last handle is dropped. Use it to end
-    /// the work that produces items.
-    ///
-    /// Any number of tasks may wait, and all are woken. The future borrows nothing and does not keep
-    /// the hub open.
-    ///
-    /// # Cancel safety
-    /// Cancel safe: dropping the future loses nothing. It keeps the waker of its last pending poll
-    /// until it completes or is dropped.
-    ///
-    /// # Progress
-    /// Lock-free. The tasks are woken inside the call that stops the hub, after its readers.
-    ///
-    /// # Example
-    /// ```
-    /// use futures_lite::future::{block_on, poll_once};
-    ///
-    /// let hub = aiter_core::push_hub::<u8, _>(aiter_core::bound::unbounded());
-    /// let mut stopped = hub.stopped();
-    /// assert!(block_on(poll_once(&mut stopped)).is_none());
-    /// hub.stop();
-    /// block_on(stopped);
-    /// ```
-    pub fn stopped(&self) -> UntilStopped<T> {
-        UntilStopped::new(self.inner.core.writer.downgrade())
     }
 
     /// A snapshot of the hub's counters, for metrics. It loads one word for each reader.
