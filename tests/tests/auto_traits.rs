@@ -5,7 +5,8 @@
 use aiter_core::{
     AvailableIter, Azip, Driver, FlattenAiter, Fork, Gate, Gated, IterToAiter, JoinAiters,
     JoinAitersKeyed, MapAiter, MapAsync, MapWorkers, MapWorkersOrdered, Preloaded, Pump, PushAiter,
-    Pusher, Sharable, Statistics, Stoppable, Stopped, Stopper, TryNextError, Watermarks,
+    Pusher, Sharable, Statistics, Stoppable, Stopped, Stopper, TryNextError, UntilStopped,
+    Watermarks,
     bound::{Seen, Skip, Unbounded, Wait},
 };
 use futures_core::Stream;
@@ -177,6 +178,7 @@ fn stoppable_and_sharable() {
         Stoppable<Pinned> => "Send + Sync";
         Stoppable<Local> => "Unpin";
         Stopper => "Send + Sync + Unpin";
+        UntilStopped => "Send + Sync + Unpin";
 
         Sharable<Shared> => "Send + Sync + Unpin";
         Sharable<Sent> => "Send + Sync + Unpin";

@@ -22,7 +22,7 @@ mod wake;
 pub(crate) use segment::SlotRef;
 pub(crate) use sleep::SleepKind;
 
-use crate::sync::{AtomicPtr, AtomicU8, AtomicUsize, AtomicWord, Ordering::*};
+use crate::sync::{AtomicPtr, AtomicU8, AtomicUsize, AtomicWord, Ordering::*, fence};
 use alloc::boxed::Box;
 use core::{
     array, iter, mem,
@@ -238,6 +238,9 @@ impl Registry {
             self.occupancy(slot_ref)
                 .abandoned
                 .fetch_or(1 << slot_ref.index, Release);
+            // Ordering: SeqCst, between the bit and the load of the state below, pairs with the
+            // fence in `sweep`.
+            fence(SeqCst);
             // SAFETY: the walk keeps the segment, if the slot is in one.
             unsafe { release_abandoned(slot_ref, segments) };
         }
@@ -431,6 +434,12 @@ impl Registry {
                 look_at(unsafe { Segment::get(segment) }.slots());
             }
         }
+    }
+
+    /// How many segments there are.
+    #[cfg(all(test, not(aiter_loom)))]
+    pub(crate) fn segment_count(&self) -> usize {
+        self.segments().map_or(0, |segments| segments.lens().len())
     }
 
     /// Whether a reader may sleep at a gap. Ordering: see `List::wake_after`.
