@@ -1,11 +1,12 @@
 //! [`stoppable_aiter`] and [`Stopper`]: a switch that ends streams.
 //!
 //! The stopped flag goes one way, from 0 to 1. A stream loads it before it polls its source, and
-//! again after it has registered its waker with a pending source. [`Stopper::stop`] sets the flag and
-//! then notifies. See [`wait::event`](crate::wait::event) for why no stop is missed.
+//! again after it has registered its waker with a pending source. [`Stopper::stop`] sets the flag
+//! and then notifies. See [`wait::event`](crate::wait::event) for why no stop is missed.
 //!
-//! All streams and waits of a stopper are listeners of one [`Event`]. Each has a slot there until it
-//! is dropped, so a drop costs the same however many there are, and the memory follows their number.
+//! All streams and waits of a stopper are listeners of one [`Event`]. Each has a slot there until
+//! it is dropped, so a drop costs the same however many there are, and the memory follows their
+//! number.
 
 use crate::{
     sync::{AtomicUsize, Ordering},
@@ -22,8 +23,8 @@ use pin_project::pin_project;
 
 /// Yields the items of `stream` until [`Stopper::stop`] ends it.
 ///
-/// Use it to end a stream from another task, for example the accept loop of a server at shutdown. To
-/// end several streams at once, make them with one [`Stopper`].
+/// Use it to end a stream from another task, for example the accept loop of a server at shutdown.
+/// To end several streams at once, make them with one [`Stopper`].
 ///
 /// A stop takes effect at once: items that the source still has are not polled. The source is
 /// dropped in the first poll after the stop, at its own end, or with the stream. Dropping the
@@ -174,8 +175,8 @@ impl Stopper {
     /// Yields the items of `stream` until [`stop`](Self::stop) ends it, and all other streams of
     /// this stopper. See [`stoppable_aiter`] for what the stream does.
     ///
-    /// A stream that is made after the stop ends at its first poll, and drops `stream` there without
-    /// having polled it. Dropping a stream has no effect on others.
+    /// A stream that is made after the stop ends at its first poll, and drops `stream` there
+    /// without having polled it. Dropping a stream has no effect on others.
     ///
     /// ```
     /// use aiter_core::{Stopper, iter_to_aiter};
@@ -226,8 +227,8 @@ impl Stopper {
     /// dropped. The future borrows nothing, so a spawned task can own it.
     ///
     /// # Cancel safety
-    /// Cancel safe: dropping the future has no effect on others, and a new one sees a stop that came
-    /// meanwhile.
+    /// Cancel safe: dropping the future has no effect on others, and a new one sees a stop that
+    /// came meanwhile.
     ///
     /// # Progress
     /// Waits only for a stop. A poll is lock-free.

@@ -14,8 +14,8 @@
 //! | fence | fence |
 //! | checks the condition | looks for armed slots |
 //!
-//! One of the two fences comes first. If it is the listener's, the notifier finds the slot armed. If
-//! it is the notifier's, the listener sees the condition changed.
+//! One of the two fences comes first. If it is the listener's, the notifier finds the slot armed.
+//! If it is the notifier's, the listener sees the condition changed.
 //!
 //! A listener that is armed with the same waker already has passed its fence, so it needs no second
 //! one: whoever disarms it calls that waker.
@@ -60,8 +60,8 @@ impl<T> Event<T> {
         self.0.wake_all();
     }
 
-    /// As [`notify`](Self::notify), for a condition that does not change again: no waker is kept for
-    /// a listener that left while it was woken.
+    /// As [`notify`](Self::notify), for a condition that does not change again: no waker is kept
+    /// for a listener that left while it was woken.
     pub(crate) fn notify_last(&self) {
         let _sweep = scopeguard::guard(&self.0, |set| set.sweep());
         self.notify();

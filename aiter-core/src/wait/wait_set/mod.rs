@@ -36,7 +36,8 @@ unsafe impl Sync for SharedRegistry {}
 // SAFETY: the slot is this waiter's, whichever thread it is on, and the `Arc` keeps it. The bounds
 // are those of the `Arc`.
 unsafe impl<T: Send + Sync> Send for Waiter<T> {}
-// SAFETY: a shared waiter has no methods, but for those of the value.
+// SAFETY: a shared waiter only reads its slot, which is written by `&mut`. The bounds are those of
+// the `Arc`.
 unsafe impl<T: Send + Sync> Sync for Waiter<T> {}
 
 impl WaitSet {
