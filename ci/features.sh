@@ -4,12 +4,13 @@
 # tokio also work where a panic aborts.
 . "$(dirname "$0")/common"
 next='build the failing set with the command above; gate what it lacks, or turn the missing feature on in its Cargo.toml'
-for features in '' alloc std net portable-atomic alloc,portable-atomic std,portable-atomic; do
+for features in '' alloc std net sink portable-atomic alloc,portable-atomic std,portable-atomic; do
     step cargo check -p aiter-core --no-default-features --features "$features"
 done
 for crate in "${published[@]:1}"; do
     step cargo check -p "$crate"
     step cargo check -p "$crate" --no-default-features
+    step cargo check -p "$crate" --no-default-features --features sink
 done
 next='see tests/abort: what it runs has to work without unwinding'
 step cargo run --quiet --manifest-path tests/abort/Cargo.toml --target-dir "$target_dir/abort"

@@ -32,6 +32,8 @@
 //! tasks; those of [`aiter_core`] have the same names and run in the task that polls them.
 //! [`AiterExt`] has all functions as methods of every stream.
 //!
+//! With the feature `sink`, a [`Pusher`] is a `Sink` of the crate `futures-sink`.
+//!
 //! [RUSTSEC-2025-0052]: https://rustsec.org/advisories/RUSTSEC-2025-0052.html
 #![forbid(unsafe_code)]
 

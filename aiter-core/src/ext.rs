@@ -196,7 +196,10 @@ pub trait AiterExt: Stream {
 
     /// Lets several readers see each item, with a bound on how far they run apart: see
     /// [`aiter_forker_with`].
-    fn aiter_forker_with<B: bound::Bound>(self, bound: B) -> Fork<Self, B>
+    fn aiter_forker_with<B: bound::SourceBound<Self::Item>>(
+        self,
+        bound: B,
+    ) -> Fork<Self, <B as bound::SourceBound<Self::Item>>::Bound>
     where
         Self: Sized,
     {

@@ -20,7 +20,8 @@
 //!
 //! | to | take |
 //! |---|---|
-//! | **push** items in from anywhere, and read them as a stream | [`push_aiter`], [`push_aiter_with`] |
+//! | **push** items in from anywhere, and read them as a stream | [`push_aiter`], [`push_aiter_with`]; [`PushAiter::next_many`] takes many at once |
+//! | **push** with a limit: pushers wait while it is reached | [`push_aiter_bounded`] |
 //! | **push** without an allocator: from interrupts, through a `static` | [`fixed::PushList`] |
 //! | **fork**: let several readers see each item | [`aiter_forker`] for any stream, [`aiter_forker_with`] a [`bound`] on how far they run apart; [`PushAiter::fork`], [`Pusher::subscribe`] |
 //! | let several tasks **share** a stream, each item going to one of them | [`sharable_aiter`] |
@@ -56,6 +57,7 @@
 //! | `std` (default) | what the adapter crates are built on, such as panics that are carried from task to task; a push list may spin briefly before its reader sleeps |
 //! | `net` (with the adapters' servers) | the code that removes the files of Unix sockets |
 //! | `alloc` (with `std`) | everything but [`fixed`], [`map_async`], [`pump`] and [`pump_lending`] |
+//! | `sink` | [`Sink`](https://docs.rs/futures-sink) for [`Pusher`] |
 //! | `portable-atomic` | atomics and `Arc` of that crate, for targets without compare-and-swap (Cortex-M0, RISC-V without A) |
 //!
 //! Without `std` the crate needs `core` and `alloc`, which means a global allocator. Without
@@ -109,6 +111,8 @@ mod gate;
 #[cfg(feature = "alloc")]
 mod handoff;
 #[cfg(feature = "alloc")]
+mod hub;
+#[cfg(feature = "alloc")]
 mod join;
 #[cfg(feature = "alloc")]
 mod list;
@@ -117,6 +121,8 @@ mod ops;
 mod push;
 #[cfg(feature = "alloc")]
 mod ready_set;
+#[cfg(feature = "alloc")]
+mod ring;
 #[cfg(feature = "alloc")]
 mod share;
 mod statistics;
@@ -136,15 +142,23 @@ pub use statistics::Statistics;
 pub use crate::{
     drive::{Driver, Preloaded, active, preload, preload_with},
     ext::AiterExt,
-    fork::{Fork, aiter_forker, aiter_forker_with, bound},
+    fork::{Fork, Hub, HubIdle, HubOccupied, aiter_forker, aiter_forker_with, bound},
     gate::{Gate, Gated, gated_aiter},
+    hub::{HubBound, HubReader, PushHub, PushHubIdle, PushHubOccupied, SkipAiter, push_hub},
     join::{JoinAiters, JoinAitersKeyed, join_aiters, join_aiters_keyed},
     ops::{
         Azip, FlattenAiter, IterToAiter, MapAiter, MapFilterAiter, MapWorkers, MapWorkersOrdered,
-        Stoppable, Stopper, UntilStopped, ZipStreams, azip, flatten_aiter, iter_to_aiter,
+        Stoppable, Stopper, StopperStopped, ZipStreams, azip, flatten_aiter, iter_to_aiter,
         map_aiter, map_filter_aiter, map_workers, map_workers_ordered, stoppable_aiter,
     },
-    push::{AvailableIter, PushAiter, Pusher, push_aiter, push_aiter_with},
+    push::{
+        AvailableIter, BoundedAiter, BoundedPush, BoundedPusher, NextMany, OwnedPermit, Permit,
+        PushAiter, Pusher, Reserve, ReserveOwned, UntilStopped, WeakPusher, push_aiter,
+        push_aiter_bounded, push_aiter_with,
+    },
     share::{Sharable, sharable_aiter},
     wait::demand::Watermarks,
 };
+
+#[cfg(all(feature = "alloc", not(aiter_loom)))]
+pub use crate::hub::WeakPushHub;

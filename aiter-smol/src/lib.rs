@@ -27,6 +27,8 @@
 //!
 //! Tasks run on smol's global executor. With `_on` functions such as [`active_aiter_on`], they run
 //! on an executor that is given. A `LocalExecutor` takes streams that are not `Send`.
+//!
+//! With the feature `sink`, a [`Pusher`] is a `Sink` of the crate `futures-sink`.
 #![forbid(unsafe_code)]
 
 pub use aiter_core;

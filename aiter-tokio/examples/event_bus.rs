@@ -4,20 +4,21 @@
 //! cargo run -p aiter-tokio --example event_bus
 //! ```
 //!
-//! The sensors do not know which modules listen. Each module reads a fork of the stream, sees every
-//! event and picks those that concern it. A module that keeps up loses nothing. A module that is
-//! slow or joins late receives the latest events, and learns how many it has missed. No module
+//! The sensors do not know which modules listen. Each module reads a fork of the stream with a bound
+//! of its own, and picks the events that concern it. The alarm and the climate control lose nothing,
+//! however long they take. The display, which is slow, receives the latest events and learns how many
+//! it has missed. A module that joins late starts with the events that are kept for it. No module
 //! waits for another. The clock is simulated, so that a minute passes at once and the figures are
 //! the same each time.
 use aiter_tokio::{
-    Fork, aiter_forker_with,
-    bound::{Seen, Skip, skip},
+    Fork, Hub, aiter_forker_with,
+    bound::{Seen, skip, unbounded},
 };
 use futures_lite::{Stream, StreamExt, stream};
 use std::{pin::Pin, time::Duration};
 use tokio::time::sleep;
 
-/// The number of events that are kept for modules that fall behind.
+/// The number of events that are kept for modules that join late, or may lose some.
 const KEPT: usize = 20;
 const EVENTS: u32 = 600;
 const BETWEEN_EVENTS: Duration = Duration::from_millis(100);
@@ -50,7 +51,12 @@ fn sensors() -> impl Stream<Item = Event> {
     })
 }
 
-type Bus = Fork<Pin<Box<dyn Stream<Item = Event>>>, Skip>;
+type Sensors = Pin<Box<dyn Stream<Item = Event>>>;
+
+/// The events of a fork that loses none.
+fn lossless(fork: Fork<Sensors>) -> impl Stream<Item = Seen<Event>> + Unpin {
+    fork.map(|item| Seen { missed: 0, item })
+}
 
 /// The report of a module. Each event of the bus was either seen by the module or lost to it.
 struct Report {
@@ -65,7 +71,7 @@ struct Report {
 /// module.
 async fn listen(
     module: &'static str,
-    mut bus: Bus,
+    mut bus: impl Stream<Item = Seen<Event>> + Unpin,
     mut process: impl AsyncFnMut(Event) -> bool,
 ) -> Report {
     let (mut seen, mut lost, mut its_own) = (0, 0, 0);
@@ -83,9 +89,9 @@ async fn listen(
     }
 }
 
-async fn climate(bus: Bus) -> Report {
+async fn climate(bus: Fork<Sensors>) -> Report {
     let (mut sum, mut count) = (0.0, 0);
-    let report = listen("climate", bus, async |event| match event {
+    let report = listen("climate", lossless(bus), async |event| match event {
         Event::Temperature { celsius } => {
             sum += celsius;
             count += 1;
@@ -100,9 +106,9 @@ async fn climate(bus: Bus) -> Report {
     }
 }
 
-async fn alarm(bus: Bus) -> Report {
+async fn alarm(bus: Fork<Sensors>) -> Report {
     let (mut is_open, mut alarms) = (false, 0);
-    let report = listen("alarm", bus, async |event| match event {
+    let report = listen("alarm", lossless(bus), async |event| match event {
         Event::Door { is_open: now } => {
             is_open = now;
             true
@@ -121,8 +127,8 @@ async fn alarm(bus: Bus) -> Report {
 }
 
 /// Shows each event for longer than nine further events take to arrive.
-async fn display(bus: Bus) -> Report {
-    let report = listen("display", bus, async |_| {
+async fn display(bus: Hub<Sensors>) -> Report {
+    let report = listen("display", bus.subscribe_with(skip(KEPT)), async |_| {
         sleep(Duration::from_millis(950)).await;
         true
     });
@@ -133,16 +139,20 @@ async fn display(bus: Bus) -> Report {
 }
 
 /// Joins in the middle of the stream.
-async fn late(mut bus: Bus) -> Report {
+async fn late(bus: Hub<Sensors>) -> Report {
     sleep(Duration::from_millis(30_050)).await;
     let mut rooms = [0; 7];
-    let report = listen("late", bus.fork(), async |event| match event {
-        Event::Motion { room } => {
-            rooms[room as usize] += 1;
-            true
-        }
-        _ => false,
-    });
+    let report = listen(
+        "late",
+        bus.replay_with(skip(KEPT)),
+        async |event| match event {
+            Event::Motion { room } => {
+                rooms[room as usize] += 1;
+                true
+            }
+            _ => false,
+        },
+    );
     let report = report.await;
     Report {
         says: format!("motion in rooms 0 to 6: {rooms:?}"),
@@ -157,15 +167,13 @@ fn main() {
         .build()
         .expect("a runtime without I/O needs nothing from the system");
     let (climate, alarm, display, late) = runtime.block_on(async {
-        let sensors: Pin<Box<dyn Stream<Item = Event>>> = Box::pin(sensors());
-        // The other forks are made from this one. It is never read itself, which with the bound
-        // `skip` does not hold up the others.
-        let mut bus = aiter_forker_with(skip(KEPT), sensors);
-        let (climate, alarm, display) =
-            (climate(bus.fork()), alarm(bus.fork()), display(bus.fork()));
-        tokio::join!(climate, alarm, display, late(bus))
+        let sensors: Sensors = Box::pin(sensors());
+        let first = aiter_forker_with(unbounded().retain(KEPT), sensors);
+        let bus = first.hub();
+        let alarm = alarm(bus.subscribe());
+        tokio::join!(climate(first), alarm, display(bus.clone()), late(bus))
     });
-    println!("{EVENTS} events; the latest {KEPT} are kept for modules that fall behind\n");
+    println!("{EVENTS} events; the latest {KEPT} are kept for modules that join late\n");
     println!("module    seen  lost  its own");
     for Report {
         module,

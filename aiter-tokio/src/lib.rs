@@ -38,7 +38,8 @@
 //! [`cooperative`].
 //!
 //! The feature `net` (default) adds servers, and needs tokio's I/O and time drivers. The rest needs
-//! only its scheduler.
+//! only its scheduler. With the feature `sink`, a [`Pusher`] is a `Sink` of the crate
+//! `futures-sink`.
 #![forbid(unsafe_code)]
 
 pub use aiter_core;

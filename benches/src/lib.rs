@@ -5,6 +5,7 @@
 //! The result is the median, over the rounds, of the ratio of two ways in the same round. Absolute
 //! figures depend on the machine.
 
+pub mod bounded;
 mod channel;
 pub mod fan_out;
 pub mod join;

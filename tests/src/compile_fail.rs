@@ -220,3 +220,30 @@ struct ReadersThatStay;
 /// let list = aiter_core::fixed::PushList::<u8, 1, 0>::new();
 /// ```
 struct EmptyLists;
+
+/// Whoever publishes into a hub never waits, so a hub cannot have the bound `wait`. The error says
+/// so (`HubBound`).
+/// ```
+/// let hub = aiter_core::push_hub::<u8, _>(aiter_core::bound::skip(8).retain(2));
+/// let reader = hub.subscribe_with(aiter_core::bound::unbounded());
+/// ```
+/// ```compile_fail,E0277
+/// let hub = aiter_core::push_hub::<u8, _>(aiter_core::bound::wait(8));
+/// ```
+/// ```compile_fail,E0277
+/// let hub = aiter_core::push_hub::<u8, _>(aiter_core::bound::skip(8).retain(2));
+/// let reader = hub.subscribe_with(aiter_core::bound::wait(8));
+/// ```
+struct HubsThatWait;
+
+/// Readers of a hub clone one item on several threads at once, so `Send` is not enough
+/// (RUSTSEC-2025-0023).
+/// ```
+/// let hub = aiter_core::push_hub::<u8, _>(aiter_core::bound::unbounded());
+/// let reader = hub.subscribe();
+/// ```
+/// ```compile_fail,E0277
+/// let hub = aiter_core::push_hub::<std::cell::Cell<u8>, _>(aiter_core::bound::unbounded());
+/// let reader = hub.subscribe();
+/// ```
+struct HubItems;

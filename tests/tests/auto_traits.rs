@@ -3,10 +3,12 @@
 #![allow(missing_docs, reason = "a test program")]
 
 use aiter_core::{
-    AvailableIter, Azip, Driver, FlattenAiter, Fork, Gate, Gated, IterToAiter, JoinAiters,
-    JoinAitersKeyed, MapAiter, MapAsync, MapWorkers, MapWorkersOrdered, Preloaded, Pump, PushAiter,
-    Pusher, Sharable, Statistics, Stoppable, Stopped, Stopper, TryNextError, UntilStopped,
-    Watermarks,
+    AvailableIter, Azip, BoundedAiter, BoundedPush, BoundedPusher, Driver, FlattenAiter, Fork,
+    Gate, Gated, Hub, HubIdle, HubOccupied, IterToAiter, JoinAiters, JoinAitersKeyed, MapAiter,
+    MapAsync, MapWorkers, MapWorkersOrdered, NextMany, OwnedPermit, Permit, Preloaded, Pump,
+    PushAiter, PushHub, PushHubIdle, PushHubOccupied, Pusher, Reserve, ReserveOwned, Sharable,
+    SkipAiter, Statistics, Stoppable, Stopped, Stopper, StopperStopped, TryNextError, UntilStopped,
+    Watermarks, WeakPushHub, WeakPusher,
     bound::{Seen, Skip, Unbounded, Wait},
 };
 use futures_core::Stream;
@@ -89,10 +91,41 @@ fn push_list() {
         Pusher<Local> => "Unpin";
         Pusher<Pinned> => "Send + Sync + Unpin";
 
+        WeakPusher<Shared> => "Send + Sync + Unpin";
+        WeakPusher<Sent> => "Send + Sync + Unpin";
+        WeakPusher<Local> => "Unpin";
+        WeakPusher<Pinned> => "Send + Sync + Unpin";
+
+        UntilStopped<Shared> => "Send + Sync + Unpin";
+        UntilStopped<Sent> => "Send + Sync + Unpin";
+        UntilStopped<Local> => "Unpin";
+        UntilStopped<Pinned> => "Send + Sync + Unpin";
+
+        NextMany<'static, Shared> => "Send + Sync + Unpin";
+        NextMany<'static, Sent> => "Send + Unpin";
+        NextMany<'static, Local> => "Unpin";
+        NextMany<'static, Pinned> => "Send + Sync + Unpin";
+
         PushAiter<Shared> => "Send + Sync + Unpin";
         PushAiter<Sent> => "Send + Unpin";
         PushAiter<Local> => "Unpin";
         PushAiter<Pinned> => "Send + Sync + Unpin";
+
+        // A hub reaches no item.
+        PushHub<Shared> => "Send + Sync + Unpin";
+        PushHub<Sent> => "Send + Sync + Unpin";
+        PushHub<Local, Skip> => "Unpin";
+        PushHub<Pinned, Skip> => "Send + Sync + Unpin";
+        WeakPushHub<Sent, Unbounded> => "Send + Sync + Unpin";
+        WeakPushHub<Local, Unbounded> => "Unpin";
+        PushHubIdle<'static, Sent, Unbounded> => "Send + Sync + Unpin";
+        PushHubOccupied<'static, Sent, Unbounded> => "Send + Sync + Unpin";
+        PushHubIdle<'static, Local, Unbounded> => "Unpin";
+        // Items are reached by one reader at a time.
+        SkipAiter<Shared> => "Send + Sync + Unpin";
+        SkipAiter<Sent> => "Send + Sync + Unpin";
+        SkipAiter<Local> => "Unpin";
+        SkipAiter<Pinned> => "Send + Sync + Unpin";
 
         AvailableIter<'static, Shared> => "Send + Sync + Unpin";
         AvailableIter<'static, Sent> => "Unpin";
@@ -106,6 +139,40 @@ fn push_list() {
 
         TryNextError => "Send + Sync + Unpin";
         Statistics => "Send + Sync + Unpin";
+    }
+}
+
+#[test]
+fn bounded_list() {
+    table! {
+        BoundedPusher<Shared> => "Send + Sync + Unpin";
+        BoundedPusher<Sent> => "Send + Sync + Unpin";
+        BoundedPusher<Local> => "Unpin";
+        BoundedPusher<Pinned> => "Send + Sync + Unpin";
+
+        BoundedAiter<Shared> => "Send + Sync + Unpin";
+        BoundedAiter<Sent> => "Send + Unpin";
+        BoundedAiter<Local> => "Unpin";
+        BoundedAiter<Pinned> => "Send + Sync + Unpin";
+
+        BoundedPush<'static, Shared> => "Send + Sync + Unpin";
+        BoundedPush<'static, Sent> => "Send + Unpin";
+        BoundedPush<'static, Local> => "Unpin";
+        BoundedPush<'static, Pinned> => "Send + Sync + Unpin";
+
+        Reserve<'static, Sent> => "Send + Sync + Unpin";
+        Reserve<'static, Local> => "Unpin";
+        Reserve<'static, Pinned> => "Send + Sync + Unpin";
+        ReserveOwned<Sent> => "Send + Sync + Unpin";
+        ReserveOwned<Local> => "Unpin";
+        ReserveOwned<Pinned> => "Send + Sync + Unpin";
+
+        Permit<'static, Sent> => "Send + Sync + Unpin";
+        Permit<'static, Local> => "Unpin";
+        Permit<'static, Pinned> => "Send + Sync + Unpin";
+        OwnedPermit<Sent> => "Send + Sync + Unpin";
+        OwnedPermit<Local> => "Unpin";
+        OwnedPermit<Pinned> => "Send + Sync + Unpin";
     }
 }
 
@@ -178,7 +245,7 @@ fn stoppable_and_sharable() {
         Stoppable<Pinned> => "Send + Sync";
         Stoppable<Local> => "Unpin";
         Stopper => "Send + Sync + Unpin";
-        UntilStopped => "Send + Sync + Unpin";
+        StopperStopped => "Send + Sync + Unpin";
 
         Sharable<Shared> => "Send + Sync + Unpin";
         Sharable<Sent> => "Send + Sync + Unpin";
@@ -229,6 +296,16 @@ fn forks() {
         Fork<Gives<Shared, Local>, Skip> => "Unpin";
         Fork<Gives<Sent, Pinned>, Skip> => "Send + Sync + Unpin";
         Fork<Gives<Local, Shared>, Skip> => "Unpin";
+
+        // A hub reaches no item.
+        Hub<Gives<Shared, Shared>> => "Send + Sync + Unpin";
+        Hub<Gives<Shared, Sent>, Wait> => "Send + Sync + Unpin";
+        Hub<Gives<Sent, Pinned>, Skip> => "Send + Sync + Unpin";
+        Hub<Gives<Shared, Local>> => "Unpin";
+        Hub<Gives<Local, Shared>> => "Unpin";
+        HubIdle<'static, Gives<Sent, Sent>> => "Send + Sync + Unpin";
+        HubOccupied<'static, Gives<Sent, Sent>> => "Send + Sync + Unpin";
+        HubIdle<'static, Gives<Local, Shared>> => "Unpin";
 
         Unbounded => "Send + Sync + Unpin";
         Wait => "Send + Sync + Unpin";

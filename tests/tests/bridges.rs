@@ -3,7 +3,7 @@
 #![allow(missing_docs, reason = "a test program")]
 
 use aiter_core::{
-    AiterExt, aiter_forker, iter_to_aiter, join_aiters_keyed, preload, pump, push_aiter,
+    AiterExt, Stopped, aiter_forker, iter_to_aiter, join_aiters_keyed, preload, pump, push_aiter,
 };
 use futures::{SinkExt, StreamExt, executor::block_on, future::join, stream};
 use std::convert::Infallible;
@@ -90,6 +90,27 @@ fn a_pump_waits_for_a_bounded_sender_and_ends_without_a_receiver() {
     let error = block_on(join(pumping, receiving)).0.unwrap_err();
     // One item was in the channel, and the next one is given back.
     assert!((100..=101).contains(&error.0), "{error:?}");
+}
+
+#[test]
+fn a_pusher_is_a_sink() {
+    let (mut pusher, mut aiter) = push_aiter();
+    let forwarding = stream::iter(0..5).map(Ok).forward(pusher.clone());
+    block_on(forwarding).unwrap();
+    block_on(pusher.send_all(&mut stream::iter(5..10).map(Ok))).unwrap();
+    assert!(aiter.available_iter().copied().eq(0..10));
+    // The other one was closed by `forward`. This one is the last.
+    assert!(!aiter.is_stopped());
+    block_on(pusher.close()).unwrap();
+    assert!(aiter.is_stopped());
+    assert_eq!(block_on(pusher.send(10)), Err(Stopped(())));
+    let mut ten = Vec::new();
+    assert_eq!(block_on(aiter.next_many(&mut ten, 20)), 10);
+
+    let (pusher, aiter) = push_aiter();
+    drop(aiter);
+    let forwarding = stream::iter(0..5).map(Ok).forward(pusher);
+    assert_eq!(block_on(forwarding), Err(Stopped(())));
 }
 
 /// The task may run on another thread after each await: borrows of the closure and of the items do

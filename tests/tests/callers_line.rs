@@ -4,7 +4,7 @@
 
 use aiter_core::{
     AiterExt, Watermarks, aiter_forker_with, bound, map_workers, map_workers_ordered, preload,
-    preload_with,
+    preload_with, push_aiter, push_aiter_bounded,
 };
 use futures_lite::stream::{Empty, Once, empty, once};
 use std::{
@@ -52,6 +52,7 @@ fn a_count_of_0_panics_at_the_callers_line() {
     let none = empty::<u8>;
     let nothing = || -> Once<Empty<u8>> { once(none()) };
 
+    refused!("push_aiter_bounded: n must be at least 1", push_aiter_bounded::<u8>(0));
     refused!("preload: n must be at least 1", preload(0, none()));
     refused!("preload: n must be at least 1", none().preload(0));
     refused!("preload_with: low (0) must be below high (0)", preload_with(marks(0, 0), none()));
@@ -65,6 +66,8 @@ fn a_count_of_0_panics_at_the_callers_line() {
     refused!("bound::skip: n must be at least 1", aiter_forker_with(bound::skip(0), none()));
     let fork = aiter_forker_with(bound::wait(1), none());
     refused!("set_wait: n must be at least 1", (fork.set_wait(0), none()));
+
+    refused!("next_many: limit must be at least 1", push_aiter::<u8>().1.next_many(&mut Vec::new(), 0));
 
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let _entered = runtime.enter();

@@ -4,14 +4,14 @@
 #![allow(missing_docs, missing_debug_implementations, reason = "a test program")]
 
 use aiter_core::{
-    AiterExt, Pusher, Stopper, active, aiter_forker, aiter_forker_with, bound, gated_aiter,
-    iter_to_aiter, join_aiters, join_aiters_keyed, map_workers, map_workers_ordered, preload,
-    push_aiter, sharable_aiter, stoppable_aiter,
+    AiterExt, PushAiter, Pusher, Stopper, active, aiter_forker, aiter_forker_with, bound,
+    gated_aiter, iter_to_aiter, join_aiters, join_aiters_keyed, map_workers, map_workers_ordered,
+    preload, push_aiter, sharable_aiter, stoppable_aiter,
 };
 use futures_core::Stream;
 use std::{
     future::Future,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll, Wake, Waker},
 };
@@ -121,6 +121,18 @@ fn beside<K: Send + 'static>(
     })
 }
 
+/// Takes items many at a time, and yields the last of them.
+struct ByMany(PushAiter<u8>);
+
+impl Stream for ByMany {
+    type Item = u8;
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<u8>> {
+        let mut items = Vec::new();
+        let taken = pin!(self.0.next_many(&mut items, 10)).poll(cx);
+        taken.map(|_| items.pop())
+    }
+}
+
 type Case = (&'static str, fn() -> Scene);
 
 const SCENES: &[Case] = &[
@@ -137,6 +149,7 @@ const SCENES: &[Case] = &[
             (beside(aiter, fork), Vec::new())
         })
     }),
+    ("push_aiter, many at once", || scene(ByMany)),
     ("aiter_forker", || scene(aiter_forker)),
     ("aiter_forker, beside another", || {
         with_others(|aiter| {

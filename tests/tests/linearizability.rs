@@ -1,4 +1,4 @@
-//! Short concurrent histories of the push list, of forks and of shared streams, recorded on real
+//! Short concurrent histories of the push lists, of forks and of shared streams, recorded on real
 //! threads and checked against a sequential model. `AITER_LINEARIZABILITY_SECONDS` says how long
 //! each test runs (0.5).
 //!
@@ -6,7 +6,9 @@
 //! |---|---|
 //! | `checker.rs` | decides whether a model allows a history |
 //! | `race.rs` | threads that begin together, and the clock |
+//! | `hub.rs` | push hubs, in the same way as the list |
 //! | `list.rs` | the push list: its model, random work, planted bugs |
+//! | `bounded.rs` | the same for the bounded push list |
 //! | `fork.rs`, `share.rs` | the same for `aiter_forker` and `sharable_aiter` |
 #![allow(
     missing_docs,
@@ -15,10 +17,14 @@
     reason = "a test program"
 )]
 
+#[path = "linearizability/bounded.rs"]
+mod bounded;
 #[path = "linearizability/checker.rs"]
 mod checker;
 #[path = "linearizability/fork.rs"]
 mod fork;
+#[path = "linearizability/hub.rs"]
+mod hub;
 #[path = "linearizability/list.rs"]
 mod list;
 #[path = "linearizability/race.rs"]
@@ -48,21 +54,26 @@ impl Wake for Wakes {
 
 /// Polls a stream, and knows whether it was woken since it was last pending.
 #[derive(Debug, Default)]
-pub struct Sleeper {
+pub struct PollTracker {
     wakes: Arc<Wakes>,
     pending_since: Option<usize>,
     /// A planted bug: its wakes get lost.
     pub is_deaf: bool,
 }
 
-impl Sleeper {
+impl PollTracker {
     pub fn poll<S: Stream + Unpin>(&mut self, stream: &mut S) -> Poll<Option<S::Item>> {
+        self.poll_with(|cx| Pin::new(stream).poll_next(cx))
+    }
+
+    /// The same for whatever can be polled.
+    pub fn poll_with<R>(&mut self, poll: impl FnOnce(&mut Context<'_>) -> Poll<R>) -> Poll<R> {
         let before = self.wakes.0.load(Acquire);
         let waker = match self.is_deaf {
             false => Waker::from(self.wakes.clone()),
             true => Waker::noop().clone(),
         };
-        let polled = Pin::new(stream).poll_next(&mut Context::from_waker(&waker));
+        let polled = poll(&mut Context::from_waker(&waker));
         self.pending_since = polled.is_pending().then_some(before);
         polled
     }
@@ -73,7 +84,7 @@ impl Sleeper {
     }
 
     /// Returns whether its last poll was pending and nothing has woken it since.
-    pub fn sleeps(&self) -> bool {
+    pub fn is_waiting(&self) -> bool {
         self.pending_since == Some(self.wakes.0.load(Acquire))
     }
 }

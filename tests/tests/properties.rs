@@ -49,6 +49,8 @@ does_as_its_model! {
     forks: Fork, 16;
     bounded_forks: BoundedFork, 8;
     forks_that_skip: SkippingFork, 16;
+    forks_with_bounds_of_their_own: Mixed, 16;
+    forks_of_a_source_that_retains_items: Retained, 16;
     takers: Share, 16;
     a_gate: Gate, 16;
     a_stoppable: Stop, 8;
@@ -67,6 +69,8 @@ fn a_lost_wake_is_found() {
         Fork,
         BoundedFork,
         SkippingFork,
+        Mixed,
+        Retained,
         Share,
         Gate,
         Stop,

@@ -190,7 +190,7 @@ macro_rules! one_reader {
         }
 
         #[test]
-        fn a_sleeper_is_woken_once_whatever_its_place() {
+        fn a_waiting_reader_is_woken_once_whatever_its_place() {
             let (pusher, mut aiter) = $list();
             let (wakes, waker) = Wakes::new();
             for n in 0..3 * MOST {
@@ -438,7 +438,7 @@ macro_rules! readers {
         }
 
         #[test]
-        fn every_sleeper_is_woken_by_an_item_and_by_the_end() {
+        fn every_waiting_reader_is_woken_by_an_item_and_by_the_end() {
             for len in [0, 1, 62, 100] {
                 let (pusher, aiter) = $list();
                 (0..len).for_each(|n| pusher.push(n).unwrap());
@@ -467,7 +467,7 @@ macro_rules! readers {
         }
 
         #[test]
-        fn a_waker_that_panics_strands_no_other_sleeper() {
+        fn a_waker_that_panics_strands_no_other_reader() {
             for panics in 0..3 {
                 let (pusher, aiter) = $list();
                 let mut all = vec![aiter];

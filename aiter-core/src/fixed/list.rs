@@ -1,7 +1,8 @@
 //! [`PushList`]: the slots, and the end that items are pushed into.
 
 use super::{
-    position::{CLOSED, Laps, Position, closed, tail_flags},
+    position::{CLOSED, Laps, Position, closed, is_after, tail_flags},
+    push_queue::{self, PushCell},
     registry::{NO_READER, ReaderCell},
     slot::Slot,
     state::ListState,
@@ -22,32 +23,49 @@ use scopeguard::ScopeGuard;
 /// [`subscribe`](Self::subscribe) make readers. Put it in a `static`, so that interrupt handlers
 /// and tasks reach it.
 ///
-/// Each slot takes a word and the item, and each reader some words. Dropping the list drops the
-/// items that no reader has taken.
+/// `P` is how many tasks may [wait for a free slot](Self::push_when_free) at a time, none by
+/// default.
+///
+/// Each slot takes a word and the item, and each reader and each task that may wait some words.
+/// Dropping the list drops the items that no reader has taken.
 // The fields stand in this order so that those that a push accesses are near the beginning, where
 // short instructions reach.
 #[repr(C)]
-pub struct PushList<T, const N: usize, const R: usize = 1> {
+pub struct PushList<
+    T,
+    const N: usize,
+    const R: usize = 1,
+    const P: usize = 0,
+    const O: bool = false,
+> {
     pub(super) state: ListState<[ReaderCell; R]>,
     /// `T::clone`, once there may be two readers.
     clone: PlainPtr<()>,
     slots: [Slot<T>; N],
+    /// The tasks that wait for a free slot.
+    pub(super) pushers: [PushCell; P],
 }
 
 // SAFETY: items move from the pushing thread to the taking thread (`T: Send`). Several threads read
 // one at once only if there are several readers, or a reader is shared. Both require `T: Sync`
 // themselves.
-unsafe impl<T: Send, const N: usize, const R: usize> Sync for PushList<T, N, R> {}
+unsafe impl<T: Send, const N: usize, const R: usize, const P: usize, const O: bool> Sync
+    for PushList<T, N, R, P, O>
+{
+}
 // SAFETY: as above.
-unsafe impl<T: Send, const N: usize, const R: usize> Send for PushList<T, N, R> {}
+unsafe impl<T: Send, const N: usize, const R: usize, const P: usize, const O: bool> Send
+    for PushList<T, N, R, P, O>
+{
+}
 
 /// A position that belongs to the caller, who has to publish it.
 #[must_use = "readers wait for it"]
 pub(super) struct Reserved<'a, T> {
     /// The tail before the reservation, with the flags of the readers that wait.
-    tail: Word,
-    slot: &'a Slot<T>,
-    lap: Word,
+    pub(super) tail: Word,
+    pub(super) slot: &'a Slot<T>,
+    pub(super) lap: Word,
 }
 
 /// Why no position was reserved.
@@ -56,7 +74,7 @@ pub(super) enum Refused {
     Stopped,
 }
 
-impl<T, const N: usize, const R: usize> PushList<T, N, R> {
+impl<T, const N: usize, const R: usize, const P: usize, const O: bool> PushList<T, N, R, P, O> {
     const_new! {
         /// Creates an empty list. Use it in a `static`, or wherever the list outlives its readers.
         ///
@@ -77,6 +95,7 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
                 state: ListState::new(),
                 clone: PlainPtr::new(ptr::null_mut()),
                 slots: array_of!(Slot::new(); N),
+                pushers: array_of!(PushCell::new(); P),
             }
         }
     }
@@ -89,6 +108,7 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
             state: ListState::new(),
             clone: PlainPtr::new(ptr::null_mut()),
             slots: core::array::from_fn(|_| Slot::free_for(lap)),
+            pushers: array_of!(PushCell::new(); P),
         };
         list.state.tail.store(lap, Relaxed);
         list.state.readers.publish_position(0, lap);
@@ -202,6 +222,13 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
             // Ordering: Acquire as in `reserve`; Release pairs with the Acquire of a reader that
             // finds the list stopped.
             if exchange(&self.state.tail, tail, closed(tail & !tail_flags(R))) {
+                // The readers first, whose wake has the fence, and then, also if the waker of a
+                // reader panics, the tasks that wait for a slot.
+                let _pushers = scopeguard::guard(&self.pushers, |pushers| {
+                    if P > 0 {
+                        push_queue::wake_all(pushers);
+                    }
+                });
                 return self.state.wake_all(tail);
             }
         }
@@ -245,7 +272,11 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
     /// ```
     pub fn statistics(&self) -> Statistics {
         let (tail, _) = self.tail();
-        let behind = |at| Laps::<N, R>::between(at, tail);
+        let behind = |at| match O && is_after(Laps::<N, R>::oldest(tail), at) {
+            // It goes on with the oldest item.
+            true => N,
+            false => Laps::<N, R>::between(at, tail),
+        };
         let lags = || {
             self.state
                 .readers
@@ -299,10 +330,14 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
             let lap = Laps::<N, R>::lap(at);
             // SAFETY: all readers have passed the item, which the Acquire in `is_passed` has seen,
             // and none comes to it any more.
-            drop(unsafe {
+            let item = unsafe {
                 self.slot(at)
                     .try_take(lap, lap.wrapping_add(Laps::<N, R>::LAP))
-            });
+            };
+            if P > 0 && item.is_some() {
+                self.slot_freed();
+            }
+            drop(item);
         }
     }
 
@@ -311,7 +346,7 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
         // Ordering: pairs with the fence of a reader that passes an item, see `drop_passed`.
         fence(SeqCst);
         let drop_at = |(index, slot): (usize, &Slot<T>)| {
-            if let Some(lap) = slot.full_lap() {
+            if let Some(lap) = slot.full_lap(if O { Laps::<N, R>::LAP - 1 } else { 3 }) {
                 self.drop_passed(Laps::<N, R>::at(lap, index));
             }
         };
@@ -352,13 +387,17 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
     }
 }
 
-impl<T, const N: usize, const R: usize> Default for PushList<T, N, R> {
+impl<T, const N: usize, const R: usize, const P: usize, const O: bool> Default
+    for PushList<T, N, R, P, O>
+{
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl<T, const N: usize, const R: usize> fmt::Debug for PushList<T, N, R> {
+impl<T, const N: usize, const R: usize, const P: usize, const O: bool> fmt::Debug
+    for PushList<T, N, R, P, O>
+{
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PushList")
             .field("is_stopped", &self.is_stopped())

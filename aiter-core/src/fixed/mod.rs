@@ -94,10 +94,14 @@
 //! list without readers stay for the next reader, or until the list is dropped.
 #![allow(unsafe_code)]
 
+mod available;
 mod list;
 #[cfg(all(test, aiter_loom))]
 mod loom;
+mod overwrite;
 mod position;
+mod push_queue;
+mod push_when_free;
 mod reader;
 mod registry;
 mod slot;
@@ -109,5 +113,7 @@ mod waiters;
 mod word;
 
 pub use crate::error::PushError;
+pub use available::AvailableIter;
 pub use list::PushList;
-pub use reader::{AvailableIter, PushAiter};
+pub use push_when_free::PushWhenFree;
+pub use reader::PushAiter;

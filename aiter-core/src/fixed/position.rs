@@ -145,6 +145,13 @@ impl<const N: usize, const R: usize> Laps<N, R> {
         (tail & !(Self::STEP - 1)).wrapping_sub((tail & CLOSED) * CLOSED_OFFSET)
     }
 
+    /// The oldest position whose item may still be there, if the list may be overwritten: one lap
+    /// before the tail.
+    #[inline(always)]
+    pub(super) fn oldest(tail: Position) -> Position {
+        tail.wrapping_sub(Self::LAP)
+    }
+
     /// How many slots come before a position, since the list was created.
     pub(super) fn count(at: Position) -> usize {
         // There are fewer than positions. A word may count more of them than an address does.

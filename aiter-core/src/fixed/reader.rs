@@ -52,29 +52,65 @@ use futures_core::{FusedStream, Stream};
 /// assert_eq!(block_on(aiter.next()), block_on(fork.next()));
 /// ```
 #[must_use = "streams do nothing unless polled"]
-pub struct PushAiter<'a, T, const N: usize, const R: usize = 1> {
-    list: &'a PushList<T, N, R>,
-    reader: usize,
+pub struct PushAiter<
+    'a,
+    T,
+    const N: usize,
+    const R: usize = 1,
+    const P: usize = 0,
+    const O: bool = false,
+> {
+    pub(super) list: &'a PushList<T, N, R, P, O>,
+    pub(super) reader: usize,
     /// The position, which the reader's cell also holds, except while the reader moves on.
-    at: Position,
-    /// The first item of a subscriber that has not come there yet: it passes what is before.
-    start: Option<Position>,
+    pub(super) at: Position,
+    pub(super) start: Start,
     /// `Send` and `Sync` are implemented below.
     _items: PhantomData<*const T>,
 }
 
+/// Where the first item of a reader is. It takes the room of an `Option`, because a reader that has
+/// still to come to its first item has missed nothing.
+#[derive(Clone, Copy)]
+pub(super) enum Start {
+    /// At this position. A subscriber passes what is before.
+    Ahead(Position),
+    /// The reader has come there, and has missed this many items since.
+    Reached { missed: usize },
+}
+
+impl Start {
+    pub(super) const REACHED: Self = Self::Reached { missed: 0 };
+
+    /// The position of the first item, or that of the reader if it is further on.
+    pub(super) fn after(self, at: Position) -> Position {
+        match self {
+            Self::Ahead(start) if is_after(start, at) => start,
+            _ => at,
+        }
+    }
+}
+
 // SAFETY: a reader moves items to its thread (`T: Send`). Several threads read one at once only if
 // there are several readers, and a second one is created only for `T: Sync`.
-unsafe impl<T: Send, const N: usize, const R: usize> Send for PushAiter<'_, T, N, R> {}
+unsafe impl<T: Send, const N: usize, const R: usize, const P: usize, const O: bool> Send
+    for PushAiter<'_, T, N, R, P, O>
+{
+}
 // SAFETY: a shared reader lends items (`T: Sync`) and moves none.
-unsafe impl<T: Send + Sync, const N: usize, const R: usize> Sync for PushAiter<'_, T, N, R> {}
+unsafe impl<T: Send + Sync, const N: usize, const R: usize, const P: usize, const O: bool> Sync
+    for PushAiter<'_, T, N, R, P, O>
+{
+}
 
-impl<'a, T, const N: usize, const R: usize> PushAiter<'a, T, N, R> {
+impl<'a, T, const N: usize, const R: usize, const P: usize, const O: bool>
+    PushAiter<'a, T, N, R, P, O>
+{
     pub(super) fn new(
-        list: &'a PushList<T, N, R>,
+        list: &'a PushList<T, N, R, P, O>,
         reader: usize,
         at: Position,
-        start: Option<Position>,
+        start: Start,
     ) -> Self {
         Self {
             list,
@@ -94,7 +130,7 @@ impl<'a, T, const N: usize, const R: usize> PushAiter<'a, T, N, R> {
     /// aiter.list().push(1).unwrap();
     /// assert_eq!(aiter.try_next(), Ok(1));
     /// ```
-    pub fn list(&self) -> &'a PushList<T, N, R> {
+    pub fn list(&self) -> &'a PushList<T, N, R, P, O> {
         self.list
     }
 
@@ -125,9 +161,17 @@ impl<'a, T, const N: usize, const R: usize> PushAiter<'a, T, N, R> {
     where
         T: Clone + Sync,
     {
+        if O {
+            // What was overwritten before the fork came is not missed by it.
+            self.skip_missed();
+        }
         let Self {
             list, at, start, ..
         } = *self;
+        let start = match start {
+            Start::Ahead(_) => start,
+            Start::Reached { .. } => Start::REACHED,
+        };
         let reader = list.state.readers.claim()?;
         list.enable_clones();
         list.state.readers.count_reader();
@@ -166,20 +210,20 @@ impl<'a, T, const N: usize, const R: usize> PushAiter<'a, T, N, R> {
 
     /// The index of its cell, which is a constant for a single reader.
     #[inline(always)]
-    fn reader(&self) -> usize {
+    pub(super) fn reader(&self) -> usize {
         if R == 1 { 0 } else { self.reader }
     }
 
     /// Moves on to the next position. The caller passes what it already has in registers.
     #[inline(always)]
-    fn advance(&mut self, list: &PushList<T, N, R>, at: Position) {
+    pub(super) fn advance(&mut self, list: &PushList<T, N, R, P, O>, at: Position) {
         self.at = Laps::<N, R>::next(at);
         list.state.readers.publish_position(self.reader(), self.at);
     }
 
     /// Moves on from an item that it leaves in its slot. If all readers have passed the item, one
     /// of them drops it.
-    fn pass(&mut self) {
+    pub(super) fn pass(&mut self) {
         let Self { list, at, .. } = *self;
         self.advance(list, at);
         // Ordering: pairs with the same fence of other readers, see `PushList::drop_passed`.
@@ -188,27 +232,31 @@ impl<'a, T, const N: usize, const R: usize> PushAiter<'a, T, N, R> {
     }
 
     /// Passes what was reserved before this subscriber came, up to a slot that is not published
-    /// yet.
-    pub(super) fn catch_up(&mut self) {
-        while let Some(start) = self.start {
+    /// yet. Returns whether the reader has come to its first item.
+    pub(super) fn catch_up(&mut self) -> bool {
+        while let Start::Ahead(start) = self.start {
             if !is_after(start, self.at) {
-                self.start = None;
-                return;
+                self.start = Start::REACHED;
+                break;
             }
             let Self { list, at, .. } = *self;
-            match list.slot(at).state(Laps::<N, R>::lap(at)) {
-                SlotState::Empty => return,
+            match list.slot(at).state::<R, O>(Laps::<N, R>::lap(at)) {
+                SlotState::Empty => return false,
                 SlotState::Published | SlotState::Passed => self.pass(),
             }
         }
+        true
     }
 
     /// Takes the next item, if it is available. Otherwise returns the position of the empty slot,
     /// which saves the caller a load.
     #[inline(always)]
     fn take(&mut self) -> Result<T, Position> {
-        if R > 1 {
-            self.catch_up();
+        if O {
+            return self.take_overwritable();
+        }
+        if R > 1 && !self.catch_up() {
+            return Err(self.at);
         }
         let Self { list, at, .. } = *self;
         let (slot, lap) = (list.slot(at), Laps::<N, R>::lap(at));
@@ -220,6 +268,7 @@ impl<'a, T, const N: usize, const R: usize> PushAiter<'a, T, N, R> {
             // reader at it until it is moved out.
             let item = unsafe { slot.take(lap.wrapping_add(Laps::<N, R>::LAP)) };
             self.advance(list, at);
+            list.slot_freed();
             Ok(item)
         } else {
             // Passes the item, also if the clone panics.
@@ -231,83 +280,6 @@ impl<'a, T, const N: usize, const R: usize> PushAiter<'a, T, N, R> {
             drop(pass);
             Ok(item)
         }
-    }
-
-    /// Iterates over the items that are available now, without taking them. It also yields items
-    /// that are pushed while the iterator is in use.
-    ///
-    /// # Progress
-    /// Each step is wait-free.
-    ///
-    /// # Example
-    /// ```
-    /// let list = aiter_core::fixed::PushList::<_, 8>::new();
-    /// list.push(1).unwrap();
-    /// list.push(2).unwrap();
-    /// let mut aiter = list.aiter().unwrap();
-    /// assert_eq!(aiter.available_iter().sum::<i32>(), 3);
-    /// assert_eq!(aiter.try_next(), Ok(1));
-    /// ```
-    pub fn available_iter(&self) -> AvailableIter<'_, T, N, R> {
-        AvailableIter {
-            list: self.list,
-            at: self.at,
-            start: self.start,
-            _items: PhantomData,
-        }
-    }
-
-    /// How many items are available now. It visits each of them, and counts exactly those that are
-    /// published. See [`is_len_at_least`](Self::is_len_at_least) and
-    /// [`statistics`](Self::statistics) for cheaper answers.
-    ///
-    /// # Progress
-    /// Wait-free.
-    ///
-    /// # Example
-    /// ```
-    /// let list = aiter_core::fixed::PushList::<_, 8>::new();
-    /// let aiter = list.aiter().unwrap();
-    /// list.push('a').unwrap();
-    /// list.push('b').unwrap();
-    /// assert_eq!(aiter.len(), 2);
-    /// ```
-    pub fn len(&self) -> usize {
-        self.available_iter().count()
-    }
-
-    /// Whether no item is available now. More may come, unless the reader [is
-    /// terminated](FusedStream::is_terminated).
-    ///
-    /// # Progress
-    /// Wait-free.
-    pub fn is_empty(&self) -> bool {
-        !self.is_item_available()
-    }
-
-    /// Whether an item is available now.
-    ///
-    /// # Progress
-    /// Wait-free.
-    pub fn is_item_available(&self) -> bool {
-        self.is_len_at_least(1)
-    }
-
-    /// Whether at least `n` items are available now. It visits at most `n` of them.
-    ///
-    /// # Progress
-    /// Wait-free.
-    ///
-    /// # Example
-    /// ```
-    /// let list = aiter_core::fixed::PushList::<_, 8>::new();
-    /// let aiter = list.aiter().unwrap();
-    /// assert!(!aiter.is_len_at_least(1));
-    /// list.push('a').unwrap();
-    /// assert!(aiter.is_len_at_least(1));
-    /// ```
-    pub fn is_len_at_least(&self, n: usize) -> bool {
-        self.available_iter().take(n).count() == n
     }
 
     /// Whether the list was [stopped](PushList::stop). Items that were pushed before may still be
@@ -328,7 +300,9 @@ impl<'a, T, const N: usize, const R: usize> PushAiter<'a, T, N, R> {
     }
 }
 
-impl<T, const N: usize, const R: usize> Stream for PushAiter<'_, T, N, R> {
+impl<T, const N: usize, const R: usize, const P: usize, const O: bool> Stream
+    for PushAiter<'_, T, N, R, P, O>
+{
     type Item = T;
 
     #[inline]
@@ -355,20 +329,26 @@ impl<T, const N: usize, const R: usize> Stream for PushAiter<'_, T, N, R> {
     fn size_hint(&self) -> (usize, Option<usize>) {
         // The tail is loaded first: items that are pushed in between are counted below.
         let (tail, stopped) = self.list.tail();
-        let at = self.start.unwrap_or(self.at);
-        let most = stopped.then(|| Laps::<N, R>::between(at, tail));
+        let most = stopped.then(|| {
+            let most = Laps::<N, R>::between(self.start.after(self.at), tail);
+            if O { most.min(N) } else { most }
+        });
         (self.len(), most)
     }
 }
 
-impl<T, const N: usize, const R: usize> FusedStream for PushAiter<'_, T, N, R> {
+impl<T, const N: usize, const R: usize, const P: usize, const O: bool> FusedStream
+    for PushAiter<'_, T, N, R, P, O>
+{
     #[inline]
     fn is_terminated(&self) -> bool {
         self.list.ends_at(self.at)
     }
 }
 
-impl<T, const N: usize, const R: usize> Drop for PushAiter<'_, T, N, R> {
+impl<T, const N: usize, const R: usize, const P: usize, const O: bool> Drop
+    for PushAiter<'_, T, N, R, P, O>
+{
     fn drop(&mut self) {
         let Self { list, at, .. } = *self;
         // Unregisters the reader, also if the drop of its waker panics.
@@ -384,53 +364,13 @@ impl<T, const N: usize, const R: usize> Drop for PushAiter<'_, T, N, R> {
     }
 }
 
-impl<T, const N: usize, const R: usize> fmt::Debug for PushAiter<'_, T, N, R> {
+impl<T, const N: usize, const R: usize, const P: usize, const O: bool> fmt::Debug
+    for PushAiter<'_, T, N, R, P, O>
+{
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PushAiter")
             .field("is_stopped", &self.is_stopped())
             .field("statistics", &self.statistics())
             .finish()
-    }
-}
-
-/// The iterator that [`PushAiter::available_iter`] returns. It borrows the reader, so no item that
-/// it yields is taken meanwhile.
-pub struct AvailableIter<'a, T, const N: usize, const R: usize = 1> {
-    list: &'a PushList<T, N, R>,
-    at: Position,
-    start: Option<Position>,
-    _items: PhantomData<&'a T>,
-}
-
-impl<'a, T, const N: usize, const R: usize> Iterator for AvailableIter<'a, T, N, R> {
-    type Item = &'a T;
-
-    fn next(&mut self) -> Option<&'a T> {
-        loop {
-            let slot = self.list.slot(self.at);
-            let found = slot.state(Laps::<N, R>::lap(self.at));
-            if let SlotState::Empty = found {
-                return None;
-            }
-            let is_before = self.start.is_some_and(|start| is_after(start, self.at));
-            self.at = Laps::<N, R>::next(self.at);
-            if !is_before {
-                self.start = None;
-                // SAFETY: the item is published, and the borrowed reader is at it or before it.
-                return Some(unsafe { slot.item() });
-            }
-        }
-    }
-}
-
-impl<T, const N: usize, const R: usize> Clone for AvailableIter<'_, T, N, R> {
-    fn clone(&self) -> Self {
-        Self { ..*self }
-    }
-}
-
-impl<T: fmt::Debug, const N: usize, const R: usize> fmt::Debug for AvailableIter<'_, T, N, R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.clone()).finish()
     }
 }

@@ -6,6 +6,15 @@
 //! | `FULL` | published: readers at or before its position may access the item | the last reader → 0, one lap on; a reader that finds that all have passed → `TAKEN` |
 //! | `TAKEN` | being emptied | the reader that took it → 0, one lap on |
 //!
+//! In a list that may be overwritten there are two more, because a push may take an item away from
+//! readers that have not come to it. Readers are counted while they access an item:
+//!
+//! | the word, less its lap | state of the slot | next state |
+//! |---|---|---|
+//! | `FULL` | published, and no reader is at the item right now | a reader → `READING` 1; a push → `OVERWRITING`; a single reader, or one that finds that all have passed → `TAKEN` |
+//! | `READING` less `n` | `n` readers clone the item, or one moves it out | a reader comes or goes → one more or one less, and `FULL` for none; a reader that moved the item out → 0, one lap on |
+//! | `OVERWRITING` | a push is about to reserve the position one lap on | the push that reserves it → `FULL`, one lap on; the list was stopped before → `FULL` |
+//!
 //! A word of zero is free for the first lap, so a new list is all zeros. The other states are
 //! *below* their lap. So a slot is free for the position at the tail if the tail is less than a lap
 //! ahead of the word.
@@ -18,6 +27,9 @@ use core::mem::MaybeUninit;
 
 const FULL: Word = Word::MAX;
 const TAKEN: Word = Word::MAX - 1;
+const OVERWRITING: Word = Word::MAX - 2;
+/// Less the number of readers.
+const READING: Word = OVERWRITING;
 
 pub(super) struct Slot<T> {
     word: AtomicWord,
@@ -67,23 +79,26 @@ impl<T> Slot<T> {
         self.word.load(Acquire) == lap.wrapping_add(FULL)
     }
 
-    pub(super) fn state(&self, lap: Word) -> SlotState {
+    /// `O` says whether the list may be overwritten, and `R` how many readers there may be.
+    pub(super) fn state<const R: usize, const O: bool>(&self, lap: Word) -> SlotState {
         // Ordering: as in `is_full`.
         match self.word.load(Acquire).wrapping_sub(lap) {
             FULL => SlotState::Published,
             TAKEN => SlotState::Passed,
             0 => SlotState::Empty,
             ahead if (ahead as SignedWord) > 0 => SlotState::Passed,
-            // The item of an earlier lap is still there.
+            state if O && is_reading::<R>(state) => SlotState::Published,
+            // The item of an earlier lap is still there, or this one is about to be overwritten.
             _ => SlotState::Empty,
         }
     }
 
-    /// The lap whose item is published here, if one is.
-    pub(super) fn full_lap(&self) -> Option<Word> {
+    /// The lap whose item is published here, if one is and no reader is at it. The word of a slot
+    /// that is free has none of the bits in `mask`.
+    pub(super) fn full_lap(&self, mask: Word) -> Option<Word> {
         // Ordering: as in `is_full`.
         let word = self.word.load(Acquire);
-        (word % 4 == FULL % 4).then_some(word.wrapping_sub(FULL))
+        (word & mask == FULL & mask).then_some(word.wrapping_sub(FULL))
     }
 
     /// Writes the item and publishes it to readers.
@@ -142,11 +157,111 @@ impl<T> Slot<T> {
         // SAFETY: the exchange gives the item to one caller.
         Some(unsafe { self.take(next_lap) })
     }
+
+    /// Keeps the item of this lap from being overwritten until [`leave`](Self::leave), if it is
+    /// published.
+    pub(super) fn try_enter<const R: usize>(&self, lap: Word) -> bool {
+        loop {
+            // Ordering: Acquire, so that a reader that finds the next item here also sees the tail
+            // behind it.
+            let word = self.word.load(Acquire);
+            let next = match word.wrapping_sub(lap) {
+                FULL => lap.wrapping_add(READING - 1),
+                state if is_reading::<R>(state) => word - 1,
+                _ => return false,
+            };
+            // Ordering: Acquire pairs with the Release in `publish`.
+            if exchange(&self.word, word, next) {
+                return true;
+            }
+        }
+    }
+
+    /// Ends what [`try_enter`](Self::try_enter) began.
+    pub(super) fn leave(&self, lap: Word) {
+        loop {
+            let word = self.word.load(Relaxed);
+            let next = match word.wrapping_sub(lap) {
+                READING_ONE => lap.wrapping_add(FULL),
+                _ => word + 1,
+            };
+            // Ordering: Release pairs with the Acquire in `try_overwrite` and `try_take`: this
+            // reader no longer accesses the item.
+            if exchange(&self.word, word, next) {
+                return;
+            }
+        }
+    }
+
+    /// Keeps readers from the item of this lap, unless one is at it.
+    #[inline(always)]
+    pub(super) fn try_overwrite(&self, lap: Word) -> bool {
+        // Ordering: Acquire pairs with the Release in `publish` and `leave`. The Release is that of
+        // `exchange`: whoever reserves the position loads this word, and fences.
+        exchange(
+            &self.word,
+            lap.wrapping_add(FULL),
+            lap.wrapping_add(OVERWRITING),
+        )
+    }
+
+    /// Gives the item back to the readers, unless another push has reserved the position.
+    pub(super) fn undo_overwrite(&self, lap: Word) -> bool {
+        exchange(
+            &self.word,
+            lap.wrapping_add(OVERWRITING),
+            lap.wrapping_add(FULL),
+        )
+    }
+
+    /// Moves out the item that is being overwritten.
+    ///
+    /// # Safety
+    /// The slot is in the state `OVERWRITING`. The caller has reserved the position one lap on, has
+    /// fenced after it loaded that state, and calls this once.
+    #[inline(always)]
+    pub(super) unsafe fn take_overwritten(&self) -> T {
+        self.item.with(|slot| {
+            // SAFETY: by the contract.
+            unsafe { slot.cast::<T>().read() }
+        })
+    }
+}
+
+/// What a push finds in the slot of the tail of a list that may be overwritten.
+pub(super) enum Occupied {
+    /// It is published, and no reader is at it.
+    Published,
+    /// This push, or one that it interrupted, has kept readers from it.
+    Overwriting,
+    /// It is being read, written or moved out.
+    Busy,
+    /// The tail has moved on.
+    Later,
+}
+
+/// The state of a slot that is not free for this lap, and may be in use for the one before.
+#[inline(always)]
+pub(super) fn occupied(word: Word, lap_before: Word, length: Word) -> Occupied {
+    match word.wrapping_sub(lap_before) {
+        FULL => Occupied::Published,
+        OVERWRITING => Occupied::Overwriting,
+        // Less than the lap before, or free for it: it is being written.
+        state if state.wrapping_neg() < length => Occupied::Busy,
+        _ => Occupied::Later,
+    }
+}
+
+const READING_ONE: Word = READING - 1;
+
+fn is_reading<const R: usize>(state: Word) -> bool {
+    state < READING && state >= READING - R as Word
 }
 
 impl<T> Drop for Slot<T> {
     fn drop(&mut self) {
-        if self.full_lap().is_some() {
+        // A free slot has the lowest two bits clear, and no reader is at an item any more.
+        if self.full_lap(3).is_some() {
             self.item.with_mut(|slot| {
                 // SAFETY: the item is published, no reader took it, and there is no other reference
                 // to the slot.

@@ -189,6 +189,14 @@ impl<const R: usize> ListState<[ReaderCell; R]> {
         ScopeGuard::into_inner(wakes);
     }
 
+    /// Wakes the readers that wait at a gap that is filled or lost. The caller has fenced since.
+    #[inline(always)]
+    pub(super) fn wake_gap_waiters(&self, at: Position) {
+        if self.gap_waiters.load(Relaxed) != 0 {
+            wake_slow(self, at, tail_flags(R));
+        }
+    }
+
     /// Wakes the readers that wait at the position that the tail had before the caller closed it.
     #[inline(always)]
     pub(super) fn wake_all(&self, tail: Word) {

@@ -1,9 +1,13 @@
 //! [`PushList::aiter`] and [`PushList::subscribe`]: how readers are added to a list.
 
-use super::{list::PushList, position::Laps, reader::PushAiter};
+use super::{
+    list::PushList,
+    position::Laps,
+    reader::{PushAiter, Start},
+};
 use crate::sync::{Ordering::*, Word};
 
-impl<T, const N: usize, const R: usize> PushList<T, N, R> {
+impl<T, const N: usize, const R: usize, const P: usize, const O: bool> PushList<T, N, R, P, O> {
     /// Creates the reader of a list that has none. It continues where the last reader stopped, or
     /// begins with the first item.
     ///
@@ -26,14 +30,15 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
     /// drop(aiter);
     /// assert_eq!(list.aiter().unwrap().try_next(), Ok(2));
     /// ```
-    pub fn aiter(&self) -> Option<PushAiter<'_, T, N, R>> {
+    pub fn aiter(&self) -> Option<PushAiter<'_, T, N, R, P, O>> {
         let reader = self.state.readers.take_over()?;
-        Some(PushAiter::new(
-            self,
-            reader,
-            self.state.readers.position(reader),
-            None,
-        ))
+        let at = self.state.readers.position(reader);
+        let mut aiter = PushAiter::new(self, reader, at, Start::REACHED);
+        if O {
+            // What was overwritten before it came is not missed.
+            aiter.forget_missed();
+        }
+        Some(aiter)
     }
 
     /// Creates a reader, which receives the items that are pushed from here on. If there is no
@@ -63,7 +68,7 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
     /// assert!(second.available_iter().eq(&[2]));
     /// assert!(list.subscribe().is_none());
     /// ```
-    pub fn subscribe(&self) -> Option<PushAiter<'_, T, N, R>>
+    pub fn subscribe(&self) -> Option<PushAiter<'_, T, N, R, P, O>>
     where
         T: Clone + Sync,
     {
@@ -86,7 +91,7 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
     /// An item that is reserved behind the tail, and published after all other readers were
     /// dropped, must have a reader that passes it. So this reader starts a lap behind the tail,
     /// where every slot in use is after it, and catches up with the tail.
-    fn subscribe_at(&self, reader: usize) -> PushAiter<'_, T, N, R> {
+    fn subscribe_at(&self, reader: usize) -> PushAiter<'_, T, N, R, P, O> {
         let lap_before = |tail: Word| Laps::<N, R>::position(tail).wrapping_sub(Laps::<N, R>::LAP);
         self.state
             .readers
@@ -98,7 +103,8 @@ impl<T, const N: usize, const R: usize> PushList<T, N, R> {
         let tail = self.state.tail.fetch_or(0, Release);
         let at = lap_before(tail);
         self.state.readers.publish_position(reader, at);
-        let mut aiter = PushAiter::new(self, reader, at, Some(Laps::<N, R>::position(tail)));
+        let start = Start::Ahead(Laps::<N, R>::position(tail));
+        let mut aiter = PushAiter::new(self, reader, at, start);
         aiter.catch_up();
         aiter
     }

@@ -6,16 +6,22 @@
 //! | [`unbounded`] | goes on | gets every item | all that the slowest fork has not taken |
 //! | [`wait(n)`](wait) | waits for the slowest | gets every item | at most `n` |
 //! | [`skip(n)`](skip) | goes on | misses the oldest items, and knows how many | at most `n` |
+//!
+//! With [`retain(m)`](Unbounded::retain), the latest `m` items stay for readers that come later.
+//! [`latest()`](latest) is `skip(1).retain(1)`.
 
 // Each bound is a type of its own, so that forks without a bound contain no code of the others.
 
-use super::{place::ForkPlace, pull::ForkShared};
-use crate::{handoff::HandoffLock, list::Reader, sync::Arc};
+use super::{
+    place::{MakesForks, Parent, SourceRef},
+    pull::RING,
+};
+use crate::{list::Reader, ring::Ring};
 
 /// How far forks may run apart: [`Unbounded`], [`Wait`] or [`Skip`]. Cannot be implemented outside
 /// this crate.
 #[allow(private_bounds, reason = "seals the trait")]
-pub trait Bound: MakePlace {}
+pub trait Bound: MakePlace + Copy {}
 
 /// The type of items that forks yield under a [`Bound`].
 pub trait Yields {
@@ -23,16 +29,72 @@ pub trait Yields {
     type Item<T>;
 }
 
-/// Makes the place of the first fork.
+/// Makes the places of forks.
 pub(crate) trait MakePlace: Yields {
-    type Place<T>: ForkPlace<T, Item = Self::Item<T>>;
+    type Place<T>: MakesForks<T, Item = Self::Item<T>>;
 
     /// The place of the first fork. `reader` is the only reader of a new list.
-    fn first_place<T>(
+    fn first_place<T>(self, reader: Reader<T>, source: SourceRef<'_, T>) -> Self::Place<T>;
+
+    /// The place of a fork that is made from one with any bound.
+    fn place_at<T: Clone + Sync>(
         self,
-        reader: Reader<T>,
-        lock: &Arc<HandoffLock<ForkShared>>,
+        parent: Parent<'_, T>,
+        source: SourceRef<'_, T>,
     ) -> Self::Place<T>;
+
+    /// The bound of a place.
+    fn of_place<T>(place: &Self::Place<T>) -> Self;
+}
+
+/// What [`aiter_forker_with`](crate::aiter_forker_with) takes: a [`Bound`], or one that
+/// [retains](Unbounded::retain) items, which have to be `Clone + Sync` then. Cannot be implemented
+/// outside this crate.
+#[allow(private_bounds, reason = "seals the trait")]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no bound for a stream of `{T}`",
+    note = "retained items are cloned for the forks that replay them: they have to be `Clone + Sync`"
+)]
+pub trait SourceBound<T>: SetUp<T, Own = <Self as SourceBound<T>>::Bound> {
+    /// The bound of the first fork.
+    type Bound: Bound;
+}
+
+pub(crate) trait SetUp<T> {
+    type Own;
+
+    /// Sets the source up, of whose list this is the only reader. Returns the bound of the first
+    /// fork.
+    fn set_up(self, reader: &mut Reader<T>, source: SourceRef<'_, T>) -> Self::Own;
+}
+
+impl<T, B: Bound> SourceBound<T> for B {
+    type Bound = B;
+}
+
+impl<T, B: Bound> SetUp<T> for B {
+    type Own = B;
+
+    fn set_up(self, _: &mut Reader<T>, _: SourceRef<'_, T>) -> B {
+        self
+    }
+}
+
+impl<T: Clone + Sync, B: Bound> SourceBound<T> for Retain<B> {
+    type Bound = B;
+}
+
+impl<T: Clone + Sync, B: Bound> SetUp<T> for Retain<B> {
+    type Own = B;
+
+    fn set_up(self, reader: &mut Reader<T>, source: SourceRef<'_, T>) -> B {
+        if self.items > 0 {
+            let ring = source.ring.get_or_make(|| Ring::near(reader));
+            ring.retain(reader.fork(), self.items);
+            source.lock.shared().owe(RING);
+        }
+        self.bound
+    }
 }
 
 /// No bound: items are kept in a list until the slowest fork has taken them. See [`unbounded`].
@@ -45,7 +107,89 @@ pub struct Wait(pub(super) usize);
 
 /// The bound under which forks that are too far behind miss the oldest items. See [`skip`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Skip(pub(super) usize);
+pub struct Skip(pub(crate) usize);
+
+/// A bound, and how many of the latest items stay for readers that come later. See
+/// [`Unbounded::retain`] and [`latest`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retain<B> {
+    pub(crate) bound: B,
+    pub(crate) items: usize,
+}
+
+impl Unbounded {
+    /// Keeps the latest `m` items for readers that come later and
+    /// [replay](crate::Hub::replay) them, beside what the bound keeps. 0 keeps none.
+    ///
+    /// Use it where a stream or a hub is made, so that a late reader need not start blind: with the
+    /// last lines of a chat, or with the current value of a sensor. The retained items are kept until
+    /// newer ones displace them, whoever has seen them.
+    ///
+    /// # Example
+    /// ```
+    /// use aiter_core::{aiter_forker_with, bound, iter_to_aiter};
+    /// use futures_lite::{StreamExt, future::block_on};
+    ///
+    /// let mut fork = aiter_forker_with(bound::unbounded().retain(2), iter_to_aiter(1..6));
+    /// let hub = fork.hub();
+    /// block_on(async {
+    ///     assert_eq!((fork.next().await, fork.next().await, fork.next().await), (Some(1), Some(2), Some(3)));
+    ///     let late: Vec<_> = hub.replay().collect().await;
+    ///     assert_eq!(late, [2, 3, 4, 5]);
+    /// });
+    /// ```
+    pub fn retain(self, m: usize) -> Retain<Self> {
+        Retain {
+            bound: self,
+            items: m,
+        }
+    }
+}
+
+impl Wait {
+    /// Keeps the latest `m` items for readers that come later; see [`Unbounded::retain`].
+    pub fn retain(self, m: usize) -> Retain<Self> {
+        Retain {
+            bound: self,
+            items: m,
+        }
+    }
+}
+
+impl Skip {
+    /// Keeps the latest `m` items for readers that come later; see [`Unbounded::retain`].
+    ///
+    /// Where `m` is less than `n`, up to `n` items are kept. Where it is more, a reader that replays
+    /// with this bound starts with the latest `n` all the same, because it lags by at most `n`.
+    pub fn retain(self, m: usize) -> Retain<Self> {
+        Retain {
+            bound: self,
+            items: m,
+        }
+    }
+}
+
+/// Lets each reader see the newest item only, and retains that one: `skip(1).retain(1)`.
+///
+/// Use it for a value that changes, such as a setting or a position on a map. A reader that
+/// [replays](crate::Hub::replay) gets the current value at once, and then each newer one, or the
+/// newest of them if it is slow.
+///
+/// # Example
+/// ```
+/// use aiter_core::{aiter_forker_with, bound, iter_to_aiter};
+/// use futures_lite::{StreamExt, future::block_on};
+///
+/// let mut values = aiter_forker_with(bound::latest(), iter_to_aiter(1..4));
+/// block_on(async {
+///     while values.next().await.is_some() {}
+///     let current = values.hub().replay().next().await.unwrap();
+///     assert_eq!((current.missed, current.item), (0, 3));
+/// });
+/// ```
+pub fn latest() -> Retain<Skip> {
+    skip(1).retain(1)
+}
 
 /// An item that a fork with the bound [`skip`] yields, with the number of items that the fork
 /// missed just before it.

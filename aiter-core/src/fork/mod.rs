@@ -40,31 +40,40 @@
 //! | a panic | ends the list, passes the panic on | dropped | are woken, and panic |
 
 pub mod bound;
+mod hub;
+mod lossless;
 mod place;
 mod pull;
+mod rooms;
 mod skip;
 mod unbounded;
 mod wait;
 
+pub use hub::{Hub, HubIdle, HubOccupied};
+
 use crate::{
     Statistics,
     handoff::{Guard, Handle, HandoffLock},
-    list::list,
+    list::open_list_with_reader,
+    ring::Ring,
+    sync::OnceBox,
     wait::{task::TaskId, wait_set::Waiter, waker_ref::waker_ref},
 };
-use bound::{Bound, Unbounded, Wait, Yields, unbounded};
+use bound::{Bound, MakePlace, SourceBound, Unbounded, Wait, Yields, unbounded};
 use core::{
     fmt, mem,
     pin::Pin,
     task::{Context, Poll, Waker},
 };
 use futures_core::{FusedStream, Stream};
-use place::{ForkPlace, NextItem};
+use place::{ForkPlace, MakesForks, NextItem, SourceRef};
 use pull::{
-    ACTIVE_WAITS, ActiveWaiter, ForkShared, ForkSource, Pulled, PulledKind, new_lock,
+    ACTIVE_WAITS, ActiveWaiter, ForkShared, ForkSource, Pulled, PulledKind, ROOM, new_lock,
     register_passive,
 };
-use scopeguard::ScopeGuard;
+
+/// A fork's or a hub's handle on the source, with the ring beside it.
+type SourceHandle<S> = Handle<ForkShared, ForkSource<S>, OnceBox<Ring<<S as Stream>::Item>>>;
 
 /// The items that a fork yields.
 type Item<S, B> = <B as Yields>::Item<<S as Stream>::Item>;
@@ -151,10 +160,18 @@ pub fn aiter_forker<S: Stream>(stream: S) -> Fork<S> {
 ///     assert_eq!((missed, seen), (900, 100));
 /// });
 /// ```
-pub fn aiter_forker_with<S: Stream, B: Bound>(bound: B, stream: S) -> Fork<S, B> {
-    let (writer, reader) = list();
-    let handle = Handle::new(new_lock(), ForkSource::new(stream, writer));
-    let place = bound.first_place(reader, handle.as_lock());
+pub fn aiter_forker_with<S: Stream, B: SourceBound<S::Item>>(
+    bound: B,
+    stream: S,
+) -> Fork<S, <B as SourceBound<S::Item>>::Bound> {
+    let (writer, mut reader) = open_list_with_reader();
+    let handle = Handle::new(new_lock(), ForkSource::new(stream, writer), OnceBox::new());
+    let source = || SourceRef {
+        lock: handle.as_lock(),
+        ring: handle.beside(),
+    };
+    let bound = bound.set_up(&mut reader, source());
+    let place = bound.first_place(reader, source());
     let active = Some(handle.as_lock().shared().register_active());
     Fork {
         handle,
@@ -226,7 +243,8 @@ pub fn aiter_forker_with<S: Stream, B: Bound>(bound: B, stream: S) -> Fork<S, B>
 /// ```
 #[must_use = "streams do nothing unless polled"]
 pub struct Fork<S: Stream, B: Bound = Unbounded> {
-    handle: Handle<ForkShared, ForkSource<S>>,
+    /// Beside the source is the ring of the forks with the bound `skip`, if there are any.
+    handle: SourceHandle<S>,
     place: B::Place<S::Item>,
     /// `Some` in active forks.
     active: Option<ActiveWaiter>,
@@ -293,6 +311,87 @@ impl<S: Stream, B: Bound> Fork<S, B> {
         }
     }
 
+    /// Makes an active fork at the place of this one, with a bound of its own.
+    ///
+    /// Use it for readers of one stream that differ in what they need: a log that loses nothing
+    /// beside dashboards that show the newest, or one slow reader that the others should wait for.
+    ///
+    /// | bound of the new fork | it |
+    /// |---|---|
+    /// | [`unbounded`](bound::unbounded) | sees every item from its place on, and holds nobody up |
+    /// | [`wait(n)`](bound::wait) | sees every item from its place on; nothing is pulled while it has `n` to take |
+    /// | [`skip(n)`](bound::skip) | sees the latest `n` items at least, and holds nobody up |
+    ///
+    /// Each fork keeps to its own bound only. The stream is held up by forks with `wait`, by each at
+    /// its own `n`, whichever forks pull. The forks with `skip` share one buffer, as large as the
+    /// largest `n`.
+    ///
+    /// A fork that is made from one with `skip` starts with the oldest item that this one can still
+    /// see. If the new one is lossless, it loses nothing from there on; the items that are in the
+    /// buffer are cloned for it.
+    ///
+    /// # Panics
+    /// If `Clone` of an item panics. No fork is affected.
+    ///
+    /// # Progress
+    /// Lock-free, and as [`fork`](Self::fork) between forks that lose nothing. From or to `skip`, up
+    /// to `n` items are cloned. A lossless fork that is made while another thread accesses the
+    /// buffer clones them when it is polled first.
+    ///
+    /// # Example
+    /// A main reader that loses nothing, and a dashboard that may.
+    /// ```
+    /// use aiter_core::{aiter_forker, bound, iter_to_aiter};
+    /// use futures_lite::{StreamExt, future::block_on};
+    ///
+    /// let mut main = aiter_forker(iter_to_aiter(1..=100));
+    /// let dashboard = main.fork_passive_with(bound::skip(2));
+    /// block_on(async {
+    ///     assert_eq!(main.count().await, 100);
+    ///     let seen: Vec<_> = dashboard.map(|seen| (seen.missed, seen.item)).collect().await;
+    ///     assert_eq!(seen, [(98, 99), (0, 100)]);
+    /// });
+    /// ```
+    pub fn fork_with<C: Bound>(&mut self, bound: C) -> Fork<S, C>
+    where
+        S::Item: Clone + Sync,
+    {
+        let mut fork = self.fork_passive_with(bound);
+        fork.activate();
+        fork
+    }
+
+    /// Makes a [passive](Self::fork_passive) fork at the place of this one, with a bound of its own;
+    /// see [`fork_with`](Self::fork_with).
+    ///
+    /// # Panics
+    /// As [`fork_with`](Self::fork_with).
+    ///
+    /// # Progress
+    /// As [`fork_with`](Self::fork_with).
+    ///
+    /// # Example
+    /// See [`fork_with`](Self::fork_with).
+    pub fn fork_passive_with<C: Bound>(&mut self, bound: C) -> Fork<S, C>
+    where
+        S::Item: Clone + Sync,
+    {
+        let handle = self.handle.clone();
+        let source = SourceRef {
+            lock: handle.as_lock(),
+            ring: handle.beside(),
+        };
+        let place = bound.place_at(self.place.parent(), source);
+        Fork {
+            handle,
+            place,
+            active: None,
+            passive: None,
+            panic_reported: self.panic_reported,
+            task: TaskId::NONE,
+        }
+    }
+
     /// Whether this fork is active: it polls the stream when it has taken everything that was
     /// pulled.
     pub fn is_active(&self) -> bool {
@@ -334,7 +433,10 @@ impl<S: Stream, B: Bound> Fork<S, B> {
     /// ```
     pub fn statistics(&self) -> Statistics {
         let bypassed = self.shared().bypassed();
-        let mut statistics = self.place.statistics();
+        let mut statistics = match self.handle.beside().get() {
+            Some(ring) => ring.statistics(),
+            None => self.place.statistics(),
+        };
         statistics.pushed = statistics.pushed.wrapping_add(bypassed);
         statistics.taken = statistics.taken.wrapping_add(bypassed);
         statistics
@@ -349,9 +451,12 @@ impl<S: Stream, B: Bound> Fork<S, B> {
     fn poll_slow(&mut self, cx: &mut Context<'_>) -> Poll<Option<Item<S, B>>> {
         // Before there is an item that a panic of the waker's drop could lose.
         self.update_task(cx.waker());
-        let found = match self.is_active() {
-            true => self.pull(cx),
-            false => self.find_passive(cx),
+        let found = if !self.is_active() {
+            self.find_passive(cx)
+        } else if self.shared().owes_nothing() {
+            self.pull::<false>(cx)
+        } else {
+            self.pull_owing(cx)
         };
         let found = match found {
             NextItem::Nothing => self.place.next(cx.waker()),
@@ -389,71 +494,31 @@ impl<S: Stream, B: Bound> Fork<S, B> {
     /// The slow path of an active fork: pulls the source, or registers the waker. If this returns
     /// [`NextItem::Nothing`], the caller has to look at its place once more. Finding nothing there
     /// means pending, because the waker is registered then.
+    ///
+    /// While nothing is owed, no fork has a bound or early items, and the place is that of such a
+    /// fork.
     #[inline]
-    fn pull(&mut self, cx: &mut Context<'_>) -> NextItem<Item<S, B>> {
-        let (place, Some(waiter)) = (&mut self.place, self.active.as_mut()) else {
+    fn pull<const OWES: bool>(&mut self, cx: &mut Context<'_>) -> NextItem<Item<S, B>> {
+        let Self {
+            handle,
+            place,
+            active: Some(waiter),
+            panic_reported,
+            ..
+        } = self
+        else {
             return NextItem::Nothing;
         };
-        let alone = place.is_alone();
-        let mut guard = match self
-            .handle
-            .lock_or(|lock| lock_contended(lock, place, waiter, cx.waker()))
-        {
-            Ok(guard) => guard,
-            Err(found) => return found,
-        };
-        // Another fork may have pulled since this one looked. It cannot while the lock is held.
-        if self.place.at_tail() {
-            if !guard.with(|_, state| state.begin_poll(waiter)) {
-                guard.with(|_, state| state.register(waiter, cx.waker()));
-                return NextItem::Waiting;
-            }
-            if !alone && !self.place.has_room() {
-                guard.with(|_, state| {
-                    state.register(waiter, cx.waker());
-                    state.set_idle();
-                });
-                return NextItem::Waiting;
-            }
-            let lock = guard.as_lock();
-            let (waker, panic_reported) = (waker_ref(lock), &mut self.panic_reported);
-            let source_cx = &mut Context::from_waker(&waker);
-            // A panic of the source ends the list.
-            let unwind = scopeguard::guard(&self.place, |place| place.on_pulled(PulledKind::End));
-            let pulled = guard.with_value(|source| {
-                source.poll_into_list(lock.shared(), alone, panic_reported, source_cx)
-            });
-            ScopeGuard::into_inner(unwind);
-            match pulled {
-                Poll::Pending => {
-                    guard.with(|_, state| {
-                        state.register(waiter, cx.waker());
-                        state.set_idle();
-                    });
-                    return NextItem::Waiting;
-                }
-                Poll::Ready(Pulled::Item(item)) => {
-                    guard.with(|shared, state| {
-                        state.finish_poll(alone);
-                        shared.count_bypassed();
-                    });
-                    let item = self.place.bypass(item);
-                    // Not left to the return: a waker that panics there would leak the item.
-                    guard.keep_locked();
-                    return NextItem::Item(item);
-                }
-                Poll::Ready(Pulled::InList(kind)) => {
-                    guard.with(|_, state| state.finish_poll(alone));
-                    self.place.on_pulled(kind);
-                    // Before the item is cloned, which may panic.
-                    guard.keep_locked();
-                    if kind == PulledKind::Item {
-                        return self.place.next_pulled(cx.waker());
-                    }
-                }
-            }
+        if OWES {
+            pull::<S, _, OWES>(handle, place, waiter, panic_reported, cx)
+        } else {
+            pull::<S, _, OWES>(handle, place.plain(), waiter, panic_reported, cx)
         }
-        NextItem::Nothing
+    }
+
+    #[inline(never)]
+    fn pull_owing(&mut self, cx: &mut Context<'_>) -> NextItem<Item<S, B>> {
+        self.pull::<true>(cx)
     }
 
     /// The slow path of a passive fork: registers the waker, or ends for now.
@@ -508,6 +573,80 @@ impl<S: Stream, B: Bound> Fork<S, B> {
     }
 }
 
+/// The slow path of an active fork; see [`Fork::pull`].
+#[inline]
+fn pull<S: Stream, P: ForkPlace<S::Item>, const OWES: bool>(
+    handle: &mut SourceHandle<S>,
+    place: &mut P,
+    waiter: &mut ActiveWaiter,
+    panic_reported: &mut bool,
+    cx: &mut Context<'_>,
+) -> NextItem<P::Item> {
+    let mut guard = match handle.lock_or(|lock| lock_contended(lock, place, waiter, cx.waker())) {
+        Ok(guard) => guard,
+        Err(found) => return found,
+    };
+    // Another fork may have pulled since this one looked. It cannot while the lock is held.
+    if place.at_tail() {
+        if !guard.with(|_, state| state.begin_poll(waiter)) {
+            guard.with(|_, state| state.register(waiter, cx.waker()));
+            return NextItem::Waiting;
+        }
+        let (shared, ring) = (guard.as_lock().shared(), guard.beside());
+        if OWES
+            && shared.owes(ROOM)
+            && !place.is_alone()
+            && !shared.has_room(guard.with_value(|source| source.item_tail()))
+        {
+            guard.with(|_, state| {
+                state.register(waiter, cx.waker());
+                state.set_idle();
+            });
+            return NextItem::Waiting;
+        }
+        let lock = guard.as_lock();
+        let (waker, panic_reported) = (waker_ref(lock), panic_reported);
+        let source_cx = &mut Context::from_waker(&waker);
+        let is_alone = || place.is_alone();
+        let pulled = guard.with_value(|source| {
+            source.poll_into_list(shared, ring, is_alone, panic_reported, source_cx)
+        });
+        match pulled {
+            Poll::Pending => {
+                guard.with(|_, state| {
+                    state.register(waiter, cx.waker());
+                    state.set_idle();
+                });
+                return NextItem::Waiting;
+            }
+            Poll::Ready(Pulled::Item(item)) => {
+                guard.with(|shared, state| {
+                    state.finish_poll(true);
+                    shared.count_bypassed();
+                });
+                let item = place.bypass(item);
+                // Not left to the return: a waker that panics there would leak the item.
+                guard.keep_locked();
+                return NextItem::Item(item);
+            }
+            Poll::Ready(Pulled::InList { kind, alone, owes }) => {
+                guard.with(|_, state| state.finish_poll(alone));
+                // Before the item is cloned, which may panic.
+                guard.keep_locked();
+                if kind == PulledKind::Item {
+                    if owes && !P::READS_RING {
+                        transfer(ring);
+                        // The ring has passed the item.
+                        return place.next(cx.waker());
+                    }
+                    return place.next_pulled(cx.waker());
+                }
+            }
+        }
+    }
+    NextItem::Nothing
+}
+
 /// The slow path of an active fork that found the lock held. Looks again for a moment, then
 /// registers the waker. Returns the lock if it is released meanwhile.
 #[inline(never)]
@@ -529,6 +668,15 @@ fn lock_contended<'a, T, P: ForkPlace<T>>(
     // The caller has to look again: an item that came between its last look and this request causes
     // no wake.
     lock.delegate(ACTIVE_WAITS).ok_or(NextItem::Nothing)
+}
+
+/// Transfers to the ring what was pulled, if there are forks that read from it.
+#[cold]
+#[inline(never)]
+fn transfer<T>(ring: &OnceBox<Ring<T>>) {
+    if let Some(ring) = ring.get().filter(|ring| ring.has_cursors()) {
+        ring.transfer();
+    }
 }
 
 impl<S: Stream> Fork<S, Wait> {
@@ -572,7 +720,7 @@ impl<S: Stream> Fork<S, Wait> {
     #[track_caller]
     pub fn set_wait(&self, n: usize) {
         assert!(n > 0, "set_wait: n must be at least 1");
-        self.place.set_limit(n);
+        self.place.set_limits(n);
     }
 }
 

@@ -1,13 +1,28 @@
 //! A fork's place among the items that were pulled.
 
-use super::pull::PulledKind;
-use crate::Statistics;
+use super::{lossless::Lossless, pull::ForkShared};
+use crate::{
+    Statistics,
+    handoff::HandoffLock,
+    list::{Observer, Reader},
+    ring::{Ring, RingCursor},
+    sync::{Arc, OnceBox},
+};
 use core::task::{Poll, Waker};
 
 /// A fork's place among the items that were pulled. Each bound brings its own implementation.
 pub(crate) trait ForkPlace<T>: Unpin {
     /// The items that the fork yields.
     type Item;
+
+    /// Whether the fork reads from the ring, and so transfers to it what it has pulled.
+    const READS_RING: bool = false;
+
+    /// The place while no fork has a bound or early items.
+    type Plain: ForkPlace<T, Item = Self::Item>;
+
+    /// See [`Plain`](Self::Plain).
+    fn plain(&mut self) -> &mut Self::Plain;
 
     /// Whether there is no other fork. If so, the caller sees everything that the others did before
     /// they were dropped.
@@ -42,18 +57,6 @@ pub(crate) trait ForkPlace<T>: Unpin {
     /// Whether the end comes next.
     fn at_end(&self) -> bool;
 
-    /// Whether another item may be pulled. If this returns `false`, the fork that makes room sends
-    /// the request that the source's wake sends. Called at the tail, with the lock held, and not by
-    /// a fork that is alone.
-    #[inline]
-    fn has_room(&mut self) -> bool {
-        true
-    }
-
-    /// Called with the lock held, after an item or the end was put into the list.
-    #[inline]
-    fn on_pulled(&self, _: PulledKind) {}
-
     /// Converts an item that a fork which is alone has pulled without putting it into the list.
     fn bypass(&mut self, item: T) -> Self::Item;
 
@@ -76,10 +79,39 @@ pub(crate) trait ForkPlace<T>: Unpin {
 
     fn statistics(&self) -> Statistics;
 
+    /// A handle on the list.
+    fn observe(&self) -> Observer<T>;
+}
+
+/// The place of a fork, from which others are made.
+pub(crate) trait MakesForks<T>: ForkPlace<T> {
+    /// This place, for one that is made at the same position under another bound.
+    fn parent(&mut self) -> Parent<'_, T>;
+
     /// Another place at the same position.
     fn fork(&mut self) -> Self
     where
         T: Clone + Sync;
+}
+
+/// Where a fork is made: at the place of another one, or at the tail.
+pub(crate) enum Parent<'a, T> {
+    Lossless(&'a mut Lossless<T>),
+    Lossy(&'a mut RingCursor<T>),
+    /// At the place of a reader that is the fork's own.
+    Reader(Reader<T>),
+    /// At the tail, or at the retained items if it `replays`. If nothing is retained, the caller has
+    /// the ring fed before the next pull.
+    Late {
+        ring: &'a Ring<T>,
+        replays: bool,
+    },
+}
+
+/// What places know of their source.
+pub(crate) struct SourceRef<'a, T> {
+    pub(super) lock: &'a Arc<HandoffLock<ForkShared>>,
+    pub(super) ring: &'a OnceBox<Ring<T>>,
 }
 
 /// The result of a fork's search for an item.

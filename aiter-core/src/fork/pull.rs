@@ -1,14 +1,16 @@
 //! The source of a forked stream: the state around it that all forks share, and the requests to
 //! its lock, which decide which forks are woken when.
 
+use super::rooms::Rooms;
 use crate::{
     handoff::{Combine, HandoffLock, REQUESTS},
-    list::Writer,
-    sync::{AtomicUsize, Ordering},
+    list::{ItemTail, Reader, Writer},
+    ring::Ring,
+    sync::{AtomicUsize, OnceBox, Ordering},
     util::fuse::Fused,
     wait::{
         spin::{AdaptiveSpin, Taking},
-        wait_set::{WaitSet, Waiter},
+        wait_set::{LazyWaitSet, WaitSet, Waiter},
         waker_ref::WakeUp,
     },
 };
@@ -28,6 +30,15 @@ pub(super) const ACTIVE_WAITS: usize = REQUESTS[1];
 /// Request: a passive fork has begun to wait.
 const PASSIVE_WAITS: usize = REQUESTS[2];
 
+/// Owed before a pull: whether there is room; see [`Rooms`].
+pub(super) const ROOM: usize = 1;
+/// Owed after a pull: a transfer to the ring, if it has cursors.
+pub(super) const RING: usize = 2;
+
+/// Owed after a poll that gave an item, before that is pushed: the ring has to be fed from the tail,
+/// because a fork came that has no reader.
+pub(super) const FEED: usize = 4;
+
 /// The state that all forks access without the lock.
 pub(crate) struct ForkShared {
     /// The active forks.
@@ -40,6 +51,14 @@ pub(crate) struct ForkShared {
     /// The number of items that the only fork took without the list, for statistics. Wraps as those
     /// do. Written with the lock held.
     bypassed: AtomicUsize,
+    /// What a pull owes to forks with bounds: [`ROOM`], [`RING`] and [`FEED`]. Only the last one is
+    /// cleared again.
+    owed: AtomicUsize,
+    /// Made for the first `wait` fork.
+    rooms: OnceBox<Rooms>,
+    /// The tasks that wait until there is no active fork, and until there is one.
+    pub(super) idle: LazyWaitSet,
+    pub(super) occupied: LazyWaitSet,
     /// Not 0 once the source has panicked.
     panicked: AtomicUsize,
     /// Whether to look again, before waiting, while another fork pulls.
@@ -69,6 +88,10 @@ pub(super) fn new_lock() -> HandoffLock<ForkShared> {
         passive_waiters: WaitSet::new(),
         active: AtomicUsize::new(0),
         bypassed: AtomicUsize::new(0),
+        owed: AtomicUsize::new(0),
+        rooms: OnceBox::new(),
+        idle: LazyWaitSet::new(),
+        occupied: LazyWaitSet::new(),
         panicked: AtomicUsize::new(0),
         spin: AdaptiveSpin::new(),
     };
@@ -135,7 +158,9 @@ impl ForkShared {
     /// Registers an active fork.
     pub(super) fn register_active(&self) -> ActiveWaiter {
         // Ordering: Relaxed, making a fork active publishes nothing.
-        self.active.fetch_add(1, Ordering::Relaxed);
+        if self.active.fetch_add(1, Ordering::Relaxed) == 0 {
+            self.occupied.notify();
+        }
         ActiveWaiter {
             waiter: self.active_waiters.add(),
             seen_version: 0,
@@ -149,6 +174,8 @@ impl ForkShared {
         // `has_active`. Acquire pairs with the Release in `recheck_active`: `wake_all` sees every
         // passive fork whose recheck came before this.
         if self.active.fetch_sub(1, Ordering::AcqRel) == 1 {
+            // Also if a waker panics.
+            let _idle = scopeguard::guard(&self.idle, |idle| idle.notify());
             self.passive_waiters.wake_all();
         }
         // Last, because it holds a waker, whose drop may panic.
@@ -158,6 +185,12 @@ impl ForkShared {
     /// A waiter for a passive fork. Made when the fork has to wait for the first time.
     pub(super) fn passive_waiter(&self) -> Waiter {
         self.passive_waiters.add()
+    }
+
+    /// The number of active forks. If it is 0, the caller sees the items that the last one pulled.
+    pub(super) fn active(&self) -> usize {
+        // Ordering: as in `has_active`.
+        self.active.load(Ordering::Acquire)
     }
 
     /// Whether there is an active fork. If not, the caller sees the items that the last one
@@ -174,6 +207,55 @@ impl ForkShared {
         // `unregister_active`, with which each half pairs. Either this sees that no active fork is
         // left, or the last one to be dropped sees the registered waker.
         self.active.fetch_add(0, Ordering::AcqRel) != 0
+    }
+
+    /// Has each pull from here on do what it owes.
+    pub(super) fn owe(&self, what: usize) {
+        // Ordering: Release pairs with the Acquire in `owes`: the ring, or the rooms, are there.
+        self.owed.fetch_or(what, Ordering::Release);
+    }
+
+    /// Feeds the ring from the tail of the list, if that is owed. The caller holds the lock.
+    #[cold]
+    #[inline(never)]
+    fn feed<T>(&self, ring: &OnceBox<Ring<T>>, writer: &Writer<T>) {
+        if let Some(ring) = ring.get().filter(|_| self.owes(FEED)) {
+            // Ordering: AcqRel in one order with `owe`: a fork that comes later sets the bit again.
+            self.owed.fetch_and(!FEED, Ordering::AcqRel);
+            ring.feed_from(writer);
+        }
+    }
+
+    /// Whether nothing is owed. Then no fork has a bound, and none has early items.
+    #[inline]
+    pub(super) fn owes_nothing(&self) -> bool {
+        // Ordering: Acquire pairs with the Release in `owe`.
+        self.owed.load(Ordering::Acquire) == 0
+    }
+
+    /// Whether a pull owes something.
+    #[inline]
+    pub(super) fn owes(&self, what: usize) -> bool {
+        // Ordering: Acquire pairs with the Release in `owe`.
+        self.owed.load(Ordering::Acquire) & what != 0
+    }
+
+    pub(super) fn rooms(&self) -> Option<&Rooms> {
+        self.rooms.get()
+    }
+
+    /// The rooms, which the first `wait` fork makes with its limit.
+    pub(super) fn rooms_or_make(&self, limit: usize) -> &Rooms {
+        let rooms = self.rooms.get_or_make(|| Rooms::new(limit));
+        self.owe(ROOM);
+        rooms
+    }
+
+    /// Whether an item may be pulled, of a list with this tail. The caller has to hold the lock.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn has_room(&self, tail: ItemTail) -> bool {
+        self.rooms().is_none_or(|rooms| rooms.has_room(tail))
     }
 
     pub(super) fn has_panicked(&self) -> bool {
@@ -276,7 +358,12 @@ pub(super) struct ForkSource<S: Stream> {
 /// The result of a poll of the source that was not pending.
 pub(super) enum Pulled<T> {
     /// An item or the end, which was put into the list.
-    InList(PulledKind),
+    InList {
+        kind: PulledKind,
+        alone: bool,
+        /// Whether a transfer to the ring is owed.
+        owes: bool,
+    },
     /// An item that was not put into the list, because no other fork would read it there.
     Item(T),
 }
@@ -296,14 +383,17 @@ impl<S: Stream> ForkSource<S> {
         }
     }
 
-    /// Polls the source once, and puts an item or the end into the list. A fork that is `alone`
-    /// gets the item directly. If the source panics, this sets `panic_reported`, ends the list, and
+    /// Polls the source once, and puts an item or the end into the list. A fork that is alone gets
+    /// the item directly. This is asked only after the poll: a fork that came meanwhile sees the
+    /// item. No other fork can have pulled since the caller acquired the lock, so nothing is left in
+    /// the list then. If the source panics, this sets `panic_reported`, ends the list, and
     /// drops the source.
     #[inline]
     pub(super) fn poll_into_list(
         self: Pin<&mut Self>,
         shared: &ForkShared,
-        alone: bool,
+        ring: &OnceBox<Ring<S::Item>>,
+        is_alone: impl FnOnce() -> bool,
         panic_reported: &mut bool,
         cx: &mut Context<'_>,
     ) -> Poll<Pulled<S::Item>> {
@@ -318,20 +408,48 @@ impl<S: Stream> ForkSource<S> {
         });
         let polled = stream.as_mut().poll_next(cx);
         ScopeGuard::into_inner(stream);
-        Poll::Ready(match ready!(polled) {
+        let polled = ready!(polled);
+        let alone = is_alone();
+        Poll::Ready(match polled {
             Some(item) if alone => Pulled::Item(item),
             Some(item) => {
+                // A fork that came without a reader is counted, so the caller is not alone.
+                let owes = !shared.owes_nothing();
+                if owes {
+                    shared.feed(ring, writer);
+                }
                 // The list is closed only at its end, and no reader ever sleeps in it: forks wait
                 // in the wait sets.
                 let pushed = this.writer.push_exclusive(item);
                 debug_assert!(pushed.is_ok(), "the list is open");
-                Pulled::InList(PulledKind::Item)
+                Pulled::InList {
+                    kind: PulledKind::Item,
+                    alone,
+                    owes,
+                }
             }
             None => {
                 this.writer.close();
-                Pulled::InList(PulledKind::End)
+                Pulled::InList {
+                    kind: PulledKind::End,
+                    alone,
+                    owes: false,
+                }
             }
         })
+    }
+
+    /// A reader at the tail of the list. `None` if that has ended.
+    pub(super) fn subscribe(self: Pin<&mut Self>) -> Option<Reader<S::Item>>
+    where
+        S::Item: Clone + Sync,
+    {
+        (!self.writer.is_closed()).then(|| self.writer.subscribe())
+    }
+
+    /// The tail of the list, exact.
+    pub(super) fn item_tail(self: Pin<&mut Self>) -> ItemTail {
+        self.writer.item_tail()
     }
 
     pub(super) fn size_hint(self: Pin<&Self>) -> (usize, Option<usize>) {

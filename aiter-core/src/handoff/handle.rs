@@ -11,28 +11,36 @@ use core::{mem::ManuallyDrop, pin::Pin};
 
 /// A handle to a lock and to a value of type `V` that the lock guards. The value is stored beside
 /// the lock, so that the type of the lock does not depend on `V` and the lock can outlive the
-/// value.
-pub(crate) struct Handle<P: Combine, V> {
+/// value. What handles share without the lock, and what depends on the types in `V`, is an `X`.
+pub(crate) struct Handle<P: Combine, V, X = ()> {
     lock: Arc<HandoffLock<P>>,
-    value: Arc<Value<V>>,
+    value: Arc<Value<V, X>>,
     /// 1 if this handle, which is then the only one, keeps the lock between two uses.
     kept: AtomicUsize,
 }
 
-struct Value<V>(UnsafeCell<V>);
+struct Value<V, X> {
+    guarded: UnsafeCell<V>,
+    beside: X,
+}
 
-// SAFETY: only the holder of the lock reaches the value, one thread at a time.
-unsafe impl<V: Send> Sync for Value<V> {}
+// SAFETY: only the holder of the lock reaches the guarded value, one thread at a time. What is
+// beside it is shared (`X: Sync`), and dropped by one thread (`X: Send`).
+unsafe impl<V: Send, X: Send + Sync> Sync for Value<V, X> {}
 // SAFETY: a value that is being moved is not shared.
-unsafe impl<V: Send> Send for Value<V> {}
+unsafe impl<V: Send, X: Send> Send for Value<V, X> {}
 
-impl<P: Combine, V> Handle<P, V> {
+impl<P: Combine, V, X> Handle<P, V, X> {
     /// The first handle. A lock guards a single value.
-    pub(crate) fn new(lock: HandoffLock<P>, value: V) -> Self {
-        Self::from_parts(Arc::new(lock), Arc::new(Value(UnsafeCell::new(value))))
+    pub(crate) fn new(lock: HandoffLock<P>, value: V, beside: X) -> Self {
+        let value = Value {
+            guarded: UnsafeCell::new(value),
+            beside,
+        };
+        Self::from_parts(Arc::new(lock), Arc::new(value))
     }
 
-    fn from_parts(lock: Arc<HandoffLock<P>>, value: Arc<Value<V>>) -> Self {
+    fn from_parts(lock: Arc<HandoffLock<P>>, value: Arc<Value<V, X>>) -> Self {
         let kept = AtomicUsize::new(0);
         Self { lock, value, kept }
     }
@@ -42,8 +50,13 @@ impl<P: Combine, V> Handle<P, V> {
         &self.lock
     }
 
+    /// What is shared without the lock.
+    pub(crate) fn beside(&self) -> &X {
+        &self.value.beside
+    }
+
     /// Acquires the lock through a shared reference. Releases it first if this handle keeps it.
-    pub(crate) fn try_lock(&self) -> Option<ValueGuard<'_, P, V>> {
+    pub(crate) fn try_lock(&self) -> Option<ValueGuard<'_, P, V, X>> {
         self.release_kept();
         let guard = self.lock.try_lock()?;
         Some(ValueGuard {
@@ -58,7 +71,7 @@ impl<P: Combine, V> Handle<P, V> {
     pub(crate) fn lock_or<'a, E>(
         &'a mut self,
         on_contention: impl FnOnce(&'a HandoffLock<P>) -> Result<Guard<'a, P>, E>,
-    ) -> Result<ValueGuard<'a, P, V>, E> {
+    ) -> Result<ValueGuard<'a, P, V, X>, E> {
         // Ordering: Relaxed, the exclusive borrow orders this after every earlier use of the
         // handle.
         let guard = if self.kept.load(Relaxed) != 0 {
@@ -87,7 +100,7 @@ impl<P: Combine, V> Handle<P, V> {
     }
 }
 
-impl<P: Combine, V> Clone for Handle<P, V> {
+impl<P: Combine, V, X> Clone for Handle<P, V, X> {
     fn clone(&self) -> Self {
         self.release_kept();
         Self::from_parts(self.lock.clone(), self.value.clone())
@@ -95,12 +108,12 @@ impl<P: Combine, V> Clone for Handle<P, V> {
 }
 
 /// A guard of the lock that also gives access to the value.
-pub(crate) struct ValueGuard<'a, P: Combine, V> {
+pub(crate) struct ValueGuard<'a, P: Combine, V, X> {
     guard: Guard<'a, P>,
-    handle: &'a Handle<P, V>,
+    handle: &'a Handle<P, V, X>,
 }
 
-impl<'a, P: Combine, V> ValueGuard<'a, P, V> {
+impl<'a, P: Combine, V, X> ValueGuard<'a, P, V, X> {
     #[inline]
     pub(crate) fn with<R>(&mut self, f: impl FnOnce(&P, &mut P::State) -> R) -> R {
         self.guard.with(f)
@@ -108,7 +121,7 @@ impl<'a, P: Combine, V> ValueGuard<'a, P, V> {
 
     #[inline]
     pub(crate) fn with_value<R>(&mut self, f: impl FnOnce(Pin<&mut V>) -> R) -> R {
-        self.handle.value.0.with_mut(|value| {
+        self.handle.value.guarded.with_mut(|value| {
             // SAFETY: only the holder of the value's own lock gets here, and the guard is borrowed
             // exclusively.
             let value = unsafe { &mut *value };
@@ -126,6 +139,12 @@ impl<'a, P: Combine, V> ValueGuard<'a, P, V> {
     ) -> Option<Self> {
         let guard = f(self.guard)?;
         Some(Self { guard, ..self })
+    }
+
+    /// What is shared without the lock.
+    #[inline]
+    pub(crate) fn beside(&self) -> &'a X {
+        self.handle.beside()
     }
 
     /// The lock that is held.

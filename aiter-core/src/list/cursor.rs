@@ -194,6 +194,20 @@ impl<T> Cursor<T> {
         unsafe { Block::take(self.block.cast(), slot) }
     }
 
+    /// Moves the next `len` items out, to the memory at `to`.
+    ///
+    /// # Safety
+    /// `len` is at least 1, `next_slot + len` is at most `run_end`, and `is_last` is set. There is
+    /// room for `len` items at `to`, outside of the list.
+    #[inline]
+    pub(super) unsafe fn take_run(&mut self, len: usize, to: *mut T) {
+        let slot = self.next_slot;
+        self.next_slot += len;
+        // SAFETY: by the contract the slots are published and hold items, and this cursor is the
+        // last one to read them.
+        unsafe { Block::take_run(self.block.cast(), slot, len, to) };
+    }
+
     /// Passes the item at `next_slot` and returns it.
     ///
     /// # Safety
@@ -273,13 +287,24 @@ impl<T> Cursor<T> {
     /// Another cursor at the same place.
     pub(super) fn fork(&mut self) -> Self {
         self.give_up_run();
-        self.header().refs.fetch_add(1, Relaxed);
+        self.another()
+    }
+
+    /// Another cursor at the same place. To be called while this one has found no run.
+    pub(super) fn another(&self) -> Self {
+        debug_assert!(self.next_slot == self.run_end && !self.is_last);
         Self::new(
-            self.block,
+            self.count_in_block(),
             self.next_slot,
             self.started_at.into(),
             self.skipped,
         )
+    }
+
+    /// Counts one more reader in the block, which it has to leave by `List::depart`.
+    pub(super) fn count_in_block(&self) -> NonNull<BlockHeader<T>> {
+        self.header().refs.fetch_add(1, Relaxed);
+        self.block
     }
 
     /// Drops the items up to `run_end`, which this cursor may move out.

@@ -9,19 +9,22 @@
 //! | `PARKED` | no thread drains it | a writer that has published → `RUNNING` |
 
 use super::block::BlockHeader;
-use crate::sync::{AtomicUsize, Ordering::*, UnsafeCell};
+use crate::sync::{AtomicU8, Ordering::*, UnsafeCell};
 use core::ptr::NonNull;
 
-const NONE: usize = 0;
-const PARKED: usize = 1;
-const RUNNING: usize = 2;
-const AGAIN: usize = 3;
+const NONE: u8 = 0;
+const PARKED: u8 = 1;
+const RUNNING: u8 = 2;
+const AGAIN: u8 = 3;
 
+/// The fields are as small as they can be, because every list has them.
 pub(super) struct DrainState<T> {
-    state: AtomicUsize,
-    /// Owned by the thread that moved the state to `RUNNING`. It is `Some` while the state is
-    /// `PARKED`.
-    position: UnsafeCell<Option<DrainPosition<T>>>,
+    /// The block of the position. It is `Some` while the state is `PARKED`. Both cells are owned by
+    /// the thread that moved the state to `RUNNING`.
+    block: UnsafeCell<Option<NonNull<BlockHeader<T>>>>,
+    /// The slot of the position. A block has at most as many slots as a word has bits.
+    next_slot: UnsafeCell<u8>,
+    state: AtomicU8,
 }
 
 /// A slot that is counted in its block's `refs`. All slots before it are published, and their items
@@ -34,8 +37,9 @@ pub(super) struct DrainPosition<T> {
 impl<T> DrainState<T> {
     pub(super) fn new() -> Self {
         Self {
-            state: AtomicUsize::new(NONE),
-            position: UnsafeCell::new(None),
+            block: UnsafeCell::new(None),
+            next_slot: UnsafeCell::new(0),
+            state: AtomicU8::new(NONE),
         }
     }
 
@@ -94,9 +98,12 @@ impl<T> DrainState<T> {
     /// # Safety
     /// The caller has moved the state to `RUNNING`.
     pub(super) unsafe fn park(&self, position: DrainPosition<T>) -> bool {
-        // SAFETY: by the contract the cell is the caller's.
-        self.position
-            .with_mut(|cell| unsafe { *cell = Some(position) });
+        // SAFETY: by the contract the cells are the caller's.
+        self.block
+            .with_mut(|block| unsafe { *block = Some(position.block) });
+        // SAFETY: as above.
+        self.next_slot
+            .with_mut(|next_slot| unsafe { *next_slot = position.next_slot as u8 });
         // Ordering: Release hands the position on, to the Acquire in `start`.
         self.state
             .compare_exchange(RUNNING, PARKED, Release, Relaxed)
@@ -106,9 +113,14 @@ impl<T> DrainState<T> {
     /// # Safety
     /// No other thread uses the list, or the caller has moved the state to `RUNNING`.
     unsafe fn take_position(&self) -> Option<DrainPosition<T>> {
-        // SAFETY: by the contract no other thread accesses the cell.
-        self.position
-            .with_mut(|position| unsafe { (*position).take() })
+        // SAFETY: by the contract no other thread accesses the cells.
+        let block = self.block.with_mut(|block| unsafe { (*block).take() })?;
+        // SAFETY: as above.
+        let next_slot = self.next_slot.with(|next_slot| unsafe { *next_slot });
+        Some(DrainPosition {
+            block,
+            next_slot: next_slot.into(),
+        })
     }
 
     /// Whether a thread is said to drain a position.

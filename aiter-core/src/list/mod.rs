@@ -19,8 +19,9 @@
 //!
 //! Each file imports only from those before it: `block`, `block_limit`, `free_list`, `drain_state`,
 //! `peek`, `shared` (the fields that all handles share), `reclaim`, `locate`, `drain`, `wake`,
-//! `cursor`, `reader`, `sleep`, `batch`, `writer` (`reader` and `sleep` are two halves of one
-//! `impl`). `aiter-core/docs/design/list.md` has the states, the orderings and the proofs. Comments
+//! `cursor`, `reader`, `sleep`, `batch`, `writer`, `weak`, `observer`, `open`, `trail`, `late`
+//! (`reader` and `sleep` are two halves of one `impl`, and `open` has its fields in `shared`).
+//! `aiter-core/docs/design/list.md` has the states, the orderings and the proofs. Comments
 //! here name the partner of each access.
 #![allow(unsafe_code)]
 
@@ -31,9 +32,12 @@ mod cursor;
 mod drain;
 mod drain_state;
 mod free_list;
+mod late;
 mod locate;
 #[cfg(all(test, aiter_loom))]
 mod loom;
+mod observer;
+mod open;
 mod peek;
 mod reader;
 mod reclaim;
@@ -41,11 +45,18 @@ mod shared;
 mod sleep;
 #[cfg(all(test, not(aiter_loom)))]
 mod tests;
+mod trail;
 mod wake;
+mod weak;
 mod writer;
 
+pub(crate) use late::Late;
+pub(crate) use observer::{ItemTail, Observer, count, numbers_apart};
+pub(crate) use open::{ReaderCount, UserCount, open_list, open_list_with_reader};
 pub(crate) use peek::Peek;
 pub(crate) use reader::Reader;
+pub(crate) use trail::{Passed, Place, Trail, trailed_list};
+pub(crate) use weak::WeakWriter;
 pub(crate) use writer::{Writer, list_for};
 
 /// A list with its first two handles.

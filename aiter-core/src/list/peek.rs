@@ -8,6 +8,8 @@ pub(crate) struct Peek<'a, T> {
     block: NonNull<BlockHeader<T>>,
     next_slot: usize,
     run_end: usize,
+    /// How many items are still to be left out.
+    skip: usize,
     _reader: PhantomData<&'a T>,
 }
 
@@ -29,7 +31,16 @@ impl<'a, T> Peek<'a, T> {
             block,
             next_slot,
             run_end: next_slot,
+            skip: 0,
             _reader: PhantomData,
+        }
+    }
+
+    /// Leaves out the first `items`, also those that are not published yet.
+    pub(super) fn skipping(self, items: usize) -> Self {
+        Self {
+            skip: items,
+            ..self
         }
     }
 
@@ -49,6 +60,12 @@ impl<'a, T> Peek<'a, T> {
             match self.block().scan(self.next_slot) {
                 Scan::Taken => {
                     self.next_slot += 1;
+                    self.run_end = self.next_slot;
+                }
+                Scan::Items(run_end) if self.skip != 0 => {
+                    let skipped = self.skip.min(run_end - self.next_slot);
+                    self.skip -= skipped;
+                    self.next_slot += skipped;
                     self.run_end = self.next_slot;
                 }
                 Scan::Items(run_end) => {

@@ -24,6 +24,7 @@ use crate::{
         task::TaskId,
     },
 };
+use alloc::vec::Vec;
 use core::{
     mem,
     task::{Context, Poll},
@@ -109,6 +110,8 @@ pub(crate) struct Reader<T> {
     /// The task that polled last and found no item of a run. The waker that the registration holds,
     /// if there is one, is its own.
     pub(super) task: TaskId,
+    /// Whether an open list counts it as a user.
+    pub(super) is_user: bool,
 }
 
 // SAFETY: a reader moves items to its thread (`T: Send`). Several threads read an item at once only
@@ -134,6 +137,7 @@ impl<T> Reader<T> {
             registration,
             follower: None,
             task: TaskId::NONE,
+            is_user: false,
         }
     }
 
@@ -208,6 +212,30 @@ impl<T> Reader<T> {
         item
     }
 
+    /// Appends what is left of the current run to `buf`, but no more than `limit` items, if they are
+    /// to be moved out and not cloned. Returns how many they are.
+    ///
+    /// # Panics
+    /// If `buf` cannot grow. Then no item is taken.
+    pub(crate) fn move_run(&mut self, buf: &mut Vec<T>, limit: usize) -> usize {
+        let left = self.cursor.run_end - self.cursor.next_slot;
+        let len = if self.cursor.is_last {
+            left.min(limit)
+        } else {
+            0
+        };
+        if len != 0 {
+            buf.reserve(len);
+            let to = buf.spare_capacity_mut().as_mut_ptr().cast();
+            // SAFETY: the run has so many items, `is_last` is set, and there is room for them.
+            unsafe { self.cursor.take_run(len, to) };
+            // SAFETY: the items were moved there.
+            unsafe { buf.set_len(buf.len() + len) };
+            self.publish_position();
+        }
+        len
+    }
+
     /// Clones the next item. This is one function with all that is done for an item that is cloned.
     ///
     /// # Safety
@@ -224,7 +252,7 @@ impl<T> Reader<T> {
     }
 
     #[inline]
-    fn publish_position(&self) {
+    pub(super) fn publish_position(&self) {
         self.list
             .registry
             .publish_position(self.registration, self.cursor.position());
@@ -284,7 +312,7 @@ impl<T> Reader<T> {
 
     /// Finds the next run of items, and decides how they are taken.
     #[inline(always)]
-    fn next_run(&mut self) -> Scan {
+    pub(super) fn next_run(&mut self) -> Scan {
         let scan = self.scan();
         if let Scan::Items(end) = scan {
             self.decide(end);
@@ -395,7 +423,12 @@ impl<T> Reader<T> {
             .list
             .registry
             .register(self.cursor.position(), self.cursor.skipped);
-        Self::new(self.list.clone(), cursor, registration)
+        let mut fork = Self::new(self.list.clone(), cursor, registration);
+        if self.is_user {
+            self.list.add_user();
+            fork.is_user = true;
+        }
+        fork
     }
 
     /// Whether there is no other reader. If so, this thread sees what the others did before they
@@ -404,16 +437,6 @@ impl<T> Reader<T> {
     pub(crate) fn is_alone(&self) -> bool {
         // Ordering: Acquire pairs with the Release of the readers that were dropped.
         self.list.readers.load(Acquire) == 1
-    }
-
-    /// How many slots the slowest other reader is behind this one, or 0 if there is none. This is
-    /// lock-free: it looks again if a reader came meanwhile.
-    pub(crate) fn lead(&self) -> usize {
-        let lead = |slowest| distance(slowest, self.cursor.position()).max(0) as usize;
-        self.list
-            .registry
-            .min_position_except(Some(self.registration))
-            .map_or(0, lead)
     }
 
     /// How many items this reader has still to take, the items in slots that are reserved and not
@@ -454,7 +477,7 @@ impl<T> Reader<T> {
     /// slowest other reader, however far that one gets meanwhile, and not past the tail as it is
     /// now. A reader that is alone drops none, because the list has to be closed first: otherwise
     /// pushers could add items for as long as this drops them.
-    fn discard(&mut self) {
+    pub(super) fn discard(&mut self) {
         let limit = self.list.tail.load(Relaxed);
         while !self.is_alone() && distance_to_tail(self.cursor.position(), limit) > 0 {
             if !(self.cursor.is_last && self.cursor.next_slot < self.cursor.run_end) {
@@ -467,29 +490,32 @@ impl<T> Reader<T> {
         }
     }
 
-    /// Removes the reader from the list. It must not be used afterwards.
-    fn detach(&mut self) {
+    /// Removes the reader from the list, and from `readers` if it is counted there. It must not be
+    /// used afterwards.
+    pub(super) fn detach(&mut self, is_counted: bool) {
         let Self {
             list,
             cursor,
             registration,
             follower,
+            is_user,
             ..
         } = self;
         list.registry.forget_follower(follower);
         // Ordering: Release for what this reader has read and moved; Acquire so that the last
         // reader to be dropped takes over from all others.
-        let was_only = list.readers.fetch_sub(1, AcqRel) == 1;
+        let left = is_counted.then(|| list.readers.fetch_sub(1, AcqRel) - 1);
+        let was_only = left == Some(0);
+        // Before the items are dropped: otherwise pushers could add items for as long as that
+        // takes.
+        let closes = was_only && list.open().is_none() && list.close_tail().is_some();
         // The registration ends last, because the drop of its waker may panic.
         defer! { list.registry.unregister(*registration) };
-        // The driver is woken before that, also when the drop of an item panics.
-        let driver = list.driver.as_ref().filter(|_| was_only);
+        // Other tasks are woken before that, also when the drop of an item panics.
+        defer! { if closes { list.close_waiters.wake_all() } };
+        defer! { if *is_user { list.remove_user() } };
+        let driver = list.driver().filter(|_| was_only);
         defer! { driver.into_iter().for_each(|driver| driver.wake()) };
-        if was_only {
-            // Before the items are dropped: otherwise pushers could add items for as long as that
-            // takes.
-            list.close_tail();
-        }
         cursor.detach(list);
     }
 }
@@ -497,7 +523,7 @@ impl<T> Reader<T> {
 impl<T> Drop for Reader<T> {
     fn drop(&mut self) {
         // The reader is removed also when the drop of an item panics.
-        let mut this = guard(self, |this| this.detach());
+        let mut this = guard(self, |this| this.detach(true));
         this.discard();
     }
 }

@@ -8,6 +8,7 @@ use super::{
     block_limit::BlockLimit,
     drain_state::DrainState,
     free_list::FreeList,
+    open::OpenList,
 };
 use crate::{
     Statistics,
@@ -17,8 +18,10 @@ use crate::{
         notify::WakeSource,
         registry::Registry,
         spin::{AdaptiveSpin, Pushing, Reading},
+        wait_set::LazyWaitSet,
     },
 };
+use alloc::boxed::Box;
 use core::{
     marker::PhantomPinned,
     ptr::{self, NonNull},
@@ -59,8 +62,10 @@ pub(crate) struct List<T> {
     /// The other function of that table. It is beside the first, so that neither load waits for another.
     pub(super) next_slow: AtomicPtr<()>,
     root: BlockHeader<T>,
-    /// Woken when the last reader is dropped.
-    pub(super) driver: Option<WakeSource<Demand>>,
+    /// For whom the list was made, if it is not a plain list. One word for all that few lists have.
+    made_for: Option<Box<MadeFor>>,
+    /// The tasks that wait until the list is closed.
+    pub(super) close_waiters: LazyWaitSet,
 
     pub(super) registry: Registry,
     pub(super) block_limit: BlockLimit,
@@ -74,12 +79,22 @@ pub(crate) struct List<T> {
     _pinned: PhantomPinned,
 }
 
+/// What a list is for, beside readers and writers.
+enum MadeFor {
+    /// A driver, which is woken when the last reader is dropped.
+    Driver(WakeSource<Demand>),
+    /// A hub. The list stays open without readers.
+    Hub(OpenList),
+}
+
 #[cfg(target_pointer_width = "64")]
 const _: () = {
     use core::mem::offset_of;
     const LINE: usize = 64;
     let tail = offset_of!(List<u64>, tail);
     let registry = offset_of!(List<u64>, registry);
+    // With the two counts of an `Arc` before it.
+    assert!(size_of::<List<u64>>() + 16 <= 256 || !cfg!(feature = "std") || cfg!(aiter_loom));
     assert!(tail + LINE <= offset_of!(List<u64>, readers));
     assert!(tail + LINE <= registry && Registry::SPAN >= LINE);
 };
@@ -94,6 +109,15 @@ unsafe impl<T: Send> Sync for List<T> {}
 impl<T> List<T> {
     /// A list that counts its first writer and its first reader, which the caller makes.
     pub(super) fn new(driver: Option<WakeSource<Demand>>) -> Arc<Self> {
+        Self::made_for(driver.map(MadeFor::Driver))
+    }
+
+    /// The same, for a list that stays open without readers.
+    pub(super) fn for_hub(open: OpenList) -> Arc<Self> {
+        Self::made_for(Some(MadeFor::Hub(open)))
+    }
+
+    fn made_for(made_for: Option<MadeFor>) -> Arc<Self> {
         fence::prepare();
         let list = Arc::new(Self {
             tail: AtomicUsize::new(FIRST_TAIL),
@@ -107,7 +131,8 @@ impl<T> List<T> {
             clone_next: AtomicPtr::new(ptr::null_mut()),
             next_slow: AtomicPtr::new(ptr::null_mut()),
             root: BlockHeader::root(),
-            driver,
+            made_for: made_for.map(Box::new),
+            close_waiters: LazyWaitSet::new(),
             registry: Registry::new(FIRST),
             block_limit: BlockLimit::new(),
             free_list: FreeList::new(),
@@ -119,12 +144,29 @@ impl<T> List<T> {
         list
     }
 
+    /// What is woken when the last reader is dropped.
+    pub(super) fn driver(&self) -> Option<&WakeSource<Demand>> {
+        match self.made_for.as_deref() {
+            Some(MadeFor::Driver(driver)) => Some(driver),
+            _ => None,
+        }
+    }
+
+    /// What the list knows of its hub, if it stays open without readers.
+    pub(super) fn open(&self) -> Option<&OpenList> {
+        match self.made_for.as_deref() {
+            Some(MadeFor::Hub(open)) => Some(open),
+            _ => None,
+        }
+    }
+
     pub(super) fn root(&self) -> NonNull<BlockHeader<T>> {
         NonNull::from(&self.root)
     }
 
     /// Refuses all later reservations. Returns the old tail word, with its flags, to the call that
-    /// closed the list, and `None` to every other.
+    /// closed the list, and `None` to every other. The caller that closed the list has to wake its
+    /// `close_waiters` in the end.
     pub(super) fn close_tail(&self) -> Option<Tail> {
         // Ordering: AcqRel, in one order with the reservations: the items of earlier ones are
         // delivered, and later ones are refused.
@@ -159,20 +201,44 @@ impl<T> List<T> {
         self.tail.load(Acquire) & CLOSED != 0
     }
 
+    /// As [`is_closed`](Self::is_closed), for a task that waits in `close_waiters`: if it returns
+    /// false, the close will wake that task. No writer of the list may
+    /// [push exclusively](super::Writer::push_exclusive).
+    pub(super) fn is_closed_or_wakes(&self) -> bool {
+        // Ordering: a read-modify-write, in one order with that of `close_tail`. If this one comes
+        // first, its Release hands the waiting task to the closing thread (Acquire), also if there
+        // are reservations in between, which continue the release sequence. If it comes second, it
+        // sees the flag; Acquire as in `is_closed`.
+        self.tail.fetch_add(0, AcqRel) & CLOSED != 0
+    }
+
     pub(crate) fn statistics(&self) -> Statistics {
+        self.statistics_with(0, |_| {})
+    }
+
+    /// The statistics without the reader whose slot in the registry has this address, and with the
+    /// lags that `others` passes on.
+    pub(super) fn statistics_with(
+        &self,
+        registration: usize,
+        others: impl FnOnce(&mut dyn FnMut(usize)),
+    ) -> Statistics {
         // Ordering: Acquire pairs with the Release of the threads that count a skipped slot: the
         // tail that is loaded next is past that slot.
         let skipped = self.skipped.load(Acquire);
         // Ordering: Relaxed, because of the Acquire above.
         let tail = self.end_tail_or(self.tail.load(Relaxed));
         let mut lags = None;
-        self.registry.each(|position, passed| {
-            // Negative only for a reader that has moved on since the tail was loaded.
-            let lag = distance_to_tail(position, tail) - skipped.wrapping_sub(passed) as isize;
-            let lag = lag.max(0) as usize;
+        let mut include = |lag: usize| {
             let (least, most) = lags.unwrap_or((lag, lag));
             lags = Some((lag.min(least), lag.max(most)));
+        };
+        self.registry.each_except(registration, |position, passed| {
+            // Negative only for a reader that has moved on since the tail was loaded.
+            let lag = distance_to_tail(position, tail) - skipped.wrapping_sub(passed) as isize;
+            include(lag.max(0) as usize);
         });
+        others(&mut include);
         let (waiting, lag) = lags.unwrap_or_default();
         // Both counts wrap, the tail before the other.
         let pushed = wrap_like_tail(tail_distance(FIRST_TAIL, tail).wrapping_sub(skipped));

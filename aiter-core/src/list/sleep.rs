@@ -48,7 +48,7 @@ impl<T> Reader<T> {
         if is_polled || self.list.registry.is_idle(self.registration) {
             self.drop_waker();
         }
-        if let Some(driver) = &self.list.driver {
+        if let Some(driver) = self.list.driver() {
             driver.check_driver();
         }
         Poll::Ready(None)

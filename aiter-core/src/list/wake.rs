@@ -6,6 +6,7 @@ use super::{
     shared::{ASLEEP, List},
 };
 use crate::sync::{Ordering::*, fence};
+use scopeguard::defer;
 
 impl<T> List<T> {
     /// Closes the list at the tail: items reserved before are still delivered, and then the end.
@@ -14,6 +15,8 @@ impl<T> List<T> {
         let Some(tail) = self.close_tail() else {
             return false;
         };
+        // After the readers, also if one of their wakers panics.
+        defer! { self.close_waiters.wake_all() };
         // SAFETY: the slot at the tail is the caller's: every push that was given it was refused.
         unsafe { self.publish_end(tail) };
         self.wake_after(tail);

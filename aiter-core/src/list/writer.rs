@@ -4,6 +4,7 @@ use super::{
     batch::{Batch, BatchQuota},
     block::{Block, BlockHeader, Tail, ahead, tail_units},
     cursor::Cursor,
+    open::ReaderCount,
     reader::Reader,
     shared::{CLOSED, List},
 };
@@ -13,22 +14,23 @@ use crate::{
     wait::{demand::Demand, notify::WakeSource},
 };
 use core::ptr::NonNull;
+use scopeguard::guard;
 
 /// A list with its first two handles. If there is a `driver`, it is woken when the last reader is
 /// dropped.
 pub(crate) fn list_for<T>(driver: Option<WakeSource<Demand>>) -> (Writer<T>, Reader<T>) {
     let list = List::new(driver);
-    (Writer::first(list.clone()), Reader::first(list))
+    (Writer::new(list.clone()), Reader::first(list))
 }
 
 /// One writer of a list.
 pub(crate) struct Writer<T> {
-    list: Arc<List<T>>,
+    pub(super) list: Arc<List<T>>,
 }
 
 impl<T> Writer<T> {
-    /// The first writer of a new list, which counts it already.
-    pub(super) fn first(list: Arc<List<T>>) -> Self {
+    /// A writer that the list counts already.
+    pub(super) fn new(list: Arc<List<T>>) -> Self {
         Self { list }
     }
 
@@ -36,7 +38,7 @@ impl<T> Writer<T> {
     fn another(list: Arc<List<T>>) -> Self {
         // Ordering: Relaxed, because making a handle publishes nothing.
         list.writers.fetch_add(1, Relaxed);
-        Self { list }
+        Self::new(list)
     }
 
     /// Appends an item, or returns it if the list is closed.
@@ -147,15 +149,21 @@ impl<T> Writer<T> {
         T: Clone + Sync,
     {
         self.list.allow_clones();
-        self.reserve(1)
-            .and_then(|reserved| self.read_from(reserved))
+        // Before the slot is reserved; see `open.rs`.
+        let count = self.list.open().is_some().then(|| self.count_reader());
+        // Ordering: Acquire as in `reserve`. Release hands the count to the writers of all later
+        // slots, also if other reservations come between.
+        let tail = self.list.tail.fetch_add(tail_units(1), AcqRel);
+        (tail & CLOSED == 0)
+            .then_some(tail)
+            .and_then(|reserved| self.read_from(reserved, count))
             // The only writer of this other list is dropped at once, which ends it.
             .unwrap_or_else(|| list_for(None).1)
     }
 
     /// A reader that starts after a reserved slot. The unpublished slot keeps the block until the
     /// reader is counted there.
-    fn read_from(&self, reserved: Tail) -> Option<Reader<T>> {
+    fn read_from(&self, reserved: Tail, count: Option<ReaderCount<T>>) -> Option<Reader<T>> {
         let list = &*self.list;
         // SAFETY: the caller has reserved the slot, and it is published below.
         let (block, slot) = unsafe { list.locate(reserved, 1) };
@@ -171,18 +179,31 @@ impl<T> Writer<T> {
             .register(ahead(header.start, slot + 1), skipped);
         // Ordering: Release, as is the publication below: a reader that has read past the slot sees
         // this one.
-        let counted = list.readers.fetch_update(Release, Relaxed, |readers| {
-            (readers != 0).then_some(readers + 1)
+        let count_now = || {
+            list.readers.fetch_update(Release, Relaxed, |readers| {
+                (readers != 0).then_some(readers + 1)
+            })
+        };
+        let is_counted = count.is_some() || count_now().is_ok();
+        // They are woken last, also when the drop of an item panics.
+        let mut closes = guard(false, |closes| {
+            if closes {
+                list.close_waiters.wake_all();
+            }
         });
         // SAFETY: the unpublished slot keeps the block, and then the count does.
         let publish = || unsafe { block.as_ref() }.skip(slot, 1);
-        let reader = if counted.is_ok() {
+        let reader = if is_counted {
             publish();
             let cursor = Cursor::new(block.cast(), slot + 1, slot + 1, skipped);
-            Some(Reader::new(self.list.clone(), cursor, registration))
+            let reader = |list| Reader::new(list, cursor, registration);
+            Some(match count {
+                Some(count) => count.pass_to(reader),
+                None => reader(self.list.clone()),
+            })
         } else {
             // The last reader was dropped. Pushes that begin after this call returns are refused.
-            list.close_tail();
+            *closes = list.close_tail().is_some();
             list.registry.unregister(registration);
             // Before the block is left, because the drop of an item that is found there may panic.
             publish();

@@ -3,10 +3,10 @@
 use super::Pusher;
 use crate::{
     Statistics, TryNextError,
-    list::{Peek, Reader},
+    list::{Late, Peek, Reader},
     sync::Arc,
 };
-use alloc::boxed::Box;
+use alloc::{boxed::Box, vec::Vec};
 use core::{
     fmt,
     pin::Pin,
@@ -14,7 +14,11 @@ use core::{
 };
 use futures_core::{FusedStream, Stream};
 
-/// The end of a [push list](super::push_aiter) that yields its items as a [`Stream`].
+/// How many items [`PushAiter::next_many`] may take in one poll although they were not there before.
+const MANY: usize = 4096;
+
+/// The end of a [push list](super::push_aiter) that yields its items as a [`Stream`], one by one or
+/// [many at once](Self::next_many).
 ///
 /// A single consumer moves items out. Several consumers ([forks](Self::fork)) clone them, except
 /// the last one to read an item, which moves it out. If two consumers take the last copy at the
@@ -50,12 +54,34 @@ use futures_core::{FusedStream, Stream};
 #[must_use = "streams do nothing unless polled"]
 pub struct PushAiter<T> {
     reader: Reader<T>,
-    preflight: Option<Preflight<T>>,
+    extra: Extra<T>,
+}
+
+/// What a few consumers do before they look for an item. It is one field, so that all others pay
+/// for one check.
+enum Extra<T> {
+    None,
+    Preflight(Preflight<T>),
+    /// The consumer has not come to its first item yet.
+    Late(Box<Late<T>>),
+}
+
+impl<T> From<Option<Late<T>>> for Extra<T> {
+    fn from(late: Option<Late<T>>) -> Self {
+        late.map_or(Self::None, |late| Self::Late(Box::new(late)))
+    }
 }
 
 impl<T> PushAiter<T> {
     pub(crate) fn new(reader: Reader<T>, preflight: Option<Preflight<T>>) -> Self {
-        Self { reader, preflight }
+        let extra = preflight.map_or(Extra::None, Extra::Preflight);
+        Self { reader, extra }
+    }
+
+    /// A consumer that may have to settle something first.
+    pub(crate) fn late((reader, late): (Reader<T>, Option<Late<T>>)) -> Self {
+        let extra = late.into();
+        Self { reader, extra }
     }
 
     /// Creates another consumer, which yields the same items from here on. It is active if this one
@@ -77,8 +103,11 @@ impl<T> PushAiter<T> {
     where
         T: Clone + Sync,
     {
-        let preflight = self.preflight.as_ref().map(Preflight::fork);
-        Self::new(self.reader.fork(), preflight)
+        let mut fork = self.fork_passive();
+        if let Extra::Preflight(preflight) = &self.extra {
+            fork.extra = Extra::Preflight(preflight.fork());
+        }
+        fork
     }
 
     /// Like [`fork`](Self::fork), except that the new consumer is passive: it never runs a
@@ -87,7 +116,10 @@ impl<T> PushAiter<T> {
     where
         T: Clone + Sync,
     {
-        Self::new(self.reader.fork(), None)
+        match &mut self.extra {
+            Extra::Late(late) => Self::late(late.fork(&mut self.reader)),
+            _ => Self::new(self.reader.fork(), None),
+        }
     }
 
     /// Takes the next item if one is available, without waiting.
@@ -111,7 +143,9 @@ impl<T> PushAiter<T> {
     /// ```
     #[inline]
     pub fn try_next(&mut self) -> Result<T, TryNextError> {
-        self.run_preflight();
+        if !self.prepare(None) {
+            return Err(TryNextError::Empty);
+        }
         match self.reader.next() {
             Poll::Ready(Some(item)) => {
                 self.item_received();
@@ -137,9 +171,7 @@ impl<T> PushAiter<T> {
     /// assert_eq!(aiter.try_next(), Ok(1));
     /// ```
     pub fn available_iter(&self) -> AvailableIter<'_, T> {
-        AvailableIter {
-            peek: self.reader.peek(),
-        }
+        AvailableIter::new(self.peek())
     }
 
     /// How many items are available now. It counts exactly those that are published, and costs at
@@ -147,7 +179,7 @@ impl<T> PushAiter<T> {
     /// were pushed as a batch. See [`is_len_at_least`](Self::is_len_at_least) and
     /// [`statistics`](Self::statistics) for cheaper answers.
     pub fn len(&self) -> usize {
-        self.reader.peek().count_to(usize::MAX)
+        self.peek().count_to(usize::MAX)
     }
 
     /// Whether no item is available now. More may come, unless the aiter [is
@@ -170,39 +202,95 @@ impl<T> PushAiter<T> {
     /// assert!(aiter.is_len_at_least(3));
     /// ```
     pub fn is_len_at_least(&self, n: usize) -> bool {
-        self.reader.peek().count_to(n) == n
+        self.peek().count_to(n) == n
     }
 
     /// Whether the list was [stopped](Pusher::stop). Items that were pushed before may still be
     /// available.
     pub fn is_stopped(&self) -> bool {
-        self.reader.is_closed()
+        match &self.extra {
+            Extra::Late(late) => late.is_closed(&self.reader),
+            _ => self.reader.is_closed(),
+        }
     }
 
     /// A snapshot of the counters of the list, with all its consumers. See [`Pusher::statistics`].
     pub fn statistics(&self) -> Statistics {
-        self.reader.statistics()
+        match &self.extra {
+            Extra::Late(late) => late.statistics(&self.reader),
+            _ => self.reader.statistics(),
+        }
+    }
+
+    fn peek(&self) -> Peek<'_, T> {
+        match &self.extra {
+            Extra::Late(late) => late.peek(&self.reader),
+            _ => self.reader.peek(),
+        }
+    }
+
+    /// The poll of [`next_many`](Self::next_many).
+    pub(super) fn poll_many(
+        &mut self,
+        cx: &mut Context<'_>,
+        buf: &mut Vec<T>,
+        limit: usize,
+    ) -> Poll<usize> {
+        let Some(item) = ready!(Pin::new(&mut *self).poll_next(cx)) else {
+            return Poll::Ready(0);
+        };
+        buf.push(item);
+        let mut taken = 1;
+        let most = match limit {
+            ..=MANY => limit,
+            // Pushers, or the preflight, may add items for as long as this takes them.
+            _ => limit.min(MANY.max(self.reader.lag().saturating_add(taken))),
+        };
+        while taken < most {
+            if matches!(self.extra, Extra::None) {
+                taken += self.reader.move_run(buf, most - taken);
+                if taken == most {
+                    break;
+                }
+            }
+            // The first item of the next run, or one that is cloned.
+            let Ok(item) = self.try_next() else { break };
+            buf.push(item);
+            taken += 1;
+        }
+        Poll::Ready(taken)
     }
 
     #[inline(never)]
-    fn poll_active(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
-        self.run_preflight();
+    fn poll_with_extra(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        if !self.prepare(Some(cx)) {
+            return Poll::Pending;
+        }
         let item = ready!(self.reader.poll_next(cx));
         self.item_received();
         Poll::Ready(item)
     }
 
-    /// Runs the preflight, once for each item that is requested.
+    /// Runs the preflight, once for each item that is requested. Returns false if the consumer
+    /// cannot come to its first item yet.
     #[inline]
-    fn run_preflight(&mut self) {
-        if let Some(preflight) = &mut self.preflight {
-            preflight.run(&self.reader);
+    fn prepare(&mut self, cx: Option<&mut Context<'_>>) -> bool {
+        match &mut self.extra {
+            Extra::None => {}
+            Extra::Preflight(preflight) => preflight.run(&self.reader),
+            Extra::Late(late) => {
+                if !late.settle(&mut self.reader, cx) {
+                    return false;
+                }
+                self.extra = Extra::None;
+            }
         }
+        true
     }
 
     #[inline]
     fn item_received(&mut self) {
-        if let Some(preflight) = &mut self.preflight {
+        if let Extra::Preflight(preflight) = &mut self.extra {
             preflight.has_run = false;
         }
     }
@@ -214,8 +302,8 @@ impl<T> Stream for PushAiter<T> {
     #[inline]
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
         let this = self.get_mut();
-        if this.preflight.is_some() {
-            return this.poll_active(cx);
+        if !matches!(this.extra, Extra::None) {
+            return this.poll_with_extra(cx);
         }
         this.reader.poll_next(cx)
     }
@@ -223,7 +311,7 @@ impl<T> Stream for PushAiter<T> {
     /// The number of available items, up to a thousand: counting more would take too long.
     fn size_hint(&self) -> (usize, Option<usize>) {
         const MOST: usize = 1000;
-        let len = self.reader.peek().count_to(MOST);
+        let len = self.peek().count_to(MOST);
         // After a stop, items of pushers that are under way may still be published.
         (len, self.is_terminated().then_some(0))
     }
@@ -231,7 +319,7 @@ impl<T> Stream for PushAiter<T> {
 
 impl<T> FusedStream for PushAiter<T> {
     fn is_terminated(&self) -> bool {
-        self.reader.is_ended()
+        self.peek().at_end()
     }
 }
 
@@ -247,6 +335,12 @@ impl<T> fmt::Debug for PushAiter<T> {
 /// The iterator that [`PushAiter::available_iter`] returns.
 pub struct AvailableIter<'a, T> {
     peek: Peek<'a, T>,
+}
+
+impl<'a, T> AvailableIter<'a, T> {
+    pub(super) fn new(peek: Peek<'a, T>) -> Self {
+        Self { peek }
+    }
 }
 
 impl<'a, T> Iterator for AvailableIter<'a, T> {

@@ -1,10 +1,24 @@
 //! The push list as users see it: [`Pusher`]s append items, and [`PushAiter`]s yield them.
 
 mod aiter;
+mod bounded;
+mod next_many;
 mod pusher;
+#[cfg(feature = "sink")]
+mod sink;
+mod until_stopped;
+mod weak;
 
 pub use aiter::{AvailableIter, PushAiter};
+pub use bounded::{
+    BoundedAiter, BoundedPush, BoundedPusher, OwnedPermit, Permit, Reserve, ReserveOwned,
+    push_aiter_bounded,
+};
+pub use next_many::NextMany;
 pub use pusher::Pusher;
+pub(crate) use pusher::push_collected;
+pub use until_stopped::UntilStopped;
+pub use weak::WeakPusher;
 
 use crate::list;
 use aiter::Preflight;

@@ -9,9 +9,9 @@ use scopeguard::ScopeGuard;
 /// The end of a [push list](super::push_aiter) that items are pushed into. Clone it to push from
 /// several places.
 ///
-/// Dropping the last one stops the list.
+/// Dropping the last one stops the list. A [`WeakPusher`](super::WeakPusher) does not keep it open.
 pub struct Pusher<T> {
-    writer: Writer<T>,
+    pub(super) writer: Writer<T>,
 }
 
 /// The longest batch that is written while its iterator runs. A longer one is collected first. This
@@ -108,33 +108,10 @@ impl<T> Pusher<T> {
                 // again.
                 match yielded_all.then(|| items.next()).flatten() {
                     None => Ok(()),
-                    Some(item) => self.push_collected(core::iter::once(item).chain(items)),
+                    Some(item) => push_collected(&self.writer, core::iter::once(item).chain(items)),
                 }
             }
-            _ => self.push_collected(items),
-        }
-    }
-
-    /// Collects the items first, then pushes them.
-    fn push_collected(&self, items: impl Iterator<Item = T>) -> Result<(), Stopped<Vec<T>>> {
-        // Pushes what was collected, also if the iterator panics. Then no caller is left who could
-        // be told that the list is closed.
-        let mut collected = scopeguard::guard(Chunks::default(), |collected| {
-            self.push_chunks(collected).ok();
-        });
-        for item in items {
-            collected.push(item);
-        }
-        self.push_chunks(ScopeGuard::into_inner(collected))
-    }
-
-    fn push_chunks(&self, mut items: Chunks<T>) -> Result<(), Stopped<Vec<T>>> {
-        match items.len {
-            0 => Ok(()),
-            len => match self.writer.push_batch(len, &mut items) {
-                Ok(_) => Ok(()),
-                Err(()) => Err(Stopped(items.collect())),
-            },
+            _ => push_collected(&self.writer, items),
         }
     }
 
@@ -213,6 +190,32 @@ impl<T> Pusher<T> {
     /// ```
     pub fn statistics(&self) -> Statistics {
         self.writer.statistics()
+    }
+}
+
+/// Collects the items first, then pushes them as a batch.
+pub(crate) fn push_collected<T>(
+    writer: &Writer<T>,
+    items: impl Iterator<Item = T>,
+) -> Result<(), Stopped<Vec<T>>> {
+    // Pushes what was collected, also if the iterator panics. Then no caller is left who could be
+    // told that the list is closed.
+    let mut collected = scopeguard::guard(Chunks::default(), |collected| {
+        push_chunks(writer, collected).ok();
+    });
+    for item in items {
+        collected.push(item);
+    }
+    push_chunks(writer, ScopeGuard::into_inner(collected))
+}
+
+fn push_chunks<T>(writer: &Writer<T>, mut items: Chunks<T>) -> Result<(), Stopped<Vec<T>>> {
+    match items.len {
+        0 => Ok(()),
+        len => match writer.push_batch(len, &mut items) {
+            Ok(_) => Ok(()),
+            Err(()) => Err(Stopped(items.collect())),
+        },
     }
 }
 

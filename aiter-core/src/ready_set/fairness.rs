@@ -107,7 +107,7 @@ impl SetState {
     /// The child whose turn it is has nothing now. It counts as refused, unless there is no child
     /// before which it could come.
     #[inline]
-    pub(super) fn child_pending(&mut self, slot: usize, items_left: u8) {
+    pub(super) fn child_pending(&mut self, slot: usize, items_left: u32) {
         let others = self.queue.len | self.tried.len | self.refused.len();
         if self.current_slots != 0 || others != 0 || self.pass != Pass::HadItem {
             self.refuse(slot, items_left);
@@ -120,7 +120,7 @@ impl SetState {
     }
 
     #[inline(never)]
-    fn refuse(&mut self, slot: usize, items_left: u8) {
+    fn refuse(&mut self, slot: usize, items_left: u32) {
         // SAFETY: the set's chunk, no other reference to `owner`.
         let owner = unsafe { owner(self.current) };
         let bit = 1 << slot;
@@ -132,7 +132,7 @@ impl SetState {
             owner.refused_at[slot] = self.refused.stamp();
         }
         self.retry.succeeded |= self.current_unwoken && items_left < before;
-        owner.items_left[slot] = items_left;
+        owner.items_left[slot] = items_left as u8;
         if had_budget {
             self.pass = Pass::NoItem;
         } else {
@@ -215,7 +215,7 @@ impl SetState {
         let owner = unsafe { owner(chunk) };
         for slot in Bits(slots & !owner.refused) {
             owner.refused_at[slot] = self.refused.stamp();
-            owner.items_left[slot] = TURN_ITEMS;
+            owner.items_left[slot] = TURN_ITEMS as u8;
         }
         owner.refused |= slots;
         owner.due |= slots;

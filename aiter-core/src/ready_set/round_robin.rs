@@ -56,7 +56,7 @@ impl Budget {
 }
 
 /// How many items a child may yield in one turn.
-pub(super) const TURN_ITEMS: u8 = 8;
+pub(super) const TURN_ITEMS: u32 = 8;
 
 /// Why no child is to be polled now.
 pub(super) enum NoSlot {
@@ -146,13 +146,13 @@ impl SetState {
 
     /// How many items the child in `slot` of the current chunk may yield.
     #[inline]
-    pub(super) fn items_left(&self, slot: usize) -> u8 {
+    pub(super) fn items_left(&self, slot: usize) -> u32 {
         // SAFETY: the set's chunk, no other reference to `owner`.
         let owner = unsafe { owner(self.current) };
         if owner.refused & (1 << slot) == 0 {
             return TURN_ITEMS;
         }
-        owner.items_left[slot]
+        owner.items_left[slot].into()
     }
 
     /// Takes what has woken into the queue, in the order of the wakes.

@@ -104,7 +104,7 @@ use wait_queue::{ARRIVED, Admission, Taker, TakersShared, new_lock};
 /// });
 /// ```
 pub fn sharable_aiter<S: Stream>(stream: S) -> Sharable<S> {
-    Sharable::from_handle(Handle::new(new_lock(), Fused::new(stream)), false)
+    Sharable::from_handle(Handle::new(new_lock(), Fused::new(stream), ()), false)
 }
 
 /// A taker of a shared stream; see [`sharable_aiter`]. Clone it for each task that takes.

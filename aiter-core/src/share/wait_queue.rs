@@ -7,22 +7,19 @@
 //! runs: it then enqueues its ticket anew.
 
 use crate::{
-    handoff::{Combine, HandoffLock, REQUESTS},
-    sync::{AtomicUsize, AtomicWord, Ordering, SignedWord, Word},
-    util::shrink::shrink,
+    handoff::{
+        Combine, HandoffLock, REQUESTS,
+        tickets::{Call, DROPPED, Ticket, TicketHolder, TicketQueue, Tickets, is_before},
+    },
+    sync::{Ordering, Word},
     wait::{
-        notify::{WakeSink, WakeSource},
         spin::{AdaptiveSpin, Taking},
         wake_list::WakeList,
-        wake_stack::{Node, WakeStack},
+        wake_stack::Node,
         waker_ref::WakeUp,
     },
 };
-use alloc::{collections::VecDeque, vec::Vec};
-use core::{mem, task::Waker};
-
-/// The capacity for calls that is kept between two releases of the lock.
-const SMALL: usize = 64;
+use core::task::Waker;
 
 /// Request: the source has woken.
 const WOKEN: usize = REQUESTS[0];
@@ -33,42 +30,22 @@ pub(super) const ARRIVED: usize = REQUESTS[1];
 #[derive(Debug)]
 pub(super) struct TakersShared {
     /// Tickets of takers that found the lock held, or that were dropped.
-    arrivals: WakeStack<Ticket>,
-    next_number: AtomicWord,
+    tickets: Tickets,
     /// Whether to try again, before waiting, to acquire a lock that is held.
     pub(super) spin: AdaptiveSpin<Taking>,
-}
-
-/// What a taker passes to the holder of the lock through `arrivals`.
-#[derive(Debug)]
-pub(super) struct Ticket {
-    number: AtomicWord,
-    /// Not 0 once the taker has been dropped.
-    dropped: AtomicUsize,
 }
 
 /// What belongs to the holder of the lock.
 #[derive(Debug)]
 pub(super) struct WaitQueue {
-    /// In the order of their numbers.
-    entries: VecDeque<QueuedTaker>,
-    /// How many entries wait.
-    waiting: usize,
+    /// Each entry with the number of its taker's last visit with the lock held. To enqueue a ticket
+    /// without the lock does not count as a visit: otherwise two takers could give way to each
+    /// other forever.
+    queue: TicketQueue<u64>,
     /// How many visits there were so far: numbers the next one.
     visits: u64,
-    /// Wake sources to wake, or only to drop, after the lock has been released.
-    calls: Vec<WakeSource<Node<Ticket>>>,
     /// The source's last poll was pending, and it has not woken since.
     idle: bool,
-}
-
-#[derive(Debug)]
-struct QueuedTaker {
-    number: Word,
-    /// The number of the taker's last visit with the lock held. To enqueue a ticket without the
-    /// lock does not count as a visit: otherwise two takers could give way to each other forever.
-    visit: u64,
-    wake_source: Option<WakeSource<Node<Ticket>>>,
 }
 
 /// What a taker that holds the lock may do.
@@ -83,26 +60,15 @@ pub(super) enum Admission {
 
 pub(super) fn new_lock() -> HandoffLock<TakersShared> {
     let shared = TakersShared {
-        arrivals: WakeStack::new(),
-        next_number: AtomicWord::new(0),
+        tickets: Tickets::new(),
         spin: AdaptiveSpin::new(),
     };
     let queue = WaitQueue {
-        entries: VecDeque::new(),
-        waiting: 0,
+        queue: TicketQueue::new(),
         visits: 0,
-        calls: Vec::new(),
         idle: false,
     };
     HandoffLock::new(shared, queue)
-}
-
-/// Whether the ticket `number` was issued before `other`. Numbers may wrap: two of them compare
-/// correctly, and are distinct, as long as fewer than half of all numbers were issued between them.
-/// With 64 bits that always holds. With 32 bits, on targets without wider atomics, a taker that
-/// stays away while 2³¹ others begin to wait may lose its place, or a wake, to one of them.
-fn is_before(number: Word, other: Word) -> bool {
-    (number.wrapping_sub(other) as SignedWord) < 0
 }
 
 impl Combine for TakersShared {
@@ -112,7 +78,7 @@ impl Combine for TakersShared {
     #[inline]
     fn nothing_due(&self, queue: &WaitQueue) -> bool {
         // Tickets in `arrivals` need no check: a request is made after each of them.
-        (queue.idle || queue.waiting == 0) && queue.calls.is_empty()
+        (queue.idle || queue.queue.waiting() == 0) && !queue.queue.has_calls()
     }
 
     fn combine(&self, queue: &mut WaitQueue, requests: usize, follow_up: &mut Self::FollowUp) {
@@ -120,20 +86,10 @@ impl Combine for TakersShared {
             queue.idle = false;
         }
         queue.collect(self);
-        if !queue.idle && queue.waiting > 0 {
-            queue.waiting = 0;
-            let called = queue
-                .entries
-                .iter_mut()
-                .filter_map(|entry| entry.wake_source.take());
-            queue.calls.extend(called);
+        if !queue.idle && queue.queue.waiting() > 0 {
+            queue.queue.call_all();
         }
-        if !queue.calls.is_empty() {
-            follow_up
-                .get_or_insert_default()
-                .extend(queue.calls.drain(..));
-            queue.calls.shrink_to(SMALL);
-        }
+        queue.queue.take_calls(follow_up);
     }
 
     fn follow_up(&self, calls: Self::FollowUp) {
@@ -152,18 +108,20 @@ impl WaitQueue {
     /// Processes the tickets in `arrivals`: inserts takers that wait, removes those that were
     /// dropped.
     fn collect(&mut self, shared: &TakersShared) {
-        if shared.arrivals.is_empty() {
+        if shared.tickets.none_arrived() {
             return;
         }
-        for wake_source in shared.arrivals.take_all() {
-            // Ordering: Relaxed, written before the ticket was pushed; `take_all` synchronizes.
-            let number = wake_source.number.load(Ordering::Relaxed);
-            // Ordering: Relaxed, as above.
-            if wake_source.dropped.load(Ordering::Relaxed) != 0 {
-                self.remove(number);
-                self.calls.push(wake_source);
+        for (number, ticket) in shared.tickets.take_arrived() {
+            // Ordering: Relaxed, written before the ticket was pushed; `take_arrived` synchronizes.
+            if ticket.state.load(Ordering::Relaxed) == DROPPED {
+                self.queue.remove(number);
+                self.queue.call(Some(ticket));
             } else {
-                self.insert(number, Some(wake_source));
+                let visits = &mut self.visits;
+                self.queue.insert(number, Some(ticket), || {
+                    *visits += 1;
+                    *visits - 1
+                });
             }
         }
     }
@@ -171,7 +129,7 @@ impl WaitQueue {
     /// Whether no other taker waits. Then the caller is admitted, and polls the source next.
     #[inline]
     pub(super) fn admits_at_once(&mut self, shared: &TakersShared) -> bool {
-        let is_empty = shared.arrivals.is_empty() && self.entries.is_empty();
+        let is_empty = shared.tickets.none_arrived() && self.queue.is_empty();
         // This holds if the coming poll panics, and unless it is pending.
         if is_empty && self.idle {
             self.idle = false;
@@ -182,23 +140,25 @@ impl WaitQueue {
     /// Decides what a taker may do.
     pub(super) fn admit(&mut self, shared: &TakersShared, taker: &mut Taker) -> Admission {
         self.collect(shared);
-        while let Some(front) = self.entries.front() {
+        while let Some(front) = self.queue.front() {
+            let (first, visit) = (front.number, front.data);
             if taker
-                .number
-                .is_some_and(|own| !is_before(front.number, own))
+                .ticket
+                .issued()
+                .is_some_and(|own| !is_before(first, own))
             {
                 break;
             }
             if self.idle {
                 return Admission::Wait;
             }
-            if taker.gave_way_to != Some(front.visit) {
-                taker.gave_way_to = Some(front.visit);
-                self.visit(taker.number(shared), None);
+            if taker.gave_way_to != Some(visit) {
+                taker.gave_way_to = Some(visit);
+                self.visit(taker.ticket.number(&shared.tickets), None);
                 return Admission::GiveWay;
             }
-            let wake_source = self.remove(front.number);
-            self.calls.extend(wake_source);
+            let wake_source = self.queue.remove(first);
+            self.queue.call(wake_source);
         }
         // As in `admits_at_once`.
         self.idle = false;
@@ -207,8 +167,8 @@ impl WaitQueue {
 
     /// Lets the taker wait, at its old place if it has one.
     pub(super) fn enqueue(&mut self, shared: &TakersShared, taker: &mut Taker, waker: &Waker) {
-        let number = taker.number(shared);
-        let wake_source = taker.wake_source(waker);
+        let number = taker.ticket.number(&shared.tickets);
+        let wake_source = taker.ticket.wake_source(waker);
         self.visit(number, Some(wake_source));
     }
 
@@ -223,141 +183,66 @@ impl WaitQueue {
     #[cold]
     pub(super) fn dequeue(&mut self, taker: &mut Taker) {
         taker.gave_way_to = None;
-        if let Some(number) = taker.number.take() {
-            self.remove(number);
-        }
-    }
-
-    fn find(&self, number: Word) -> Result<usize, usize> {
-        let at = self
-            .entries
-            .partition_point(|entry| is_before(entry.number, number));
-        match self.entries.get(at) {
-            Some(entry) if entry.number == number => Ok(at),
-            _ => Err(at),
+        if let Some(number) = taker.ticket.take_number() {
+            self.queue.remove(number);
         }
     }
 
     /// Inserts or updates the entry of a taker that holds the lock.
-    fn visit(&mut self, number: Word, wake_source: Option<WakeSource<Node<Ticket>>>) {
-        let at = self.insert(number, wake_source);
-        self.entries[at].visit = self.visits;
+    fn visit(&mut self, number: Word, wake_source: Option<Call>) {
+        *self.queue.insert(number, wake_source, || 0) = self.visits;
         self.visits += 1;
-    }
-
-    fn insert(&mut self, number: Word, wake_source: Option<WakeSource<Node<Ticket>>>) -> usize {
-        let at = self.find(number).unwrap_or_else(|at| {
-            let visit = self.visits;
-            self.visits = visit + 1;
-            let entry = QueuedTaker {
-                number,
-                visit,
-                wake_source: None,
-            };
-            self.entries.insert(at, entry);
-            at
-        });
-        self.waiting += usize::from(wake_source.is_some());
-        let replaced = mem::replace(&mut self.entries[at].wake_source, wake_source);
-        self.waiting -= usize::from(replaced.is_some());
-        at
-    }
-
-    /// Removes the entry, if there is one. Returns its wake source if it waits.
-    fn remove(&mut self, number: Word) -> Option<WakeSource<Node<Ticket>>> {
-        let at = self.find(number).ok()?;
-        let wake_source = self.entries.remove(at)?.wake_source;
-        shrink(&mut self.entries);
-        self.waiting -= usize::from(wake_source.is_some());
-        wake_source
     }
 }
 
-/// A taker's own part: its ticket's number while it waits, and the sink that wakes it, which is
-/// allocated when it waits for the first time.
+/// A taker's own part.
 #[derive(Debug)]
 pub(super) struct Taker {
-    number: Option<Word>,
+    ticket: TicketHolder,
     /// The visit of the taker that this one gave way to last.
     gave_way_to: Option<u64>,
-    sink: Option<WakeSink<Node<Ticket>>>,
 }
 
 impl Taker {
     pub(super) fn new() -> Self {
         Self {
-            number: None,
+            ticket: TicketHolder::new(),
             gave_way_to: None,
-            sink: None,
         }
     }
 
     /// Whether it has a ticket.
     pub(super) fn is_queued(&self) -> bool {
-        self.number.is_some()
-    }
-
-    fn number(&mut self, shared: &TakersShared) -> Word {
-        *self.number.get_or_insert_with(|| {
-            // Ordering: Relaxed, only the order of the numbers matters.
-            shared.next_number.fetch_add(1, Ordering::Relaxed)
-        })
-    }
-
-    fn sink(&mut self) -> &mut WakeSink<Node<Ticket>> {
-        self.sink.get_or_insert_with(|| {
-            WakeSink::new(Node::new(Ticket {
-                number: AtomicWord::new(0),
-                dropped: AtomicUsize::new(0),
-            }))
-        })
-    }
-
-    /// Registers `waker`, and returns a wake source for it.
-    fn wake_source(&mut self, waker: &Waker) -> WakeSource<Node<Ticket>> {
-        let sink = self.sink();
-        sink.register(waker);
-        sink.wake_source()
+        self.ticket.issued().is_some()
     }
 
     /// Drops the registered waker if it is for another task than `waker` is.
     #[inline]
     pub(super) fn clear_for(&mut self, waker: &Waker) {
-        if let Some(sink) = &mut self.sink {
-            sink.clear_for(waker);
-        }
+        self.ticket.clear_for(waker);
     }
 
     /// Drops the registered waker.
     pub(super) fn clear(&mut self) {
-        if let Some(sink) = &mut self.sink {
-            sink.clear();
-        }
+        self.ticket.clear();
     }
 
     /// Enqueues the taker while another one holds the lock. The caller has to make the request
     /// [`ARRIVED`] afterwards.
     pub(super) fn enqueue_contended(&mut self, shared: &TakersShared, waker: &Waker) {
-        let number = self.number(shared);
-        let wake_source = self.wake_source(waker);
-        // Ordering: Relaxed, the push into `arrivals` publishes it.
-        wake_source.number.store(number, Ordering::Relaxed);
-        shared.arrivals.push(wake_source);
+        self.ticket.register(waker);
+        self.ticket.arrive(&shared.tickets);
     }
 
     /// Dequeues the taker for good, whether or not the lock is held. If this returns `true` the
     /// caller has to make the request [`ARRIVED`] afterwards.
     pub(super) fn dequeue_contended(&mut self, shared: &TakersShared) -> bool {
-        let Some(number) = self.number else {
+        let Some(number) = self.ticket.issued() else {
             return false;
         };
-        let sink = self.sink();
-        // The wakers are dropped here, and not by the holder of the lock.
-        sink.clear();
-        // Ordering: Relaxed, the push into `arrivals` publishes both stores.
-        sink.number.store(number, Ordering::Relaxed);
-        sink.dropped.store(1, Ordering::Relaxed);
-        shared.arrivals.push(sink.wake_source());
+        // Ordering: Relaxed, the push of the ticket publishes it.
+        self.ticket.state().store(DROPPED, Ordering::Relaxed);
+        self.ticket.leave(&shared.tickets, number);
         true
     }
 }
@@ -383,17 +268,17 @@ mod tests {
             guard.with(|shared, queue| {
                 let (mut old, mut new) = (Taker::new(), Taker::new());
                 queue.enqueue(shared, &mut old, Waker::noop());
-                shared.next_number.store(others as Word, Ordering::Relaxed);
+                shared.tickets.skip_to(others as Word);
                 queue.enqueue(shared, &mut new, Waker::noop());
-                let numbers: Vec<_> = queue.entries.iter().map(|entry| entry.number).collect();
-                assert_eq!(numbers, [0, others as Word]);
+                assert_eq!(queue.queue.numbers(), [0, others as Word]);
                 queue.enqueue_idle(shared, &mut new, Waker::noop());
                 assert!(matches!(queue.admit(shared, &mut new), Admission::Wait));
                 assert!(matches!(queue.admit(shared, &mut old), Admission::Poll));
                 queue.dequeue(&mut old);
-                assert_eq!(queue.entries.len(), 1);
+                assert_eq!(queue.queue.numbers().len(), 1);
                 queue.dequeue(&mut new);
-                assert_eq!((queue.entries.len(), queue.waiting), (0, 0));
+                assert!(queue.queue.is_empty());
+                assert_eq!(queue.queue.waiting(), 0);
             });
         }
     }

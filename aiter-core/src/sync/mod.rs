@@ -6,6 +6,7 @@
 //! | `portable` | with the feature `portable-atomic`, on targets without compare-and-swap |
 //! | `loom` | in the loom models |
 //! | `cell` | by `native` and `portable`: an `UnsafeCell` with loom's interface |
+//! | `once` | everywhere: a value that is made when it is first needed |
 //! | `word` | everywhere: the width of a word that counts |
 //! | `fence` | everywhere: an asymmetric fence |
 
@@ -17,6 +18,8 @@ pub(crate) mod fence;
 mod loom;
 #[cfg(all(not(aiter_loom), not(feature = "portable-atomic")))]
 mod native;
+#[cfg(feature = "alloc")]
+mod once;
 #[cfg(all(not(aiter_loom), feature = "portable-atomic"))]
 mod portable;
 mod word;
@@ -32,9 +35,15 @@ use portable as imp;
 pub(crate) use imp::AtomicU32;
 /// A pointer that is loaded and stored, and never exchanged. No target lacks that.
 pub(crate) use imp::PlainPtr;
+/// Not in the models: loom has none.
+#[cfg(all(feature = "alloc", not(aiter_loom)))]
+pub(crate) use imp::Weak;
 #[cfg(feature = "alloc")]
 pub(crate) use imp::{Arc, AtomicPtr, AtomicU8};
 pub(crate) use imp::{AtomicUsize, UnsafeCell, fence};
+
+#[cfg(feature = "alloc")]
+pub(crate) use once::OnceBox;
 
 pub(crate) use core::sync::atomic::Ordering;
 pub(crate) use word::{AtomicWord, SignedWord, Word, truncate};

@@ -3,7 +3,7 @@
 pub(crate) use super::cell::UnsafeCell;
 use super::{Ordering, StoreExclusive};
 #[cfg(feature = "alloc")]
-pub(crate) use alloc::sync::Arc;
+pub(crate) use alloc::sync::{Arc, Weak};
 #[cfg(feature = "std")]
 pub(crate) use core::sync::atomic::AtomicU32;
 #[cfg(feature = "alloc")]

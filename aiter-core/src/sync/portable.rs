@@ -9,7 +9,7 @@ pub(crate) use portable_atomic::fence;
 #[cfg(feature = "alloc")]
 pub(crate) use portable_atomic::{AtomicPtr, AtomicU8};
 #[cfg(feature = "alloc")]
-pub(crate) use portable_atomic_util::Arc;
+pub(crate) use portable_atomic_util::{Arc, Weak};
 
 #[cfg(not(all(
     not(target_has_atomic = "ptr"),

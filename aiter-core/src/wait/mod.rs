@@ -10,7 +10,7 @@
 //! | `wake_list` | wakers to call once a lock is released | `WakeList` in tokio's `util` |
 //! | `wake_stack` | a lock-free stack of wake sources, which the lock holder takes as a whole | |
 //! | `wait_set` | a set of tasks that wait for one event and are woken together | the waiters of tokio's `sync::Notify` |
-//! | `event` | the same for what happens seldom, with no lock around it: a stop | `Event` of event-listener, without its lock |
+//! | `join` | requests for a value that only the holder of a lock can make | a oneshot channel, without its lock |
 //! | `registry` | the readers of a list: the position of each, and its waker | the participants of crossbeam-epoch; the waiters of tokio's `sync::broadcast` |
 //! | `demand` | flow control between a driver and its consumer, with watermarks | tokio's `sync::Semaphore` in a bounded `mpsc` |
 //! | `spin` | a few more checks before a task sleeps, if they have helped lately | `Backoff` of crossbeam-utils |
@@ -18,7 +18,7 @@
 //! | `waker_ref` | a `Waker` made of a borrowed `Arc` | `futures::task::waker_ref` |
 
 pub(crate) mod demand;
-pub(crate) mod event;
+pub(crate) mod join;
 pub(crate) mod notify;
 pub(crate) mod registry;
 pub(crate) mod spin;

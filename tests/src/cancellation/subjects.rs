@@ -5,19 +5,21 @@ use super::{
     setup::{Expected, Items, OnDrop, Reporting, Setup, Subject, driver_part, items},
 };
 use aiter_core::{
-    AiterExt, Stopper, Watermarks, active, aiter_forker, aiter_forker_with, azip,
-    bound::{Seen, skip, wait},
+    AiterExt, HubBound, PushAiter, PushHub, Stopper, Watermarks, active, aiter_forker,
+    aiter_forker_with, azip,
+    bound::{Seen, skip, unbounded, wait},
     fixed, flatten_aiter, gated_aiter, iter_to_aiter, join_aiters, join_aiters_keyed, map_aiter,
     map_async, map_filter_aiter, map_workers, map_workers_ordered, preload, preload_with, pump,
-    pump_lending, push_aiter, push_aiter_with, sharable_aiter, stoppable_aiter,
+    pump_lending, push_aiter, push_aiter_bounded, push_aiter_with, push_hub, sharable_aiter,
+    stoppable_aiter,
 };
 use futures_core::Stream;
 use std::{
     any::type_name,
     iter,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::{Arc, Mutex},
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 /// Runs a pump, whose pushes are refused once nobody reads them.
@@ -73,6 +75,26 @@ impl<const N: usize, const R: usize> Stream for OnList<FixedAiter<N, R>, N, R> {
     }
 }
 
+/// Takes items many at a time. Each poll makes a future and drops it.
+struct ByMany {
+    aiter: PushAiter<Item>,
+    items: Vec<Item>,
+}
+
+impl Stream for ByMany {
+    type Item = Item;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Item>> {
+        let Self { aiter, items } = &mut *self;
+        if items.is_empty() {
+            let taken = ready!(pin!(aiter.next_many(items, 3)).poll(cx));
+            assert_eq!(items.len(), taken);
+            items.reverse();
+        }
+        Poll::Ready(items.pop())
+    }
+}
+
 /// A list with this many slots and readers, and a driver that pushes when there is room.
 fn fixed_list<const N: usize, const R: usize>(expected: Expected) -> Setup {
     let list = Arc::new(FixedList::<N, R>::new());
@@ -109,19 +131,22 @@ fn fixed_list<const N: usize, const R: usize>(expected: Expected) -> Setup {
     Setup::of(expected, readers, [driver_part(pushing)])
 }
 
-/// Forks that may be this many items apart. They yield an item for each one missed, and then one
-/// more.
+/// A reader that yields an item for each one missed, and then one more.
+fn accounted(
+    reader: impl Stream<Item = Seen<Item>> + Unpin + Send + 'static,
+) -> impl Stream<Item = Item> + Unpin + Send + 'static {
+    flatten_aiter(map_aiter(
+        |Seen { missed, item }: Seen<Item>| {
+            let seen = item.number();
+            (seen - missed as u32..=seen).map(move |number| item.beside(number))
+        },
+        reader,
+    ))
+}
+
+/// Forks that may be this many items apart.
 fn skipping(bound: usize) -> Setup {
     let mut first = aiter_forker_with(skip(bound), Source::new());
-    let accounted = |fork| {
-        flatten_aiter(map_aiter(
-            |Seen { missed, item }: Seen<Item>| {
-                let seen = item.number();
-                (seen - missed as u32..=seen).map(move |number| item.beside(number))
-            },
-            fork,
-        ))
-    };
     let slow = accounted(first.fork_passive()).then_pause();
     let streams = [
         items(accounted(first.fork())),
@@ -129,6 +154,16 @@ fn skipping(bound: usize) -> Setup {
         items(accounted(first)),
     ];
     Setup::of(Expected::All, streams, [])
+}
+
+/// Pushes all items of a source, and stops the hub.
+async fn pushing<B: HubBound + Send>(hub: PushHub<Item, B>) {
+    let mut source = Source::new();
+    while let Some(item) = next(&mut source).await {
+        if hub.push(item).is_err() {
+            return;
+        }
+    }
 }
 
 pub const SUBJECTS: &[Subject] = &[
@@ -145,6 +180,51 @@ pub const SUBJECTS: &[Subject] = &[
         };
         Setup::of(Expected::All, streams, [driver_part(pushing)])
     }),
+    ("push_aiter_bounded", || {
+        let (pusher, mut aiter) = push_aiter_bounded(2);
+        let streams = [items(aiter.fork()), items(pusher.subscribe()), items(aiter)];
+        let mut source = Source::new();
+        let pushing = async move {
+            while let Some(item) = next(&mut source).await {
+                if pusher.push(item).await.is_err() {
+                    return;
+                }
+            }
+        };
+        Setup::of(Expected::Together, streams, [driver_part(pushing)])
+    }),
+    ("push_aiter_bounded, reserve", || {
+        let (pusher, aiter) = push_aiter_bounded(1);
+        let mut source = Source::new();
+        let pushing = async move {
+            while let Ok(permit) = pusher.reserve().await {
+                let Some(item) = next(&mut source).await else {
+                    return;
+                };
+                if permit.push(item).is_err() {
+                    return;
+                }
+            }
+        };
+        Setup::of(Expected::All, [items(aiter)], [driver_part(pushing)])
+    }),
+    ("push_aiter_bounded, reserve_owned", || {
+        let (pusher, mut aiter) = push_aiter_bounded(1);
+        let streams = [items(aiter.fork_passive()), items(aiter)];
+        let mut source = Source::new();
+        let pushing = async move {
+            while let Some(item) = next(&mut source).await {
+                let Ok(permit) = pusher.reserve_owned().await else {
+                    return;
+                };
+                pause().await;
+                if permit.push(item).is_err() {
+                    return;
+                }
+            }
+        };
+        Setup::of(Expected::Together, streams, [driver_part(pushing)])
+    }),
     ("push_aiter_with", || {
         let source = Mutex::new(Source::new());
         let (pusher, aiter) = push_aiter_with(move |pusher| match source.lock().unwrap().now() {
@@ -153,6 +233,69 @@ pub const SUBJECTS: &[Subject] = &[
         });
         // The pusher keeps the list open beyond its end.
         Setup::outlived_by(Box::pin(aiter.then_pause()), move || drop(pusher))
+    }),
+    ("next_many, NextMany", || {
+        let (pusher, mut aiter) = push_aiter();
+        let readers = [aiter.fork(), pusher.subscribe(), aiter];
+        let streams = readers.map(|aiter| {
+            let items = Vec::new();
+            self::items(ByMany { aiter, items })
+        });
+        let mut source = Source::new();
+        let pushing = async move {
+            while let Some(item) = next(&mut source).await {
+                if pusher.push(item).is_err() {
+                    return;
+                }
+            }
+        };
+        Setup::of(Expected::All, streams, [driver_part(pushing)])
+    }),
+    ("stopped, UntilStopped", || {
+        let (pusher, aiter) = push_aiter();
+        let waiting = [(); 2].map(|()| {
+            let (until, weak) = (pusher.stopped(), pusher.downgrade());
+            driver_part(async move {
+                until.await;
+                assert!(weak.upgrade().is_none_or(|pusher| pusher.is_stopped()));
+            })
+        });
+        let mut source = Source::new();
+        let pushing = async move {
+            while let Some(item) = next(&mut source).await {
+                if pusher.push(item).is_err() {
+                    return;
+                }
+            }
+            pusher.stop();
+            // It is not the drop of the last pusher that tells the others.
+            pusher.stopped().await;
+        };
+        let drivers = waiting.into_iter().chain([driver_part(pushing)]);
+        Setup::of(Expected::All, [items(aiter)], drivers)
+    }),
+    ("push_hub", || {
+        let hub = push_hub(unbounded().retain(2));
+        let mut first = hub.subscribe();
+        let streams = [
+            items(first.fork()),
+            items(hub.replay()),
+            items(accounted(hub.replay_with(skip(100)))),
+            items(first),
+        ];
+        Setup::of(Expected::All, streams, [driver_part(pushing(hub))])
+    }),
+    ("push_hub, lossy", || {
+        // What came before its first item is not missed, so there is room for all.
+        let hub = push_hub(skip(100).retain(1));
+        let mut first = hub.replay();
+        let slow = accounted(first.fork()).then_pause();
+        let streams = [
+            items(accounted(hub.subscribe())),
+            items(slow),
+            items(accounted(first)),
+        ];
+        Setup::of(Expected::All, streams, [driver_part(pushing(hub))])
     }),
     ("iter_to_aiter", || {
         let mut source = Source::new();
@@ -192,6 +335,28 @@ pub const SUBJECTS: &[Subject] = &[
     }),
     ("aiter_forker_with skip", || skipping(1)),
     ("aiter_forker_with skip, room for all", || skipping(100)),
+    ("fork_with, lossless and lossy", || {
+        let mut first = aiter_forker(Source::new());
+        let lossy = accounted(first.fork_with(skip(1)));
+        let narrow = accounted(first.fork_passive_with(skip(2))).then_pause();
+        let streams = [
+            items(first.fork_passive_with(wait(2))),
+            items(lossy),
+            items(narrow),
+            items(first),
+        ];
+        Setup::of(Expected::Together, streams, [])
+    }),
+    ("Hub, late forks", || {
+        let first = aiter_forker_with(wait(2).retain(2), Source::new());
+        let hub = first.hub();
+        let streams = [
+            items(hub.replay()),
+            items(hub.subscribe_with(unbounded())),
+            items(first),
+        ];
+        Setup::of(Expected::Together, streams, [])
+    }),
     ("sharable_aiter", || {
         let taker = sharable_aiter(Source::new());
         let streams = [(); 3].map(|()| items(taker.clone()));

@@ -88,7 +88,11 @@ pub(super) trait Handle {
 
 /// Handles, by numbers that are not used again. A handle is taken out while something is done to
 /// it.
-pub(super) struct Handles<H>(RefCell<Vec<Option<H>>>);
+pub(super) struct Handles<H> {
+    handles: RefCell<Vec<Option<H>>>,
+    /// The number of the first one.
+    first: usize,
+}
 
 impl<H: Handle> Handles<H> {
     /// Polls the handles that are awake until none is.
@@ -97,10 +101,11 @@ impl<H: Handle> Handles<H> {
         for _ in 0..ENOUGH {
             let mut awake = self.numbers();
             awake.retain(|at| {
-                let handles = self.0.borrow();
-                handles[*at]
-                    .as_ref()
-                    .is_some_and(|handle| !handle.waits().sleeps() && !handle.has_ended())
+                let mut is_awake = false;
+                self.look(*at, |handle| {
+                    is_awake = !handle.waits().sleeps() && !handle.has_ended();
+                });
+                is_awake
             });
             if awake.is_empty() {
                 return;
@@ -115,7 +120,18 @@ impl<H> Handles<H> {
     const MOST: usize = 24;
 
     pub(super) fn new() -> Self {
-        Self(RefCell::new(Vec::new()))
+        Self::from_number(0)
+    }
+
+    /// Handles with numbers from `first` on, which tell them from those of another kind.
+    pub(super) fn from_number(first: usize) -> Self {
+        let handles = RefCell::new(Vec::new());
+        Self { handles, first }
+    }
+
+    /// Returns whether a number is one of these handles' and not of those before them.
+    pub(super) fn has_number(&self, at: usize) -> bool {
+        at >= self.first
     }
 
     /// Adds a handle. If there are too many, it does not call `make`.
@@ -125,32 +141,33 @@ impl<H> Handles<H> {
 
     /// The same, if it can be made.
     pub(super) fn try_add(&self, make: impl FnOnce(Waits) -> Option<H>) {
-        if self.0.borrow().iter().flatten().count() < Self::MOST {
-            let at = self.0.borrow().len();
-            self.0.borrow_mut().push(None);
-            let handle = make(Waits::new(at));
-            self.0.borrow_mut()[at] = handle;
+        if self.handles.borrow().iter().flatten().count() < Self::MOST {
+            let index = self.handles.borrow().len();
+            self.handles.borrow_mut().push(None);
+            let handle = make(Waits::new(self.first + index));
+            self.handles.borrow_mut()[index] = handle;
         }
     }
 
     /// Returns the number of the `n`th handle, modulo their count.
     pub(super) fn pick(&self, n: u8) -> Option<usize> {
-        let handles = self.0.borrow();
-        let there = || (0..handles.len()).filter(|at| handles[*at].is_some());
-        let n = usize::from(n).checked_rem(there().count())?;
-        there().nth(n)
+        let there = self.numbers();
+        let n = usize::from(n).checked_rem(there.len())?;
+        Some(there[n])
     }
 
     /// Returns the numbers of all handles.
     pub(super) fn numbers(&self) -> Vec<usize> {
-        let handles = self.0.borrow();
+        let handles = self.handles.borrow();
         (0..handles.len())
-            .filter(|at| handles[*at].is_some())
+            .filter(|index| handles[*index].is_some())
+            .map(|index| self.first + index)
             .collect()
     }
 
     pub(super) fn take(&self, at: usize) -> Option<H> {
-        self.0.borrow_mut().get_mut(at)?.take()
+        let index = at.checked_sub(self.first)?;
+        self.handles.borrow_mut().get_mut(index)?.take()
     }
 
     /// Takes out the `n`th handle, modulo their count.
@@ -160,17 +177,17 @@ impl<H> Handles<H> {
     }
 
     pub(super) fn put(&self, at: usize, handle: H) {
-        self.0.borrow_mut()[at] = Some(handle);
+        self.handles.borrow_mut()[at - self.first] = Some(handle);
     }
 
     /// Looks at a handle, if it exists.
     pub(super) fn look(&self, at: usize, look: impl FnOnce(&H)) {
-        self.0.borrow()[at].as_ref().map(look);
+        self.handles.borrow()[at - self.first].as_ref().map(look);
     }
 
     /// Looks at each handle.
     pub(super) fn each(&self, look: impl FnMut(&H)) {
-        self.0.borrow().iter().flatten().for_each(look);
+        self.handles.borrow().iter().flatten().for_each(look);
     }
 }
 

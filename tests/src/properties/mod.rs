@@ -8,7 +8,7 @@
 //! | `script` | the source: it does what the steps tell it, and knows whether its wake is still to come |
 //! | `handle` | handles, with the waker that each was last polled with |
 //! | `kept` | which wakes of a source are served late |
-//! | `push`, `fork`, `share`, `gate`, `stop`, `join`, `drive` | a system beside its model |
+//! | `push`, `fork`, `mixed`, `share`, `gate`, `stop`, `join`, `drive` | a system beside its model |
 //!
 //! A sequence consists of bytes, four for each step. Bytes that do not decode are ignored and
 //! missing ones read as 0, so that every sequence of bytes is a sequence of steps. A trap may run
@@ -30,6 +30,7 @@ mod gate;
 mod handle;
 mod join;
 mod kept;
+mod mixed;
 mod push;
 mod script;
 mod share;
@@ -61,6 +62,10 @@ pub enum System {
     BoundedFork,
     /// Forks of a source that lose the oldest items when they are more than two behind.
     SkippingFork,
+    /// Forks of a source with bounds of their own, and a hub.
+    Mixed,
+    /// The same, where the source retains two items.
+    Retained,
     /// Takers of a source.
     Share,
     /// A source behind a gate.
@@ -112,6 +117,8 @@ macro_rules! with_pair {
             System::Fork => $f::<fork::Forks<bound::Unbounded>>($($arg),*),
             System::BoundedFork => $f::<fork::Forks<bound::Wait>>($($arg),*),
             System::SkippingFork => $f::<fork::Forks<bound::Skip>>($($arg),*),
+            System::Mixed => $f::<mixed::Mixed<0>>($($arg),*),
+            System::Retained => $f::<mixed::Mixed<2>>($($arg),*),
             System::Share => $f::<share::Takers>($($arg),*),
             System::Gate => $f::<gate::Gates>($($arg),*),
             System::Stop => $f::<stop::Stopping>($($arg),*),

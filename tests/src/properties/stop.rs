@@ -7,7 +7,7 @@ use super::{
     handle::{Handle, Handles, Waits},
     script::{Items, Source, SourceOp},
 };
-use aiter_core::{Stoppable, Stopper, UntilStopped, stoppable_aiter};
+use aiter_core::{Stoppable, Stopper, StopperStopped, stoppable_aiter};
 use arbitrary::{Arbitrary, Unstructured};
 use futures_core::{FusedFuture, FusedStream, Stream};
 use std::{
@@ -62,7 +62,7 @@ impl<'a> Arbitrary<'a> for Op {
 #[derive(Debug)]
 enum Stops {
     Stream(Stoppable<Items>, Rc<Source>),
-    Wait(UntilStopped),
+    Wait(StopperStopped),
 }
 
 #[derive(Debug)]

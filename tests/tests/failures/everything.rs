@@ -18,11 +18,17 @@ pub(crate) fn everything() {
     pusher
         .push_all((200..300).filter(|_| true).map(Box::new))
         .unwrap();
+    let weak = pusher.downgrade();
+    let until: Vec<_> = (0..20).map(|_| pusher.stopped()).collect();
     pusher.stop();
+    assert!(weak.upgrade().is_some());
+    until.into_iter().for_each(future::block_on);
     let count = |stream| future::block_on(StreamExt::count(stream));
     assert!(forks.drain(..).all(|fork| count(fork) == 300));
     assert_eq!(count(late), 200);
-    assert_eq!(count(aiter), 300);
+    let mut all = Vec::new();
+    while future::block_on(aiter.next_many(&mut all, 90)) != 0 {}
+    assert_eq!(all.len(), 300);
 
     let numbers = || iter_to_aiter(0..50);
     let mut fork = aiter_forker(numbers());

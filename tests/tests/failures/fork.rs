@@ -66,18 +66,18 @@ const MANY: u32 = 300;
 
 fn a_list() {
     let (pusher, mut aiter) = push_aiter();
-    let mut sleeper = aiter.fork();
+    let mut waiting = aiter.fork();
     pusher.push_all(0..MANY).unwrap();
-    (0..MANY).for_each(|n| assert_eq!(sleeper.try_next(), Ok(n)));
+    (0..MANY).for_each(|n| assert_eq!(waiting.try_next(), Ok(n)));
     let counts = Arc::new(Counts::default());
-    assert!(poll(&mut sleeper, &counts.clone().into()).is_pending());
+    assert!(poll(&mut waiting, &counts.clone().into()).is_pending());
 
     let mut pusher = Some(pusher);
     let mut go_on = || {
         let pusher = pusher.take().unwrap();
         assert_eq!((aiter.len(), counts.0.load(Acquire)), (MANY as usize, 0));
         pusher.push(MANY).unwrap();
-        assert_eq!(counts.0.load(Acquire), 1, "the sleeper was not woken");
+        assert_eq!(counts.0.load(Acquire), 1, "the reader was not woken");
         let mut late = pusher.subscribe();
         let mut fork = aiter.fork();
         // New threads work in place of those that no longer exist.
@@ -87,7 +87,7 @@ fn a_list() {
         drop(pusher);
         assert!(rest(&mut aiter).into_iter().eq(0..2 * MANY));
         assert!(rest(&mut fork).into_iter().eq(0..2 * MANY));
-        assert!(rest(&mut sleeper).into_iter().eq(MANY..2 * MANY));
+        assert!(rest(&mut waiting).into_iter().eq(MANY..2 * MANY));
         assert!(rest(&mut late).into_iter().eq(MANY + 1..2 * MANY));
     };
     assert!(in_child(&mut go_on));

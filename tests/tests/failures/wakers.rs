@@ -42,12 +42,30 @@ fn later() -> (PushAiter<u8>, impl FnMut() + Clone + 'static) {
     (aiter, move || pusher.push(7).map_err(drop).unwrap_or(()))
 }
 
+/// Yields a 7 whenever it is polled after the stop of a list.
+struct UntilStopped(aiter_core::UntilStopped<u8>);
+
+impl Stream for UntilStopped {
+    type Item = u8;
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<u8>> {
+        Pin::new(&mut self.0).poll(cx).map(|()| Some(7))
+    }
+}
+
 type Case = (&'static str, fn() -> Scene);
 
 const SCENES: &[Case] = &[
     ("push_aiter", || {
         let (mut aiter, push) = later();
         scene([Box::pin(aiter.fork()) as Numbers, Box::pin(aiter)], push)
+    }),
+    ("stopped", || {
+        let (pusher, aiter) = push_aiter();
+        let until = [(); 12].map(|()| Box::pin(UntilStopped(pusher.stopped())) as Numbers);
+        scene(until, move || {
+            let _aiter = &aiter;
+            pusher.stop();
+        })
     }),
     ("aiter_forker", || {
         let (aiter, push) = later();

@@ -3,7 +3,7 @@
 //! when an item has come.
 
 use crate::{
-    Sleeper, Source,
+    PollTracker, Source,
     checker::{Event, Model, linearize},
     race::{Clock, Work, race, time},
 };
@@ -100,7 +100,7 @@ enum Flaw {
 struct Held {
     fork: Fork<Source>,
     id: Id,
-    sleeper: Sleeper,
+    tracker: PollTracker,
 }
 
 struct Actor {
@@ -125,7 +125,7 @@ impl Actor {
         let begin = clock.now();
         let step = match kind {
             0..10 => {
-                let mut polled = held.sleeper.poll(&mut held.fork);
+                let mut polled = held.tracker.poll(&mut held.fork);
                 waits = held.fork.is_active() && polled.is_pending();
                 if self.flaw == Flaw::EndsEarly && polled.is_pending() && !held.fork.is_active() {
                     polled = Poll::Ready(None);
@@ -144,7 +144,7 @@ impl Actor {
             13 => {
                 held.fork.activate();
                 // Until it is polled it waits as before, but for less.
-                held.sleeper.is_served();
+                held.tracker.is_served();
                 Step::Activate(id)
             }
             _ => {
@@ -167,9 +167,9 @@ impl Actor {
         self.forks.push(Held {
             fork,
             id: self.next_id,
-            sleeper: Sleeper {
+            tracker: PollTracker {
                 is_deaf: self.flaw == Flaw::Deaf,
-                ..Sleeper::default()
+                ..PollTracker::default()
             },
         });
         self.next_id += 1;
@@ -248,14 +248,14 @@ fn search(flaw: Flaw, threads: usize, longest: Duration) -> (u64, Option<String>
             let slept: Vec<Id> = actors
                 .iter()
                 .flat_map(|actor| &actor.forks)
-                .filter(|held| held.sleeper.sleeps())
+                .filter(|held| held.tracker.is_waiting())
                 .map(|held| held.id)
                 .collect();
             for held in actors.iter_mut().flat_map(|actor| &mut actor.forks) {
                 if slept.contains(&held.id)
-                    && (held.fork.is_active() || held.sleeper.poll(&mut held.fork).is_ready())
+                    && (held.fork.is_active() || held.tracker.poll(&mut held.fork).is_ready())
                 {
-                    wrong = Some(format!("fork {} sleeps on", held.id));
+                    wrong = Some(format!("fork {} waits on", held.id));
                 }
             }
             found =

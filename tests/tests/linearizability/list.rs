@@ -5,20 +5,23 @@
 //! holds back the items behind its own. Therefore a push has two steps, reserve and publish. A
 //! batch is one reservation and a publication for each item. A stop has two steps too. A
 //! subscription takes a place that never holds an item, and then becomes a reader if any reader is
-//! left. Everything else is one step.
+//! left. The last pusher to be dropped can no longer be upgraded to a little before it closes the
+//! list. A take of many items is a step for each of them, and one that finds no more. Everything
+//! else is one step.
 
 use crate::{
-    Sleeper,
+    PollTracker,
     checker::{Event, Model, linearize},
     let_others_run,
     race::{Clock, Work, race, time},
 };
-use aiter_core::{PushAiter, Pusher, TryNextError, push_aiter};
+use aiter_core::{PushAiter, Pusher, TryNextError, UntilStopped, WeakPusher, push_aiter};
 use fastrand::Rng;
 use std::{
     cell::RefCell,
+    pin::{Pin, pin},
     sync::{Arc, Mutex},
-    task::Poll,
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 
@@ -33,7 +36,10 @@ pub enum Step {
     Close(Id),
     End(Id),
     PusherGone(Id),
+    CloseIfLast(Id),
+    Upgrade(bool),
     Next(Id, Result<u16, TryNextError>),
+    NoMore(Id),
     Len(Id, usize),
     IsStopped(bool),
     Fork(Id, Id),
@@ -64,6 +70,8 @@ struct List {
     closed_by: Option<Id>,
     ended: bool,
     pushers: usize,
+    /// The call that dropped the last pusher.
+    last_pusher: Option<Id>,
     consumers: Vec<(Id, Place)>,
 }
 
@@ -77,6 +85,7 @@ impl List {
             closed_by: None,
             ended: false,
             pushers,
+            last_pusher: None,
             consumers: consumers.map(|id| (id, Place::At(0))).collect(),
         }
     }
@@ -94,6 +103,14 @@ impl List {
     fn close(&mut self, by: Id) -> bool {
         self.closed_by.get_or_insert(by);
         true
+    }
+
+    /// Returns the place of the next item of a consumer, if it is published, and the item.
+    fn next(&self, place: Place) -> Option<(usize, u16)> {
+        self.seen(place).find_map(|(i, slot)| match slot {
+            Slot::Item(n) => Some((i, n)),
+            Slot::Subscriber(_) => None,
+        })
     }
 
     /// Returns the published slots from here on, up to the first that is not published.
@@ -128,14 +145,20 @@ impl Model for List {
             }
             Step::PusherGone(call) => {
                 self.pushers -= 1;
-                self.pushers > 0 || self.close(call)
+                if self.pushers == 0 {
+                    self.last_pusher = Some(call);
+                }
+                true
+            }
+            Step::CloseIfLast(call) => self.last_pusher != Some(call) || self.close(call),
+            Step::Upgrade(is_upgraded) => {
+                let upgrades = self.pushers > 0;
+                self.pushers += usize::from(upgrades);
+                is_upgraded == upgrades
             }
             Step::Next(id, result) => {
                 let place = *self.place(id);
-                let next = self.seen(place).find_map(|(i, slot)| match slot {
-                    Slot::Item(n) => Some((i, n)),
-                    Slot::Subscriber(_) => None,
-                });
+                let next = self.next(place);
                 let all_seen = match place {
                     Place::At(at) => at + self.seen(place).count() == self.slots.len(),
                     _ => true,
@@ -150,6 +173,10 @@ impl Model for List {
                     }
                     None => result == Err(TryNextError::Empty),
                 }
+            }
+            Step::NoMore(id) => {
+                let place = *self.place(id);
+                self.next(place).is_none()
             }
             Step::Len(id, len) => {
                 let place = *self.place(id);
@@ -220,7 +247,7 @@ struct Plant {
 struct Consumer {
     aiter: PushAiter<u16>,
     id: Id,
-    sleeper: Sleeper,
+    tracker: PollTracker,
 }
 
 /// The handles of one thread, and its recorded calls.
@@ -228,6 +255,9 @@ struct Actor {
     flaw: Flaw,
     plant: Arc<Plant>,
     pusher: Option<Pusher<u16>>,
+    weak: WeakPusher<u16>,
+    /// Waits until the list is stopped.
+    until: (UntilStopped<u16>, PollTracker),
     consumers: Vec<Consumer>,
     next_id: Id,
     next_item: u16,
@@ -274,9 +304,11 @@ impl Actor {
         let has_pusher = self.pusher.is_some();
         // Some calls are cheap and some are rare.
         let kind = loop {
-            let kind = rng.u8(..24);
+            let kind = rng.u8(..28);
             if matches!(kind, 0..9 | 20 | 21) && has_pusher
-                || matches!(kind, 9..20 | 22) && has_consumer
+                || matches!(kind, 9..20 | 22..25) && has_consumer
+                || kind == 25 && !has_pusher
+                || kind >= 26
             {
                 break kind;
             }
@@ -317,19 +349,23 @@ impl Actor {
             7 => vec![Step::IsStopped(self.pusher.as_ref().unwrap().is_stopped())],
             8 => {
                 drop(self.pusher.take());
-                vec![Step::PusherGone(call), Step::End(call)]
+                vec![
+                    Step::PusherGone(call),
+                    Step::CloseIfLast(call),
+                    Step::End(call),
+                ]
             }
             9..13 => {
                 let consumer = &mut self.consumers[chosen];
                 let taken = consumer.aiter.try_next();
                 if taken.is_ok() {
-                    consumer.sleeper.is_served();
+                    consumer.tracker.is_served();
                 }
                 vec![Step::Next(consumer.id, taken)]
             }
             13..16 => {
                 let consumer = &mut self.consumers[chosen];
-                let polled = consumer.sleeper.poll(&mut consumer.aiter);
+                let polled = consumer.tracker.poll(&mut consumer.aiter);
                 let result = match polled {
                     Poll::Ready(Some(n)) => Ok(n),
                     Poll::Ready(None) => Err(TryNextError::Ended),
@@ -350,6 +386,28 @@ impl Actor {
                 let (aiter, parent) = (parent.aiter.fork(), parent.id);
                 self.adopt(aiter);
                 vec![Step::Fork(parent, id)]
+            }
+            23 | 24 => {
+                let Consumer { aiter, id, tracker } = &mut self.consumers[chosen];
+                let (mut items, limit) = (Vec::new(), rng.usize(1..4));
+                let polled =
+                    tracker.poll_with(|cx| pin!(aiter.next_many(&mut items, limit)).poll(cx));
+                let error = match polled {
+                    Poll::Ready(0) => Some(Step::Next(*id, Err(TryNextError::Ended))),
+                    Poll::Ready(taken) => (taken < limit).then_some(Step::NoMore(*id)),
+                    Poll::Pending => Some(Step::Next(*id, Err(TryNextError::Empty))),
+                };
+                let taken = items.into_iter().map(|n| Step::Next(*id, Ok(n)));
+                taken.chain(error).collect()
+            }
+            25 => {
+                self.pusher = self.weak.upgrade();
+                vec![Step::Upgrade(self.pusher.is_some())]
+            }
+            26 | 27 => {
+                let (until, tracker) = &mut self.until;
+                let polled = tracker.poll_with(|cx| Pin::new(until).poll(cx));
+                vec![Step::IsStopped(polled.is_ready())]
             }
             20 | 21 => {
                 let aiter = self.pusher.as_ref().unwrap().subscribe();
@@ -374,9 +432,9 @@ impl Actor {
         self.consumers.push(Consumer {
             aiter,
             id: self.next_id,
-            sleeper: Sleeper {
+            tracker: PollTracker {
                 is_deaf: self.flaw == Flaw::Deaf,
-                ..Sleeper::default()
+                ..PollTracker::default()
             },
         });
         self.next_id += 1;
@@ -412,6 +470,14 @@ fn actors(rng: &mut Rng, flaw: Flaw, threads: usize) -> Vec<Actor> {
             flaw,
             plant: plant.clone(),
             pusher: Some(pusher.clone()),
+            weak: pusher.downgrade(),
+            until: (
+                pusher.stopped(),
+                PollTracker {
+                    is_deaf: flaw == Flaw::Deaf,
+                    ..PollTracker::default()
+                },
+            ),
             consumers: Vec::new(),
             next_id: t * 10,
             next_item: 1000 * (t as u16 + 1),
@@ -459,8 +525,16 @@ fn search(flaw: Flaw, threads: usize, seed: u64, longest: Duration) -> (u64, Opt
             if linearize(initial, &events).is_none() {
                 found = Some(format!("round {round} of seed {seed}: {events:#?}"));
             }
+            for (until, tracker) in actors.iter_mut().map(|actor| &mut actor.until) {
+                let mut cx = Context::from_waker(Waker::noop());
+                if tracker.is_waiting() && Pin::new(until).poll(&mut cx).is_ready() {
+                    found = Some(format!(
+                        "round {round} of seed {seed}: a wait for the stop was not woken: {events:#?}",
+                    ));
+                }
+            }
             for consumer in actors.iter_mut().flat_map(|actor| &mut actor.consumers) {
-                if consumer.sleeper.sleeps()
+                if consumer.tracker.is_waiting()
                     && consumer.aiter.try_next() != Err(TryNextError::Empty)
                 {
                     found = Some(format!(

@@ -3,7 +3,7 @@
 //! then it is woken.
 
 use crate::{
-    Sleeper, Source,
+    PollTracker, Source,
     checker::{Event, Model, linearize},
     let_others_run,
     race::{Clock, Work, race, time},
@@ -65,7 +65,7 @@ impl Stream for Taker {
 
 struct Actor {
     taker: Taker,
-    sleeper: Sleeper,
+    tracker: PollTracker,
     calls: Vec<Event<Taken>>,
 }
 
@@ -98,16 +98,16 @@ fn search(
                             false => Taker::Real(shared.clone()),
                             true => Taker::Racy(next.clone(), end),
                         },
-                        sleeper: Sleeper {
+                        tracker: PollTracker {
                             is_deaf,
-                            ..Sleeper::default()
+                            ..PollTracker::default()
                         },
                         calls: Vec::new(),
                     };
                     Box::new(move |clock: &Clock| {
                         for _ in 0..5 {
                             let begin = clock.now();
-                            let step = actor.sleeper.poll(&mut actor.taker);
+                            let step = actor.tracker.poll(&mut actor.taker);
                             actor.calls.push(Event {
                                 step,
                                 during: (begin, clock.now()),
@@ -120,11 +120,11 @@ fn search(
                 .collect()
         },
         |round, actors| {
-            let sleeps = actors.iter().position(|actor| actor.sleeper.sleeps());
+            let waiting = actors.iter().position(|actor| actor.tracker.is_waiting());
             let events: Vec<_> = actors.into_iter().flat_map(|actor| actor.calls).collect();
-            if let Some(sleeps) = sleeps {
+            if let Some(waiting) = waiting {
                 found = Some(format!(
-                    "round {round}: taker {sleeps} sleeps on: {events:#?}"
+                    "round {round}: taker {waiting} waits on: {events:#?}"
                 ));
             }
             if linearize(Left(0..source_end.get()), &events).is_none() {

@@ -98,10 +98,10 @@ fn sorted(mut items: Vec<i32>) -> Vec<i32> {
 
 /// A clock that advances when nothing else can happen.
 #[derive(Clone, Default)]
-struct Clock(Rc<RefCell<Sleepers>>);
+struct Clock(Rc<RefCell<Timers>>);
 
 #[derive(Default)]
-struct Sleepers {
+struct Timers {
     now: u64,
     count: usize,
     wakers: BTreeMap<(u64, usize), Waker>,
@@ -112,23 +112,23 @@ impl Clock {
         let until = self.0.borrow().now + ticks;
         let clock = self.clone();
         poll_fn(move |cx| {
-            let mut sleepers = clock.0.borrow_mut();
-            if sleepers.now >= until {
+            let mut timers = clock.0.borrow_mut();
+            if timers.now >= until {
                 return Poll::Ready(());
             }
-            sleepers.count += 1;
-            let key = (until, sleepers.count);
-            sleepers.wakers.insert(key, cx.waker().clone());
+            timers.count += 1;
+            let key = (until, timers.count);
+            timers.wakers.insert(key, cx.waker().clone());
             Poll::Pending
         })
     }
 
-    /// Advances to the moment that the next sleeper waits for.
+    /// Advances to the moment that the next timer waits for.
     fn tick(&self) {
-        let mut sleepers = self.0.borrow_mut();
-        let ((until, _), waker) = sleepers.wakers.pop_first().expect("a reader sleeps");
-        sleepers.now = until;
-        drop(sleepers);
+        let mut timers = self.0.borrow_mut();
+        let ((until, _), waker) = timers.wakers.pop_first().expect("a reader sleeps");
+        timers.now = until;
+        drop(timers);
         waker.wake();
     }
 }
@@ -379,9 +379,9 @@ fn map_in_a_pipe(record: &mut Record) {
     let clock = Clock::default();
     let (pusher, aiter) = push_aiter();
     let mut squares = Box::pin(aiter.map_async(|n: u64| {
-        let nap = clock.sleep(n);
+        let pause = clock.sleep(n);
         async move {
-            nap.await;
+            pause.await;
             n * n
         }
     }));
@@ -406,21 +406,21 @@ fn map_filter(record: &mut Record) {
 
 fn delayed_pipeline(record: &mut Record) {
     let clock = Clock::default();
-    let nap = |at: usize| {
+    let pause = |at: usize| {
         let clock = clock.clone();
         move |row: [u64; 4]| {
-            let nap = clock.sleep(row[at]);
+            let pause = clock.sleep(row[at]);
             async move {
-                nap.await;
+                pause.await;
                 row
             }
         }
     };
     let (pusher, aiter) = push_aiter();
-    let rows = map_workers(10, nap(3), aiter);
-    let rows = map_workers(10, nap(2), rows);
-    let rows = map_workers(10, nap(1), rows);
-    let mut rows = Box::pin(map_workers(10, nap(0), rows));
+    let rows = map_workers(10, pause(3), aiter);
+    let rows = map_workers(10, pause(2), rows);
+    let rows = map_workers(10, pause(1), rows);
+    let mut rows = Box::pin(map_workers(10, pause(0), rows));
     pusher.push_all(ROWS).unwrap();
     pusher.stop();
     record.note("rows", take_with(&mut rows, usize::MAX, || clock.tick()));

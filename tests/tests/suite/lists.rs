@@ -4,8 +4,15 @@ use crate::{
     common::{ITEMS, collect, is_sorted, push_numbers},
     runtime::Runtime,
 };
-use aiter_core::{PushAiter, Pusher, Stopped, TryNextError, fixed, push_aiter, push_aiter_with};
-use futures_lite::{StreamExt, future::yield_now};
+use aiter_core::{
+    PushAiter, PushError, Pusher, Stopped, TryNextError,
+    bound::{skip, unbounded},
+    fixed, push_aiter, push_aiter_bounded, push_aiter_with, push_hub,
+};
+use futures_lite::{
+    FutureExt, StreamExt,
+    future::{poll_once, yield_now, zip},
+};
 use std::sync::{
     Arc,
     atomic::{AtomicUsize, Ordering::SeqCst},
@@ -52,6 +59,103 @@ pub(crate) async fn stop_wakes_readers_and_refuses_pushes<R: Runtime>() {
     assert_eq!(late.next().await, None);
 }
 
+pub(crate) async fn pushers_of_a_bounded_list_wait_for_room<R: Runtime>() {
+    let (pusher, mut aiter) = push_aiter_bounded(3);
+    let mut fork = aiter.fork();
+    let pushers = [0, 1].map(|k| {
+        let pusher = pusher.clone();
+        R::spawn(async move {
+            for n in k * ITEMS..(k + 1) * ITEMS {
+                pusher.push(n).await.unwrap();
+            }
+        })
+    });
+    let taker = R::spawn(async move {
+        let mut items = Vec::new();
+        while let Some(item) = aiter.next().await {
+            assert!(aiter.len() <= 3);
+            items.push(item);
+        }
+        items
+    });
+    // The other one waits for this one, which counts too.
+    for _ in 0..ITEMS {
+        assert!(fork.next().await.is_some());
+        assert!(fork.len() <= 3);
+    }
+    drop(fork);
+    for pusher in pushers {
+        pusher.await;
+    }
+    drop(pusher);
+    let items = taker.await;
+    assert_eq!(items.len(), 2 * ITEMS);
+    for k in 0..2 {
+        let own: Vec<_> = items.iter().copied().filter(|n| n / ITEMS == k).collect();
+        assert!(is_sorted(&own) && own.len() == ITEMS);
+    }
+}
+
+pub(crate) async fn first_come_is_first_served_with_a_place<R: Runtime>() {
+    let (pusher, mut aiter) = push_aiter_bounded(1);
+    pusher.push(0).await.unwrap();
+    let mut waiting = [1, 2, 3].map(|n| Box::pin(pusher.push(n)));
+    for push in &mut waiting {
+        assert!(poll_once(push).await.is_none());
+    }
+    let [first, second, third] = waiting;
+    let taking = R::spawn(async move { (aiter.next().await, aiter) });
+    first.await.unwrap();
+    let (taken, mut aiter) = taking.await;
+    assert_eq!(taken, Some(0));
+    assert_eq!(pusher.try_push(4), Err(PushError::Full(4)));
+    let taken = async { [aiter.next().await, aiter.next().await, aiter.next().await] };
+    // They are polled in another order than that in which they came.
+    let (pushed, taken) = zip(zip(third, second), taken).await;
+    assert_eq!(pushed, (Ok(()), Ok(())));
+    assert_eq!(taken, [Some(1), Some(2), Some(3)]);
+}
+
+pub(crate) async fn a_permit_keeps_room_for_an_item<R: Runtime>() {
+    let (pusher, mut aiter) = push_aiter_bounded(2);
+    let owned = pusher.reserve_owned().await.unwrap();
+    let permit = pusher.reserve().await.unwrap();
+    assert_eq!(pusher.try_push(0), Err(PushError::Full(0)));
+    assert!(pusher.try_reserve().is_err() && pusher.try_reserve_owned().is_err());
+    R::spawn(async move { owned.push(1).unwrap() }).await;
+    permit.push(2).unwrap();
+    assert_eq!((aiter.next().await, aiter.next().await), (Some(1), Some(2)));
+    drop(pusher.try_reserve().unwrap());
+    let both = [(); 2].map(|()| pusher.try_reserve_owned().unwrap());
+    let waiting = R::spawn({
+        let pusher = pusher.clone();
+        async move { pusher.push(3).await }
+    });
+    yield_now().await;
+    drop(both);
+    assert_eq!(waiting.await, Ok(()));
+    assert_eq!(aiter.next().await, Some(3));
+}
+
+pub(crate) async fn a_stop_refuses_pushers_that_wait<R: Runtime>() {
+    let (pusher, mut aiter) = push_aiter_bounded(1);
+    let permit = pusher.reserve().await.unwrap();
+    let waiting = R::spawn({
+        let pusher = pusher.clone();
+        async move {
+            let reserved = pusher.reserve_owned().await.is_ok();
+            (reserved, pusher.push(1).await)
+        }
+    });
+    yield_now().await;
+    pusher.stop();
+    assert_eq!(waiting.await, (false, Err(Stopped(1))));
+    assert!(pusher.reserve().await.is_err());
+    assert_eq!(permit.push(2), Err(Stopped(2)));
+    assert_eq!(pusher.try_push(3), Err(PushError::Stopped(3)));
+    assert_eq!(aiter.next().await, None);
+}
+
 pub(crate) async fn a_subscriber_sees_items_pushed_from_there_on<R: Runtime>() {
     let (pusher, aiter) = push_aiter();
     pusher.push(1).unwrap();
@@ -95,6 +199,63 @@ pub(crate) async fn a_preflight_runs_for_each_requested_item<R: Runtime>() {
         Vec::from_iter(0..ITEMS)
     );
     assert_eq!(runs.load(SeqCst), ITEMS);
+}
+
+pub(crate) async fn many_items_are_taken_at_once<R: Runtime>() {
+    const LIMIT: usize = 100;
+    let (pusher, mut aiter) = push_aiter();
+    let takers = [aiter.fork(), aiter].map(|mut aiter| {
+        R::spawn(async move {
+            let (mut all, mut most) = (Vec::new(), 0);
+            loop {
+                match aiter.next_many(&mut all, LIMIT).await {
+                    0 => return (all, most),
+                    taken => most = most.max(taken),
+                }
+                yield_now().await;
+            }
+        })
+    });
+    pusher.push_all(0..LIMIT + 1).unwrap();
+    push_numbers::<R>(pusher, LIMIT + 1..ITEMS).await;
+    for taker in takers {
+        let (all, most) = taker.await;
+        assert_eq!(all, Vec::from_iter(0..ITEMS));
+        assert!((1..=LIMIT).contains(&most));
+    }
+}
+
+pub(crate) async fn who_pushes_learns_that_nobody_takes_any_more<R: Runtime>() {
+    let (pusher, aiter) = push_aiter();
+    let pushing = R::spawn({
+        let pusher = pusher.clone();
+        async move {
+            let endless = async {
+                loop {
+                    pusher.push(1).ok();
+                    yield_now().await;
+                }
+            };
+            pusher.stopped().or(endless).await;
+            pusher.push(2)
+        }
+    });
+    let waiting = [(); 3].map(|()| R::spawn(pusher.stopped()));
+    drop(pusher);
+    assert!(collect::<R, _>(aiter.take(10)).await.len() == 10);
+    assert_eq!(pushing.await, Err(Stopped(2)));
+    for waiting in waiting {
+        waiting.await;
+    }
+}
+
+pub(crate) async fn a_weak_pusher_keeps_no_list_open<R: Runtime>() {
+    let (pusher, aiter) = push_aiter();
+    let (weak, taker) = (pusher.downgrade(), collect::<R, _>(aiter));
+    push_numbers::<R>(weak.upgrade().unwrap(), 0..ITEMS).await;
+    drop(pusher);
+    assert_eq!(taker.await, Vec::from_iter(0..ITEMS));
+    assert!(weak.upgrade().is_none());
 }
 
 pub(crate) async fn forks_of_a_list_see_the_same<R: Runtime>() {
@@ -143,4 +304,59 @@ pub(crate) async fn a_list_without_an_allocator_has_as_many_items_as_slots<R: Ru
     list.stop();
     assert_eq!(collect::<R, _>(slow).await.len(), 7);
     assert_eq!(fast.next().await, None);
+}
+
+/// A task pushes while there is a reader, and pauses while there is none.
+pub(crate) async fn readers_of_a_push_hub_come_and_go<R: Runtime>() {
+    let hub = push_hub(unbounded());
+    hub.push(usize::MAX).unwrap();
+    let source = hub.clone();
+    let pushing = R::spawn(async move {
+        let mut next = 0;
+        while next < ITEMS {
+            source.occupied().await;
+            while source.readers() > 0 && next < ITEMS {
+                source.push(next).unwrap();
+                next += 1;
+                yield_now().await;
+            }
+        }
+    });
+    let mut seen = Vec::new();
+    while !hub.is_stopped() {
+        hub.idle().await;
+        let mut reader = hub.subscribe();
+        let mut others: Vec<_> = (0..3).map(|_| hub.subscribe()).collect();
+        for _ in 0..5 {
+            let item = reader.next().await.unwrap();
+            assert!(seen.last().is_none_or(|last| *last < item));
+            seen.push(item);
+            if item == ITEMS - 1 {
+                hub.stop();
+                break;
+            }
+        }
+        others.clear();
+    }
+    pushing.await;
+    assert!(is_sorted(&seen) && seen.len() <= ITEMS);
+}
+
+pub(crate) async fn a_push_hub_replays_what_it_retains<R: Runtime>() {
+    let hub = push_hub(skip(2).retain(3));
+    let weak = hub.downgrade();
+    let log = collect::<R, _>(hub.subscribe_with(unbounded()));
+    hub.push_all(0..10).unwrap();
+    let late = collect::<R, _>(hub.replay());
+    let all = collect::<R, _>(hub.replay_with(unbounded()));
+    let upgraded = weak.upgrade().unwrap();
+    R::spawn(async move { upgraded.push(10).unwrap() }).await;
+    drop(hub);
+    assert!(weak.upgrade().is_none());
+    assert!(log.await.into_iter().eq(0..11));
+    assert!(all.await.into_iter().eq(7..11));
+    let late = late.await;
+    assert_eq!(late[0].missed, 0);
+    assert_eq!(late.last().map(|seen| seen.item), Some(10));
+    assert!((1..4).contains(&late.len()));
 }

@@ -54,7 +54,16 @@ suite! {
         a_subscriber_sees_items_pushed_from_there_on
         available_items_are_seen_without_waiting
         a_preflight_runs_for_each_requested_item
+        many_items_are_taken_at_once
+        who_pushes_learns_that_nobody_takes_any_more
+        a_weak_pusher_keeps_no_list_open
+        readers_of_a_push_hub_come_and_go
+        a_push_hub_replays_what_it_retains
         forks_of_a_list_see_the_same
+        pushers_of_a_bounded_list_wait_for_room
+        first_come_is_first_served_with_a_place
+        a_permit_keeps_room_for_an_item
+        a_stop_refuses_pushers_that_wait
         a_list_without_an_allocator_serves_tasks
         a_list_without_an_allocator_has_as_many_items_as_slots;
         readers:
@@ -64,6 +73,8 @@ suite! {
         every_fork_learns_of_a_panic
         forks_wait_for_the_slowest
         a_fork_that_lags_loses_the_oldest_and_sees_how_many
+        each_fork_keeps_to_a_bound_of_its_own
+        a_hub_makes_forks_that_replay_what_is_retained
         takers_share_each_item_once
         first_come_is_first_served
         a_cancelled_taker_strands_nobody

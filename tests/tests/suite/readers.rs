@@ -103,6 +103,39 @@ pub(crate) async fn a_fork_that_lags_loses_the_oldest_and_sees_how_many<R: Runti
     assert!(slow.all(|seen| seen.missed == 0 && seen.item > missed));
 }
 
+pub(crate) async fn each_fork_keeps_to_a_bound_of_its_own<R: Runtime>() {
+    let mut main = aiter_forker(iter_to_aiter(0..ITEMS));
+    let lossy = main.fork_passive_with(bound::skip(3));
+    let waits = main.fork_with(bound::wait(5));
+    let main = collect::<R, _>(main);
+    let waits = collect::<R, _>(waits);
+    assert_eq!(main.await, Vec::from_iter(0..ITEMS));
+    assert_eq!(waits.await, Vec::from_iter(0..ITEMS));
+    let lossy = collect::<R, _>(lossy).await;
+    assert_eq!(
+        lossy.iter().map(|seen| seen.missed + 1).sum::<usize>(),
+        ITEMS
+    );
+    assert!(lossy.iter().map(|seen| seen.item).eq(ITEMS - 3..ITEMS));
+}
+
+pub(crate) async fn a_hub_makes_forks_that_replay_what_is_retained<R: Runtime>() {
+    let mut first = aiter_forker_with(bound::skip(2).retain(4), iter_to_aiter(0..ITEMS));
+    let hub = first.hub();
+    hub.occupied().await;
+    for _ in 0..10 {
+        first.next().await;
+    }
+    let late = collect::<R, _>(hub.replay_with(bound::unbounded()));
+    drop(first);
+    assert_eq!(late.await, Vec::from_iter(6..ITEMS));
+    hub.idle().await;
+    assert_eq!(hub.readers(), 0);
+    let newest = collect::<R, _>(hub.replay()).await;
+    assert!(newest.iter().map(|seen| seen.item).eq(ITEMS - 2..ITEMS));
+    assert_eq!(collect::<R, _>(hub.subscribe()).await.len(), 0);
+}
+
 pub(crate) async fn takers_share_each_item_once<R: Runtime>() {
     let (pusher, aiter) = push_aiter();
     let shared = sharable_aiter(aiter.map_aiter(|n| n));
@@ -155,7 +188,7 @@ pub(crate) async fn a_gate_lets_through_what_is_permitted<R: Runtime>() {
         n
     });
     let (mut gated, gate) = gated_aiter(source);
-    let keeper: Joined<Gate> = R::spawn(async move {
+    let owner: Joined<Gate> = R::spawn(async move {
         for _ in 0..ITEMS / 10 {
             gate.push(10);
             yield_now().await;
@@ -164,7 +197,7 @@ pub(crate) async fn a_gate_lets_through_what_is_permitted<R: Runtime>() {
     });
     let items: Vec<usize> = (&mut gated).take(ITEMS).collect().await;
     assert_eq!(items, Vec::from_iter(0..ITEMS));
-    let gate = keeper.await;
+    let gate = owner.await;
     assert!(poll_once(gated.next()).await.is_none());
     assert_eq!(polled.load(SeqCst), ITEMS);
     assert!(gate.open() && !gate.open());

@@ -509,6 +509,28 @@ fn a_thousand_results_come_in_order_with_any_limit() {
 }
 
 #[test]
+fn other_tasks_run_while_results_come_that_are_not_next() {
+    const N: u32 = 300;
+    let (executor, latches) = (ManualExecutor::new(), Latches::default());
+    let mut results = ordered(&executor, N as usize, latches.wait(), iter_to_aiter(0..N));
+    let (wakes, waker) = Wakes::new();
+    assert!(poll(&mut results, &waker).is_pending());
+    executor.run();
+    wakes.taken();
+    latches.open(1..N);
+    executor.run();
+    wakes.taken();
+    // Each poll takes a limited number of the results that are there, and asks for another one.
+    let mut polls = 1;
+    while poll(&mut results, &waker).is_pending() && wakes.taken() > 0 {
+        polls += 1;
+    }
+    assert!((3..10).contains(&polls), "{polls}");
+    latches.open([0]);
+    assert!(take(&executor, &mut results).into_iter().eq(0..N));
+}
+
+#[test]
 fn a_panic_comes_in_the_place_of_its_result() {
     for n in [1, 2, 3, usize::MAX] {
         let executor = ManualExecutor::new();

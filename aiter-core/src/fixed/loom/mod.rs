@@ -422,5 +422,7 @@ fn loom_next_reader_takes_over_the_cell() {
     });
 }
 
+mod overwriting;
 mod registering;
 mod visibility;
+mod when_free;

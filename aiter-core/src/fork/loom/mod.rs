@@ -4,6 +4,7 @@
 extern crate std;
 
 mod bounds;
+mod own;
 mod skip_counts;
 
 use super::{

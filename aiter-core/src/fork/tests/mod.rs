@@ -1,6 +1,7 @@
 extern crate std;
 
 mod bounds;
+mod hub;
 mod kept;
 mod panics;
 mod passive;

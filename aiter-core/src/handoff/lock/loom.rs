@@ -44,7 +44,7 @@ fn new_lock() -> HandoffLock<Tally> {
 }
 
 fn handle() -> Handle<Tally, usize> {
-    Handle::new(new_lock(), 0)
+    Handle::new(new_lock(), 0, ())
 }
 
 /// Tries `times` times to acquire the lock and to increment the value. Returns how often that

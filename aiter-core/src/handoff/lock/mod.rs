@@ -15,6 +15,7 @@
 //! | `delegate(requests)` | → `LOCKED` and the requests: acquired | the requests are added: not acquired |
 //! | release | | subtract `LOCKED`: free if that leaves 0; else take the requests (→ `LOCKED`), serve them, and try again |
 //! | `notify(requests)` that acquired the lock | | serve the requests, then → 0 if no other bit was added; else as above |
+//! | `request(requests)` | → `LOCKED`: acquired; serve the requests, then release as above | the requests are added |
 //!
 //! *Why no request is lost*: the read-modify-write that adds a request is the one that would have
 //! acquired the lock. It either acquires the lock, or the request is in the word before the holder
@@ -106,6 +107,15 @@ impl<P: Combine> HandoffLock<P> {
         }
     }
 
+    /// As [`notify`](Self::notify), for requests that may not be served once if they are made twice:
+    /// each of them is served after it was made.
+    pub(crate) fn request(&self, requests: usize) {
+        match self.try_lock() {
+            Some(guard) => guard.serve(requests),
+            None => drop(self.delegate(requests)),
+        }
+    }
+
     /// Releases the lock if there are no requests. Returns whether it did.
     #[inline]
     fn try_unlock(&self) -> bool {
@@ -160,6 +170,19 @@ impl<'a, P: Combine> Guard<'a, P> {
         {
             Ok(_) => lock.shared.follow_up(follow_up),
             Err(_) => Self::serve_and_unlock(lock, follow_up),
+        }
+    }
+
+    /// Serves the caller's own requests, which are not in the word, and releases the lock.
+    fn serve(self, requests: usize) {
+        let mut guard = ManuallyDrop::new(self);
+        let lock = guard.lock;
+        let mut follow_up = P::FollowUp::default();
+        guard.with(|shared, state| shared.combine(state, requests, &mut follow_up));
+        if lock.try_unlock() {
+            lock.shared.follow_up(follow_up);
+        } else {
+            Self::serve_and_unlock(lock, follow_up);
         }
     }
 

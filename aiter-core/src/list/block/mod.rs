@@ -20,6 +20,7 @@ use core::{
 mod position;
 
 pub(super) use position::*;
+pub(crate) use position::{FIRST, MAX_DISTANCE, Position, ahead, back, distance};
 
 /// The number of slots in a block, unless items are [large](Block::LEN): 64 where words have 64
 /// bits, and 32 where they have 32. The loom models use blocks of two slots.
@@ -333,6 +334,32 @@ impl<T> Block<T> {
             // SAFETY: by the contract the slot holds an item, which is read only this once.
             unsafe { cell.assume_init_read() }
         })
+    }
+
+    /// Moves the items of `len` slots out, to the memory at `to`.
+    ///
+    /// # Safety
+    /// As for [`take`](Self::take), for each of the slots. There is room for `len` items at `to`,
+    /// outside of the block.
+    #[inline]
+    pub(super) unsafe fn take_run(block: NonNull<Self>, slot: usize, len: usize, to: *mut T) {
+        #[cfg(not(aiter_loom))]
+        {
+            // SAFETY: by the contract.
+            let from = unsafe { Self::slot(block, slot) }.cast::<T>();
+            // SAFETY: by the contract. A slot has the layout of an item, the slots are contiguous,
+            // and no other thread accesses them.
+            unsafe { from.as_ptr().copy_to_nonoverlapping(to, len) };
+        }
+        #[cfg(aiter_loom)]
+        for n in 0..len {
+            // SAFETY: by the contract.
+            let item = unsafe { Self::take(block, slot + n) };
+            // SAFETY: by the contract.
+            let to = unsafe { to.add(n) };
+            // SAFETY: by the contract.
+            unsafe { to.write(item) };
+        }
     }
 
     /// The item in a slot.

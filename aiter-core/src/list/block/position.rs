@@ -19,7 +19,7 @@ use crate::wait::registry::TAIL_SHIFT;
 
 /// The number of a slot, counted from the first slot of the list and shifted by [`UNIT`]: all
 /// positions are even. Compare positions by their [`distance`] only.
-pub(in crate::list) type Position = usize;
+pub(crate) type Position = usize;
 
 /// The number of the next slot to be reserved, shifted by [`TAIL_UNIT`], with flags below it.
 pub(in crate::list) type Tail = usize;
@@ -45,8 +45,12 @@ pub(in crate::list) const MAX_BATCH_SLOTS: usize = EIGHTH;
 #[cfg(any(all(test, not(aiter_loom)), not(target_pointer_width = "64")))]
 pub(in crate::list) const MAX_BLOCKS: usize = 5 * (EIGHTH / SLOTS);
 
+/// A distance between two positions that is told from a negative one, with a quarter of the range
+/// to spare. It is more than the items that a list can hold.
+pub(crate) const MAX_DISTANCE: usize = (isize::MAX as usize >> (UNIT + 2)) * 3;
+
 /// The position of the first slot of a list. In tests it is a little before positions wrap.
-pub(in crate::list) const FIRST: Position = if cfg!(test) {
+pub(crate) const FIRST: Position = if cfg!(test) {
     0usize.wrapping_sub((SLOTS + 1) << UNIT)
 } else {
     0
@@ -56,20 +60,26 @@ pub(in crate::list) const FIRST_TAIL: Tail = FIRST << TAIL_SHIFT;
 
 /// How many slots `to` is ahead of `from`; negative if it is behind.
 #[inline]
-pub(in crate::list) fn distance(from: Position, to: Position) -> isize {
+pub(crate) fn distance(from: Position, to: Position) -> isize {
     (to.wrapping_sub(from) as isize) >> UNIT
 }
 
 /// The position `slots` ahead of `from`.
 #[inline]
-pub(in crate::list) fn ahead(from: Position, slots: usize) -> Position {
+pub(crate) const fn ahead(from: Position, slots: usize) -> Position {
     from.wrapping_add(slots << UNIT)
 }
 
 /// The position `slots` behind `from`.
 #[inline]
-pub(in crate::list) fn back(from: Position, slots: usize) -> Position {
+pub(crate) fn back(from: Position, slots: usize) -> Position {
     from.wrapping_sub(slots << UNIT)
+}
+
+/// How many slots a position is from the first slot of the list. It wraps.
+#[inline]
+pub(in crate::list) fn number_of(position: Position) -> usize {
+    position.wrapping_sub(FIRST) >> UNIT
 }
 
 /// What has to be added to the tail word to reserve `slots`.

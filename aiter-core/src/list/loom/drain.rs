@@ -80,7 +80,7 @@ fn loom_a_second_slot_is_published_before_the_drain_looks_again() {
 fn loom_the_drain_position_is_given_up_to_a_subscriber_further_on() {
     model(|| {
         let list = List::new(None);
-        let (writer, reader) = (Writer::first(list.clone()), Reader::first(list.clone()));
+        let (writer, reader) = (Writer::new(list.clone()), Reader::first(list.clone()));
         let (mut reader, mut late, mut dropping) = (Some(reader), None, None);
         let first = core::iter::once_with(|| {
             writer.push(item(1)).unwrap();

@@ -7,22 +7,22 @@ use ::loom::cell::UnsafeCell;
 /// A value without an ordering of its own: loom reports a thread that reads it and does not come
 /// after the thread that wrote it.
 #[derive(Clone)]
-struct Witness(Arc<UnsafeCell<usize>>);
+pub(super) struct Witness(Arc<UnsafeCell<usize>>);
 
 // SAFETY: loom checks every access.
 unsafe impl Send for Witness {}
 
 impl Witness {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self(Arc::new(UnsafeCell::new(0)))
     }
 
-    fn write(&self) {
+    pub(super) fn write(&self) {
         // SAFETY: `with_mut` reports any other access.
         self.0.with_mut(|value| unsafe { *value = 1 });
     }
 
-    fn read(&self) {
+    pub(super) fn read(&self) {
         // SAFETY: `with` reports a writer.
         assert_eq!(self.0.with(|value| unsafe { *value }), 1);
     }

@@ -1,9 +1,12 @@
 //! Models of the list on several threads, over all their interleavings: run them with `ci/loom.sh`.
 //! Blocks have two slots here.
 
+mod close;
 mod drain;
 mod end;
 mod gap;
+mod many;
+mod open;
 mod reclaim;
 mod registry;
 mod sleep;

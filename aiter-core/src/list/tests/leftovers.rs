@@ -158,7 +158,7 @@ fn items_that_no_writer_drained_are_dropped_with_the_list() {
     for bad in [None, Some(1), Some(SLOTS)] {
         let world = World::new(bad);
         let list = List::new(None);
-        let writer = Writer::first(list.clone());
+        let writer = Writer::new(list.clone());
         assert!(writer.push(world.item(SLOTS + 1)).is_ok());
         drop(Reader::first(list.clone()));
         let end = list.end_tail.load(Relaxed);
@@ -190,7 +190,7 @@ fn items_that_no_writer_drained_are_dropped_with_the_list() {
 fn a_drop_that_panics_in_a_drain_costs_no_wake() {
     let world = World::new(Some(0));
     let list = List::new(None);
-    let writer = Writer::first(list.clone());
+    let writer = Writer::new(list.clone());
     let reader = Reader::first(list.clone());
     let gap = list.tail.fetch_add(tail_units(1), Relaxed);
     (1..SLOTS).for_each(|n| assert!(writer.push(world.item(n)).is_ok()));
@@ -237,10 +237,7 @@ fn a_drop_that_panics_on_the_way_to_the_next_block_costs_no_wake() {
 #[test]
 fn a_subscriber_frees_no_block_that_a_writer_before_it_may_be_in() {
     let list = List::new(None);
-    let (writer, mut reader) = (
-        Writer::first(list.clone()),
-        Some(Reader::first(list.clone())),
-    );
+    let (writer, mut reader) = (Writer::new(list.clone()), Some(Reader::first(list.clone())));
     (0..SLOTS).for_each(|n| writer.push(n).unwrap());
     assert_eq!(take_all(reader.as_mut().unwrap()).len(), SLOTS);
     let first = core::iter::once_with(|| {

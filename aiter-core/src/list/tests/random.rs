@@ -279,7 +279,7 @@ fn run(seed: u64, panics: bool) {
     let list = List::new(None);
     let world = Rc::new(World {
         list: list.clone(),
-        writer: Writer::first(list.clone()),
+        writer: Writer::new(list.clone()),
         readers: RefCell::default(),
         items: RefCell::default(),
         live: Cell::new(0),

@@ -24,7 +24,7 @@ fn a_sleeping_reader_is_woken_once_at_every_slot() {
 #[test]
 fn the_asleep_flag_stays_while_a_reader_sleeps_after_each_item() {
     let list = List::new(None);
-    let (writer, mut reader) = (Writer::first(list.clone()), Reader::first(list.clone()));
+    let (writer, mut reader) = (Writer::new(list.clone()), Reader::first(list.clone()));
     let is_set = || list.tail.load(Relaxed) & ASLEEP != 0;
     for _ in 0..2 * SLOTS {
         assert!(poll(&mut reader, Waker::noop()).is_pending());
@@ -300,7 +300,7 @@ fn a_reader_that_takes_the_slot_of_its_follower_does_not_follow_itself() {
 fn a_try_next_that_sees_the_end_takes_no_wake_away() {
     for forks in 0..2 {
         let list = List::new(None);
-        let (writer, mut reader) = (Writer::first(list.clone()), Reader::first(list.clone()));
+        let (writer, mut reader) = (Writer::new(list.clone()), Reader::first(list.clone()));
         let _others: Vec<_> = (0..forks).map(|_| reader.fork()).collect();
         let (wakes, waker) = Wakes::new();
         assert!(poll(&mut reader, &waker).is_pending());

@@ -7,6 +7,8 @@ use crate::{
     test_support::loom::{Task, block_on, large_model, model},
 };
 use ::loom::thread;
+use alloc::task::Wake;
+use core::task::Waker;
 use futures_lite::stream;
 
 #[test]
@@ -25,7 +27,7 @@ fn a_stop_racing_a_poll_wakes_it() {
 fn the_end_publishes_what_came_before_the_stop() {
     type SeesTheStop = fn(&mut Stoppable<stream::Pending<()>>) -> bool;
     let ways: [SeesTheStop; 2] = [
-        |stream| stream.stop.is_set(),
+        |stream| stream.stop.is_stopped(),
         |stream| matches!(Task::new(stream).poll(), Poll::Ready(None)),
     ];
     for sees_the_stop in ways {
@@ -95,7 +97,7 @@ fn a_stop_racing_a_change_of_the_waker() {
         let mut wait = stopper.stopped();
         let stop = thread::spawn(move || stopper.stop());
         // The first waker does nothing.
-        let cx = &mut Context::from_waker(core::task::Waker::noop());
+        let cx = &mut Context::from_waker(Waker::noop());
         if Pin::new(&mut wait).poll(cx).is_pending() {
             block_on(wait);
         }
@@ -118,4 +120,47 @@ fn a_wait_that_sees_the_stop_sees_what_came_before() {
         stopper.stop();
         look.join().unwrap();
     });
+}
+
+/// Counts the references to it, which are wakers.
+struct Counted;
+
+impl Wake for Counted {
+    fn wake(self: alloc::sync::Arc<Self>) {}
+}
+
+#[test]
+fn a_stop_leaves_no_waker_of_a_wait_that_ends_or_is_dropped_meanwhile() {
+    let ways: [fn(StopperStopped); 2] = [drop, |mut wait| {
+        // Another task polls it.
+        let cx = &mut Context::from_waker(Waker::noop());
+        let _ = Pin::new(&mut wait).poll(cx);
+    }];
+    for leave in ways {
+        for others in [0, 1] {
+            model(move || {
+                let stopper = Stopper::new();
+                let poll = |counted: &alloc::sync::Arc<Counted>| {
+                    let mut wait = stopper.stopped();
+                    let waker = Waker::from(counted.clone());
+                    let cx = &mut Context::from_waker(&waker);
+                    assert!(Pin::new(&mut wait).poll(cx).is_pending());
+                    wait
+                };
+                let other = (others == 1).then(|| poll(&alloc::sync::Arc::new(Counted)));
+                let counted = alloc::sync::Arc::new(Counted);
+                let wait = poll(&counted);
+                let stopping = stopper.clone();
+                let stop = thread::spawn(move || stopping.stop());
+                leave(wait);
+                stop.join().unwrap();
+                assert_eq!(
+                    alloc::sync::Arc::strong_count(&counted),
+                    1,
+                    "a waker is kept"
+                );
+                drop(other);
+            });
+        }
+    }
 }

@@ -1,22 +1,26 @@
 //! [`stoppable_aiter`] and [`Stopper`]: a switch that ends streams.
 //!
 //! The stopped flag goes one way, from 0 to 1. A stream loads it before it polls its source, and
-//! again after it has registered its waker with a pending source. [`Stopper::stop`] sets the flag
-//! and then notifies. See [`wait::event`](crate::wait::event) for why no stop is missed.
+//! again after it has begun to wait with a pending source. [`Stopper::stop`] sets the flag and then
+//! notifies. The fences of [`LazyWaitSet`] order the two: a stop finds the wait, or the stream sees
+//! the stop.
 //!
-//! All streams and waits of a stopper are listeners of one [`Event`]. Each has a slot there until
-//! it is dropped, so a drop costs the same however many there are, and the memory follows their
+//! All streams and waits of a stopper are in one wait set, from their first wait on until they end
+//! or are dropped. So a drop costs the same however many there are, and the memory follows their
 //! number.
 
 use crate::{
-    sync::{AtomicUsize, Ordering},
+    sync::{Arc, AtomicUsize, Ordering},
     util::fuse::Fused,
-    wait::event::{Event, Listener},
+    wait::{
+        task::TaskId,
+        wait_set::{LazyWaitSet, Waiter},
+    },
 };
 use core::{
     fmt,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
 };
 use futures_core::{FusedFuture, FusedStream, Stream};
 use pin_project::pin_project;
@@ -56,15 +60,75 @@ pub fn stoppable_aiter<S: Stream>(stream: S) -> (Stoppable<S>, Stopper) {
     (stopper.stoppable(stream), stopper)
 }
 
-#[derive(Debug)]
-struct StopFlag(AtomicUsize);
+/// What a stopper, its streams and its waits share.
+struct Stop {
+    flag: AtomicUsize,
+    waiters: LazyWaitSet,
+}
 
-impl StopFlag {
+impl Stop {
     #[inline]
     fn is_set(&self) -> bool {
         // Ordering: Acquire pairs with `Stopper::stop`: what was done before the stop is seen after
         // the end.
-        self.0.load(Ordering::Acquire) != 0
+        self.flag.load(Ordering::Acquire) != 0
+    }
+}
+
+/// The place of one task that may wait for the stop. It keeps the waker that it waited with last,
+/// until it waits with another one or is [cleared](Self::clear).
+struct Listener {
+    stop: Arc<Stop>,
+    waiter: Option<Waiter>,
+    /// The task whose waker that is.
+    task: TaskId,
+}
+
+impl Listener {
+    #[inline]
+    fn is_stopped(&self) -> bool {
+        self.stop.is_set()
+    }
+
+    /// Waits for the stop.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Self { stop, waiter, task } = self;
+        if waiter
+            .as_mut()
+            .is_some_and(|waiter| waiter.waits_with(cx.waker()))
+        {
+            // Its fence is behind it: a stop finds it.
+            return match stop.is_set() {
+                true => Poll::Ready(()),
+                false => Poll::Pending,
+            };
+        }
+        *task = TaskId::of(cx.waker());
+        stop.waiters.poll_until(waiter, || stop.is_set(), cx)
+    }
+
+    /// Drops the waker.
+    #[cold]
+    #[inline(never)]
+    fn clear(&mut self) {
+        self.task = TaskId::NONE;
+        self.waiter = None;
+    }
+
+    /// Drops the waker if it belongs to another task than `waker` does.
+    #[inline]
+    fn clear_for(&mut self, waker: &Waker) {
+        if self.task.is_another(waker) {
+            self.clear();
+        }
+    }
+}
+
+impl fmt::Debug for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Listener")
+            .field("stopped", &self.is_stopped())
+            .finish()
     }
 }
 
@@ -75,7 +139,7 @@ impl StopFlag {
 pub struct Stoppable<S> {
     #[pin]
     source: Fused<S>,
-    stop: Listener<StopFlag>,
+    stop: Listener,
 }
 
 impl<S: Stream> Stream for Stoppable<S> {
@@ -84,13 +148,12 @@ impl<S: Stream> Stream for Stoppable<S> {
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
         let mut this = self.project();
         this.stop.clear_for(cx.waker());
-        if !this.stop.is_set() {
+        if !this.stop.is_stopped() {
             match this.source.as_mut().poll_next(cx) {
                 Poll::Ready(Some(item)) => return Poll::Ready(Some(item)),
                 Poll::Ready(None) => {}
                 Poll::Pending => {
-                    this.stop.register(cx.waker());
-                    if !this.stop.is_set() {
+                    if this.stop.poll(cx).is_pending() {
                         return Poll::Pending;
                     }
                 }
@@ -102,7 +165,7 @@ impl<S: Stream> Stream for Stoppable<S> {
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        match self.stop.is_set() {
+        match self.stop.is_stopped() {
             true => (0, Some(0)),
             // It may be stopped at any time.
             false => (0, self.source.size_hint().1),
@@ -152,12 +215,12 @@ impl<S: Stream> FusedStream for Stoppable<S> {
 /// streams go on to the end of their sources.
 ///
 /// # Progress
-/// Nothing here waits for another thread. Making and dropping a stream is lock-free, and costs the
-/// same however many there are. A stop wakes each stream and task that waits; it costs them all the
+/// Nothing here waits for another thread. Making a stream and dropping it is lock-free, and costs
+/// the same however many there are. A stop wakes each stream and task that waits; it costs them all the
 /// same, and no other stream anything. The memory for a stream goes back when it is dropped, in
 /// groups of up to 64.
 #[derive(Clone)]
-pub struct Stopper(Event<StopFlag>);
+pub struct Stopper(Arc<Stop>);
 
 impl Stopper {
     /// Makes a switch that is not stopped, without streams.
@@ -169,7 +232,10 @@ impl Stopper {
     /// assert!(!stopper.is_stopped());
     /// ```
     pub fn new() -> Self {
-        Self(Event::new(StopFlag(AtomicUsize::new(0))))
+        Self(Arc::new(Stop {
+            flag: AtomicUsize::new(0),
+            waiters: LazyWaitSet::new(),
+        }))
     }
 
     /// Yields the items of `stream` until [`stop`](Self::stop) ends it, and all other streams of
@@ -195,7 +261,7 @@ impl Stopper {
     pub fn stoppable<S: Stream>(&self, stream: S) -> Stoppable<S> {
         Stoppable {
             source: Fused::new(stream),
-            stop: self.0.listener(),
+            stop: self.listener(),
         }
     }
 
@@ -209,9 +275,9 @@ impl Stopper {
     /// # Progress
     /// Lock-free. The time is that of as many wakes as tasks wait.
     pub fn stop(&self) {
-        // Ordering: Release pairs with the Acquire of `StopFlag::is_set`.
-        if self.0.0.swap(1, Ordering::Release) == 0 {
-            self.0.notify_last();
+        // Ordering: Release pairs with the Acquire of `Stop::is_set`.
+        if self.0.flag.swap(1, Ordering::Release) == 0 {
+            self.0.waiters.notify_last();
         }
     }
 
@@ -249,10 +315,18 @@ impl Stopper {
     /// let shutting_down = async { shutdown.stop() };
     /// assert_eq!(block_on(zip(request, shutting_down)).0, "the server shuts down");
     /// ```
-    pub fn stopped(&self) -> UntilStopped {
-        UntilStopped {
-            stop: self.0.listener(),
+    pub fn stopped(&self) -> StopperStopped {
+        StopperStopped {
+            stop: self.listener(),
             is_done: false,
+        }
+    }
+
+    fn listener(&self) -> Listener {
+        Listener {
+            stop: self.0.clone(),
+            waiter: None,
+            task: TaskId::NONE,
         }
     }
 }
@@ -275,22 +349,19 @@ impl fmt::Debug for Stopper {
 /// so.
 #[derive(Debug)]
 #[must_use = "futures do nothing unless polled"]
-pub struct UntilStopped {
-    stop: Listener<StopFlag>,
+pub struct StopperStopped {
+    stop: Listener,
     is_done: bool,
 }
 
-impl Future for UntilStopped {
+impl Future for StopperStopped {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
         this.stop.clear_for(cx.waker());
-        if !this.stop.is_set() {
-            this.stop.register(cx.waker());
-            if !this.stop.is_set() {
-                return Poll::Pending;
-            }
+        if !this.stop.is_stopped() && this.stop.poll(cx).is_pending() {
+            return Poll::Pending;
         }
         this.is_done = true;
         this.stop.clear();
@@ -298,7 +369,7 @@ impl Future for UntilStopped {
     }
 }
 
-impl FusedFuture for UntilStopped {
+impl FusedFuture for StopperStopped {
     fn is_terminated(&self) -> bool {
         self.is_done
     }

@@ -100,11 +100,11 @@ fn is_as_sendable_as_its_source() {
     fn wait<T: Send + Sync + Unpin + FusedFuture>() {}
     fn stream<T: Send + Sync + Unpin>() {}
     stopper::<Stopper>();
-    wait::<UntilStopped>();
+    wait::<StopperStopped>();
     stream::<Stoppable<u8>>();
 }
 
-fn poll_wait(wait: &mut UntilStopped, waker: &Waker) -> Poll<()> {
+fn poll_wait(wait: &mut StopperStopped, waker: &Waker) -> Poll<()> {
     Pin::new(wait).poll(&mut Context::from_waker(waker))
 }
 
@@ -228,7 +228,7 @@ fn a_waker_that_panics_keeps_no_other_task_asleep() {
 #[test]
 fn a_waker_may_use_the_stopper_and_drop_what_waits_for_it() {
     /// Drops one wait, polls another one and makes one more.
-    struct Uses(Stopper, Mutex<Vec<UntilStopped>>);
+    struct Uses(Stopper, Mutex<Vec<StopperStopped>>);
     impl Wake for Uses {
         fn wake(self: Arc<Self>) {
             let mut waits = self.1.lock().unwrap();
@@ -271,14 +271,14 @@ fn a_stop_wakes_ten_thousand_streams_and_their_memory_goes_back() {
         for stream in &mut streams {
             assert_eq!(poll(stream, &waker), Poll::Pending);
         }
-        assert!(stopper.0.segments() >= most / 64);
+        assert!(stopper.0.waiters.segments() >= most / 64);
         // In some order: each third first.
         let mut kept = streams.into_iter().enumerate().collect::<Vec<_>>();
         for part in 0..3 {
             kept.retain(|(n, _)| n % 3 != part);
         }
         assert!(
-            kept.is_empty() && stopper.0.segments() <= 1,
+            kept.is_empty() && stopper.0.waiters.segments() <= 1,
             "round {round}"
         );
         assert_eq!(Arc::strong_count(&wakes), 2, "round {round}");
@@ -297,5 +297,5 @@ fn a_stop_wakes_ten_thousand_streams_and_their_memory_goes_back() {
     drop(waker);
     assert_eq!(Arc::strong_count(&wakes), 1);
     drop(streams);
-    assert!(stopper.0.segments() <= 1);
+    assert!(stopper.0.waiters.segments() <= 1);
 }

@@ -22,12 +22,8 @@ mod wake;
 pub(crate) use segment::SlotRef;
 pub(crate) use sleep::SleepKind;
 
-use crate::sync::{AtomicPtr, AtomicU8, AtomicUsize, AtomicWord, Ordering::*, fence};
-use alloc::boxed::Box;
-use core::{
-    array, iter, mem,
-    ptr::{self, NonNull},
-};
+use crate::sync::{AtomicU8, AtomicUsize, AtomicWord, OnceBox, Ordering::*, fence};
+use core::{array, iter, mem, ptr::NonNull};
 use epoch::Epoch;
 use release::{release, release_abandoned};
 use segment::{Floor, Segment, Slots, least};
@@ -56,7 +52,7 @@ pub(crate) struct Registry {
     /// When the floors of all segments were reset.
     epoch: Epoch,
     /// All further slots, from the second reader on.
-    nearby: AtomicPtr<Nearby>,
+    nearby: OnceBox<Nearby>,
     state: [AtomicU8; 1],
     slot: [ReaderSlot; 1],
 }
@@ -70,13 +66,13 @@ struct Nearby {
 }
 
 impl Nearby {
-    fn new() -> Box<Self> {
-        Box::new(Self {
+    fn new() -> Self {
+        Self {
             occupancy: Occupancy::new(0),
             states: array::from_fn(|_| AtomicU8::new(IDLE)),
             slots: array::from_fn(|_| ReaderSlot::new(FAR)),
             segments: Segments::new(),
-        })
+        }
     }
 
     fn slots(&self) -> Slots<'_> {
@@ -120,7 +116,7 @@ impl Registry {
             registrations: AtomicWord::new(0),
             occupancy: Occupancy::new(1),
             epoch: Epoch::new(),
-            nearby: AtomicPtr::new(ptr::null_mut()),
+            nearby: OnceBox::new(),
             state: [AtomicU8::new(IDLE)],
             slot: [ReaderSlot::new(position)],
         }
@@ -140,33 +136,9 @@ impl Registry {
         }
     }
 
+    #[inline]
     fn nearby(&self) -> Option<&Nearby> {
-        // Ordering: Acquire pairs with the Release in `make_nearby`.
-        let nearby = self.nearby.load(Acquire);
-        // SAFETY: they live as long as `self`, and are borrowed mutably only when it is dropped.
-        unsafe { nearby.as_ref() }
-    }
-
-    fn make_nearby(&self) -> &Nearby {
-        if let Some(nearby) = self.nearby() {
-            return nearby;
-        }
-        let fresh = Box::into_raw(Nearby::new());
-        // Ordering: Release publishes them to the Acquire in `nearby`. If it fails, Acquire pairs
-        // with that Release.
-        let nearby = match self
-            .nearby
-            .compare_exchange(ptr::null_mut(), fresh, Release, Acquire)
-        {
-            Ok(_) => fresh,
-            Err(nearby) => {
-                // SAFETY: it was made above, and no other thread has seen it.
-                drop(unsafe { Box::from_raw(fresh) });
-                nearby
-            }
-        };
-        // SAFETY: as in `nearby`; the pointer is not null.
-        unsafe { &*nearby }
+        self.nearby.get()
     }
 
     fn segments(&self) -> Option<&Segments> {
@@ -202,7 +174,7 @@ impl Registry {
             unsafe { Segment::get(segment) }.reset_floor();
         }
         // Ordering: Release, after the position and before the reader it was forked from moves on,
-        // pairs with the loads in `check_last` and `min_position_except`: a thread that sees that
+        // pairs with the loads in `check_last` and `each_unless_one_comes`: a thread that sees that
         // reader further on sees this count too.
         self.registrations.fetch_add(1, Release);
         slot_ref
@@ -212,7 +184,7 @@ impl Registry {
         if let Some(slot_ref) = self.first_slots().claim() {
             return slot_ref;
         }
-        let nearby = self.make_nearby();
+        let nearby = self.nearby.get_or_make(Nearby::new);
         if let Some(slot_ref) = nearby.slots().claim() {
             return slot_ref;
         }
@@ -264,6 +236,13 @@ impl Registry {
                 unsafe { Segment::get(segment) }.reset_floor();
             }
         }
+    }
+
+    /// As [`advance`](Self::advance), and leaves the number beside the position as it is.
+    #[inline]
+    pub(crate) fn move_to(&self, slot_ref: SlotRef, position: usize) {
+        self.epoch.enter(position, || self.reset_floors());
+        self.publish_position(slot_ref, position);
     }
 
     /// As [`advance`](Self::advance), if no list slot without an item was passed.
@@ -390,29 +369,71 @@ impl Registry {
         }
     }
 
-    /// The position of the slowest reader, not counting the one at `me` if that is given. `None` if
-    /// there is no other reader. This is lock-free: it looks at each reader, and again if one came
-    /// meanwhile.
-    pub(crate) fn min_position_except(&self, me: Option<SlotRef>) -> Option<usize> {
-        loop {
-            // Ordering: as in `check_last`.
-            let registrations = self.registrations.load(Acquire);
-            let mut slowest = None;
-            self.each_slot(|slot, position| {
-                if me.is_none_or(|me| me.slot != NonNull::from(slot)) {
-                    slowest = least(slowest, Some(position));
-                }
-            });
-            if self.registrations.load(Relaxed) == registrations {
-                return slowest;
-            }
-        }
-    }
-
     /// Calls `look` with each reader's position, and with the number of list slots without an item
     /// that it has passed.
     pub(crate) fn each(&self, mut look: impl FnMut(usize, usize)) {
         self.each_slot(|slot, position| look(position, slot.skipped.load(Relaxed)));
+    }
+
+    /// Whether `look` returns `true` for a reader; it is called as [`each`](Self::each) does.
+    pub(crate) fn any(&self, mut look: impl FnMut(usize, usize) -> bool) -> bool {
+        let mut finds = |slots: Slots<'_>| {
+            slots.readers().any(|(slot, position)| {
+                // SAFETY: it is one of these slots.
+                let skipped = &unsafe { slot.as_ref() }.skipped;
+                look(position, skipped.load(Relaxed))
+            })
+        };
+        if finds(self.first_slots()) {
+            return true;
+        }
+        let Some(nearby) = self.nearby() else {
+            return false;
+        };
+        if finds(nearby.slots()) {
+            return true;
+        }
+        nearby.segments.walk().is_some_and(|walk| {
+            // SAFETY: this walk has come to the segment and has not ended.
+            walk.all()
+                .any(|segment| finds(unsafe { Segment::get(segment) }.slots()))
+        })
+    }
+
+    /// As [`each`](Self::each), without the reader whose slot has this [address](SlotRef::address).
+    pub(crate) fn each_except(&self, address: usize, mut look: impl FnMut(usize, usize)) {
+        self.each_slot(|slot, position| {
+            if core::ptr::from_ref(slot).addr() != address {
+                look(position, slot.skipped.load(Relaxed));
+            }
+        });
+    }
+
+    /// Calls `look` as [`each`](Self::each) does. Returns whether no reader came meanwhile: one that
+    /// did may have been missed.
+    pub(crate) fn each_unless_one_comes(&self, look: impl FnMut(usize, usize)) -> bool {
+        // Ordering: as in `check_last`.
+        let registrations = self.registrations.load(Acquire);
+        self.each(look);
+        self.registrations.load(Relaxed) == registrations
+    }
+
+    /// The number beside the reader's position.
+    pub(crate) fn skipped(&self, slot_ref: SlotRef) -> &AtomicUsize {
+        &self.slot(slot_ref).skipped
+    }
+
+    /// Stores a number beside the position of each reader. Returns whether no reader came
+    /// meanwhile. Readers of a registry that is used like this must not wait: a slot that is moved
+    /// copies the number.
+    pub(crate) fn set_all_skipped(&self, skipped: usize) -> bool {
+        let registrations = self.registrations.load(Acquire);
+        // Ordering: Relaxed, the caller executes a fence and looks again.
+        self.each_slot(|slot, _| slot.skipped.store(skipped, Relaxed));
+        // Ordering: SeqCst pairs with the fence in `Waiter::another`: this sees that a reader came,
+        // or that one sees what was stored.
+        fence(SeqCst);
+        self.registrations.load(Relaxed) == registrations
     }
 
     #[inline]
@@ -458,17 +479,6 @@ impl Registry {
     pub(crate) fn remove_gap_waiter(&self) {
         // Ordering: Relaxed. A writer that misses this looks at the registry in vain.
         self.gap_waiters.fetch_sub(1, Relaxed);
-    }
-}
-
-impl Drop for Registry {
-    fn drop(&mut self) {
-        let nearby = self.nearby.load(Relaxed);
-        if !nearby.is_null() {
-            // SAFETY: `Box::into_raw` made the pointer, and no other thread is left that could use
-            // it.
-            drop(unsafe { Box::from_raw(nearby) });
-        }
     }
 }
 

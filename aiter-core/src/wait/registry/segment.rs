@@ -248,6 +248,13 @@ pub(crate) struct SlotRef {
     pub(super) index: usize,
 }
 
+impl SlotRef {
+    /// The address of the slot, which is never 0.
+    pub(crate) fn address(self) -> usize {
+        self.slot.addr().get()
+    }
+}
+
 /// The one of two positions that is further behind.
 pub(super) fn least(one: Option<usize>, other: Option<usize>) -> Option<usize> {
     match (one, other) {

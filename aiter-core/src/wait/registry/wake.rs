@@ -77,7 +77,7 @@ impl Registry {
     pub(crate) fn wake_sole_reader(&self) -> bool {
         let ([state], [slot]) = (&self.state, &self.slot);
         // Ordering: of `nearby` as in `wake_target`; of the state as in `try_transition`.
-        if !self.nearby.load(Relaxed).is_null()
+        if !self.nearby.is_unset()
             || state
                 .compare_exchange(ARMED, WAKING, Acquire, Relaxed)
                 .is_err()
@@ -108,7 +108,7 @@ impl Registry {
         let first = self.wake(&self.state[0], &self.slot[0], target);
         // Ordering: Relaxed, because what it points to is not accessed here. A reader that has to
         // be woken saw it set before it armed its slot, and that is visible (see `Reader::sleep`).
-        if self.nearby.load(Relaxed).is_null() && self.occupancy.abandoned.load(Relaxed) == 0 {
+        if self.nearby.is_unset() && self.occupancy.abandoned.load(Relaxed) == 0 {
             return first;
         }
         self.wake_other_slots(target) | first

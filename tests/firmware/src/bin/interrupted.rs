@@ -219,5 +219,5 @@ fn reader_about_to_sleep(reader: &mut PushAiter<Item>) {
     };
     assert_eq!(polled, Poll::Ready(Some(Item(5))));
     SOFT.acted();
-    say!("sleeper-interrupted ok");
+    say!("waiter-interrupted ok");
 }

@@ -7,7 +7,7 @@ use super::{
     environment::{self, Caught, Item, Site, catch},
     handle::{Handle, Handles, Waits},
 };
-use aiter_core::{PushAiter, Pusher, Stopped, TryNextError, push_aiter};
+use aiter_core::{PushAiter, Pusher, Stopped, TryNextError, UntilStopped, WeakPusher, push_aiter};
 use futures_core::{FusedStream, Stream};
 use op::{Batch, BatchIter, Op, SizeHint};
 use std::{
@@ -32,6 +32,26 @@ impl Handle for Consumer {
     }
 }
 
+/// The number of the first task that waits for the stop, higher than that of any consumer.
+const FIRST_WAITER: usize = 1 << 16;
+
+/// A task that waits until pushes are refused.
+#[derive(Debug)]
+struct Waiter {
+    until: UntilStopped<Item>,
+    waits: Waits,
+    has_ended: bool,
+}
+
+impl Handle for Waiter {
+    fn waits(&self) -> &Waits {
+        &self.waits
+    }
+    fn has_ended(&self) -> bool {
+        self.has_ended
+    }
+}
+
 /// What a consumer has to yield. It carries the consumer's number.
 #[derive(Clone, Debug, Default)]
 struct Queue {
@@ -48,6 +68,8 @@ pub(super) struct List {
     pushers: Handles<Pusher<Item>>,
     /// How many pushers there are, including those in use.
     open: Cell<usize>,
+    weak: Handles<WeakPusher<Item>>,
+    waiters: Handles<Waiter>,
     consumers: Handles<Consumer>,
     queues: RefCell<BTreeMap<usize, Queue>>,
     stopped: Cell<bool>,
@@ -132,7 +154,7 @@ impl List {
         };
         let closed = self.is_closed();
         if !closed {
-            // Slots that were promised wake their sleepers even if no item comes.
+            // Slots that were promised wake the readers that wait for them even if no item comes.
             if matches!(batch.size_hint, SizeHint::Exactly(1..)) {
                 self.publish();
             }
@@ -233,6 +255,79 @@ impl List {
             consumer
                 .waits
                 .poll(fresh, |cx| Pin::new(aiter).poll_next(cx))
+        });
+    }
+
+    fn next_many(&self, at: usize, limit: usize) {
+        let Some(mut consumer) = self.consumers.take(at) else {
+            return;
+        };
+        let sprung = environment::sprung();
+        let there = self.queues.borrow_mut().get_mut(&at).map_or(0, |queue| {
+            queue.woken = false;
+            queue.items.len()
+        });
+        let mut items = Vec::new();
+        let (aiter, buf) = (&mut consumer.aiter, &mut items);
+        let found = consumer.waits.poll(false, |cx| {
+            Pin::new(&mut aiter.next_many(buf, limit)).poll(cx)
+        });
+        let undisturbed = sprung == environment::sprung() && !environment::is_nested();
+        for item in &items {
+            let front = self.queues.borrow()[&at].items.front().copied();
+            assert_eq!(front, Some(item.id()));
+            self.taken(at);
+        }
+        match found {
+            Ok(Poll::Ready(0)) => assert!(self.is_ended(at) && items.is_empty(), "ended too early"),
+            Ok(Poll::Ready(taken)) => {
+                assert!(taken == items.len() && taken <= limit);
+                assert!(!undisturbed || taken == there.min(limit), "too few");
+            }
+            Ok(Poll::Pending) => {
+                assert!(items.is_empty(), "pending with items");
+                assert!(!undisturbed || there == 0 && !self.is_ended(at), "pending");
+            }
+            Err(Caught::Planned(Site::Clone)) => self.taken(at),
+            Err(Caught::Planned(Site::Drop)) => {
+                if consumer.aiter.len() < self.queues.borrow()[&at].items.len() {
+                    self.taken(at);
+                }
+            }
+            Err(_) => {}
+        }
+        self.consumers.put(at, consumer);
+        items.into_iter().for_each(environment::drop_value);
+    }
+
+    fn poll_waiter(&self, at: usize, fresh: bool) {
+        let Some(mut waiter) = self.waiters.take(at) else {
+            return;
+        };
+        let sprung = environment::sprung();
+        let until = &mut waiter.until;
+        let polled = waiter.waits.poll(fresh, |cx| Pin::new(until).poll(cx));
+        let undisturbed = sprung == environment::sprung() && !environment::is_nested();
+        match polled {
+            Ok(Poll::Ready(())) => {
+                assert!(self.is_closed(), "nothing has stopped the list");
+                waiter.has_ended = true;
+            }
+            Ok(Poll::Pending) => {
+                assert!(!undisturbed || !self.is_closed(), "pending after the stop");
+            }
+            Err(_) => {}
+        }
+        self.waiters.put(at, waiter);
+    }
+
+    fn upgrade(&self, weak: &WeakPusher<Item>) {
+        self.pushers.try_add(|_| {
+            let pusher = weak.upgrade();
+            assert_eq!(pusher.is_some(), self.open.get() > 0);
+            self.open
+                .set(self.open.get() + usize::from(pusher.is_some()));
+            pusher
         });
     }
 
@@ -338,6 +433,8 @@ impl Pair for List {
         Self {
             pushers,
             open: Cell::new(1),
+            weak: Handles::new(),
+            waiters: Handles::from_number(FIRST_WAITER),
             consumers,
             queues: RefCell::new(BTreeMap::from([(0, Queue::default())])),
             stopped: Cell::new(false),
@@ -379,11 +476,16 @@ impl Pair for List {
                     self.poll_with(at, fresh);
                 }
             }
-            Op::PollAll => self
-                .consumers
-                .numbers()
-                .into_iter()
-                .for_each(|at| self.poll_one(at)),
+            Op::NextMany { consumer: n, limit } => {
+                if let Some(at) = consumer(n) {
+                    self.next_many(at, limit);
+                }
+            }
+            Op::PollAll => {
+                let waiters = self.waiters.numbers();
+                let all = self.consumers.numbers().into_iter().chain(waiters);
+                all.for_each(|at| self.poll_one(at));
+            }
             Op::Peek { consumer: c, n } => {
                 if let Some(at) = consumer(c) {
                     self.peek(at, n.into());
@@ -405,6 +507,32 @@ impl Pair for List {
                     self.drop_one(at);
                 }
             }
+            Op::Downgrade(n) => {
+                self.with_pusher(n, |pusher| self.weak.add(|_| pusher.downgrade()));
+            }
+            Op::Upgrade(n) => {
+                if let Some((at, weak)) = self.weak.pick_out(n) {
+                    self.upgrade(&weak);
+                    self.weak.put(at, weak);
+                }
+            }
+            Op::Stopped(n) => self.with_pusher(n, |pusher| {
+                self.waiters.add(|waits| Waiter {
+                    until: pusher.stopped(),
+                    waits,
+                    has_ended: false,
+                });
+            }),
+            Op::PollStopped { waiter, fresh } => {
+                if let Some(at) = self.waiters.pick(waiter) {
+                    self.poll_waiter(at, fresh);
+                }
+            }
+            Op::DropStopped(n) => {
+                if let Some(at) = self.waiters.pick(n) {
+                    self.drop_one(at);
+                }
+            }
             Op::Stop(n) => self.with_pusher(n, |pusher| {
                 self.stop();
                 catch(|| pusher.stop()).ok();
@@ -414,11 +542,17 @@ impl Pair for List {
     }
 
     fn poll_one(&self, handle: usize) {
-        self.poll_with(handle, false);
+        if self.waiters.has_number(handle) {
+            self.poll_waiter(handle, false);
+        } else {
+            self.poll_with(handle, false);
+        }
     }
 
     fn drop_one(&self, handle: usize) {
-        if let Some(consumer) = self.consumers.take(handle) {
+        if let Some(waiter) = self.waiters.take(handle) {
+            environment::drop_value(waiter);
+        } else if let Some(consumer) = self.consumers.take(handle) {
             self.queues.borrow_mut().remove(&handle);
             environment::drop_value(consumer);
         }
@@ -444,6 +578,9 @@ impl Pair for List {
         }
         self.pushers
             .each(|pusher| assert_eq!(pusher.is_stopped(), self.is_closed()));
+        self.waiters.each(|waiter| {
+            assert!(!waiter.waits.sleeps() || !self.is_closed(), "stranded");
+        });
         for at in self.consumers.numbers() {
             let ended = self.is_ended(at);
             let queue = &queues[&at];
@@ -470,6 +607,7 @@ impl Pair for List {
             self.drop_pusher(pusher);
         }
         self.consumers.run(|at| self.poll_one(at));
+        self.waiters.run(|at| self.poll_one(at));
     }
 }
 
@@ -505,8 +643,15 @@ impl List {
                 }
             });
         }
+        let mut waiting = 0;
+        self.waiters.each(|waiter| {
+            waiting += usize::from(!waiter.has_ended);
+            if let Some(wakes) = waiter.waits.wakes() {
+                assert_eq!(wakes, usize::from(self.is_closed()), "wakes");
+            }
+        });
         assert!(
-            environment::live_wakers() <= 2 * queues.len(),
+            environment::live_wakers() <= 2 * queues.len() + waiting,
             "wakers are kept"
         );
     }

@@ -81,11 +81,17 @@ pub(in super::super) enum Op {
     Subscribe(u8),
     TryNext { consumer: u8, times: usize },
     Poll { consumer: u8, fresh: bool },
+    NextMany { consumer: u8, limit: usize },
     PollAll,
     Peek { consumer: u8, n: u8 },
     ClonePusher(u8),
     DropPusher(u8),
     DropConsumer(u8),
+    Downgrade(u8),
+    Upgrade(u8),
+    Stopped(u8),
+    PollStopped { waiter: u8, fresh: bool },
+    DropStopped(u8),
     Stop(u8),
     Trap(Trap),
 }
@@ -111,15 +117,29 @@ impl<'a> Arbitrary<'a> for Op {
             19..=22 => Self::Fork(n),
             23 => Self::ForkPassive(n),
             24..=26 => Self::Subscribe(n),
-            27..=33 => Self::TryNext {
+            27..=30 => Self::TryNext {
                 consumer: n,
                 times: times(u)?,
+            },
+            31..=33 => Self::NextMany {
+                consumer: n,
+                limit: times(u)?,
             },
             34..=43 => Self::Poll {
                 consumer: n,
                 fresh: u.int_in_range(0..=3)? == 3,
             },
-            44..=48 => Self::PollAll,
+            44..=45 => Self::PollAll,
+            46 => Self::Stopped(n),
+            47 => Self::PollStopped {
+                waiter: n,
+                fresh: u.arbitrary()?,
+            },
+            48 => match u.int_in_range(0..=2)? {
+                0_u8 => Self::Downgrade(n),
+                1 => Self::Upgrade(n),
+                _ => Self::DropStopped(n),
+            },
             49..=50 => Self::Peek {
                 consumer: n,
                 n: u.arbitrary()?,

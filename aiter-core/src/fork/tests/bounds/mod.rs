@@ -1,5 +1,6 @@
 //! Forks with a bound on how far they run apart.
 
+mod own;
 mod skip;
 mod wait;
 

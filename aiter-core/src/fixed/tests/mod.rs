@@ -13,7 +13,9 @@ use alloc::{sync::Arc, task::Wake, vec::Vec};
 use core::task::Poll;
 use std::sync::Mutex;
 
-fn rest<T, const N: usize, const R: usize>(aiter: &mut PushAiter<'_, T, N, R>) -> Vec<T> {
+fn rest<T, const N: usize, const R: usize, const P: usize, const O: bool>(
+    aiter: &mut PushAiter<'_, T, N, R, P, O>,
+) -> Vec<T> {
     core::iter::from_fn(|| aiter.try_next().ok()).collect()
 }
 
@@ -256,3 +258,6 @@ fn a_position_does_not_repeat_during_an_interruption() {
     }
     assert_ne!(list.state.tail.load(Relaxed), seen);
 }
+
+mod overwriting;
+mod when_free;

@@ -1,0 +1,259 @@
+//! Models of hubs on several threads. Blocks have two slots here.
+
+use super::*;
+use crate::{
+    bound::{Seen, skip, unbounded},
+    test_support::loom::{Task, block_on, large_model, model},
+};
+use ::loom::{alloc::Track, thread};
+use futures_core::Stream;
+
+/// An item that loom reports if it is leaked, and that fails on its second drop.
+struct Item(Track<usize>);
+
+impl Clone for Item {
+    fn clone(&self) -> Self {
+        item(number(self))
+    }
+}
+
+fn item(n: usize) -> Item {
+    Item(Track::new(n))
+}
+
+fn number(item: &Item) -> usize {
+    *item.0.get_ref()
+}
+
+type Hub = PushHub<Item, Retain<Unbounded>>;
+
+/// A hub with the items 1 and 2, which retains the last.
+fn hub() -> Hub {
+    let hub = push_hub(unbounded().retain(1));
+    push(&hub, 1);
+    push(&hub, 2);
+    hub
+}
+
+fn push(hub: &Hub, n: usize) {
+    assert!(hub.push(item(n)).is_ok());
+}
+
+/// Everything that a reader sees of a hub that has stopped or stops.
+fn rest(aiter: PushAiter<Item>) -> Vec<usize> {
+    let mut task = Task::new(aiter);
+    core::iter::from_fn(|| task.next())
+        .map(|item| number(&item))
+        .collect()
+}
+
+/// Checks that `seen` is what a reader sees that began before the item `own` was pushed: at least
+/// one item before that, and everything from there on. Every push before 3 was over by then.
+#[track_caller]
+fn check(seen: &[usize], own: usize, others: &[usize]) {
+    assert!(seen.contains(&own) && seen[0] != own, "{seen:?}");
+    assert!(!seen.contains(&1), "{seen:?} has more than was retained");
+    // What is missing came before its first item.
+    let missing = others.iter().filter(|n| !seen.contains(n)).count();
+    assert!(missing == 0, "{seen:?}");
+}
+
+#[test]
+fn loom_a_replay_races_a_push() {
+    model(|| {
+        let hub = hub();
+        let other = hub.clone();
+        let pushing = thread::spawn(move || push(&other, 3));
+        let reader = hub.replay();
+        push(&hub, 4);
+        drop(hub);
+        pushing.join().unwrap();
+        let seen = rest(reader);
+        assert!(
+            [&[2, 3, 4][..], &[2, 4, 3], &[3, 4]].contains(&&seen[..]),
+            "{seen:?}"
+        );
+    });
+}
+
+/// The lock is held by one of two pushers, or by the other replay, when a replay comes.
+#[test]
+fn loom_two_replays_race_a_push() {
+    large_model(|| {
+        let hub = hub();
+        let other = hub.clone();
+        let replaying = thread::spawn(move || {
+            let reader = other.replay();
+            push(&other, 3);
+            drop(other);
+            reader
+        });
+        let reader = hub.replay();
+        push(&hub, 4);
+        drop(hub);
+        let theirs = rest(replaying.join().unwrap());
+        let mine = rest(reader);
+        check(&mine, 4, &[]);
+        check(&theirs, 3, &[]);
+        // Both end alike, and the longer one is one item longer at most.
+        let common = mine.len().min(theirs.len());
+        assert_eq!(mine[mine.len() - common..], theirs[theirs.len() - common..]);
+    });
+}
+
+#[test]
+fn loom_a_subscriber_of_a_hub_that_retains_races_a_push() {
+    model(|| {
+        let hub = hub();
+        let other = hub.clone();
+        let pushing = thread::spawn(move || push(&other, 3));
+        let reader = hub.subscribe();
+        push(&hub, 4);
+        drop(hub);
+        pushing.join().unwrap();
+        let seen = rest(reader);
+        assert!(
+            [&[3, 4][..], &[4, 3], &[4]].contains(&&seen[..]),
+            "{seen:?}"
+        );
+    });
+}
+
+/// A replay is forked at once, whether or not it has its place.
+#[test]
+fn loom_a_replay_is_forked_before_it_has_its_place() {
+    model(|| {
+        let hub = hub();
+        let other = hub.clone();
+        let pushing = thread::spawn(move || push(&other, 3));
+        let mut reader = hub.replay();
+        let fork = reader.fork();
+        drop(hub);
+        let forked = thread::spawn(move || rest(fork));
+        let seen = rest(reader);
+        assert!(seen == [2, 3] || seen == [3], "{seen:?}");
+        assert_eq!(forked.join().unwrap(), seen);
+        pushing.join().unwrap();
+    });
+}
+
+#[test]
+fn loom_a_replay_is_dropped_before_it_has_its_place() {
+    model(|| {
+        let hub = hub();
+        let other = hub.clone();
+        let pushing = thread::spawn(move || push(&other, 3));
+        drop(hub.replay());
+        assert_eq!(hub.readers(), 0);
+        pushing.join().unwrap();
+        assert_eq!(hub.readers(), 0);
+        let reader = hub.replay();
+        drop(hub);
+        assert_eq!(rest(reader), [3]);
+    });
+}
+
+#[test]
+fn loom_a_replay_races_a_stop() {
+    model(|| {
+        let hub = hub();
+        let other = hub.clone();
+        let stopping = thread::spawn(move || other.stop());
+        let refused = hub.push(item(3)).is_err();
+        let reader = hub.replay();
+        drop(hub);
+        let seen = rest(reader);
+        assert_eq!(seen, [if refused { 2 } else { 3 }]);
+        stopping.join().unwrap();
+    });
+}
+
+/// A push passes an item while a reader that is behind takes it.
+#[test]
+fn loom_a_reader_takes_what_a_push_passes() {
+    model(|| {
+        let hub = hub();
+        let mut reader = hub.replay();
+        let pushing = thread::spawn(move || {
+            push(&hub, 3);
+            push(&hub, 4);
+        });
+        let first = block_on(core::future::poll_fn(|cx| {
+            core::pin::Pin::new(&mut reader).poll_next(cx)
+        }));
+        assert_eq!(first.as_ref().map(number), Some(2));
+        drop(first);
+        assert_eq!(rest(reader), [3, 4]);
+        pushing.join().unwrap();
+    });
+}
+
+/// A reader that may miss items comes while another thread has the trail, and sleeps.
+#[test]
+fn loom_a_lossy_replay_races_a_push() {
+    large_model(|| {
+        let hub = hub();
+        let other = hub.clone();
+        let pushing = thread::spawn(move || push(&other, 3));
+        let mut reader = Task::new(hub.replay_with(skip(9)));
+        drop(hub);
+        let mut seen = Vec::new();
+        while let Some(Seen { missed, item }) = reader.next() {
+            assert_eq!(missed, 0);
+            seen.push(number(&item));
+        }
+        assert!(seen == [2, 3] || seen == [3], "{seen:?}");
+        pushing.join().unwrap();
+    });
+}
+
+/// A reader that may miss items sleeps while an item is pushed. The feed of the ring goes with it.
+#[test]
+fn loom_a_lossy_reader_sleeps_while_an_item_is_pushed() {
+    model(|| {
+        let hub: PushHub<Item, Skip> = push_hub(skip(1));
+        let mut reader = Task::new(hub.subscribe());
+        let other = hub.clone();
+        let pushing = thread::spawn(move || assert!(other.push(item(1)).is_ok()));
+        let seen = reader.next();
+        assert_eq!(seen.map(|seen| number(&seen.item)), Some(1));
+        pushing.join().unwrap();
+        drop(reader);
+        assert_eq!(hub.readers(), 0);
+        assert!(!hub.inner.core.writer.has_readers());
+    });
+}
+
+/// A lossy reader goes while another thread has the trail, and has yet to bring its reader.
+#[test]
+fn loom_a_lossy_reader_goes_before_it_has_its_place() {
+    large_model(|| {
+        let hub = hub();
+        let other = hub.clone();
+        let pushing = thread::spawn(move || push(&other, 3));
+        drop(hub.replay_with(skip(9)));
+        pushing.join().unwrap();
+        assert_eq!(hub.readers(), 0);
+        // Only the trail is left.
+        assert_eq!(hub.inner.core.writer.readers(), 1);
+    });
+}
+
+#[test]
+fn loom_idle_and_occupied_miss_no_reader() {
+    model(|| {
+        let hub = push_hub(unbounded());
+        let other: PushHub<Item> = hub.clone();
+        let reading = thread::spawn(move || {
+            let reader = other.subscribe();
+            block_on(other.occupied());
+            reader
+        });
+        block_on(hub.occupied());
+        let reader = reading.join().unwrap();
+        let leaving = thread::spawn(move || drop(reader));
+        block_on(hub.idle());
+        leaving.join().unwrap();
+        assert_eq!(hub.readers(), 0);
+    });
+}

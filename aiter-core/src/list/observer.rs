@@ -1,0 +1,181 @@
+//! [`Observer`]: a handle that neither reads nor writes, and knows how much was pushed.
+//!
+//! Items are *numbered* from the first of the list. A number does not count slots without an item.
+//! It wraps as positions do: compare numbers by [`numbers_apart`] only.
+
+use super::{
+    block::{
+        FIRST, FIRST_TAIL, Tail, ahead, back, distance, distance_to_tail, number_of, tail_distance,
+        tail_units,
+    },
+    open::ReaderCount,
+    reader::Reader,
+    shared::List,
+    writer::Writer,
+};
+use crate::{
+    Statistics,
+    sync::{Arc, Ordering::*},
+};
+
+/// How many numbers `to` is after `from`; negative if it is before it.
+pub(crate) fn numbers_apart(from: usize, to: usize) -> isize {
+    distance(ahead(0, from), ahead(0, to))
+}
+
+/// Numbers of items, scaled as positions are: compare two of them by their distance only.
+pub(crate) mod count {
+    pub(crate) use super::super::block::{
+        FIRST, MAX_DISTANCE as MAX, Position as Count, ahead, back, distance,
+    };
+}
+
+/// A handle that is neither a reader nor a writer: it keeps the memory of the list, and neither its
+/// items nor the list open.
+pub(crate) struct Observer<T>(Arc<List<T>>);
+
+impl<T> Clone for Observer<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+/// The tail of a list, less the slots without an item.
+#[derive(Clone, Copy)]
+pub(crate) struct ItemTail(Tail);
+
+impl ItemTail {
+    /// How many items there are from the one with this number on.
+    pub(crate) fn items_from(self, number: usize) -> usize {
+        self.items_apart(number).max(0) as usize
+    }
+
+    /// The same, negative if the tail is before that item.
+    pub(crate) fn items_apart(self, number: usize) -> isize {
+        distance_to_tail(ahead(FIRST, number), self.0)
+    }
+
+    pub(super) fn new(tail: Tail) -> Self {
+        Self(tail)
+    }
+
+    /// The number of the item that is pushed next.
+    pub(crate) fn number(self) -> usize {
+        tail_distance(FIRST_TAIL, self.0)
+    }
+}
+
+impl<T> List<T> {
+    fn item_tail(&self) -> ItemTail {
+        // Ordering: as in `List::statistics`.
+        let skipped = self.skipped.load(Acquire);
+        let tail = self.end_tail_or(self.tail.load(Relaxed));
+        ItemTail(tail.wrapping_sub(tail_units(skipped)))
+    }
+}
+
+impl<T> Reader<T> {
+    /// How many items this reader has passed.
+    pub(crate) fn passed(&self) -> count::Count {
+        back(self.cursor.position(), self.cursor.skipped)
+    }
+}
+
+impl<T> Observer<T> {
+    /// Exact if the caller is the only one who may push.
+    pub(crate) fn item_tail(&self) -> ItemTail {
+        self.0.item_tail()
+    }
+
+    /// Whether some reader has passed no more items than `passed`. It looks at readers until it finds
+    /// one, and may miss one that comes meanwhile.
+    pub(crate) fn is_followed_at(&self, passed: count::Count) -> bool {
+        self.0
+            .registry
+            .any(|position, skipped| distance(back(position, skipped), passed) >= 0)
+    }
+
+    /// Counts one more reader that is no user, and has no place yet.
+    pub(crate) fn count_internal_reader(&self) -> ReaderCount<T>
+    where
+        T: Clone + Sync,
+    {
+        self.0.allow_clones();
+        ReaderCount::new(&self.0, false)
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.0.is_closed()
+    }
+
+    /// How many items the slowest reader has passed. `None` without readers: then the list is
+    /// closed. Lock-free: it looks at each reader, and again if one came meanwhile.
+    ///
+    /// A reader that is just passing a slot without an item may seem to be one item further behind
+    /// than it is, until it has passed.
+    pub(crate) fn passed(&self) -> Option<count::Count> {
+        loop {
+            let mut slowest = None;
+            let look = |position, skipped| {
+                let passed = back(position, skipped);
+                if slowest.is_none_or(|slowest| distance(slowest, passed) < 0) {
+                    slowest = Some(passed);
+                }
+            };
+            if self.0.registry.each_unless_one_comes(look) {
+                return slowest;
+            }
+        }
+    }
+
+    /// The number of readers. If it is 1, this thread sees what the others did before they were
+    /// dropped.
+    #[inline]
+    pub(crate) fn readers(&self) -> usize {
+        // Ordering: as in `Reader::is_alone`.
+        self.0.readers.load(Acquire)
+    }
+
+    /// The statistics of the list, without the reader at a [registration](Reader::registration), and
+    /// with the lags of others.
+    pub(crate) fn statistics_with(
+        &self,
+        registration: usize,
+        others: impl FnOnce(&mut dyn FnMut(usize)),
+    ) -> Statistics {
+        self.0.statistics_with(registration, others)
+    }
+}
+
+impl<T> Writer<T> {
+    pub(crate) fn observe(&self) -> Observer<T> {
+        Observer(self.list.clone())
+    }
+
+    /// As [`Observer::item_tail`].
+    pub(crate) fn item_tail(&self) -> ItemTail {
+        self.list.item_tail()
+    }
+}
+
+impl<T> Reader<T> {
+    /// As [`Observer::item_tail`].
+    pub(crate) fn item_tail(&self) -> ItemTail {
+        self.list.item_tail()
+    }
+
+    pub(crate) fn observe(&self) -> Observer<T> {
+        Observer(self.list.clone())
+    }
+
+    /// The number of the item that this reader takes next.
+    #[inline]
+    pub(crate) fn number(&self) -> usize {
+        number_of(self.cursor.position()).wrapping_sub(self.cursor.skipped)
+    }
+
+    /// Tells this reader from all others of the list. It is never 0.
+    pub(crate) fn registration(&self) -> usize {
+        self.registration.address()
+    }
+}
