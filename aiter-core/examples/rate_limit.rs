@@ -3,7 +3,8 @@
 //! an executor its interval would.
 //!
 //! `cargo run -p aiter-core --example rate_limit` prints when each item came out. Three items come
-//! out at each tick.
+//! out at each tick. The gate is a token bucket: after a pause of the stream, up to six come out at
+//! once.
 
 use aiter_core::{AiterExt, PushAiter, iter_to_aiter, push_aiter};
 use futures_lite::{
@@ -28,6 +29,7 @@ fn ticks(period: Duration) -> PushAiter<usize> {
 
 fn main() {
     const PER_TICK: usize = 3;
+    const BURST: usize = 6;
     let (requests, gate) = iter_to_aiter(1..=10).gated_aiter();
 
     let start = Instant::now();
@@ -37,6 +39,8 @@ fn main() {
     // This ends at the first tick after the end of the requests, because the gate is stopped then.
     let drive = ticks(Duration::from_millis(100))
         .take_while(|_| !gate.is_stopped())
-        .for_each(|tick| gate.push(tick * PER_TICK));
+        .for_each(|tick| {
+            gate.push_up_to(tick * PER_TICK, BURST);
+        });
     block_on(zip(handle, drive));
 }

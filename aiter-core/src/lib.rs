@@ -148,8 +148,8 @@ pub use crate::{
     join::{JoinAiters, JoinAitersKeyed, join_aiters, join_aiters_keyed},
     ops::{
         Azip, FlattenAiter, IterToAiter, MapAiter, MapFilterAiter, MapWorkers, MapWorkersOrdered,
-        Stoppable, Stopper, ZipStreams, azip, flatten_aiter, iter_to_aiter, map_aiter,
-        map_filter_aiter, map_workers, map_workers_ordered, stoppable_aiter,
+        Stoppable, Stopper, StopperStopped, ZipStreams, azip, flatten_aiter, iter_to_aiter,
+        map_aiter, map_filter_aiter, map_workers, map_workers_ordered, stoppable_aiter,
     },
     push::{
         AvailableIter, BoundedAiter, BoundedPush, BoundedPusher, NextMany, OwnedPermit, Permit,

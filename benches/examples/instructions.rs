@@ -15,6 +15,7 @@ use aiter_benches::{
 };
 use aiter_core::{
     Pusher, gated_aiter, iter_to_aiter, join_aiters, map_workers, push_aiter, sharable_aiter,
+    stoppable_aiter,
 };
 use futures_core::Stream;
 use std::{
@@ -74,6 +75,8 @@ const SCENARIOS: &[Scenario] = scenarios! {
     "taker-beside-idle", ITEMS, taker_beside_idle;
     "takers-in-turn", ITEMS, takers_in_turn;
     "gate-open", ITEMS, gate_open;
+    "stoppable-ready", ITEMS, stoppable_ready;
+    "stoppable-pending", ITEMS, stoppable_pending;
     "join-100-ready", ITEMS, join_ready;
     "join-100-one-wakes", ITEMS, join_one_wakes;
     "map-workers-ready", ITEMS, map_workers_ready;
@@ -182,6 +185,28 @@ fn gate_open(items: u64) {
     gate.open();
     for _ in 0..items {
         poll(&mut gated);
+    }
+}
+
+fn stoppable_ready(items: u64) {
+    let (mut stoppable, _stopper) = stoppable_aiter(counter(items));
+    for _ in 0..items {
+        poll(&mut stoppable);
+    }
+}
+
+fn stoppable_pending(items: u64) {
+    struct Never;
+    impl Stream for Never {
+        type Item = u64;
+        fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<u64>> {
+            black_box(Poll::Pending)
+        }
+    }
+    let (mut stoppable, _stopper) = stoppable_aiter(Never);
+    let cx = &mut Context::from_waker(Waker::noop());
+    for _ in 0..items {
+        assert!(black_box(Pin::new(&mut stoppable).poll_next(cx)).is_pending());
     }
 }
 

@@ -7,8 +7,8 @@ use aiter_core::{
     Gate, Gated, Hub, HubIdle, HubOccupied, IterToAiter, JoinAiters, JoinAitersKeyed, MapAiter,
     MapAsync, MapWorkers, MapWorkersOrdered, NextMany, OwnedPermit, Permit, Preloaded, Pump,
     PushAiter, PushHub, PushHubIdle, PushHubOccupied, Pusher, Reserve, ReserveOwned, Sharable,
-    SkipAiter, Statistics, Stoppable, Stopped, Stopper, TryNextError, UntilStopped, Watermarks,
-    WeakBoundedPusher, WeakPushHub, WeakPusher,
+    SkipAiter, Statistics, Stoppable, Stopped, Stopper, StopperStopped, TryNextError, UntilStopped,
+    Watermarks, WeakBoundedPusher, WeakPushHub, WeakPusher,
     bound::{Seen, Skip, Unbounded, Wait},
 };
 use futures_core::Stream;
@@ -255,6 +255,7 @@ fn stoppable_and_sharable() {
         Stoppable<Pinned> => "Send + Sync";
         Stoppable<Local> => "Unpin";
         Stopper => "Send + Sync + Unpin";
+        StopperStopped => "Send + Sync + Unpin";
 
         Sharable<Shared> => "Send + Sync + Unpin";
         Sharable<Sent> => "Send + Sync + Unpin";

@@ -4,9 +4,9 @@
 #![allow(missing_docs, missing_debug_implementations, reason = "a test program")]
 
 use aiter_core::{
-    AiterExt, PushAiter, Pusher, active, aiter_forker, aiter_forker_with, bound, gated_aiter,
-    iter_to_aiter, join_aiters, join_aiters_keyed, map_workers, map_workers_ordered, preload,
-    push_aiter, sharable_aiter, stoppable_aiter,
+    AiterExt, PushAiter, Pusher, Stopper, active, aiter_forker, aiter_forker_with, bound,
+    gated_aiter, iter_to_aiter, join_aiters, join_aiters_keyed, map_workers, map_workers_ordered,
+    preload, push_aiter, sharable_aiter, stoppable_aiter,
 };
 use futures_core::Stream;
 use std::{
@@ -222,6 +222,15 @@ const SCENES: &[Case] = &[
         scene(|aiter| {
             let (stoppable, stopper) = stoppable_aiter(aiter);
             beside(stoppable, stopper)
+        })
+    }),
+    ("Stopper, beside others", || {
+        with_others(|aiter| {
+            let stopper = Stopper::new();
+            let never = || futures_lite::stream::pending::<u8>();
+            let others = (0..30).map(|_| Box::pin(stopper.stoppable(never())) as Numbers);
+            let others = others.collect();
+            (beside(stopper.stoppable(aiter), stopper), others)
         })
     }),
     ("active", || driven(active)),

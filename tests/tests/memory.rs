@@ -3,7 +3,7 @@
 #![allow(missing_docs, reason = "a test program")]
 
 use aiter_core::{
-    aiter_forker_with, bound, iter_to_aiter, join_aiters, map_workers_ordered, push_aiter,
+    Stopper, aiter_forker_with, bound, iter_to_aiter, join_aiters, map_workers_ordered, push_aiter,
     push_hub, sharable_aiter,
 };
 use futures_core::Stream;
@@ -92,6 +92,32 @@ fn at_most(what: &str, bytes: isize, limit: isize) {
 
 fn poll<S: Stream + Unpin>(aiter: &mut S, waker: &Waker) -> Poll<Option<S::Item>> {
     Pin::new(aiter).poll_next(&mut Context::from_waker(waker))
+}
+
+/// However many streams a stopper had, what it keeps is what one needs that never had two.
+#[test]
+fn the_streams_of_a_stopper_give_their_memory_back() {
+    let meter = Meter::start();
+    let stopper = Stopper::new();
+    let mut alone = stopper.stoppable(stream::pending::<()>());
+    assert!(poll(&mut alone, Waker::noop()).is_pending());
+    at_most("a stopper with a stream that waits", meter.held(), 220);
+    assert_eq!(meter.made(), 2);
+    for _ in 0..3 {
+        let mut streams: Vec<_> = (0..10_000)
+            .map(|_| stopper.stoppable(stream::pending::<()>()))
+            .collect();
+        let vec = (streams.capacity() * size_of_val(&streams[0])) as isize;
+        for stream in &mut streams {
+            assert!(poll(stream, Waker::noop()).is_pending());
+        }
+        at_most("10 000 streams", meter.held() - vec, 10_000 * 40);
+        drop(streams);
+        at_most("after a peak of 10 000 streams", meter.held(), 1600);
+    }
+    stopper.stop();
+    drop((alone, stopper));
+    assert_eq!(meter.held(), 0);
 }
 
 #[test]

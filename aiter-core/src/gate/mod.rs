@@ -41,9 +41,9 @@ use word::{GateSide, StreamSide, sides};
 /// or to limit their rate.
 ///
 /// The gate starts closed and without permits. [`Gate::push`] adds permits, and each item that
-/// passes spends one. [`Gate::push_up_to`] adds them up to a limit, as a token bucket does. [`Gate::open`] opens a valve: until [`Gate::close`] all items pass, and
-/// permits are kept for later. Gates may be used from any thread, before the stream is first polled
-/// and after.
+/// passes spends one. [`Gate::push_up_to`] adds them up to a limit, as a token bucket does.
+/// [`Gate::open`] opens a valve: until [`Gate::close`] all items pass, and permits are kept for
+/// later. Gates may be used from any thread, before the stream is first polled and after.
 ///
 /// The source is polled only while an item may pass. A permit is spent only in a poll that returns
 /// an item, so a source that is pending, ends or panics spends none.

@@ -24,7 +24,7 @@ pub use self::{
     iter::{IterToAiter, iter_to_aiter},
     map::{MapAiter, map_aiter},
     map_filter::{MapFilterAiter, map_filter_aiter},
-    stop::{Stoppable, Stopper, stoppable_aiter},
+    stop::{Stoppable, Stopper, StopperStopped, stoppable_aiter},
     workers::{MapWorkers, MapWorkersOrdered, map_workers, map_workers_ordered},
     zip::{Azip, ZipStreams, azip},
 };

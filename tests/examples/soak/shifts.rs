@@ -3,7 +3,7 @@
 //! accounted for, or panics.
 
 use aiter_core::{
-    AiterExt, Fork, PushAiter, Pusher, Sharable, active, aiter_forker_with,
+    AiterExt, Fork, PushAiter, Pusher, Sharable, Stopper, active, aiter_forker_with,
     bound::{self, Bound, Seen},
     gated_aiter, join_aiters, map_workers, preload, push_aiter, sharable_aiter, stoppable_aiter,
 };
@@ -23,7 +23,7 @@ type Shift = Pin<Box<dyn Future<Output = u64> + Send>>;
 
 type Kind = (&'static str, fn(Rng) -> Shift);
 
-pub(crate) const KINDS: [Kind; 8] = [
+pub(crate) const KINDS: [Kind; 9] = [
     ("push list", |rng| Box::pin(push_list(rng))),
     ("fork", |rng| {
         Box::pin(fork(bound::unbounded(), usize::MAX, rng))
@@ -38,6 +38,7 @@ pub(crate) const KINDS: [Kind; 8] = [
     }),
     ("share", |rng| Box::pin(share(rng))),
     ("gate", |rng| Box::pin(gate(rng))),
+    ("stop", |rng| Box::pin(stop(rng))),
     ("join", |rng| Box::pin(join(rng))),
     ("drive", |rng| Box::pin(drive(rng))),
 ];
@@ -385,6 +386,50 @@ async fn gate(mut rng: Rng) -> u64 {
     stopping.await.unwrap();
     assert_eq!(check.seen, 3 * permits as u64, "an item for each permit");
     check.seen
+}
+
+/// Tasks that come and go, each with a stream of one stopper, or with a wait for the stop, until one
+/// of them stops all.
+async fn stop(mut rng: Rng) -> u64 {
+    let stopper = Stopper::new();
+    let tasks: Vec<_> = (0..rng.usize(1..40))
+        .map(|_| {
+            let (stopper, mut rng) = (stopper.clone(), rng.fork());
+            tokio::spawn(async move {
+                let mut seen = 0;
+                while !stopper.is_stopped() {
+                    if rng.usize(..200) == 0 {
+                        stopper.stop();
+                    }
+                    let items = rng.u64(..50);
+                    let mut stoppable = stopper.stoppable(source(items, rng.fork()));
+                    let leaves_at = rng.u64(..80);
+                    let mut check = Check::from_zero(1);
+                    while check.seen < leaves_at {
+                        match next(&mut stoppable, &mut rng).await {
+                            Some(item) => check.see(&item),
+                            None => break,
+                        }
+                    }
+                    assert!(check.seen >= items.min(leaves_at) || stopper.is_stopped());
+                    seen += check.seen;
+                }
+                stopper.stopped().await;
+                seen
+            })
+        })
+        .collect();
+    let waits: Vec<_> = (0..rng.usize(..20))
+        .map(|_| tokio::spawn(stopper.stopped()))
+        .collect();
+    let mut seen = 0;
+    for task in tasks {
+        seen += task.await.unwrap();
+    }
+    for wait in waits {
+        wait.await.unwrap();
+    }
+    seen
 }
 
 async fn join(mut rng: Rng) -> u64 {

@@ -5,8 +5,8 @@ use super::{
     setup::{Expected, Items, OnDrop, Reporting, Setup, Subject, driver_part, items},
 };
 use aiter_core::{
-    AiterExt, HubBound, PushAiter, PushHub, Watermarks, active, aiter_forker, aiter_forker_with,
-    azip,
+    AiterExt, HubBound, PushAiter, PushHub, Stopper, Watermarks, active, aiter_forker,
+    aiter_forker_with, azip,
     bound::{Seen, skip, unbounded, wait},
     fixed, flatten_aiter, gated_aiter, iter_to_aiter, join_aiters, join_aiters_keyed, map_aiter,
     map_async, map_filter_aiter, map_workers, map_workers_ordered, preload, preload_with, pump,
@@ -401,6 +401,25 @@ pub const SUBJECTS: &[Subject] = &[
     ("stoppable_aiter", || {
         let (stoppable, stopper) = stoppable_aiter(Source::new());
         Setup::outlived_by(stoppable, move || stopper.stop())
+    }),
+    ("Stopper, stopped", || {
+        let stopper = Stopper::new();
+        let (pusher, mut polls) = push_aiter();
+        let streams = [(); 2].map(|()| {
+            let stoppable = stopper.stoppable(Source::new());
+            items(Reporting::new(stoppable, pusher.clone()))
+        });
+        // A stop comes after the last stream, or when its driver is dropped.
+        let stop = OnDrop({
+            let stopper = stopper.clone();
+            move || stopper.stop()
+        });
+        let stopping = async move {
+            let _stop = stop;
+            while next(&mut polls).await.is_some() {}
+        };
+        let drivers = [driver_part(stopping), driver_part(stopper.stopped())];
+        Setup::of(Expected::All, streams, drivers)
     }),
     ("active", || {
         let (pulled, driver) = active(Source::new());

@@ -70,7 +70,7 @@ pub enum System {
     Share,
     /// A source behind a gate.
     Gate,
-    /// A source that can be stopped.
+    /// Sources that one stopper ends, and tasks that wait for it.
     Stop,
     /// Sources that are joined.
     Join,

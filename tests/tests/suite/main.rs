@@ -81,7 +81,8 @@ suite! {
         first_come_is_first_served
         a_cancelled_taker_strands_nobody
         a_gate_lets_through_what_is_permitted
-        a_stopper_ends_a_stream_that_waits;
+        a_stopper_ends_a_stream_that_waits
+        one_stopper_ends_all_streams_on_all_tasks;
         joins:
         streams_join_at_any_time
         no_stream_of_a_join_starves_the_others

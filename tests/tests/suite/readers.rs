@@ -5,7 +5,7 @@ use crate::{
     runtime::{Joined, Runtime},
 };
 use aiter_core::{
-    AiterExt, Gate, aiter_forker, aiter_forker_with,
+    AiterExt, Gate, Stopper, aiter_forker, aiter_forker_with,
     bound::{self, Seen},
     gated_aiter, iter_to_aiter, push_aiter, sharable_aiter, stoppable_aiter,
 };
@@ -203,7 +203,8 @@ pub(crate) async fn a_gate_lets_through_what_is_permitted<R: Runtime>() {
     assert!(gate.open() && !gate.open());
     assert_eq!(gated.next().await, Some(ITEMS));
     assert!(gate.close());
-    gate.push(1);
+    assert_eq!((gate.push_up_to(3, 1), gate.push_up_to(3, 1)), (1, 0));
+    assert_eq!(gate.permits(), 1);
     gate.stop();
     assert_eq!(collect::<R, _>(gated).await, [ITEMS + 1]);
 }
@@ -214,4 +215,40 @@ pub(crate) async fn a_stopper_ends_a_stream_that_waits<R: Runtime>() {
     yield_now().await;
     stopper.stop();
     assert!(taker.await.is_empty());
+}
+
+pub(crate) async fn one_stopper_ends_all_streams_on_all_tasks<R: Runtime>() {
+    let stopper = Stopper::new();
+    let started = Arc::new(AtomicUsize::new(0));
+    let (pusher, numbers) = push_aiter();
+    let counted = numbers.map_aiter({
+        let started = started.clone();
+        move |n| {
+            started.fetch_add(1, SeqCst);
+            n
+        }
+    });
+    let takers: Vec<_> = (0..99)
+        .map(|_| collect::<R, _>(stopper.stoppable(stream::pending::<usize>())))
+        .collect();
+    let counting = collect::<R, _>(stopper.stoppable(counted));
+    let waits: Vec<_> = (0..10).map(|_| R::spawn(stopper.stopped())).collect();
+    pusher.push(1).unwrap();
+    comes_to(&started, 1..=1).await;
+    assert!(!stopper.is_stopped());
+    stopper.clone().stop();
+    for taker in takers {
+        assert!(taker.await.is_empty());
+    }
+    assert_eq!(counting.await, [1]);
+    for wait in waits {
+        wait.await;
+    }
+    // The source was dropped with its stream.
+    assert!(pusher.push(2).is_err());
+    assert!(
+        collect::<R, _>(stopper.stoppable(iter_to_aiter(0..)))
+            .await
+            .is_empty()
+    );
 }

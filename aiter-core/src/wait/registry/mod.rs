@@ -210,6 +210,9 @@ impl Registry {
             self.occupancy(slot_ref)
                 .abandoned
                 .fetch_or(1 << slot_ref.index, Release);
+            // Ordering: SeqCst, between the bit and the load of the state below, pairs with the
+            // fence in `sweep`.
+            fence(SeqCst);
             // SAFETY: the walk keeps the segment, if the slot is in one.
             unsafe { release_abandoned(slot_ref, segments) };
         }
@@ -452,6 +455,12 @@ impl Registry {
                 look_at(unsafe { Segment::get(segment) }.slots());
             }
         }
+    }
+
+    /// How many segments there are.
+    #[cfg(all(test, not(aiter_loom)))]
+    pub(crate) fn segment_count(&self) -> usize {
+        self.segments().map_or(0, |segments| segments.lens().len())
     }
 
     /// Whether a reader may sleep at a gap. Ordering: see `List::wake_after`.

@@ -63,7 +63,15 @@ impl Registry {
         is_ready
     }
 
-    /// Whether the reader's slot, which is not armed, has a waker for the same task.
+    /// Whether the reader's slot is armed with this waker.
+    #[inline]
+    pub(crate) fn is_armed_with(&self, slot_ref: SlotRef, waker: &Waker) -> bool {
+        // Ordering: Relaxed. The state becomes ARMED by this reader alone, so if another thread has
+        // changed it since, that thread is about to call the waker, or did so during this poll.
+        self.state(slot_ref).load(Relaxed) == ARMED && self.has_waker(slot_ref, waker)
+    }
+
+    /// Whether the reader's slot has a waker for the same task.
     #[inline]
     fn has_waker(&self, slot_ref: SlotRef, waker: &Waker) -> bool {
         self.slot(slot_ref).waker.with(|kept| {

@@ -9,7 +9,7 @@ use super::{
     segment::{Segment, Slots},
     slot::{ARMED, AT_GAP, IDLE, ReaderSlot, WAKING},
 };
-use crate::sync::{AtomicU8, Ordering::*};
+use crate::sync::{AtomicU8, Ordering::*, fence};
 use scopeguard::{ScopeGuard, guard};
 
 /// Which of the sleeping readers to wake.
@@ -146,6 +146,19 @@ impl Registry {
             any |= self.wake(state, slot, target);
         }
         any
+    }
+
+    /// Vacates the slots that readers left while they were woken, also those of which the wake
+    /// itself has not learnt. From here on a reader that leaves finds its slot idle, unless another
+    /// thread wakes.
+    pub(crate) fn sweep(&self) {
+        // Ordering: SeqCst, after the end of each wake and before the loads of the bits, pairs with
+        // the fence in `unregister`: this sees the bit, or the reader sees the slot idle.
+        fence(SeqCst);
+        match self.nearby() {
+            Some(nearby) => self.sweep_all(nearby),
+            None => self.sweep_first(),
+        }
     }
 
     #[cold]

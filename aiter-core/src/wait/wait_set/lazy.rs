@@ -48,6 +48,22 @@ impl LazyWaitSet {
         self.wake_all();
     }
 
+    /// As [`notify`](Self::notify), for a change that is the last one. A wake may miss the waker of
+    /// a waiter that leaves while it is woken, and leaves it to the next wake. Here none comes, so
+    /// it is looked for once more.
+    pub(crate) fn notify_last(&self) {
+        let _sweep = scopeguard::guard(&self.0, |set| {
+            // Ordering: Acquire as in `wake_all`.
+            let set = set.load(Acquire);
+            // SAFETY: as in `wake_all`.
+            if let Some(set) = unsafe { set.as_ref() } {
+                set.1.used();
+                set.0.sweep();
+            }
+        });
+        self.notify();
+    }
+
     /// Waits until `is_ready`. The place that `waiter` keeps between the polls is given up then, and
     /// when it is dropped.
     pub(crate) fn poll_until(
@@ -89,6 +105,16 @@ impl LazyWaitSet {
                 set
             }
         }
+    }
+}
+
+#[cfg(all(test, not(aiter_loom)))]
+impl LazyWaitSet {
+    /// How many segments the slots of the waiters are in.
+    pub(crate) fn segments(&self) -> usize {
+        // SAFETY: as in `add`.
+        let set = ManuallyDrop::new(WaitSet(unsafe { Arc::from_raw(self.get_or_make()) }));
+        set.segments()
     }
 }
 

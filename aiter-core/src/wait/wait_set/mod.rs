@@ -96,6 +96,14 @@ impl WaitSet {
     }
 }
 
+#[cfg(all(test, not(aiter_loom)))]
+impl WaitSet {
+    /// How many segments the slots of the waiters are in.
+    pub(crate) fn segments(&self) -> usize {
+        self.0.0.segment_count()
+    }
+}
+
 impl Waiter {
     fn new(set: Arc<Shared>, position: usize, limit: usize) -> Self {
         let at = set.0.register(position, limit);
@@ -137,6 +145,13 @@ impl Waiter {
     pub(crate) fn wait(&mut self, waker: &Waker) {
         let Self { set, at, follower } = self;
         set.0.arm(at, follower, waker, SleepKind::AtTail);
+    }
+
+    /// Whether this waiter waits with this waker already: the wake that ends that wait is still to
+    /// come.
+    #[inline]
+    pub(crate) fn waits_with(&mut self, waker: &Waker) -> bool {
+        self.set.0.is_armed_with(self.at, waker)
     }
 
     /// Drops the waker. Nothing wakes this waiter until it waits again.
