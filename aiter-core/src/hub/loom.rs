@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::{
-    bound::{Seen, skip, unbounded},
+    PushAiter,
+    bound::{Retain, Seen, Skip, Unbounded, skip, unbounded},
     test_support::loom::{Task, block_on, large_model, model},
 };
 use ::loom::{alloc::Track, thread};
