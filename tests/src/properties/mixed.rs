@@ -42,7 +42,7 @@ impl<'a> Arbitrary<'a> for Own {
 
 #[derive(Debug)]
 pub(super) enum Op {
-    Poll(u8),
+    Poll { fork: u8, fresh: bool },
     PollAll,
     Fork { of: u8, active: bool },
     ForkWith { of: u8, active: bool, own: Own },
@@ -58,25 +58,28 @@ impl<'a> Arbitrary<'a> for Op {
     fn arbitrary(u: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
         let kind: u8 = u.int_in_range(0..=31)?;
         Ok(match kind {
-            0..=8 => Op::Poll(u.arbitrary()?),
-            9..=10 => Op::PollAll,
-            11..=12 => Op::Fork {
+            0..=8 => Op::Poll {
+                fork: u.arbitrary()?,
+                fresh: u.int_in_range(0..=3)? == 3,
+            },
+            9..=12 => Op::PollAll,
+            13 => Op::Fork {
                 of: u.arbitrary()?,
                 active: u.arbitrary()?,
             },
-            13..=16 => Op::ForkWith {
+            14..=16 => Op::ForkWith {
                 of: u.arbitrary()?,
                 active: u.arbitrary()?,
                 own: u.arbitrary()?,
             },
             17 => Op::Subscribe(u.arbitrary()?),
-            18..=19 => Op::Replay(u.arbitrary()?),
-            20 => Op::SetWait {
+            18 => Op::Replay(u.arbitrary()?),
+            19 => Op::SetWait {
                 of: u.arbitrary()?,
                 n: u.int_in_range(1..=4)?,
             },
-            21 => Op::Activate(u.arbitrary()?),
-            22..=24 => Op::Drop(u.arbitrary()?),
+            20 => Op::Activate(u.arbitrary()?),
+            21..=22 => Op::Drop(u.arbitrary()?),
             _ => Op::Source(u.arbitrary()?),
         })
     }
@@ -204,7 +207,7 @@ impl<const M: usize> Mixed<M> {
         is_stalled
     }
 
-    fn poll_with(&self, at: usize) {
+    fn poll_with(&self, at: usize, fresh: bool) {
         let Some(mut reader) = self.readers.take(at) else {
             return;
         };
@@ -214,7 +217,7 @@ impl<const M: usize> Mixed<M> {
         let steps = source.polls.get();
         let is_stalled = self.is_stalled() || self.is_full(&reader);
         let is_alone = self.readers.numbers().is_empty() && M == 0;
-        let polled = reader.waits.poll(false, |cx| reader.fork.poll(cx));
+        let polled = reader.waits.poll(fresh, |cx| reader.fork.poll(cx));
         let undisturbed = sprung == environment::sprung() && !environment::is_nested();
         if is_stalled && !is_alone && undisturbed {
             assert_eq!(source.polls.get(), steps, "there is no room");
@@ -361,16 +364,16 @@ impl<const M: usize> Pair for Mixed<M> {
 
     fn op(&self, op: Op) {
         match op {
-            Op::Poll(n) => {
-                if let Some(at) = self.readers.pick(n) {
-                    self.poll_with(at);
+            Op::Poll { fork, fresh } => {
+                if let Some(at) = self.readers.pick(fork) {
+                    self.poll_with(at, fresh);
                 }
             }
             Op::PollAll => self
                 .readers
                 .numbers()
                 .into_iter()
-                .for_each(|at| self.poll_with(at)),
+                .for_each(|at| self.poll_with(at, false)),
             Op::Fork { of, active } => self.fork(of, active, None),
             Op::ForkWith { of, active, own } => self.fork(of, active, Some(own)),
             Op::Subscribe(own) => self.late(own, false),
@@ -419,7 +422,7 @@ impl<const M: usize> Pair for Mixed<M> {
     }
 
     fn poll_one(&self, handle: usize) {
-        self.poll_with(handle);
+        self.poll_with(handle, false);
     }
 
     fn drop_one(&self, handle: usize) {
