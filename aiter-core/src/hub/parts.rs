@@ -83,7 +83,7 @@ impl<T> Core<T> {
             (Some(retained), Some(ring)) => {
                 let count = self.writer.count_user();
                 let (cursor, expects) = retained.join_ring(&self.writer, ring, items, limit);
-                return SkipAiter::new(cursor, Some(count), expects);
+                SkipAiter::new(cursor, Some(count), expects)
             }
             _ => {
                 let subscriber = self.writer.subscribe();

@@ -15,7 +15,7 @@
 use super::{Ring, buffer::Join, cursor::RingCursor, position};
 use crate::{
     list::{ItemTail, Reader},
-    sync::{Ordering, Word, fence},
+    sync::{Ordering, Word, fence, truncate},
 };
 use alloc::collections::VecDeque;
 use core::task::Waker;
@@ -70,7 +70,7 @@ impl<T> Ring<T> {
     fn number_before(&self, tail: Option<ItemTail>, items: usize) -> u64 {
         // Ordering: Relaxed. Any value will do that is near enough to tell the upper bits.
         let end = self.shared().end.load(Ordering::Relaxed);
-        let apart = tail.map_or(0, |tail| tail.items_apart(end as usize));
+        let apart = tail.map_or(0, |tail| tail.items_apart(truncate(end)));
         let number = end.wrapping_add_signed(apart as _);
         #[allow(clippy::unnecessary_cast, reason = "words may be shorter")]
         (number.saturating_sub(items as Word) as u64)
