@@ -21,7 +21,7 @@ use crate::{
     Statistics,
     handoff::{Combine, Deposits, Guard, HandoffLock, REQUESTS},
     list::{Observer, Reader, Writer, numbers_apart},
-    sync::{Arc, AtomicUsize, AtomicWord, OnceBox, Ordering, Word},
+    sync::{Arc, AtomicUsize, AtomicWord, OnceBox, Ordering, Word, truncate},
     wait::wait_set::WaitSet,
 };
 use alloc::collections::VecDeque;
@@ -162,7 +162,7 @@ impl<T> RingShared<T> {
     fn widen(&self, number: usize) -> u64 {
         // Ordering: Relaxed. Any value will do that is near enough to tell the upper bits.
         let end = self.end.load(Ordering::Relaxed);
-        let apart = numbers_apart(end as usize, number);
+        let apart = numbers_apart(truncate(end), number);
         #[allow(clippy::unnecessary_cast, reason = "words may be shorter")]
         (end as u64).wrapping_add_signed(apart as i64)
     }
@@ -172,7 +172,7 @@ impl<T> RingShared<T> {
     fn pushed_from(&self, next: u64) -> Word {
         // Ordering: Relaxed. An older value makes the other summand larger.
         let end = self.end.load(Ordering::Relaxed);
-        let after = self.observer.item_tail().items_from(end as usize);
+        let after = self.observer.item_tail().items_from(truncate(end));
         end.wrapping_add(after as Word).wrapping_sub(next as Word)
     }
 }
