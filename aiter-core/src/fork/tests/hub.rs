@@ -26,11 +26,13 @@ fn seen(missed: usize, item: u32) -> Seen<u32> {
     Seen { missed, item }
 }
 
-/// A stream with a bound, and its hub.
+/// A stream with a bound, its hub, and what is behind its source.
+type Hubbed<B> = (Reader<Items, B>, Hub<Items, B>, Remote<u32>);
+
 fn hub<B: bound::SourceBound<u32>>(
     bound: B,
     steps: impl IntoIterator<Item = Step<u32>>,
-) -> (Reader<Items, B::Bound>, Hub<Items, B::Bound>, Remote<u32>) {
+) -> Hubbed<B::Bound> {
     let (source, remote) = source(steps);
     let first = reader(aiter_forker_with(bound, source));
     let hub = first.fork.hub();

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::bound::Unbounded;
-use std::collections::VecDeque;
+use alloc::collections::VecDeque;
 
 fn with<B: Bound, C: Bound>(
     reader: &mut Reader<Source<u32>, B>,
@@ -82,8 +82,6 @@ fn a_main_reader_loses_nothing_and_three_others_may() {
 fn a_fork_starts_where_its_parent_is_whatever_the_bounds() {
     fn check<B: Bound, C: Bound>(bound: B, own: C, n: Option<u32>, own_n: Option<u32>)
     where
-        B: Copy,
-        C: Copy,
         B::Item<u32>: Split,
         C::Item<u32>: Split,
     {
