@@ -3,10 +3,10 @@
 #![allow(missing_docs, reason = "a test program")]
 
 use aiter_core::{
-    AvailableIter, Azip, Driver, FlattenAiter, Fork, Gate, Gated, IterToAiter, JoinAiters,
-    JoinAitersKeyed, MapAiter, MapAsync, MapWorkers, MapWorkersOrdered, Preloaded, Pump, PushAiter,
-    PushHub, PushHubIdle, PushHubOccupied, Pusher, Sharable, SkipAiter, Statistics, Stoppable,
-    Stopped, Stopper, TryNextError, Watermarks, WeakPushHub,
+    AvailableIter, Azip, Driver, FlattenAiter, Fork, Gate, Gated, Hub, HubIdle, HubOccupied,
+    IterToAiter, JoinAiters, JoinAitersKeyed, MapAiter, MapAsync, MapWorkers, MapWorkersOrdered,
+    Preloaded, Pump, PushAiter, PushHub, PushHubIdle, PushHubOccupied, Pusher, Sharable, SkipAiter,
+    Statistics, Stoppable, Stopped, Stopper, TryNextError, Watermarks, WeakPushHub,
     bound::{Seen, Skip, Unbounded, Wait},
 };
 use futures_core::Stream;
