@@ -150,11 +150,11 @@ impl World {
                 let late = (self.pusher.subscribe(), self.items.len());
                 self.consumers.push(late);
             }
-            23 if self.consumers.len() > 1 || random.below(40) == 0 => {
-                if !self.consumers.is_empty() {
-                    let chosen = random.below(self.consumers.len());
-                    drop(self.consumers.swap_remove(chosen));
-                }
+            23 if self.consumers.len() > 1
+                || !self.consumers.is_empty() && random.below(40) == 0 =>
+            {
+                let chosen = random.below(self.consumers.len());
+                drop(self.consumers.swap_remove(chosen));
             }
             _ if random.below(200) == 0 => {
                 self.pusher.stop();
