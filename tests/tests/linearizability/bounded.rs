@@ -34,9 +34,8 @@ pub enum Step {
     Full,
     /// Gives a place back.
     Return,
-    /// Finds no room, and waits.
-    Wait(Id),
-    /// Takes a place, or waits for one within the call.
+    /// Takes a place, or waits for one. It may be told to wait though it has its place: then another
+    /// thread serves the queue at that moment, and wakes it.
     Arrive(Id),
     /// Has waited, and has its place.
     Granted(Id),
@@ -106,10 +105,6 @@ impl Model for Bounded {
             Step::Return => {
                 self.admitted -= 1;
                 self.settle()
-            }
-            Step::Wait(id) => {
-                self.waiting.push_back(id);
-                !self.has_room()
             }
             Step::Arrive(id) => {
                 self.waiting.push_back(id);
@@ -254,7 +249,7 @@ impl Actor {
                 if self.poll(0) {
                     vec![Step::Arrive(id), Step::Granted(id)]
                 } else {
-                    vec![Step::Wait(id)]
+                    vec![Step::Arrive(id)]
                 }
             }
             10..12 if !self.waiting.is_empty() => {

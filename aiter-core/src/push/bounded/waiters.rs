@@ -146,9 +146,8 @@ impl<T> Waiters<T> {
             let answered = ticket
                 .state
                 .compare_exchange(WAITING, answer, Relaxed, Relaxed);
-            if answered.is_err() {
-                self.count_dropped(&ticket);
-            } else if is_closed {
+            // A ticket that was dropped comes once more, and gives up its claim then.
+            if answered.is_ok() && is_closed {
                 self.places.give_back();
             }
             tickets.call(Some(ticket));
