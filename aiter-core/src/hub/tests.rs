@@ -4,8 +4,8 @@ extern crate std;
 
 use super::*;
 use crate::{
-    TryNextError,
-    bound::{Seen, latest, skip, unbounded},
+    PushAiter, TryNextError,
+    bound::{Retain, Seen, latest, skip, unbounded},
     test_support::{Wakes, poll},
 };
 use alloc::{sync::Arc, vec::Vec};
