@@ -3,11 +3,10 @@
 use super::*;
 use crate::{
     PushAiter,
-    bound::{Retain, Seen, Skip, Unbounded, skip, unbounded},
+    bound::{Retain, Seen, Skip, skip, unbounded},
     test_support::loom::{Task, block_on, large_model, model},
 };
 use ::loom::{alloc::Track, thread};
-use futures_core::Stream;
 
 /// An item that loom reports if it is leaked, and that fails on its second drop.
 struct Item(Track<usize>);

@@ -5,7 +5,7 @@ extern crate std;
 use super::*;
 use crate::{
     PushAiter, TryNextError,
-    bound::{Retain, Seen, Unbounded, latest, skip, unbounded},
+    bound::{Retain, Seen, latest, skip, unbounded},
     test_support::{Wakes, poll},
 };
 use alloc::{sync::Arc, vec::Vec};

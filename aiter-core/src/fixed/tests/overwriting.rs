@@ -1,9 +1,12 @@
 //! Pushes that drop the oldest item where the list is full.
 
+extern crate std;
+
 use super::*;
 use crate::fixed::position::is_after;
 use core::cell::Cell;
 use futures_core::Stream;
+use std::thread_local;
 
 /// A list that may be overwritten.
 type List<T, const N: usize, const R: usize> = PushList<T, N, R, 0, true>;
