@@ -81,7 +81,7 @@ impl<T, const N: usize, const R: usize, const P: usize, const O: bool>
     }
 
     /// Whether no item is available now. More may come, unless the reader [is
-    /// terminated](FusedStream::is_terminated).
+    /// terminated](futures_core::FusedStream::is_terminated).
     ///
     /// # Progress
     /// Wait-free.

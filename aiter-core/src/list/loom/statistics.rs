@@ -61,6 +61,19 @@ fn loom_statistics_while_slots_are_skipped() {
     });
 }
 
+/// A reader that has an item to take never seems to have none, whatever slots are skipped meanwhile.
+#[test]
+fn loom_lag_while_a_slot_is_skipped() {
+    model(|| {
+        let (writer, reader) = list();
+        writer.push(0).unwrap();
+        let subscribing = thread::spawn(move || drop(writer.subscribe()));
+        assert!(reader.lag() >= 1);
+        subscribing.join().unwrap();
+        assert_eq!(reader.lag(), 1);
+    });
+}
+
 /// A reader that sees a second reader also sees the functions that clone items.
 #[test]
 fn loom_a_subscriber_comes_while_the_only_reader_takes() {

@@ -105,8 +105,8 @@ impl Registry {
 
     /// Whether the reader's slot is neither armed nor being woken.
     pub(crate) fn is_idle(&self, slot_ref: SlotRef) -> bool {
-        // Ordering: as in `arm`.
-        self.state(slot_ref).load(Acquire) == IDLE
+        // Ordering: Relaxed. A caller that goes on with the slot disarms it first, which acquires.
+        self.state(slot_ref).load(Relaxed) == IDLE
     }
 
     /// Drops the waker in the reader's slot. If a writer uses the slot just now, the reader
