@@ -134,25 +134,30 @@ fn fixed_list<const N: usize, const R: usize>(expected: Expected) -> Setup {
     Setup::of(expected, readers, [driver_part(pushing)])
 }
 
-/// A list with this many slots, and a driver that waits for a free one.
+/// A list with this many slots, and a driver that waits for a free one until the reader is gone.
 fn waiting_list<const N: usize>() -> Setup {
     let list = Arc::new(FixedList::<N, 1, 1>::new());
-    let pusher = list.clone();
-    let stop = OnDrop({
+    let stop = || {
         let list = list.clone();
-        move || list.stop()
-    });
+        OnDrop(move || list.stop())
+    };
+    let (pusher, on_end, on_drop) = (list.clone(), stop(), stop());
     let mut source = Source::new();
     let pushing = async move {
-        let _stop = stop;
+        let _stop = on_end;
         while let Some(item) = next(&mut source).await {
             if pusher.push_when_free(item).await.is_err() {
                 return;
             }
         }
     };
+    let pass_on = move |item| {
+        let _ = &on_drop;
+        item
+    };
     let reader = OnList::new(list, |list| list.aiter().unwrap());
-    Setup::of(Expected::All, [items(reader)], [driver_part(pushing)])
+    let reader = items(map_aiter(pass_on, reader));
+    Setup::of(Expected::All, [reader], [driver_part(pushing)])
 }
 
 /// A reader that yields an item for each one missed, and then one more.
@@ -329,7 +334,7 @@ pub const SUBJECTS: &[Subject] = &[
         fixed_list::<2, 1>(Expected::Together)
     }),
     ("fixed, several", || fixed_list::<2, 3>(Expected::Together)),
-    ("fixed, waiting pushes", waiting_list::<2>),
+    ("fixed::PushWhenFree", waiting_list::<2>),
     ("fixed, room for all", || fixed_list::<8, 2>(Expected::All)),
     ("aiter_forker, active", || {
         let mut first = aiter_forker(Source::new());

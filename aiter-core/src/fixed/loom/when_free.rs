@@ -128,6 +128,18 @@ fn loom_wait_for_a_slot_races_a_stop() {
     });
 }
 
+/// Nobody reads, so nobody else wakes it.
+#[test]
+fn loom_stop_wakes_a_wait_for_a_slot() {
+    model(|| {
+        let list = full::<1, 1>();
+        let other = list.clone();
+        let pushing = thread::spawn(move || assert_eq!(push(&other, 1), Err(1)));
+        list.stop();
+        pushing.join().unwrap();
+    });
+}
+
 /// An interrupt takes the slot for which a task was woken.
 #[test]
 fn loom_push_takes_the_slot_of_a_wait() {
