@@ -121,7 +121,16 @@ impl<T> Retained<T> {
     /// To be called after each push and after the close.
     #[inline]
     pub(super) fn serve(&self) {
-        self.0.notify(SERVE);
+        // Not `HandoffLock::notify`: a request that comes while this thread does the work must not
+        // pass for the one that it serves, because it may ask for a place, or follow a later push.
+        let Some(mut guard) = self.0.try_lock() else {
+            drop(self.0.delegate(SERVE));
+            return;
+        };
+        let mut follow_up = FollowUp::default();
+        guard.with(|shared, trail| shared.combine(trail, SERVE, &mut follow_up));
+        drop(guard);
+        drop(follow_up);
     }
 
     /// A reader that starts `items` before the end of the list.

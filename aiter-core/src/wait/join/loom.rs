@@ -39,7 +39,7 @@ fn lock() -> Arc<Lock> {
 
 fn join(lock: &Lock) -> Joining<Track<usize>> {
     let joining = lock.shared().0.request();
-    lock.notify(REQUESTS[0]);
+    drop(lock.delegate(REQUESTS[0]));
     joining
 }
 
@@ -66,7 +66,7 @@ fn loom_clones_of_a_request_share_its_value() {
         let lock = lock();
         let mut guard = lock.try_lock().unwrap();
         let mut joining = lock.shared().0.request();
-        lock.notify(REQUESTS[0]);
+        drop(lock.delegate(REQUESTS[0]));
         let mut clone = joining.clone();
         let waiting = thread::spawn(move || value(&mut clone));
         guard.with(|_, next| *next = 7);

@@ -2,7 +2,8 @@
 //!
 //! A thread that finds the lock held leaves a request, and gets the value later. The holder serves
 //! requests before it releases the lock, as those of a [`HandoffLock`](crate::handoff::HandoffLock);
-//! in addition the requester has to delegate to that lock after it has made the request. Those that
+//! in addition the requester has to delegate to that lock after it has made the request (and not to
+//! `notify` it, which may take two requests for one). Those that
 //! made the request, or a clone of it, share the value.
 //!
 //! | `served` | `value` | how it changes |
