@@ -44,7 +44,7 @@ round() {
     cat "$out/timeout.txt" >>"$out/caught.txt"
 }
 
-round 20 --lib -- "$@"
+round 40 --lib -- "$@"
 if [[ -s $out/missed.txt ]]; then
     # The package is an argument of cargo. With --test-package, the run without a mutant would leave
     # it out.

@@ -168,7 +168,7 @@ impl World {
 
 #[test]
 fn random_steps_do_as_the_model() {
-    let runs = if cfg!(miri) { 20 } else { 2_000 };
+    let runs = if cfg!(miri) { 20 } else { 500 };
     for seed in 1..=runs {
         let mut random = Random(seed);
         random.below(1);
