@@ -185,12 +185,15 @@ fn skipping(bound: usize) -> Setup {
     Setup::of(Expected::All, streams, [])
 }
 
-/// Pushes all items of a source, and stops the hub.
-async fn pushing<B: HubBound + Send>(hub: PushHub<Item, B>) {
+/// Pushes all items of a source, and stops the hub. The source is made here, and not by the task:
+/// it is planned and counted on the thread that makes it.
+fn pushing<B: HubBound>(hub: PushHub<Item, B>) -> impl Future<Output = ()> {
     let mut source = Source::new();
-    while let Some(item) = next(&mut source).await {
-        if hub.push(item).is_err() {
-            return;
+    async move {
+        while let Some(item) = next(&mut source).await {
+            if hub.push(item).is_err() {
+                return;
+            }
         }
     }
 }
