@@ -16,6 +16,7 @@ use aiter_core::{
 use futures_core::Stream;
 use std::{
     any::type_name,
+    future::poll_fn,
     iter,
     pin::{Pin, pin},
     sync::{Arc, Mutex},
@@ -198,6 +199,37 @@ fn pushing<B: HubBound>(hub: PushHub<Item, B>) -> impl Future<Output = ()> {
     }
 }
 
+/// A stream that `come` makes after a pause. `gone` is called when it is dropped, whether it came or
+/// not.
+fn late<S: Stream<Item = Item> + Unpin + Send + 'static>(
+    come: impl FnOnce() -> S + Send + 'static,
+    gone: impl FnMut() + Send + 'static,
+) -> Items {
+    let coming = map_async(
+        |come| async move {
+            pause().await;
+            come()
+        },
+        iter_to_aiter([come]),
+    );
+    let gone = OnDrop(gone);
+    let pass_on = move |item| {
+        let _ = &gone;
+        item
+    };
+    items(map_aiter(pass_on, join_aiters(coming)))
+}
+
+/// Waits for one of two futures.
+async fn either(one: impl Future<Output = ()>, other: impl Future<Output = ()>) {
+    let (mut one, mut other) = (pin!(one), pin!(other));
+    poll_fn(|cx| match one.as_mut().poll(cx) {
+        Poll::Ready(()) => Poll::Ready(()),
+        Poll::Pending => other.as_mut().poll(cx),
+    })
+    .await;
+}
+
 pub const SUBJECTS: &[Subject] = &[
     ("push_aiter", || {
         let (pusher, mut aiter) = push_aiter();
@@ -329,6 +361,37 @@ pub const SUBJECTS: &[Subject] = &[
         ];
         Setup::of(Expected::All, streams, [driver_part(pushing(hub))])
     }),
+    ("idle and occupied, PushHubIdle, PushHubOccupied", || {
+        let hub = push_hub(unbounded());
+        let stop = || {
+            let hub = hub.clone();
+            move || hub.stop()
+        };
+        let reader = {
+            let hub = hub.clone();
+            late(move || hub.subscribe(), stop())
+        };
+        // The reader may go before it comes.
+        let occupied = async |hub: &PushHub<Item>| either(hub.occupied(), hub.stopped()).await;
+        let waiting = [(); 2].map(|()| {
+            let hub = hub.clone();
+            driver_part(async move {
+                occupied(&hub).await;
+                hub.idle().await;
+            })
+        });
+        // The others wait for the end even if this one is dropped.
+        let (stop, pushing) = (OnDrop(stop()), pushing(hub.clone()));
+        let pushing = async move {
+            let stop = stop;
+            occupied(&hub).await;
+            pushing.await;
+            drop(stop);
+            hub.idle().await;
+        };
+        let drivers = waiting.into_iter().chain([driver_part(pushing)]);
+        Setup::of(Expected::All, [reader], drivers)
+    }),
     ("iter_to_aiter", || {
         let mut source = Source::new();
         Setup::one(iter_to_aiter(iter::from_fn(move || source.now())).then_pause())
@@ -389,6 +452,20 @@ pub const SUBJECTS: &[Subject] = &[
             items(first),
         ];
         Setup::of(Expected::Together, streams, [])
+    }),
+    ("Hub, HubIdle, HubOccupied", || {
+        let hub = aiter_forker(Source::new()).hub();
+        let gone = Stopper::new();
+        let waiting = [(); 2].map(|()| {
+            let (hub, gone) = (hub.clone(), gone.clone());
+            driver_part(async move {
+                // The fork may go before it comes.
+                either(hub.occupied(), gone.stopped()).await;
+                hub.idle().await;
+            })
+        });
+        let fork = late(move || hub.subscribe(), move || gone.stop());
+        Setup::of(Expected::All, [fork], waiting)
     }),
     ("sharable_aiter", || {
         let taker = sharable_aiter(Source::new());
