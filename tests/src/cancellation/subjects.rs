@@ -380,7 +380,7 @@ pub const SUBJECTS: &[Subject] = &[
                 hub.idle().await;
             })
         });
-        // The others wait for the end even if this one is dropped.
+        // It stops the hub even if it is dropped. The others have handles that keep the hub open.
         let (stop, pushing) = (OnDrop(stop()), pushing(hub.clone()));
         let pushing = async move {
             let stop = stop;
