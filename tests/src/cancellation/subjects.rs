@@ -17,7 +17,7 @@ use futures_core::Stream;
 use std::{
     any::type_name,
     future::poll_fn,
-    iter,
+    iter, mem,
     pin::{Pin, pin},
     sync::{Arc, Mutex},
     task::{Context, Poll, ready},
@@ -199,25 +199,41 @@ fn pushing<B: HubBound>(hub: PushHub<Item, B>) -> impl Future<Output = ()> {
     }
 }
 
-/// A stream that `come` makes after a pause. `gone` is called when it is dropped, whether it came or
-/// not.
+/// A stream that is made in its second poll. `gone` is called when it is dropped, whether it was made
+/// or not.
+struct Late<F, S> {
+    come: Option<F>,
+    stream: Option<S>,
+    paused: bool,
+    _gone: OnDrop<Box<dyn FnMut() + Send>>,
+}
+
 fn late<S: Stream<Item = Item> + Unpin + Send + 'static>(
-    come: impl FnOnce() -> S + Send + 'static,
+    come: impl FnOnce() -> S + Unpin + Send + 'static,
     gone: impl FnMut() + Send + 'static,
 ) -> Items {
-    let coming = map_async(
-        |come| async move {
-            pause().await;
-            come()
-        },
-        iter_to_aiter([come]),
-    );
-    let gone = OnDrop(gone);
-    let pass_on = move |item| {
-        let _ = &gone;
-        item
-    };
-    items(map_aiter(pass_on, join_aiters(coming)))
+    items(Late {
+        come: Some(come),
+        stream: None,
+        paused: false,
+        _gone: OnDrop(Box::new(gone)),
+    })
+}
+
+impl<F: FnOnce() -> S + Unpin, S: Stream<Item = Item> + Unpin> Stream for Late<F, S> {
+    type Item = Item;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Item>> {
+        if !mem::replace(&mut self.paused, true) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        if let Some(come) = self.come.take() {
+            self.stream = Some(come());
+        }
+        let stream = self.stream.as_mut().expect("it has come");
+        Pin::new(stream).poll_next(cx)
+    }
 }
 
 /// Waits for one of two futures.
@@ -454,17 +470,25 @@ pub const SUBJECTS: &[Subject] = &[
         Setup::of(Expected::Together, streams, [])
     }),
     ("Hub, HubIdle, HubOccupied", || {
-        let hub = aiter_forker(Source::new()).hub();
+        let (gated, gate) = gated_aiter(Source::new());
+        let hub = aiter_forker(gated).hub();
         let gone = Stopper::new();
-        let waiting = [(); 2].map(|()| {
+        let fork = {
+            let (hub, gone) = (hub.clone(), gone.clone());
+            late(move || hub.subscribe(), move || gone.stop())
+        };
+        // The one that has the gate lets the items through.
+        let waiting = [Some(gate), None].map(|gate| {
             let (hub, gone) = (hub.clone(), gone.clone());
             driver_part(async move {
                 // The fork may go before it comes.
                 either(hub.occupied(), gone.stopped()).await;
+                if let Some(gate) = &gate {
+                    gate.open();
+                }
                 hub.idle().await;
             })
         });
-        let fork = late(move || hub.subscribe(), move || gone.stop());
         Setup::of(Expected::All, [fork], waiting)
     }),
     ("sharable_aiter", || {
