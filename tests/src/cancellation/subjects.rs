@@ -16,7 +16,8 @@ use aiter_core::{
 use futures_core::Stream;
 use std::{
     any::type_name,
-    iter,
+    future::poll_fn,
+    iter, mem,
     pin::{Pin, pin},
     sync::{Arc, Mutex},
     task::{Context, Poll, ready},
@@ -185,14 +186,64 @@ fn skipping(bound: usize) -> Setup {
     Setup::of(Expected::All, streams, [])
 }
 
-/// Pushes all items of a source, and stops the hub.
-async fn pushing<B: HubBound + Send>(hub: PushHub<Item, B>) {
+/// Pushes all items of a source, and stops the hub. The source is made here, and not by the task:
+/// it is planned and counted on the thread that makes it.
+fn pushing<B: HubBound>(hub: PushHub<Item, B>) -> impl Future<Output = ()> {
     let mut source = Source::new();
-    while let Some(item) = next(&mut source).await {
-        if hub.push(item).is_err() {
-            return;
+    async move {
+        while let Some(item) = next(&mut source).await {
+            if hub.push(item).is_err() {
+                return;
+            }
         }
     }
+}
+
+/// A stream that is made in its second poll. `gone` is called when it is dropped, whether it was made
+/// or not.
+struct Late<F, S> {
+    come: Option<F>,
+    stream: Option<S>,
+    paused: bool,
+    _gone: OnDrop<Box<dyn FnMut() + Send>>,
+}
+
+fn late<S: Stream<Item = Item> + Unpin + Send + 'static>(
+    come: impl FnOnce() -> S + Unpin + Send + 'static,
+    gone: impl FnMut() + Send + 'static,
+) -> Items {
+    items(Late {
+        come: Some(come),
+        stream: None,
+        paused: false,
+        _gone: OnDrop(Box::new(gone)),
+    })
+}
+
+impl<F: FnOnce() -> S + Unpin, S: Stream<Item = Item> + Unpin> Stream for Late<F, S> {
+    type Item = Item;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Item>> {
+        if !mem::replace(&mut self.paused, true) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        if let Some(come) = self.come.take() {
+            self.stream = Some(come());
+        }
+        let stream = self.stream.as_mut().expect("it has come");
+        Pin::new(stream).poll_next(cx)
+    }
+}
+
+/// Waits for one of two futures.
+async fn either(one: impl Future<Output = ()>, other: impl Future<Output = ()>) {
+    let (mut one, mut other) = (pin!(one), pin!(other));
+    poll_fn(|cx| match one.as_mut().poll(cx) {
+        Poll::Ready(()) => Poll::Ready(()),
+        Poll::Pending => other.as_mut().poll(cx),
+    })
+    .await;
 }
 
 pub const SUBJECTS: &[Subject] = &[
@@ -326,6 +377,37 @@ pub const SUBJECTS: &[Subject] = &[
         ];
         Setup::of(Expected::All, streams, [driver_part(pushing(hub))])
     }),
+    ("idle and occupied, PushHubIdle, PushHubOccupied", || {
+        let hub = push_hub(unbounded());
+        let stop = || {
+            let hub = hub.clone();
+            move || hub.stop()
+        };
+        let reader = {
+            let hub = hub.clone();
+            late(move || hub.subscribe(), stop())
+        };
+        // The reader may go before it comes.
+        let occupied = async |hub: &PushHub<Item>| either(hub.occupied(), hub.stopped()).await;
+        let waiting = [(); 2].map(|()| {
+            let hub = hub.clone();
+            driver_part(async move {
+                occupied(&hub).await;
+                hub.idle().await;
+            })
+        });
+        // It stops the hub even if it is dropped. The others have handles that keep the hub open.
+        let (stop, pushing) = (OnDrop(stop()), pushing(hub.clone()));
+        let pushing = async move {
+            let stop = stop;
+            occupied(&hub).await;
+            pushing.await;
+            drop(stop);
+            hub.idle().await;
+        };
+        let drivers = waiting.into_iter().chain([driver_part(pushing)]);
+        Setup::of(Expected::All, [reader], drivers)
+    }),
     ("iter_to_aiter", || {
         let mut source = Source::new();
         Setup::one(iter_to_aiter(iter::from_fn(move || source.now())).then_pause())
@@ -386,6 +468,28 @@ pub const SUBJECTS: &[Subject] = &[
             items(first),
         ];
         Setup::of(Expected::Together, streams, [])
+    }),
+    ("Hub, HubIdle, HubOccupied", || {
+        let (gated, gate) = gated_aiter(Source::new());
+        let hub = aiter_forker(gated).hub();
+        let gone = Stopper::new();
+        let fork = {
+            let (hub, gone) = (hub.clone(), gone.clone());
+            late(move || hub.subscribe(), move || gone.stop())
+        };
+        // The one that has the gate lets the items through.
+        let waiting = [Some(gate), None].map(|gate| {
+            let (hub, gone) = (hub.clone(), gone.clone());
+            driver_part(async move {
+                // The fork may go before it comes.
+                either(hub.occupied(), gone.stopped()).await;
+                if let Some(gate) = &gate {
+                    gate.open();
+                }
+                hub.idle().await;
+            })
+        });
+        Setup::of(Expected::All, [fork], waiting)
     }),
     ("sharable_aiter", || {
         let taker = sharable_aiter(Source::new());
