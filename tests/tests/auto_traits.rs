@@ -9,7 +9,7 @@ use aiter_core::{
     PushAiter, PushHub, PushHubIdle, PushHubOccupied, Pusher, Reserve, ReserveOwned, Sharable,
     SkipAiter, Statistics, Stoppable, Stopped, Stopper, StopperStopped, TryNextError, UntilStopped,
     Watermarks, WeakBoundedPusher, WeakPushHub, WeakPusher,
-    bound::{Seen, Skip, Unbounded, Wait},
+    bound::{Retain, Seen, Skip, Unbounded, Wait},
 };
 use futures_core::Stream;
 use std::{cell::Cell, marker::PhantomData, marker::PhantomPinned, pin::Pin, rc::Rc, task};
@@ -320,6 +320,9 @@ fn forks() {
         Unbounded => "Send + Sync + Unpin";
         Wait => "Send + Sync + Unpin";
         Skip => "Send + Sync + Unpin";
+        Retain<Unbounded> => "Send + Sync + Unpin";
+        Retain<Wait> => "Send + Sync + Unpin";
+        Retain<Skip> => "Send + Sync + Unpin";
         Seen<Shared> => "Send + Sync + Unpin";
         Seen<Sent> => "Send + Unpin";
         Seen<Local> => "Unpin";

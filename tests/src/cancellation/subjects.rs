@@ -260,7 +260,7 @@ pub const SUBJECTS: &[Subject] = &[
         };
         Setup::of(Expected::All, streams, [driver_part(pushing)])
     }),
-    ("push_aiter_bounded", || {
+    ("push_aiter_bounded, BoundedPush", || {
         let (pusher, mut aiter) = push_aiter_bounded(2);
         let streams = [items(aiter.fork()), items(pusher.subscribe()), items(aiter)];
         let mut source = Source::new();
@@ -273,7 +273,7 @@ pub const SUBJECTS: &[Subject] = &[
         };
         Setup::of(Expected::Together, streams, [driver_part(pushing)])
     }),
-    ("push_aiter_bounded, reserve", || {
+    ("push_aiter_bounded, reserve, Reserve", || {
         let (pusher, aiter) = push_aiter_bounded(1);
         let mut source = Source::new();
         let pushing = async move {
@@ -288,7 +288,7 @@ pub const SUBJECTS: &[Subject] = &[
         };
         Setup::of(Expected::All, [items(aiter)], [driver_part(pushing)])
     }),
-    ("push_aiter_bounded, reserve_owned", || {
+    ("push_aiter_bounded, reserve_owned, ReserveOwned", || {
         let (pusher, mut aiter) = push_aiter_bounded(1);
         let streams = [items(aiter.fork_passive()), items(aiter)];
         let mut source = Source::new();
