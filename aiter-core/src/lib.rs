@@ -152,9 +152,9 @@ pub use crate::{
         map_aiter, map_filter_aiter, map_workers, map_workers_ordered, stoppable_aiter,
     },
     push::{
-        AvailableIter, BoundedAiter, BoundedPush, BoundedPusher, NextMany, OwnedPermit, Permit,
-        PushAiter, Pusher, Reserve, ReserveOwned, UntilStopped, WeakBoundedPusher, WeakPusher,
-        push_aiter, push_aiter_bounded, push_aiter_with,
+        AvailableIter, BoundedAiter, BoundedNextMany, BoundedPush, BoundedPusher, NextMany,
+        OwnedPermit, Permit, PushAiter, Pusher, Reserve, ReserveOwned, UntilStopped,
+        WeakBoundedPusher, WeakPusher, push_aiter, push_aiter_bounded, push_aiter_with,
     },
     share::{Sharable, sharable_aiter},
     wait::demand::Watermarks,

@@ -3,12 +3,12 @@
 #![allow(missing_docs, reason = "a test program")]
 
 use aiter_core::{
-    AvailableIter, Azip, BoundedAiter, BoundedPush, BoundedPusher, Driver, FlattenAiter, Fork,
-    Gate, Gated, Hub, HubIdle, HubOccupied, IterToAiter, JoinAiters, JoinAitersKeyed, MapAiter,
-    MapAsync, MapWorkers, MapWorkersOrdered, NextMany, OwnedPermit, Permit, Preloaded, Pump,
-    PushAiter, PushHub, PushHubIdle, PushHubOccupied, Pusher, Reserve, ReserveOwned, Sharable,
-    SkipAiter, Statistics, Stoppable, Stopped, Stopper, StopperStopped, TryNextError, UntilStopped,
-    Watermarks, WeakBoundedPusher, WeakPushHub, WeakPusher,
+    AvailableIter, Azip, BoundedAiter, BoundedNextMany, BoundedPush, BoundedPusher, Driver,
+    FlattenAiter, Fork, Gate, Gated, Hub, HubIdle, HubOccupied, IterToAiter, JoinAiters,
+    JoinAitersKeyed, MapAiter, MapAsync, MapWorkers, MapWorkersOrdered, NextMany, OwnedPermit,
+    Permit, Preloaded, Pump, PushAiter, PushHub, PushHubIdle, PushHubOccupied, Pusher, Reserve,
+    ReserveOwned, Sharable, SkipAiter, Statistics, Stoppable, Stopped, Stopper, StopperStopped,
+    TryNextError, UntilStopped, Watermarks, WeakBoundedPusher, WeakPushHub, WeakPusher,
     bound::{Retain, Seen, Skip, Unbounded, Wait},
 };
 use futures_core::Stream;
@@ -159,6 +159,11 @@ fn bounded_list() {
         BoundedAiter<Sent> => "Send + Unpin";
         BoundedAiter<Local> => "Unpin";
         BoundedAiter<Pinned> => "Send + Sync + Unpin";
+
+        BoundedNextMany<'static, Shared> => "Send + Sync + Unpin";
+        BoundedNextMany<'static, Sent> => "Send + Unpin";
+        BoundedNextMany<'static, Local> => "Unpin";
+        BoundedNextMany<'static, Pinned> => "Send + Sync + Unpin";
 
         BoundedPush<'static, Shared> => "Send + Sync + Unpin";
         BoundedPush<'static, Sent> => "Send + Unpin";

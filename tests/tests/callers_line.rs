@@ -68,6 +68,7 @@ fn a_count_of_0_panics_at_the_callers_line() {
     refused!("set_wait: n must be at least 1", (fork.set_wait(0), none()));
 
     refused!("next_many: limit must be at least 1", push_aiter::<u8>().1.next_many(&mut Vec::new(), 0));
+    refused!("next_many: limit must be at least 1", push_aiter_bounded::<u8>(1).1.next_many(&mut Vec::new(), 0));
 
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let _entered = runtime.enter();

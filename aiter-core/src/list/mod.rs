@@ -50,6 +50,7 @@ mod wake;
 mod weak;
 mod writer;
 
+pub(crate) use block::Position;
 pub(crate) use late::Late;
 pub(crate) use observer::{ItemTail, Observer, count, numbers_apart};
 pub(crate) use open::{ReaderCount, UserCount, open_list, open_list_with_reader};

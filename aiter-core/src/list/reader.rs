@@ -11,7 +11,7 @@
 //! (`ci/instructions.sh`, list-wakes-8).
 
 use super::{
-    block::{Block, Scan, back, distance, distance_to_tail},
+    block::{Block, Position, Scan, distance, distance_to_tail},
     cursor::Cursor,
     peek::Peek,
     shared::List,
@@ -404,11 +404,17 @@ impl<T> Reader<T> {
             .is_some_and(|follower| self.list.registry.is_behind(follower, position))
     }
 
-    /// Whether the follower is known still to be at or before the slot that this reader passed
-    /// last. If two readers ask this of each other, each after a `SeqCst` fence, at most one gets
-    /// `true`.
-    pub(crate) fn was_followed(&self) -> bool {
-        self.is_followed_at(back(self.cursor.position(), 1))
+    /// The slot that the reader comes to next.
+    #[inline]
+    pub(crate) fn position(&self) -> Position {
+        self.cursor.position()
+    }
+
+    /// Whether the follower is known still to be at or before `from`, the first of the slots that
+    /// this reader has just passed. If two readers that have passed the same slot ask this of each
+    /// other, each after a `SeqCst` fence, at most one gets `true`.
+    pub(crate) fn was_followed(&self, from: Position) -> bool {
+        self.is_followed_at(from)
     }
 
     /// Another reader at the same position.

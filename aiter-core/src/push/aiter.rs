@@ -1,6 +1,9 @@
 //! [`PushAiter`]: the end that yields the items.
 
-use super::Pusher;
+use super::{
+    Pusher,
+    next_many::{append, most},
+};
 use crate::{
     Statistics, TryNextError,
     list::{Late, Peek, Reader},
@@ -13,9 +16,6 @@ use core::{
     task::{Context, Poll, ready},
 };
 use futures_core::{FusedStream, Stream};
-
-/// How many items [`PushAiter::next_many`] may take in one poll although they were not there before.
-const MANY: usize = 4096;
 
 /// The end of a [push list](super::push_aiter) that yields its items as a [`Stream`], one by one or
 /// [many at once](Self::next_many).
@@ -240,23 +240,16 @@ impl<T> PushAiter<T> {
             return Poll::Ready(0);
         };
         buf.push(item);
+        let most = most(&self.reader, limit);
         let mut taken = 1;
-        let most = match limit {
-            ..=MANY => limit,
-            // Pushers, or the preflight, may add items for as long as this takes them.
-            _ => limit.min(MANY.max(self.reader.lag().saturating_add(taken))),
-        };
-        while taken < most {
-            if matches!(self.extra, Extra::None) {
-                taken += self.reader.move_run(buf, most - taken);
-                if taken == most {
-                    break;
-                }
+        if matches!(self.extra, Extra::None) {
+            taken += append(&mut self.reader, buf, most - taken);
+        } else {
+            while taken < most {
+                let Ok(item) = self.try_next() else { break };
+                buf.push(item);
+                taken += 1;
             }
-            // The first item of the next run, or one that is cloned.
-            let Ok(item) = self.try_next() else { break };
-            buf.push(item);
-            taken += 1;
         }
         Poll::Ready(taken)
     }

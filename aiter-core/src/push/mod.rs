@@ -11,8 +11,8 @@ mod weak;
 
 pub use aiter::{AvailableIter, PushAiter};
 pub use bounded::{
-    BoundedAiter, BoundedPush, BoundedPusher, OwnedPermit, Permit, Reserve, ReserveOwned,
-    WeakBoundedPusher, push_aiter_bounded,
+    BoundedAiter, BoundedNextMany, BoundedPush, BoundedPusher, OwnedPermit, Permit, Reserve,
+    ReserveOwned, WeakBoundedPusher, push_aiter_bounded,
 };
 pub use next_many::NextMany;
 pub use pusher::Pusher;

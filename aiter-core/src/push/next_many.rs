@@ -1,12 +1,43 @@
 //! [`NextMany`]: takes many items at once.
 
 use super::PushAiter;
+use crate::list::Reader;
 use alloc::vec::Vec;
 use core::{
     fmt,
     pin::Pin,
     task::{Context, Poll},
 };
+
+/// How many items may be taken in one poll although they were not there before.
+const MANY: usize = 4096;
+
+/// How many items a consumer with this `limit` takes that has just taken the first one: pushers, or
+/// a preflight, may add items for as long as it takes them.
+pub(super) fn most<T>(reader: &Reader<T>, limit: usize) -> usize {
+    match limit {
+        ..=MANY => limit,
+        _ => limit.min(MANY.max(reader.lag().saturating_add(1))),
+    }
+}
+
+/// Appends the items that are there, up to `limit` of them. Returns how many they are.
+pub(super) fn append<T>(reader: &mut Reader<T>, buf: &mut Vec<T>, limit: usize) -> usize {
+    let mut taken = 0;
+    while taken < limit {
+        taken += reader.move_run(buf, limit - taken);
+        if taken == limit {
+            break;
+        }
+        // The first item of the next run, or one that is cloned.
+        let Poll::Ready(Some(item)) = reader.next() else {
+            break;
+        };
+        buf.push(item);
+        taken += 1;
+    }
+    taken
+}
 
 /// The future that [`PushAiter::next_many`] returns.
 #[must_use = "futures do nothing unless polled"]

@@ -5,8 +5,8 @@ use super::{
     setup::{Expected, Items, OnDrop, Reporting, Setup, Subject, driver_part, items},
 };
 use aiter_core::{
-    AiterExt, HubBound, PushAiter, PushHub, Stopper, Watermarks, active, aiter_forker,
-    aiter_forker_with, azip,
+    AiterExt, BoundedAiter, HubBound, PushAiter, PushHub, Stopper, Watermarks, active,
+    aiter_forker, aiter_forker_with, azip,
     bound::{Seen, skip, unbounded, wait},
     fixed, flatten_aiter, gated_aiter, iter_to_aiter, join_aiters, join_aiters_keyed, map_aiter,
     map_async, map_filter_aiter, map_workers, map_workers_ordered, preload, preload_with, pump,
@@ -79,19 +79,36 @@ impl<const N: usize, const R: usize, const P: usize> Stream
     }
 }
 
+/// A list whose items are taken many at a time.
+trait NextMany: Unpin {
+    fn poll_many(&mut self, items: &mut Vec<Item>, cx: &mut Context<'_>) -> Poll<usize>;
+}
+
+impl NextMany for PushAiter<Item> {
+    fn poll_many(&mut self, items: &mut Vec<Item>, cx: &mut Context<'_>) -> Poll<usize> {
+        pin!(self.next_many(items, 3)).poll(cx)
+    }
+}
+
+impl NextMany for BoundedAiter<Item> {
+    fn poll_many(&mut self, items: &mut Vec<Item>, cx: &mut Context<'_>) -> Poll<usize> {
+        pin!(self.next_many(items, 3)).poll(cx)
+    }
+}
+
 /// Takes items many at a time. Each poll makes a future and drops it.
-struct ByMany {
-    aiter: PushAiter<Item>,
+struct ByMany<A> {
+    aiter: A,
     items: Vec<Item>,
 }
 
-impl Stream for ByMany {
+impl<A: NextMany> Stream for ByMany<A> {
     type Item = Item;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Item>> {
         let Self { aiter, items } = &mut *self;
         if items.is_empty() {
-            let taken = ready!(pin!(aiter.next_many(items, 3)).poll(cx));
+            let taken = ready!(aiter.poll_many(items, cx));
             assert_eq!(items.len(), taken);
             items.reverse();
         }
@@ -299,6 +316,22 @@ pub const SUBJECTS: &[Subject] = &[
                 };
                 pause().await;
                 if permit.push(item).is_err() {
+                    return;
+                }
+            }
+        };
+        Setup::of(Expected::Together, streams, [driver_part(pushing)])
+    }),
+    ("push_aiter_bounded, BoundedNextMany", || {
+        let (pusher, mut aiter) = push_aiter_bounded(2);
+        let streams = [aiter.fork(), aiter].map(|aiter| {
+            let items = Vec::new();
+            self::items(ByMany { aiter, items })
+        });
+        let mut source = Source::new();
+        let pushing = async move {
+            while let Some(item) = next(&mut source).await {
+                if pusher.push(item).await.is_err() {
                     return;
                 }
             }

@@ -20,6 +20,7 @@ const ITEMS: &[(&str, &[&str])] = &[
     ("WeakBoundedPusher", &["a_weak_pusher_keeps_no_list_open"]),
     ("BoundedPusher", &["pushers_of_a_bounded_list_wait_for_room", "a_stop_refuses_pushers_that_wait"]),
     ("BoundedAiter", &["pushers_of_a_bounded_list_wait_for_room"]),
+    ("BoundedNextMany", &["many_items_are_taken_at_once"]),
     ("BoundedPush", &["first_come_is_first_served_with_a_place", "a_stop_refuses_pushers_that_wait"]),
     ("Permit", &["a_permit_keeps_room_for_an_item"]),
     ("OwnedPermit", &["a_permit_keeps_room_for_an_item"]),

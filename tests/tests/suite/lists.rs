@@ -223,6 +223,22 @@ pub(crate) async fn many_items_are_taken_at_once<R: Runtime>() {
         assert_eq!(all, Vec::from_iter(0..ITEMS));
         assert!((1..=LIMIT).contains(&most));
     }
+
+    let (pusher, mut aiter) = push_aiter_bounded(LIMIT);
+    let takers = [aiter.fork(), aiter].map(|mut aiter| {
+        R::spawn(async move {
+            let mut all = Vec::new();
+            while aiter.next_many(&mut all, LIMIT / 3).await != 0 {}
+            all
+        })
+    });
+    for n in 0..ITEMS {
+        pusher.push(n).await.unwrap();
+    }
+    drop(pusher);
+    for taker in takers {
+        assert_eq!(taker.await, Vec::from_iter(0..ITEMS));
+    }
 }
 
 pub(crate) async fn who_pushes_learns_that_nobody_takes_any_more<R: Runtime>() {

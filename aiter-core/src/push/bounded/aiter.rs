@@ -3,7 +3,7 @@
 use super::waiters::Shared;
 use crate::{
     AvailableIter, Statistics, TryNextError,
-    list::{Reader, count::Count},
+    list::{Position, Reader, count::Count},
     sync::{Arc, Ordering, fence},
 };
 use core::{
@@ -14,7 +14,8 @@ use core::{
 use futures_core::{FusedStream, Stream};
 use scopeguard::ScopeGuard;
 
-/// The end of a [bounded list](super::push_aiter_bounded) that yields its items as a [`Stream`].
+/// The end of a [bounded list](super::push_aiter_bounded) that yields its items as a [`Stream`], one
+/// by one or [many at once](Self::next_many).
 ///
 /// It is a [`PushAiter`](crate::PushAiter) in all that this page does not say. An item that the
 /// slowest consumer has taken makes room for another one, and wakes the first pusher that waits; so
@@ -86,15 +87,17 @@ impl<T> Room<T> {
         Self { shared, left_at }
     }
 
-    /// Tells the pushers that wait that the reader may have made room.
+    /// Tells the pushers that wait that the reader may have made room since it was at `from`.
     #[inline]
-    fn announce(&self, reader: &Reader<T>) {
-        self.shared.announce(|| may_make_room(reader));
+    fn announce(&self, reader: &Reader<T>, from: Position) {
+        self.shared.announce(|| may_make_room(reader, from));
     }
 }
 
-/// Whether the reader may have been the last to pass an item.
-fn may_make_room<T>(reader: &Reader<T>) -> bool {
+/// Whether the reader may have been the last to pass an item since it was at `from`. A reader that
+/// it sees behind the *last* of several items that it has taken may have passed the first of them
+/// meanwhile.
+fn may_make_room<T>(reader: &Reader<T>, from: Position) -> bool {
     if reader.is_alone() {
         return true;
     }
@@ -102,7 +105,7 @@ fn may_make_room<T>(reader: &Reader<T>) -> bool {
     // another one. If several readers pass an item at once, the last of them to execute this fence
     // sees that the others have passed it.
     fence(Ordering::SeqCst);
-    !reader.was_followed()
+    !reader.was_followed(from)
 }
 
 impl<T> BoundedAiter<T> {
@@ -159,16 +162,17 @@ impl<T> BoundedAiter<T> {
         }
     }
 
-    /// Takes an item, or passes one in a panic of its clone, and tells of the room.
+    /// Takes items, or passes one in a panic of its clone, and tells of the room.
     #[inline]
-    fn take(&mut self, next: impl FnOnce(&mut Reader<T>) -> Poll<Option<T>>) -> Poll<Option<T>> {
+    pub(super) fn take<R>(&mut self, next: impl FnOnce(&mut Reader<T>) -> R) -> R {
         let Self { reader, room } = self;
-        let mut reader = scopeguard::guard(reader, |reader| room.announce(reader));
-        let item = next(&mut reader);
+        let from = reader.position();
+        let mut reader = scopeguard::guard(reader, |reader| room.announce(reader, from));
+        let taken = next(&mut reader);
         let reader = ScopeGuard::into_inner(reader);
         // Also if there was none: it may have passed slots without an item.
-        room.announce(reader);
-        item
+        room.announce(reader, from);
+        taken
     }
 
     /// Iterates over the items that are available now, without taking them. It also yields items

@@ -9,7 +9,7 @@ use crate::{
 use ::loom::thread;
 use core::{
     pin::pin,
-    task::{Context, Waker},
+    task::{Context, Poll, Waker},
 };
 
 fn full(n: usize) -> (BoundedPusher<usize>, BoundedAiter<usize>) {
@@ -248,5 +248,28 @@ fn loom_a_take_and_a_permit_make_room_at_once() {
         drop(first);
         dropping.join().unwrap();
         assert_eq!(taking.join().unwrap().try_next(), Ok(1));
+    });
+}
+
+/// A batch begins beside another consumer and ends ahead of it, so each of the two may be the last
+/// to pass the first item.
+#[test]
+fn loom_a_batch_and_another_consumer_pass_an_item_while_a_push_waits() {
+    large_model(|| {
+        let (pusher, mut aiter) = full(2);
+        let mut fork = aiter.fork();
+        let mut push = alloc::boxed::Box::pin(pusher.reserve_owned());
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(push.as_mut().poll(&mut cx).is_pending());
+        let taking = thread::spawn(move || {
+            assert_eq!(fork.try_next(), Ok(0));
+            fork
+        });
+        let mut taken = alloc::vec::Vec::new();
+        let batch = pin!(aiter.next_many(&mut taken, 2)).poll(&mut cx);
+        assert_eq!((batch, taken), (Poll::Ready(2), [0, 1].into()));
+        let _fork = taking.join().unwrap();
+        // It does not look at the consumers again.
+        assert!(push.as_mut().poll(&mut cx).is_ready());
     });
 }

@@ -6,7 +6,7 @@
 //! | `waiters.rs` | which pushers wait for a place, in which order, and which of them have one |
 //! | `pusher.rs`, `push.rs`, `permit.rs` | the pushing end: what takes a place and fills it |
 //! | `weak.rs` | what does not keep the list open |
-//! | `aiter.rs` | the yielding end, which tells of the places that it frees |
+//! | `aiter.rs`, `next_many.rs` | the yielding end, which tells of the places that it frees |
 //!
 //! A push first takes a *place*, by one exchange of a word that counts them. Then it is a push into
 //! the list, which knows of no limit. See `docs/design/bounded.md`.
@@ -14,6 +14,7 @@
 mod aiter;
 #[cfg(all(test, aiter_loom))]
 mod loom;
+mod next_many;
 mod permit;
 mod places;
 mod push;
@@ -24,6 +25,7 @@ mod waiters;
 mod weak;
 
 pub use aiter::BoundedAiter;
+pub use next_many::BoundedNextMany;
 pub use permit::{OwnedPermit, Permit};
 pub use push::{BoundedPush, Reserve, ReserveOwned};
 pub use pusher::BoundedPusher;

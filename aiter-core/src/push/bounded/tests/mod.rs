@@ -3,6 +3,7 @@
 extern crate std;
 
 mod cancelled;
+mod next_many;
 mod panics;
 mod random;
 

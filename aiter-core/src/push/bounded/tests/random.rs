@@ -130,7 +130,7 @@ impl World {
                 self.waiting.retain(|id| *id != wait.id);
                 self.granted.retain(|id| *id != wait.id);
             }
-            16..21 if !self.consumers.is_empty() => {
+            16..19 if !self.consumers.is_empty() => {
                 let chosen = random.below(self.consumers.len());
                 let (aiter, at) = &mut self.consumers[chosen];
                 let expected = match self.items.get(*at) {
@@ -140,6 +140,16 @@ impl World {
                 };
                 assert_eq!(aiter.try_next(), expected);
                 *at += usize::from(expected.is_ok());
+            }
+            19..21 if !self.consumers.is_empty() => {
+                let chosen = random.below(self.consumers.len());
+                let (aiter, at) = &mut self.consumers[chosen];
+                let (mut taken, limit) = (Vec::new(), 1 + random.below(4));
+                let polled = polled(aiter.next_many(&mut taken, limit)).poll();
+                let expected = &self.items[*at..self.items.len().min(*at + limit)];
+                assert_eq!(taken, expected);
+                assert_eq!(polled.is_ready(), !taken.is_empty() || self.stopped);
+                *at += taken.len();
             }
             21 if (1..4).contains(&self.consumers.len()) => {
                 let (parent, at) = &mut self.consumers[0];
