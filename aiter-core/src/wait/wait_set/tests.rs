@@ -9,6 +9,18 @@ use alloc::{task::Wake, vec::Vec};
 use std::sync::Mutex;
 
 #[test]
+fn some_waiter_is_looked_for_by_its_position_and_limit() {
+    let set = WaitSet::new();
+    assert!(!set.any(|_, _| true), "there is none");
+    let _near = set.add_at(2, 7);
+    let far = set.add_at(8, 9);
+    assert!(set.any(|at, limit| (at, limit) == (8, 9)));
+    assert!(!set.any(|at, limit| (at, limit) == (2, 9)));
+    drop(far);
+    assert!(!set.any(|at, _| at == 8));
+}
+
+#[test]
 fn a_waiter_that_takes_the_slot_of_its_follower_does_not_follow_itself() {
     /// While the first waiter is woken, the other one is dropped and the first waits again: in the
     /// slot of the other one, because the wake uses its own.
