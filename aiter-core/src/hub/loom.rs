@@ -280,3 +280,84 @@ fn loom_idle_and_occupied_miss_no_reader() {
         assert_eq!(hub.readers(), 0);
     });
 }
+
+/// Pushes an item on another thread, which tells whether it found a reader just before.
+fn look_and_push<B>(hub: &PushHub<Item, B>, n: usize) -> thread::JoinHandle<bool>
+where
+    B: HubBound + Send + Sync + 'static,
+{
+    let hub = hub.clone();
+    thread::spawn(move || {
+        let is_counted = hub.readers() == 1;
+        assert!(hub.push(item(n)).is_ok());
+        is_counted
+    })
+}
+
+/// A reader that is counted gets the next item. So whoever finds one pushes to it.
+#[test]
+fn loom_a_reader_that_is_counted_gets_the_next_item() {
+    model(|| {
+        let hub: Hub = push_hub(unbounded().retain(0));
+        let pushing = look_and_push(&hub, 1);
+        let mut reader = hub.subscribe();
+        let is_counted = pushing.join().unwrap();
+        let seen = available(&mut reader);
+        assert!(!is_counted || seen == [1], "{seen:?}");
+    });
+}
+
+#[test]
+fn loom_a_lossy_reader_that_is_counted_gets_the_next_item() {
+    model(|| {
+        let hub: PushHub<Item, Skip> = push_hub(skip(1));
+        let pushing = look_and_push(&hub, 1);
+        let mut reader = hub.subscribe();
+        let is_counted = pushing.join().unwrap();
+        let seen = reader.try_next().map(|seen| number(&seen.item));
+        assert!(!is_counted || seen == Ok(1), "{seen:?}");
+    });
+}
+
+#[test]
+fn loom_a_reader_of_retained_items_that_is_counted_gets_the_next_one() {
+    large_model(|| {
+        let hub = hub();
+        let pushing = look_and_push(&hub, 3);
+        let mut reader = hub.subscribe();
+        let is_counted = pushing.join().unwrap();
+        let seen = available(&mut reader);
+        assert!(!is_counted || seen == [3], "{seen:?}");
+    });
+}
+
+#[test]
+fn loom_a_lossy_reader_of_retained_items_that_is_counted_gets_the_next_one() {
+    large_model(|| {
+        let hub = hub();
+        let pushing = look_and_push(&hub, 3);
+        let mut reader = hub.subscribe_with(skip(9));
+        let is_counted = pushing.join().unwrap();
+        let seen = reader.try_next().map(|seen| number(&seen.item));
+        assert!(!is_counted || seen == Ok(3), "{seen:?}");
+    });
+}
+
+/// The thread that looks may hold the lock before that, when the reader comes.
+#[test]
+fn loom_a_reader_that_asks_for_its_place_is_counted_after_that() {
+    large_model(|| {
+        let hub = hub();
+        let other = hub.clone();
+        let pushing = thread::spawn(move || {
+            push(&other, 3);
+            let is_counted = other.readers() == 1;
+            push(&other, 4);
+            is_counted
+        });
+        let mut reader = hub.subscribe();
+        let is_counted = pushing.join().unwrap();
+        let seen = available(&mut reader);
+        assert!(!is_counted || seen.contains(&4), "{seen:?}");
+    });
+}

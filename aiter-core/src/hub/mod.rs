@@ -265,7 +265,8 @@ impl<T, B: HubBound> PushHub<T, B> {
         self.inner.bound.retains()
     }
 
-    /// The number of readers, their forks included.
+    /// The number of readers, their forks included. What is pushed after a reader was found here is
+    /// for that reader, also if the call that makes it is still under way.
     ///
     /// # Progress
     /// Wait-free.

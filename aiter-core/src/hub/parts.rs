@@ -70,7 +70,11 @@ impl<T> Core<T> {
     {
         PushAiter::late(match &self.retained {
             Some(retained) => retained.join(&self.writer, items),
-            None => (self.writer.subscribe(), None),
+            None => {
+                let mut reader = self.writer.subscribe();
+                reader.count_user();
+                (reader, None)
+            }
         })
     }
 
@@ -81,21 +85,22 @@ impl<T> Core<T> {
     {
         match (&self.retained, self.ring.get()) {
             (Some(retained), Some(ring)) => {
-                let count = self.writer.count_user();
                 let (cursor, expects) = retained.join_ring(&self.writer, ring, items, limit);
+                // Not earlier: whoever finds the reader counted pushes to it.
+                let count = self.writer.count_user();
                 SkipAiter::new(cursor, Some(count), expects)
             }
             _ => {
-                let subscriber = self.writer.subscribe();
-                if subscriber.is_ended() {
+                let reader = self.writer.subscribe();
+                if reader.is_ended() {
                     // It is one of another list, which is not counted.
-                    let ring = Ring::near(&subscriber);
-                    let cursor = ring.join_ahead(subscriber, 0, limit);
+                    let ring = Ring::near(&reader);
+                    let cursor = ring.join_ahead(reader, 0, limit);
                     return SkipAiter::new(cursor, None, None);
                 }
-                let (reader, count) = subscriber.into_internal();
                 let ring = self.ring.get_or_make(|| Ring::near(&reader));
-                SkipAiter::new(ring.join_ahead(reader, 0, limit), Some(count), None)
+                let cursor = ring.join_ahead(reader, 0, limit);
+                SkipAiter::new(cursor, Some(self.writer.count_user()), None)
             }
         }
     }

@@ -138,17 +138,20 @@ impl<T> Retained<T> {
     where
         T: Clone + Sync,
     {
-        let count = writer.count_reader();
+        let mut count = writer.count_reader();
         if let Some(mut guard) = self.0.try_lock() {
             let placed = guard.with(|_, trail| Some((trail.head()?, trail.place())));
             // The release may run users' code, so what is returned is made after it.
             drop(guard);
             if let Some((head, place)) = placed {
+                count.count_user();
                 return Late::placed(place, count, head, items);
             }
         }
         let joining = self.0.shared().joiners.request();
         let head = writer.announce();
+        // Not earlier: whoever finds the reader counted pushes to it.
+        count.count_user();
         let (mut reader, mut late) = Late::joining(joining, count, head, items);
         self.serve();
         // Most often it was served just now.
@@ -168,7 +171,7 @@ impl<T> Retained<T> {
     where
         T: Clone + Sync,
     {
-        let count = writer.count_internal_reader();
+        let count = writer.count_reader();
         if let Some(mut guard) = self.0.try_lock() {
             let placed = guard.with(|_, trail| Some((trail.head()?, trail.place())));
             drop(guard);

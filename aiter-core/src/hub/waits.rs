@@ -66,8 +66,8 @@ impl<T, B: HubBound> PushHub<T, B> {
         PushHubIdle::new(self)
     }
 
-    /// Waits until there is a reader. See [`idle`](Self::idle), which waits for the opposite in the
-    /// same way.
+    /// Waits until there is a reader, which gets what is pushed from then on. See
+    /// [`idle`](Self::idle), which waits for the opposite in the same way.
     ///
     /// # Cancel safety
     /// As [`idle`](Self::idle).

@@ -96,12 +96,12 @@ impl<T> Observer<T> {
     }
 
     /// Counts one more reader that is no user, and has no place yet.
-    pub(crate) fn count_internal_reader(&self) -> ReaderCount<T>
+    pub(crate) fn count_reader(&self) -> ReaderCount<T>
     where
         T: Clone + Sync,
     {
         self.0.allow_clones();
-        ReaderCount::new(&self.0, false)
+        ReaderCount::new(&self.0)
     }
 
     pub(crate) fn is_closed(&self) -> bool {

@@ -10,7 +10,8 @@
 //! subscriber is counted first: see `aiter-core/docs/design/hub.md`.
 //!
 //! An open list has readers of its own as well: a [`Trail`](super::Trail), and the feed of a ring.
-//! So it counts in `users` the readers that are given out.
+//! So it counts in `users` the readers that are given out. A reader is counted there once it has its
+//! place, so whoever finds it there pushes to it.
 
 use super::{reader::Reader, shared::List, writer::Writer};
 use crate::{
@@ -33,9 +34,11 @@ pub(super) struct OpenList {
 impl<T> List<T> {
     /// Counts one more user.
     pub(super) fn add_user(&self) {
-        // Ordering: Relaxed, and a fence before the tasks are woken.
         if let Some(open) = self.open() {
-            if open.users.fetch_add(1, Relaxed) == 0 {
+            // Ordering: Release pairs with the Acquire in `Writer::users`: what a caller that finds
+            // this user pushes is behind the user's place, and comes after its count in `readers`. A
+            // fence follows before the tasks are woken.
+            if open.users.fetch_add(1, Release) == 0 {
                 open.occupied.notify();
             }
         }
@@ -55,6 +58,7 @@ impl<T> List<T> {
 pub(crate) struct UserCount<T>(Arc<List<T>>);
 
 impl<T> UserCount<T> {
+    /// Whoever is counted has its place by now.
     fn new(list: Arc<List<T>>) -> Self {
         // The count is given up if a waker panics.
         let count = Self(list);
@@ -83,22 +87,29 @@ pub(crate) struct ReaderCount<T> {
 
 impl<T> ReaderCount<T> {
     /// The list must know how to clone items by now.
-    pub(super) fn new(list: &Arc<List<T>>, is_user: bool) -> Self {
+    pub(super) fn new(list: &Arc<List<T>>) -> Self {
         // Ordering: Release hands the functions that clone to a reader that learns from this count
         // that it is not alone (`Reader::is_alone`).
         list.readers.fetch_add(1, Release);
-        // The count is given up if a waker panics.
         let list = Some(list.clone());
-        let count = Self { list, is_user };
-        if is_user {
-            count.list().add_user();
-        }
-        count
+        let is_user = false;
+        Self { list, is_user }
+    }
+
+    /// Counts the reader as a user as well, once it is known where it starts.
+    pub(crate) fn count_user(&mut self) {
+        // First, so that the count is given up if a waker panics.
+        self.is_user = true;
+        self.list().add_user();
     }
 
     /// One more reader of the same list.
     pub(crate) fn another(&self) -> Self {
-        Self::new(self.list(), self.is_user)
+        let mut count = Self::new(self.list());
+        if self.is_user {
+            count.count_user();
+        }
+        count
     }
 
     fn list(&self) -> &Arc<List<T>> {
@@ -136,12 +147,12 @@ impl<T> Drop for ReaderCount<T> {
 }
 
 impl<T> Reader<T> {
-    /// Makes this a reader that is not counted as a user, and passes that count on.
-    pub(crate) fn into_internal(mut self) -> (Self, UserCount<T>) {
-        debug_assert!(self.is_user);
-        self.is_user = false;
-        let count = UserCount(self.list.clone());
-        (self, count)
+    /// Counts this reader as a user, if the list stays open without readers.
+    pub(crate) fn count_user(&mut self) {
+        debug_assert!(!self.is_user);
+        // First, so that the count is given up if a waker panics.
+        self.is_user = true;
+        self.list.add_user();
     }
 }
 
@@ -181,30 +192,21 @@ impl<T> Writer<T> {
 
     /// The number of users.
     pub(crate) fn users(&self) -> usize {
-        // Ordering: Acquire, so that a caller that finds no user comes after what the users did
-        // before they left.
+        // Ordering: Acquire, so that a caller that finds a user comes after the user got its place,
+        // and one that finds no user comes after what the users did before they left.
         self.open().users.load(Acquire)
     }
 
-    /// Counts one more reader that is no user.
-    pub(crate) fn count_internal_reader(&self) -> ReaderCount<T>
-    where
-        T: Clone + Sync,
-    {
-        self.list.allow_clones();
-        ReaderCount::new(&self.list, false)
-    }
-
-    /// Counts one more reader.
+    /// Counts one more reader, which is no user so far.
     pub(crate) fn count_reader(&self) -> ReaderCount<T>
     where
         T: Clone + Sync,
     {
         self.list.allow_clones();
-        ReaderCount::new(&self.list, true)
+        ReaderCount::new(&self.list)
     }
 
-    /// Counts one more user that is no reader of the list.
+    /// Counts one more user that is no reader of the list, and has its place.
     pub(crate) fn count_user(&self) -> UserCount<T> {
         UserCount::new(self.list.clone())
     }

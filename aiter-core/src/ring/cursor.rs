@@ -98,7 +98,7 @@ impl<T> RingCursor<T> {
     where
         T: Clone + Sync,
     {
-        self.count = Some(self.at.ring.shared().observer.count_internal_reader());
+        self.count = Some(self.at.ring.shared().observer.count_reader());
     }
 
     /// Another cursor at the same place, with a limit of its own.

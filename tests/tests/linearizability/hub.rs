@@ -1,7 +1,8 @@
 //! Push hubs: readers come at any time, and go, and there may be none.
 //!
 //! As with the push list a push has two steps, reserve and publish, and a stop has two. A reader
-//! takes its place in one step, at the last items as they are reserved then. A reader that another
+//! takes its place in one step, at the last items as they are reserved then, and is counted in a
+//! second one. So a reader that is counted gets what is pushed from then on. A reader that another
 //! thread has yet to give its place may find nothing before its first item; it has everything in
 //! the end.
 
@@ -26,6 +27,8 @@ enum Step {
     End,
     /// A reader of the last items, at most so many.
     Join(Id, usize),
+    /// It is one of `Readers` from here on.
+    Counted(Id),
     Next(Id, Result<u16, TryNextError>),
     /// All that is left for a reader once every call has returned.
     Rest(Id, Vec<u16>),
@@ -39,13 +42,23 @@ struct Hubs {
     items: Vec<(u16, bool)>,
     closed: bool,
     ended: bool,
-    /// Where each reader is, and whether it has taken an item.
-    readers: Vec<(Id, usize, bool)>,
+    retains: bool,
+    readers: Vec<Place>,
+}
+
+#[derive(Clone, Eq, Hash, PartialEq)]
+struct Place {
+    id: Id,
+    at: usize,
+    has_taken: bool,
+    /// It came after the stop, and nothing is retained: it is never counted.
+    is_late: bool,
+    is_counted: bool,
 }
 
 impl Hubs {
-    fn reader(&mut self, id: Id) -> &mut (Id, usize, bool) {
-        self.readers.iter_mut().find(|(i, ..)| *i == id).unwrap()
+    fn reader(&mut self, id: Id) -> &mut Place {
+        self.readers.iter_mut().find(|r| r.id == id).unwrap()
     }
 
     /// How many items there are up to the first that is not published.
@@ -78,14 +91,25 @@ impl Model for Hubs {
             }
             Step::Join(id, last) => {
                 let at = self.items.len().saturating_sub(last);
-                self.readers.push((id, at, false));
+                self.readers.push(Place {
+                    id,
+                    at,
+                    has_taken: false,
+                    is_late: self.closed && !self.retains,
+                    is_counted: false,
+                });
+                true
+            }
+            Step::Counted(id) => {
+                let reader = self.reader(id);
+                reader.is_counted = !reader.is_late;
                 true
             }
             Step::Next(id, result) => {
                 let (published, ended) = (self.published(), self.closed);
                 let len = self.items.len();
                 let items = self.items.clone();
-                let (_, at, has_taken) = self.reader(id);
+                let Place { at, has_taken, .. } = self.reader(id);
                 match result {
                     Ok(n) => {
                         let is_next = *at < published && items[*at].0 == n;
@@ -98,19 +122,22 @@ impl Model for Hubs {
             }
             Step::Rest(id, ref rest) => {
                 let items = self.items.clone();
-                let at = self.reader(id).1;
+                let at = self.reader(id).at;
                 items[at..].iter().map(|(n, _)| n).eq(rest)
             }
             Step::Fork(id, new) => {
-                let (_, at, has_taken) = *self.reader(id);
-                self.readers.push((new, at, has_taken));
+                let fork = Place {
+                    id: new,
+                    ..self.reader(id).clone()
+                };
+                self.readers.push(fork);
                 true
             }
             Step::Dropped(id) => {
-                self.readers.retain(|(i, ..)| *i != id);
+                self.readers.retain(|r| r.id != id);
                 true
             }
-            Step::Readers(n) => self.readers.len() == n,
+            Step::Readers(n) => self.readers.iter().filter(|r| r.is_counted).count() == n,
         }
     }
 }
@@ -125,6 +152,8 @@ enum Flaw {
     LosesItems,
     /// A replay gets more than is retained.
     KeepsItems,
+    /// A reader is counted before it has its place.
+    CountsEarly,
     /// Wakes get lost.
     Deaf,
 }
@@ -192,19 +221,22 @@ impl Actor {
                 self.hub.stop();
                 vec![Step::Close, Step::End]
             }
-            // Without retained items, a reader that comes after the stop is not counted.
-            8 if self.retain > 0 => vec![Step::Readers(self.hub.readers())],
+            8 => vec![Step::Readers(self.hub.readers())],
             9..12 => {
                 let (aiter, last) = match self.flaw {
                     Flaw::ForgetsItems => (self.hub.subscribe(), self.retain),
                     Flaw::KeepsItems => (self.hub.replay(), 1),
                     _ => (self.hub.replay(), self.retain),
                 };
-                vec![Step::Join(self.adopt(aiter), last)]
+                let id = self.adopt(aiter);
+                vec![Step::Join(id, last), Step::Counted(id)]
             }
             12 => {
+                let early = (self.flaw == Flaw::CountsEarly).then(|| self.hub.subscribe());
                 let aiter = self.hub.subscribe();
-                vec![Step::Join(self.adopt(aiter), 0)]
+                drop(early);
+                let id = self.adopt(aiter);
+                vec![Step::Join(id, 0), Step::Counted(id)]
             }
             _ if self.readers.is_empty() => return,
             13 => {
@@ -293,6 +325,7 @@ fn search(flaw: Flaw, threads: usize, seed: u64, longest: Duration) -> (u64, Opt
                 items: (0..pushed.get()).map(|n| (n, true)).collect(),
                 closed: false,
                 ended: false,
+                retains: actors[0].retain > 0,
                 readers: Vec::new(),
             };
             let mut all = Vec::new();
@@ -338,6 +371,7 @@ fn planted_bugs_are_found() {
         Flaw::ForgetsItems,
         Flaw::LosesItems,
         Flaw::KeepsItems,
+        Flaw::CountsEarly,
         Flaw::Deaf,
     ] {
         let (rounds, found) = search(flaw, 2, 1, Duration::from_secs(60));
