@@ -233,6 +233,10 @@ impl Actor {
             }
             12 => {
                 let early = (self.flaw == Flaw::CountsEarly).then(|| self.hub.subscribe());
+                if early.is_some() {
+                    // Others may find it meanwhile, on a machine that is busy as well.
+                    std::thread::yield_now();
+                }
                 let aiter = self.hub.subscribe();
                 drop(early);
                 let id = self.adopt(aiter);
