@@ -21,6 +21,17 @@ fn some_waiter_is_looked_for_by_its_position_and_limit() {
 }
 
 #[test]
+fn a_waiter_knows_with_which_waker_it_waits() {
+    let (set, (_, other)) = (WaitSet::new(), Wakes::new());
+    let mut waiter = set.add();
+    assert!(!waiter.waits_with(&other));
+    waiter.wait(&other);
+    assert!(waiter.waits_with(&other) && !waiter.waits_with(Waker::noop()));
+    set.wake_all();
+    assert!(!waiter.waits_with(&other), "it was woken");
+}
+
+#[test]
 fn a_waiter_that_takes_the_slot_of_its_follower_does_not_follow_itself() {
     /// While the first waiter is woken, the other one is dropped and the first waits again: in the
     /// slot of the other one, because the wake uses its own.
