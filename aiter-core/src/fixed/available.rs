@@ -14,8 +14,8 @@ impl<T, const N: usize, const R: usize, const P: usize, const O: bool>
     /// Iterates over the items that are available now, without taking them. It also yields items
     /// that are pushed while the iterator is in use.
     ///
-    /// It does not compile for a list that may be [overwritten](PushList::push_overwriting), because
-    /// an item must not be overwritten while it is lent.
+    /// It does not compile for a list that may be [overwritten](PushList::push_overwriting),
+    /// because an item must not be overwritten while it is lent.
     ///
     /// # Progress
     /// Each step is wait-free.

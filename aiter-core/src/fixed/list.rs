@@ -22,8 +22,9 @@ use core::{fmt, mem, ptr};
 /// [`subscribe`](Self::subscribe) make readers. Put it in a `static`, so that interrupt handlers
 /// and tasks reach it.
 ///
-/// `P` is how many tasks may [wait for a free slot](Self::push_when_free) at a time, none by default.
-/// `O` is `true` for a list in which a push may [drop the oldest item](Self::push_overwriting).
+/// `P` is how many tasks may [wait for a free slot](Self::push_when_free) at a time, none by
+/// default. `O` is `true` for a list in which a push may [drop the oldest
+/// item](Self::push_overwriting).
 ///
 /// Each slot takes a word and the item, and each reader and each task that may wait some words.
 /// Dropping the list drops the items that no reader has taken.

@@ -227,8 +227,8 @@ impl<T, const N: usize, const R: usize, const P: usize, const O: bool>
         self.at = oldest;
         let state = &self.list.state;
         state.readers.publish_position(self.reader(), oldest);
-        // Ordering: pairs with the fence in `ListState::wake`. If the reader waits at a gap already,
-        // the push that fills this one sees its new position, or it sees the slot filled.
+        // Ordering: pairs with the fence in `ListState::wake`. If the reader waits at a gap
+        // already, the push that fills this one sees its new position, or it sees the slot filled.
         fence(SeqCst);
         true
     }

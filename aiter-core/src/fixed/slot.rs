@@ -96,8 +96,8 @@ impl<T> Slot<T> {
     /// The lap whose item is published here, if one is and no reader is at it. The word of a slot
     /// that is free has none of the bits in `mask`.
     pub(super) fn full_lap(&self, mask: Word) -> Option<Word> {
-        // Ordering: Relaxed. Who takes the item does so by an exchange, which acquires it, or has the
-        // slot to itself.
+        // Ordering: Relaxed. A caller that takes the item does so by an exchange, which acquires it, or
+        // has the slot to itself.
         let word = self.word.load(Relaxed);
         (word & mask == FULL & mask).then_some(word.wrapping_sub(FULL))
     }

@@ -180,7 +180,7 @@ fn loom_overwriting_push_races_two_readers() {
             assert!(taken.is_sorted());
             assert_eq!(taken.len() + reader.aiter.missed(), pushed);
         }
-        // Its slot is free, whoever was last.
+        // Its slot is free, whichever of the two was last.
         assert!(list.push(item(9)).is_ok());
         assert_eq!(
             (first.available(), second.available()),

@@ -67,7 +67,7 @@ fn waits_are_served_in_turn_one_for_each_slot() {
     assert_eq!(waits.each_ref().map(Waiting::woken), [1, 0, 0]);
     assert_eq!(aiter.try_next(), Ok(1));
     assert_eq!(waits.each_ref().map(Waiting::woken), [0, 1, 0]);
-    // The third one has no slot, whoever polls it.
+    // The third one has no slot, whichever task polls it.
     assert!(waits[2].is_pending());
     // The second one needs not wait for the first one to be polled.
     assert!(waits[1].is_pushed());
