@@ -129,6 +129,7 @@ mod statistics;
 mod sync;
 #[cfg(test)]
 mod test_support;
+mod time;
 mod util;
 #[cfg(feature = "alloc")]
 mod wait;
@@ -137,6 +138,7 @@ pub use drive::{Pump, pump, pump_lending};
 pub use error::{PushError, Stopped, TryNextError};
 pub use ops::{MapAsync, map_async};
 pub use statistics::Statistics;
+pub use time::{Clock, Sleep};
 
 #[cfg(feature = "alloc")]
 pub use crate::{
