@@ -3,5 +3,6 @@
 #[cfg(feature = "std")]
 pub(crate) mod catch;
 pub(crate) mod fuse;
+pub(crate) mod in_place;
 #[cfg(feature = "alloc")]
 pub(crate) mod shrink;
