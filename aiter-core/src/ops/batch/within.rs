@@ -1,18 +1,16 @@
 //! [`batch_within`]: batches that wait some time for more items.
 
 use super::Collector;
-use crate::Sleep;
+use crate::{Sleep, util::in_place::InPlace};
 use alloc::vec::Vec;
 use core::{
     fmt,
-    future::Future,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 use futures_core::{FusedStream, Stream};
 use pin_project::pin_project;
-use scopeguard::ScopeGuard;
 
 /// Yields the items of `stream` in batches of up to `n`, each at most `d` after its first item.
 ///
@@ -83,7 +81,7 @@ where
         items: Collector::new(n, stream),
         d,
         sleep,
-        timer: None,
+        timer: InPlace::empty(),
         is_due: false,
     }
 }
@@ -98,7 +96,7 @@ pub struct BatchWithin<S: Stream, T: Sleep> {
     sleep: T,
     /// Runs while a batch waits for more items.
     #[pin]
-    timer: Option<T::Sleep>,
+    timer: InPlace<T::Sleep>,
     /// The timer of this batch is over.
     is_due: bool,
 }
@@ -110,42 +108,28 @@ impl<S: Stream, T: Sleep> Stream for BatchWithin<S, T> {
         let mut this = self.project();
         // The timer comes first: a source may use up the budget that tokio gives a task, and a
         // timer that is polled after that never ends.
-        if this.timer.is_some() {
-            *this.is_due = poll_timer(this.timer.as_mut(), cx).is_ready();
+        if !this.timer.is_empty() {
+            *this.is_due = this.timer.as_mut().poll(cx).is_ready();
         }
         if this.items.as_mut().collect(cx).is_pending() {
             if this.items.is_empty() {
                 return Poll::Pending;
             }
             if !*this.is_due && !this.d.is_zero() {
-                if this.timer.is_some() {
+                if !this.timer.is_empty() {
                     return Poll::Pending;
                 }
-                this.timer.set(Some(this.sleep.sleep(*this.d)));
-                if poll_timer(this.timer.as_mut(), cx).is_pending() {
-                    return Poll::Pending;
-                }
+                this.timer.as_mut().set(this.sleep.sleep(*this.d));
+                ready!(this.timer.as_mut().poll(cx));
             }
         }
-        this.timer.set(None);
+        this.timer.clear();
         *this.is_due = false;
         Poll::Ready(this.items.take())
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
         self.items.size_hint()
-    }
-}
-
-/// Polls the timer, and drops it when it is over, by returning or by a panic.
-fn poll_timer<F: Future>(timer: Pin<&mut Option<F>>, cx: &mut Context<'_>) -> Poll<()> {
-    let mut timer = scopeguard::guard(timer, |mut timer| timer.set(None));
-    match timer.as_mut().as_pin_mut().map(|timer| timer.poll(cx)) {
-        Some(Poll::Pending) => {
-            ScopeGuard::into_inner(timer);
-            Poll::Pending
-        }
-        Some(Poll::Ready(_)) | None => Poll::Ready(()),
     }
 }
 
@@ -160,7 +144,7 @@ impl<S: Stream + fmt::Debug, T: Sleep> fmt::Debug for BatchWithin<S, T> {
         f.debug_struct("BatchWithin")
             .field("items", &self.items)
             .field("d", &self.d)
-            .field("waits", &self.timer.is_some())
+            .field("waits", &!self.timer.is_empty())
             .finish_non_exhaustive()
     }
 }
