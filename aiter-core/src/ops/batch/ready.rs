@@ -57,7 +57,7 @@ use pin_project::pin_project;
 ///     writes += 1;
 /// }));
 /// assert_eq!((file.as_slice(), writes), (&b"started\nlistening\nready\n"[..], 1));
-/// # Ok::<(), Vec<&str>>(())
+/// # Ok::<(), aiter_core::Stopped<Vec<&str>>>(())
 /// ```
 #[track_caller]
 pub fn batch<S: Stream>(n: usize, stream: S) -> Batch<S> {

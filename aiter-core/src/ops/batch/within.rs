@@ -48,27 +48,32 @@ use pin_project::pin_project;
 /// poll ends with a batch that is not full, so while items are ready none is made.
 ///
 /// # Examples
-/// Rows are written to a database together, up to a hundred at a time, and none waits longer than
-/// 10 ms:
+/// Rows are inserted into a database together, up to a hundred at a time, and none waits longer
+/// than 10 ms:
 /// ```
 /// use aiter_core::{batch_within, push_aiter};
 /// use futures_lite::{StreamExt, future::block_on};
-/// use std::time::Duration;
+/// use std::{pin::pin, thread, time::Duration};
 ///
-/// let (rows, inserted) = push_aiter();
-/// # let sleep = |_: Duration| std::future::ready(());
-/// # /*
-/// let sleep = |d| tokio::time::sleep(d);
-/// # */
-/// let mut batches = batch_within(100, Duration::from_millis(10), sleep, inserted);
+/// // A thread is a timer too. With tokio it is `tokio::time::sleep`, elsewhere
+/// // `async_io::Timer::after`.
+/// let sleep = |d| {
+///     let (alarm, mut rings) = push_aiter::<()>();
+///     thread::spawn(move || {
+///         thread::sleep(d);
+///         drop(alarm);
+///     });
+///     async move { rings.next().await }
+/// };
+/// let (rows, added) = push_aiter();
+/// let mut batches = pin!(batch_within(100, Duration::from_millis(10), sleep, added));
 ///
-/// rows.push_all(["Ada", "Grace"])?;
+/// rows.push_all(["Ada", "Grace"]).unwrap();
 /// assert_eq!(block_on(batches.next()), Some(vec!["Ada", "Grace"]));
-/// rows.push("Edsger").ok();
+/// rows.push("Edsger").unwrap();
 /// drop(rows);
 /// assert_eq!(block_on(batches.next()), Some(vec!["Edsger"]));
 /// assert_eq!(block_on(batches.next()), None);
-/// # Ok::<(), Vec<&str>>(())
 /// ```
 #[track_caller]
 pub fn batch_within<S, T>(n: usize, d: Duration, sleep: T, stream: S) -> BatchWithin<S, T>
