@@ -25,6 +25,9 @@ pub use self::{
     map::{MapAiter, map_aiter},
     map_filter::{MapFilterAiter, map_filter_aiter},
     stop::{Stoppable, Stopper, StopperStopped, stoppable_aiter},
-    workers::{MapWorkers, MapWorkersOrdered, map_workers, map_workers_ordered},
+    workers::{
+        MapWorkers, MapWorkersBy, MapWorkersOrdered, map_workers, map_workers_by,
+        map_workers_ordered,
+    },
     zip::{Azip, ZipStreams, azip},
 };
