@@ -5,7 +5,7 @@ extern crate std;
 use crate::{
     MapWorkersBy, map_workers_by,
     ops::workers::tests::{Controller, collect, poll_until_idle},
-    test_support::{Wakes, poll_noop, source},
+    test_support::{Item, Wakes, poll_noop, source},
 };
 use alloc::{boxed::Box, rc::Rc, vec, vec::Vec};
 use core::{
@@ -97,7 +97,7 @@ fn a_busy_key_stops_the_source_when_n_of_its_items_wait() {
     let controller = Controller::default();
     let start = controller.clone();
     let mut map = map_workers_by(3, tens, move |k| start.start(k), incoming);
-    [10, 11, 12, 20, 13, 14, 30].map(|k| feeder.push(k));
+    feeder.add([10, 11, 12, 20, 13, 14, 30].map(Item));
     assert_eq!(poll_until_idle(&mut map), Poll::Pending);
     // 10 and 20 are in work, and 11 to 13 wait.
     assert_eq!((controller.in_work(), feeder.waiting()), (2, 2));
@@ -129,7 +129,7 @@ fn the_source_is_not_polled_while_n_are_in_work() {
     let controller = Controller::default();
     let start = controller.clone();
     let mut map = map_workers_by(2, tens, move |k| start.start(k), incoming);
-    [10, 20, 11, 30].map(|k| feeder.push(k));
+    feeder.add([10, 20, 11, 30].map(Item));
     assert_eq!(poll_until_idle(&mut map), Poll::Pending);
     assert_eq!((controller.in_work(), feeder.polls()), (2, 2));
     controller.finish(20);
@@ -146,7 +146,7 @@ fn a_waiting_item_starts_in_the_next_call() {
     let controller = Controller::default();
     let start = controller.clone();
     let mut map = map_workers_by(5, tens, move |k| start.start(k), incoming);
-    [10, 11].map(|k| feeder.push(k));
+    feeder.add([10, 11].map(Item));
     assert_eq!(poll_until_idle(&mut map), Poll::Pending);
     controller.finish(10);
     assert_eq!(poll_until_idle(&mut map), Poll::Ready(Some(10)));
