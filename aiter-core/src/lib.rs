@@ -149,12 +149,13 @@ pub use crate::{
     fork::{Fork, Hub, HubIdle, HubOccupied, aiter_forker, aiter_forker_with, bound},
     gate::{Gate, Gated, gated_aiter},
     hub::{HubBound, HubReader, PushHub, PushHubIdle, PushHubOccupied, SkipAiter, push_hub},
-    join::{JoinAiters, JoinAitersKeyed, join_aiters, join_aiters_keyed},
+    join::{JoinAiters, JoinAitersKeyed, join_aiters, join_aiters_keyed, join_aiters_limited},
     ops::{
         Azip, Batch, BatchWithin, FlattenAiter, IterToAiter, MapAiter, MapFilterAiter, MapWorkers,
-        MapWorkersOrdered, Stoppable, Stopper, StopperStopped, SwitchAiter, ZipStreams, azip, batch,
-        batch_within, flatten_aiter, iter_to_aiter, map_aiter, map_filter_aiter, map_workers,
-        map_workers_ordered, stoppable_aiter, switch_aiter,
+        MapWorkersBy, MapWorkersOrdered, Stoppable, Stopper, StopperStopped, SwitchAiter,
+        ZipStreams, azip, batch, batch_within, flatten_aiter, iter_to_aiter, map_aiter,
+        map_filter_aiter, map_workers, map_workers_by, map_workers_ordered, stoppable_aiter,
+        switch_aiter,
     },
     push::{
         AvailableIter, BoundedAiter, BoundedNextMany, BoundedPush, BoundedPusher, NextMany,
