@@ -4,7 +4,7 @@
 
 use crate::{CASES, sweeps::on_tasks};
 use Kind::*;
-use aiter_tests::cancellation::{setup::Subject, subjects::SUBJECTS};
+use aiter_tests::cancellation::{setup::Subject, subjects};
 use std::collections::BTreeSet;
 
 #[rustfmt::skip]
@@ -432,7 +432,7 @@ fn every_public_item_of_core_has_a_case() {
 
 #[test]
 fn every_function_of_core_has_cases_of_each_kind() {
-    has_every_kind(ITEMS, SUBJECTS, BY_KIND, WITHOUT, |case| {
+    has_every_kind(ITEMS, &subjects::all(), BY_KIND, WITHOUT, |case| {
         CASES.contains(&case)
     });
 }
