@@ -3,8 +3,8 @@
 #![allow(missing_docs, reason = "a test program")]
 
 use aiter_core::{
-    AvailableIter, Azip, BoundedAiter, BoundedNextMany, BoundedPush, BoundedPusher, Driver,
-    FlattenAiter, Fork, Gate, Gated, Hub, HubIdle, HubOccupied, IterToAiter, JoinAiters,
+    AvailableIter, Azip, BoundedAiter, BoundedNextMany, BoundedPush, BoundedPusher, BoundedSink,
+    Driver, FlattenAiter, Fork, Gate, Gated, Hub, HubIdle, HubOccupied, IterToAiter, JoinAiters,
     JoinAitersKeyed, MapAiter, MapAsync, MapWorkers, MapWorkersOrdered, NextMany, OwnedPermit,
     Permit, Preloaded, Pump, PushAiter, PushHub, PushHubIdle, PushHubOccupied, Pusher, Reserve,
     ReserveOwned, Sharable, SkipAiter, Statistics, Stoppable, Stopped, Stopper, StopperStopped,
@@ -145,6 +145,11 @@ fn push_list() {
 #[test]
 fn bounded_list() {
     table! {
+        BoundedSink<Shared> => "Send + Sync + Unpin";
+        BoundedSink<Sent> => "Send + Sync + Unpin";
+        BoundedSink<Local> => "Unpin";
+        BoundedSink<Pinned> => "Send + Sync + Unpin";
+
         WeakBoundedPusher<Shared> => "Send + Sync + Unpin";
         WeakBoundedPusher<Sent> => "Send + Sync + Unpin";
         WeakBoundedPusher<Local> => "Unpin";
