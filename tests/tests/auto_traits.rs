@@ -3,16 +3,19 @@
 #![allow(missing_docs, reason = "a test program")]
 
 use aiter_core::{
-    AvailableIter, Azip, BoundedAiter, BoundedNextMany, BoundedPush, BoundedPusher, BoundedSink,
-    Driver, FlattenAiter, Fork, Gate, Gated, Hub, HubIdle, HubOccupied, IterToAiter, JoinAiters,
-    JoinAitersKeyed, MapAiter, MapAsync, MapWorkers, MapWorkersOrdered, NextMany, OwnedPermit,
-    Permit, Preloaded, Pump, PushAiter, PushHub, PushHubIdle, PushHubOccupied, Pusher, Reserve,
-    ReserveOwned, Sharable, SkipAiter, Statistics, Stoppable, Stopped, Stopper, StopperStopped,
-    TryNextError, UntilStopped, Watermarks, WeakBoundedPusher, WeakPushHub, WeakPusher,
+    AvailableIter, Azip, Batch, BatchWithin, BoundedAiter, BoundedNextMany, BoundedPush,
+    BoundedPusher, BoundedSink, Driver, FlattenAiter, Fork, Gate, Gated, Hub, HubIdle, HubOccupied,
+    IterToAiter, JoinAiters, JoinAitersKeyed, MapAiter, MapAsync, MapWorkers, MapWorkersOrdered,
+    NextMany, OwnedPermit, Permit, Preloaded, Pump, PushAiter, PushHub, PushHubIdle,
+    PushHubOccupied, Pusher, Reserve, ReserveOwned, Sharable, SkipAiter, Statistics, Stoppable,
+    Stopped, Stopper, StopperStopped, SwitchAiter, TryNextError, UntilStopped, Watermarks,
+    WeakBoundedPusher, WeakPushHub, WeakPusher,
     bound::{Retain, Seen, Skip, Unbounded, Wait},
 };
 use futures_core::Stream;
-use std::{cell::Cell, marker::PhantomData, marker::PhantomPinned, pin::Pin, rc::Rc, task};
+use std::{
+    cell::Cell, marker::PhantomData, marker::PhantomPinned, pin::Pin, rc::Rc, task, time::Duration,
+};
 
 /// Items of every kind: an item that may be shared, one that may only be sent, one that may not
 /// leave its thread, and one that may not be moved.
@@ -227,6 +230,7 @@ fn fixed_list() {
 #[test]
 fn operators() {
     type Iter<T> = IterToAiter<std::vec::IntoIter<T>>;
+    type Timer<T> = fn(Duration) -> Gives<T, ()>;
     table! {
         IterToAiter<Shared> => "Send + Sync + Unpin";
         IterToAiter<Local> => "Unpin";
@@ -246,6 +250,23 @@ fn operators() {
         Pump<Shared, Shared, Pinned> => "Send + Sync";
         Pump<Shared, Shared, Sent> => "Send + Unpin";
         Pump<Shared, Local, Shared> => "Unpin";
+
+        Batch<Iter<Shared>> => "Send + Sync + Unpin";
+        Batch<Iter<Sent>> => "Send + Unpin";
+        Batch<Iter<Local>> => "Unpin";
+        Batch<Iter<Pinned>> => "Send + Sync + Unpin";
+        Batch<Gives<Pinned, Shared>> => "Send + Sync";
+        BatchWithin<Iter<Shared>, Timer<Shared>> => "Send + Sync + Unpin";
+        BatchWithin<Iter<Sent>, Timer<Shared>> => "Send + Unpin";
+        BatchWithin<Iter<Shared>, Timer<Sent>> => "Send + Unpin";
+        BatchWithin<Iter<Shared>, Timer<Local>> => "Unpin";
+        BatchWithin<Iter<Shared>, Timer<Pinned>> => "Send + Sync";
+        BatchWithin<Gives<Pinned, Shared>, Timer<Shared>> => "Send + Sync";
+
+        SwitchAiter<Iter<Iter<Shared>>> => "Send + Sync + Unpin";
+        SwitchAiter<Iter<Iter<Sent>>> => "Send + Unpin";
+        SwitchAiter<Iter<Iter<Local>>> => "Unpin";
+        SwitchAiter<Iter<Gives<Pinned, Shared>>> => "Send + Sync";
 
         FlattenAiter<Iter<Vec<Shared>>> => "Send + Sync + Unpin";
         FlattenAiter<Iter<Vec<Pinned>>> => "Send + Sync + Unpin";

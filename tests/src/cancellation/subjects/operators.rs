@@ -2,14 +2,15 @@
 
 use super::{ThenPause, slowly, thirds};
 use crate::cancellation::{
-    harness::{self, Item, Source},
+    harness::{self, Item, Source, pause},
     setup::{Expected, Setup, Subject, items},
 };
 use aiter_core::{
-    AiterExt, azip, flatten_aiter, iter_to_aiter, join_aiters, join_aiters_keyed, map_aiter,
-    map_async, map_filter_aiter, map_workers, map_workers_ordered,
+    AiterExt, azip, batch, batch_within, flatten_aiter, iter_to_aiter, join_aiters,
+    join_aiters_keyed, map_aiter, map_async, map_filter_aiter, map_workers, map_workers_ordered,
+    switch_aiter,
 };
-use std::iter;
+use std::{iter, time::Duration};
 
 pub(super) const SUBJECTS: &[Subject] = &[
     ("iter_to_aiter", || {
@@ -43,6 +44,28 @@ pub(super) const SUBJECTS: &[Subject] = &[
     }),
     ("map_filter_aiter", || {
         Setup::one(map_filter_aiter(Some, Source::new()))
+    }),
+    ("batch", || {
+        Setup::one(flatten_aiter(batch(2, Source::new())))
+    }),
+    ("batch_within", || {
+        let timer = |_| async {
+            pause().await;
+            pause().await;
+        };
+        let second = Duration::from_secs(1);
+        let batches = batch_within(3, second, timer, Source::new());
+        Setup::one(flatten_aiter(batches))
+    }),
+    ("switch_aiter", || {
+        Setup::one(switch_aiter(iter_to_aiter([Source::new()])))
+    }),
+    ("switch_aiter, one member for each item", || {
+        // Each is taken before the next one comes.
+        let members = Source::new().then_pause();
+        Setup::one(switch_aiter(
+            members.map_aiter(|item| iter_to_aiter([item])),
+        ))
     }),
     ("flatten_aiter", || {
         let pairs = Source::new().map_aiter(|item| [item.clone(), item]);
