@@ -60,13 +60,10 @@ pub(crate) async fn items_come_in_batches<R: Runtime>() {
     let (pusher, numbers) = push_aiter();
     let mut batches = batch(3, numbers);
     pusher.push_all(0..4).unwrap();
-    let reading = R::spawn(async move {
-        assert_eq!(batches.next().await, Some(vec![0, 1, 2]));
-        assert_eq!(batches.next().await, Some(vec![3]));
-        assert!(poll_once(batches.next()).await.is_none());
-        batches.collect::<Vec<_>>().await
-    });
-    yield_now().await;
+    assert_eq!(batches.next().await, Some(vec![0, 1, 2]));
+    assert_eq!(batches.next().await, Some(vec![3]));
+    assert!(poll_once(batches.next()).await.is_none());
+    let reading = R::spawn(batches.collect::<Vec<_>>());
     pusher.push_all(4..ITEMS).unwrap();
     drop(pusher);
     let rest = reading.await;
