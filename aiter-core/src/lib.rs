@@ -136,7 +136,7 @@ mod wait;
 
 pub use drive::{Pump, pump, pump_lending};
 pub use error::{PushError, Stopped, TryNextError};
-pub use ops::{MapAsync, map_async};
+pub use ops::{Debounce, MapAsync, RateLimit, RateLimited, debounce, map_async, rate_limit};
 pub use statistics::Statistics;
 pub use time::{Clock, Sleep};
 

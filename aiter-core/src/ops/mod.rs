@@ -1,5 +1,6 @@
 //! Operators: functions that take a stream and return a stream, one per file.
 
+mod debounce;
 #[cfg(feature = "alloc")]
 mod flatten;
 #[cfg(feature = "alloc")]
@@ -9,6 +10,7 @@ mod map;
 mod map_async;
 #[cfg(feature = "alloc")]
 mod map_filter;
+mod rate_limit;
 #[cfg(feature = "alloc")]
 mod stop;
 #[cfg(feature = "alloc")]
@@ -16,7 +18,9 @@ mod workers;
 #[cfg(feature = "alloc")]
 mod zip;
 
+pub use debounce::{Debounce, debounce};
 pub use map_async::{MapAsync, map_async};
+pub use rate_limit::{RateLimit, RateLimited, rate_limit};
 
 #[cfg(feature = "alloc")]
 pub use self::{
