@@ -183,10 +183,9 @@ impl Span {
     }
 
     fn round_up(self) -> Duration {
+        let nanos = self.nanos + u32::from(self.fraction > 0);
         match u64::try_from(self.secs) {
-            Ok(secs) => Duration::from_secs(secs)
-                .saturating_add(Duration::new(0, self.nanos))
-                .saturating_add(Duration::new(0, u32::from(self.fraction > 0))),
+            Ok(secs) => Duration::from_secs(secs).saturating_add(Duration::new(0, nanos)),
             Err(_) => Duration::MAX,
         }
     }
