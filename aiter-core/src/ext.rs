@@ -75,6 +75,25 @@ pub trait AiterExt: Stream {
         flatten_aiter(self)
     }
 
+    /// Yields the items that are ready, up to `n` of them together in a `Vec`: see [`batch`].
+    #[track_caller]
+    fn batch(self, n: usize) -> Batch<Self>
+    where
+        Self: Sized,
+    {
+        batch(n, self)
+    }
+
+    /// Yields the items in batches of up to `n`, each at most `d` after its first item: see
+    /// [`batch_within`].
+    #[track_caller]
+    fn batch_within<T: Sleep>(self, n: usize, d: Duration, sleep: T) -> BatchWithin<Self, T>
+    where
+        Self: Sized,
+    {
+        batch_within(n, d, sleep, self)
+    }
+
     /// Pairs the items of this stream with those of `other`: see [`azip`].
     fn azip<S>(self, other: S) -> Azip<(Self, S)>
     where
@@ -152,6 +171,15 @@ pub trait AiterExt: Stream {
         T: Stream,
     {
         join_aiters_keyed(self)
+    }
+
+    /// Yields the items of the newest of the streams that this one yields: see [`switch_aiter`].
+    fn switch_aiter(self) -> SwitchAiter<Self>
+    where
+        Self: Sized,
+        Self::Item: Stream,
+    {
+        switch_aiter(self)
     }
 
     /// Awaits `f(item)` for up to `n` items at a time, and yields the results as they are ready:

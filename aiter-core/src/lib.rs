@@ -30,6 +30,8 @@
 //! | **drive** a stream while its consumer is busy elsewhere | [`active`], as fast as it yields; [`preload`], up to `n` items ahead; [`preload_with`], in batches |
 //! | **join** many streams into one, or walk them side by side | [`join_aiters`], [`join_aiters_keyed`], [`azip`] |
 //! | **map** items | [`map_aiter`]; [`map_async`], one future at a time; [`map_workers`] and [`map_workers_ordered`], many at once |
+//! | **batch** items | [`batch`], those that are ready; [`batch_within`], those that come within some time |
+//! | follow the newest of many streams | [`switch_aiter`] |
 //! | filter and flatten | [`map_filter_aiter`], [`flatten_aiter`] |
 //! | **pace** a stream | [`debounce`]: the newest item, once the source is quiet; [`rate_limit`]: no more items than a [`RateLimit`] allows |
 //! | make a stream of an iterator | [`iter_to_aiter`] |
@@ -150,9 +152,10 @@ pub use crate::{
     hub::{HubBound, HubReader, PushHub, PushHubIdle, PushHubOccupied, SkipAiter, push_hub},
     join::{JoinAiters, JoinAitersKeyed, join_aiters, join_aiters_keyed},
     ops::{
-        Azip, FlattenAiter, IterToAiter, MapAiter, MapFilterAiter, MapWorkers, MapWorkersOrdered,
-        Stoppable, Stopper, StopperStopped, ZipStreams, azip, flatten_aiter, iter_to_aiter,
-        map_aiter, map_filter_aiter, map_workers, map_workers_ordered, stoppable_aiter,
+        Azip, Batch, BatchWithin, FlattenAiter, IterToAiter, MapAiter, MapFilterAiter, MapWorkers,
+        MapWorkersOrdered, Stoppable, Stopper, StopperStopped, SwitchAiter, ZipStreams, azip, batch,
+        batch_within, flatten_aiter, iter_to_aiter, map_aiter, map_filter_aiter, map_workers,
+        map_workers_ordered, stoppable_aiter, switch_aiter,
     },
     push::{
         AvailableIter, BoundedAiter, BoundedNextMany, BoundedPush, BoundedPusher, NextMany,

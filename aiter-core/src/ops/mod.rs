@@ -2,6 +2,10 @@
 
 mod debounce;
 #[cfg(feature = "alloc")]
+mod batch;
+#[cfg(feature = "alloc")]
+mod caught;
+#[cfg(feature = "alloc")]
 mod flatten;
 #[cfg(feature = "alloc")]
 mod iter;
@@ -14,6 +18,8 @@ mod rate_limit;
 #[cfg(feature = "alloc")]
 mod stop;
 #[cfg(feature = "alloc")]
+mod switch;
+#[cfg(feature = "alloc")]
 mod workers;
 #[cfg(feature = "alloc")]
 mod zip;
@@ -24,11 +30,13 @@ pub use rate_limit::{RateLimit, RateLimited, rate_limit};
 
 #[cfg(feature = "alloc")]
 pub use self::{
+    batch::{Batch, BatchWithin, batch, batch_within},
     flatten::{FlattenAiter, flatten_aiter},
     iter::{IterToAiter, iter_to_aiter},
     map::{MapAiter, map_aiter},
     map_filter::{MapFilterAiter, map_filter_aiter},
     stop::{Stoppable, Stopper, StopperStopped, stoppable_aiter},
+    switch::{SwitchAiter, switch_aiter},
     workers::{MapWorkers, MapWorkersOrdered, map_workers, map_workers_ordered},
     zip::{Azip, ZipStreams, azip},
 };

@@ -291,8 +291,13 @@ pub(crate) async fn forks_of_a_list_see_the_same<R: Runtime>() {
     }
 }
 
+/// Stands for a `static`: tasks of every runtime can borrow the list.
+fn for_ever<T>(list: T) -> &'static T {
+    Box::leak(Box::new(list))
+}
+
 pub(crate) async fn a_list_without_an_allocator_serves_tasks<R: Runtime>() {
-    let list: &'static fixed::PushList<usize, 8, 2> = Box::leak(Box::new(fixed::PushList::new()));
+    let list = for_ever(fixed::PushList::<usize, 8, 2>::new());
     let aiter = list.aiter().unwrap();
     let subscriber = list.subscribe().unwrap();
     assert!(list.subscribe().is_none());
@@ -316,7 +321,7 @@ pub(crate) async fn a_list_without_an_allocator_serves_tasks<R: Runtime>() {
 /// Three tasks push into two slots, and each pushes as often as the others until it is done.
 pub(crate) async fn a_push_waits_for_a_free_slot<R: Runtime>() {
     type List = fixed::PushList<usize, 2, 1, 3>;
-    let list: &'static List = Box::leak(Box::new(List::new()));
+    let list = for_ever(List::new());
     let mut aiter = list.aiter().unwrap();
     let pushers = [0, 1, 2].map(|pusher| {
         R::spawn(async move {
@@ -343,7 +348,7 @@ pub(crate) async fn a_push_waits_for_a_free_slot<R: Runtime>() {
 
 pub(crate) async fn a_push_drops_the_oldest_item<R: Runtime>() {
     type List = fixed::PushList<usize, 4, 2, 0, true>;
-    let list: &'static List = Box::leak(Box::new(List::new()));
+    let list = for_ever(List::new());
     let mut slow = list.aiter().unwrap();
     let mut fast = list.subscribe().unwrap();
     for n in 0..ITEMS {
@@ -361,7 +366,7 @@ pub(crate) async fn a_push_drops_the_oldest_item<R: Runtime>() {
 }
 
 pub(crate) async fn a_list_without_an_allocator_has_as_many_items_as_slots<R: Runtime>() {
-    let list: &'static fixed::PushList<usize, 8, 2> = Box::leak(Box::new(fixed::PushList::new()));
+    let list = for_ever(fixed::PushList::<usize, 8, 2>::new());
     let mut slow = list.aiter().unwrap();
     let mut fast = list.subscribe().unwrap();
     for n in 0..ITEMS {
