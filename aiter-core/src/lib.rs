@@ -153,9 +153,9 @@ pub use crate::{
     join::{JoinAiters, JoinAitersKeyed, join_aiters, join_aiters_keyed},
     ops::{
         Azip, Batch, BatchWithin, FlattenAiter, IterToAiter, MapAiter, MapFilterAiter, MapWorkers,
-        MapWorkersOrdered, Stoppable, Stopper, StopperStopped, SwitchAiter, ZipStreams, azip, batch,
-        batch_within, flatten_aiter, iter_to_aiter, map_aiter, map_filter_aiter, map_workers,
-        map_workers_ordered, stoppable_aiter, switch_aiter,
+        MapWorkersOrdered, Stoppable, Stopper, StopperStopped, SwitchAiter, ZipStreams, azip,
+        batch, batch_within, flatten_aiter, iter_to_aiter, map_aiter, map_filter_aiter,
+        map_workers, map_workers_ordered, stoppable_aiter, switch_aiter,
     },
     push::{
         AvailableIter, BoundedAiter, BoundedNextMany, BoundedPush, BoundedPusher, NextMany,

@@ -1,10 +1,10 @@
 //! Operators: functions that take a stream and return a stream, one per file.
 
-mod debounce;
 #[cfg(feature = "alloc")]
 mod batch;
 #[cfg(feature = "alloc")]
 mod caught;
+mod debounce;
 #[cfg(feature = "alloc")]
 mod flatten;
 #[cfg(feature = "alloc")]
