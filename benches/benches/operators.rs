@@ -136,6 +136,15 @@ fn wrapped(bench: &mut Bench) {
     );
 }
 
+/// A runtime with virtual time.
+fn paused() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .expect("a runtime can be made")
+}
+
 /// Limits that are never reached, and one for whose token each item waits.
 ///
 /// tokio-stream's `throttle` reads no clock and sets no timer if its duration is zero, which is no
@@ -144,6 +153,7 @@ fn wrapped(bench: &mut Bench) {
 /// tokio's virtual time.
 fn rate_limits(bench: &mut Bench) {
     const PER_SECOND: u32 = 1_000_000_000;
+    let runtime = paused();
     let start = Instant::now();
     let clock = move || (|_| ready(()), move || start.elapsed());
     let limit = RateLimit::new(PER_SECOND as usize, Duration::from_secs(1));
@@ -166,7 +176,8 @@ fn rate_limits(bench: &mut Bench) {
                 item
             }));
         }),
-        peer("throttle(0)", || {
+        peer("throttle(0)", move || {
+            let _guard = runtime.enter();
             drain(tokio_stream::StreamExt::throttle(
                 counter(ITEMS),
                 Duration::ZERO,
@@ -185,12 +196,7 @@ fn rate_limits(bench: &mut Bench) {
     const TICK: Duration = Duration::from_millis(1);
     /// Takes all items, each of which waits, in virtual time.
     fn wait_for_each<S: Stream<Item = u64>>(limited: impl FnOnce() -> S) {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .start_paused(true)
-            .build()
-            .expect("a runtime can be made");
-        runtime.block_on(async {
+        paused().block_on(async {
             let start = tokio::time::Instant::now();
             let mut stream = pin!(limited());
             while let Some(item) = poll_fn(|cx| stream.as_mut().poll_next(cx)).await {
