@@ -3,7 +3,7 @@
 #![allow(missing_docs, reason = "a test program")]
 
 use aiter_core::{
-    AiterExt, Watermarks, aiter_forker_with, batch, batch_within, bound, map_workers,
+    AiterExt, RateLimit, Watermarks, aiter_forker_with, batch, batch_within, bound, map_workers,
     map_workers_ordered, preload, preload_with, push_aiter, push_aiter_bounded,
 };
 use futures_lite::stream::{Empty, Once, empty, once};
@@ -69,6 +69,9 @@ fn a_count_of_0_panics_at_the_callers_line() {
     refused!("batch: n must be at least 1", none().batch(0));
     refused!("batch_within: n must be at least 1", batch_within(0, second, now, none()));
     refused!("batch_within: n must be at least 1", none().batch_within(0, second, now));
+    refused!("RateLimit::new: n must be at least 1", RateLimit::new(0, second));
+    refused!("RateLimit::new: per must not be zero", RateLimit::new(1, Duration::ZERO));
+    refused!("RateLimit::burst: b must be at least 1", RateLimit::new(1, second).burst(0));
     refused!("bound::wait: n must be at least 1", aiter_forker_with(bound::wait(0), none()));
     refused!("bound::skip: n must be at least 1", aiter_forker_with(bound::skip(0), none()));
     let fork = aiter_forker_with(bound::wait(1), none());
