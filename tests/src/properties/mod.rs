@@ -9,7 +9,7 @@
 //! | `handle` | handles, with the waker that each was last polled with |
 //! | `kept` | which wakes of a source are served late |
 //! | `time` | timers, and the time that they wait for |
-//! | `push`, `fork`, `mixed`, `share`, `gate`, `stop`, `join`, `drive`, `pace` | a system beside its model |
+//! | `push`, `fork`, `mixed`, `share`, `gate`, `stop`, `join`, `switch`, `drive`, `pace`, `batch` | a system beside its model |
 //!
 //! A sequence consists of bytes, four for each step. Bytes that do not decode are ignored and
 //! missing ones read as 0, so that every sequence of bytes is a sequence of steps. A trap may run
@@ -24,6 +24,7 @@
 //! - *panics arrive*: each is one that a trap or the source was told to make, or one that the docs
 //!   name.
 
+mod batch;
 mod drive;
 mod environment;
 mod fork;
@@ -37,6 +38,7 @@ mod push;
 mod script;
 mod share;
 mod stop;
+mod switch;
 mod time;
 
 pub use environment::Planted;
@@ -77,6 +79,12 @@ pub enum System {
     Stop,
     /// Sources that are joined.
     Join,
+    /// Sources of which the newest counts.
+    Switch,
+    /// A source whose items come in batches of those that are ready.
+    Batch,
+    /// A source whose items come in batches that wait for more.
+    BatchWithin,
     /// A source of which the newest item comes when it is quiet.
     Debounce,
     /// A source whose items come no faster than a limit allows.
@@ -130,6 +138,9 @@ macro_rules! with_pair {
             System::Gate => $f::<gate::Gates>($($arg),*),
             System::Stop => $f::<stop::Stopping>($($arg),*),
             System::Join => $f::<join::Join>($($arg),*),
+            System::Switch => $f::<switch::Switch>($($arg),*),
+            System::Batch => $f::<batch::Batching<false>>($($arg),*),
+            System::BatchWithin => $f::<batch::Batching<true>>($($arg),*),
             System::Debounce => $f::<pace::Paced<pace::Newest>>($($arg),*),
             System::RateLimit => $f::<pace::Paced<pace::Tokens>>($($arg),*),
             System::Active => $f::<drive::Driven<0, 0>>($($arg),*),
