@@ -37,6 +37,9 @@ pub use self::{
     map_filter::{MapFilterAiter, map_filter_aiter},
     stop::{Stoppable, Stopper, StopperStopped, stoppable_aiter},
     switch::{SwitchAiter, switch_aiter},
-    workers::{MapWorkers, MapWorkersOrdered, map_workers, map_workers_ordered},
+    workers::{
+        MapWorkers, MapWorkersBy, MapWorkersOrdered, map_workers, map_workers_by,
+        map_workers_ordered,
+    },
     zip::{Azip, ZipStreams, azip},
 };
