@@ -97,6 +97,9 @@ suite! {
         a_future_that_wakes_is_served_among_fresh_ones;
         pulls:
         maps_filters_and_zips
+        items_come_in_batches
+        batches_wait_for_more_items
+        the_newest_of_many_streams_counts
         nothing_is_taken_before_it_is_requested
         one_poll_of_a_driver_or_pump_is_bounded
         a_driver_pulls_and_ends_with_its_consumer
