@@ -310,6 +310,15 @@ fn the_last_item_comes_though_the_drop_of_the_source_or_the_timer_panics() {
     let (panics, end) = (None, Some(Poll::Ready(None)));
     let item = Some(Poll::Ready(Some(1)));
     assert_eq!(seen, [panics, item, panics, end]);
+
+    let (source, remote) = crate::test_support::source([Item(2)]);
+    let mut stream = debounce(QUIET, |d| Bad(clock.sleep(d), "timer"), source);
+    assert_eq!(poll_noop(&mut stream), Poll::Pending);
+    remote.end();
+    panic_of(|| poll_noop(&mut stream));
+    assert!(!stream.is_terminated());
+    assert_eq!(poll_noop(&mut stream), Poll::Ready(Some(2)));
+    assert!(stream.is_terminated());
 }
 
 #[test]
