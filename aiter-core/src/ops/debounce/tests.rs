@@ -300,7 +300,7 @@ fn the_last_item_comes_though_the_drop_of_the_source_or_the_timer_panics() {
     let mut stream = debounce(QUIET, timer, Bad(source, "source"));
     assert_eq!(poll_noop(&mut stream), Poll::Pending);
     remote.end();
-    let mut seen = std::vec::Vec::new();
+    let mut seen = alloc::vec::Vec::new();
     for _ in 0..4 {
         let polled = core::panic::AssertUnwindSafe(|| poll_noop(&mut stream));
         seen.push(std::panic::catch_unwind(polled).ok());
