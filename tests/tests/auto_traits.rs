@@ -226,28 +226,16 @@ fn fixed_list() {
 }
 
 /// A clock whose timers hold an `F`.
-struct Timer<T, F> {
-    _clock: T,
-    _makes: PhantomData<fn() -> F>,
-}
+struct ClockOf<T, F>(PhantomData<(T, fn() -> F)>);
 
-struct Slept<F>(F);
-
-impl<F> Future for Slept<F> {
-    type Output = ();
-    fn poll(self: Pin<&mut Self>, _: &mut task::Context<'_>) -> task::Poll<()> {
-        unreachable!("only its traits are of interest")
+impl<T, F> Sleep for ClockOf<T, F> {
+    type Sleep = Gives<F, ()>;
+    fn sleep(&self, _: Duration) -> Gives<F, ()> {
+        Gives(PhantomData)
     }
 }
 
-impl<T, F> Sleep for Timer<T, F> {
-    type Sleep = Slept<F>;
-    fn sleep(&self, _: Duration) -> Slept<F> {
-        unreachable!("only its traits are of interest")
-    }
-}
-
-impl<T, F> Clock for Timer<T, F> {
+impl<T, F> Clock for ClockOf<T, F> {
     fn now(&self) -> Duration {
         Duration::ZERO
     }
@@ -300,20 +288,20 @@ fn operators() {
         FlattenAiter<Iter<Vec<Pinned>>> => "Send + Sync + Unpin";
         FlattenAiter<Iter<Vec<Local>>> => "Unpin";
 
-        Debounce<Iter<Shared>, Timer<Pinned, Shared>> => "Send + Sync + Unpin";
-        Debounce<Iter<Sent>, Timer<Shared, Shared>> => "Send + Unpin";
-        Debounce<Iter<Pinned>, Timer<Shared, Shared>> => "Send + Sync + Unpin";
-        Debounce<Iter<Shared>, Timer<Local, Shared>> => "Unpin";
-        Debounce<Iter<Shared>, Timer<Shared, Sent>> => "Send + Unpin";
-        Debounce<Iter<Shared>, Timer<Shared, Pinned>> => "Send + Sync";
+        Debounce<Iter<Shared>, ClockOf<Pinned, Shared>> => "Send + Sync + Unpin";
+        Debounce<Iter<Sent>, ClockOf<Shared, Shared>> => "Send + Unpin";
+        Debounce<Iter<Pinned>, ClockOf<Shared, Shared>> => "Send + Sync + Unpin";
+        Debounce<Iter<Shared>, ClockOf<Local, Shared>> => "Unpin";
+        Debounce<Iter<Shared>, ClockOf<Shared, Sent>> => "Send + Unpin";
+        Debounce<Iter<Shared>, ClockOf<Shared, Pinned>> => "Send + Sync";
 
         RateLimit => "Send + Sync + Unpin";
-        RateLimited<Shared, Timer<Pinned, Shared>> => "Send + Sync + Unpin";
-        RateLimited<Pinned, Timer<Shared, Shared>> => "Send + Sync";
-        RateLimited<Local, Timer<Shared, Shared>> => "Unpin";
-        RateLimited<Shared, Timer<Sent, Shared>> => "Send + Unpin";
-        RateLimited<Shared, Timer<Shared, Sent>> => "Send + Unpin";
-        RateLimited<Shared, Timer<Shared, Pinned>> => "Send + Sync";
+        RateLimited<Shared, ClockOf<Pinned, Shared>> => "Send + Sync + Unpin";
+        RateLimited<Pinned, ClockOf<Shared, Shared>> => "Send + Sync";
+        RateLimited<Local, ClockOf<Shared, Shared>> => "Unpin";
+        RateLimited<Shared, ClockOf<Sent, Shared>> => "Send + Unpin";
+        RateLimited<Shared, ClockOf<Shared, Sent>> => "Send + Unpin";
+        RateLimited<Shared, ClockOf<Shared, Pinned>> => "Send + Sync";
 
         Azip<(Iter<Shared>, Iter<Pinned>)> => "Send + Sync + Unpin";
         Azip<(Iter<Shared>, Iter<Sent>)> => "Send + Unpin";

@@ -43,7 +43,8 @@ fn every_method_is_called_with_all_four_traits_in_scope() {
     assert_eq!(items(iter_to_aiter([numbers()]).switch_aiter()), [1, 2, 3]);
     assert_eq!(items(numbers().debounce(second, |_| ready(()))), [3]);
     let clock = (|_| ready(()), || second);
-    let limit = RateLimit::new(3, second);
+    // The end takes a token to find.
+    let limit = RateLimit::new(4, second);
     assert_eq!(items(numbers().rate_limit(limit, clock)), [1, 2, 3]);
     let (stoppable, stopper) = numbers().stoppable_aiter();
     assert_eq!(items(stoppable), [1, 2, 3]);

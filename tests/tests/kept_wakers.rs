@@ -245,9 +245,7 @@ const SCENES: &[Case] = &[
             (beside(stopper.stoppable(aiter), stopper), others)
         })
     }),
-    ("debounce, at its source", || {
-        scene(|aiter| debounce(SECOND, |_| ready(()), aiter))
-    }),
+    // Each poll asks the source for more than one item, which keeps the waker of that poll.
     ("debounce, at its timer", || {
         scene(|aiter| {
             let ticks = sharable_aiter(aiter);

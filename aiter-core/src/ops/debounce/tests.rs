@@ -273,6 +273,58 @@ fn the_drop_of_an_item_that_was_replaced_may_panic() {
     assert_eq!(newest.map(|item| item.0), Some(2));
 }
 
+/// The source and the timer are dropped at the end, in this order.
+#[test]
+fn the_last_item_comes_though_the_drop_of_the_source_or_the_timer_panics() {
+    struct Bad<T>(T, &'static str);
+    impl<T> Drop for Bad<T> {
+        fn drop(&mut self) {
+            panic!("{}", self.1);
+        }
+    }
+    impl<S: Stream + Unpin> Stream for Bad<S> {
+        type Item = S::Item;
+        fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
+            Pin::new(&mut self.0).poll_next(cx)
+        }
+    }
+    impl<F: Future + Unpin> Future for Bad<F> {
+        type Output = F::Output;
+        fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+            Pin::new(&mut self.0).poll(cx)
+        }
+    }
+    let clock = ManualClock::default();
+    let (source, remote) = source([Item(1)]);
+    let timer = |d| Bad(clock.sleep(d), "timer");
+    let mut stream = debounce(QUIET, timer, Bad(source, "source"));
+    assert_eq!(poll_noop(&mut stream), Poll::Pending);
+    remote.end();
+    let mut seen = alloc::vec::Vec::new();
+    for _ in 0..4 {
+        let polled = core::panic::AssertUnwindSafe(|| poll_noop(&mut stream));
+        seen.push(std::panic::catch_unwind(polled).ok());
+        let is_over = seen.contains(&Some(Poll::Ready(None)));
+        assert_eq!(stream.is_terminated(), is_over || seen.len() == 3);
+    }
+    let (panics, end) = (None, Some(Poll::Ready(None)));
+    let item = Some(Poll::Ready(Some(1)));
+    let expected = match cfg!(feature = "std") {
+        true => [panics, item, panics, end],
+        false => [panics, panics, item, end],
+    };
+    assert_eq!(seen, expected);
+
+    let (source, remote) = crate::test_support::source([Item(2)]);
+    let mut stream = debounce(QUIET, |d| Bad(clock.sleep(d), "timer"), source);
+    assert_eq!(poll_noop(&mut stream), Poll::Pending);
+    remote.end();
+    panic_of(|| poll_noop(&mut stream));
+    assert!(!stream.is_terminated());
+    assert_eq!(poll_noop(&mut stream), Poll::Ready(Some(2)));
+    assert!(stream.is_terminated());
+}
+
 #[test]
 fn counts_the_newest_item_in_its_size() {
     let clock = ManualClock::default();
