@@ -6,8 +6,8 @@ use aiter_core::{
     AvailableIter, Azip, BoundedAiter, BoundedNextMany, BoundedPush, BoundedPusher, BoundedSink,
     Driver, FlattenAiter, Fork, Gate, Gated, Hub, HubIdle, HubOccupied, IterToAiter, JoinAiters,
     JoinAitersKeyed, MapAiter, MapAsync, MapWorkers, MapWorkersOrdered, NextMany, OwnedPermit,
-    Permit, Preloaded, Pump, PushAiter, PushHub, PushHubIdle, PushHubOccupied, Pusher, Reserve,
-    ReserveOwned, Sharable, SkipAiter, Statistics, Stoppable, Stopped, Stopper, StopperStopped,
+    Part, Permit, Preloaded, Pump, PushAiter, PushHub, PushHubIdle, PushHubOccupied, Pusher, Reserve,
+    ReserveOwned, Sharable, SkipAiter, SplitBy, Statistics, Stoppable, Stopped, Stopper, StopperStopped,
     TryNextError, UntilStopped, Watermarks, WeakBoundedPusher, WeakPushHub, WeakPusher,
     bound::{Retain, Seen, Skip, Unbounded, Wait},
 };
@@ -271,6 +271,27 @@ fn stoppable_and_sharable() {
         Sharable<Sent> => "Send + Sync + Unpin";
         Sharable<Pinned> => "Send + Sync + Unpin";
         Sharable<Local> => "Unpin";
+    }
+}
+
+#[test]
+fn split() {
+    table! {
+        SplitBy<Gives<Shared, Shared>, u8, Shared> => "Send + Sync + Unpin";
+        SplitBy<Gives<Sent, Sent>, Cell<u8>, Sent> => "Send + Sync + Unpin";
+        SplitBy<Gives<Pinned, Pinned>, u8, Pinned> => "Send + Sync + Unpin";
+        SplitBy<Gives<Local, Shared>, u8, Shared> => "Unpin";
+        SplitBy<Gives<Shared, Local>, u8, Shared> => "Unpin";
+        SplitBy<Gives<Shared, Shared>, Rc<u8>, Shared> => "Unpin";
+        SplitBy<Gives<Shared, Shared>, u8, Local> => "Unpin";
+
+        Part<Gives<Shared, Shared>, u8, Shared> => "Send + Sync + Unpin";
+        Part<Gives<Sent, Sent>, Cell<u8>, Sent> => "Send + Sync + Unpin";
+        Part<Gives<Pinned, Pinned>, u8, Pinned> => "Send + Sync + Unpin";
+        Part<Gives<Local, Shared>, u8, Shared> => "Unpin";
+        Part<Gives<Shared, Local>, u8, Shared> => "Unpin";
+        Part<Gives<Shared, Shared>, Rc<u8>, Shared> => "Unpin";
+        Part<Gives<Shared, Shared>, u8, Local> => "Unpin";
     }
 }
 

@@ -1,7 +1,7 @@
 //! A consumer of a split stream: what the outer stream and the parts have in common.
 
 use super::{
-    parts::{Parts, Pulled, Slot, SplitSource},
+    parts::{Parts, Put, Slot, SplitSource},
     waiters::{ARRIVED, LEFT, SourceState, SplitShared, new_lock},
 };
 use crate::{
@@ -11,6 +11,7 @@ use crate::{
 use alloc::vec::Vec;
 use core::task::{Context, Poll, Waker};
 use futures_core::Stream;
+use scopeguard::ScopeGuard;
 
 /// How many items one poll pulls without an item for its own consumer.
 const MAX_PULLS: usize = 64;
@@ -76,7 +77,8 @@ where
         let Ok(mut guard) = handle.lock_or(contended) else {
             return Poll::Pending;
         };
-        let gone = forget_left(&mut guard);
+        let mut gone = Vec::new();
+        forget_left(&mut guard, &mut gone);
         let is_empty = guard.with_value(|source| source.parts().waiting_for(*number)) == 0;
         let mut call = guard.with(|_, waiters| waiters.remove(*number));
         // A consumer that was left waiting for the source and is polled without its wake polls the
@@ -87,7 +89,7 @@ where
             SourceState::Blocked => guard.with_value(|source| source.parts().holds_for(*number)),
         };
         let outcome = match pulls {
-            true => pull(&mut guard, *number, is_empty, panic_reported),
+            true => pull(&mut guard, &mut gone, *number, is_empty, panic_reported),
             false => Outcome::Waits,
         };
         let handle = guard.handle();
@@ -192,6 +194,7 @@ fn lock_contended<'a>(
 #[inline]
 fn pull<S, K, F>(
     guard: &mut SourceGuard<'_, S, K, F>,
+    gone: &mut Vec<Slot<K, S::Item>>,
     number: usize,
     is_empty: bool,
     panic_reported: &mut bool,
@@ -204,30 +207,48 @@ where
     let lock = guard.as_lock();
     let waker = waker_ref(lock);
     let cx = &mut Context::from_waker(&waker);
+    let mut guard = scopeguard::guard(guard, |guard| {
+        *panic_reported = true;
+        guard.with_value(|source| source.end_in_panic());
+    });
     // This holds if user code panics, and unless the loop finds otherwise.
     guard.with(|_, waiters| waiters.source = SourceState::Open);
+    let mut outcome = Outcome::Yields;
     for _ in 0..MAX_PULLS {
-        let source = match guard.with_value(|source| source.pull(number, panic_reported, cx)) {
-            Pulled::Placed(to) if to == number && is_empty => return Outcome::Found,
-            Pulled::Placed(to) => {
-                guard.with(|_, waiters| waiters.call(to));
-                SourceState::Open
+        let (key, item) = match guard.with_value(|source| source.poll_next(cx)) {
+            Poll::Ready(Some(pulled)) => pulled,
+            Poll::Ready(None) => {
+                outcome = Outcome::End;
+                break;
             }
-            Pulled::Dropped => SourceState::Open,
-            Pulled::Pending => SourceState::Idle,
-            Pulled::Held => SourceState::Blocked,
-            Pulled::End => return Outcome::End,
+            Poll::Pending => {
+                guard.with(|_, waiters| waiters.source = SourceState::Idle);
+                outcome = Outcome::Waits;
+                break;
+            }
         };
-        if source != SourceState::Open {
-            guard.with(|_, waiters| waiters.source = source);
-            return Outcome::Waits;
+        // The item may be newer than the drop of a part.
+        forget_left(&mut guard, gone);
+        match guard.with_value(|source| source.parts().put(key, item, number)) {
+            Put::For(to) if to == number && is_empty => {
+                outcome = Outcome::Found;
+                break;
+            }
+            Put::For(to) => guard.with(|_, waiters| waiters.call(to)),
+            Put::Held => {
+                guard.with(|_, waiters| waiters.source = SourceState::Blocked);
+                outcome = Outcome::Waits;
+                break;
+            }
+            Put::Dropped => {}
         }
         // Another consumer may have items, for which it should not wait for long.
         if !lock.shared().arrivals.is_empty() {
             break;
         }
     }
-    Outcome::Yields
+    ScopeGuard::into_inner(guard);
+    outcome
 }
 
 /// Forgets the consumers that were dropped. What they had is to be dropped once the lock is
@@ -235,11 +256,11 @@ where
 #[inline]
 fn forget_left<S: Stream, K: Ord, F>(
     guard: &mut SourceGuard<'_, S, K, F>,
-) -> Vec<Slot<K, S::Item>> {
-    let mut gone = Vec::new();
+    gone: &mut Vec<Slot<K, S::Item>>,
+) {
     let left = &guard.as_lock().shared().left;
     if left.is_empty() {
-        return gone;
+        return;
     }
     // A comparison of keys that panics leaves the others for the next holder.
     let mut numbers = scopeguard::guard(left.take_all(), |rest| {
@@ -249,7 +270,7 @@ fn forget_left<S: Stream, K: Ord, F>(
         guard.with(|_, waiters| drop(waiters.remove(number)));
         let (makes_room, is_empty) = guard.with_value(|source| {
             let parts = source.parts();
-            (parts.forget(number, &mut gone), parts.is_empty())
+            (parts.forget(number, gone), parts.is_empty())
         });
         guard.with(|_, waiters| {
             if makes_room {
@@ -260,7 +281,6 @@ fn forget_left<S: Stream, K: Ord, F>(
             }
         });
     }
-    gone
 }
 
 /// Releases the lock, and does what consumers left meanwhile that were dropped.
@@ -273,7 +293,7 @@ fn release<S: Stream, K: Ord, F>(
     mut gone: Vec<Slot<K, S::Item>>,
 ) {
     loop {
-        gone.append(&mut forget_left(&mut guard));
+        forget_left(&mut guard, &mut gone);
         let handle = guard.handle();
         drop(guard);
         drop(gone);

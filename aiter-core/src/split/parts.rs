@@ -8,11 +8,10 @@ use alloc::{
 };
 use core::{
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 use futures_core::Stream;
 use pin_project::pin_project;
-use scopeguard::ScopeGuard;
 
 /// The number of the outer stream. Parts are numbered from 1.
 pub(super) const OUTER: usize = 0;
@@ -54,17 +53,13 @@ struct Held<K, T> {
     item: T,
 }
 
-/// What one pull did.
-pub(super) enum Pulled {
-    /// The source is pending.
-    Pending,
-    /// The source has ended, or panicked earlier.
-    End,
-    /// A consumer has an item, or a part, more.
-    Placed(usize),
-    /// The item in hand has no room.
+/// Where an item was put.
+pub(super) enum Put {
+    /// This consumer has an item, or a part, more.
+    For(usize),
+    /// It is in hand.
     Held,
-    /// The item belongs to nobody, because the outer stream was dropped.
+    /// It was dropped: its key has no part, and the outer stream was dropped.
     Dropped,
 }
 
@@ -87,41 +82,32 @@ impl<S: Stream, K: Ord + Clone, F: FnMut(&S::Item) -> K> SplitSource<S, K, F> {
         }
     }
 
-    /// Pulls one item, or takes the one in hand, and puts it where it belongs. The consumer that
-    /// pulls takes something right afterwards if it can, so that there is room for one more.
-    ///
-    /// If user code panics this sets `panic_reported` and drops the source.
+    /// Takes the item in hand, or polls the source for one. Returns it with its key.
     #[inline]
-    pub(super) fn pull(
+    pub(super) fn poll_next(
         self: Pin<&mut Self>,
-        puller: usize,
-        panic_reported: &mut bool,
         cx: &mut Context<'_>,
-    ) -> Pulled {
-        let mut this = scopeguard::guard(self.project(), |mut this| {
-            *panic_reported = true;
-            *this.panicked = true;
-            this.source.as_mut().end();
-        });
-        let pulled = match this.parts.held.take() {
-            Some(held) => this.parts.put(held.key, held.item, puller),
-            None => match this.source.as_mut().poll_next(cx) {
-                Poll::Pending => Pulled::Pending,
-                Poll::Ready(None) => Pulled::End,
-                Poll::Ready(Some(item)) => {
-                    let key = (this.key)(&item);
-                    this.parts.put(key, item, puller)
-                }
-            },
-        };
-        ScopeGuard::into_inner(this);
-        pulled
+    ) -> Poll<Option<(K, S::Item)>> {
+        let this = self.project();
+        if let Some(held) = this.parts.held.take() {
+            return Poll::Ready(Some((held.key, held.item)));
+        }
+        let polled = ready!(this.source.poll_next(cx));
+        Poll::Ready(polled.map(|item| ((this.key)(&item), item)))
     }
 }
 
 impl<S: Stream, K, F> SplitSource<S, K, F> {
     pub(super) fn parts(self: Pin<&mut Self>) -> &mut Parts<K, S::Item> {
         self.project().parts
+    }
+
+    /// Drops the source, because user code has panicked.
+    #[cold]
+    pub(super) fn end_in_panic(self: Pin<&mut Self>) {
+        let this = self.project();
+        *this.panicked = true;
+        this.source.end();
     }
 
     pub(super) fn has_panicked(self: Pin<&mut Self>) -> bool {
@@ -172,27 +158,29 @@ impl<K: Ord, T> Parts<K, T> {
         Some((key, number))
     }
 
+    /// Puts an item where it belongs. The consumer that pulls takes something afterwards, if there
+    /// is anything for it, so that it has room for one more.
     #[inline]
-    fn put(&mut self, key: K, item: T, puller: usize) -> Pulled
+    pub(super) fn put(&mut self, key: K, item: T, puller: usize) -> Put
     where
         K: Clone,
     {
         let number = match self.numbers.get(&key) {
             Some(&number) => number,
-            None if self.outer_dropped => return Pulled::Dropped,
+            None if self.outer_dropped => return Put::Dropped,
             None => OUTER,
         };
         let waiting = self.waiting_for(number);
         let leaving = usize::from(number == puller && waiting > 0);
         if waiting - leaving >= self.limit {
             self.held = Some(Held { number, key, item });
-            return Pulled::Held;
+            return Put::Held;
         }
         match number {
             OUTER => self.add(key, item),
             part => self.slot(part).items.push_back(item),
         }
-        Pulled::Placed(number)
+        Put::For(number)
     }
 
     fn add(&mut self, key: K, item: T)

@@ -8,7 +8,7 @@
 //! | `script` | the source: it does what the steps tell it, and knows whether its wake is still to come |
 //! | `handle` | handles, with the waker that each was last polled with |
 //! | `kept` | which wakes of a source are served late |
-//! | `push`, `fork`, `mixed`, `share`, `gate`, `stop`, `join`, `drive` | a system beside its model |
+//! | `push`, `fork`, `mixed`, `share`, `split`, `gate`, `stop`, `join`, `drive` | a system beside its model |
 //!
 //! A sequence consists of bytes, four for each step. Bytes that do not decode are ignored and
 //! missing ones read as 0, so that every sequence of bytes is a sequence of steps. A trap may run
@@ -34,6 +34,7 @@ mod mixed;
 mod push;
 mod script;
 mod share;
+mod split;
 mod stop;
 
 pub use environment::Planted;
@@ -68,6 +69,10 @@ pub enum System {
     Retained,
     /// Takers of a source.
     Share,
+    /// A source that is split, with one item in each part and one part that nobody took.
+    SplitOne,
+    /// The same with two.
+    Split,
     /// A source behind a gate.
     Gate,
     /// Sources that one stopper ends, and tasks that wait for it.
@@ -120,6 +125,8 @@ macro_rules! with_pair {
             System::Mixed => $f::<mixed::Mixed<0>>($($arg),*),
             System::Retained => $f::<mixed::Mixed<2>>($($arg),*),
             System::Share => $f::<share::Takers>($($arg),*),
+            System::SplitOne => $f::<split::Split<1>>($($arg),*),
+            System::Split => $f::<split::Split<2>>($($arg),*),
             System::Gate => $f::<gate::Gates>($($arg),*),
             System::Stop => $f::<stop::Stopping>($($arg),*),
             System::Join => $f::<join::Join>($($arg),*),
