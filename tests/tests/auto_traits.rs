@@ -6,9 +6,10 @@ use aiter_core::{
     AvailableIter, Azip, BoundedAiter, BoundedNextMany, BoundedPush, BoundedPusher, BoundedSink,
     Driver, FlattenAiter, Fork, Gate, Gated, Hub, HubIdle, HubOccupied, IterToAiter, JoinAiters,
     JoinAitersKeyed, MapAiter, MapAsync, MapWorkers, MapWorkersOrdered, NextMany, OwnedPermit,
-    Part, Permit, Preloaded, Pump, PushAiter, PushHub, PushHubIdle, PushHubOccupied, Pusher, Reserve,
-    ReserveOwned, Sharable, SkipAiter, SplitBy, Statistics, Stoppable, Stopped, Stopper, StopperStopped,
-    TryNextError, UntilStopped, Watermarks, WeakBoundedPusher, WeakPushHub, WeakPusher,
+    Part, Permit, Preloaded, Pump, PushAiter, PushHub, PushHubIdle, PushHubOccupied, Pusher,
+    Reserve, ReserveOwned, Sharable, SkipAiter, SplitBy, Statistics, Stoppable, Stopped, Stopper,
+    StopperStopped, TryNextError, UntilStopped, Watermarks, WeakBoundedPusher, WeakPushHub,
+    WeakPusher,
     bound::{Retain, Seen, Skip, Unbounded, Wait},
 };
 use futures_core::Stream;

@@ -74,13 +74,17 @@ where
             sink.clear_for(cx.waker());
         }
         let contended = |lock| lock_contended(lock, sink, cx.waker()).ok_or(());
-        let Ok(mut guard) = handle.lock_or(contended) else {
+        let Ok(guard) = handle.lock_or(contended) else {
             return Poll::Pending;
         };
-        let mut gone = Vec::new();
-        forget_left(&mut guard, &mut gone);
+        // Also if user code panics.
+        let mut locked = scopeguard::guard((guard, Vec::new()), |(guard, gone)| {
+            release(guard, gone);
+        });
+        let (guard, gone) = &mut *locked;
+        forget_left(guard, gone);
         let is_empty = guard.with_value(|source| source.parts().waiting_for(*number)) == 0;
-        let mut call = guard.with(|_, waiters| waiters.remove(*number));
+        let call = guard.with(|_, waiters| waiters.remove(*number));
         // A consumer that was left waiting for the source and is polled without its wake polls the
         // source: the wake may be under way.
         let pulls = match guard.with(|_, waiters| waiters.source) {
@@ -89,36 +93,32 @@ where
             SourceState::Blocked => guard.with_value(|source| source.parts().holds_for(*number)),
         };
         let outcome = match pulls {
-            true => pull(&mut guard, &mut gone, *number, is_empty, panic_reported),
+            true => pull(guard, gone, *number, is_empty, panic_reported),
             false => Outcome::Waits,
         };
         let handle = guard.handle();
-        let taken = guard.with_value(|source| take(handle, source.parts(), *number));
-        if taken.is_none() {
-            match outcome {
-                Outcome::End => {
-                    let panicked = guard.with_value(|source| source.has_panicked());
-                    release(guard, gone);
-                    return self.end(panicked);
-                }
-                Outcome::Waits => {
-                    let sink = sink.get_or_insert_with(|| WakeSink::new(Node::new(())));
-                    sink.register(cx.waker());
-                    let call = call.take().unwrap_or_else(|| sink.wake_source());
-                    guard.with(|_, waiters| waiters.insert(*number, call));
-                }
-                Outcome::Found | Outcome::Yields => {
-                    release(guard, gone);
-                    cx.waker().wake_by_ref();
-                    return Poll::Pending;
-                }
+        if let Some(taken) = guard.with_value(|source| take(handle, source.parts(), *number)) {
+            drop(locked);
+            return Poll::Ready(Some(taken));
+        }
+        match outcome {
+            Outcome::End => {
+                let panicked = guard.with_value(|source| source.has_panicked());
+                drop(locked);
+                return self.end(panicked);
+            }
+            Outcome::Waits => {
+                let sink = sink.get_or_insert_with(|| WakeSink::new(Node::new(())));
+                sink.register(cx.waker());
+                let call = call.unwrap_or_else(|| sink.wake_source());
+                guard.with(|_, waiters| waiters.insert(*number, call));
+            }
+            Outcome::Found | Outcome::Yields => {
+                drop(locked);
+                cx.waker().wake_by_ref();
             }
         }
-        release(guard, gone);
-        match taken {
-            Some(taken) => Poll::Ready(Some(taken)),
-            None => Poll::Pending,
-        }
+        Poll::Pending
     }
 
     #[cold]
@@ -207,48 +207,59 @@ where
     let lock = guard.as_lock();
     let waker = waker_ref(lock);
     let cx = &mut Context::from_waker(&waker);
-    let mut guard = scopeguard::guard(guard, |guard| {
-        *panic_reported = true;
-        guard.with_value(|source| source.end_in_panic());
-    });
     // This holds if user code panics, and unless the loop finds otherwise.
     guard.with(|_, waiters| waiters.source = SourceState::Open);
-    let mut outcome = Outcome::Yields;
     for _ in 0..MAX_PULLS {
-        let (key, item) = match guard.with_value(|source| source.poll_next(cx)) {
-            Poll::Ready(Some(pulled)) => pulled,
-            Poll::Ready(None) => {
-                outcome = Outcome::End;
-                break;
+        match pull_one(guard, gone, number, panic_reported, cx) {
+            Poll::Ready(Some(Put::For(to))) if to == number && is_empty => return Outcome::Found,
+            Poll::Ready(Some(Put::For(to))) => guard.with(|_, waiters| waiters.call(to)),
+            Poll::Ready(Some(Put::Nowhere(_))) => {}
+            Poll::Ready(Some(Put::Held)) => {
+                guard.with(|_, waiters| waiters.source = SourceState::Blocked);
+                return Outcome::Waits;
             }
+            Poll::Ready(None) => return Outcome::End,
             Poll::Pending => {
                 guard.with(|_, waiters| waiters.source = SourceState::Idle);
-                outcome = Outcome::Waits;
-                break;
+                return Outcome::Waits;
             }
-        };
-        // The item may be newer than the drop of a part.
-        forget_left(&mut guard, gone);
-        match guard.with_value(|source| source.parts().put(key, item, number)) {
-            Put::For(to) if to == number && is_empty => {
-                outcome = Outcome::Found;
-                break;
-            }
-            Put::For(to) => guard.with(|_, waiters| waiters.call(to)),
-            Put::Held => {
-                guard.with(|_, waiters| waiters.source = SourceState::Blocked);
-                outcome = Outcome::Waits;
-                break;
-            }
-            Put::Dropped => {}
         }
         // Another consumer may have items, for which it should not wait for long.
         if !lock.shared().arrivals.is_empty() {
             break;
         }
     }
+    Outcome::Yields
+}
+
+/// Pulls one item and puts it where it belongs. If user code panics, the source is dropped.
+#[inline]
+fn pull_one<S, K, F>(
+    guard: &mut SourceGuard<'_, S, K, F>,
+    gone: &mut Vec<Slot<K, S::Item>>,
+    number: usize,
+    panic_reported: &mut bool,
+    cx: &mut Context<'_>,
+) -> Poll<Option<Put<K, S::Item>>>
+where
+    S: Stream,
+    K: Ord + Clone,
+    F: FnMut(&S::Item) -> K,
+{
+    let mut guard = scopeguard::guard(guard, |guard| {
+        *panic_reported = true;
+        guard.with_value(|source| source.end_in_panic());
+    });
+    let put = guard
+        .with_value(|source| source.poll_next(cx))
+        .map(|pulled| {
+            let (key, item) = pulled?;
+            // The item may be newer than the drop of a part.
+            forget_left(&mut guard, gone);
+            Some(guard.with_value(|source| source.parts().put(key, item, number)))
+        });
     ScopeGuard::into_inner(guard);
-    outcome
+    put
 }
 
 /// Forgets the consumers that were dropped. What they had is to be dropped once the lock is
@@ -268,12 +279,12 @@ fn forget_left<S: Stream, K: Ord, F>(
     });
     for number in numbers.by_ref() {
         guard.with(|_, waiters| drop(waiters.remove(number)));
-        let (makes_room, is_empty) = guard.with_value(|source| {
+        let (frees_held, is_empty) = guard.with_value(|source| {
             let parts = source.parts();
             (parts.forget(number, gone), parts.is_empty())
         });
         guard.with(|_, waiters| {
-            if makes_room {
+            if frees_held {
                 waiters.source = SourceState::Open;
             }
             if is_empty {

@@ -54,13 +54,13 @@ struct Held<K, T> {
 }
 
 /// Where an item was put.
-pub(super) enum Put {
+pub(super) enum Put<K, T> {
     /// This consumer has an item, or a part, more.
     For(usize),
     /// It is in hand.
     Held,
-    /// It was dropped: its key has no part, and the outer stream was dropped.
-    Dropped,
+    /// Nowhere: its key has no part, and the outer stream was dropped.
+    Nowhere((K, T)),
 }
 
 impl<S: Stream, K: Ord + Clone, F: FnMut(&S::Item) -> K> SplitSource<S, K, F> {
@@ -161,13 +161,13 @@ impl<K: Ord, T> Parts<K, T> {
     /// Puts an item where it belongs. The consumer that pulls takes something afterwards, if there
     /// is anything for it, so that it has room for one more.
     #[inline]
-    pub(super) fn put(&mut self, key: K, item: T, puller: usize) -> Put
+    pub(super) fn put(&mut self, key: K, item: T, puller: usize) -> Put<K, T>
     where
         K: Clone,
     {
         let number = match self.numbers.get(&key) {
             Some(&number) => number,
-            None if self.outer_dropped => return Put::Dropped,
+            None if self.outer_dropped => return Put::Nowhere((key, item)),
             None => OUTER,
         };
         let waiting = self.waiting_for(number);
@@ -206,7 +206,7 @@ impl<K: Ord, T> Parts<K, T> {
     }
 
     /// Forgets a consumer that was dropped, and with the outer stream the parts that nobody took.
-    /// Moves what they had into `gone`. Returns whether there is room now for the item in hand.
+    /// Moves what they had into `gone`. Returns whether the item in hand has to find another one.
     pub(super) fn forget(&mut self, number: usize, gone: &mut Vec<Slot<K, T>>) -> bool {
         match number {
             OUTER => {
@@ -218,7 +218,10 @@ impl<K: Ord, T> Parts<K, T> {
             }
             part => self.remove(part, gone),
         }
-        self.holds_for(number)
+        self.held.as_ref().is_some_and(|held| match held.number {
+            OUTER => self.outer_dropped,
+            part => self.slots.get(part - 1).is_none_or(Option::is_none),
+        })
     }
 
     fn remove(&mut self, number: usize, gone: &mut Vec<Slot<K, T>>) {

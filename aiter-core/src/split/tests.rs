@@ -290,6 +290,18 @@ fn without_the_outer_stream_items_of_new_keys_are_dropped() {
 }
 
 #[test]
+fn an_item_in_hand_for_a_part_that_nobody_took_goes_with_the_outer_stream() {
+    let (mut outer, remote) = split(1, items([100, 200, 201, 101]));
+    let mut one = outer.part(1);
+    one.yields([100]);
+    one.waits();
+    assert_eq!(remote.waiting(), 1);
+    drop(outer);
+    one.is_woken();
+    one.yields([101]);
+}
+
+#[test]
 fn the_end_comes_after_what_waits() {
     let (mut outer, _remote) = split(2, items([100, 200, 101]).chain([End]));
     let mut one = outer.part(1);
@@ -662,4 +674,60 @@ fn collects_what_a_plain_loop_collects() {
 #[should_panic(expected = "split_by: n must be at least 1")]
 fn a_limit_of_zero_panics() {
     drop(split_by(0, |_: &u32| 0, stream::empty()));
+}
+
+/// Parts on threads of their own, which are dropped now and then, while another thread pushes.
+#[test]
+fn every_item_reaches_its_part_across_threads() {
+    const ITEMS: usize = many(100_000) as usize;
+    const KEYS: usize = 4;
+    for n in [1, 3, 100] {
+        let (pusher, items) = crate::push_aiter();
+        let pushing = std::thread::spawn(move || {
+            for item in 0..ITEMS {
+                if item % 1000 == 0 {
+                    std::thread::yield_now();
+                }
+                pusher.push(item).unwrap();
+            }
+        });
+        let mut outer = split_by(n, |item| item % KEYS, items);
+        let mut threads = Vec::new();
+        while let Some((key, mut part)) = block_on(outer.next()) {
+            threads.push(std::thread::spawn(move || {
+                let (mut first, mut last) = (None, None);
+                while let Some(item) = block_on(part.next()) {
+                    assert_eq!(item % KEYS, key);
+                    assert!(
+                        last.is_none_or(|last| item == last + KEYS),
+                        "an item is lost"
+                    );
+                    first = first.or(Some(item));
+                    last = Some(item);
+                    if key == 0 && item % 9973 == 0 && item > 0 {
+                        break;
+                    }
+                }
+                (key, first.unwrap(), last.unwrap())
+            }));
+        }
+        pushing.join().unwrap();
+        let mut seen = vec![Vec::new(); KEYS];
+        for thread in threads {
+            let (key, first, last) = thread.join().unwrap();
+            seen[key].push((first, last));
+        }
+        // The parts of one key follow each other; at most those items are missing that waited in
+        // one that was dropped.
+        for (key, mut parts) in seen.into_iter().enumerate() {
+            parts.sort_unstable();
+            assert_eq!(parts[0].0, key);
+            for two in parts.windows(2) {
+                let missing = (two[1].0 - two[0].1) / KEYS - 1;
+                assert!(two[1].0 > two[0].1 && missing <= n, "{missing} are missing");
+            }
+            assert!(key == 0 || parts.len() == 1);
+            assert!(parts.last().unwrap().1 / KEYS + n >= (ITEMS - 1 - key) / KEYS);
+        }
+    }
 }

@@ -114,6 +114,8 @@ pub(super) struct Split<const N: usize> {
     /// How many items of the source the model has put into `keys`.
     put: Cell<usize>,
     outer_dropped: Cell<bool>,
+    /// The drop of the source has panicked.
+    drop_panicked: Cell<bool>,
     /// A panic took an item, or a part, along. From then on the model knows too little.
     unsure: Cell<bool>,
 }
@@ -151,7 +153,7 @@ impl<const N: usize> Split<N> {
     }
 
     fn has_panicked(&self) -> bool {
-        self.source.panics.get() > 0
+        self.source.panics.get() > 0 || self.drop_panicked.get()
     }
 
     fn poll_with(&self, at: usize, fresh: bool) {
@@ -204,6 +206,9 @@ impl<const N: usize> Split<N> {
                 if matches!(site, Site::Wake | Site::WakerDrop | Site::Drop) {
                     self.unsure.set(true);
                 }
+                if site == Site::SourceDrop {
+                    self.drop_panicked.set(true);
+                }
                 consumer.ended = consumer.stage.is_terminated();
             }
             Err(Caught::Reported) => {
@@ -226,9 +231,7 @@ impl<const N: usize> Split<N> {
         assert_eq!(item % KEYS, *key, "an item of another key");
         let items = &mut self.keys.borrow_mut()[*key].items;
         match self.unsure.get() {
-            true => {
-                while items.pop_front().is_some_and(|lost| lost != item) {}
-            }
+            true => while items.pop_front().is_some_and(|lost| lost != item) {},
             false => assert_eq!(items.pop_front(), Some(item), "an item is lost"),
         }
     }
@@ -252,6 +255,7 @@ impl<const N: usize> Pair for Split<N> {
             keys: RefCell::default(),
             put: Cell::new(0),
             outer_dropped: Cell::new(false),
+            drop_panicked: Cell::new(false),
             unsure: Cell::new(false),
         }
     }
