@@ -50,6 +50,8 @@ fn every_method_is_called_with_all_four_traits_in_scope() {
     assert_eq!(items(stoppable), [1, 2, 3]);
     assert!(!stopper.is_stopped());
     assert_eq!(items(numbers().sharable_aiter()), [1, 2, 3]);
+    let keys = numbers().split_by(3, |n| n % 2).map_aiter(|(key, _)| key);
+    assert_eq!(items(keys), [1, 0, 1]);
     let (gated, gate) = numbers().gated_aiter();
     gate.push(2);
     drop(gate);
@@ -127,6 +129,8 @@ macro_rules! adapter_methods {
                     );
                     assert_eq!(items(numbers().stoppable_aiter().0).await, [1, 2, 3]);
                     assert_eq!(items(numbers().sharable_aiter()).await, [1, 2, 3]);
+                    let keys = numbers().split_by(3, |n| n % 2).map_aiter(|(key, _)| key);
+                    assert_eq!(items(keys).await, [1, 0, 1]);
                     let (gated, gate) = numbers().gated_aiter();
                     gate.open();
                     assert_eq!(items(gated).await, [1, 2, 3]);

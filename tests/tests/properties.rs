@@ -52,6 +52,8 @@ does_as_its_model! {
     forks_with_bounds_of_their_own: Mixed, 16;
     forks_of_a_source_that_retains_items: Retained, 16;
     takers: Share, 16;
+    parts_with_one_item: SplitOne, 16;
+    parts: Split, 16;
     a_gate: Gate, 16;
     a_stoppable: Stop, 8;
     a_join: Join, 8;
@@ -77,6 +79,8 @@ fn a_lost_wake_is_found() {
         Mixed,
         Retained,
         Share,
+        SplitOne,
+        Split,
         Gate,
         Stop,
         Join,

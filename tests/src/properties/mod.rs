@@ -9,7 +9,7 @@
 //! | `handle` | handles, with the waker that each was last polled with |
 //! | `kept` | which wakes of a source are served late |
 //! | `time` | timers, and the time that they wait for |
-//! | `push`, `fork`, `mixed`, `share`, `gate`, `stop`, `join`, `switch`, `drive`, `pace`, `batch` | a system beside its model |
+//! | `push`, `fork`, `mixed`, `share`, `split`, `gate`, `stop`, `join`, `switch`, `drive`, `pace`, `batch` | a system beside its model |
 //!
 //! A sequence consists of bytes, four for each step. Bytes that do not decode are ignored and
 //! missing ones read as 0, so that every sequence of bytes is a sequence of steps. A trap may run
@@ -37,6 +37,7 @@ mod pace;
 mod push;
 mod script;
 mod share;
+mod split;
 mod stop;
 mod switch;
 mod time;
@@ -73,6 +74,10 @@ pub enum System {
     Retained,
     /// Takers of a source.
     Share,
+    /// A source that is split, with one item in each part and one part that nobody took.
+    SplitOne,
+    /// The same with two.
+    Split,
     /// A source behind a gate.
     Gate,
     /// Sources that one stopper ends, and tasks that wait for it.
@@ -135,6 +140,8 @@ macro_rules! with_pair {
             System::Mixed => $f::<mixed::Mixed<0>>($($arg),*),
             System::Retained => $f::<mixed::Mixed<2>>($($arg),*),
             System::Share => $f::<share::Takers>($($arg),*),
+            System::SplitOne => $f::<split::Split<1>>($($arg),*),
+            System::Split => $f::<split::Split<2>>($($arg),*),
             System::Gate => $f::<gate::Gates>($($arg),*),
             System::Stop => $f::<stop::Stopping>($($arg),*),
             System::Join => $f::<join::Join>($($arg),*),
