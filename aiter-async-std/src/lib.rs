@@ -45,6 +45,7 @@ mod executor;
 mod ext;
 pub mod net;
 mod tasks;
+mod time;
 
 pub use blocking::{BlockingIter, OnThread, aiter_to_iter};
 pub use executor::{Global, On};
@@ -54,3 +55,4 @@ pub use tasks::{
     join_aiters, join_aiters_buffered, map_workers, map_workers_ordered, preload_aiter,
     preload_aiter_with,
 };
+pub use time::Timer;

@@ -39,6 +39,7 @@ mod executor;
 mod ext;
 pub mod net;
 mod tasks;
+mod time;
 
 pub use blocking::{BlockingIter, OnThread, aiter_to_iter};
 pub use executor::{Global, On};
@@ -49,3 +50,4 @@ pub use tasks::{
     map_workers, map_workers_on, map_workers_ordered, map_workers_ordered_on, preload_aiter,
     preload_aiter_on, preload_aiter_with, preload_aiter_with_on,
 };
+pub use time::Timer;

@@ -37,8 +37,8 @@
 //! over items that are always ready lets other tasks run now and then. For other streams there is
 //! [`cooperative`].
 //!
-//! The feature `net` (default) adds servers, and needs tokio's I/O and time drivers. The rest needs
-//! only its scheduler. With the feature `sink`, a [`Pusher`] is a `Sink` of the crate
+//! The feature `net` (default) adds servers, and needs tokio's I/O and time drivers. Operators with a
+//! [`Timer`] need the time driver. The rest needs only the scheduler. With the feature `sink`, a [`Pusher`] is a `Sink` of the crate
 //! `futures-sink`.
 #![forbid(unsafe_code)]
 
@@ -52,6 +52,7 @@ mod ext;
 #[cfg(feature = "net")]
 pub mod net;
 mod tasks;
+mod time;
 
 pub use blocking::{BlockOn, BlockingIter, OnRuntime, ReadAhead, aiter_to_iter, aiter_to_iter_on};
 pub use coop::{Budget, Cooperative, cooperative};
@@ -63,3 +64,4 @@ pub use tasks::{
     map_workers, map_workers_on, map_workers_ordered, map_workers_ordered_on, preload_aiter,
     preload_aiter_on, preload_aiter_with, preload_aiter_with_on,
 };
+pub use time::Timer;
