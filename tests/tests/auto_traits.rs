@@ -3,16 +3,19 @@
 #![allow(missing_docs, reason = "a test program")]
 
 use aiter_core::{
-    AvailableIter, Azip, BoundedAiter, BoundedNextMany, BoundedPush, BoundedPusher, Driver,
-    FlattenAiter, Fork, Gate, Gated, Hub, HubIdle, HubOccupied, IterToAiter, JoinAiters,
-    JoinAitersKeyed, MapAiter, MapAsync, MapWorkers, MapWorkersOrdered, NextMany, OwnedPermit,
-    Permit, Preloaded, Pump, PushAiter, PushHub, PushHubIdle, PushHubOccupied, Pusher, Reserve,
-    ReserveOwned, Sharable, SkipAiter, Statistics, Stoppable, Stopped, Stopper, StopperStopped,
-    TryNextError, UntilStopped, Watermarks, WeakBoundedPusher, WeakPushHub, WeakPusher,
+    AvailableIter, Azip, BoundedAiter, BoundedNextMany, BoundedPush, BoundedPusher, Clock,
+    Debounce, Driver, FlattenAiter, Fork, Gate, Gated, Hub, HubIdle, HubOccupied, IterToAiter,
+    JoinAiters, JoinAitersKeyed, MapAiter, MapAsync, MapWorkers, MapWorkersOrdered, NextMany,
+    OwnedPermit, Permit, Preloaded, Pump, PushAiter, PushHub, PushHubIdle, PushHubOccupied, Pusher,
+    RateLimit, RateLimited, Reserve, ReserveOwned, Sharable, SkipAiter, Sleep, Statistics,
+    Stoppable, Stopped, Stopper, StopperStopped, TryNextError, UntilStopped, Watermarks,
+    WeakBoundedPusher, WeakPushHub, WeakPusher,
     bound::{Retain, Seen, Skip, Unbounded, Wait},
 };
 use futures_core::Stream;
-use std::{cell::Cell, marker::PhantomData, marker::PhantomPinned, pin::Pin, rc::Rc, task};
+use std::{
+    cell::Cell, marker::PhantomData, marker::PhantomPinned, pin::Pin, rc::Rc, task, time::Duration,
+};
 
 /// Items of every kind: an item that may be shared, one that may only be sent, one that may not
 /// leave its thread, and one that may not be moved.
@@ -217,6 +220,34 @@ fn fixed_list() {
     }
 }
 
+/// A clock whose timers hold an `F`.
+struct Timer<T, F> {
+    _clock: T,
+    _makes: PhantomData<fn() -> F>,
+}
+
+struct Slept<F>(F);
+
+impl<F> Future for Slept<F> {
+    type Output = ();
+    fn poll(self: Pin<&mut Self>, _: &mut task::Context<'_>) -> task::Poll<()> {
+        unreachable!("only its traits are of interest")
+    }
+}
+
+impl<T, F> Sleep for Timer<T, F> {
+    type Sleep = Slept<F>;
+    fn sleep(&self, _: Duration) -> Slept<F> {
+        unreachable!("only its traits are of interest")
+    }
+}
+
+impl<T, F> Clock for Timer<T, F> {
+    fn now(&self) -> Duration {
+        Duration::ZERO
+    }
+}
+
 /// The traits follow those of the parts. An iterator or a collection that is being read is never
 /// pinned; a stream or a future is.
 #[test]
@@ -245,6 +276,21 @@ fn operators() {
         FlattenAiter<Iter<Vec<Shared>>> => "Send + Sync + Unpin";
         FlattenAiter<Iter<Vec<Pinned>>> => "Send + Sync + Unpin";
         FlattenAiter<Iter<Vec<Local>>> => "Unpin";
+
+        Debounce<Iter<Shared>, Timer<Pinned, Shared>> => "Send + Sync + Unpin";
+        Debounce<Iter<Sent>, Timer<Shared, Shared>> => "Send + Unpin";
+        Debounce<Iter<Pinned>, Timer<Shared, Shared>> => "Send + Sync + Unpin";
+        Debounce<Iter<Shared>, Timer<Local, Shared>> => "Unpin";
+        Debounce<Iter<Shared>, Timer<Shared, Sent>> => "Send + Unpin";
+        Debounce<Iter<Shared>, Timer<Shared, Pinned>> => "Send + Sync";
+
+        RateLimit => "Send + Sync + Unpin";
+        RateLimited<Shared, Timer<Pinned, Shared>> => "Send + Sync + Unpin";
+        RateLimited<Pinned, Timer<Shared, Shared>> => "Send + Sync";
+        RateLimited<Local, Timer<Shared, Shared>> => "Unpin";
+        RateLimited<Shared, Timer<Sent, Shared>> => "Send + Unpin";
+        RateLimited<Shared, Timer<Shared, Sent>> => "Send + Unpin";
+        RateLimited<Shared, Timer<Shared, Pinned>> => "Send + Sync";
 
         Azip<(Iter<Shared>, Iter<Pinned>)> => "Send + Sync + Unpin";
         Azip<(Iter<Shared>, Iter<Sent>)> => "Send + Unpin";

@@ -3,14 +3,15 @@
 #![allow(missing_docs, reason = "a test program")]
 
 use aiter_core::{
-    AiterExt, Watermarks, aiter_forker_with, bound, map_workers, map_workers_ordered, preload,
-    preload_with, push_aiter, push_aiter_bounded,
+    AiterExt, RateLimit, Watermarks, aiter_forker_with, bound, map_workers, map_workers_ordered,
+    preload, preload_with, push_aiter, push_aiter_bounded,
 };
 use futures_lite::stream::{Empty, Once, empty, once};
 use std::{
     future::ready,
     panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook},
     sync::Mutex,
+    time::Duration,
 };
 
 static PLACE: Mutex<String> = Mutex::new(String::new());
@@ -62,6 +63,10 @@ fn a_count_of_0_panics_at_the_callers_line() {
     refused!("map_workers: n must be at least 1", none().map_workers(0, ready::<u8>));
     refused!("map_workers_ordered: n must be at least 1", map_workers_ordered(0, ready::<u8>, none()));
     refused!("map_workers_ordered: n must be at least 1", none().map_workers_ordered(0, ready::<u8>));
+    let second = Duration::from_secs(1);
+    refused!("RateLimit::new: n must be at least 1", RateLimit::new(0, second));
+    refused!("RateLimit::new: per must not be zero", RateLimit::new(1, Duration::ZERO));
+    refused!("RateLimit::burst: b must be at least 1", RateLimit::new(1, second).burst(0));
     refused!("bound::wait: n must be at least 1", aiter_forker_with(bound::wait(0), none()));
     refused!("bound::skip: n must be at least 1", aiter_forker_with(bound::skip(0), none()));
     let fork = aiter_forker_with(bound::wait(1), none());

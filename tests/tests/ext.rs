@@ -6,9 +6,10 @@ use {
     tokio_stream::StreamExt as _,
 };
 
-use aiter_core::iter_to_aiter;
+use aiter_core::{RateLimit, iter_to_aiter};
 use futures::executor::block_on;
 use futures_lite::Stream;
+use std::{future::ready, time::Duration};
 
 fn items<S: Stream>(stream: S) -> Vec<S::Item> {
     block_on(futures_lite::StreamExt::collect(stream))
@@ -34,6 +35,11 @@ fn every_method_is_called_with_all_four_traits_in_scope() {
         items(numbers().azip(iter_to_aiter("ab".chars()))),
         [(1, 'a'), (2, 'b')]
     );
+    let second = Duration::from_secs(1);
+    assert_eq!(items(numbers().debounce(second, |_| ready(()))), [3]);
+    let clock = (|_| ready(()), || second);
+    let limit = RateLimit::new(3, second);
+    assert_eq!(items(numbers().rate_limit(limit, clock)), [1, 2, 3]);
     let (stoppable, stopper) = numbers().stoppable_aiter();
     assert_eq!(items(stoppable), [1, 2, 3]);
     assert!(!stopper.is_stopped());

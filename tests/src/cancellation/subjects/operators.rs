@@ -2,14 +2,19 @@
 
 use super::{ThenPause, slowly, thirds};
 use crate::cancellation::{
-    harness::{self, Item, Source},
+    harness::{self, Item, Source, pause},
     setup::{Expected, Setup, Subject, items},
 };
 use aiter_core::{
-    AiterExt, azip, flatten_aiter, iter_to_aiter, join_aiters, join_aiters_keyed, map_aiter,
-    map_async, map_filter_aiter, map_workers, map_workers_ordered,
+    AiterExt, RateLimit, azip, debounce, flatten_aiter, iter_to_aiter, join_aiters,
+    join_aiters_keyed, map_aiter, map_async, map_filter_aiter, map_workers, map_workers_ordered,
+    rate_limit,
 };
-use std::iter;
+use std::{
+    iter,
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    time::Duration,
+};
 
 pub(super) const SUBJECTS: &[Subject] = &[
     ("iter_to_aiter", || {
@@ -47,6 +52,19 @@ pub(super) const SUBJECTS: &[Subject] = &[
     ("flatten_aiter", || {
         let pairs = Source::new().map_aiter(|item| [item.clone(), item]);
         Setup::of(Expected::Twice, [items(flatten_aiter(pairs))], [])
+    }),
+    ("debounce", || {
+        // After each item the source is pending, for as long as the timer or longer.
+        let quiet = Duration::from_secs(1);
+        let apart = map_async(slowly, Source::new());
+        Setup::one(debounce(quiet, |_| pause(), apart))
+    }),
+    ("rate_limit", || {
+        // The clock goes on whenever it is read, so a token is there after some timers.
+        let reads = AtomicU64::new(0);
+        let now = move || Duration::from_secs(reads.fetch_add(1, Relaxed));
+        let limit = RateLimit::new(1, Duration::from_secs(4)).burst(2);
+        Setup::one(rate_limit(limit, (|_| pause(), now), Source::new()))
     }),
     ("azip", || {
         let rows = azip((Source::new(), map_async(slowly, Source::new())));

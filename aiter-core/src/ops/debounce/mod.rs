@@ -1,0 +1,153 @@
+//! [`debounce`]: the newest item, once its source is quiet.
+
+use crate::{
+    Sleep,
+    util::{fuse::Fused, in_place::InPlace},
+};
+use core::{
+    fmt,
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+use futures_core::{FusedStream, Stream};
+use pin_project::pin_project;
+
+/// How many items are taken in one poll before the stream yields to the executor.
+const MAX_TAKEN: usize = 128;
+
+/// Yields the newest item of `stream` once no other has come for `d`.
+///
+/// Use it where only the last of a group of items matters: save a document when its author pauses,
+/// search when the user has stopped typing, read a button whose contact bounces. Each item replaces
+/// the one before it, which is dropped. The last item comes as soon as the source has ended.
+///
+/// There is no clock in this: quiet counts from the poll that saw the newest item. Each poll takes
+/// all items that are ready, and then sets the timer anew, once. If the task is polled so late that
+/// the timer is ready and more items are too, the quiet was long enough, and the item before them
+/// is yielded first.
+///
+/// A source that never pauses for `d` yields nothing until its end. If such a source is always
+/// ready, the stream wakes its task and yields to the executor after every 128 items, so that other
+/// tasks run. With [`Duration::ZERO`] and a timer that is ready at once, the stream yields the
+/// newest of the items that are ready in each poll.
+///
+/// With an adapter, use its `debounce`, which takes no timer.
+///
+/// # Panics
+/// Does not panic by itself. A panic of the source or the timer, or of the drop of an item that was
+/// replaced, reaches the consumer. The stream keeps the newest item, and yields it after `d` of
+/// quiet or at the end, if it is polled again.
+///
+/// # Cancel safety
+/// Cancel safe: the stream keeps the newest item and the timer, so dropping `next()` neither loses
+/// an item nor makes the quiet longer.
+///
+/// # Progress
+/// Waits for the source and the timer. A poll makes at most one timer, which is kept in the stream:
+/// nothing is allocated.
+///
+/// ```
+/// use aiter_core::{debounce, push_aiter};
+/// use futures_lite::{StreamExt, future::block_on};
+/// use std::time::Duration;
+///
+/// let (keyboard, typed) = push_aiter();
+/// let quiet = Duration::from_millis(5);
+/// let mut searches = debounce(quiet, async_io::Timer::after, typed);
+///
+/// keyboard.push_all(["r", "ru", "rust"]).unwrap();
+/// assert_eq!(block_on(searches.next()), Some("rust"));
+/// keyboard.push_all(["rust a", "rust async"]).unwrap();
+/// drop(keyboard); // the window is closed, and the search starts at once
+/// assert_eq!(block_on(searches.next()), Some("rust async"));
+/// assert_eq!(block_on(searches.next()), None);
+/// ```
+pub fn debounce<S, T>(d: Duration, sleep: T, stream: S) -> Debounce<S, T>
+where
+    S: Stream,
+    T: Sleep,
+{
+    Debounce {
+        source: Fused::new(stream),
+        newest: None,
+        d,
+        sleep,
+        timer: InPlace::empty(),
+    }
+}
+
+/// The stream that [`debounce`] returns.
+#[pin_project]
+#[must_use = "streams do nothing unless polled"]
+pub struct Debounce<S: Stream, T: Sleep> {
+    #[pin]
+    source: Fused<S>,
+    newest: Option<S::Item>,
+    d: Duration,
+    sleep: T,
+    /// Set only while there is a newest item.
+    #[pin]
+    timer: InPlace<T::Sleep>,
+}
+
+impl<S: Stream, T: Sleep> Stream for Debounce<S, T> {
+    type Item = S::Item;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
+        let mut this = self.project();
+        if !this.timer.is_empty() && this.timer.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(this.newest.take());
+        }
+        for _ in 0..MAX_TAKEN {
+            match this.source.as_mut().poll_next(cx) {
+                Poll::Ready(Some(item)) => {
+                    // The drop of the item before may panic, and comes last.
+                    let _replaced = this.newest.replace(item);
+                    this.timer.as_mut().clear();
+                }
+                Poll::Ready(None) => {
+                    this.timer.clear();
+                    return Poll::Ready(this.newest.take());
+                }
+                Poll::Pending if this.newest.is_some() && this.timer.is_empty() => {
+                    this.timer.as_mut().set(this.sleep.sleep(*this.d));
+                    ready!(this.timer.poll(cx));
+                    return Poll::Ready(this.newest.take());
+                }
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let (least, most) = self.source.size_hint();
+        let kept = usize::from(self.newest.is_some());
+        // However many items come, at least the last one is yielded.
+        (
+            least.saturating_add(kept).min(1),
+            most.and_then(|most| most.checked_add(kept)),
+        )
+    }
+}
+
+impl<S: Stream, T: Sleep> FusedStream for Debounce<S, T> {
+    fn is_terminated(&self) -> bool {
+        self.source.is_terminated() && self.newest.is_none()
+    }
+}
+
+impl<S: Stream + fmt::Debug, T: Sleep> fmt::Debug for Debounce<S, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Debounce")
+            .field("source", &self.source)
+            .field("holds_item", &self.newest.is_some())
+            .field("d", &self.d)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(all(test, feature = "alloc", not(aiter_loom)))]
+mod tests;
