@@ -1,7 +1,10 @@
-//! The clock of `Timer` in runtimes whose time is paused, and outside of any.
+//! `Timer` in runtimes whose time is paused, and outside of any.
 
-use aiter_tokio::{Clock, Sleep, Timer};
-use std::time::Duration;
+use aiter_tokio::{
+    Clock, RateLimit, Sleep, Timer, batch_within, debounce, iter_to_aiter, rate_limit,
+};
+use futures_lite::StreamExt;
+use std::{pin::pin, time::Duration};
 use tokio::{
     runtime::{Builder, Runtime},
     time,
@@ -51,4 +54,48 @@ fn the_clock_of_a_paused_runtime_jumps_nowhere() {
     assert!(stands(in_other, later) && stands(outside, Timer.now()));
     let elsewhere = std::thread::spawn(|| Timer.now()).join().unwrap();
     assert!(stands(later, elsewhere));
+}
+
+/// An hour of items takes no time, and each comes at its second.
+#[test]
+fn operators_keep_to_a_time_that_is_paused() {
+    runtime(true).block_on(async {
+        let start = Timer.now();
+        let second = || (Timer.now() - start).as_secs();
+        let limit = RateLimit::new(60, HOUR).burst(2);
+        let mut limited = pin!(rate_limit(limit, iter_to_aiter(0..5)));
+        for minute in [0, 0, 1, 2, 3] {
+            assert!(limited.next().await.is_some());
+            assert_eq!(second(), minute * 60);
+        }
+        assert_eq!(limited.next().await, None);
+
+        // An item every minute, three times, and then one after an hour.
+        let (start, apart) = (Timer.now(), [1, 1, 1, 60]);
+        let ticks = || {
+            let ticks = futures_lite::stream::iter(apart.into_iter().enumerate());
+            ticks.then(|(n, minutes)| async move {
+                Timer.sleep(HOUR / 60 * minutes).await;
+                n
+            })
+        };
+        let minute = || ((Timer.now() - start).as_secs_f64() / 60.).round() as u64;
+        let mut newest = pin!(debounce(HOUR / 2, ticks()));
+        assert_eq!((newest.next().await, minute()), (Some(2), 33));
+        assert_eq!((newest.next().await, minute()), (Some(3), 63));
+        assert_eq!(newest.next().await, None);
+
+        let start = Timer.now();
+        let minute = || ((Timer.now() - start).as_secs_f64() / 60.).round() as u64;
+        let mut batches = pin!(batch_within(9, HOUR / 2, ticks()));
+        assert_eq!((batches.next().await, minute()), (Some(vec![0, 1, 2]), 31));
+        assert_eq!((batches.next().await, minute()), (Some(vec![3]), 63));
+        assert_eq!(batches.next().await, None);
+    });
+}
+
+#[test]
+fn a_sleep_outside_of_a_runtime_panics() {
+    let panicked = std::panic::catch_unwind(|| drop(Timer.sleep(HOUR)));
+    assert!(panicked.is_err());
 }
