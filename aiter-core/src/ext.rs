@@ -162,6 +162,17 @@ pub trait AiterExt: Stream {
         join_aiters(self)
     }
 
+    /// Merges the streams that this one yields, at most `n` at once, all polled in one
+    /// task: see [`join_aiters_limited`].
+    #[track_caller]
+    fn join_aiters_limited(self, n: usize) -> JoinAiters<Self>
+    where
+        Self: Sized,
+        Self::Item: Stream,
+    {
+        join_aiters_limited(n, self)
+    }
+
     /// Merges the streams that this one yields, each with a key, which comes with its items: see
     /// [`join_aiters_keyed`].
     fn join_aiters_keyed<K, T>(self) -> JoinAitersKeyed<Self, K, T>
@@ -204,6 +215,25 @@ pub trait AiterExt: Stream {
         Fut: Future,
     {
         map_workers_ordered(n, f, self)
+    }
+
+    /// Awaits `f(item)` for up to `n` items at a time, and for one at a time of those with equal keys:
+    /// see [`map_workers_by`].
+    #[track_caller]
+    fn map_workers_by<K, G, F, Fut>(
+        self,
+        n: usize,
+        key: G,
+        f: F,
+    ) -> MapWorkersBy<Self, K, G, F, Fut>
+    where
+        Self: Sized,
+        K: Ord + Clone,
+        G: FnMut(&Self::Item) -> K,
+        F: FnMut(Self::Item) -> Fut,
+        Fut: Future,
+    {
+        map_workers_by(n, key, f, self)
     }
 
     /// Adds a handle that ends this stream from outside: see [`stoppable_aiter`].

@@ -60,7 +60,7 @@
 //! | `std` (default) | what the adapter crates are built on, such as panics that are carried from task to task; a push list may spin briefly before its reader sleeps |
 //! | `net` (with the adapters' servers) | the code that removes the files of Unix sockets |
 //! | `alloc` (with `std`) | everything but [`fixed`], [`debounce`], [`map_async`], [`pump`], [`pump_lending`] and [`rate_limit`] |
-//! | `sink` | [`Sink`](https://docs.rs/futures-sink) for [`Pusher`] |
+//! | `sink` | [`Sink`](https://docs.rs/futures-sink) for [`Pusher`], and [`BoundedPusher::into_sink`] |
 //! | `portable-atomic` | atomics and `Arc` of that crate, for targets without compare-and-swap (Cortex-M0, RISC-V without A) |
 //!
 //! Without `std` the crate needs `core` and `alloc`, which means a global allocator. Without
@@ -150,12 +150,13 @@ pub use crate::{
     fork::{Fork, Hub, HubIdle, HubOccupied, aiter_forker, aiter_forker_with, bound},
     gate::{Gate, Gated, gated_aiter},
     hub::{HubBound, HubReader, PushHub, PushHubIdle, PushHubOccupied, SkipAiter, push_hub},
-    join::{JoinAiters, JoinAitersKeyed, join_aiters, join_aiters_keyed},
+    join::{JoinAiters, JoinAitersKeyed, join_aiters, join_aiters_keyed, join_aiters_limited},
     ops::{
         Azip, Batch, BatchWithin, FlattenAiter, IterToAiter, MapAiter, MapFilterAiter, MapWorkers,
-        MapWorkersOrdered, Stoppable, Stopper, StopperStopped, SwitchAiter, ZipStreams, azip, batch,
-        batch_within, flatten_aiter, iter_to_aiter, map_aiter, map_filter_aiter, map_workers,
-        map_workers_ordered, stoppable_aiter, switch_aiter,
+        MapWorkersBy, MapWorkersOrdered, Stoppable, Stopper, StopperStopped, SwitchAiter,
+        ZipStreams, azip, batch, batch_within, flatten_aiter, iter_to_aiter, map_aiter,
+        map_filter_aiter, map_workers, map_workers_by, map_workers_ordered, stoppable_aiter,
+        switch_aiter,
     },
     push::{
         AvailableIter, BoundedAiter, BoundedNextMany, BoundedPush, BoundedPusher, NextMany,
@@ -165,6 +166,9 @@ pub use crate::{
     share::{Sharable, sharable_aiter},
     wait::demand::Watermarks,
 };
+
+#[cfg(feature = "sink")]
+pub use crate::push::BoundedSink;
 
 #[cfg(all(feature = "alloc", not(aiter_loom)))]
 pub use crate::hub::WeakPushHub;

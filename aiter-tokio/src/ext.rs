@@ -183,6 +183,36 @@ pub trait AiterExt: Stream {
         switch_aiter(self)
     }
 
+    /// Merges the streams that this one yields, at most `n` at once, all polled in one
+    /// task: see [`join_aiters_limited`].
+    #[track_caller]
+    fn join_aiters_limited(self, n: usize) -> JoinAiters<Self>
+    where
+        Self: Sized,
+        Self::Item: Stream,
+    {
+        join_aiters_limited(n, self)
+    }
+
+    /// Awaits `f(item)` for up to `n` items at a time, and for one at a time of those with equal keys,
+    /// all in one task: see [`map_workers_by`].
+    #[track_caller]
+    fn map_workers_by<K, G, F, Fut>(
+        self,
+        n: usize,
+        key: G,
+        f: F,
+    ) -> MapWorkersBy<Self, K, G, F, Fut>
+    where
+        Self: Sized,
+        K: Ord + Clone,
+        G: FnMut(&Self::Item) -> K,
+        F: FnMut(Self::Item) -> Fut,
+        Fut: Future,
+    {
+        map_workers_by(n, key, f, self)
+    }
+
     /// Adds a handle that ends this stream from outside: see [`stoppable_aiter`].
     fn stoppable_aiter(self) -> (Stoppable<Self>, Stopper)
     where

@@ -3,13 +3,13 @@
 #![allow(missing_docs, reason = "a test program")]
 
 use aiter_core::{
-    AvailableIter, Azip, BoundedAiter, BoundedNextMany, BoundedPush, BoundedPusher, Clock,
-    Debounce, Driver, FlattenAiter, Fork, Gate, Gated, Hub, HubIdle, HubOccupied, IterToAiter,
-    JoinAiters, JoinAitersKeyed, MapAiter, MapAsync, MapWorkers, MapWorkersOrdered, NextMany,
-    OwnedPermit, Permit, Preloaded, Pump, PushAiter, PushHub, PushHubIdle, PushHubOccupied, Pusher,
-    RateLimit, RateLimited, Reserve, ReserveOwned, Sharable, SkipAiter, Sleep, Statistics,
-    Stoppable, Stopped, Stopper, StopperStopped, TryNextError, UntilStopped, Watermarks,
-    WeakBoundedPusher, WeakPushHub, WeakPusher,
+    AvailableIter, Azip, Batch, BatchWithin, BoundedAiter, BoundedNextMany, BoundedPush,
+    BoundedPusher, BoundedSink, Clock, Debounce, Driver, FlattenAiter, Fork, Gate, Gated, Hub,
+    HubIdle, HubOccupied, IterToAiter, JoinAiters, JoinAitersKeyed, MapAiter, MapAsync, MapWorkers,
+    MapWorkersOrdered, NextMany, OwnedPermit, Permit, Preloaded, Pump, PushAiter, PushHub,
+    PushHubIdle, PushHubOccupied, Pusher, RateLimit, RateLimited, Reserve, ReserveOwned, Sharable,
+    SkipAiter, Sleep, Statistics, Stoppable, Stopped, Stopper, StopperStopped, SwitchAiter,
+    TryNextError, UntilStopped, Watermarks, WeakBoundedPusher, WeakPushHub, WeakPusher,
     bound::{Retain, Seen, Skip, Unbounded, Wait},
 };
 use futures_core::Stream;
@@ -148,6 +148,11 @@ fn push_list() {
 #[test]
 fn bounded_list() {
     table! {
+        BoundedSink<Shared> => "Send + Sync + Unpin";
+        BoundedSink<Sent> => "Send + Sync + Unpin";
+        BoundedSink<Local> => "Unpin";
+        BoundedSink<Pinned> => "Send + Sync + Unpin";
+
         WeakBoundedPusher<Shared> => "Send + Sync + Unpin";
         WeakBoundedPusher<Sent> => "Send + Sync + Unpin";
         WeakBoundedPusher<Local> => "Unpin";
@@ -221,28 +226,16 @@ fn fixed_list() {
 }
 
 /// A clock whose timers hold an `F`.
-struct Timer<T, F> {
-    _clock: T,
-    _makes: PhantomData<fn() -> F>,
-}
+struct ClockOf<T, F>(PhantomData<(T, fn() -> F)>);
 
-struct Slept<F>(F);
-
-impl<F> Future for Slept<F> {
-    type Output = ();
-    fn poll(self: Pin<&mut Self>, _: &mut task::Context<'_>) -> task::Poll<()> {
-        unreachable!("only its traits are of interest")
+impl<T, F> Sleep for ClockOf<T, F> {
+    type Sleep = Gives<F, ()>;
+    fn sleep(&self, _: Duration) -> Gives<F, ()> {
+        Gives(PhantomData)
     }
 }
 
-impl<T, F> Sleep for Timer<T, F> {
-    type Sleep = Slept<F>;
-    fn sleep(&self, _: Duration) -> Slept<F> {
-        unreachable!("only its traits are of interest")
-    }
-}
-
-impl<T, F> Clock for Timer<T, F> {
+impl<T, F> Clock for ClockOf<T, F> {
     fn now(&self) -> Duration {
         Duration::ZERO
     }
@@ -253,6 +246,7 @@ impl<T, F> Clock for Timer<T, F> {
 #[test]
 fn operators() {
     type Iter<T> = IterToAiter<std::vec::IntoIter<T>>;
+    type Timer<T> = fn(Duration) -> Gives<T, ()>;
     table! {
         IterToAiter<Shared> => "Send + Sync + Unpin";
         IterToAiter<Local> => "Unpin";
@@ -273,24 +267,41 @@ fn operators() {
         Pump<Shared, Shared, Sent> => "Send + Unpin";
         Pump<Shared, Local, Shared> => "Unpin";
 
+        Batch<Iter<Shared>> => "Send + Sync + Unpin";
+        Batch<Iter<Sent>> => "Send + Unpin";
+        Batch<Iter<Local>> => "Unpin";
+        Batch<Iter<Pinned>> => "Send + Sync + Unpin";
+        Batch<Gives<Pinned, Shared>> => "Send + Sync";
+        BatchWithin<Iter<Shared>, Timer<Shared>> => "Send + Sync + Unpin";
+        BatchWithin<Iter<Sent>, Timer<Shared>> => "Send + Unpin";
+        BatchWithin<Iter<Shared>, Timer<Sent>> => "Send + Unpin";
+        BatchWithin<Iter<Shared>, Timer<Local>> => "Unpin";
+        BatchWithin<Iter<Shared>, Timer<Pinned>> => "Send + Sync";
+        BatchWithin<Gives<Pinned, Shared>, Timer<Shared>> => "Send + Sync";
+
+        SwitchAiter<Iter<Iter<Shared>>> => "Send + Sync + Unpin";
+        SwitchAiter<Iter<Iter<Sent>>> => "Send + Unpin";
+        SwitchAiter<Iter<Iter<Local>>> => "Unpin";
+        SwitchAiter<Iter<Gives<Pinned, Shared>>> => "Send + Sync";
+
         FlattenAiter<Iter<Vec<Shared>>> => "Send + Sync + Unpin";
         FlattenAiter<Iter<Vec<Pinned>>> => "Send + Sync + Unpin";
         FlattenAiter<Iter<Vec<Local>>> => "Unpin";
 
-        Debounce<Iter<Shared>, Timer<Pinned, Shared>> => "Send + Sync + Unpin";
-        Debounce<Iter<Sent>, Timer<Shared, Shared>> => "Send + Unpin";
-        Debounce<Iter<Pinned>, Timer<Shared, Shared>> => "Send + Sync + Unpin";
-        Debounce<Iter<Shared>, Timer<Local, Shared>> => "Unpin";
-        Debounce<Iter<Shared>, Timer<Shared, Sent>> => "Send + Unpin";
-        Debounce<Iter<Shared>, Timer<Shared, Pinned>> => "Send + Sync";
+        Debounce<Iter<Shared>, ClockOf<Pinned, Shared>> => "Send + Sync + Unpin";
+        Debounce<Iter<Sent>, ClockOf<Shared, Shared>> => "Send + Unpin";
+        Debounce<Iter<Pinned>, ClockOf<Shared, Shared>> => "Send + Sync + Unpin";
+        Debounce<Iter<Shared>, ClockOf<Local, Shared>> => "Unpin";
+        Debounce<Iter<Shared>, ClockOf<Shared, Sent>> => "Send + Unpin";
+        Debounce<Iter<Shared>, ClockOf<Shared, Pinned>> => "Send + Sync";
 
         RateLimit => "Send + Sync + Unpin";
-        RateLimited<Shared, Timer<Pinned, Shared>> => "Send + Sync + Unpin";
-        RateLimited<Pinned, Timer<Shared, Shared>> => "Send + Sync";
-        RateLimited<Local, Timer<Shared, Shared>> => "Unpin";
-        RateLimited<Shared, Timer<Sent, Shared>> => "Send + Unpin";
-        RateLimited<Shared, Timer<Shared, Sent>> => "Send + Unpin";
-        RateLimited<Shared, Timer<Shared, Pinned>> => "Send + Sync";
+        RateLimited<Shared, ClockOf<Pinned, Shared>> => "Send + Sync + Unpin";
+        RateLimited<Pinned, ClockOf<Shared, Shared>> => "Send + Sync";
+        RateLimited<Local, ClockOf<Shared, Shared>> => "Unpin";
+        RateLimited<Shared, ClockOf<Sent, Shared>> => "Send + Unpin";
+        RateLimited<Shared, ClockOf<Shared, Sent>> => "Send + Unpin";
+        RateLimited<Shared, ClockOf<Shared, Pinned>> => "Send + Sync";
 
         Azip<(Iter<Shared>, Iter<Pinned>)> => "Send + Sync + Unpin";
         Azip<(Iter<Shared>, Iter<Sent>)> => "Send + Unpin";

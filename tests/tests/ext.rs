@@ -35,10 +35,16 @@ fn every_method_is_called_with_all_four_traits_in_scope() {
         items(numbers().azip(iter_to_aiter("ab".chars()))),
         [(1, 'a'), (2, 'b')]
     );
+    assert_eq!(items(numbers().batch(2)), [vec![1, 2], vec![3]]);
+    let timer = |_| std::future::pending::<()>();
+    let timed = numbers().batch_within(2, Duration::from_secs(1), timer);
+    assert_eq!(items(timed), [vec![1, 2], vec![3]]);
+    assert_eq!(items(iter_to_aiter([numbers()]).switch_aiter()), [1, 2, 3]);
     let second = Duration::from_secs(1);
     assert_eq!(items(numbers().debounce(second, |_| ready(()))), [3]);
     let clock = (|_| ready(()), || second);
-    let limit = RateLimit::new(3, second);
+    // The end takes a token to find.
+    let limit = RateLimit::new(4, second);
     assert_eq!(items(numbers().rate_limit(limit, clock)), [1, 2, 3]);
     let (stoppable, stopper) = numbers().stoppable_aiter();
     assert_eq!(items(stoppable), [1, 2, 3]);
@@ -99,6 +105,9 @@ macro_rules! adapter_methods {
                     let nested = iter_to_aiter([vec![1], vec![], vec![2]]);
                     assert_eq!(items(nested.flatten_aiter()).await, [1, 2]);
                     assert_eq!(items(numbers().azip(numbers())).await[2], (3, 3));
+                    assert_eq!(items(numbers().batch(2)).await, [vec![1, 2], vec![3]]);
+                    let newest = iter_to_aiter([numbers()]).switch_aiter();
+                    assert_eq!(items(newest).await, [1, 2, 3]);
                     let (pulled, driver) = numbers().active();
                     driver.await;
                     assert_eq!(items(pulled).await, [1, 2, 3]);

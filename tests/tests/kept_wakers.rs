@@ -304,6 +304,16 @@ const SCENES: &[Case] = &[
     ("join_aiters_keyed", || {
         scene(|aiter| join_aiters_keyed(iter_to_aiter([("k", aiter)])).map_filter_aiter(|(_, n)| n))
     }),
+    // A batch of one item does not ask for more, which would keep the waker of that poll.
+    ("batch", || scene(|aiter| aiter.batch(1).flatten_aiter())),
+    ("batch_within", || {
+        let timer = |_| std::future::pending::<()>();
+        let second = Duration::from_secs(1);
+        scene(move |aiter| aiter.batch_within(1, second, timer).flatten_aiter())
+    }),
+    ("switch_aiter", || {
+        scene(|aiter| iter_to_aiter([aiter]).switch_aiter())
+    }),
     ("map_workers", || {
         scene(|aiter| map_workers(2, |n| async move { n }, aiter))
     }),

@@ -55,6 +55,8 @@ does_as_its_model! {
     a_gate: Gate, 16;
     a_stoppable: Stop, 8;
     a_join: Join, 8;
+    a_debounce: Debounce, 16;
+    a_rate_limit: RateLimit, 16;
     a_driver: Active, 8;
     a_driver_one_ahead: PreloadOne, 8;
     a_driver_some_ahead: Preload, 8;
@@ -75,6 +77,8 @@ fn a_lost_wake_is_found() {
         Gate,
         Stop,
         Join,
+        Debounce,
+        RateLimit,
         Active,
         PreloadOne,
         Preload,

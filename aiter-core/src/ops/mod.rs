@@ -1,10 +1,10 @@
 //! Operators: functions that take a stream and return a stream, one per file.
 
-mod debounce;
 #[cfg(feature = "alloc")]
 mod batch;
 #[cfg(feature = "alloc")]
 mod caught;
+mod debounce;
 #[cfg(feature = "alloc")]
 mod flatten;
 #[cfg(feature = "alloc")]
@@ -37,6 +37,9 @@ pub use self::{
     map_filter::{MapFilterAiter, map_filter_aiter},
     stop::{Stoppable, Stopper, StopperStopped, stoppable_aiter},
     switch::{SwitchAiter, switch_aiter},
-    workers::{MapWorkers, MapWorkersOrdered, map_workers, map_workers_ordered},
+    workers::{
+        MapWorkers, MapWorkersBy, MapWorkersOrdered, map_workers, map_workers_by,
+        map_workers_ordered,
+    },
     zip::{Azip, ZipStreams, azip},
 };

@@ -8,7 +8,8 @@
 //! | `script` | the source: it does what the steps tell it, and knows whether its wake is still to come |
 //! | `handle` | handles, with the waker that each was last polled with |
 //! | `kept` | which wakes of a source are served late |
-//! | `push`, `fork`, `mixed`, `share`, `gate`, `stop`, `join`, `drive` | a system beside its model |
+//! | `time` | timers, and the time that they wait for |
+//! | `push`, `fork`, `mixed`, `share`, `gate`, `stop`, `join`, `drive`, `pace` | a system beside its model |
 //!
 //! A sequence consists of bytes, four for each step. Bytes that do not decode are ignored and
 //! missing ones read as 0, so that every sequence of bytes is a sequence of steps. A trap may run
@@ -31,10 +32,12 @@ mod handle;
 mod join;
 mod kept;
 mod mixed;
+mod pace;
 mod push;
 mod script;
 mod share;
 mod stop;
+mod time;
 
 pub use environment::Planted;
 
@@ -74,6 +77,10 @@ pub enum System {
     Stop,
     /// Sources that are joined.
     Join,
+    /// A source of which the newest item comes when it is quiet.
+    Debounce,
+    /// A source whose items come no faster than a limit allows.
+    RateLimit,
     /// A source that is pulled as fast as it yields.
     Active,
     /// A source that is pulled one item ahead.
@@ -123,6 +130,8 @@ macro_rules! with_pair {
             System::Gate => $f::<gate::Gates>($($arg),*),
             System::Stop => $f::<stop::Stopping>($($arg),*),
             System::Join => $f::<join::Join>($($arg),*),
+            System::Debounce => $f::<pace::Paced<pace::Newest>>($($arg),*),
+            System::RateLimit => $f::<pace::Paced<pace::Tokens>>($($arg),*),
             System::Active => $f::<drive::Driven<0, 0>>($($arg),*),
             System::PreloadOne => $f::<drive::Driven<0, 1>>($($arg),*),
             System::Preload => $f::<drive::Driven<2, 3>>($($arg),*),

@@ -64,6 +64,7 @@ suite! {
         pushers_of_a_bounded_list_wait_for_room
         first_come_is_first_served_with_a_place
         a_permit_keeps_room_for_an_item
+        a_bounded_pusher_is_a_sink
         a_stop_refuses_pushers_that_wait
         a_list_without_an_allocator_serves_tasks
         a_list_without_an_allocator_has_as_many_items_as_slots
@@ -96,6 +97,9 @@ suite! {
         a_future_that_wakes_is_served_among_fresh_ones;
         pulls:
         maps_filters_and_zips
+        items_come_in_batches
+        batches_wait_for_more_items
+        the_newest_of_many_streams_counts
         nothing_is_taken_before_it_is_requested
         one_poll_of_a_driver_or_pump_is_bounded
         a_driver_pulls_and_ends_with_its_consumer

@@ -230,7 +230,19 @@ fn a_source_that_uses_up_the_budget_of_the_task_does_not_hide_the_timer() {
 #[test]
 fn a_panic_comes_after_the_items_before_it() {
     let clock = ManualClock::default();
-    let steps = || [Panic, Item(1), Item(2), Panic, Item(3), Panic, Panic, Item(4), End];
+    let steps = || {
+        [
+            Panic,
+            Item(1),
+            Item(2),
+            Panic,
+            Item(3),
+            Panic,
+            Panic,
+            Item(4),
+            End,
+        ]
+    };
     let (first, remote) = source(steps());
     let (second, _) = source(steps());
     let mut batches = batch(3, first);
@@ -248,7 +260,11 @@ fn a_panic_comes_after_the_items_before_it() {
     both!(stream => assert!(!stream.is_terminated()));
     both!(stream => assert_eq!(panic_of(|| poll_noop(stream)), "source"));
     both!(stream => assert_eq!(poll_noop(stream), ready([3])));
-    assert_eq!(remote.polls(), 6, "the kept panic is not followed by a poll");
+    assert_eq!(
+        remote.polls(),
+        6,
+        "the kept panic is not followed by a poll"
+    );
     both!(stream => assert_eq!(panic_of(|| poll_noop(stream)), "source"));
     both!(stream => assert_eq!(panic_of(|| poll_noop(stream)), "source"));
     both!(stream => assert_eq!(poll_noop(stream), ready([4])));

@@ -1,5 +1,6 @@
 //! [`debounce`]: the newest item, once its source is quiet.
 
+use super::caught::CaughtPanic;
 use crate::{
     Sleep,
     util::{fuse::Fused, in_place::InPlace},
@@ -29,15 +30,18 @@ const MAX_TAKEN: usize = 128;
 ///
 /// A source that never pauses for `d` yields nothing until its end. If such a source is always
 /// ready, the stream wakes its task and yields to the executor after every 128 items, so that other
-/// tasks run. With [`Duration::ZERO`] and a timer that is ready at once, the stream yields the
-/// newest of the items that are ready in each poll.
+/// tasks run. With [`Duration::ZERO`] no timer is set, and each poll yields the newest of the items
+/// that are ready.
 ///
 /// With an adapter, use its `debounce`, which takes no timer.
 ///
 /// # Panics
-/// Does not panic by itself. A panic of the source or the timer, or of the drop of an item that was
-/// replaced, reaches the consumer. The stream keeps the newest item, and yields it after `d` of
-/// quiet or at the end, if it is polled again.
+/// A panic of the source comes after the items before it: if there is a newest one, this poll gives
+/// it, and the next one resumes the panic. So does a panic of the drop of an item that was replaced.
+/// Without the feature `std` panics cannot be kept: the panic comes at once, and the newest item
+/// stays until the next `d` of quiet or the end. Either way, a later poll polls the source again. A
+/// panic of the timer reaches the caller of `poll_next`; the newest item stays, and the next poll
+/// sets a new timer for it.
 ///
 /// # Cancel safety
 /// Cancel safe: the stream keeps the newest item and the timer, so dropping `next()` neither loses
@@ -74,6 +78,7 @@ where
         d,
         sleep,
         timer: InPlace::empty(),
+        caught: CaughtPanic::default(),
     }
 }
 
@@ -89,6 +94,18 @@ pub struct Debounce<S: Stream, T: Sleep> {
     /// Set only while there is a newest item.
     #[pin]
     timer: InPlace<T::Sleep>,
+    /// The panic that comes after the newest item.
+    caught: CaughtPanic,
+}
+
+/// Which of the items that were ready a poll has taken.
+enum Taken {
+    /// As many as one poll may take.
+    Some,
+    /// All of them.
+    All,
+    /// All of them, and the end.
+    Last,
 }
 
 impl<S: Stream, T: Sleep> Stream for Debounce<S, T> {
@@ -96,30 +113,51 @@ impl<S: Stream, T: Sleep> Stream for Debounce<S, T> {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
         let mut this = self.project();
+        // The timer comes first. The source may use up the budget that tokio gives a task, and a
+        // task that is always late would never find the source quiet.
         if !this.timer.is_empty() && this.timer.as_mut().poll(cx).is_ready() {
             return Poll::Ready(this.newest.take());
         }
-        for _ in 0..MAX_TAKEN {
-            match this.source.as_mut().poll_next(cx) {
-                Poll::Ready(Some(item)) => {
-                    // The drop of the item before may panic, and comes last.
-                    let _replaced = this.newest.replace(item);
-                    this.timer.as_mut().clear();
+        if this.newest.is_none() {
+            this.caught.resume();
+        }
+        let (mut source, mut timer) = (this.source, this.timer);
+        let taken = this.caught.keep(|| {
+            for _ in 0..MAX_TAKEN {
+                match source.as_mut().poll_next(cx) {
+                    Poll::Ready(Some(item)) => {
+                        // The drop of the item before may panic, and comes last.
+                        let _replaced = this.newest.replace(item);
+                        timer.as_mut().clear();
+                    }
+                    Poll::Ready(None) => return Taken::Last,
+                    Poll::Pending => return Taken::All,
                 }
-                Poll::Ready(None) => {
-                    this.timer.clear();
-                    return Poll::Ready(this.newest.take());
+            }
+            Taken::Some
+        });
+        match taken {
+            Some(Taken::Some) => {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            Some(Taken::All) if this.newest.is_none() => return Poll::Pending,
+            Some(Taken::All) if !this.d.is_zero() => {
+                if !timer.is_empty() {
+                    return Poll::Pending;
                 }
-                Poll::Pending if this.newest.is_some() && this.timer.is_empty() => {
-                    this.timer.as_mut().set(this.sleep.sleep(*this.d));
-                    ready!(this.timer.poll(cx));
-                    return Poll::Ready(this.newest.take());
+                timer.as_mut().set(this.sleep.sleep(*this.d));
+                ready!(timer.poll(cx));
+            }
+            Some(Taken::All | Taken::Last) => timer.clear(),
+            None => {
+                timer.clear();
+                if this.newest.is_none() {
+                    this.caught.resume();
                 }
-                Poll::Pending => return Poll::Pending,
             }
         }
-        cx.waker().wake_by_ref();
-        Poll::Pending
+        Poll::Ready(this.newest.take())
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -135,7 +173,7 @@ impl<S: Stream, T: Sleep> Stream for Debounce<S, T> {
 
 impl<S: Stream, T: Sleep> FusedStream for Debounce<S, T> {
     fn is_terminated(&self) -> bool {
-        self.source.is_terminated() && self.newest.is_none()
+        self.source.is_terminated() && self.newest.is_none() && !self.caught.is_some()
     }
 }
 

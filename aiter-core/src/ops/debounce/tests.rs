@@ -1,3 +1,5 @@
+extern crate std;
+
 use super::*;
 use crate::{
     iter_to_aiter,
@@ -132,13 +134,13 @@ fn any_duration_works() {
     let mut at_once = debounce(Duration::ZERO, clock.clone(), source);
     assert_eq!(
         step(&mut at_once, Waker::noop()),
-        (Poll::Ready(Some(2)), 1, 0)
+        (Poll::Ready(Some(2)), 0, 0)
     );
-    assert_eq!(step(&mut at_once, Waker::noop()), (Poll::Pending, 1, 0));
+    assert_eq!(step(&mut at_once, Waker::noop()), (Poll::Pending, 0, 0));
     remote.push(3);
     assert_eq!(
         step(&mut at_once, Waker::noop()),
-        (Poll::Ready(Some(3)), 2, 0)
+        (Poll::Ready(Some(3)), 0, 0)
     );
 
     let (source, remote) = crate::test_support::source([Item(1)]);
@@ -198,22 +200,50 @@ fn a_panic_of_the_source_or_the_timer_loses_nothing() {
             slept.await;
         }
     };
-    let (source, remote) = source([Item(1), Item(2), Panic, Pending, Item(3), Panic, End]);
+    let (source, remote) = source([Item(1), Item(2), Panic, Item(3), Pending, Panic, End]);
     let mut stream = alloc::boxed::Box::pin(debounce(QUIET, timer, source));
+    // The panic of the source comes after the items before it.
+    if cfg!(feature = "std") {
+        assert_eq!(poll_noop(&mut stream), Poll::Ready(Some(2)));
+        assert!(!stream.is_terminated());
+    }
     assert_eq!(panic_of(|| poll_noop(&mut stream)), "source");
     assert_eq!(panic_of(|| poll_noop(&mut stream)), "timer");
-    // The item that came meanwhile is the newest.
+    if cfg!(feature = "std") {
+        assert_eq!(poll_noop(&mut stream), Poll::Ready(Some(3)));
+    }
     assert_eq!(panic_of(|| poll_noop(&mut stream)), "source");
-    assert_eq!(poll_noop(&mut stream), Poll::Ready(Some(3)));
+    if cfg!(not(feature = "std")) {
+        assert_eq!(poll_noop(&mut stream), Poll::Ready(Some(3)));
+    }
     assert_eq!(poll_noop(&mut stream), Poll::Ready(None));
-    assert!(remote.is_dropped());
+    assert!(remote.is_dropped() && stream.is_terminated());
+    assert_eq!(clock.live(), 0);
+}
 
-    let (source, _remote) = crate::test_support::source([Item(1), Panic]);
+/// A panic that comes while the timer runs ends the quiet.
+#[test]
+fn a_panic_of_the_source_comes_after_an_item_that_waits() {
+    let clock = ManualClock::default();
+    let (source, remote) = source([Panic, Item(1)]);
     let mut stream = debounce(QUIET, clock.clone(), source);
     assert_eq!(panic_of(|| poll_noop(&mut stream)), "source");
+    assert_eq!(step(&mut stream, Waker::noop()), (Poll::Pending, 1, 1));
+    remote.add([Panic]);
+    if cfg!(feature = "std") {
+        assert_eq!(
+            step(&mut stream, Waker::noop()),
+            (Poll::Ready(Some(1)), 1, 0)
+        );
+        assert_eq!(panic_of(|| poll_noop(&mut stream)), "source");
+    } else {
+        assert_eq!(panic_of(|| poll_noop(&mut stream)), "source");
+        clock.advance(QUIET);
+        assert_eq!(poll_noop(&mut stream), Poll::Ready(Some(1)));
+    }
     assert_eq!(poll_noop(&mut stream), Poll::Pending);
-    clock.advance(QUIET);
-    assert_eq!(poll_noop(&mut stream), Poll::Ready(Some(1)));
+    remote.end();
+    assert_eq!(poll_noop(&mut stream), Poll::Ready(None));
 }
 
 #[test]
@@ -230,14 +260,56 @@ fn the_drop_of_an_item_that_was_replaced_may_panic() {
     let items = [0, 1, 2].map(|n| Item(Bad(n, drops.clone())));
     let (source, remote) = source(items);
     let mut stream = debounce(QUIET, clock.clone(), source);
-    assert_eq!(panic_of(|| poll_noop(&mut stream)), "drop");
-    assert_eq!((drops.get(), remote.waiting()), (2, 0));
-    assert!(poll_noop(&mut stream).is_pending());
-    clock.advance(QUIET);
-    let Poll::Ready(Some(newest)) = poll_noop(&mut stream) else {
-        panic!("nothing came");
-    };
-    assert_eq!((newest.0, drops.get()), (2, 2));
+    let mut newest = None;
+    let mut panics = 0;
+    for _ in 0..4 {
+        match std::panic::catch_unwind(core::panic::AssertUnwindSafe(|| poll_noop(&mut stream))) {
+            Ok(Poll::Ready(item)) => newest = item,
+            Ok(Poll::Pending) => clock.advance(QUIET),
+            Err(_) => panics += 1,
+        }
+    }
+    assert_eq!((panics, drops.get(), remote.waiting()), (1, 2, 0));
+    assert_eq!(newest.map(|item| item.0), Some(2));
+}
+
+/// The source and the timer are dropped at the end, in this order.
+#[test]
+fn the_last_item_comes_though_the_drop_of_the_source_or_the_timer_panics() {
+    struct Bad<T>(T, &'static str);
+    impl<T> Drop for Bad<T> {
+        fn drop(&mut self) {
+            panic!("{}", self.1);
+        }
+    }
+    impl<S: Stream + Unpin> Stream for Bad<S> {
+        type Item = S::Item;
+        fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
+            Pin::new(&mut self.0).poll_next(cx)
+        }
+    }
+    impl<F: Future + Unpin> Future for Bad<F> {
+        type Output = F::Output;
+        fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+            Pin::new(&mut self.0).poll(cx)
+        }
+    }
+    let clock = ManualClock::default();
+    let (source, remote) = source([Item(1)]);
+    let timer = |d| Bad(clock.sleep(d), "timer");
+    let mut stream = debounce(QUIET, timer, Bad(source, "source"));
+    assert_eq!(poll_noop(&mut stream), Poll::Pending);
+    remote.end();
+    let mut seen = std::vec::Vec::new();
+    for _ in 0..4 {
+        let polled = core::panic::AssertUnwindSafe(|| poll_noop(&mut stream));
+        seen.push(std::panic::catch_unwind(polled).ok());
+        let is_over = seen.contains(&Some(Poll::Ready(None)));
+        assert_eq!(stream.is_terminated(), is_over || seen.len() == 3);
+    }
+    let (panics, end) = (None, Some(Poll::Ready(None)));
+    let item = Some(Poll::Ready(Some(1)));
+    assert_eq!(seen, [panics, item, panics, end]);
 }
 
 #[test]

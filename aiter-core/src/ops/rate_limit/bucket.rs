@@ -201,3 +201,51 @@ impl From<Duration> for Span {
         }
     }
 }
+
+#[cfg(all(test, feature = "alloc", not(aiter_loom)))]
+mod tests {
+    use super::*;
+    use crate::test_support::many;
+
+    /// In `n`th parts of a nanosecond. Checks that each part is below its limit.
+    fn parts(span: Span, n: usize) -> u128 {
+        assert!(span.fraction < n && span.nanos < NANOS_PER_SEC, "{span:?}");
+        let nanos = span.secs * u128::from(NANOS_PER_SEC) + u128::from(span.nanos);
+        nanos * n as u128 + span.fraction as u128
+    }
+
+    #[test]
+    fn spans_are_exact() {
+        let mut random = 1_u64;
+        let mut below = |limit: u64| {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            random % limit
+        };
+        for _ in 0..many(20_000) {
+            let n = match below(4) {
+                0 => usize::MAX - below(3) as usize,
+                1 => 1 << below(usize::BITS.into()),
+                _ => 1 + below(10) as usize,
+            };
+            let secs = 3 << below(20);
+            let [a, b] = [(); 2].map(|()| {
+                let whole = Duration::new(below(secs), below(3) as u32 + 999_999_998);
+                Span {
+                    fraction: below(u64::MAX) as usize % n,
+                    ..Span::from(whole)
+                }
+            });
+            let (one, other) = (parts(a, n), parts(b, n));
+            assert_eq!(parts(a.plus(b, n), n), one + other);
+            assert_eq!(parts(a.minus(b, n), n), one.saturating_sub(other));
+            assert_eq!(a.cmp(&b), one.cmp(&other));
+            let factor = below(1_000);
+            assert_eq!(parts(a.times(factor, n), n), one * u128::from(factor));
+            assert_eq!(a.round_up().as_nanos(), one.div_ceil(n as u128));
+            let whole = Duration::new(below(secs), below(NANOS_PER_SEC.into()) as u32);
+            assert_eq!(parts(Span::nth_part(whole, n), n), whole.as_nanos());
+        }
+    }
+}

@@ -6,9 +6,9 @@ use crate::cancellation::{
     setup::{Expected, Setup, Subject, items},
 };
 use aiter_core::{
-    AiterExt, RateLimit, azip, debounce, flatten_aiter, iter_to_aiter, join_aiters,
-    join_aiters_keyed, map_aiter, map_async, map_filter_aiter, map_workers, map_workers_ordered,
-    rate_limit,
+    AiterExt, RateLimit, azip, batch, batch_within, debounce, flatten_aiter, iter_to_aiter,
+    join_aiters, join_aiters_keyed, map_aiter, map_async, map_filter_aiter, map_workers,
+    map_workers_ordered, rate_limit, switch_aiter,
 };
 use std::{
     iter,
@@ -48,6 +48,28 @@ pub(super) const SUBJECTS: &[Subject] = &[
     }),
     ("map_filter_aiter", || {
         Setup::one(map_filter_aiter(Some, Source::new()))
+    }),
+    ("batch", || {
+        Setup::one(flatten_aiter(batch(2, Source::new())))
+    }),
+    ("batch_within", || {
+        let timer = |_| async {
+            pause().await;
+            pause().await;
+        };
+        let second = Duration::from_secs(1);
+        let batches = batch_within(3, second, timer, Source::new());
+        Setup::one(flatten_aiter(batches))
+    }),
+    ("switch_aiter", || {
+        Setup::one(switch_aiter(iter_to_aiter([Source::new()])))
+    }),
+    ("switch_aiter, one member for each item", || {
+        // Each is taken before the next one comes.
+        let members = Source::new().then_pause();
+        Setup::one(switch_aiter(
+            members.map_aiter(|item| iter_to_aiter([item])),
+        ))
     }),
     ("flatten_aiter", || {
         let pairs = Source::new().map_aiter(|item| [item.clone(), item]);
