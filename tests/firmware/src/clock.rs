@@ -27,15 +27,13 @@ impl Driver for Clock {
     /// A timer that is due already is woken with the next millisecond.
     fn schedule_wake(&self, at: u64, waker: &Waker) {
         critical_section::with(|section| {
-            self.timers
-                .borrow_ref_mut(section)
-                .schedule_wake(at, waker)
+            self.timers.borrow_ref_mut(section).schedule_wake(at, waker)
         });
     }
 }
 
 /// A millisecond has passed. Only one interrupt may call this. Returns the time.
-pub fn tick() -> u32 {
+pub(crate) fn tick() -> u32 {
     let now = CLOCK.millis.load(Relaxed) + 1;
     CLOCK.millis.store(now, Relaxed);
     critical_section::with(|section| {

@@ -11,6 +11,7 @@ use aiter_core::{
 use alloc::{boxed::Box, sync::Arc, task::Wake, vec::Vec};
 use core::{
     cell::RefCell,
+    ffi::c_void,
     future::Future,
     pin::{Pin, pin},
     sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
@@ -92,7 +93,7 @@ static NEWEST: AtomicU32 = AtomicU32::new(u32::MAX);
 #[link(wasm_import_module = "host")]
 unsafe extern "C" {
     /// Calls [`ring`] with this alarm once, after some milliseconds: `setTimeout` in JavaScript.
-    safe fn set_timeout(alarm: *mut Pusher<()>, millis: u32);
+    safe fn set_timeout(alarm: *mut c_void, millis: u32);
 }
 
 /// Ends the sleep that has set this alarm, if that is still there.
@@ -100,9 +101,9 @@ unsafe extern "C" {
 /// # Safety
 /// `alarm` was passed to [`set_timeout`], and this is the only call for it.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ring(alarm: *mut Pusher<()>) {
-    // SAFETY: by the contract, nothing else owns it.
-    drop(unsafe { Box::from_raw(alarm) });
+pub unsafe extern "C" fn ring(alarm: *mut c_void) {
+    // SAFETY: by the contract, this is the box of `start`, and nothing else owns it.
+    drop(unsafe { Box::from_raw(alarm.cast::<Pusher<()>>()) });
 }
 
 /// Starts five tasks: one reads behind a gate, one drives a preload, one reads that preload joined
@@ -114,8 +115,9 @@ pub extern "C" fn start() -> *const App {
     let (ready, driver) = preload(4, numbers.fork());
     // The timer of the host as one closure: the list ends when the host drops its pusher.
     let sleep = |duration: Duration| {
-        let (alarm, mut rings) = push_aiter();
-        set_timeout(Box::into_raw(Box::new(alarm)), duration.as_millis() as u32);
+        let (alarm, mut rings) = push_aiter::<()>();
+        let alarm = Box::into_raw(Box::new(alarm)).cast();
+        set_timeout(alarm, duration.as_millis() as u32);
         async move { rings.next().await }
     };
     let batches = batch_within(100, Duration::from_millis(2), sleep, numbers.fork());

@@ -4,7 +4,9 @@
 #![no_main]
 
 use aiter_core::{batch_within, debounce, fixed::PushList};
-use aiter_firmware::{GROUP_PERIOD, Groups, Newest, Reading, Sample, finish, machine, prepare, say};
+use aiter_firmware::{
+    GROUP_PERIOD, Groups, Newest, Reading, Sample, finish, machine, prepare, say,
+};
 use core::time::Duration;
 use embassy_executor::Spawner;
 use embassy_time::Timer;
@@ -44,9 +46,8 @@ async fn main(spawner: Spawner) {
 
 #[embassy_executor::task]
 async fn read() {
-    let sleep = |duration: Duration| {
-        Timer::after(duration.try_into().expect("less than 500 000 years"))
-    };
+    let sleep =
+        |duration: Duration| Timer::after(duration.try_into().expect("less than 500 000 years"));
     let samples = SAMPLES.aiter().expect("this is the only reader");
     let quiet = Duration::from_millis(2);
     // As long as two groups and a half.

@@ -3,15 +3,21 @@
 #![no_std]
 #![no_main]
 
-use aiter_core::{RateLimit, debounce, fixed::PushList, rate_limit};
+use aiter_core::{
+    RateLimit, debounce,
+    fixed::{PushAiter, PushList},
+    rate_limit,
+};
 use aiter_firmware::{Groups, Newest, Order, Reading, Sample, finish, machine, prepare, say};
 use core::time::Duration;
 use embassy_executor::Spawner;
 use embassy_time::{Instant, Timer};
 use futures_lite::StreamExt;
 
+const CAPACITY: usize = 32;
+
 static SENSOR: Groups = Groups::new();
-static SAMPLES: PushList<Sample, 32, 2> = PushList::new();
+static SAMPLES: PushList<Sample, CAPACITY, 2> = PushList::new();
 /// How many samples each task took.
 static REPORTS: PushList<(&str, u32), 2> = PushList::new();
 
@@ -42,8 +48,9 @@ fn now() -> Duration {
 #[embassy_executor::main]
 async fn main(spawner: Spawner) {
     prepare();
-    spawner.spawn(read_last().unwrap());
-    spawner.spawn(read_slowly().unwrap());
+    let [last, all] = [(); 2].map(|()| SAMPLES.subscribe().expect("there is a slot"));
+    spawner.spawn(read_last(last).unwrap());
+    spawner.spawn(read_slowly(all).unwrap());
     machine::start_timer(10_000);
     let mut reports = REPORTS.aiter().expect("this is the only reader");
     for _ in 0..2 {
@@ -56,8 +63,7 @@ async fn main(spawner: Spawner) {
 }
 
 #[embassy_executor::task]
-async fn read_last() {
-    let samples = SAMPLES.aiter().expect("there is room for two readers");
+async fn read_last(samples: PushAiter<'static, Sample, CAPACITY, 2>) {
     let mut newest = debounce(Duration::from_millis(2), sleep, samples);
     let mut order = Newest::new("debounce");
     let mut seen = 0;
@@ -66,12 +72,13 @@ async fn read_last() {
         seen += 1;
     }
     assert_eq!(seen, SENSOR.begun(), "one sample comes from each group");
-    REPORTS.push(("debounced", seen)).expect("there is room for all");
+    REPORTS
+        .push(("debounced", seen))
+        .expect("there is room for all");
 }
 
 #[embassy_executor::task]
-async fn read_slowly() {
-    let samples = SAMPLES.aiter().expect("there is room for two readers");
+async fn read_slowly(samples: PushAiter<'static, Sample, CAPACITY, 2>) {
     let limit = RateLimit::new(1, Duration::from_millis(1));
     let mut paced = rate_limit(limit, (sleep, now), samples);
     let mut order = Order::new("rate_limit");
@@ -81,5 +88,7 @@ async fn read_slowly() {
         assert!(last < Some(now()), "two samples in one millisecond");
         last = Some(now());
     }
-    REPORTS.push(("paced", order.finish())).expect("there is room for all");
+    REPORTS
+        .push(("paced", order.finish()))
+        .expect("there is room for all");
 }
