@@ -540,6 +540,7 @@ fn adapters() {
         aiter_tokio::Local => "Send + Sync + Unpin";
         aiter_tokio::OnRuntime<tokio::runtime::Handle> => "Send + Sync + Unpin";
         aiter_smol::OnThread => "Send + Sync + Unpin";
+        aiter_tokio::Timer => "Send + Sync + Unpin";
 
         On<&'static tokio::task::LocalSet> => "Unpin";
         aiter_smol::On<&'static smol::Executor<'static>> => "Send + Sync + Unpin";

@@ -81,7 +81,8 @@ macro_rules! adapter_methods {
             };
 
             use futures_lite::Stream;
-            use $adapter::{Watermarks, bound, iter_to_aiter};
+            use std::time::Duration;
+            use $adapter::{RateLimit, Watermarks, bound, iter_to_aiter};
 
             async fn items<S: Stream>(stream: S) -> Vec<S::Item> {
                 futures_lite::StreamExt::collect(stream).await
@@ -137,6 +138,14 @@ macro_rules! adapter_methods {
                     assert_eq!(items(numbers().aiter_forker()).await, [1, 2, 3]);
                     let waits = numbers().aiter_forker_with(bound::wait(1));
                     assert_eq!(items(waits).await, [1, 2, 3]);
+                    // With the timer of the runtime.
+                    let long = Duration::from_secs(3600);
+                    let batches = items(numbers().batch_within(2, long)).await;
+                    assert_eq!(batches, [vec![1, 2], vec![3]]);
+                    assert_eq!(items(numbers().debounce(long)).await, [3]);
+                    // The end takes a token to find.
+                    let limited = numbers().rate_limit(RateLimit::new(4, long));
+                    assert_eq!(items(limited).await, [1, 2, 3]);
                     // In tasks.
                     assert_eq!(items(numbers().active_aiter()).await, [1, 2, 3]);
                     assert_eq!(items(numbers().preload_aiter(2)).await, [1, 2, 3]);

@@ -143,6 +143,10 @@ const ADAPTER_ITEMS: &[(&str, &[&str])] = &[
     ("BlockOn", &["an_iterator_moved_to_another_thread_keeps_its_runtime"]),
     ("OnRuntime", &["an_iterator_moved_to_another_thread_keeps_its_runtime"]),
     ("OnThread", &["a_blocking_iterator_pulls_nothing_ahead_and_drops_its_stream"]),
+    ("Timer", &["operators_with_a_timer_use_that_of_the_runtime", "the_clock_of_a_paused_runtime_jumps_nowhere"]),
+    ("batch_within", &["operators_with_a_timer_use_that_of_the_runtime", "operators_keep_to_a_time_that_is_paused"]),
+    ("debounce", &["operators_with_a_timer_use_that_of_the_runtime", "operators_keep_to_a_time_that_is_paused"]),
+    ("rate_limit", &["operators_with_a_timer_use_that_of_the_runtime", "operators_keep_to_a_time_that_is_paused"]),
     ("tcp_server", &["servers_serve_clients_and_stop", "out_of_file_descriptors_is_reported_with_pauses_and_the_server_lives_on", "an_address_in_use_or_malformed_is_an_error", "a_client_that_has_reset_comes_with_its_address_and_the_next_is_served"]),
     ("tcp_server_from", &["a_listener_that_is_bound_already_is_served", "a_listener_of_another_runtime_ends_with_either"]),
     ("unix_server", &["a_unix_server_removes_its_own_file_only", "it_is_removed_if_its_directory_or_a_parent_has_been_renamed", "the_file_of_a_relative_path_is_removed_wherever_the_process_has_moved", "a_unix_client_comes_with_its_own_file_or_without_a_name"]),
@@ -301,6 +305,7 @@ const ADAPTER_BY_KIND: ByKind = &[
 
 const SAME: &str = "as the function without a place, whose code it shares";
 const MADE_OF: &str = "as the function that binds, which is made of it or shares its code";
+const WITH_TIMER: &str = "as the function of core, which it calls with a timer";
 const ADAPTER_WITHOUT: Without = &[
     (
         "active_aiter",
@@ -358,6 +363,9 @@ const ADAPTER_WITHOUT: Without = &[
         &[Limit],
         "the pauses are those of `tcp_server`",
     ),
+    ("batch_within", &KINDS, WITH_TIMER),
+    ("debounce", &KINDS, WITH_TIMER),
+    ("rate_limit", &KINDS, WITH_TIMER),
     ("tcp_server_from", &KINDS, MADE_OF),
     ("unix_server_from", &KINDS, MADE_OF),
 ];
@@ -406,7 +414,7 @@ const ADAPTERS: [&str; 3] = [
     include_str!("../../../aiter-smol/src/lib.rs"),
     include_str!("../../../aiter-async-std/src/lib.rs"),
 ];
-const ADAPTER_CASES: [&str; 14] = [
+const ADAPTER_CASES: [&str; 15] = [
     include_str!("../ext.rs"),
     include_str!("../../../aiter-tokio/tests/same_tasks.rs"),
     include_str!("../adapters.rs"),
@@ -415,6 +423,7 @@ const ADAPTER_CASES: [&str; 14] = [
     include_str!("../../../aiter-tokio/tests/spawn/own.rs"),
     include_str!("../../../aiter-tokio/tests/blocking.rs"),
     include_str!("../../../aiter-tokio/tests/coop.rs"),
+    include_str!("../../../aiter-tokio/tests/timer.rs"),
     include_str!("../servers.rs"),
     include_str!("../servers/clients.rs"),
     include_str!("../servers/files.rs"),
