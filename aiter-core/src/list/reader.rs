@@ -304,7 +304,7 @@ impl<T> Reader<T> {
         if self.cursor.next_slot == Block::<T>::LEN || self.is_alone() {
             return self.next();
         }
-        self.cursor.clone_run(self.cursor.next_slot + 1);
+        self.cursor.clone_one();
         // SAFETY: the slot is published and holds an item, because no reader moves out an item that
         // this one has not passed. There is another reader, or there has been one.
         Poll::Ready(Some(unsafe { self.list.clone_next()(self) }))
@@ -373,7 +373,7 @@ impl<T> Reader<T> {
                 self.cursor.move_run(&self.list, end);
             }
             // Decide again at the next item.
-            IsLast::Unknown => self.cursor.clone_run(self.cursor.next_slot + 1),
+            IsLast::Unknown => self.cursor.clone_one(),
         }
     }
 
