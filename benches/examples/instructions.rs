@@ -81,6 +81,7 @@ const SCENARIOS: &[Scenario] = scenarios! {
     "join-100-one-wakes", ITEMS, join_one_wakes;
     "map-workers-ready", ITEMS, map_workers_ready;
     "bounded-push-take", ITEMS, bounded_push_take;
+    "bounded-batches", ITEMS, bounded_batches;
     "bounded-reserve-take", ITEMS, bounded_reserve_take;
     "hub-skip-8", ITEMS, hub_skip;
     "hub-latest-1", ITEMS, hub_latest::<1>;
@@ -233,6 +234,19 @@ fn bounded_push_take(items: u64) {
     for item in 0..items {
         pusher.try_push(black_box(item)).expect("there is room");
         poll(&mut aiter);
+    }
+}
+
+fn bounded_batches(items: u64) {
+    const BATCH: u64 = 128;
+    let (pusher, mut aiter) = push_aiter_bounded(BATCH as usize);
+    for _ in 0..items / BATCH {
+        for item in 0..BATCH {
+            pusher.try_push(black_box(item)).expect("there is room");
+        }
+        for _ in 0..BATCH {
+            poll(&mut aiter);
+        }
     }
 }
 

@@ -43,9 +43,17 @@ impl<T> Core<T> {
     /// To be called after each push.
     #[inline]
     pub(super) fn pushed(&self) {
-        // Also if a user's code panics in the first. The ring's reader comes first, so that the trail
-        // can pass what it leaves without another look at the readers.
-        defer! { self.retained.iter().for_each(Retained::serve) };
+        let Some(retained) = &self.retained else {
+            return self.feed();
+        };
+        // The ring's reader comes first, so that the trail can pass what it leaves without another
+        // look at the readers. The trail follows also if a user's code panics.
+        defer! { retained.serve() };
+        self.feed();
+    }
+
+    #[inline]
+    fn feed(&self) {
         if let Some(ring) = self.ring.get().filter(|ring| ring.has_cursors()) {
             ring.transfer();
         }
