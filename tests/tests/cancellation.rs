@@ -27,8 +27,8 @@ const API: [&str; 4] = [
 type Make = Box<dyn Fn() -> Placed>;
 
 fn subjects() -> impl Iterator<Item = (&'static str, Make)> {
-    let core = subjects::SUBJECTS.iter();
-    let core = core.map(|(name, setup)| (*name, Box::new(|| setup().into()) as Make));
+    let core = subjects::all().into_iter();
+    let core = core.map(|(name, setup)| (name, Box::new(move || setup().into()) as Make));
     let adapters = adapters::SUBJECTS.iter();
     core.chain(adapters.map(|(name, placed)| (*name, Box::new(placed) as Make)))
 }

@@ -1,6 +1,8 @@
 //! What the tests and the loom models share.
 
 #[cfg(not(aiter_loom))]
+pub(crate) mod clock;
+#[cfg(not(aiter_loom))]
 pub(crate) mod clones;
 #[cfg(aiter_loom)]
 pub(crate) mod loom;

@@ -5,7 +5,7 @@
 //! |---|---|
 //! | `harness.rs` | sources, counted items, cancelled futures, and an executor that polls only tasks that were woken |
 //! | `setup.rs` | a source with its readers and drivers, and the items that have to come out |
-//! | `subjects.rs` | everything in core that waits, each in a setup |
+//! | `subjects` | everything in core that waits, each in a setup; a file for each family |
 //!
 //! `tests/cancellation.rs` sweeps them by hand and `tests/suite` on each executor. Both add what
 //! the adapters have.

@@ -7,8 +7,9 @@ use crate::{
 use aiter_core::{
     PushAiter, PushError, Pusher, Stopped, TryNextError,
     bound::{skip, unbounded},
-    fixed, push_aiter, push_aiter_bounded, push_aiter_with, push_hub,
+    fixed, iter_to_aiter, push_aiter, push_aiter_bounded, push_aiter_with, push_hub,
 };
+use futures::SinkExt;
 use futures_lite::{
     FutureExt, StreamExt,
     future::{poll_once, yield_now, zip},
@@ -135,6 +136,24 @@ pub(crate) async fn a_permit_keeps_room_for_an_item<R: Runtime>() {
     drop(both);
     assert_eq!(waiting.await, Ok(()));
     assert_eq!(aiter.next().await, Some(3));
+}
+
+pub(crate) async fn a_bounded_pusher_is_a_sink<R: Runtime>() {
+    let (pusher, mut aiter) = push_aiter_bounded(2);
+    let sink = pusher.clone().into_sink();
+    let forwarding = futures::StreamExt::forward(iter_to_aiter((0..100).map(Ok)), sink);
+    let forwarding = R::spawn(forwarding);
+    for n in 0..100 {
+        assert!(aiter.len() <= 2);
+        assert_eq!(aiter.next().await, Some(n));
+    }
+    assert_eq!(forwarding.await, Ok(()));
+    // The sink was closed by `forward`, and this pusher is the last one.
+    assert!(!aiter.is_stopped());
+    let mut sink = pusher.into_sink();
+    sink.send(100).await.unwrap();
+    drop(aiter);
+    assert_eq!(sink.send(101).await, Err(Stopped(())));
 }
 
 pub(crate) async fn a_stop_refuses_pushers_that_wait<R: Runtime>() {
@@ -291,8 +310,13 @@ pub(crate) async fn forks_of_a_list_see_the_same<R: Runtime>() {
     }
 }
 
+/// Stands for a `static`: tasks of every runtime can borrow the list.
+fn for_ever<T>(list: T) -> &'static T {
+    Box::leak(Box::new(list))
+}
+
 pub(crate) async fn a_list_without_an_allocator_serves_tasks<R: Runtime>() {
-    let list: &'static fixed::PushList<usize, 8, 2> = Box::leak(Box::new(fixed::PushList::new()));
+    let list = for_ever(fixed::PushList::<usize, 8, 2>::new());
     let aiter = list.aiter().unwrap();
     let subscriber = list.subscribe().unwrap();
     assert!(list.subscribe().is_none());
@@ -316,7 +340,7 @@ pub(crate) async fn a_list_without_an_allocator_serves_tasks<R: Runtime>() {
 /// Three tasks push into two slots, and each pushes as often as the others until it is done.
 pub(crate) async fn a_push_waits_for_a_free_slot<R: Runtime>() {
     type List = fixed::PushList<usize, 2, 1, 3>;
-    let list: &'static List = Box::leak(Box::new(List::new()));
+    let list = for_ever(List::new());
     let mut aiter = list.aiter().unwrap();
     let pushers = [0, 1, 2].map(|pusher| {
         R::spawn(async move {
@@ -343,7 +367,7 @@ pub(crate) async fn a_push_waits_for_a_free_slot<R: Runtime>() {
 
 pub(crate) async fn a_push_drops_the_oldest_item<R: Runtime>() {
     type List = fixed::PushList<usize, 4, 2, 0, true>;
-    let list: &'static List = Box::leak(Box::new(List::new()));
+    let list = for_ever(List::new());
     let mut slow = list.aiter().unwrap();
     let mut fast = list.subscribe().unwrap();
     for n in 0..ITEMS {
@@ -361,7 +385,7 @@ pub(crate) async fn a_push_drops_the_oldest_item<R: Runtime>() {
 }
 
 pub(crate) async fn a_list_without_an_allocator_has_as_many_items_as_slots<R: Runtime>() {
-    let list: &'static fixed::PushList<usize, 8, 2> = Box::leak(Box::new(fixed::PushList::new()));
+    let list = for_ever(fixed::PushList::<usize, 8, 2>::new());
     let mut slow = list.aiter().unwrap();
     let mut fast = list.subscribe().unwrap();
     for n in 0..ITEMS {

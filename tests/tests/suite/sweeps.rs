@@ -1,5 +1,5 @@
 //! Cases that are the same for everything that waits: the subjects in
-//! `aiter_tests::cancellation::SUBJECTS`, and those that each adapter runs on tasks of its own.
+//! `aiter_tests::cancellation::subjects`, and those that each adapter runs on tasks of its own.
 //! Their sources yield items, no item, or a panic, and they are dropped at each await point.
 
 use crate::runtime::{Joined, Runtime};
@@ -7,7 +7,7 @@ use aiter_tests::cancellation::{
     Then,
     harness::{Plan, at_most, items, live, next, plan, planned},
     setup::{Items, Setup, Short, Subject},
-    subjects::SUBJECTS,
+    subjects,
 };
 use futures_lite::{FutureExt, future::yield_now};
 use std::panic::AssertUnwindSafe;
@@ -156,7 +156,9 @@ async fn check<R: Runtime>((name, setup): Subject, dropped: Dropped) -> bool {
 }
 
 fn each<R: Runtime>() -> impl Iterator<Item = Subject> {
-    SUBJECTS.iter().chain(R::ON_TASKS).copied()
+    subjects::all()
+        .into_iter()
+        .chain(R::ON_TASKS.iter().copied())
 }
 
 async fn as_planned<R: Runtime>(planned: Plan) {
