@@ -257,7 +257,7 @@ impl<T> BoundedPusher<T> {
     where
         T: Clone + Sync,
     {
-        BoundedAiter::new(self.writer.subscribe(), self.shared.clone())
+        BoundedAiter::new(self.writer.subscribe_exact(), self.shared.clone())
     }
 
     /// A snapshot of the list's counters, for metrics. Permits are not in it.
