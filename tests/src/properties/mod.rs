@@ -8,7 +8,7 @@
 //! | `script` | the source: it does what the steps tell it, and knows whether its wake is still to come |
 //! | `handle` | handles, with the waker that each was last polled with |
 //! | `kept` | which wakes of a source are served late |
-//! | `push`, `fork`, `mixed`, `share`, `gate`, `stop`, `join`, `drive` | a system beside its model |
+//! | `push`, `bounded`, `fork`, `mixed`, `share`, `gate`, `stop`, `join`, `drive` | a system beside its model |
 //!
 //! A sequence consists of bytes, four for each step. Bytes that do not decode are ignored and
 //! missing ones read as 0, so that every sequence of bytes is a sequence of steps. A trap may run
@@ -23,6 +23,7 @@
 //! - *panics arrive*: each is one that a trap or the source was told to make, or one that the docs
 //!   name.
 
+mod bounded;
 mod drive;
 mod environment;
 mod fork;
@@ -56,6 +57,10 @@ pub const STEP: usize = 4;
 pub enum System {
     /// A push list.
     Push,
+    /// A push list in which at most one item waits.
+    BoundedOne,
+    /// A push list in which at most three items wait.
+    Bounded,
     /// Forks of a source.
     Fork,
     /// Forks of a source that are at most two items apart.
@@ -114,6 +119,8 @@ macro_rules! with_pair {
     ($system:expr, $f:ident($($arg:expr),*)) => {
         match $system {
             System::Push => $f::<push::List>($($arg),*),
+            System::BoundedOne => $f::<bounded::Bounded<1>>($($arg),*),
+            System::Bounded => $f::<bounded::Bounded<3>>($($arg),*),
             System::Fork => $f::<fork::Forks<bound::Unbounded>>($($arg),*),
             System::BoundedFork => $f::<fork::Forks<bound::Wait>>($($arg),*),
             System::SkippingFork => $f::<fork::Forks<bound::Skip>>($($arg),*),
