@@ -6,10 +6,11 @@ use aiter_core::{
     AvailableIter, Azip, Batch, BatchWithin, BoundedAiter, BoundedNextMany, BoundedPush,
     BoundedPusher, BoundedSink, Clock, Debounce, Driver, FlattenAiter, Fork, Gate, Gated, Hub,
     HubIdle, HubOccupied, IterToAiter, JoinAiters, JoinAitersKeyed, MapAiter, MapAsync, MapWorkers,
-    MapWorkersOrdered, NextMany, OwnedPermit, Permit, Preloaded, Pump, PushAiter, PushHub,
+    MapWorkersOrdered, NextMany, OwnedPermit, Part, Permit, Preloaded, Pump, PushAiter, PushHub,
     PushHubIdle, PushHubOccupied, Pusher, RateLimit, RateLimited, Reserve, ReserveOwned, Sharable,
-    SkipAiter, Sleep, Statistics, Stoppable, Stopped, Stopper, StopperStopped, SwitchAiter,
-    TryNextError, UntilStopped, Watermarks, WeakBoundedPusher, WeakPushHub, WeakPusher,
+    SkipAiter, Sleep, SplitBy, Statistics, Stoppable, Stopped, Stopper, StopperStopped,
+    SwitchAiter, TryNextError, UntilStopped, Watermarks, WeakBoundedPusher, WeakPushHub,
+    WeakPusher,
     bound::{Retain, Seen, Skip, Unbounded, Wait},
 };
 use futures_core::Stream;
@@ -323,6 +324,27 @@ fn stoppable_and_sharable() {
         Sharable<Sent> => "Send + Sync + Unpin";
         Sharable<Pinned> => "Send + Sync + Unpin";
         Sharable<Local> => "Unpin";
+    }
+}
+
+#[test]
+fn split() {
+    table! {
+        SplitBy<Gives<Shared, Shared>, u8, Shared> => "Send + Sync + Unpin";
+        SplitBy<Gives<Sent, Sent>, Cell<u8>, Sent> => "Send + Sync + Unpin";
+        SplitBy<Gives<Pinned, Pinned>, u8, Pinned> => "Send + Sync + Unpin";
+        SplitBy<Gives<Local, Shared>, u8, Shared> => "Unpin";
+        SplitBy<Gives<Shared, Local>, u8, Shared> => "Unpin";
+        SplitBy<Gives<Shared, Shared>, Rc<u8>, Shared> => "Unpin";
+        SplitBy<Gives<Shared, Shared>, u8, Local> => "Unpin";
+
+        Part<Gives<Shared, Shared>, u8, Shared> => "Send + Sync + Unpin";
+        Part<Gives<Sent, Sent>, Cell<u8>, Sent> => "Send + Sync + Unpin";
+        Part<Gives<Pinned, Pinned>, u8, Pinned> => "Send + Sync + Unpin";
+        Part<Gives<Local, Shared>, u8, Shared> => "Unpin";
+        Part<Gives<Shared, Local>, u8, Shared> => "Unpin";
+        Part<Gives<Shared, Shared>, Rc<u8>, Shared> => "Unpin";
+        Part<Gives<Shared, Shared>, u8, Local> => "Unpin";
     }
 }
 

@@ -2,7 +2,6 @@
 
 #[cfg(feature = "alloc")]
 mod batch;
-#[cfg(feature = "alloc")]
 mod caught;
 mod debounce;
 #[cfg(feature = "alloc")]
