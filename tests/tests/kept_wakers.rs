@@ -6,10 +6,11 @@
 use aiter_core::{
     AiterExt, PushAiter, Pusher, RateLimit, Sharable, Stopper, active, aiter_forker,
     aiter_forker_with, bound, debounce, gated_aiter, iter_to_aiter, join_aiters, join_aiters_keyed,
-    map_workers, map_workers_ordered, preload, push_aiter, rate_limit, sharable_aiter,
+    map_workers, map_workers_ordered, preload, push_aiter, rate_limit, sharable_aiter, split_by,
     stoppable_aiter,
 };
 use futures_core::Stream;
+use futures_lite::{StreamExt, future::block_on};
 use std::{
     future::{Future, poll_fn, ready},
     pin::{Pin, pin},
@@ -207,6 +208,17 @@ const SCENES: &[Case] = &[
         scene(|aiter| {
             let taker = sharable_aiter(aiter);
             beside(taker.clone(), taker)
+        })
+    }),
+    ("split_by, outer stream", || {
+        scene(|aiter| split_by(9, |_: &u8| (), aiter).map_aiter(|((), _)| 7))
+    }),
+    ("split_by, part", || {
+        scene(|aiter| {
+            let mut outer = split_by(9, |_: &u8| (), iter_to_aiter([7]).chain(aiter));
+            let (_, mut part) = block_on(outer.next()).expect("the first item makes it");
+            assert_eq!(block_on(part.next()), Some(7));
+            beside(part, outer)
         })
     }),
     ("gated_aiter, at the gate", || {

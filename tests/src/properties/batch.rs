@@ -5,9 +5,9 @@ use super::{
     environment::{self, Caught, Item, Trap},
     handle::{Handle, Handles, Waits},
     script::{Items, Source, SourceOp},
+    time::{Time, Timer},
 };
-use aiter_core::{Batch, BatchWithin, batch, batch_within};
-use aiter_test::{Clock, VirtualTime};
+use aiter_core::{Batch, BatchWithin, Sleep, batch, batch_within};
 use arbitrary::{Arbitrary, Unstructured};
 use futures_core::{FusedStream, Stream};
 use std::{
@@ -21,10 +21,12 @@ use std::{
 /// The operations on a stream of batches.
 #[derive(Debug)]
 pub(super) enum Op {
-    Poll { fresh: bool },
+    Poll {
+        fresh: bool,
+    },
     Drop,
     Source(SourceOp),
-    /// Moves the time on by this many quarters of what a batch may wait.
+    /// Moves the time on by this many ticks.
     Advance(u8),
     Trap(Trap),
 }
@@ -40,20 +42,32 @@ impl<'a> Arbitrary<'a> for Op {
                 _ => Self::Poll { fresh: false },
             },
             24..=45 => Self::Source(u.arbitrary()?),
-            46..=55 => Self::Advance(u.int_in_range(1..=4)?),
+            46..=55 => Self::Advance(u.int_in_range(1..=WAIT)?),
             _ => Self::Trap(u.arbitrary()?),
         })
     }
 }
 
-/// The most items of a batch, and how long the first one waits.
+/// The most items of a batch, and how many ticks the first one waits.
 const N: usize = 3;
-const WAIT: Duration = Duration::from_secs(4);
+const WAIT: u8 = 4;
+
+/// Makes timers that last this many seconds.
+#[derive(Debug)]
+struct Ticks(Rc<Time>);
+
+impl Sleep for Ticks {
+    type Sleep = Timer;
+
+    fn sleep(&self, duration: Duration) -> Timer {
+        self.0.timer(duration.as_secs())
+    }
+}
 
 #[derive(Debug)]
 enum Batches {
     Ready(Batch<Items>),
-    Within(BatchWithin<Items, VirtualTime>),
+    Within(BatchWithin<Items, Ticks>),
 }
 
 impl Batches {
@@ -93,13 +107,15 @@ impl Handle for Consumer {
 pub(super) struct Batching<const WITHIN: bool> {
     source: Rc<Source>,
     consumer: Handles<Consumer>,
-    time: VirtualTime,
+    time: Rc<Time>,
     /// How many items were given.
     given: Cell<usize>,
-    /// When the batch is to be given that waits. A panic of its timer makes it unknown.
-    due: Cell<Option<Duration>>,
+    /// When the batch that waits is to be given. It is not known after a trap.
+    due: Cell<Option<u64>>,
     /// A panic of the source was caught, and comes next.
     owed: Cell<bool>,
+    /// That may be so, because a trap was sprung in the poll that gave a batch.
+    may_be_owed: Cell<bool>,
 }
 
 impl<const WITHIN: bool> Batching<WITHIN> {
@@ -114,14 +130,14 @@ impl<const WITHIN: bool> Batching<WITHIN> {
         };
         let source = &self.source;
         let (held, panics, sprung) = (self.held(), source.panics.get(), environment::sprung());
+        let (polls, yielded) = (source.polls.get(), source.yielded());
         let now = self.time.now();
-        let polled = consumer
-            .waits
-            .poll(fresh, |cx| consumer.batches.poll(cx));
+        let polled = consumer.waits.poll(fresh, |cx| consumer.batches.poll(cx));
         let panicked = source.panics.get() > panics;
+        let was_pending = source.polls.get() - polls > source.yielded() - yielded;
         let undisturbed = sprung == environment::sprung() && !environment::is_nested();
-        let owed = self.owed.take();
-        let is_late = self.due.get().is_none_or(|due| due <= now);
+        let (owed, may_be_owed) = (self.owed.take(), self.may_be_owed.take());
+        let may_be_due = self.due.get().is_none_or(|due| due <= now);
         let mut items = None;
         match polled {
             Ok(Poll::Ready(Some(batch))) => {
@@ -135,9 +151,11 @@ impl<const WITHIN: bool> Batching<WITHIN> {
                 let has_reason = batch.len() == N
                     || source.ended.get()
                     || panicked
-                    || source.idle.get() && (!WITHIN || held > 0 && is_late);
+                    || may_be_owed
+                    || was_pending && (!WITHIN || held > 0 && may_be_due);
                 assert!(has_reason || !undisturbed, "given too early");
                 self.owed.set(panicked);
+                self.may_be_owed.set(may_be_owed || !undisturbed);
                 self.due.set(None);
                 items = Some(batch);
             }
@@ -148,22 +166,25 @@ impl<const WITHIN: bool> Batching<WITHIN> {
             }
             Ok(Poll::Pending) => {
                 assert!(!owed && !consumer.ended && !panicked);
-                if self.held() == 0 {
-                    self.due.set(None);
-                } else {
+                if self.held() > 0 {
                     assert!(WITHIN && self.held() < N, "pending with a batch");
-                    let begun = held == 0 || self.due.get().is_none();
-                    assert!(begun || !is_late || !undisturbed, "given too late");
-                    if begun {
-                        self.due.set(Some(now + WAIT));
+                    let is_late = self.due.get().is_some_and(|due| due <= now);
+                    assert!(!is_late || !undisturbed, "given too late");
+                    if !undisturbed {
+                        self.due.set(None);
+                    } else if held == 0 {
+                        self.due.set(Some(now + u64::from(WAIT)));
                     }
                 }
             }
             Err(Caught::Planned(_)) => {
-                let own = owed || !undisturbed || panicked && held == 0;
+                let own = owed || may_be_owed || !undisturbed || panicked && held == 0;
                 assert!(own, "a panic overtakes items");
                 if self.held() > 0 {
                     self.due.set(None);
+                    // A trap in the drop of the timer comes before the batch.
+                    self.may_be_owed
+                        .set(may_be_owed || panicked || !undisturbed);
                 }
             }
             Err(Caught::Reported) => panic!("not a fork"),
@@ -177,11 +198,14 @@ impl<const WITHIN: bool> Pair for Batching<WITHIN> {
     type Op = Op;
 
     fn new() -> Self {
-        let (source, time) = (Source::new(), VirtualTime::new());
+        let (source, time) = (Source::new(), Rc::<Time>::default());
         let items = Items::items(&source, |_| ());
         let batches = match WITHIN {
             false => Batches::Ready(batch(N, items)),
-            true => Batches::Within(batch_within(N, WAIT, time.clone(), items)),
+            true => {
+                let wait = Duration::from_secs(WAIT.into());
+                Batches::Within(batch_within(N, wait, Ticks(time.clone()), items))
+            }
         };
         let consumer = Handles::new();
         consumer.add(|waits| Consumer {
@@ -196,6 +220,7 @@ impl<const WITHIN: bool> Pair for Batching<WITHIN> {
             given: Cell::new(0),
             due: Cell::new(None),
             owed: Cell::new(false),
+            may_be_owed: Cell::new(false),
         }
     }
 
@@ -208,10 +233,7 @@ impl<const WITHIN: bool> Pair for Batching<WITHIN> {
             }
             Op::Drop => self.drop_one(0),
             Op::Source(op) => self.source.op(op),
-            Op::Advance(quarters) => {
-                let by = WAIT / 4 * u32::from(quarters);
-                environment::catch(|| self.time.advance(by)).ok();
-            }
+            Op::Advance(ticks) => self.time.advance(ticks.into()),
             Op::Trap(trap) => environment::set(trap),
         }
     }
@@ -233,17 +255,18 @@ impl<const WITHIN: bool> Pair for Batching<WITHIN> {
             assert_eq!(environment::all_alive(), held, "items alive");
             if consumer.waits.sleeps() {
                 assert!(source.idle.get(), "stranded");
-                assert!(held == 0 || self.time.timers() == 1, "no timer wakes it");
+                let waker = consumer.waits.waker_number();
+                assert!(held == 0 || self.time.wakes(waker), "no timer wakes it");
             }
             if environment::is_plain() {
                 let over = source.ended.get() && held == 0 && !self.owed.get();
                 assert_eq!(consumer.batches.is_terminated(), over);
-                assert!(held > 0 || self.time.timers() == 0, "a timer is kept");
+                assert!(held > 0 || self.time.live() == 0, "a timer is kept");
             }
         });
         if !there {
             assert_eq!(environment::all_alive(), 0, "an item is kept");
-            assert_eq!(self.time.timers(), 0, "a timer is kept");
+            assert_eq!(self.time.live(), 0, "a timer is kept");
         }
         assert_eq!(source.dropped.get(), !there || source.ended.get());
     }

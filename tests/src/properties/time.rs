@@ -29,6 +29,11 @@ impl Time {
         self.made.get()
     }
 
+    /// Returns how many timers are alive and not due yet.
+    pub(super) fn live(&self) -> usize {
+        self.timers.borrow().len()
+    }
+
     /// Moves the time on, and wakes the tasks of the timers that are due then.
     pub(super) fn advance(&self, by: u64) {
         self.now.set(self.now.get() + by);

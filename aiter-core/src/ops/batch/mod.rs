@@ -60,6 +60,9 @@ impl<S: Stream> Collector<S> {
             };
             *items = Vec::with_capacity((*this.last_len).clamp(1, MANY));
             items.push(item);
+        } else if this.panic.is_some() {
+            // They were to be given before it, and the drop of a timer panicked in between.
+            return Poll::Ready(());
         }
         let source = this.source;
         let filled = this.panic.keep(move || fill(items, most, source, cx));
