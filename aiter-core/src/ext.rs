@@ -253,6 +253,18 @@ pub trait AiterExt: Stream {
         sharable_aiter(self)
     }
 
+    /// Splits this stream into parts, one for each key, in which up to `n` items wait: see
+    /// [`split_by`].
+    #[track_caller]
+    fn split_by<K, F>(self, n: usize, key: F) -> SplitBy<Self, K, F>
+    where
+        Self: Sized,
+        K: Ord + Clone,
+        F: FnMut(&Self::Item) -> K,
+    {
+        split_by(n, key, self)
+    }
+
     /// Lets as many items through as the returned [`Gate`] has permits: see [`gated_aiter`].
     fn gated_aiter(self) -> (Gated<Self>, Gate)
     where

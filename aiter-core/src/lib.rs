@@ -25,6 +25,7 @@
 //! | **push** without an allocator: from interrupts, through a `static` | [`fixed::PushList`] |
 //! | **fork**: let several readers see each item | [`aiter_forker`] for any stream, [`aiter_forker_with`] a [`bound`] on how far they run apart; [`PushAiter::fork`], [`Pusher::subscribe`] |
 //! | let several tasks **share** a stream, each item going to one of them | [`sharable_aiter`] |
+//! | **split** a stream by a key: each key's items become a stream of their own | [`split_by`] |
 //! | **gate** a stream: let through as many items as there are permits | [`gated_aiter`] |
 //! | **end** a stream from outside | [`stoppable_aiter`] |
 //! | **drive** a stream while its consumer is busy elsewhere | [`active`], as fast as it yields; [`preload`], up to `n` items ahead; [`preload_with`], in batches |
@@ -128,6 +129,8 @@ mod ready_set;
 mod ring;
 #[cfg(feature = "alloc")]
 mod share;
+#[cfg(feature = "alloc")]
+mod split;
 mod statistics;
 mod sync;
 #[cfg(test)]
@@ -164,6 +167,7 @@ pub use crate::{
         WeakBoundedPusher, WeakPusher, push_aiter, push_aiter_bounded, push_aiter_with,
     },
     share::{Sharable, sharable_aiter},
+    split::{Part, SplitBy, split_by},
     wait::demand::Watermarks,
 };
 

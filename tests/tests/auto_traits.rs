@@ -6,10 +6,11 @@ use aiter_core::{
     AvailableIter, Azip, Batch, BatchWithin, BoundedAiter, BoundedNextMany, BoundedPush,
     BoundedPusher, BoundedSink, Clock, Debounce, Driver, FlattenAiter, Fork, Gate, Gated, Hub,
     HubIdle, HubOccupied, IterToAiter, JoinAiters, JoinAitersKeyed, MapAiter, MapAsync, MapWorkers,
-    MapWorkersOrdered, NextMany, OwnedPermit, Permit, Preloaded, Pump, PushAiter, PushHub,
+    MapWorkersOrdered, NextMany, OwnedPermit, Part, Permit, Preloaded, Pump, PushAiter, PushHub,
     PushHubIdle, PushHubOccupied, Pusher, RateLimit, RateLimited, Reserve, ReserveOwned, Sharable,
-    SkipAiter, Sleep, Statistics, Stoppable, Stopped, Stopper, StopperStopped, SwitchAiter,
-    TryNextError, UntilStopped, Watermarks, WeakBoundedPusher, WeakPushHub, WeakPusher,
+    SkipAiter, Sleep, SplitBy, Statistics, Stoppable, Stopped, Stopper, StopperStopped,
+    SwitchAiter, TryNextError, UntilStopped, Watermarks, WeakBoundedPusher, WeakPushHub,
+    WeakPusher,
     bound::{Retain, Seen, Skip, Unbounded, Wait},
 };
 use futures_core::Stream;
@@ -326,6 +327,27 @@ fn stoppable_and_sharable() {
     }
 }
 
+#[test]
+fn split() {
+    table! {
+        SplitBy<Gives<Shared, Shared>, u8, Shared> => "Send + Sync + Unpin";
+        SplitBy<Gives<Sent, Sent>, Cell<u8>, Sent> => "Send + Sync + Unpin";
+        SplitBy<Gives<Pinned, Pinned>, u8, Pinned> => "Send + Sync + Unpin";
+        SplitBy<Gives<Local, Shared>, u8, Shared> => "Unpin";
+        SplitBy<Gives<Shared, Local>, u8, Shared> => "Unpin";
+        SplitBy<Gives<Shared, Shared>, Rc<u8>, Shared> => "Unpin";
+        SplitBy<Gives<Shared, Shared>, u8, Local> => "Unpin";
+
+        Part<Gives<Shared, Shared>, u8, Shared> => "Send + Sync + Unpin";
+        Part<Gives<Sent, Sent>, Cell<u8>, Sent> => "Send + Sync + Unpin";
+        Part<Gives<Pinned, Pinned>, u8, Pinned> => "Send + Sync + Unpin";
+        Part<Gives<Local, Shared>, u8, Shared> => "Unpin";
+        Part<Gives<Shared, Local>, u8, Shared> => "Unpin";
+        Part<Gives<Shared, Shared>, Rc<u8>, Shared> => "Unpin";
+        Part<Gives<Shared, Shared>, u8, Local> => "Unpin";
+    }
+}
+
 /// A stream or future that holds an `A` and yields a `B`.
 struct Gives<A, B>(PhantomData<(A, fn() -> B)>);
 
@@ -518,6 +540,7 @@ fn adapters() {
         aiter_tokio::Local => "Send + Sync + Unpin";
         aiter_tokio::OnRuntime<tokio::runtime::Handle> => "Send + Sync + Unpin";
         aiter_smol::OnThread => "Send + Sync + Unpin";
+        aiter_tokio::Timer => "Send + Sync + Unpin";
 
         On<&'static tokio::task::LocalSet> => "Unpin";
         aiter_smol::On<&'static smol::Executor<'static>> => "Send + Sync + Unpin";

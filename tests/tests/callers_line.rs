@@ -4,7 +4,7 @@
 
 use aiter_core::{
     AiterExt, RateLimit, Watermarks, aiter_forker_with, batch, batch_within, bound, map_workers,
-    map_workers_ordered, preload, preload_with, push_aiter, push_aiter_bounded,
+    map_workers_ordered, preload, preload_with, push_aiter, push_aiter_bounded, split_by,
 };
 use futures_lite::stream::{Empty, Once, empty, once};
 use std::{
@@ -54,6 +54,8 @@ fn a_count_of_0_panics_at_the_callers_line() {
     let nothing = || -> Once<Empty<u8>> { once(none()) };
 
     refused!("push_aiter_bounded: n must be at least 1", push_aiter_bounded::<u8>(0));
+    refused!("split_by: n must be at least 1", split_by(0, |n: &u8| *n, none()));
+    refused!("split_by: n must be at least 1", none().split_by(0, |n| *n));
     refused!("preload: n must be at least 1", preload(0, none()));
     refused!("preload: n must be at least 1", none().preload(0));
     refused!("preload_with: low (0) must be below high (0)", preload_with(marks(0, 0), none()));

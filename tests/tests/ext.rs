@@ -50,6 +50,8 @@ fn every_method_is_called_with_all_four_traits_in_scope() {
     assert_eq!(items(stoppable), [1, 2, 3]);
     assert!(!stopper.is_stopped());
     assert_eq!(items(numbers().sharable_aiter()), [1, 2, 3]);
+    let keys = numbers().split_by(3, |n| n % 2).map_aiter(|(key, _)| key);
+    assert_eq!(items(keys), [1, 0, 1]);
     let (gated, gate) = numbers().gated_aiter();
     gate.push(2);
     drop(gate);
@@ -79,7 +81,8 @@ macro_rules! adapter_methods {
             };
 
             use futures_lite::Stream;
-            use $adapter::{Watermarks, bound, iter_to_aiter};
+            use std::time::Duration;
+            use $adapter::{RateLimit, Watermarks, bound, iter_to_aiter};
 
             async fn items<S: Stream>(stream: S) -> Vec<S::Item> {
                 futures_lite::StreamExt::collect(stream).await
@@ -127,12 +130,22 @@ macro_rules! adapter_methods {
                     );
                     assert_eq!(items(numbers().stoppable_aiter().0).await, [1, 2, 3]);
                     assert_eq!(items(numbers().sharable_aiter()).await, [1, 2, 3]);
+                    let keys = numbers().split_by(3, |n| n % 2).map_aiter(|(key, _)| key);
+                    assert_eq!(items(keys).await, [1, 0, 1]);
                     let (gated, gate) = numbers().gated_aiter();
                     gate.open();
                     assert_eq!(items(gated).await, [1, 2, 3]);
                     assert_eq!(items(numbers().aiter_forker()).await, [1, 2, 3]);
                     let waits = numbers().aiter_forker_with(bound::wait(1));
                     assert_eq!(items(waits).await, [1, 2, 3]);
+                    // With the timer of the runtime.
+                    let long = Duration::from_secs(3600);
+                    let batches = items(numbers().batch_within(2, long)).await;
+                    assert_eq!(batches, [vec![1, 2], vec![3]]);
+                    assert_eq!(items(numbers().debounce(long)).await, [3]);
+                    // The end takes a token to find.
+                    let limited = numbers().rate_limit(RateLimit::new(4, long));
+                    assert_eq!(items(limited).await, [1, 2, 3]);
                     // In tasks.
                     assert_eq!(items(numbers().active_aiter()).await, [1, 2, 3]);
                     assert_eq!(items(numbers().preload_aiter(2)).await, [1, 2, 3]);

@@ -9,7 +9,7 @@
 //! | `handle` | handles, with the waker that each was last polled with |
 //! | `kept` | which wakes of a source are served late |
 //! | `time` | timers, and the time that they wait for |
-//! | `push`, `fork`, `mixed`, `share`, `gate`, `stop`, `join`, `switch`, `drive`, `pace`, `batch` | a system beside its model |
+//! | `push`, `bounded`, `fork`, `mixed`, `share`, `split`, `gate`, `stop`, `join`, `switch`, `drive`, `pace`, `batch` | a system beside its model |
 //!
 //! A sequence consists of bytes, four for each step. Bytes that do not decode are ignored and
 //! missing ones read as 0, so that every sequence of bytes is a sequence of steps. A trap may run
@@ -25,6 +25,7 @@
 //!   name.
 
 mod batch;
+mod bounded;
 mod drive;
 mod environment;
 mod fork;
@@ -37,6 +38,7 @@ mod pace;
 mod push;
 mod script;
 mod share;
+mod split;
 mod stop;
 mod switch;
 mod time;
@@ -61,6 +63,10 @@ pub const STEP: usize = 4;
 pub enum System {
     /// A push list.
     Push,
+    /// A push list in which at most one item waits.
+    BoundedOne,
+    /// A push list in which at most three items wait.
+    Bounded,
     /// Forks of a source.
     Fork,
     /// Forks of a source that are at most two items apart.
@@ -73,6 +79,10 @@ pub enum System {
     Retained,
     /// Takers of a source.
     Share,
+    /// A source that is split, with one item in each part and one part that nobody took.
+    SplitOne,
+    /// The same with two.
+    Split,
     /// A source behind a gate.
     Gate,
     /// Sources that one stopper ends, and tasks that wait for it.
@@ -129,12 +139,16 @@ macro_rules! with_pair {
     ($system:expr, $f:ident($($arg:expr),*)) => {
         match $system {
             System::Push => $f::<push::List>($($arg),*),
+            System::BoundedOne => $f::<bounded::Bounded<1>>($($arg),*),
+            System::Bounded => $f::<bounded::Bounded<3>>($($arg),*),
             System::Fork => $f::<fork::Forks<bound::Unbounded>>($($arg),*),
             System::BoundedFork => $f::<fork::Forks<bound::Wait>>($($arg),*),
             System::SkippingFork => $f::<fork::Forks<bound::Skip>>($($arg),*),
             System::Mixed => $f::<mixed::Mixed<0>>($($arg),*),
             System::Retained => $f::<mixed::Mixed<2>>($($arg),*),
             System::Share => $f::<share::Takers>($($arg),*),
+            System::SplitOne => $f::<split::Split<1>>($($arg),*),
+            System::Split => $f::<split::Split<2>>($($arg),*),
             System::Gate => $f::<gate::Gates>($($arg),*),
             System::Stop => $f::<stop::Stopping>($($arg),*),
             System::Join => $f::<join::Join>($($arg),*),

@@ -85,6 +85,9 @@ suite! {
         takers_share_each_item_once
         first_come_is_first_served
         a_cancelled_taker_strands_nobody
+        each_part_goes_to_a_task_of_its_own
+        a_full_part_holds_the_source_back
+        a_part_that_is_dropped_comes_again
         a_gate_lets_through_what_is_permitted
         a_stopper_ends_a_stream_that_waits
         one_stopper_ends_all_streams_on_all_tasks;

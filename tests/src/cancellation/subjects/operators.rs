@@ -8,7 +8,7 @@ use crate::cancellation::{
 use aiter_core::{
     AiterExt, RateLimit, azip, batch, batch_within, debounce, flatten_aiter, iter_to_aiter,
     join_aiters, join_aiters_keyed, map_aiter, map_async, map_filter_aiter, map_workers,
-    map_workers_ordered, rate_limit, switch_aiter,
+    map_workers_ordered, rate_limit, split_by, switch_aiter,
 };
 use std::{
     iter,
@@ -35,6 +35,10 @@ pub(super) const SUBJECTS: &[Subject] = &[
             joined,
         );
         Setup::of(Expected::Keyed, [items(numbers)], [])
+    }),
+    ("split_by", || {
+        let parts = split_by(1, |item: &Item| item.number() % 3, Source::new());
+        Setup::any_order(join_aiters(parts.map_aiter(|(_, part)| part)))
     }),
     ("map_aiter", || {
         Setup::one(map_aiter(|item| item, Source::new()))
