@@ -3,8 +3,8 @@
 #![allow(missing_docs, reason = "a test program")]
 
 use aiter_core::{
-    AiterExt, Watermarks, aiter_forker_with, bound, map_workers, map_workers_ordered, preload,
-    preload_with, push_aiter, push_aiter_bounded,
+    AiterExt, Watermarks, aiter_forker_with, bound, join_aiters_limited, map_workers,
+    map_workers_by, map_workers_ordered, preload, preload_with, push_aiter, push_aiter_bounded,
 };
 use futures_lite::stream::{Empty, Once, empty, once};
 use std::{
@@ -62,6 +62,10 @@ fn a_count_of_0_panics_at_the_callers_line() {
     refused!("map_workers: n must be at least 1", none().map_workers(0, ready::<u8>));
     refused!("map_workers_ordered: n must be at least 1", map_workers_ordered(0, ready::<u8>, none()));
     refused!("map_workers_ordered: n must be at least 1", none().map_workers_ordered(0, ready::<u8>));
+    refused!("map_workers_by: n must be at least 1", map_workers_by(0, |n| *n, ready::<u8>, none()));
+    refused!("map_workers_by: n must be at least 1", none().map_workers_by(0, |n| *n, ready::<u8>));
+    refused!("join_aiters_limited: n must be at least 1", join_aiters_limited(0, nothing()));
+    refused!("join_aiters_limited: n must be at least 1", nothing().join_aiters_limited(0));
     refused!("bound::wait: n must be at least 1", aiter_forker_with(bound::wait(0), none()));
     refused!("bound::skip: n must be at least 1", aiter_forker_with(bound::skip(0), none()));
     let fork = aiter_forker_with(bound::wait(1), none());
@@ -77,16 +81,22 @@ fn a_count_of_0_panics_at_the_callers_line() {
     refused!("join_aiters_buffered: n must be at least 1", aiter_tokio::join_aiters_buffered(0, nothing()));
     refused!("map_workers: n must be at least 1", aiter_tokio::map_workers(0, ready::<u8>, none()));
     refused!("map_workers_ordered: n must be at least 1", aiter_tokio::map_workers_ordered(0, ready::<u8>, none()));
+    refused!("map_workers_by: n must be at least 1", aiter_tokio::AiterExt::map_workers_by(none(), 0, |n| *n, ready::<u8>));
+    refused!("join_aiters_limited: n must be at least 1", aiter_tokio::AiterExt::join_aiters_limited(nothing(), 0));
 
     refused!("preload_aiter: n must be at least 1", aiter_smol::preload_aiter(0, none()));
     refused!("preload_aiter_with: low (1) must be below high (1)", aiter_smol::preload_aiter_with(marks(1, 1), none()));
     refused!("join_aiters_buffered: n must be at least 1", aiter_smol::join_aiters_buffered(0, nothing()));
     refused!("map_workers: n must be at least 1", aiter_smol::map_workers(0, ready::<u8>, none()));
     refused!("map_workers_ordered: n must be at least 1", aiter_smol::map_workers_ordered(0, ready::<u8>, none()));
+    refused!("map_workers_by: n must be at least 1", aiter_smol::AiterExt::map_workers_by(none(), 0, |n| *n, ready::<u8>));
+    refused!("join_aiters_limited: n must be at least 1", aiter_smol::AiterExt::join_aiters_limited(nothing(), 0));
 
     refused!("preload_aiter: n must be at least 1", aiter_async_std::preload_aiter(0, none()));
     refused!("preload_aiter_with: low (1) must be below high (1)", aiter_async_std::preload_aiter_with(marks(1, 1), none()));
     refused!("join_aiters_buffered: n must be at least 1", aiter_async_std::join_aiters_buffered(0, nothing()));
     refused!("map_workers: n must be at least 1", aiter_async_std::map_workers(0, ready::<u8>, none()));
     refused!("map_workers_ordered: n must be at least 1", aiter_async_std::map_workers_ordered(0, ready::<u8>, none()));
+    refused!("map_workers_by: n must be at least 1", aiter_async_std::AiterExt::map_workers_by(none(), 0, |n| *n, ready::<u8>));
+    refused!("join_aiters_limited: n must be at least 1", aiter_async_std::AiterExt::join_aiters_limited(nothing(), 0));
 }

@@ -5,8 +5,8 @@
 
 use aiter_core::{
     AiterExt, PushAiter, Pusher, Stopper, active, aiter_forker, aiter_forker_with, bound,
-    gated_aiter, iter_to_aiter, join_aiters, join_aiters_keyed, map_workers, map_workers_ordered,
-    preload, push_aiter, sharable_aiter, stoppable_aiter,
+    gated_aiter, iter_to_aiter, join_aiters, join_aiters_keyed, join_aiters_limited, map_workers,
+    map_workers_by, map_workers_ordered, preload, push_aiter, sharable_aiter, stoppable_aiter,
 };
 use futures_core::Stream;
 use std::{
@@ -241,11 +241,17 @@ const SCENES: &[Case] = &[
     ("join_aiters_keyed", || {
         scene(|aiter| join_aiters_keyed(iter_to_aiter([("k", aiter)])).map_filter_aiter(|(_, n)| n))
     }),
+    ("join_aiters_limited", || {
+        scene(|aiter| join_aiters_limited(1, iter_to_aiter([aiter])))
+    }),
     ("map_workers", || {
         scene(|aiter| map_workers(2, |n| async move { n }, aiter))
     }),
     ("map_workers_ordered", || {
         scene(|aiter| map_workers_ordered(2, |n| async move { n }, aiter))
+    }),
+    ("map_workers_by", || {
+        scene(|aiter| map_workers_by(2, |n| *n, |n| async move { n }, aiter))
     }),
 ];
 

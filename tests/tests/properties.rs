@@ -55,6 +55,8 @@ does_as_its_model! {
     a_gate: Gate, 16;
     a_stoppable: Stop, 8;
     a_join: Join, 8;
+    a_join_with_a_limit: LimitedJoin, 8;
+    workers_by_key: WorkersBy, 16;
     a_driver: Active, 8;
     a_driver_one_ahead: PreloadOne, 8;
     a_driver_some_ahead: Preload, 8;
@@ -75,6 +77,8 @@ fn a_lost_wake_is_found() {
         Gate,
         Stop,
         Join,
+        LimitedJoin,
+        WorkersBy,
         Active,
         PreloadOne,
         Preload,

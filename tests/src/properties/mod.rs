@@ -8,7 +8,7 @@
 //! | `script` | the source: it does what the steps tell it, and knows whether its wake is still to come |
 //! | `handle` | handles, with the waker that each was last polled with |
 //! | `kept` | which wakes of a source are served late |
-//! | `push`, `fork`, `mixed`, `share`, `gate`, `stop`, `join`, `drive` | a system beside its model |
+//! | `push`, `fork`, `mixed`, `share`, `gate`, `stop`, `join`, `workers`, `drive` | a system beside its model |
 //!
 //! A sequence consists of bytes, four for each step. Bytes that do not decode are ignored and
 //! missing ones read as 0, so that every sequence of bytes is a sequence of steps. A trap may run
@@ -35,6 +35,7 @@ mod push;
 mod script;
 mod share;
 mod stop;
+mod workers;
 
 pub use environment::Planted;
 
@@ -74,6 +75,10 @@ pub enum System {
     Stop,
     /// Sources that are joined.
     Join,
+    /// Sources that are joined, two at a time.
+    LimitedJoin,
+    /// Futures of which one of each key is in work, and two in all.
+    WorkersBy,
     /// A source that is pulled as fast as it yields.
     Active,
     /// A source that is pulled one item ahead.
@@ -122,7 +127,9 @@ macro_rules! with_pair {
             System::Share => $f::<share::Takers>($($arg),*),
             System::Gate => $f::<gate::Gates>($($arg),*),
             System::Stop => $f::<stop::Stopping>($($arg),*),
-            System::Join => $f::<join::Join>($($arg),*),
+            System::Join => $f::<join::Join<{ usize::MAX }>>($($arg),*),
+            System::LimitedJoin => $f::<join::Join<2>>($($arg),*),
+            System::WorkersBy => $f::<workers::Workers<2>>($($arg),*),
             System::Active => $f::<drive::Driven<0, 0>>($($arg),*),
             System::PreloadOne => $f::<drive::Driven<0, 1>>($($arg),*),
             System::Preload => $f::<drive::Driven<2, 3>>($($arg),*),

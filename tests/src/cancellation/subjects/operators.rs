@@ -6,8 +6,9 @@ use crate::cancellation::{
     setup::{Expected, Setup, Subject, items},
 };
 use aiter_core::{
-    AiterExt, azip, flatten_aiter, iter_to_aiter, join_aiters, join_aiters_keyed, map_aiter,
-    map_async, map_filter_aiter, map_workers, map_workers_ordered,
+    AiterExt, azip, flatten_aiter, iter_to_aiter, join_aiters, join_aiters_keyed,
+    join_aiters_limited, map_aiter, map_async, map_filter_aiter, map_workers, map_workers_by,
+    map_workers_ordered,
 };
 use std::iter;
 
@@ -31,6 +32,9 @@ pub(super) const SUBJECTS: &[Subject] = &[
         );
         Setup::of(Expected::Keyed, [items(numbers)], [])
     }),
+    ("join_aiters_limited", || {
+        Setup::any_order(join_aiters_limited(2, thirds()))
+    }),
     ("map_aiter", || {
         Setup::one(map_aiter(|item| item, Source::new()))
     }),
@@ -40,6 +44,10 @@ pub(super) const SUBJECTS: &[Subject] = &[
     }),
     ("map_workers_ordered", || {
         Setup::one(map_workers_ordered(3, slowly, Source::new()))
+    }),
+    ("map_workers_by", || {
+        let key = |item: &Item| item.number() % 2;
+        Setup::any_order(map_workers_by(3, key, slowly, Source::new()))
     }),
     ("map_filter_aiter", || {
         Setup::one(map_filter_aiter(Some, Source::new()))
