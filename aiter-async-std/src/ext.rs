@@ -62,6 +62,15 @@ pub trait AiterExt: Stream {
         flatten_aiter(self)
     }
 
+    /// Yields the items that are ready, up to `n` of them together in a `Vec`: see [`batch`].
+    #[track_caller]
+    fn batch(self, n: usize) -> Batch<Self>
+    where
+        Self: Sized,
+    {
+        batch(n, self)
+    }
+
     /// Pairs the items of this stream with those of `other`: see [`azip`].
     fn azip<S>(self, other: S) -> Azip<(Self, S)>
     where
@@ -132,6 +141,15 @@ pub trait AiterExt: Stream {
         T: Stream,
     {
         join_aiters_keyed(self)
+    }
+
+    /// Yields the items of the newest of the streams that this one yields: see [`switch_aiter`].
+    fn switch_aiter(self) -> SwitchAiter<Self>
+    where
+        Self: Sized,
+        Self::Item: Stream,
+    {
+        switch_aiter(self)
     }
 
     /// Merges the streams that this one yields, at most `n` at once, all polled in one

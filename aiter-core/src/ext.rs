@@ -1,6 +1,7 @@
 //! `AiterExt`: the functions of this crate as methods of every stream.
 
 use crate::*;
+use core::time::Duration;
 use futures_core::Stream;
 
 /// Each function of this crate that takes a stream, as a method of the same name: `f(…, stream)` is
@@ -56,6 +57,25 @@ pub trait AiterExt: Stream {
         Self::Item: IntoIterator,
     {
         flatten_aiter(self)
+    }
+
+    /// Yields the items that are ready, up to `n` of them together in a `Vec`: see [`batch`].
+    #[track_caller]
+    fn batch(self, n: usize) -> Batch<Self>
+    where
+        Self: Sized,
+    {
+        batch(n, self)
+    }
+
+    /// Yields the items in batches of up to `n`, each at most `d` after its first item: see
+    /// [`batch_within`].
+    #[track_caller]
+    fn batch_within<T: Sleep>(self, n: usize, d: Duration, sleep: T) -> BatchWithin<Self, T>
+    where
+        Self: Sized,
+    {
+        batch_within(n, d, sleep, self)
     }
 
     /// Pairs the items of this stream with those of `other`: see [`azip`].
@@ -146,6 +166,15 @@ pub trait AiterExt: Stream {
         T: Stream,
     {
         join_aiters_keyed(self)
+    }
+
+    /// Yields the items of the newest of the streams that this one yields: see [`switch_aiter`].
+    fn switch_aiter(self) -> SwitchAiter<Self>
+    where
+        Self: Sized,
+        Self::Item: Stream,
+    {
+        switch_aiter(self)
     }
 
     /// Awaits `f(item)` for up to `n` items at a time, and yields the results as they are ready:
