@@ -112,7 +112,7 @@ macro_rules! adapter_methods {
                     );
                     let limited = iter_to_aiter([numbers(), numbers()]).join_aiters_limited(1);
                     assert_eq!(items(limited).await, [1, 2, 3, 1, 2, 3]);
-                    let by_one_key = numbers().map_workers_by(2, |_| (), double);
+                    let by_one_key = numbers().map_workers_by(2, |_| 0, double);
                     assert_eq!(items(by_one_key).await, [2, 4, 6]);
                     assert_eq!(items(numbers().stoppable_aiter().0).await, [1, 2, 3]);
                     assert_eq!(items(numbers().sharable_aiter()).await, [1, 2, 3]);

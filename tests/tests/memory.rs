@@ -619,7 +619,7 @@ fn items_that_waited_for_their_key_leave_nothing_behind() {
         pulled.set(pulled.get() + 1);
         [0; ITEM as usize]
     }));
-    let mut results = Box::pin(map_workers_by(PEAK, |_| (), work, items));
+    let mut results = Box::pin(map_workers_by(PEAK, |_| 0, work, items));
     for _ in 0..PEAK {
         assert!(poll(&mut results, Waker::noop()).is_pending());
     }

@@ -482,7 +482,7 @@ async fn drive(mut rng: Rng) -> u64 {
             let mapped = pulled.map_workers_ordered(workers, work);
             (Box::pin(mapped), tokio::spawn(driver))
         } else {
-            let mapped = pulled.map_workers_by(workers, |_| (), work);
+            let mapped = pulled.map_workers_by(workers, |_| 0, work);
             (Box::pin(mapped), tokio::spawn(driver))
         }
     };
