@@ -37,8 +37,8 @@ use scopeguard::ScopeGuard;
 ///   complete. [`map_workers_ordered`](crate::map_workers_ordered) runs any `n` items side by side
 ///   and restores the order of the results; here the work itself is in order, and no result waits
 ///   for that of another key.
-/// - `split_by` makes a stream for each key, for tasks that each work on the items of one key. Here
-///   one task runs all futures, and needs no task or stream for a key.
+/// - [`split_by`](crate::split_by) makes a stream for each key, for tasks that each work on the items
+///   of one key. Here one task runs all futures, and needs no task or stream for a key.
 /// - Akka's `mapAsyncPartitioned` yields all results in the order of the items, and counts the items
 ///   that wait for their key among those in work. So a slow item holds back all results after its
 ///   own.
