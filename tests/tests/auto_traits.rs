@@ -421,8 +421,9 @@ fn joins_and_workers() {
     type Join<A, B> = JoinAiters<Gives<A, Gives<B, Local>>>;
     type Keyed<A, K, B> = JoinAitersKeyed<Gives<A, (K, Gives<B, Local>)>, K, Gives<B, Local>>;
     type Map<A, B, T> = MapWorkers<Gives<A, u8>, fn(u8) -> Gives<B, T>, Gives<B, T>>;
-    type By<A, T, K, B> =
-        MapWorkersBy<Gives<A, T>, K, fn(&T) -> K, fn(T) -> Gives<B, Local>, Gives<B, Local>>;
+    type Key<T, K> = fn(&T) -> K;
+    type Work<T, B> = fn(T) -> Gives<B, Local>;
+    type By<A, T, K, B> = MapWorkersBy<Gives<A, T>, K, Key<T, K>, Work<T, B>, Gives<B, Local>>;
     type Ordered<A, B, T> = MapWorkersOrdered<Gives<A, u8>, fn(u8) -> Gives<B, T>, Gives<B, T>>;
     table! {
         Join<Shared, Shared> => "Send + Sync + Unpin";
