@@ -6,8 +6,9 @@
 use aiter_core::{
     AiterExt, HubBound, PushAiter, PushHub, Pusher, RateLimit, Sharable, Stopper, active,
     aiter_forker, aiter_forker_with, bound, debounce, gated_aiter, iter_to_aiter, join_aiters,
-    join_aiters_keyed, map_workers, map_workers_ordered, preload, push_aiter, push_aiter_bounded,
-    push_hub, rate_limit, sharable_aiter, split_by, stoppable_aiter,
+    join_aiters_keyed, join_aiters_limited, map_workers, map_workers_by, map_workers_ordered,
+    preload, push_aiter, push_aiter_bounded, push_hub, rate_limit, sharable_aiter, split_by,
+    stoppable_aiter,
 };
 use futures_core::Stream;
 use futures_lite::{StreamExt, future::block_on};
@@ -373,6 +374,9 @@ const SCENES: &[Case] = &[
     ("join_aiters_keyed", || {
         scene(|aiter| join_aiters_keyed(iter_to_aiter([("k", aiter)])).map_filter_aiter(|(_, n)| n))
     }),
+    ("join_aiters_limited", || {
+        scene(|aiter| join_aiters_limited(1, iter_to_aiter([aiter])))
+    }),
     // A batch of one item does not ask for more, which would keep the waker of that poll.
     ("batch", || scene(|aiter| aiter.batch(1).flatten_aiter())),
     ("batch_within", || {
@@ -388,6 +392,9 @@ const SCENES: &[Case] = &[
     }),
     ("map_workers_ordered", || {
         scene(|aiter| map_workers_ordered(2, |n| async move { n }, aiter))
+    }),
+    ("map_workers_by", || {
+        scene(|aiter| map_workers_by(2, |n| *n, |n| async move { n }, aiter))
     }),
 ];
 
