@@ -152,6 +152,12 @@ impl<S: Stream, K: Ord, F> Consumer<S, K, F> {
         self.handle.try_lock().expect("nobody has the lock")
     }
 
+    /// Whether no number of a consumer that was dropped is left.
+    #[cfg(all(test, aiter_loom))]
+    pub(super) fn has_forgotten_all(&self) -> bool {
+        self.handle.as_lock().shared().left.is_empty()
+    }
+
     pub(super) fn is_ended(&self) -> bool {
         self.ended
     }
