@@ -20,6 +20,22 @@ use futures_core::Stream;
 /// assert_eq!(block_on(even.collect::<Vec<_>>()), [20, 40, 60]);
 /// ```
 pub trait AiterExt: Stream {
+    /// Yields the newest item once no other has come for `d`: see [`debounce`].
+    fn debounce<T: Sleep>(self, d: Duration, sleep: T) -> Debounce<Self, T>
+    where
+        Self: Sized,
+    {
+        debounce(d, sleep, self)
+    }
+
+    /// Yields the items no faster than `limit` allows: see [`rate_limit`].
+    fn rate_limit<C: Clock>(self, limit: RateLimit, clock: C) -> RateLimited<Self, C>
+    where
+        Self: Sized,
+    {
+        rate_limit(limit, clock, self)
+    }
+
     /// Applies `f` to each item: see [`map_aiter`].
     fn map_aiter<F, T>(self, f: F) -> MapAiter<Self, F>
     where

@@ -57,6 +57,11 @@ does_as_its_model! {
     a_gate: Gate, 16;
     a_stoppable: Stop, 8;
     a_join: Join, 8;
+    the_newest_of_many_streams: Switch, 8;
+    batches: Batch, 8;
+    batches_that_wait: BatchWithin, 16;
+    a_debounce: Debounce, 16;
+    a_rate_limit: RateLimit, 16;
     a_driver: Active, 8;
     a_driver_one_ahead: PreloadOne, 8;
     a_driver_some_ahead: Preload, 8;
@@ -79,6 +84,11 @@ fn a_lost_wake_is_found() {
         Gate,
         Stop,
         Join,
+        Switch,
+        Batch,
+        BatchWithin,
+        Debounce,
+        RateLimit,
         Active,
         PreloadOne,
         Preload,
