@@ -86,11 +86,12 @@ where
         let is_empty = guard.with_value(|source| source.parts().waiting_for(*number)) == 0;
         let call = guard.with(|_, waiters| waiters.remove(*number));
         // A consumer that was left waiting for the source and is polled without its wake polls the
-        // source: the wake may be under way.
+        // source: the wake may be under way. One that makes room puts the item in hand there first.
         let pulls = match guard.with(|_, waiters| waiters.source) {
+            _ if guard.with_value(|source| source.parts().holds_for(*number)) => true,
             SourceState::Open => is_empty,
             SourceState::Idle => is_empty && call.is_some(),
-            SourceState::Blocked => guard.with_value(|source| source.parts().holds_for(*number)),
+            SourceState::Blocked => false,
         };
         let outcome = match pulls {
             true => pull(guard, gone, *number, is_empty, panic_reported),
