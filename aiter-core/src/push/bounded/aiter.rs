@@ -3,7 +3,7 @@
 use super::waiters::Shared;
 use crate::{
     AvailableIter, Statistics, TryNextError,
-    list::{Position, Reader, count::Count},
+    list::{Position, Reader},
     sync::{Arc, Ordering, fence},
 };
 use core::{
@@ -56,13 +56,13 @@ pub struct BoundedAiter<T> {
 
 struct Room<T> {
     shared: Arc<Shared<T>>,
-    /// How many items the reader had passed when it was dropped.
-    left_at: Option<Count>,
+    /// The number of the item that the reader would have taken next when it was dropped.
+    left_at: Option<usize>,
 }
 
 impl<T> Drop for BoundedAiter<T> {
     fn drop(&mut self) {
-        self.room.left_at = Some(self.reader.passed());
+        self.room.left_at = Some(self.reader.number());
     }
 }
 
@@ -76,7 +76,7 @@ impl<T> Drop for Room<T> {
             // others. If several of the slowest are dropped at once, the last of them to execute
             // this fence finds none of the others.
             fence(Ordering::SeqCst);
-            !left_at.is_some_and(|passed| shared.places().is_followed_at(passed))
+            !left_at.is_some_and(|number| shared.places().is_followed_at(number))
         });
     }
 }
@@ -155,11 +155,28 @@ impl<T> BoundedAiter<T> {
     /// As polling.
     #[inline]
     pub fn try_next(&mut self) -> Result<T, TryNextError> {
+        if let Some(item) = self.take_moved() {
+            return Ok(item);
+        }
         match self.take(Reader::next) {
             Poll::Ready(Some(item)) => Ok(item),
             Poll::Pending => Err(TryNextError::Empty),
             Poll::Ready(None) => Err(TryNextError::Ended),
         }
+    }
+
+    /// Kept out of line, so that the fast path inlines into the caller.
+    #[inline(never)]
+    fn poll_slow(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        self.take(|reader| reader.poll_unmoved(cx))
+    }
+
+    /// Takes an item that only this consumer had still to take, so that there is room again.
+    #[inline]
+    fn take_moved(&mut self) -> Option<T> {
+        let item = self.reader.next_moved()?;
+        self.room.shared.announce(|| true);
+        Some(item)
     }
 
     /// Takes items, or passes one in a panic of its clone, and tells of the room.
@@ -222,7 +239,11 @@ impl<T> Stream for BoundedAiter<T> {
 
     #[inline]
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
-        self.get_mut().take(|reader| reader.poll_next(cx))
+        let this = self.get_mut();
+        match this.take_moved() {
+            Some(item) => Poll::Ready(Some(item)),
+            None => this.poll_slow(cx),
+        }
     }
 
     /// The number of available items, up to a thousand: counting more would take too long.
