@@ -1,14 +1,17 @@
 //! `AiterExt`: the functions of this crate as methods of every stream.
 
 use crate::*;
-use core::future::Future;
+use core::{future::Future, time::Duration};
 use futures_core::Stream;
 
 /// Each function of this crate that takes a stream, as a method of the same name: `f(…, stream)`
 /// is `stream.f(…)`, and does the same in the same number of tasks.
 ///
-/// It has all methods of [`aiter_core::AiterExt`], so you need to import this trait only. No method
-/// name collides with one of `futures::StreamExt`, `futures_lite::StreamExt` or
+/// It has all methods of [`aiter_core::AiterExt`], so you need to import this trait only. Those that
+/// take a timer there use the [`Timer`] of this crate. For another timer, call the functions of
+/// [`aiter_core`].
+///
+/// No method name collides with one of `futures::StreamExt`, `futures_lite::StreamExt` or
 /// `tokio_stream::StreamExt`, so all of them can be imported together.
 ///
 /// ```
@@ -60,6 +63,15 @@ pub trait AiterExt: Stream {
         Self::Item: IntoIterator,
     {
         flatten_aiter(self)
+    }
+
+    /// Yields the items that are ready, up to `n` of them together in a `Vec`: see [`batch`].
+    #[track_caller]
+    fn batch(self, n: usize) -> Batch<Self>
+    where
+        Self: Sized,
+    {
+        batch(n, self)
     }
 
     /// Pairs the items of this stream with those of `other`: see [`azip`].
@@ -134,6 +146,71 @@ pub trait AiterExt: Stream {
         join_aiters_keyed(self)
     }
 
+    /// Yields the items in batches of up to `n`, each at most `d` after its first item: see
+    /// [`batch_within`].
+    #[track_caller]
+    fn batch_within(self, n: usize, d: Duration) -> BatchWithin<Self, Timer>
+    where
+        Self: Sized,
+    {
+        batch_within(n, d, self)
+    }
+
+    /// Yields the newest item once no other has come for `d`: see [`debounce`].
+    fn debounce(self, d: Duration) -> Debounce<Self, Timer>
+    where
+        Self: Sized,
+    {
+        debounce(d, self)
+    }
+
+    /// Yields the items no faster than `limit` allows: see [`rate_limit`].
+    fn rate_limit(self, limit: RateLimit) -> RateLimited<Self, Timer>
+    where
+        Self: Sized,
+    {
+        rate_limit(limit, self)
+    }
+
+    /// Yields the items of the newest of the streams that this one yields: see [`switch_aiter`].
+    fn switch_aiter(self) -> SwitchAiter<Self>
+    where
+        Self: Sized,
+        Self::Item: Stream,
+    {
+        switch_aiter(self)
+    }
+
+    /// Merges the streams that this one yields, at most `n` at once, all polled in one
+    /// task: see [`join_aiters_limited`].
+    #[track_caller]
+    fn join_aiters_limited(self, n: usize) -> JoinAiters<Self>
+    where
+        Self: Sized,
+        Self::Item: Stream,
+    {
+        join_aiters_limited(n, self)
+    }
+
+    /// Awaits `f(item)` for up to `n` items at a time, and for one at a time of those with equal keys,
+    /// all in one task: see [`map_workers_by`].
+    #[track_caller]
+    fn map_workers_by<K, G, F, Fut>(
+        self,
+        n: usize,
+        key: G,
+        f: F,
+    ) -> MapWorkersBy<Self, K, G, F, Fut>
+    where
+        Self: Sized,
+        K: Ord + Clone,
+        G: FnMut(&Self::Item) -> K,
+        F: FnMut(Self::Item) -> Fut,
+        Fut: Future,
+    {
+        map_workers_by(n, key, f, self)
+    }
+
     /// Adds a handle that ends this stream from outside: see [`stoppable_aiter`].
     fn stoppable_aiter(self) -> (Stoppable<Self>, Stopper)
     where
@@ -149,6 +226,18 @@ pub trait AiterExt: Stream {
         Self: Sized,
     {
         sharable_aiter(self)
+    }
+
+    /// Splits this stream into parts, one for each key, in which up to `n` items wait: see
+    /// [`split_by`].
+    #[track_caller]
+    fn split_by<K, F>(self, n: usize, key: F) -> SplitBy<Self, K, F>
+    where
+        Self: Sized,
+        K: Ord + Clone,
+        F: FnMut(&Self::Item) -> K,
+    {
+        split_by(n, key, self)
     }
 
     /// Lets as many items through as the returned [`Gate`] has permits: see [`gated_aiter`].

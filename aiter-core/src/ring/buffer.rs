@@ -58,25 +58,21 @@ impl<T> RingBuffer<T> {
 
     /// Transfers one item, or the end, from the list.
     pub(super) fn transfer(&mut self, shared: &RingShared<T>) -> Transfer<T> {
-        // Each time: an item that was pushed after a reader has joined displaces nothing that this
-        // reader has to take.
-        if !shared.joins.is_empty() {
-            shared
-                .joins
-                .take_all()
-                .for_each(|join| self.admit(join, shared));
-            return Transfer::Done;
-        }
-        if self.feed.is_none() {
-            return Transfer::Nothing;
-        }
-        // If the clone of the item panics, the feed has passed it.
+        // If a clone panics, the feed has passed the item in hand.
         let mut this = guard(self, |this| this.lose_passed(shared));
         let polled = this.feed.as_mut().map_or(Poll::Pending, Reader::next);
+        // Only now: what a reader left before the item was pushed is seen once the item was read, so
+        // the item displaces nothing that this reader has to take.
+        let joined = !shared.joins.is_empty();
+        if joined {
+            let joins = shared.joins.take_all();
+            joins.for_each(|join| this.admit(join, shared));
+        }
         let this = ScopeGuard::into_inner(this);
         let item = match polled {
+            Poll::Pending if joined => return Transfer::Done,
             Poll::Pending => return Transfer::Nothing,
-            Poll::Ready(None) if this.ended => return Transfer::Nothing,
+            Poll::Ready(None) if this.ended && !joined => return Transfer::Nothing,
             Poll::Ready(None) => {
                 this.ended = true;
                 return Transfer::Done;
