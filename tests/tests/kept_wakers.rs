@@ -493,8 +493,10 @@ fn a_task_that_waits_again_is_cloned_once() {
 
 type Wait = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Futures that wait, each with an action that makes it ready.
-const WAITS: &[(&str, fn() -> (Wait, Box<dyn FnMut()>))] = &[
+/// A future that waits, and an action that makes it ready.
+type Waiting = (Wait, Box<dyn FnMut()>);
+
+const WAITS: &[(&str, fn() -> Waiting)] = &[
     ("BoundedPusher::push", || {
         let (pusher, mut aiter) = push_aiter_bounded(1);
         pusher.try_push(0).unwrap();
