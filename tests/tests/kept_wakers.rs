@@ -4,16 +4,23 @@
 #![allow(missing_docs, missing_debug_implementations, reason = "a test program")]
 
 use aiter_core::{
-    AiterExt, PushAiter, Pusher, Stopper, active, aiter_forker, aiter_forker_with, bound,
-    gated_aiter, iter_to_aiter, join_aiters, join_aiters_keyed, map_workers, map_workers_ordered,
-    preload, push_aiter, sharable_aiter, stoppable_aiter,
+    AiterExt, HubBound, PushAiter, PushHub, Pusher, RateLimit, Sharable, Stopper, active,
+    aiter_forker, aiter_forker_with, bound, debounce, gated_aiter, iter_to_aiter, join_aiters,
+    join_aiters_keyed, map_workers, map_workers_ordered, preload, push_aiter, push_aiter_bounded,
+    push_hub, rate_limit, sharable_aiter, split_by, stoppable_aiter,
 };
 use futures_core::Stream;
+use futures_lite::StreamExt;
+use futures_lite::{StreamExt, future::block_on};
 use std::{
-    future::Future,
+    future::{Future, poll_fn, ready},
     pin::{Pin, pin},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
+    },
     task::{Context, Poll, Wake, Waker},
+    time::Duration,
 };
 
 type Numbers = Pin<Box<dyn Stream<Item = u8> + Send>>;
@@ -121,6 +128,13 @@ fn beside<K: Send + 'static>(
     })
 }
 
+/// Pushes into a hub what a list yields.
+async fn push_into<B: HubBound>(hub: PushHub<u8, B>, mut source: PushAiter<u8>) {
+    while let Some(n) = source.next().await {
+        hub.push(n).unwrap();
+    }
+}
+
 /// Takes items many at a time, and yields the last of them.
 struct ByMany(PushAiter<u8>);
 
@@ -131,6 +145,13 @@ impl Stream for ByMany {
         let taken = pin!(self.0.next_many(&mut items, 10)).poll(cx);
         taken.map(|_| items.pop())
     }
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A timer that waits for the next tick, or for the end of the ticks.
+async fn tick(mut ticks: Sharable<PushAiter<u8>>) {
+    poll_fn(|cx| Pin::new(&mut ticks).poll_next(cx)).await;
 }
 
 type Case = (&'static str, fn() -> Scene);
@@ -150,6 +171,58 @@ const SCENES: &[Case] = &[
         })
     }),
     ("push_aiter, many at once", || scene(ByMany)),
+    ("push_aiter_bounded", || {
+        driven(|source| {
+            let (pusher, aiter) = push_aiter_bounded(2);
+            let pushing = source.pump(move |n| {
+                let pusher = pusher.clone();
+                async move { pusher.push(n).await }
+            });
+            (aiter, async {
+                pushing.await.ok();
+            })
+        })
+    }),
+    ("push_aiter_bounded, into a fork", || {
+        driven(|source| {
+            let (pusher, mut aiter) = push_aiter_bounded(100);
+            let fork = aiter.fork();
+            let sink = pusher.into_sink();
+            let forwarding = futures::StreamExt::forward(source.map(Ok), sink);
+            (beside(fork, aiter), async {
+                forwarding.await.ok();
+            })
+        })
+    }),
+    ("push_hub", || {
+        driven(|source| {
+            let hub = push_hub(bound::unbounded());
+            (hub.subscribe(), push_into(hub, source))
+        })
+    }),
+    ("push_hub, replays", || {
+        driven(|source| {
+            let hub = push_hub(bound::unbounded().retain(2));
+            (hub.replay(), push_into(hub, source))
+        })
+    }),
+    ("push_hub, skips", || {
+        driven(|source| {
+            let hub = push_hub(bound::skip(3));
+            let reader = hub.subscribe().map_aiter(|seen| seen.item);
+            (reader, push_into(hub, source))
+        })
+    }),
+    ("Hub, a late fork", || {
+        scene(|aiter| aiter_forker(aiter).hub().subscribe())
+    }),
+    ("Hub, a late fork that skips", || {
+        scene(|aiter| {
+            let hub = aiter_forker(aiter).hub();
+            let skips = hub.replay_with(bound::skip(3));
+            beside(skips.map_aiter(|seen| seen.item), hub)
+        })
+    }),
     ("aiter_forker", || scene(aiter_forker)),
     ("aiter_forker, beside another", || {
         with_others(|aiter| {
@@ -197,6 +270,17 @@ const SCENES: &[Case] = &[
             beside(taker.clone(), taker)
         })
     }),
+    ("split_by, outer stream", || {
+        scene(|aiter| split_by(9, |_: &u8| (), aiter).map_aiter(|((), _)| 7))
+    }),
+    ("split_by, part", || {
+        scene(|aiter| {
+            let mut outer = split_by(9, |_: &u8| (), iter_to_aiter([7]).chain(aiter));
+            let (_, mut part) = block_on(outer.next()).expect("the first item makes it");
+            assert_eq!(block_on(part.next()), Some(7));
+            beside(part, outer)
+        })
+    }),
     ("gated_aiter, at the gate", || {
         let (gated, gate) = gated_aiter(iter_to_aiter([7_u8; 99]));
         let (pusher, aiter) = push_aiter::<u8>();
@@ -233,6 +317,55 @@ const SCENES: &[Case] = &[
             (beside(stopper.stoppable(aiter), stopper), others)
         })
     }),
+    // Each poll asks the source for more than one item, which keeps the waker of that poll.
+    ("debounce, at its timer", || {
+        scene(|aiter| {
+            let ticks = sharable_aiter(aiter);
+            // The source has another item as soon as the one before has come out.
+            let wanted = Arc::new(AtomicBool::new(true));
+            let taken = wanted.clone();
+            let source = futures_lite::stream::poll_fn(move |_| match wanted.swap(false, SeqCst) {
+                true => Poll::Ready(Some(7)),
+                false => Poll::Pending,
+            });
+            debounce(SECOND, move |_| tick(ticks.clone()), source).map_aiter(move |n| {
+                taken.store(true, SeqCst);
+                n
+            })
+        })
+    }),
+    ("rate_limit, at its source", || {
+        scene(|aiter| {
+            let clock = (|_| ready(()), || SECOND);
+            rate_limit(RateLimit::new(usize::MAX, SECOND), clock, aiter)
+        })
+    }),
+    ("rate_limit, at its timer", || {
+        scene(|aiter| {
+            let ticks = sharable_aiter(aiter);
+            let now = Arc::new(AtomicU64::new(0));
+            let moved = now.clone();
+            let timer = move |_| {
+                let (ticks, moved) = (ticks.clone(), moved.clone());
+                async move {
+                    tick(ticks).await;
+                    moved.fetch_add(1, SeqCst);
+                }
+            };
+            let clock = (timer, move || SECOND * now.load(SeqCst) as u32);
+            let mut limited = Box::pin(rate_limit(
+                RateLimit::new(1, SECOND),
+                clock,
+                iter_to_aiter([7; 99]),
+            ));
+            // The token of the start.
+            let first = limited
+                .as_mut()
+                .poll_next(&mut Context::from_waker(Waker::noop()));
+            assert_eq!(first, Poll::Ready(Some(7)));
+            limited
+        })
+    }),
     ("active", || driven(active)),
     ("preload", || driven(|aiter| preload(2, aiter))),
     ("join_aiters", || {
@@ -240,6 +373,16 @@ const SCENES: &[Case] = &[
     }),
     ("join_aiters_keyed", || {
         scene(|aiter| join_aiters_keyed(iter_to_aiter([("k", aiter)])).map_filter_aiter(|(_, n)| n))
+    }),
+    // A batch of one item does not ask for more, which would keep the waker of that poll.
+    ("batch", || scene(|aiter| aiter.batch(1).flatten_aiter())),
+    ("batch_within", || {
+        let timer = |_| std::future::pending::<()>();
+        let second = Duration::from_secs(1);
+        scene(move |aiter| aiter.batch_within(1, second, timer).flatten_aiter())
+    }),
+    ("switch_aiter", || {
+        scene(|aiter| iter_to_aiter([aiter]).switch_aiter())
     }),
     ("map_workers", || {
         scene(|aiter| map_workers(2, |n| async move { n }, aiter))
@@ -340,4 +483,114 @@ fn a_task_that_waits_again_is_cloned_once() {
         }
         Ok(())
     });
+}
+
+type Wait = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Futures that wait, each with an action that makes it ready.
+const WAITS: &[(&str, fn() -> (Wait, Box<dyn FnMut()>))] = &[
+    ("BoundedPusher::push", || {
+        let (pusher, mut aiter) = push_aiter_bounded(1);
+        pusher.try_push(0).unwrap();
+        let wait = async move { pusher.push(1).await.unwrap() };
+        (
+            Box::pin(wait),
+            Box::new(move || assert!(aiter.try_next().is_ok())),
+        )
+    }),
+    ("BoundedPusher::reserve_owned", || {
+        let (pusher, mut aiter) = push_aiter_bounded(1);
+        pusher.try_push(0).unwrap();
+        let reserved = pusher.reserve_owned();
+        let wait = async move { drop(reserved.await.unwrap()) };
+        (
+            Box::pin(wait),
+            Box::new(move || assert!(aiter.try_next().is_ok())),
+        )
+    }),
+    ("BoundedPusher::into_sink", || {
+        let (pusher, mut aiter) = push_aiter_bounded(1);
+        pusher.try_push(0).unwrap();
+        let mut sink = pusher.into_sink();
+        let wait = async move { futures::SinkExt::send(&mut sink, 1).await.unwrap() };
+        (
+            Box::pin(wait),
+            Box::new(move || assert!(aiter.try_next().is_ok())),
+        )
+    }),
+    ("Pusher::stopped", || {
+        let (pusher, aiter) = push_aiter::<u8>();
+        let wait = pusher.stopped();
+        let mut ends = Some((pusher, aiter));
+        (Box::pin(wait), Box::new(move || drop(ends.take())))
+    }),
+    ("PushHub::idle", || {
+        let hub = push_hub::<u8, _>(bound::unbounded());
+        let mut reader = Some(hub.subscribe());
+        let wait = async move { hub.idle().await };
+        (Box::pin(wait), Box::new(move || drop(reader.take())))
+    }),
+    ("PushHub::occupied", || {
+        let hub = push_hub::<u8, _>(bound::unbounded());
+        let (waits, mut readers) = (hub.clone(), Vec::new());
+        let wait = async move { waits.occupied().await };
+        (
+            Box::pin(wait),
+            Box::new(move || readers.push(hub.subscribe())),
+        )
+    }),
+    ("Hub::idle", || {
+        let (fork, hub) = hub_of_a_fork();
+        let mut fork = Some(fork);
+        let wait = async move { hub.idle().await };
+        (Box::pin(wait), Box::new(move || drop(fork.take())))
+    }),
+    ("Hub::occupied", || {
+        let (fork, hub) = hub_of_a_fork();
+        drop(fork);
+        let (waits, mut readers) = (hub.clone(), Vec::new());
+        let wait = async move { waits.occupied().await };
+        (
+            Box::pin(wait),
+            Box::new(move || readers.push(hub.subscribe())),
+        )
+    }),
+    ("Stopper::stopped", || {
+        let stopper = Stopper::new();
+        let wait = stopper.stopped();
+        (Box::pin(wait), Box::new(move || stopper.stop()))
+    }),
+];
+
+type Repeated = aiter_core::IterToAiter<std::iter::Repeat<u8>>;
+
+fn hub_of_a_fork() -> (aiter_core::Fork<Repeated>, aiter_core::Hub<Repeated>) {
+    let fork = aiter_forker(iter_to_aiter(std::iter::repeat(7)));
+    let hub = fork.hub();
+    (fork, hub)
+}
+
+#[test]
+fn a_future_keeps_the_task_that_polled_it_last_until_it_is_ready_or_dropped() {
+    for (name, make) in WAITS {
+        for is_dropped in [false, true] {
+            let (mut wait, mut action) = make();
+            let mut poll = |task: &Arc<Task>| {
+                let waker = Waker::from(task.clone());
+                wait.as_mut().poll(&mut Context::from_waker(&waker))
+            };
+            let [first, last] = [task(), task()];
+            assert_eq!(poll(&first), Poll::Pending, "{name}");
+            assert_eq!(poll(&last), Poll::Pending, "{name}");
+            is_gone(name, &first).unwrap();
+            assert!(is_gone(name, &last).is_err(), "{name}: nobody is woken");
+            if is_dropped {
+                drop(wait);
+            } else {
+                action();
+                assert_eq!(poll(&last), Poll::Ready(()), "{name}");
+            }
+            is_gone(name, &last).unwrap();
+        }
+    }
 }

@@ -63,7 +63,7 @@ impl<T> RingBuffer<T> {
 
     #[inline(never)]
     fn transfer_all(&mut self, shared: &RingShared<T>) {
-        // If the clone of an item panics, the feed has passed it.
+        // If a clone panics, the feed has passed the item in hand.
         let mut this = guard(self, |this| this.lose_passed(shared));
         while this.transfer_one(shared) {}
         ScopeGuard::into_inner(this);
@@ -72,24 +72,23 @@ impl<T> RingBuffer<T> {
     /// Returns whether there may be more.
     #[inline]
     fn transfer_one(&mut self, shared: &RingShared<T>) -> bool {
-        // Each time: an item that was pushed after a reader has joined displaces nothing that this
-        // reader has to take.
-        if !shared.joins.is_empty() {
-            shared
-                .joins
-                .take_all()
-                .for_each(|join| self.admit(join, shared));
-        }
         let polled = match &mut self.feed {
             Some(feed) if !self.ended => feed.next(),
             _ => Poll::Pending,
         };
+        // Only now: what a reader left before the item was pushed is seen once the item was read, so
+        // the item displaces nothing that this reader has to take.
+        let joined = !shared.joins.is_empty();
+        if joined {
+            let joins = shared.joins.take_all();
+            joins.for_each(|join| self.admit(join, shared));
+        }
         match polled {
-            Poll::Pending => false,
+            Poll::Pending => joined,
             Poll::Ready(None) => {
                 self.ended = true;
                 self.wake_sleepers();
-                false
+                joined
             }
             Poll::Ready(Some(item)) => {
                 let is_full = self.items.len() >= self.capacity;

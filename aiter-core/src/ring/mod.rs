@@ -128,8 +128,9 @@ impl<T> Combine for RingShared<T> {
 
     fn follow_up(&self, follow_up: FollowUp<T>) {
         if follow_up.is_behind {
-            // Ordering: Relaxed, this thread reads it; see `catch_up`.
-            self.is_behind.store(1, Ordering::Relaxed);
+            // Ordering: Relaxed, this thread reads it; see `catch_up`. A store would do. But loom may
+            // order a store before an exchange of another thread that does not see it.
+            self.is_behind.swap(1, Ordering::Relaxed);
         }
         // The items are dropped last, also if a waker panics.
         if follow_up.wake {
