@@ -10,7 +10,6 @@ use aiter_core::{
     push_hub, rate_limit, sharable_aiter, split_by, stoppable_aiter,
 };
 use futures_core::Stream;
-use futures_lite::StreamExt;
 use futures_lite::{StreamExt, future::block_on};
 use std::{
     future::{Future, poll_fn, ready},
