@@ -141,5 +141,5 @@ impl Plan {
 }
 
 async fn info(js: &Context, stream: &str) -> Result<Value, Failure> {
-    call(js, format!("STREAM.INFO.{stream}"), &Value::Null).await
+    call(js, format!("STREAM.INFO.{stream}"), &json!({})).await
 }

@@ -15,7 +15,7 @@ use async_nats::jetstream::message::PublishMessage;
 use async_nats::subject::ToSubject;
 use async_nats::{HeaderMap, Subject};
 use bytes::Bytes;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
@@ -270,7 +270,7 @@ impl Publisher {
 
     /// The configuration of the stream, also what this version of async-nats does not know.
     async fn config(&self) -> Result<Value, Failure> {
-        let mut info = call(&self.0.js, format!("STREAM.INFO.{}", self.0.stream), &Value::Null).await?;
+        let mut info = call(&self.0.js, format!("STREAM.INFO.{}", self.0.stream), &json!({})).await?;
         Ok(info["config"].take())
     }
 

@@ -173,7 +173,7 @@ impl Taker {
         let (stream, name, end, prefetch) = (self.stream.clone(), self.name.clone(), self.end.clone(), self.prefetch);
         State::Making(Box::pin(async move {
             persist(&js, Backoff::default(), || async {
-                let info = call(&js, format!("CONSUMER.INFO.{stream}.{name}"), &Value::Null).await?;
+                let info = call(&js, format!("CONSUMER.INFO.{stream}.{name}"), &json!({})).await?;
                 include_end(&js, &info, &end).await?;
                 Puller::new(&js, &stream, &name, prefetch).await
             })
@@ -249,7 +249,7 @@ async fn include_end(js: &Context, info: &Value, end: &str) -> Result<(), Failur
 
 /// Whether all messages of a consumer were acked, except for the end marker.
 async fn is_done(js: Context, subject: String) -> bool {
-    let Ok(Ok(info)) = timeout(ATTEMPT, call(&js, subject, &Value::Null)).await else { return false };
+    let Ok(Ok(info)) = timeout(ATTEMPT, call(&js, subject, &json!({}))).await else { return false };
     info["num_pending"].as_u64() == Some(0) && info["num_ack_pending"].as_u64().is_some_and(|unacked| unacked <= 1)
 }
 

@@ -118,11 +118,10 @@ async fn a_restart() {
         server.kill();
         server.restart().await;
         let start = Instant::now();
-        push(&js, "s.a", 10).await;
         let first = 100 + round * 10 + 1;
         let expected: Vec<_> = (first..first + 10).collect();
-        assert_eq!(sequences(&mut reading, 10).await, expected);
-        assert_eq!(sequences(&mut fresh, 10).await, expected);
+        let both = tokio::join!(sequences(&mut reading, 10), sequences(&mut fresh, 10), push(&js, "s.a", 10));
+        assert_eq!(both, (expected.clone(), expected, ()));
         println!("back {:?} after the restart", start.elapsed());
         assert!(start.elapsed() < Duration::from_secs(3));
     }
