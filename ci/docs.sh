@@ -11,7 +11,7 @@ done
 # A user of an adapter depends on that alone, and has the core as `aiter_tokio::aiter_core`. As a dependency of the adapter it can
 # be named in its examples, which says nothing.
 next='name the adapter in the place of `aiter_core` in the example above'
-for crate in "${published[@]:1}"; do
+for crate in "${adapters[@]}"; do
     examples=$(awk '/^ *\/\/[\/!] ```/ { inside = !inside } inside && /^ *\/\/[\/!]/ { print FILENAME ":" FNR ": " $0; ran++ } END { exit !ran }' "$crate"/src/*.rs) ||
         { next='correct the search for examples, which found none' && exit 1; }
     if grep -E "(^|[^:_a-z])aiter_core::" <<<"$examples"; then

@@ -9,6 +9,8 @@ for features in '' alloc std net sink portable-atomic alloc,portable-atomic std,
 done
 for crate in "${published[@]:1}"; do
     step cargo check -p "$crate"
+done
+for crate in "${adapters[@]}"; do
     step cargo check -p "$crate" --no-default-features
     step cargo check -p "$crate" --no-default-features --features sink
 done

@@ -1,6 +1,7 @@
 //! `AiterExt`: the functions of this crate as methods of every stream.
 
 use crate::*;
+use core::time::Duration;
 use futures_core::Stream;
 
 /// Each function of this crate that takes a stream, as a method of the same name: `f(…, stream)` is
@@ -56,6 +57,25 @@ pub trait AiterExt: Stream {
         Self::Item: IntoIterator,
     {
         flatten_aiter(self)
+    }
+
+    /// Yields the items that are ready, up to `n` of them together in a `Vec`: see [`batch`].
+    #[track_caller]
+    fn batch(self, n: usize) -> Batch<Self>
+    where
+        Self: Sized,
+    {
+        batch(n, self)
+    }
+
+    /// Yields the items in batches of up to `n`, each at most `d` after its first item: see
+    /// [`batch_within`].
+    #[track_caller]
+    fn batch_within<T: Sleep>(self, n: usize, d: Duration, sleep: T) -> BatchWithin<Self, T>
+    where
+        Self: Sized,
+    {
+        batch_within(n, d, sleep, self)
     }
 
     /// Pairs the items of this stream with those of `other`: see [`azip`].
@@ -126,6 +146,17 @@ pub trait AiterExt: Stream {
         join_aiters(self)
     }
 
+    /// Merges the streams that this one yields, at most `n` at once, all polled in one
+    /// task: see [`join_aiters_limited`].
+    #[track_caller]
+    fn join_aiters_limited(self, n: usize) -> JoinAiters<Self>
+    where
+        Self: Sized,
+        Self::Item: Stream,
+    {
+        join_aiters_limited(n, self)
+    }
+
     /// Merges the streams that this one yields, each with a key, which comes with its items: see
     /// [`join_aiters_keyed`].
     fn join_aiters_keyed<K, T>(self) -> JoinAitersKeyed<Self, K, T>
@@ -135,6 +166,15 @@ pub trait AiterExt: Stream {
         T: Stream,
     {
         join_aiters_keyed(self)
+    }
+
+    /// Yields the items of the newest of the streams that this one yields: see [`switch_aiter`].
+    fn switch_aiter(self) -> SwitchAiter<Self>
+    where
+        Self: Sized,
+        Self::Item: Stream,
+    {
+        switch_aiter(self)
     }
 
     /// Awaits `f(item)` for up to `n` items at a time, and yields the results as they are ready:
@@ -159,6 +199,25 @@ pub trait AiterExt: Stream {
         Fut: Future,
     {
         map_workers_ordered(n, f, self)
+    }
+
+    /// Awaits `f(item)` for up to `n` items at a time, and for one at a time of those with equal keys:
+    /// see [`map_workers_by`].
+    #[track_caller]
+    fn map_workers_by<K, G, F, Fut>(
+        self,
+        n: usize,
+        key: G,
+        f: F,
+    ) -> MapWorkersBy<Self, K, G, F, Fut>
+    where
+        Self: Sized,
+        K: Ord + Clone,
+        G: FnMut(&Self::Item) -> K,
+        F: FnMut(Self::Item) -> Fut,
+        Fut: Future,
+    {
+        map_workers_by(n, key, f, self)
     }
 
     /// Adds a handle that ends this stream from outside: see [`stoppable_aiter`].

@@ -30,6 +30,8 @@
 //! | **drive** a stream while its consumer is busy elsewhere | [`active`], as fast as it yields; [`preload`], up to `n` items ahead; [`preload_with`], in batches |
 //! | **join** many streams into one, or walk them side by side | [`join_aiters`], [`join_aiters_keyed`], [`azip`] |
 //! | **map** items | [`map_aiter`]; [`map_async`], one future at a time; [`map_workers`] and [`map_workers_ordered`], many at once |
+//! | **batch** items | [`batch`], those that are ready; [`batch_within`], those that come within some time |
+//! | follow the newest of many streams | [`switch_aiter`] |
 //! | filter and flatten | [`map_filter_aiter`], [`flatten_aiter`] |
 //! | make a stream of an iterator | [`iter_to_aiter`] |
 //! | send each item to a channel, a socket, any sink | [`pump`]; [`pump_lending`] if the sink is borrowed mutably |
@@ -57,7 +59,7 @@
 //! | `std` (default) | what the adapter crates are built on, such as panics that are carried from task to task; a push list may spin briefly before its reader sleeps |
 //! | `net` (with the adapters' servers) | the code that removes the files of Unix sockets |
 //! | `alloc` (with `std`) | everything but [`fixed`], [`map_async`], [`pump`] and [`pump_lending`] |
-//! | `sink` | [`Sink`](https://docs.rs/futures-sink) for [`Pusher`] |
+//! | `sink` | [`Sink`](https://docs.rs/futures-sink) for [`Pusher`], and [`BoundedPusher::into_sink`] |
 //! | `portable-atomic` | atomics and `Arc` of that crate, for targets without compare-and-swap (Cortex-M0, RISC-V without A) |
 //!
 //! Without `std` the crate needs `core` and `alloc`, which means a global allocator. Without
@@ -147,11 +149,13 @@ pub use crate::{
     fork::{Fork, Hub, HubIdle, HubOccupied, aiter_forker, aiter_forker_with, bound},
     gate::{Gate, Gated, gated_aiter},
     hub::{HubBound, HubReader, PushHub, PushHubIdle, PushHubOccupied, SkipAiter, push_hub},
-    join::{JoinAiters, JoinAitersKeyed, join_aiters, join_aiters_keyed},
+    join::{JoinAiters, JoinAitersKeyed, join_aiters, join_aiters_keyed, join_aiters_limited},
     ops::{
-        Azip, FlattenAiter, IterToAiter, MapAiter, MapFilterAiter, MapWorkers, MapWorkersOrdered,
-        Stoppable, Stopper, StopperStopped, ZipStreams, azip, flatten_aiter, iter_to_aiter,
-        map_aiter, map_filter_aiter, map_workers, map_workers_ordered, stoppable_aiter,
+        Azip, Batch, BatchWithin, FlattenAiter, IterToAiter, MapAiter, MapFilterAiter, MapWorkers,
+        MapWorkersBy, MapWorkersOrdered, Stoppable, Stopper, StopperStopped, SwitchAiter,
+        ZipStreams, azip, batch, batch_within, flatten_aiter, iter_to_aiter, map_aiter,
+        map_filter_aiter, map_workers, map_workers_by, map_workers_ordered, stoppable_aiter,
+        switch_aiter,
     },
     push::{
         AvailableIter, BoundedAiter, BoundedNextMany, BoundedPush, BoundedPusher, NextMany,
@@ -161,6 +165,9 @@ pub use crate::{
     share::{Sharable, sharable_aiter},
     wait::demand::Watermarks,
 };
+
+#[cfg(feature = "sink")]
+pub use crate::push::BoundedSink;
 
 #[cfg(all(feature = "alloc", not(aiter_loom)))]
 pub use crate::hub::WeakPushHub;

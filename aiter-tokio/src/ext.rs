@@ -64,6 +64,15 @@ pub trait AiterExt: Stream {
         flatten_aiter(self)
     }
 
+    /// Yields the items that are ready, up to `n` of them together in a `Vec`: see [`batch`].
+    #[track_caller]
+    fn batch(self, n: usize) -> Batch<Self>
+    where
+        Self: Sized,
+    {
+        batch(n, self)
+    }
+
     /// Pairs the items of this stream with those of `other`: see [`azip`].
     fn azip<S>(self, other: S) -> Azip<(Self, S)>
     where
@@ -134,6 +143,45 @@ pub trait AiterExt: Stream {
         T: Stream,
     {
         join_aiters_keyed(self)
+    }
+
+    /// Yields the items of the newest of the streams that this one yields: see [`switch_aiter`].
+    fn switch_aiter(self) -> SwitchAiter<Self>
+    where
+        Self: Sized,
+        Self::Item: Stream,
+    {
+        switch_aiter(self)
+    }
+
+    /// Merges the streams that this one yields, at most `n` at once, all polled in one
+    /// task: see [`join_aiters_limited`].
+    #[track_caller]
+    fn join_aiters_limited(self, n: usize) -> JoinAiters<Self>
+    where
+        Self: Sized,
+        Self::Item: Stream,
+    {
+        join_aiters_limited(n, self)
+    }
+
+    /// Awaits `f(item)` for up to `n` items at a time, and for one at a time of those with equal keys,
+    /// all in one task: see [`map_workers_by`].
+    #[track_caller]
+    fn map_workers_by<K, G, F, Fut>(
+        self,
+        n: usize,
+        key: G,
+        f: F,
+    ) -> MapWorkersBy<Self, K, G, F, Fut>
+    where
+        Self: Sized,
+        K: Ord + Clone,
+        G: FnMut(&Self::Item) -> K,
+        F: FnMut(Self::Item) -> Fut,
+        Fut: Future,
+    {
+        map_workers_by(n, key, f, self)
     }
 
     /// Adds a handle that ends this stream from outside: see [`stoppable_aiter`].

@@ -5,7 +5,7 @@ use aiter_benches::{
     join::{Endless, Order, Signal, drain, join_signals, signals, take, wakes},
     ours, peer,
 };
-use aiter_core::{join_aiters, map_workers, map_workers_ordered};
+use aiter_core::{join_aiters, map_workers, map_workers_by, map_workers_ordered};
 use futures_buffered::BufferedStreamExt as _;
 use futures_core::Stream;
 use std::{
@@ -57,6 +57,7 @@ fn main() -> ExitCode {
     come_and_go(&mut bench);
     map_ready(&mut bench);
     map_pending_once(&mut bench);
+    map_by_key(&mut bench);
     bench.finish()
 }
 
@@ -305,4 +306,28 @@ fn map_pending_once(bench: &mut Bench) {
         map_ways(|k| Once(k, false)),
         &marks,
     );
+}
+
+/// What the keys cost, where no item waits for another one of its key and where items do.
+fn map_by_key(bench: &mut Bench) {
+    fn ways<F: Future<Output = u64> + 'static>(work: fn(u64) -> F) -> Vec<Way> {
+        let by = |keys: u64| move || drain(map_workers_by(WORKERS, |k| k % keys, work, source()));
+        vec![
+            ours("by one key", by(1)),
+            ours("by ten keys", by(10)),
+            ours("by a million keys", by(1_000_000)),
+            peer("map_workers", move || {
+                drain(map_workers(WORKERS, work, source()))
+            }),
+        ]
+    }
+    let work: fn(u64) -> Ready<u64> = ready;
+    let marks = ["by one key", "by ten keys", "by a million keys"].map(|ours| Mark {
+        ours,
+        peer: "map_workers",
+        at_most: 1.5,
+    });
+    bench.compare("map by key, ready", ITEMS, 41, ways(work), &marks);
+    let once = ways(|k| Once(k, false));
+    bench.compare("map by key, pending once", ITEMS, 41, once, &[]);
 }

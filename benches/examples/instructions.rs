@@ -14,8 +14,8 @@ use aiter_benches::{
     shapes::{send_wake_take, send_wake_take_in_task},
 };
 use aiter_core::{
-    Pusher, gated_aiter, iter_to_aiter, join_aiters, map_workers, push_aiter, sharable_aiter,
-    stoppable_aiter,
+    Pusher, gated_aiter, iter_to_aiter, join_aiters, map_workers, map_workers_by, push_aiter,
+    sharable_aiter, stoppable_aiter,
 };
 use futures_core::Stream;
 use std::{
@@ -80,6 +80,7 @@ const SCENARIOS: &[Scenario] = scenarios! {
     "join-100-ready", ITEMS, join_ready;
     "join-100-one-wakes", ITEMS, join_one_wakes;
     "map-workers-ready", ITEMS, map_workers_ready;
+    "map-workers-by-ready", ITEMS, map_workers_by_ready;
 };
 
 fn main() -> ExitCode {
@@ -221,4 +222,8 @@ fn join_one_wakes(items: u64) {
 
 fn map_workers_ready(items: u64) {
     drain(map_workers(10, ready, counter(items)));
+}
+
+fn map_workers_by_ready(items: u64) {
+    drain(map_workers_by(10, |n| n % 7, ready, counter(items)));
 }

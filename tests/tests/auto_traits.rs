@@ -3,8 +3,8 @@
 #![allow(missing_docs, reason = "a test program")]
 
 use aiter_core::{
-    AvailableIter, Azip, BoundedAiter, BoundedNextMany, BoundedPush, BoundedPusher, Driver,
-    FlattenAiter, Fork, Gate, Gated, Hub, HubIdle, HubOccupied, IterToAiter, JoinAiters,
+    AvailableIter, Azip, BoundedAiter, BoundedNextMany, BoundedPush, BoundedPusher, BoundedSink,
+    Driver, FlattenAiter, Fork, Gate, Gated, Hub, HubIdle, HubOccupied, IterToAiter, JoinAiters,
     JoinAitersKeyed, MapAiter, MapAsync, MapWorkers, MapWorkersOrdered, NextMany, OwnedPermit,
     Permit, Preloaded, Pump, PushAiter, PushHub, PushHubIdle, PushHubOccupied, Pusher, Reserve,
     ReserveOwned, Sharable, SkipAiter, Statistics, Stoppable, Stopped, Stopper, StopperStopped,
@@ -145,6 +145,11 @@ fn push_list() {
 #[test]
 fn bounded_list() {
     table! {
+        BoundedSink<Shared> => "Send + Sync + Unpin";
+        BoundedSink<Sent> => "Send + Sync + Unpin";
+        BoundedSink<Local> => "Unpin";
+        BoundedSink<Pinned> => "Send + Sync + Unpin";
+
         WeakBoundedPusher<Shared> => "Send + Sync + Unpin";
         WeakBoundedPusher<Sent> => "Send + Sync + Unpin";
         WeakBoundedPusher<Local> => "Unpin";
@@ -482,14 +487,30 @@ fn adapters() {
     }
 }
 
+/// Tasks and what they hand out stay on one thread; time may be shared by all.
+#[test]
+fn test_tools() {
+    use aiter_test::{Collected, Executor, Task, VirtualSleep, VirtualTime};
+    table! {
+        VirtualTime => "Send + Sync + Unpin";
+        VirtualSleep => "Send + Sync + Unpin";
+        Executor<'static> => "Unpin";
+        Task<Shared> => "Unpin";
+        Task<Pinned> => "Unpin";
+        Collected<Shared> => "Unpin";
+        Collected<Pinned> => "Unpin";
+    }
+}
+
 /// Each struct and enum in the list of public items has a line, or a short name here that has one.
 #[test]
 fn no_type_is_left_out() {
-    const API: [&str; 4] = [
+    const API: [&str; 5] = [
         include_str!("../../ci/api/aiter-core.txt"),
         include_str!("../../ci/api/aiter-tokio.txt"),
         include_str!("../../ci/api/aiter-smol.txt"),
         include_str!("../../ci/api/aiter-async-std.txt"),
+        include_str!("../../ci/api/aiter-test.txt"),
     ];
     let lines = include_str!("auto_traits.rs").lines();
     let lines = lines.filter(|line| line.contains(" => \"") || line.trim().starts_with("type "));

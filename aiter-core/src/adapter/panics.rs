@@ -1,26 +1,18 @@
 //! Panics that travel through a task as items: the items before a panic are delivered first, and
 //! then the panic is raised in the consumer.
 use super::pace::{Free, Pace, paced};
-use alloc::boxed::Box;
 use core::{
-    any::Any,
     future::Future,
     marker::PhantomData,
-    panic::AssertUnwindSafe,
     pin::Pin,
     task::{Context, Poll, ready},
 };
 use futures_core::{FusedStream, Stream};
 use pin_project::pin_project;
-use std::panic::{catch_unwind, resume_unwind};
+use std::panic::resume_unwind;
 
-/// The payload of a panic.
-pub type Panic = Box<dyn Any + Send>;
-
-pub(super) fn catch<R>(f: impl FnOnce() -> R) -> Result<R, Panic> {
-    // The value that panicked is dropped right after this, or stays usable by its contract.
-    catch_unwind(AssertUnwindSafe(f))
-}
+pub use crate::util::catch::Panic;
+pub(super) use crate::util::catch::catch;
 
 /// Catches a panic of the stream, and yields it as the last item. The stream is dropped as soon as
 /// it has ended or panicked; a panic of its `Drop` becomes an item too.

@@ -15,13 +15,16 @@ pub(crate) struct Members<S, C> {
     #[pin]
     source: Option<S>,
     set: ReadySet<C>,
+    /// The source is not polled while so many members are there.
+    limit: usize,
 }
 
 impl<S: Stream, C> Members<S, C> {
-    pub(crate) fn new(source: S) -> Self {
+    pub(crate) fn new(source: S, limit: usize) -> Self {
         Self {
             source: Some(source),
             set: ReadySet::new(),
+            limit,
         }
     }
 
@@ -57,7 +60,7 @@ impl<S: Stream, C> Members<S, C> {
         let mut budget = Budget::new();
         this.set.clear_waker_for(cx.waker());
         loop {
-            if this.set.is_source_ready() {
+            if can_join(this.set, *this.limit) {
                 if let Poll::Ready(Some(item)) = this.set.poll_source(this.source.as_mut()) {
                     this.set.insert(join(item));
                 }
@@ -68,7 +71,7 @@ impl<S: Stream, C> Members<S, C> {
                     cx.waker().wake_by_ref();
                     return Poll::Pending;
                 }
-                Served::Idle if this.set.is_source_ready() => {}
+                Served::Idle if can_join(this.set, *this.limit) => {}
                 Served::Idle if this.set.is_empty() && this.source.is_none() => {
                     this.set.clear_waker();
                     return Poll::Ready(None);
@@ -100,6 +103,12 @@ impl<S: Stream, C> Members<S, C> {
         });
         sum
     }
+}
+
+/// Whether the source is to be polled.
+#[inline]
+fn can_join<C>(set: &ReadySet<C>, limit: usize) -> bool {
+    set.is_source_ready() && set.len() < limit
 }
 
 impl<S: fmt::Debug, C> fmt::Debug for Members<S, C> {

@@ -68,11 +68,61 @@ where
     S::Item: Stream,
 {
     JoinAiters {
-        members: Members::new(streams),
+        members: Members::new(streams, usize::MAX),
     }
 }
 
-/// The stream of [`join_aiters`].
+/// Merges streams as [`join_aiters`] does, at most `n` of them at once.
+///
+/// Use it where each stream costs something while it is open, such as a connection or a file. While
+/// `n` streams are there, the source is not polled. A stream that ends is dropped at once, and then
+/// the source is polled for the next one. So a stream that never ends keeps its place for ever, and
+/// `n` such streams keep all others out. `usize::MAX` is no limit, as in [`join_aiters`].
+///
+/// # Panics
+/// At the caller's line if `n` is 0; otherwise as [`join_aiters`]. A stream that panics is dropped,
+/// and leaves its place to the next one.
+///
+/// # Cancel safety
+/// Cancel safe: an item is taken from its stream in the poll that returns it.
+///
+/// # Progress
+/// As [`join_aiters`].
+///
+/// # Examples
+/// All lines of many files, of which two are open at a time:
+/// ```
+/// use aiter_core::{AiterExt, iter_to_aiter, join_aiters_limited};
+/// use futures_lite::{StreamExt, future::block_on, stream};
+/// use std::cell::Cell;
+///
+/// let (open, most) = (Cell::new(0), Cell::new(0));
+/// let read = |name: &'static str| {
+///     open.set(open.get() + 1);
+///     most.set(most.get().max(open.get()));
+///     let close = stream::poll_fn(|_| {
+///         open.set(open.get() - 1);
+///         None.into()
+///     });
+///     iter_to_aiter(name.chars()).chain(close)
+/// };
+/// let files = iter_to_aiter(["ab", "cde", "f", "gh"]).map_aiter(read);
+/// let lines: Vec<_> = block_on(join_aiters_limited(2, files).collect());
+/// assert_eq!((lines.len(), most.get()), (8, 2));
+/// ```
+#[track_caller]
+pub fn join_aiters_limited<S>(n: usize, streams: S) -> JoinAiters<S>
+where
+    S: Stream,
+    S::Item: Stream,
+{
+    assert!(n > 0, "join_aiters_limited: n must be at least 1");
+    JoinAiters {
+        members: Members::new(streams, n),
+    }
+}
+
+/// The stream of [`join_aiters`] and [`join_aiters_limited`].
 #[pin_project]
 #[derive(Debug)]
 #[must_use = "streams do nothing unless polled"]

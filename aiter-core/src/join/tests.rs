@@ -3,9 +3,10 @@
 extern crate std;
 
 use crate::test_support::{Source, Wakes, source};
-use crate::{JoinAiters, join_aiters};
-use alloc::{vec, vec::Vec};
+use crate::{join_aiters, join_aiters_limited};
+use alloc::{boxed::Box, rc::Rc, vec, vec::Vec};
 use core::{
+    cell::Cell,
     panic::AssertUnwindSafe,
     pin::pin,
     task::{Context, Poll, Waker},
@@ -14,20 +15,12 @@ use futures_core::{FusedStream, Stream};
 use futures_lite::{StreamExt, future::block_on, stream};
 use std::{panic::catch_unwind, thread};
 
-fn poll<S>(join: &mut JoinAiters<S>, waker: &Waker) -> Poll<Option<<S::Item as Stream>::Item>>
-where
-    S: Stream + Unpin,
-    S::Item: Stream,
-{
+fn poll<S: Stream + Unpin>(join: &mut S, waker: &Waker) -> Poll<Option<S::Item>> {
     join.poll_next(&mut Context::from_waker(waker))
 }
 
 /// Polls until there is an item or the end, or a pending poll without a wake.
-fn settle<S>(join: &mut JoinAiters<S>) -> Poll<Option<<S::Item as Stream>::Item>>
-where
-    S: Stream + Unpin,
-    S::Item: Stream,
-{
+fn settle<S: Stream + Unpin>(join: &mut S) -> Poll<Option<S::Item>> {
     let (count, waker) = Wakes::new();
     loop {
         let polled = poll(join, &waker);
@@ -263,6 +256,107 @@ fn size_hint_is_the_sum_of_the_streams() {
         assert!(high.is_none_or(|high| high == low));
     }
     assert_eq!(join.size_hint(), (0, Some(0)));
+}
+
+/// A stream of some items that counts how many of its kind are alive.
+fn counted(alive: &Rc<Cell<usize>>, items: u32) -> impl Stream<Item = u32> + use<> {
+    struct Alive(Rc<Cell<usize>>);
+    impl Drop for Alive {
+        fn drop(&mut self) {
+            self.0.set(self.0.get() - 1);
+        }
+    }
+    alive.set(alive.get() + 1);
+    let alive = Alive(alive.clone());
+    let stream = stream::unfold(0, move |k| async move {
+        futures_lite::future::yield_now().await;
+        (k < items).then_some((k, k + 1))
+    });
+    // Dropped with the stream, and not at its end.
+    stream.inspect(move |_| _ = &alive)
+}
+
+#[test]
+fn no_more_streams_than_the_limit_are_alive() {
+    for limit in [1, 2, 3, 31, 32, 33, 99, 100, 101, usize::MAX] {
+        let (alive, most) = (Rc::new(Cell::new(0)), Cell::new(0));
+        let streams = stream::iter(0..100_u32).map(|k| {
+            let stream = counted(&alive, k % 11);
+            most.set(most.get().max(alive.get()));
+            stream
+        });
+        let mut join = pin!(join_aiters_limited(limit, streams));
+        let mut items = 0;
+        while block_on(join.next()).is_some() {
+            assert!(alive.get() <= limit);
+            items += 1;
+        }
+        assert_eq!(items, (0..100).map(|k| k % 11).sum::<u32>());
+        assert_eq!(alive.get(), 0);
+        // Some have no item, and end before others join.
+        assert!(most.get() == limit || limit > 40 && most.get() > 40);
+    }
+}
+
+#[test]
+fn the_source_is_not_polled_while_the_limit_is_reached() {
+    let (incoming, streams) = source::<Source<u32>>([]);
+    let mut join = join_aiters_limited(2, incoming);
+    let (count, waker) = Wakes::new();
+    let feeds: Vec<_> = (0..4)
+        .map(|_| {
+            let (stream, feeder) = source([]);
+            streams.push(stream);
+            feeder
+        })
+        .collect();
+    assert_eq!(poll(&mut join, &waker), Poll::Pending);
+    assert_eq!((streams.polls(), feeds[1].polls()), (2, 1));
+    // Neither a poll nor an item changes that.
+    assert_eq!(poll(&mut join, &waker), Poll::Pending);
+    feeds[1].push(1);
+    assert_eq!(poll(&mut join, &waker), Poll::Ready(Some(1)));
+    assert_eq!(poll(&mut join, &waker), Poll::Pending);
+    assert_eq!((streams.polls(), count.taken()), (2, 1));
+    // The place of a stream that ends is taken in the same call.
+    feeds[0].end();
+    feeds[2].push(2);
+    assert_eq!(count.taken(), 1);
+    assert_eq!(poll(&mut join, &waker), Poll::Ready(Some(2)));
+    assert!(feeds[0].is_dropped());
+    assert_eq!(streams.polls(), 3);
+    feeds[1].end();
+    feeds[2].end();
+    assert_eq!(settle(&mut join), Poll::Pending);
+    assert_eq!((streams.polls(), feeds[3].polls()), (5, 1));
+    streams.end();
+    feeds[3].end();
+    assert_eq!(settle(&mut join), Poll::Ready(None));
+    assert!(join.is_terminated());
+}
+
+#[test]
+fn a_panic_of_a_stream_leaves_its_place_to_the_next() {
+    let alive = Rc::new(Cell::new(0));
+    let streams = stream::iter(0..10).map(|k| {
+        counted(&alive, 3).map(move |item| {
+            assert!(k % 2 == 0 || item != 1, "stream");
+            k
+        })
+    });
+    let mut join = Box::pin(join_aiters_limited(1, streams));
+    let (mut seen, mut panics) = (Vec::new(), 0);
+    loop {
+        match catch_unwind(AssertUnwindSafe(|| settle(&mut join))) {
+            Ok(Poll::Ready(Some(k))) => seen.push(k),
+            Ok(Poll::Ready(None)) => break,
+            Ok(Poll::Pending) => unreachable!(),
+            Err(_) => panics += 1,
+        }
+        assert!(alive.get() <= 1);
+    }
+    let expected = (0..10).flat_map(|k| [k; 3].into_iter().take(if k % 2 == 0 { 3 } else { 1 }));
+    assert_eq!((seen, panics), (expected.collect(), 5));
 }
 
 /// With threads: many wakes, where the models have two.

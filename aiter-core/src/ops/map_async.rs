@@ -1,6 +1,6 @@
 //! [`map_async`]: applies an async function to every item, one at a time.
 
-use crate::util::fuse::Fused;
+use crate::util::{fuse::Fused, in_place::InPlace};
 use core::{
     fmt,
     pin::Pin,
@@ -8,7 +8,6 @@ use core::{
 };
 use futures_core::{FusedStream, Stream};
 use pin_project::pin_project;
-use scopeguard::ScopeGuard;
 
 /// Yields the output of `f(item)` for each item of `stream`, in order, and runs one future at a
 /// time.
@@ -47,7 +46,7 @@ where
     MapAsync {
         source: Fused::new(stream),
         f,
-        current: None,
+        current: InPlace::empty(),
     }
 }
 
@@ -59,7 +58,7 @@ pub struct MapAsync<S, F, Fut> {
     source: Fused<S>,
     f: F,
     #[pin]
-    current: Option<Fut>,
+    current: InPlace<Fut>,
 }
 
 impl<S, F, Fut> Stream for MapAsync<S, F, Fut>
@@ -72,28 +71,18 @@ where
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Fut::Output>> {
         let mut this = self.project();
-        if this.current.is_none() {
+        if this.current.is_empty() {
             let Some(item) = ready!(this.source.poll_next(cx)) else {
                 return Poll::Ready(None);
             };
-            this.current.set(Some((this.f)(item)));
+            this.current.as_mut().set((this.f)(item));
         }
-        // Drops the future when it has finished, by returning or by a panic.
-        let mut current = scopeguard::guard(this.current, |mut current| current.set(None));
-        let output = current.as_mut().as_pin_mut().map(|future| future.poll(cx));
-        match output {
-            Some(Poll::Pending) => {
-                ScopeGuard::into_inner(current);
-                Poll::Pending
-            }
-            Some(Poll::Ready(output)) => Poll::Ready(Some(output)),
-            None => unreachable!("the future was created above"),
-        }
+        this.current.poll(cx).map(Some)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
         let (least, most) = self.source.size_hint();
-        let current = usize::from(self.current.is_some());
+        let current = usize::from(!self.current.is_empty());
         (
             least.saturating_add(current),
             most.and_then(|most| most.checked_add(current)),
@@ -117,7 +106,7 @@ impl<S: fmt::Debug, F, Fut> fmt::Debug for MapAsync<S, F, Fut> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MapAsync")
             .field("source", &self.source)
-            .field("busy", &self.current.is_some())
+            .field("busy", &!self.current.is_empty())
             .finish_non_exhaustive()
     }
 }

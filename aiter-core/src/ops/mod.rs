@@ -1,6 +1,10 @@
 //! Operators: functions that take a stream and return a stream, one per file.
 
 #[cfg(feature = "alloc")]
+mod batch;
+#[cfg(feature = "alloc")]
+mod caught;
+#[cfg(feature = "alloc")]
 mod flatten;
 #[cfg(feature = "alloc")]
 mod iter;
@@ -12,6 +16,8 @@ mod map_filter;
 #[cfg(feature = "alloc")]
 mod stop;
 #[cfg(feature = "alloc")]
+mod switch;
+#[cfg(feature = "alloc")]
 mod workers;
 #[cfg(feature = "alloc")]
 mod zip;
@@ -20,11 +26,16 @@ pub use map_async::{MapAsync, map_async};
 
 #[cfg(feature = "alloc")]
 pub use self::{
+    batch::{Batch, BatchWithin, batch, batch_within},
     flatten::{FlattenAiter, flatten_aiter},
     iter::{IterToAiter, iter_to_aiter},
     map::{MapAiter, map_aiter},
     map_filter::{MapFilterAiter, map_filter_aiter},
     stop::{Stoppable, Stopper, StopperStopped, stoppable_aiter},
-    workers::{MapWorkers, MapWorkersOrdered, map_workers, map_workers_ordered},
+    switch::{SwitchAiter, switch_aiter},
+    workers::{
+        MapWorkers, MapWorkersBy, MapWorkersOrdered, map_workers, map_workers_by,
+        map_workers_ordered,
+    },
     zip::{Azip, ZipStreams, azip},
 };

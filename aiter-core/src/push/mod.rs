@@ -10,6 +10,8 @@ mod until_stopped;
 mod weak;
 
 pub use aiter::{AvailableIter, PushAiter};
+#[cfg(feature = "sink")]
+pub use bounded::BoundedSink;
 pub use bounded::{
     BoundedAiter, BoundedNextMany, BoundedPush, BoundedPusher, OwnedPermit, Permit, Reserve,
     ReserveOwned, WeakBoundedPusher, push_aiter_bounded,

@@ -4,7 +4,11 @@ use super::{
     chunk::{Chunk, borrowed_waker, slot_of, waker_data},
     round_robin::{Budget, NoSlot},
 };
-use core::{mem, pin::Pin, task::Context};
+use core::{
+    mem,
+    pin::Pin,
+    task::{Context, Poll},
+};
 use scopeguard::ScopeGuard;
 
 /// What a poll of a child gave.
@@ -18,6 +22,17 @@ pub(crate) enum ChildPoll<R> {
     End,
     /// Nothing until the child wakes.
     Pending,
+}
+
+/// A child that is a future has one item.
+impl<R> From<Poll<R>> for ChildPoll<R> {
+    #[inline]
+    fn from(polled: Poll<R>) -> Self {
+        match polled {
+            Poll::Ready(result) => Self::Last(result),
+            Poll::Pending => Self::Pending,
+        }
+    }
 }
 
 /// What serving the children gave.

@@ -6,12 +6,15 @@
 //! | `portable` | with the feature `portable-atomic`, on targets without compare-and-swap |
 //! | `loom` | in the loom models |
 //! | `cell` | by `native` and `portable`: an `UnsafeCell` with loom's interface |
+//! | `exclusive` | with `std`: a value that threads share and none looks at |
 //! | `once` | everywhere: a value that is made when it is first needed |
 //! | `word` | everywhere: the width of a word that counts |
 //! | `fence` | everywhere: an asymmetric fence |
 
 #[cfg(not(aiter_loom))]
 mod cell;
+#[cfg(feature = "std")]
+mod exclusive;
 #[cfg(feature = "alloc")]
 pub(crate) mod fence;
 #[cfg(aiter_loom)]
@@ -42,6 +45,8 @@ pub(crate) use imp::Weak;
 pub(crate) use imp::{Arc, AtomicPtr, AtomicU8};
 pub(crate) use imp::{AtomicUsize, UnsafeCell, fence};
 
+#[cfg(feature = "std")]
+pub(crate) use exclusive::Exclusive;
 #[cfg(feature = "alloc")]
 pub(crate) use once::OnceBox;
 

@@ -17,6 +17,12 @@ impl<S> Fused<S> {
         Self(Some(stream))
     }
 
+    /// A stream that has ended.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn ended() -> Self {
+        Self(None)
+    }
+
     /// Drops the wrapped stream, which ends this one.
     #[cfg(feature = "alloc")]
     pub(crate) fn end(self: Pin<&mut Self>) {

@@ -22,6 +22,7 @@ const ITEMS: &[(&str, &[&str])] = &[
     ("BoundedAiter", &["pushers_of_a_bounded_list_wait_for_room"]),
     ("BoundedNextMany", &["many_items_are_taken_at_once"]),
     ("BoundedPush", &["first_come_is_first_served_with_a_place", "a_stop_refuses_pushers_that_wait"]),
+    ("BoundedSink", &["a_bounded_pusher_is_a_sink"]),
     ("Permit", &["a_permit_keeps_room_for_an_item"]),
     ("OwnedPermit", &["a_permit_keeps_room_for_an_item"]),
     ("Reserve", &["a_permit_keeps_room_for_an_item", "a_stop_refuses_pushers_that_wait"]),

@@ -7,8 +7,9 @@ use crate::{
 use aiter_core::{
     PushAiter, PushError, Pusher, Stopped, TryNextError,
     bound::{skip, unbounded},
-    fixed, push_aiter, push_aiter_bounded, push_aiter_with, push_hub,
+    fixed, iter_to_aiter, push_aiter, push_aiter_bounded, push_aiter_with, push_hub,
 };
+use futures::SinkExt;
 use futures_lite::{
     FutureExt, StreamExt,
     future::{poll_once, yield_now, zip},
@@ -135,6 +136,24 @@ pub(crate) async fn a_permit_keeps_room_for_an_item<R: Runtime>() {
     drop(both);
     assert_eq!(waiting.await, Ok(()));
     assert_eq!(aiter.next().await, Some(3));
+}
+
+pub(crate) async fn a_bounded_pusher_is_a_sink<R: Runtime>() {
+    let (pusher, mut aiter) = push_aiter_bounded(2);
+    let sink = pusher.clone().into_sink();
+    let forwarding = futures::StreamExt::forward(iter_to_aiter((0..100).map(Ok)), sink);
+    let forwarding = R::spawn(forwarding);
+    for n in 0..100 {
+        assert!(aiter.len() <= 2);
+        assert_eq!(aiter.next().await, Some(n));
+    }
+    assert_eq!(forwarding.await, Ok(()));
+    // The sink was closed by `forward`, and this pusher is the last one.
+    assert!(!aiter.is_stopped());
+    let mut sink = pusher.into_sink();
+    sink.send(100).await.unwrap();
+    drop(aiter);
+    assert_eq!(sink.send(101).await, Err(Stopped(())));
 }
 
 pub(crate) async fn a_stop_refuses_pushers_that_wait<R: Runtime>() {

@@ -63,6 +63,7 @@ suite! {
         pushers_of_a_bounded_list_wait_for_room
         first_come_is_first_served_with_a_place
         a_permit_keeps_room_for_an_item
+        a_bounded_pusher_is_a_sink
         a_stop_refuses_pushers_that_wait
         a_list_without_an_allocator_serves_tasks
         a_list_without_an_allocator_has_as_many_items_as_slots

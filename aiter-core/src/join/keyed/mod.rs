@@ -45,7 +45,7 @@ where
     T: Stream,
 {
     JoinAitersKeyed {
-        members: Members::new(streams),
+        members: Members::new(streams, usize::MAX),
         ended: None,
     }
 }

@@ -1,9 +1,11 @@
-//! What [`map_workers`] and [`map_workers_ordered`] share: futures made from the items of a source,
-//! several at once.
+//! What [`map_workers`], [`map_workers_ordered`] and [`map_workers_by`] share: futures made from the
+//! items of a source, several at once.
 
+mod keyed;
 mod ordered;
 mod unordered;
 
+pub use keyed::{MapWorkersBy, map_workers_by};
 pub use ordered::{MapWorkersOrdered, map_workers_ordered};
 pub use unordered::{MapWorkers, map_workers};
 
@@ -18,6 +20,33 @@ use pin_project::pin_project;
 
 /// How many fresh futures are polled in a row before one that woke is polled.
 const MAX_FRESH: u32 = 32;
+
+/// What [`Workers`] do with the items of their source.
+pub(crate) trait Work<T> {
+    /// A future, with what belongs to it.
+    type Child;
+    type Output;
+
+    /// Whether another item may be taken while so many futures are in work.
+    fn has_room(&self, in_work: usize) -> bool;
+
+    /// Makes a future from an item. Keeps the item and returns `None` if it has to wait.
+    fn start(&mut self, item: T) -> Option<Self::Child>;
+
+    /// Polls a future for the first time.
+    fn poll_fresh(
+        &mut self,
+        child: Pin<&mut Self::Child>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Self::Output>;
+
+    /// Polls a child that was pending when it was fresh.
+    fn poll_again(
+        &mut self,
+        child: Pin<&mut Self::Child>,
+        cx: &mut Context<'_>,
+    ) -> ChildPoll<Self::Output>;
+}
 
 /// A source and the futures made from its items, each a `C`.
 #[pin_project]
@@ -52,35 +81,63 @@ impl<S: Stream, C> Workers<S, C> {
         self.source.as_ref().map_or((0, Some(0)), Stream::size_hint)
     }
 
-    /// Polls for the next result. First up to `room` fresh futures are started, each polled at
-    /// once. Then the futures that woke are polled.
+    /// Adds a child without a poll.
+    pub(crate) fn insert(self: Pin<&mut Self>, child: C) {
+        self.project().set.insert(child);
+    }
+
+    /// Polls the child that gave the last result, if it may have more.
     #[inline]
-    pub(crate) fn poll<R>(
+    pub(crate) fn poll_current<W>(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        work: &mut W,
+    ) -> Option<W::Output>
+    where
+        W: Work<S::Item, Child = C>,
+    {
+        let this = self.project();
+        this.set.clear_waker_for(cx.waker());
+        this.set
+            .serve_current(&mut |child, cx| work.poll_again(child, cx))
+    }
+
+    /// Polls for the next result. First fresh futures are started while there is room, each polled
+    /// at once. Then the futures that woke are polled.
+    #[inline]
+    pub(crate) fn poll<W>(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         budget: &mut Budget,
-        mut room: usize,
-        mut start: impl FnMut(S::Item) -> C,
-        mut step: impl FnMut(Pin<&mut C>, &mut Context<'_>) -> Poll<R>,
-    ) -> Poll<Option<R>> {
+        work: &mut W,
+    ) -> Poll<Option<W::Output>>
+    where
+        W: Work<S::Item, Child = C>,
+    {
         let mut this = self.project();
         this.set.clear_waker_for(cx.waker());
         loop {
             let mut more = budget.is_left();
-            while more && room > 0 && *this.fresh < MAX_FRESH && this.set.is_source_ready() {
+            while more
+                && *this.fresh < MAX_FRESH
+                && this.set.is_source_ready()
+                && work.has_room(this.set.len())
+            {
                 if let Poll::Ready(Some(item)) = this.set.poll_source(this.source.as_mut()) {
                     *this.fresh += 1;
-                    room -= 1;
-                    if let Poll::Ready(result) = this.set.poll_and_insert(start(item), &mut step) {
-                        return Poll::Ready(Some(result));
+                    if let Some(child) = work.start(item) {
+                        let step =
+                            |child: Pin<&mut C>, cx: &mut Context<'_>| work.poll_fresh(child, cx);
+                        if let Poll::Ready(result) = this.set.poll_and_insert(child, step) {
+                            return Poll::Ready(Some(result));
+                        }
                     }
                     more = budget.spend();
                 }
             }
-            let served = this.set.serve(budget, |child, cx| match step(child, cx) {
-                Poll::Ready(result) => ChildPoll::Last(result),
-                Poll::Pending => ChildPoll::Pending,
-            });
+            let served = this
+                .set
+                .serve(budget, |child, cx| work.poll_again(child, cx));
             *this.fresh = 0;
             match served {
                 Served::Item(result) => {
@@ -92,7 +149,7 @@ impl<S: Stream, C> Workers<S, C> {
                     cx.waker().wake_by_ref();
                     return Poll::Pending;
                 }
-                Served::Idle if room > 0 && this.set.is_source_ready() => {}
+                Served::Idle if this.set.is_source_ready() && work.has_room(this.set.len()) => {}
                 Served::Idle if this.set.is_empty() && this.source.is_none() => {
                     this.set.clear_waker();
                     return Poll::Ready(None);

@@ -1,6 +1,9 @@
 //! [`map_workers_ordered`]: several futures at once, with their results in the order of the items.
-use super::Workers;
-use crate::{ready_set::Budget, util::shrink::shrink};
+use super::{Work, Workers};
+use crate::{
+    ready_set::{Budget, ChildPoll},
+    util::shrink::shrink,
+};
 use alloc::collections::VecDeque;
 use core::{
     fmt,
@@ -57,12 +60,15 @@ where
     assert!(n > 0, "map_workers_ordered: n must be at least 1");
     MapWorkersOrdered {
         workers: Workers::new(stream),
-        f,
-        n,
-        next: 0,
-        results: OrderedResults {
-            slots: VecDeque::new(),
-            first: 0,
+        work: Ordered {
+            f,
+            n,
+            next: 0,
+            polled: None,
+            results: OrderedResults {
+                slots: VecDeque::new(),
+                first: 0,
+            },
         },
     }
 }
@@ -73,11 +79,17 @@ where
 pub struct MapWorkersOrdered<S, F, Fut: Future> {
     #[pin]
     workers: Workers<S, Numbered<Fut>>,
+    work: Ordered<F, Fut::Output>,
+}
+
+struct Ordered<F, T> {
     f: F,
     n: usize,
     /// The number of the next item, which may wrap.
     next: usize,
-    results: OrderedResults<Fut::Output>,
+    /// The number of the future that is being polled, or dropped after that.
+    polled: Option<usize>,
+    results: OrderedResults<T>,
 }
 
 /// A future and the number of its item.
@@ -143,6 +155,55 @@ impl<T> OrderedResults<T> {
     }
 }
 
+impl<T, F, Fut> Work<T> for Ordered<F, Fut::Output>
+where
+    F: FnMut(T) -> Fut,
+    Fut: Future,
+{
+    type Child = Numbered<Fut>;
+    /// The number of an item, and its result.
+    type Output = (usize, Fut::Output);
+
+    /// Results that are held count as well.
+    #[inline]
+    fn has_room(&self, _: usize) -> bool {
+        self.next.wrapping_sub(self.results.first) < self.n
+    }
+
+    #[inline]
+    fn start(&mut self, item: T) -> Option<Numbered<Fut>> {
+        let future = (self.f)(item);
+        let number = self.next;
+        self.next = number.wrapping_add(1);
+        Some(Numbered { future, number })
+    }
+
+    #[inline]
+    fn poll_fresh(
+        &mut self,
+        child: Pin<&mut Numbered<Fut>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Self::Output> {
+        let child = child.project();
+        let number = *child.number;
+        self.polled = Some(number);
+        let polled = child.future.poll(cx);
+        if polled.is_pending() {
+            self.polled = None;
+        }
+        polled.map(|result| (number, result))
+    }
+
+    #[inline]
+    fn poll_again(
+        &mut self,
+        child: Pin<&mut Numbered<Fut>>,
+        cx: &mut Context<'_>,
+    ) -> ChildPoll<Self::Output> {
+        Work::poll_fresh(self, child, cx).into()
+    }
+}
+
 impl<S, F, Fut> Stream for MapWorkersOrdered<S, F, Fut>
 where
     S: Stream,
@@ -155,41 +216,22 @@ where
         let mut this = self.project();
         let mut budget = Budget::new();
         loop {
-            if let Some(result) = this.results.pop() {
+            if let Some(result) = this.work.results.pop() {
                 return Poll::Ready(Some(result));
             }
-            let room = *this.n - this.next.wrapping_sub(this.results.first);
-            let start = |item| {
-                let future = (this.f)(item);
-                let number = *this.next;
-                *this.next = number.wrapping_add(1);
-                Numbered { future, number }
-            };
-            // Gives up the item of a future that panics, when it is polled or dropped.
-            let mut in_work = scopeguard::guard((&mut *this.results, None), |(results, number)| {
-                if let Some(number) = number {
-                    results.put(number, Slot::Lost);
+            // Gives up the item of a future that panics.
+            let mut work = scopeguard::guard(&mut *this.work, |work| {
+                if let Some(number) = work.polled.take() {
+                    work.results.put(number, Slot::Lost);
                 }
             });
-            let step = |child: Pin<&mut Numbered<Fut>>, cx: &mut Context<'_>| {
-                let child = child.project();
-                let number = *child.number;
-                in_work.1 = Some(number);
-                let polled = child.future.poll(cx);
-                if polled.is_pending() {
-                    in_work.1 = None;
-                }
-                polled.map(|result| (number, result))
-            };
-            let polled = this
-                .workers
-                .as_mut()
-                .poll(cx, &mut budget, room, start, step);
-            ScopeGuard::into_inner(in_work);
+            let polled = this.workers.as_mut().poll(cx, &mut budget, &mut **work);
+            let work = ScopeGuard::into_inner(work);
             match ready!(polled) {
                 None => return Poll::Ready(None),
                 Some((number, result)) => {
-                    let first = this.results.put_or_return(number, result);
+                    work.polled = None;
+                    let first = work.results.put_or_return(number, result);
                     if first.is_some() {
                         return Poll::Ready(first);
                     }
@@ -202,6 +244,7 @@ where
     fn size_hint(&self) -> (usize, Option<usize>) {
         let (low, high) = self.workers.source_hint();
         let done = self
+            .work
             .results
             .slots
             .iter()
@@ -224,6 +267,7 @@ where
     fn is_terminated(&self) -> bool {
         self.workers.is_terminated()
             && !self
+                .work
                 .results
                 .slots
                 .iter()
@@ -235,8 +279,8 @@ impl<S: fmt::Debug, F, Fut: Future> fmt::Debug for MapWorkersOrdered<S, F, Fut> 
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MapWorkersOrdered")
             .field("workers", &self.workers)
-            .field("n", &self.n)
-            .field("held", &self.results.slots.len())
+            .field("n", &self.work.n)
+            .field("held", &self.work.results.slots.len())
             .finish_non_exhaustive()
     }
 }

@@ -22,17 +22,17 @@ use std::panic::catch_unwind;
 
 /// Futures that the test completes by number.
 #[derive(Clone, Default)]
-struct Controller(Rc<ControllerState>);
+pub(super) struct Controller(pub(super) Rc<ControllerState>);
 
 #[derive(Default)]
-struct ControllerState {
-    work: RefCell<Vec<(u32, Option<Waker>, bool)>>,
-    started: Cell<usize>,
-    polls: Cell<usize>,
+pub(super) struct ControllerState {
+    pub(super) work: RefCell<Vec<(u32, Option<Waker>, bool)>>,
+    pub(super) started: Cell<usize>,
+    pub(super) polls: Cell<usize>,
 }
 
 impl Controller {
-    fn start(&self, k: u32) -> impl Future<Output = u32> + use<> {
+    pub(super) fn start(&self, k: u32) -> impl Future<Output = u32> + use<> {
         let controller = self.clone();
         controller.0.started.set(controller.0.started.get() + 1);
         controller.0.work.borrow_mut().push((k, None, false));
@@ -49,7 +49,7 @@ impl Controller {
         })
     }
 
-    fn finish(&self, k: u32) {
+    pub(super) fn finish(&self, k: u32) {
         let mut work = self.0.work.borrow_mut();
         let entry = work.iter_mut().find(|entry| entry.0 == k).expect("in work");
         entry.2 = true;
@@ -58,12 +58,12 @@ impl Controller {
         waker.expect("polled").wake();
     }
 
-    fn in_work(&self) -> usize {
+    pub(super) fn in_work(&self) -> usize {
         self.0.work.borrow().len()
     }
 }
 
-fn poll_until_idle<S: Stream + Unpin>(stream: &mut S) -> Poll<Option<S::Item>> {
+pub(super) fn poll_until_idle<S: Stream + Unpin>(stream: &mut S) -> Poll<Option<S::Item>> {
     let (count, waker) = Wakes::new();
     loop {
         let polled = stream.poll_next(&mut Context::from_waker(&waker));
@@ -287,7 +287,7 @@ fn a_panic_loses_its_item_only() {
     }
 }
 
-fn collect<S: Stream + Unpin>(map: &mut S) -> (Vec<S::Item>, usize) {
+pub(super) fn collect<S: Stream + Unpin>(map: &mut S) -> (Vec<S::Item>, usize) {
     let (mut seen, mut panics) = (Vec::new(), 0);
     loop {
         match catch_unwind(AssertUnwindSafe(|| poll_until_idle(map))) {

@@ -1,7 +1,7 @@
 //! [`map_workers`]: several futures at once, with their results in the order in which they
 //! complete.
-use super::Workers;
-use crate::ready_set::Budget;
+use super::{Work, Workers};
+use crate::ready_set::{Budget, ChildPoll};
 use core::{
     fmt,
     future::Future,
@@ -56,8 +56,7 @@ where
     assert!(n > 0, "map_workers: n must be at least 1");
     MapWorkers {
         workers: Workers::new(stream),
-        f,
-        n,
+        work: Unordered { f, n },
     }
 }
 
@@ -67,8 +66,45 @@ where
 pub struct MapWorkers<S, F, Fut> {
     #[pin]
     workers: Workers<S, Fut>,
+    work: Unordered<F>,
+}
+
+struct Unordered<F> {
     f: F,
     n: usize,
+}
+
+impl<T, F, Fut> Work<T> for Unordered<F>
+where
+    F: FnMut(T) -> Fut,
+    Fut: Future,
+{
+    type Child = Fut;
+    type Output = Fut::Output;
+
+    #[inline]
+    fn has_room(&self, in_work: usize) -> bool {
+        in_work < self.n
+    }
+
+    #[inline]
+    fn start(&mut self, item: T) -> Option<Fut> {
+        Some((self.f)(item))
+    }
+
+    #[inline]
+    fn poll_fresh(&mut self, future: Pin<&mut Fut>, cx: &mut Context<'_>) -> Poll<Fut::Output> {
+        future.poll(cx)
+    }
+
+    #[inline]
+    fn poll_again(
+        &mut self,
+        future: Pin<&mut Fut>,
+        cx: &mut Context<'_>,
+    ) -> ChildPoll<Fut::Output> {
+        future.poll(cx).into()
+    }
 }
 
 impl<S, F, Fut> Stream for MapWorkers<S, F, Fut>
@@ -81,9 +117,7 @@ where
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.project();
-        let room = *this.n - this.workers.len();
-        this.workers
-            .poll(cx, &mut Budget::new(), room, this.f, Fut::poll)
+        this.workers.poll(cx, &mut Budget::new(), this.work)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -111,7 +145,7 @@ impl<S: fmt::Debug, F, Fut> fmt::Debug for MapWorkers<S, F, Fut> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MapWorkers")
             .field("workers", &self.workers)
-            .field("n", &self.n)
+            .field("n", &self.work.n)
             .finish_non_exhaustive()
     }
 }

@@ -5,6 +5,7 @@
 //! | `places.rs` | how many places are taken, and who hears of one that becomes free |
 //! | `waiters.rs` | which pushers wait for a place, in which order, and which of them have one |
 //! | `pusher.rs`, `push.rs`, `permit.rs` | the pushing end: what takes a place and fills it |
+//! | `sink.rs` | a pusher as a `Sink` |
 //! | `weak.rs` | what does not keep the list open |
 //! | `aiter.rs`, `next_many.rs` | the yielding end, which tells of the places that it frees |
 //!
@@ -19,6 +20,8 @@ mod permit;
 mod places;
 mod push;
 mod pusher;
+#[cfg(feature = "sink")]
+mod sink;
 #[cfg(all(test, not(aiter_loom)))]
 mod tests;
 mod waiters;
@@ -29,6 +32,8 @@ pub use next_many::BoundedNextMany;
 pub use permit::{OwnedPermit, Permit};
 pub use push::{BoundedPush, Reserve, ReserveOwned};
 pub use pusher::BoundedPusher;
+#[cfg(feature = "sink")]
+pub use sink::BoundedSink;
 pub use weak::WeakBoundedPusher;
 
 use crate::list;

@@ -11,15 +11,15 @@ use core::{
 };
 
 /// A wait for a place in the list of a pusher `P`, which is borrowed or owned.
-struct PlaceWait<T, P: Borrow<BoundedPusher<T>>> {
-    pusher: P,
+pub(super) struct PlaceWait<T, P: Borrow<BoundedPusher<T>>> {
+    pub(super) pusher: P,
     wait: Wait,
     _items: PhantomData<fn(T)>,
 }
 
 impl<T, P: Borrow<BoundedPusher<T>>> PlaceWait<T, P> {
     #[inline]
-    fn new(pusher: P) -> Self {
+    pub(super) fn new(pusher: P) -> Self {
         Self {
             pusher,
             wait: Wait::new(),
@@ -28,7 +28,7 @@ impl<T, P: Borrow<BoundedPusher<T>>> PlaceWait<T, P> {
     }
 
     #[inline]
-    fn poll(&mut self, waker: &Waker) -> Poll<Result<(), Stopped<()>>> {
+    pub(super) fn poll(&mut self, waker: &Waker) -> Poll<Result<(), Stopped<()>>> {
         self.wait.poll(self.pusher.borrow().shared(), waker)
     }
 }

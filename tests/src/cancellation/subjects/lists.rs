@@ -7,7 +7,9 @@ use crate::cancellation::{
 };
 use aiter_core::{BoundedAiter, PushAiter, push_aiter, push_aiter_bounded, push_aiter_with};
 use futures_core::Stream;
+use futures_sink::Sink;
 use std::{
+    future::poll_fn,
     pin::{Pin, pin},
     sync::Mutex,
     task::{Context, Poll, ready},
@@ -103,6 +105,22 @@ pub(super) const SUBJECTS: &[Subject] = &[
                 };
                 pause().await;
                 if permit.push(item).is_err() {
+                    return;
+                }
+            }
+        };
+        Setup::of(Expected::Together, streams, [driver_part(pushing)])
+    }),
+    ("push_aiter_bounded, into_sink", || {
+        let (pusher, mut aiter) = push_aiter_bounded(1);
+        let streams = [items(aiter.fork()), items(aiter)];
+        let (mut sink, mut source) = (pusher.into_sink(), Source::new());
+        let pushing = async move {
+            while let Ok(()) = poll_fn(|cx| Pin::new(&mut sink).poll_ready(cx)).await {
+                let Some(item) = next(&mut source).await else {
+                    return;
+                };
+                if Pin::new(&mut sink).start_send(item).is_err() {
                     return;
                 }
             }

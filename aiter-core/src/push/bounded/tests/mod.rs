@@ -6,6 +6,8 @@ mod cancelled;
 mod next_many;
 mod panics;
 mod random;
+#[cfg(feature = "sink")]
+mod sink;
 
 use super::*;
 use crate::{

@@ -1,0 +1,99 @@
+//! [`batch`]: the items that are ready, together.
+
+use super::Collector;
+use alloc::vec::Vec;
+use core::{
+    fmt,
+    pin::Pin,
+    task::{Context, Poll},
+};
+use futures_core::{FusedStream, Stream};
+use pin_project::pin_project;
+
+/// Yields the items of `stream` that are ready, up to `n` of them together in a `Vec`.
+///
+/// Use it where many items cost little more than one: rows for a database, lines for a file,
+/// messages for a network. It waits only for the first item of a batch, so no item comes later than
+/// it would alone: while items are rare each batch has one, and under load the batches grow. To
+/// wait some time for more items, take [`batch_within`](crate::batch_within).
+///
+/// No batch is empty, and the items keep their order. When the source ends, the items before its
+/// end come at once, as the last batch; the source is dropped then, and not polled again. One poll
+/// takes at most 4096 items and gives them, so that it returns also if `n` is larger and the source
+/// is always ready.
+///
+/// Memory is allocated as items come, so a large `n` costs nothing. Each `Vec` belongs to the
+/// consumer. The next one begins with room for as many items as the last one had, but not for more
+/// than 4096.
+///
+/// # Panics
+/// At the caller's line if `n` is 0. A panic of the source comes after the items before it: if
+/// there are any, this poll gives them, and the next one resumes the panic. Without the feature
+/// `std` panics cannot be kept: the panic comes at once, and the items before it are the first of
+/// the next batch. Either way, a later poll polls the source again.
+///
+/// # Cancel safety
+/// Cancel safe: items are given in the poll that took them, so the stream holds none between two
+/// polls. Those before a panic of the source, without `std`, stay in the stream.
+///
+/// # Progress
+/// Waits only for the source. Each batch is one allocation, or some more while batches grow.
+///
+/// # Examples
+/// A task writes the lines of a log. Those that come while it writes wait for their turn together,
+/// and take one system call:
+/// ```
+/// use aiter_core::{batch, push_aiter};
+/// use futures_lite::{StreamExt, future::block_on};
+/// use std::io::Write;
+///
+/// let (log, lines) = push_aiter();
+/// log.push_all(["started\n", "listening\n", "ready\n"])?;
+/// drop(log);
+///
+/// let (mut file, mut writes) = (Vec::new(), 0);
+/// block_on(batch(100, lines).for_each(|lines| {
+///     file.write_all(lines.concat().as_bytes()).unwrap();
+///     writes += 1;
+/// }));
+/// assert_eq!((file.as_slice(), writes), (&b"started\nlistening\nready\n"[..], 1));
+/// # Ok::<(), aiter_core::Stopped<Vec<&str>>>(())
+/// ```
+#[track_caller]
+pub fn batch<S: Stream>(n: usize, stream: S) -> Batch<S> {
+    assert!(n > 0, "batch: n must be at least 1");
+    Batch(Collector::new(n, stream))
+}
+
+/// The stream that [`batch`] returns.
+#[pin_project]
+#[must_use = "streams do nothing unless polled"]
+pub struct Batch<S: Stream>(#[pin] Collector<S>);
+
+impl<S: Stream> Stream for Batch<S> {
+    type Item = Vec<S::Item>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Vec<S::Item>>> {
+        let mut items = self.project().0;
+        if items.as_mut().collect(cx).is_pending() && items.is_empty() {
+            return Poll::Pending;
+        }
+        Poll::Ready(items.take())
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.0.size_hint()
+    }
+}
+
+impl<S: Stream> FusedStream for Batch<S> {
+    fn is_terminated(&self) -> bool {
+        self.0.is_terminated()
+    }
+}
+
+impl<S: Stream + fmt::Debug> fmt::Debug for Batch<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Batch").field(&self.0).finish()
+    }
+}
