@@ -44,7 +44,11 @@ impl Failure {
             ErrorCode::STREAM_NOT_FOUND => {
                 // Those of a consumer end with the stream and the consumer.
                 let of_consumer = subject.starts_with("CONSUMER.");
-                Self::Absent(Error::StreamNotFound(if of_consumer { names.next().unwrap_or_default().to_owned() } else { name }))
+                Self::Absent(Error::StreamNotFound(if of_consumer {
+                    names.next().unwrap_or_default().to_owned()
+                } else {
+                    name
+                }))
             }
             ErrorCode::CONSUMER_NOT_FOUND => Self::Absent(Error::ConsumerNotFound(name)),
             _ if error.code() == 408 || error.code() >= 500 => Self::Passing(Error::Refused(error)),
@@ -65,7 +69,9 @@ pub(crate) async fn call(js: &Context, subject: String, body: &Value) -> Result<
             }),
         },
         Err(error) if error.kind() == context::RequestErrorKind::InvalidSubject => {
-            Err(Failure::Final(Error::Configuration(format!("`{subject}` is no subject: look at the name of the stream"))))
+            Err(Failure::Final(Error::Configuration(format!(
+                "`{subject}` is no subject: look at the name of the stream"
+            ))))
         }
         Err(error) => Err(Failure::Passing(Error::unavailable(error))),
     }
@@ -98,7 +104,11 @@ impl Patience {
             Failure::Final(error) => Err(error),
             Failure::Absent(error) => {
                 let since = *self.absent_since.get_or_insert(now);
-                if now.duration_since(since) >= Self::LIMIT { Err(error) } else { Ok(()) }
+                if now.duration_since(since) >= Self::LIMIT {
+                    Err(error)
+                } else {
+                    Ok(())
+                }
             }
             Failure::Passing(_) => {
                 self.absent_since = None;
@@ -147,12 +157,27 @@ mod tests {
     #[test]
     fn failures_are_told_apart() {
         let of = |code, err_code, subject| Failure::of(refused(code, err_code), subject);
-        assert!(matches!(of(404, 10059, "STREAM.INFO.orders"), Failure::Absent(Error::StreamNotFound(name)) if name == "orders"));
-        assert!(matches!(of(404, 10059, "CONSUMER.INFO.orders.me"), Failure::Absent(Error::StreamNotFound(name)) if name == "orders"));
-        assert!(matches!(of(404, 10014, "CONSUMER.INFO.orders.me"), Failure::Absent(Error::ConsumerNotFound(name)) if name == "me"));
-        assert!(matches!(of(503, 10008, "STREAM.INFO.orders"), Failure::Passing(_)));
-        assert!(matches!(of(408, 0, "STREAM.INFO.orders"), Failure::Passing(_)));
-        assert!(matches!(of(400, 10100, "STREAM.INFO.orders"), Failure::Final(_)));
+        assert!(
+            matches!(of(404, 10059, "STREAM.INFO.orders"), Failure::Absent(Error::StreamNotFound(name)) if name == "orders")
+        );
+        assert!(
+            matches!(of(404, 10059, "CONSUMER.INFO.orders.me"), Failure::Absent(Error::StreamNotFound(name)) if name == "orders")
+        );
+        assert!(
+            matches!(of(404, 10014, "CONSUMER.INFO.orders.me"), Failure::Absent(Error::ConsumerNotFound(name)) if name == "me")
+        );
+        assert!(matches!(
+            of(503, 10008, "STREAM.INFO.orders"),
+            Failure::Passing(_)
+        ));
+        assert!(matches!(
+            of(408, 0, "STREAM.INFO.orders"),
+            Failure::Passing(_)
+        ));
+        assert!(matches!(
+            of(400, 10100, "STREAM.INFO.orders"),
+            Failure::Final(_)
+        ));
     }
 
     #[test]
@@ -172,9 +197,19 @@ mod tests {
         assert!(patience.judge(absent(), at(0)).is_ok());
         assert!(patience.judge(absent(), at(2999)).is_ok());
         // Another failure says nothing about the stream, so the time starts anew.
-        assert!(patience.judge(Failure::Passing(Error::Stopped), at(3000)).is_ok());
+        assert!(
+            patience
+                .judge(Failure::Passing(Error::Stopped), at(3000))
+                .is_ok()
+        );
         assert!(patience.judge(absent(), at(3001)).is_ok());
-        assert!(matches!(patience.judge(absent(), at(6001)), Err(Error::StreamNotFound(_))));
-        assert!(matches!(patience.judge(Failure::Final(Error::Stopped), at(0)), Err(Error::Stopped)));
+        assert!(matches!(
+            patience.judge(absent(), at(6001)),
+            Err(Error::StreamNotFound(_))
+        ));
+        assert!(matches!(
+            patience.judge(Failure::Final(Error::Stopped), at(0)),
+            Err(Error::Stopped)
+        ));
     }
 }

@@ -19,16 +19,25 @@ pub fn end_subject(stream: &str) -> String {
 }
 
 /// The sequence of the newest message with this subject, which may have wildcards.
-pub(crate) async fn last_of(js: &Context, stream: &str, subject: &str) -> Result<Option<u64>, Failure> {
+pub(crate) async fn last_of(
+    js: &Context,
+    stream: &str,
+    subject: &str,
+) -> Result<Option<u64>, Failure> {
     /// "no message found"
     const NO_MESSAGE: u64 = 10037;
-    match api::call(js, format!("STREAM.MSG.GET.{stream}"), &json!({ "last_by_subj": subject })).await {
+    match api::call(
+        js,
+        format!("STREAM.MSG.GET.{stream}"),
+        &json!({ "last_by_subj": subject }),
+    )
+    .await
+    {
         Ok(answer) => Ok(answer["message"]["seq"].as_u64()),
-        Err(Failure::Final(crate::Error::Refused(error)) | Failure::Passing(crate::Error::Refused(error)))
-            if error.error_code().0 == NO_MESSAGE =>
-        {
-            Ok(None)
-        }
+        Err(
+            Failure::Final(crate::Error::Refused(error))
+            | Failure::Passing(crate::Error::Refused(error)),
+        ) if error.error_code().0 == NO_MESSAGE => Ok(None),
         Err(failure) => Err(failure),
     }
 }
@@ -51,7 +60,10 @@ pub(crate) fn covers<'a>(mut subjects: impl Iterator<Item = &'a str>, subject: &
 
 /// The strings of a list in an answer of the server.
 pub(crate) fn strings(list: &Value) -> impl Iterator<Item = &str> {
-    list.as_array().into_iter().flatten().filter_map(Value::as_str)
+    list.as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
 }
 
 #[cfg(test)]
@@ -79,7 +91,11 @@ mod tests {
             ("a.*.c", "a.b.c", true),
             ("a.*.c", "a.b.d", false),
         ] {
-            assert_eq!(covers([wide].into_iter(), narrow), expected, "{wide} {narrow}");
+            assert_eq!(
+                covers([wide].into_iter(), narrow),
+                expected,
+                "{wide} {narrow}"
+            );
         }
         assert!(!covers([].into_iter(), "a"));
         assert!(covers(["b", "a"].into_iter(), "a"));

@@ -39,14 +39,28 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::StreamNotFound(name) => write!(f, "there is no stream `{name}`: create it with `create_stream`"),
-            Self::StreamRecreated(name) => write!(f, "the stream `{name}` was deleted and created again: fork the new one"),
-            Self::ConsumerNotFound(name) => write!(f, "there is no consumer `{name}`: create it with `create_consumer`"),
+            Self::StreamNotFound(name) => write!(
+                f,
+                "there is no stream `{name}`: create it with `create_stream`"
+            ),
+            Self::StreamRecreated(name) => write!(
+                f,
+                "the stream `{name}` was deleted and created again: fork the new one"
+            ),
+            Self::ConsumerNotFound(name) => write!(
+                f,
+                "there is no consumer `{name}`: create it with `create_consumer`"
+            ),
             Self::Configuration(what) => f.write_str(what),
             Self::Refused(error) => write!(f, "the server refuses the request: {error}"),
-            Self::Stopped => f.write_str("the stream was stopped: purge the subject of its end marker to go on"),
+            Self::Stopped => {
+                f.write_str("the stream was stopped: purge the subject of its end marker to go on")
+            }
             Self::Unavailable(cause) => {
-                write!(f, "no answer from JetStream ({cause}): look at the connection, the stream's leader and the account's permissions")
+                write!(
+                    f,
+                    "no answer from JetStream ({cause}): look at the connection, the stream's leader and the account's permissions"
+                )
             }
         }
     }

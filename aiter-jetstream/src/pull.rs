@@ -80,15 +80,28 @@ fn meaning(message: &Message, prefetch: usize) -> Meaning {
         Some(StatusCode::IDLE_HEARTBEAT) => Meaning::Heartbeat,
         Some(StatusCode::TIMEOUT | StatusCode::REQUEST_TERMINATED) => {
             let description = message.description.as_deref().unwrap_or_default();
-            if description.starts_with("Exceeded MaxRequest") || description == "Consumer is push based" {
-                let what = format!("{description}: raise the limit of the consumer, or ask for less");
+            if description.starts_with("Exceeded MaxRequest")
+                || description == "Consumer is push based"
+            {
+                let what =
+                    format!("{description}: raise the limit of the consumer, or ask for less");
                 return Meaning::Lost(Loss::Final(Error::Configuration(what)));
             }
-            if matches!(description, "Consumer Deleted" | "Leadership Change" | "Server Shutdown") {
+            if matches!(
+                description,
+                "Consumer Deleted" | "Leadership Change" | "Server Shutdown"
+            ) {
                 return Meaning::Lost(Loss::Passing);
             }
-            let pending = message.headers.as_ref().and_then(|headers| headers.get("Nats-Pending-Messages"));
-            Meaning::Done(pending.and_then(|count| count.as_str().parse().ok()).unwrap_or(prefetch))
+            let pending = message
+                .headers
+                .as_ref()
+                .and_then(|headers| headers.get("Nats-Pending-Messages"));
+            Meaning::Done(
+                pending
+                    .and_then(|count| count.as_str().parse().ok())
+                    .unwrap_or(prefetch),
+            )
         }
         Some(_) => Meaning::Lost(Loss::Passing),
     }
@@ -113,7 +126,12 @@ pub(crate) struct Puller {
 
 impl Puller {
     /// Subscribes to an inbox for the messages of a consumer. Nothing is asked for before a poll.
-    pub(crate) async fn new(js: &Context, stream: &str, consumer: &str, prefetch: usize) -> Result<Box<Self>, Failure> {
+    pub(crate) async fn new(
+        js: &Context,
+        stream: &str,
+        consumer: &str,
+        prefetch: usize,
+    ) -> Result<Box<Self>, Failure> {
         let inbox = js.client().new_inbox();
         // Fails only if the client was closed.
         let subscribed = js.client().subscribe(inbox.clone()).await;
@@ -124,7 +142,10 @@ impl Puller {
             inbox,
             subscriber,
             received: 0,
-            demand: Demand { prefetch: prefetch.min(MAX_PREFETCH), coming: 0 },
+            demand: Demand {
+                prefetch: prefetch.min(MAX_PREFETCH),
+                coming: 0,
+            },
             asking: None,
             silence: Box::pin(sleep(SILENCE)),
             is_silent: false,
@@ -168,8 +189,12 @@ impl Puller {
                 "expires": EXPIRES.as_nanos() as u64,
                 "idle_heartbeat": HEARTBEAT.as_nanos() as u64,
             });
-            let request = Request::new().inbox(self.inbox.clone()).payload(body.to_string().into());
-            self.asking = Some(Box::pin(async move { js.send_request(subject, request).await }));
+            let request = Request::new()
+                .inbox(self.inbox.clone())
+                .payload(body.to_string().into());
+            self.asking = Some(Box::pin(
+                async move { js.send_request(subject, request).await },
+            ));
         }
         if let Some(asking) = &mut self.asking
             && let Poll::Ready(sent) = asking.as_mut().poll(cx)
@@ -199,14 +224,23 @@ impl Puller {
         let limit = Instant::now() + MOST_WAIT;
         while self.demand.coming > 0 && Instant::now() < limit {
             let next = poll_fn(|cx| Pin::new(&mut self.subscriber).poll_next(cx));
-            let Ok(Some(message)) = timeout(QUIET, next).await else { break };
+            let Ok(Some(message)) = timeout(QUIET, next).await else {
+                break;
+            };
             self.received += 1;
             held.extend(self.account(message));
         }
-        let is_open = self.demand.coming > 0 && self.subscriber.unsubscribe_after(self.received + 1).await.is_ok();
+        let is_open = self.demand.coming > 0
+            && self
+                .subscriber
+                .unsubscribe_after(self.received + 1)
+                .await
+                .is_ok();
         held.into_iter().for_each(&mut give);
         let rest = async {
-            while let Some(message) = poll_fn(|cx| Pin::new(&mut self.subscriber).poll_next(cx)).await {
+            while let Some(message) =
+                poll_fn(|cx| Pin::new(&mut self.subscriber).poll_next(cx)).await
+            {
                 if let Meaning::Item = meaning(&message, 0) {
                     give(message);
                 }
@@ -247,7 +281,10 @@ mod tests {
     #[test]
     fn never_more_is_on_its_way_than_the_prefetch() {
         for prefetch in 1..50 {
-            let mut demand = Demand { prefetch, coming: 0 };
+            let mut demand = Demand {
+                prefetch,
+                coming: 0,
+            };
             for step in 0..1000 {
                 if let Some(ask) = demand.ask() {
                     assert!(ask > 0 && ask >= prefetch / 2);
@@ -280,11 +317,29 @@ mod tests {
     fn statuses_are_told_apart() {
         let of = |code, description, pending| meaning(&status(code, description, pending), 9);
         assert!(matches!(of(200, "", None), Meaning::Item));
-        assert!(matches!(of(100, "Idle Heartbeat", None), Meaning::Heartbeat));
-        assert!(matches!(of(408, "Request Timeout", Some("4")), Meaning::Done(4)));
-        assert!(matches!(of(409, "Message Size Exceeds MaxBytes", None), Meaning::Done(9)));
-        assert!(matches!(of(409, "Consumer Deleted", None), Meaning::Lost(Loss::Passing)));
-        assert!(matches!(of(409, "Exceeded MaxRequestBatch of 3", None), Meaning::Lost(Loss::Final(_))));
-        assert!(matches!(of(503, "No Responders", None), Meaning::Lost(Loss::Passing)));
+        assert!(matches!(
+            of(100, "Idle Heartbeat", None),
+            Meaning::Heartbeat
+        ));
+        assert!(matches!(
+            of(408, "Request Timeout", Some("4")),
+            Meaning::Done(4)
+        ));
+        assert!(matches!(
+            of(409, "Message Size Exceeds MaxBytes", None),
+            Meaning::Done(9)
+        ));
+        assert!(matches!(
+            of(409, "Consumer Deleted", None),
+            Meaning::Lost(Loss::Passing)
+        ));
+        assert!(matches!(
+            of(409, "Exceeded MaxRequestBatch of 3", None),
+            Meaning::Lost(Loss::Final(_))
+        ));
+        assert!(matches!(
+            of(503, "No Responders", None),
+            Meaning::Lost(Loss::Passing)
+        ));
     }
 }

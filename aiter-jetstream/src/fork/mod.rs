@@ -83,7 +83,10 @@ async fn anchor(js: &Context, stream: &str, start: Start) -> Result<RemoteFork, 
     let (plan, next) = Plan::new(js, stream, start).await?;
     let mut state = State::Idle;
     for end in &plan.ends {
-        if last_of(js, stream, end).await?.is_some_and(|end| end < next) {
+        if last_of(js, stream, end)
+            .await?
+            .is_some_and(|end| end < next)
+        {
             state = State::Ended;
         }
     }
@@ -91,7 +94,13 @@ async fn anchor(js: &Context, stream: &str, start: Start) -> Result<RemoteFork, 
     if start == Start::LastPerSubject {
         track.stop_counting();
     }
-    Ok(RemoteFork { plan, track, serial: 0, fruitless: Backoff::default(), state })
+    Ok(RemoteFork {
+        plan,
+        track,
+        serial: 0,
+        fruitless: Backoff::default(),
+        state,
+    })
 }
 
 /// A message of a fork.
@@ -149,10 +158,18 @@ impl RemoteFork {
     /// [`Start::Last`], the fork starts at the last message with one of them. Call this before the
     /// first poll: later it has no effect.
     pub fn subjects(mut self, filters: &[&str]) -> Self {
-        let missing = self.plan.ends.iter().filter(|end| !covers(filters.iter().copied(), end));
+        let missing = self
+            .plan
+            .ends
+            .iter()
+            .filter(|end| !covers(filters.iter().copied(), end));
         if !filters.is_empty() {
             self.track.stop_counting();
-            self.plan.filters = filters.iter().map(|&filter| filter.to_owned()).chain(missing.cloned()).collect();
+            self.plan.filters = filters
+                .iter()
+                .map(|&filter| filter.to_owned())
+                .chain(missing.cloned())
+                .collect();
         }
         self
     }
@@ -198,12 +215,18 @@ impl RemoteFork {
                 sleep(pause).await;
             }
             persist(&plan.js, Backoff::default(), || async {
-                let anchor = if resolves_last { Some(plan.last_matching().await?) } else { None };
+                let anchor = if resolves_last {
+                    Some(plan.last_matching().await?)
+                } else {
+                    None
+                };
                 let policy = match plan.start {
                     // Of the subjects that the fork has seen, only newer messages come after its
                     // position.
                     Start::LastPerSubject if next <= plan.newest => DeliverPolicy::LastPerSubject,
-                    _ => DeliverPolicy::ByStartSequence { start_sequence: anchor.unwrap_or(next) },
+                    _ => DeliverPolicy::ByStartSequence {
+                        start_sequence: anchor.unwrap_or(next),
+                    },
                 };
                 let puller = Puller::new(&plan.js, &plan.stream, &name, plan.prefetch).await?;
                 // The name is the same in each attempt, so that one whose answer was lost leaves no
@@ -274,7 +297,10 @@ impl Stream for RemoteFork {
                 },
                 State::Ended => return Poll::Ready(None),
             };
-            let item = jetstream::Message { message, context: this.plan.js.clone() };
+            let item = jetstream::Message {
+                message,
+                context: this.plan.js.clone(),
+            };
             // What did not come from the consumer has no place in the stream.
             let Ok(info) = item.info() else { continue };
             let sequence = info.stream_sequence;
@@ -285,7 +311,11 @@ impl Stream for RemoteFork {
                         this.end();
                         return Poll::Ready(None);
                     }
-                    return Poll::Ready(Some(Ok(Seen { missed, sequence, item })));
+                    return Poll::Ready(Some(Ok(Seen {
+                        missed,
+                        sequence,
+                        item,
+                    })));
                 }
                 Step::Repeat => {}
                 Step::Gap => this.state = State::Idle,
@@ -309,7 +339,11 @@ impl Drop for RemoteFork {
 impl fmt::Debug for RemoteFork {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("RemoteFork");
-        debug.field("stream", &self.plan.stream).field("position", &self.position());
-        debug.field("filters", &self.plan.filters).finish_non_exhaustive()
+        debug
+            .field("stream", &self.plan.stream)
+            .field("position", &self.position());
+        debug
+            .field("filters", &self.plan.filters)
+            .finish_non_exhaustive()
     }
 }

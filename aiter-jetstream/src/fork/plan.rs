@@ -39,7 +39,11 @@ pub(super) struct Plan {
 
 impl Plan {
     /// Looks at the stream. The number is the first sequence to read.
-    pub(super) async fn new(js: &Context, stream: &str, start: Start) -> Result<(Self, u64), Failure> {
+    pub(super) async fn new(
+        js: &Context,
+        stream: &str,
+        start: Start,
+    ) -> Result<(Self, u64), Failure> {
         let info = info(js, stream).await?;
         let state = |field: &str| info["state"][field].as_u64().unwrap_or(0);
         let newest = state("last_seq");
@@ -49,7 +53,11 @@ impl Plan {
             js: js.clone(),
             stream: stream.to_owned(),
             created: info["created"].clone(),
-            ends: origin.into_iter().chain([stream]).map(end_subject).collect(),
+            ends: origin
+                .into_iter()
+                .chain([stream])
+                .map(end_subject)
+                .collect(),
             filters: Vec::new(),
             start,
             newest,
@@ -75,7 +83,11 @@ impl Plan {
     /// The sequence of the last message with one of the filters, as of the fork's start.
     pub(super) async fn last_matching(&self) -> Result<u64, Failure> {
         let all = [">".to_owned()];
-        let filters = if self.filters.is_empty() { &all } else { &self.filters[..] };
+        let filters = if self.filters.is_empty() {
+            &all
+        } else {
+            &self.filters[..]
+        };
         let mut last = None;
         for filter in filters.iter().filter(|filter| !self.ends.contains(filter)) {
             last = last.max(last_of(&self.js, &self.stream, filter).await?);
@@ -99,10 +111,14 @@ impl Plan {
             Err(before) => i128::try_from(before.duration().as_nanos()).map(|nanos| -nanos),
         };
         let start_time = datetime::from_nanos(nanos.unwrap_or(i128::MAX)).map_err(|error| {
-            Failure::Final(Error::Configuration(format!("Start::Time: not a time that can be sent ({error})")))
+            Failure::Final(Error::Configuration(format!(
+                "Start::Time: not a time that can be sent ({error})"
+            )))
         })?;
         let name = self.consumer(0);
-        let made = self.create(&name, DeliverPolicy::ByStartTime { start_time }).await?;
+        let made = self
+            .create(&name, DeliverPolicy::ByStartTime { start_time })
+            .await?;
         self.remove(&name).await;
         Ok(made["delivered"]["stream_seq"].as_u64().unwrap_or(0) + 1)
     }
@@ -121,7 +137,12 @@ impl Plan {
             config["filter_subject"] = ">".into();
         }
         let body = json!({ "stream_name": self.stream, "config": config });
-        call(&self.js, format!("CONSUMER.CREATE.{}.{name}", self.stream), &body).await
+        call(
+            &self.js,
+            format!("CONSUMER.CREATE.{}.{name}", self.stream),
+            &body,
+        )
+        .await
     }
 
     /// Fails if another stream has taken the name.

@@ -25,7 +25,11 @@ pub(super) enum Step {
 impl Track {
     /// A fork that starts at a sequence.
     pub(super) fn starting_at(next: u64) -> Self {
-        Self { last: next.saturating_sub(1), delivered: 0, counts: true }
+        Self {
+            last: next.saturating_sub(1),
+            delivered: 0,
+            counts: true,
+        }
     }
 
     pub(super) fn last(&self) -> u64 {
@@ -61,7 +65,9 @@ mod tests {
     use super::*;
 
     fn next(missed: u64) -> Step {
-        Step::Next { missed: Some(missed) }
+        Step::Next {
+            missed: Some(missed),
+        }
     }
 
     #[test]
@@ -75,7 +81,10 @@ mod tests {
         // Also before the first one.
         assert_eq!(Track::starting_at(5).receive(1, 7), next(2));
         assert_eq!(Track::starting_at(0).receive(1, 1), next(0));
-        assert_eq!(Track::starting_at(1).receive(1, u64::MAX), next(u64::MAX - 1));
+        assert_eq!(
+            Track::starting_at(1).receive(1, u64::MAX),
+            next(u64::MAX - 1)
+        );
     }
 
     #[test]

@@ -36,19 +36,24 @@ pub(super) fn judge(error: PublishError, stream: &str) -> Verdict {
     match error.kind() {
         PublishErrorKind::StreamNotFound => return Verdict::Unheard(Error::unavailable(error)),
         PublishErrorKind::MaxPayloadExceeded => {
-            return Verdict::Refused(Error::Configuration(format!("{error}: raise `max_payload` of the server, or push less")));
+            return Verdict::Refused(Error::Configuration(format!(
+                "{error}: raise `max_payload` of the server, or push less"
+            )));
         }
         _ => {}
     }
-    let said = std::error::Error::source(&error).and_then(|source| source.downcast_ref::<jetstream::Error>());
-    let Some(said) = said.cloned() else { return Verdict::Unclear(Error::unavailable(error)) };
+    let said = std::error::Error::source(&error)
+        .and_then(|source| source.downcast_ref::<jetstream::Error>());
+    let Some(said) = said.cloned() else {
+        return Verdict::Unclear(Error::unavailable(error));
+    };
     match said.error_code() {
         ErrorCode::STREAM_STORE_FAILED if said.to_string().starts_with("maximum ") => Verdict::Full,
         ErrorCode::STREAM_SEALED => Verdict::Sealed,
         BATCH_STORED => Verdict::Stored,
-        OTHER_STREAM => {
-            Verdict::Refused(Error::Configuration(format!("the subject belongs to another stream than `{stream}`: publish to that one")))
-        }
+        OTHER_STREAM => Verdict::Refused(Error::Configuration(format!(
+            "the subject belongs to another stream than `{stream}`: publish to that one"
+        ))),
         ErrorCode::ATOMIC_PUBLISH_DISABLED => Verdict::Refused(Error::Configuration(format!(
             "the stream `{stream}` takes no batches: create it with `allow_atomic_publish`"
         ))),
@@ -70,7 +75,10 @@ impl Attempts {
     const LIMIT: Duration = Duration::from_secs(60);
 
     pub(super) fn new(window: Duration, now: Instant) -> Self {
-        Self { deadline: now + (window / 2).min(Self::LIMIT), backoff: Backoff::default() }
+        Self {
+            deadline: now + (window / 2).min(Self::LIMIT),
+            backoff: Backoff::default(),
+        }
     }
 
     pub(super) fn deadline(&self) -> Instant {
@@ -90,26 +98,61 @@ mod tests {
     use serde_json::{from_value, json};
 
     fn of(code: u32, err_code: u32, description: &str) -> Verdict {
-        let said: jetstream::Error = from_value(json!({ "code": code, "err_code": err_code, "description": description })).unwrap();
-        judge(PublishError::with_source(PublishErrorKind::Other, said), "orders")
+        let said: jetstream::Error =
+            from_value(json!({ "code": code, "err_code": err_code, "description": description }))
+                .unwrap();
+        judge(
+            PublishError::with_source(PublishErrorKind::Other, said),
+            "orders",
+        )
     }
 
     #[test]
     fn full_is_told_from_everything_else() {
-        assert!(matches!(of(503, 10077, "maximum messages exceeded"), Verdict::Full));
-        assert!(matches!(of(503, 10077, "maximum bytes exceeded"), Verdict::Full));
-        assert!(matches!(of(503, 10077, "no space left on device"), Verdict::Unclear(_)));
+        assert!(matches!(
+            of(503, 10077, "maximum messages exceeded"),
+            Verdict::Full
+        ));
+        assert!(matches!(
+            of(503, 10077, "maximum bytes exceeded"),
+            Verdict::Full
+        ));
+        assert!(matches!(
+            of(503, 10077, "no space left on device"),
+            Verdict::Unclear(_)
+        ));
         assert!(matches!(of(503, 10008, "unavailable"), Verdict::Unclear(_)));
         assert!(matches!(of(400, 10109, "sealed"), Verdict::Sealed));
         assert!(matches!(of(400, 10201, "duplicate"), Verdict::Stored));
-        assert!(matches!(of(400, 10060, "other stream"), Verdict::Refused(Error::Configuration(_))));
-        assert!(matches!(of(400, 10174, "no batches"), Verdict::Refused(Error::Configuration(_))));
-        assert!(matches!(of(400, 10054, "too large"), Verdict::Refused(Error::Refused(_))));
+        assert!(matches!(
+            of(400, 10060, "other stream"),
+            Verdict::Refused(Error::Configuration(_))
+        ));
+        assert!(matches!(
+            of(400, 10174, "no batches"),
+            Verdict::Refused(Error::Configuration(_))
+        ));
+        assert!(matches!(
+            of(400, 10054, "too large"),
+            Verdict::Refused(Error::Refused(_))
+        ));
         let kind = |kind| judge(PublishError::new(kind), "orders");
-        assert!(matches!(kind(PublishErrorKind::StreamNotFound), Verdict::Unheard(_)));
-        assert!(matches!(kind(PublishErrorKind::TimedOut), Verdict::Unclear(_)));
-        assert!(matches!(kind(PublishErrorKind::BrokenPipe), Verdict::Unclear(_)));
-        assert!(matches!(kind(PublishErrorKind::MaxPayloadExceeded), Verdict::Refused(_)));
+        assert!(matches!(
+            kind(PublishErrorKind::StreamNotFound),
+            Verdict::Unheard(_)
+        ));
+        assert!(matches!(
+            kind(PublishErrorKind::TimedOut),
+            Verdict::Unclear(_)
+        ));
+        assert!(matches!(
+            kind(PublishErrorKind::BrokenPipe),
+            Verdict::Unclear(_)
+        ));
+        assert!(matches!(
+            kind(PublishErrorKind::MaxPayloadExceeded),
+            Verdict::Refused(_)
+        ));
     }
 
     #[test]

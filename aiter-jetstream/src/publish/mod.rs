@@ -8,7 +8,10 @@ use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_nats::header::{NATS_BATCH_COMMIT, NATS_BATCH_COMMIT_FINAL, NATS_BATCH_ID, NATS_BATCH_SEQUENCE, NATS_EXPECTED_STREAM, NATS_MESSAGE_ID};
+use async_nats::header::{
+    NATS_BATCH_COMMIT, NATS_BATCH_COMMIT_FINAL, NATS_BATCH_ID, NATS_BATCH_SEQUENCE,
+    NATS_EXPECTED_STREAM, NATS_MESSAGE_ID,
+};
 use async_nats::jetstream::Context;
 use async_nats::jetstream::context::PublishError as ClientError;
 use async_nats::jetstream::message::PublishMessage;
@@ -121,8 +124,13 @@ impl Publisher {
     /// # Cancel safety
     ///
     /// If the future is dropped, the message may be stored or not, and nothing else is affected.
-    pub async fn push(&self, subject: impl ToSubject, item: Bytes) -> Result<u64, PublishError<Bytes>> {
-        self.push_with_headers(subject, HeaderMap::new(), item).await
+    pub async fn push(
+        &self,
+        subject: impl ToSubject,
+        item: Bytes,
+    ) -> Result<u64, PublishError<Bytes>> {
+        self.push_with_headers(subject, HeaderMap::new(), item)
+            .await
     }
 
     /// Like [`push`](Self::push), with headers. If `Nats-Msg-Id` is among them, it is the id by which
@@ -152,9 +160,11 @@ impl Publisher {
             turn.count += 1;
             headers.insert(NATS_MESSAGE_ID, self.message_id(turn.count));
         }
-        self.deliver(window, &subject, || self.send(&subject, headers.clone(), item.clone()))
-            .await
-            .map_err(|refusal| refusal.with(item))
+        self.deliver(window, &subject, || {
+            self.send(&subject, headers.clone(), item.clone())
+        })
+        .await
+        .map_err(|refusal| refusal.with(item))
     }
 
     /// Publishes up to 1 000 messages as a whole: all of them are stored, one behind the other, or
@@ -175,10 +185,18 @@ impl Publisher {
         &self,
         items: impl IntoIterator<Item = (S, Bytes)>,
     ) -> Result<u64, PublishError<Vec<(Subject, Bytes)>>> {
-        let items: Vec<_> = items.into_iter().map(|(subject, item)| (subject.to_subject(), item)).collect();
-        let Some((last_subject, last_item)) = items.last().cloned() else { return Ok(0) };
+        let items: Vec<_> = items
+            .into_iter()
+            .map(|(subject, item)| (subject.to_subject(), item))
+            .collect();
+        let Some((last_subject, last_item)) = items.last().cloned() else {
+            return Ok(0);
+        };
         if items.len() > MAX_BATCH {
-            let what = format!("push_batch: {} messages, and the server takes at most {MAX_BATCH} at once: push several batches", items.len());
+            let what = format!(
+                "push_batch: {} messages, and the server takes at most {MAX_BATCH} at once: push several batches",
+                items.len()
+            );
             return Err(PublishError::Unknown(items, Error::Configuration(what)));
         }
         let mut turn = self.0.turn.lock().await;
@@ -188,14 +206,19 @@ impl Publisher {
         };
         let first = turn.count + 1;
         turn.count += items.len() as u64;
-        let stored = self.deliver(window, &last_subject, || self.send_batch(&items, first)).await;
+        let stored = self
+            .deliver(window, &last_subject, || self.send_batch(&items, first))
+            .await;
         // A batch that an earlier attempt has stored is refused as a whole. Its last message alone is
         // a duplicate, of which the server tells the sequence.
         let result = match stored {
             Ok(0) => {
                 let mut headers = HeaderMap::new();
                 headers.insert(NATS_MESSAGE_ID, self.message_id(turn.count));
-                self.deliver(window, &last_subject, || self.send(&last_subject, headers.clone(), last_item.clone())).await
+                self.deliver(window, &last_subject, || {
+                    self.send(&last_subject, headers.clone(), last_item.clone())
+                })
+                .await
             }
             result => result,
         };
@@ -227,9 +250,15 @@ impl Publisher {
                 let mut headers = HeaderMap::new();
                 // The same for all publishers, so that two that stop make one marker.
                 headers.insert(NATS_MESSAGE_ID, subject.as_str());
-                let end = self.deliver(window, &subject, || self.send(&subject, headers.clone(), Bytes::new())).await;
+                let end = self
+                    .deliver(window, &subject, || {
+                        self.send(&subject, headers.clone(), Bytes::new())
+                    })
+                    .await;
                 let end = end.map_err(|refusal| match refusal {
-                    Refusal::Full => Error::Configuration("stop: the stream is full: make room for the marker, and stop again".into()),
+                    Refusal::Full => Error::Configuration(
+                        "stop: the stream is full: make room for the marker, and stop again".into(),
+                    ),
                     Refusal::Stopped => Error::Stopped,
                     Refusal::Error(error) => error,
                 })?;
@@ -270,7 +299,12 @@ impl Publisher {
 
     /// The configuration of the stream, also what this version of async-nats does not know.
     async fn config(&self) -> Result<Value, Failure> {
-        let mut info = call(&self.0.js, format!("STREAM.INFO.{}", self.0.stream), &json!({})).await?;
+        let mut info = call(
+            &self.0.js,
+            format!("STREAM.INFO.{}", self.0.stream),
+            &json!({}),
+        )
+        .await?;
         Ok(info["config"].take())
     }
 
@@ -283,18 +317,34 @@ impl Publisher {
             if covers(strings(&config["subjects"]), &end) {
                 return Ok(());
             }
-            let subjects: Vec<_> = strings(&config["subjects"]).chain([&*end]).map(str::to_owned).collect();
+            let subjects: Vec<_> = strings(&config["subjects"])
+                .chain([&*end])
+                .map(str::to_owned)
+                .collect();
             config["subjects"] = subjects.into();
-            call(js, format!("STREAM.UPDATE.{stream}"), &config).await.map(drop)
+            call(js, format!("STREAM.UPDATE.{stream}"), &config)
+                .await
+                .map(drop)
         });
         included.await
     }
 
-    async fn send(&self, subject: &Subject, mut headers: HeaderMap, item: Bytes) -> Result<u64, ClientError> {
+    async fn send(
+        &self,
+        subject: &Subject,
+        mut headers: HeaderMap,
+        item: Bytes,
+    ) -> Result<u64, ClientError> {
         // Without it, a subject of another stream would be stored there.
         headers.insert(NATS_EXPECTED_STREAM, &*self.0.stream);
         let message = PublishMessage::build().headers(headers).payload(item);
-        Ok(self.0.js.send_publish(subject.clone(), message).await?.await?.sequence)
+        Ok(self
+            .0
+            .js
+            .send_publish(subject.clone(), message)
+            .await?
+            .await?
+            .sequence)
     }
 
     /// Sends a batch, whose last message is acknowledged for all.
@@ -313,8 +363,15 @@ impl Publisher {
                 return self.send(subject, headers, item.clone()).await;
             }
             headers.insert(NATS_EXPECTED_STREAM, &*self.0.stream);
-            let sent = client.publish_with_headers(subject.clone(), headers, item.clone()).await;
-            sent.map_err(|error| ClientError::with_source(async_nats::jetstream::context::PublishErrorKind::Other, error))?;
+            let sent = client
+                .publish_with_headers(subject.clone(), headers, item.clone())
+                .await;
+            sent.map_err(|error| {
+                ClientError::with_source(
+                    async_nats::jetstream::context::PublishErrorKind::Other,
+                    error,
+                )
+            })?;
         }
         Ok(0)
     }
@@ -352,19 +409,28 @@ impl Publisher {
                 Verdict::Unheard(error) => {
                     match timeout(crate::api::ATTEMPT, self.config()).await {
                         Ok(Ok(config)) if !covers(strings(&config["subjects"]), subject) => {
-                            let what = format!("the stream `{stream}` does not have the subject `{subject}`: add it, or publish to another one");
+                            let what = format!(
+                                "the stream `{stream}` does not have the subject `{subject}`: add it, or publish to another one"
+                            );
                             return Err(Refusal::Error(Error::Configuration(what)));
                         }
-                        Ok(Err(failure)) => patience.judge(failure, Instant::now()).map_err(Refusal::Error)?,
+                        Ok(Err(failure)) => patience
+                            .judge(failure, Instant::now())
+                            .map_err(Refusal::Error)?,
                         _ => {}
                     }
                     error
                 }
             };
-            let Some(pause) = attempts.next(Instant::now()) else { return Err(Refusal::Error(error)) };
+            let Some(pause) = attempts.next(Instant::now()) else {
+                return Err(Refusal::Error(error));
+            };
             sleep(pause).await;
             // What is sent without a connection waits in the client, perhaps for longer than the window.
-            if timeout_at(attempts.deadline(), connected(js)).await.is_err() {
+            if timeout_at(attempts.deadline(), connected(js))
+                .await
+                .is_err()
+            {
                 return Err(Refusal::Error(error));
             }
         }
@@ -373,6 +439,8 @@ impl Publisher {
 
 impl fmt::Debug for Publisher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Publisher").field("stream", &self.0.stream).finish_non_exhaustive()
+        f.debug_struct("Publisher")
+            .field("stream", &self.0.stream)
+            .finish_non_exhaustive()
     }
 }

@@ -23,16 +23,27 @@ impl Acked {
     #[track_caller]
     pub fn new(n: usize) -> Self {
         assert!(n > 0, "Acked::new: n must be at least 1");
-        Self(Arc::new(Mutex::new(Newest { limit: n, known: HashSet::new(), order: VecDeque::new() })))
+        Self(Arc::new(Mutex::new(Newest {
+            limit: n,
+            known: HashSet::new(),
+            order: VecDeque::new(),
+        })))
     }
 
     pub(super) fn insert(&self, sequence: u64) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(sequence);
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(sequence);
     }
 
     /// Whether this sequence was acked, as far as this set goes back.
     pub fn contains(&self, sequence: u64) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).known.contains(&sequence)
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .known
+            .contains(&sequence)
     }
 }
 

@@ -92,12 +92,28 @@ pub fn share(consumer: PullConsumer, prefetch: usize) -> Result<Taker, Error> {
         )));
     }
     if config.ack_policy != AckPolicy::Explicit {
-        return Err(Error::Configuration(format!("share: the consumer `{name}` needs AckPolicy::Explicit")));
+        return Err(Error::Configuration(format!(
+            "share: the consumer `{name}` needs AckPolicy::Explicit"
+        )));
     }
-    let pace = if config.ack_wait.is_zero() { Duration::from_secs(30) } else { config.ack_wait } / 3;
+    let pace = if config.ack_wait.is_zero() {
+        Duration::from_secs(30)
+    } else {
+        config.ack_wait
+    } / 3;
     let (stream, name) = (info.stream_name.clone(), name.clone());
     let first = Box::pin(first_message(consumer));
-    Ok(Taker { end: end_subject(&stream), stream, name, prefetch, pace, acked: None, js: None, first: None, state: State::Opening(first) })
+    Ok(Taker {
+        end: end_subject(&stream),
+        stream,
+        name,
+        prefetch,
+        pace,
+        acked: None,
+        js: None,
+        first: None,
+        state: State::Opening(first),
+    })
 }
 
 /// A stream of the messages that this taker gets, which [`share`] makes.
@@ -164,13 +180,21 @@ impl Taker {
                 }
             })),
             State::Reading(puller) => self.js.clone().map(|js| give_back(puller, js, None)),
-            State::Asking(puller, marker, _) => self.js.clone().map(|js| give_back(puller, js, Some(marker))),
+            State::Asking(puller, marker, _) => self
+                .js
+                .clone()
+                .map(|js| give_back(puller, js, Some(marker))),
             State::Making(_) | State::Ended => None,
         }
     }
 
     fn make(&self, js: Context) -> State {
-        let (stream, name, end, prefetch) = (self.stream.clone(), self.name.clone(), self.end.clone(), self.prefetch);
+        let (stream, name, end, prefetch) = (
+            self.stream.clone(),
+            self.name.clone(),
+            self.end.clone(),
+            self.prefetch,
+        );
         State::Making(Box::pin(async move {
             persist(&js, Backoff::default(), || async {
                 let info = call(&js, format!("CONSUMER.INFO.{stream}.{name}"), &json!({})).await?;
@@ -186,7 +210,17 @@ impl Taker {
 /// this taker again.
 fn give_back(puller: Box<Puller>, js: Context, marker: Option<Box<Message>>) -> Task<()> {
     Box::pin(async move {
-        puller.retire(|message| send(&Message { message, context: js.clone() }, AckKind::Nak(None))).await;
+        puller
+            .retire(|message| {
+                send(
+                    &Message {
+                        message,
+                        context: js.clone(),
+                    },
+                    AckKind::Nak(None),
+                )
+            })
+            .await;
         if let Some(marker) = marker {
             send(&marker, AckKind::Nak(None));
         }
@@ -197,7 +231,13 @@ fn give_back(puller: Box<Puller>, js: Context, marker: Option<Box<Message>>) -> 
 async fn first_message(consumer: PullConsumer) -> Result<Message, Error> {
     let (mut patience, mut backoff) = (Patience::default(), Backoff::default());
     loop {
-        if let Ok(mut batch) = consumer.batch().max_messages(1).expires(FIRST).messages().await {
+        if let Ok(mut batch) = consumer
+            .batch()
+            .max_messages(1)
+            .expires(FIRST)
+            .messages()
+            .await
+        {
             let next = poll_fn(|cx| Pin::new(&mut batch).poll_next(cx));
             // The server ends the request. If it is away, nobody does.
             if let Ok(Some(Ok(message))) = timeout(FIRST + ATTEMPT / 2, next).await {
@@ -211,10 +251,12 @@ async fn first_message(consumer: PullConsumer) -> Result<Message, Error> {
                 continue;
             }
             Ok(Err(error)) => match error.kind() {
-                ConsumerInfoErrorKind::NotFound => Failure::Absent(Error::ConsumerNotFound(consumer.cached_info().name.clone())),
-                ConsumerInfoErrorKind::StreamNotFound => {
-                    Failure::Absent(Error::StreamNotFound(consumer.cached_info().stream_name.clone()))
+                ConsumerInfoErrorKind::NotFound => {
+                    Failure::Absent(Error::ConsumerNotFound(consumer.cached_info().name.clone()))
                 }
+                ConsumerInfoErrorKind::StreamNotFound => Failure::Absent(Error::StreamNotFound(
+                    consumer.cached_info().stream_name.clone(),
+                )),
                 _ => Failure::Passing(Error::unavailable(error)),
             },
             Err(elapsed) => Failure::Passing(Error::unavailable(elapsed)),
@@ -229,8 +271,14 @@ async fn include_end(js: &Context, info: &Value, end: &str) -> Result<(), Failur
     /// "filtered consumer not unique on workqueue stream"
     const NOT_UNIQUE: ErrorCode = ErrorCode(10100);
     let mut config = info["config"].clone();
-    let one = config["filter_subject"].as_str().filter(|one| !one.is_empty());
-    let mut filters: Vec<_> = one.into_iter().chain(strings(&config["filter_subjects"])).map(str::to_owned).collect();
+    let one = config["filter_subject"]
+        .as_str()
+        .filter(|one| !one.is_empty());
+    let mut filters: Vec<_> = one
+        .into_iter()
+        .chain(strings(&config["filter_subjects"]))
+        .map(str::to_owned)
+        .collect();
     if filters.is_empty() || covers(filters.iter().map(String::as_str), end) {
         return Ok(());
     }
@@ -239,7 +287,11 @@ async fn include_end(js: &Context, info: &Value, end: &str) -> Result<(), Failur
     config["filter_subjects"] = filters.into();
     let (stream, name) = (&info["stream_name"], &info["name"]);
     let body = json!({ "stream_name": stream, "config": config, "action": "update" });
-    let subject = format!("CONSUMER.CREATE.{}.{}", stream.as_str().unwrap_or_default(), name.as_str().unwrap_or_default());
+    let subject = format!(
+        "CONSUMER.CREATE.{}.{}",
+        stream.as_str().unwrap_or_default(),
+        name.as_str().unwrap_or_default()
+    );
     match call(js, subject, &body).await {
         // Another consumer of the work queue has the marker.
         Err(Failure::Final(Error::Refused(error))) if error.error_code() == NOT_UNIQUE => Ok(()),
@@ -249,8 +301,13 @@ async fn include_end(js: &Context, info: &Value, end: &str) -> Result<(), Failur
 
 /// Whether all messages of a consumer were acked, except for the end marker.
 async fn is_done(js: Context, subject: String) -> bool {
-    let Ok(Ok(info)) = timeout(ATTEMPT, call(&js, subject, &json!({}))).await else { return false };
-    info["num_pending"].as_u64() == Some(0) && info["num_ack_pending"].as_u64().is_some_and(|unacked| unacked <= 1)
+    let Ok(Ok(info)) = timeout(ATTEMPT, call(&js, subject, &json!({}))).await else {
+        return false;
+    };
+    info["num_pending"].as_u64() == Some(0)
+        && info["num_ack_pending"]
+            .as_u64()
+            .is_some_and(|unacked| unacked <= 1)
 }
 
 impl Stream for Taker {
@@ -285,9 +342,14 @@ impl Stream for Taker {
                 State::Reading(puller) => match this.first.take() {
                     Some(message) => message,
                     None => {
-                        let Some(js) = &this.js else { unreachable!("the first message brought a context") };
+                        let Some(js) = &this.js else {
+                            unreachable!("the first message brought a context")
+                        };
                         match ready!(puller.poll_next(cx)) {
-                            Ok(message) => Message { message, context: js.clone() },
+                            Ok(message) => Message {
+                                message,
+                                context: js.clone(),
+                            },
                             Err(Loss::Passing) => {
                                 let making = this.make(js.clone());
                                 this.leave_in_background();
@@ -309,8 +371,13 @@ impl Stream for Taker {
                     }
                     // It comes round less often while the work takes long.
                     let rounds = marker.info().map_or(1, |info| info.delivered).clamp(1, 20);
-                    send(marker, AckKind::Nak(Some(Duration::from_millis(50) * rounds as u32)));
-                    if let State::Asking(puller, ..) = std::mem::replace(&mut this.state, State::Ended) {
+                    send(
+                        marker,
+                        AckKind::Nak(Some(Duration::from_millis(50) * rounds as u32)),
+                    );
+                    if let State::Asking(puller, ..) =
+                        std::mem::replace(&mut this.state, State::Ended)
+                    {
                         this.state = State::Reading(puller);
                     }
                     continue;
@@ -318,14 +385,19 @@ impl Stream for Taker {
                 State::Ended => return Poll::Ready(None),
             };
             if *message.subject == *this.end {
-                let asking = Box::pin(is_done(message.context.clone(), format!("CONSUMER.INFO.{}.{}", this.stream, this.name)));
+                let asking = Box::pin(is_done(
+                    message.context.clone(),
+                    format!("CONSUMER.INFO.{}.{}", this.stream, this.name),
+                ));
                 if let State::Reading(puller) = std::mem::replace(&mut this.state, State::Ended) {
                     this.state = State::Asking(puller, Box::new(message), asking);
                 }
                 continue;
             }
             if let Some(acked) = &this.acked
-                && message.info().is_ok_and(|info| acked.contains(info.stream_sequence))
+                && message
+                    .info()
+                    .is_ok_and(|info| acked.contains(info.stream_sequence))
             {
                 send(&message, AckKind::Ack);
                 continue;
@@ -345,8 +417,18 @@ impl Taker {
             }
             Err(_) => {
                 // Without a runtime nobody waits for what is on its way.
-                if let (State::Reading(puller), Some(js)) = (std::mem::replace(&mut self.state, State::Ended), &self.js) {
-                    puller.sweep(|message| send(&Message { message, context: js.clone() }, AckKind::Nak(None)));
+                if let (State::Reading(puller), Some(js)) =
+                    (std::mem::replace(&mut self.state, State::Ended), &self.js)
+                {
+                    puller.sweep(|message| {
+                        send(
+                            &Message {
+                                message,
+                                context: js.clone(),
+                            },
+                            AckKind::Nak(None),
+                        )
+                    });
                 }
                 self.leave();
             }
@@ -368,6 +450,9 @@ impl Drop for Taker {
 
 impl fmt::Debug for Taker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Taker").field("stream", &self.stream).field("consumer", &self.name).finish_non_exhaustive()
+        f.debug_struct("Taker")
+            .field("stream", &self.stream)
+            .field("consumer", &self.name)
+            .finish_non_exhaustive()
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use async_nats::jetstream::{AckKind, Message};
 use tokio::runtime::Handle;
-use tokio::time::{MissedTickBehavior, interval_at, Instant};
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use super::Acked;
 use crate::Error;
@@ -29,7 +29,12 @@ pub struct Work {
 
 impl Work {
     pub(super) fn new(message: Message, pace: Duration, acked: Option<Acked>) -> Self {
-        Self { message, pace, acked, is_settled: false }
+        Self {
+            message,
+            pace,
+            acked,
+            is_settled: false,
+        }
     }
 
     /// The sequence of the message in its stream: the same when it comes again, so that what was
@@ -67,7 +72,10 @@ impl Work {
     ///
     /// That of [`ack`](Self::ack).
     pub async fn ack_confirmed(mut self) -> Result<(), Error> {
-        self.message.double_ack().await.map_err(Error::unavailable)?;
+        self.message
+            .double_ack()
+            .await
+            .map_err(Error::unavailable)?;
         self.settle();
         Ok(())
     }
@@ -100,7 +108,10 @@ impl Work {
     ///
     /// If the future is dropped, the server may have been told or not.
     pub async fn keep(&self) -> Result<(), Error> {
-        self.message.ack_with(AckKind::Progress).await.map_err(Error::unavailable)
+        self.message
+            .ack_with(AckKind::Progress)
+            .await
+            .map_err(Error::unavailable)
     }
 
     /// Runs a future, and keeps the message while it runs, three times in each `ack_wait`.
@@ -152,17 +163,25 @@ impl Drop for Work {
 
 impl fmt::Debug for Work {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Work").field("subject", &self.message.subject).field("sequence", &self.sequence()).finish_non_exhaustive()
+        f.debug_struct("Work")
+            .field("subject", &self.message.subject)
+            .field("sequence", &self.sequence())
+            .finish_non_exhaustive()
     }
 }
 
 /// Answers a message without waiting: from `drop` and other functions that cannot. If the queue of
 /// the client is full and there is no runtime, the message comes again after its `ack_wait`.
 pub(super) fn send(message: &Message, kind: AckKind) {
-    let Some(reply) = message.reply.clone() else { return };
+    let Some(reply) = message.reply.clone() else {
+        return;
+    };
     let client = message.context.client();
     let mut sending = Box::pin(async move { client.publish(reply, kind.into()).await });
-    if sending.as_mut().poll(&mut TaskContext::from_waker(Waker::noop())).is_pending()
+    if sending
+        .as_mut()
+        .poll(&mut TaskContext::from_waker(Waker::noop()))
+        .is_pending()
         && let Ok(runtime) = Handle::try_current()
     {
         runtime.spawn(sending);

@@ -28,10 +28,18 @@ async fn forks_end() {
     let s = publisher(&js, "s");
     assert_eq!(s.stop().await.unwrap(), 101);
     assert_eq!(s.clone().stop().await.unwrap(), 101);
-    assert!(matches!(s.push("s.a", "x".into()).await, Err(PublishError::Stopped(item)) if item == "x"));
-    assert!(matches!(s.push_batch([("s.a", "x".into())]).await, Err(PublishError::Stopped(_))));
+    assert!(
+        matches!(s.push("s.a", "x".into()).await, Err(PublishError::Stopped(item)) if item == "x")
+    );
+    assert!(matches!(
+        s.push_batch([("s.a", "x".into())]).await,
+        Err(PublishError::Stopped(_))
+    ));
     let other = publisher(&js, "s");
-    assert!(matches!(other.push("s.a", "x".into()).await, Err(PublishError::Stopped(_))));
+    assert!(matches!(
+        other.push("s.a", "x".into()).await,
+        Err(PublishError::Stopped(_))
+    ));
     assert_eq!(other.stop().await.unwrap(), 101);
     for fork in early {
         let sequences: Vec<_> = fork.map(|item| item.unwrap().sequence).collect().await;
@@ -50,7 +58,13 @@ async fn forks_end() {
         (Start::Sequence(102), 0),
     ] {
         let late = fork(&js, "s", start).await.unwrap();
-        assert_eq!(tokio::time::timeout(Duration::from_secs(10), late.count()).await.expect("an end"), expected, "{start:?}");
+        assert_eq!(
+            tokio::time::timeout(Duration::from_secs(10), late.count())
+                .await
+                .expect("an end"),
+            expected,
+            "{start:?}"
+        );
     }
     // Without the marker the stream goes on.
     let stream = js.get_stream("s").await.unwrap();
@@ -70,24 +84,30 @@ async fn takers_end() {
         let js = server.connect().await;
         make_stream(&js, plain("s")).await;
         push(&js, "s.a", 300).await;
-        let config = Config { filter_subject: filter.into(), ack_wait: Duration::from_secs(30), ..Default::default() };
+        let config = Config {
+            filter_subject: filter.into(),
+            ack_wait: Duration::from_secs(30),
+            ..Default::default()
+        };
         let consumer = consumer(&js, config).await;
         let mut slow = share(consumer.clone(), 20).unwrap();
         let held = next(&mut slow).await.unwrap().unwrap();
-        let takers: Vec<_> = (0..3).map(|taker| {
-            let mut works = share(consumer.clone(), 20).unwrap();
-            tokio::spawn(async move {
-                let mut count = 0;
-                while let Some(work) = next(&mut works).await {
-                    work.unwrap().ack().await.unwrap();
-                    count += 1;
-                    if taker == 0 && count == 10 {
-                        break;
+        let takers: Vec<_> = (0..3)
+            .map(|taker| {
+                let mut works = share(consumer.clone(), 20).unwrap();
+                tokio::spawn(async move {
+                    let mut count = 0;
+                    while let Some(work) = next(&mut works).await {
+                        work.unwrap().ack().await.unwrap();
+                        count += 1;
+                        if taker == 0 && count == 10 {
+                            break;
+                        }
                     }
-                }
-                count
+                    count
+                })
             })
-        }).collect();
+            .collect();
         publisher(&js, "s").stop().await.unwrap();
         let slow = tokio::spawn(async move {
             let mut count = 0;
@@ -106,7 +126,12 @@ async fn takers_end() {
         }
         assert_eq!(count, 300);
         let late = share(consumer, 5).unwrap();
-        assert_eq!(tokio::time::timeout(Duration::from_secs(10), late.count()).await.expect("an end"), 0);
+        assert_eq!(
+            tokio::time::timeout(Duration::from_secs(10), late.count())
+                .await
+                .expect("an end"),
+            0
+        );
     }
 }
 
@@ -116,15 +141,30 @@ async fn takers_end() {
 async fn the_leader_is_killed() {
     let mut cluster = Cluster::start().await;
     let js = cluster.connect().await;
-    make_stream(&js, stream::Config { num_replicas: 3, ..plain("s") }).await;
+    make_stream(
+        &js,
+        stream::Config {
+            num_replicas: 3,
+            ..plain("s")
+        },
+    )
+    .await;
     push(&js, "s.a", 200).await;
     let reading = fork(&js, "s", Start::All).await.unwrap();
-    let reading = tokio::spawn(async move { reading.map(|item| item.unwrap().sequence).collect::<Vec<_>>().await });
+    let reading = tokio::spawn(async move {
+        reading
+            .map(|item| item.unwrap().sequence)
+            .collect::<Vec<_>>()
+            .await
+    });
     let leader = cluster.leader(&js, "s").await;
     let s = publisher(&js, "s");
     s.push("s.a", "x".into()).await.unwrap();
     cluster.servers[leader].kill();
     assert_eq!(s.stop().await.unwrap(), 202);
-    let all = tokio::time::timeout(Duration::from_secs(30), reading).await.expect("an end").unwrap();
+    let all = tokio::time::timeout(Duration::from_secs(30), reading)
+        .await
+        .expect("an end")
+        .unwrap();
     assert_eq!(all, (1..=201).collect::<Vec<_>>());
 }

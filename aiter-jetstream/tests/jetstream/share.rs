@@ -14,14 +14,20 @@ use super::nats::{Cluster, Server, connect, make_stream, plain, until};
 use super::next;
 
 pub(crate) async fn consumer(js: &Context, config: Config) -> PullConsumer {
-    let config = Config { durable_name: Some("workers".into()), ..config };
-    js.create_consumer_on_stream(config, "s").await.expect("a consumer")
+    let config = Config {
+        durable_name: Some("workers".into()),
+        ..config
+    };
+    js.create_consumer_on_stream(config, "s")
+        .await
+        .expect("a consumer")
 }
 
 pub(crate) async fn push(js: &Context, subject: &'static str, count: usize) {
     let publisher = publisher(js, "s");
     for start in (0..count).step_by(1000) {
-        let items = (start..count.min(start + 1000)).map(|item| (subject, Bytes::from(item.to_string())));
+        let items =
+            (start..count.min(start + 1000)).map(|item| (subject, Bytes::from(item.to_string())));
         publisher.push_batch(items).await.expect("pushed");
     }
 }
@@ -46,24 +52,59 @@ async fn mistakes() {
     let server = Server::start().await;
     let js = server.connect().await;
     make_stream(&js, plain("s")).await;
-    let finite = consumer(&js, Config { max_deliver: 3, ..Default::default() }).await;
+    let finite = consumer(
+        &js,
+        Config {
+            max_deliver: 3,
+            ..Default::default()
+        },
+    )
+    .await;
     assert!(matches!(share(finite, 1), Err(Error::Configuration(_))));
-    js.delete_consumer_from_stream("workers", "s").await.unwrap();
-    let without = consumer(&js, Config { ack_policy: AckPolicy::None, ..Default::default() }).await;
+    js.delete_consumer_from_stream("workers", "s")
+        .await
+        .unwrap();
+    let without = consumer(
+        &js,
+        Config {
+            ack_policy: AckPolicy::None,
+            ..Default::default()
+        },
+    )
+    .await;
     assert!(matches!(share(without, 1), Err(Error::Configuration(_))));
-    js.delete_consumer_from_stream("workers", "s").await.unwrap();
-    let limited = consumer(&js, Config { max_batch: 5, ..Default::default() }).await;
+    js.delete_consumer_from_stream("workers", "s")
+        .await
+        .unwrap();
+    let limited = consumer(
+        &js,
+        Config {
+            max_batch: 5,
+            ..Default::default()
+        },
+    )
+    .await;
     push(&js, "s.a", 10).await;
     let mut taker = share(limited, 100).unwrap();
     drop(work(&mut taker).await);
     let error = next(&mut taker).await;
-    assert!(matches!(error, Some(Err(Error::Configuration(_)))), "{error:?}");
+    assert!(
+        matches!(error, Some(Err(Error::Configuration(_)))),
+        "{error:?}"
+    );
     assert!(next(&mut taker).await.is_none());
-    js.delete_consumer_from_stream("workers", "s").await.unwrap();
+    js.delete_consumer_from_stream("workers", "s")
+        .await
+        .unwrap();
     let gone = consumer(&js, Config::default()).await;
     let mut taker = share(gone, 1).unwrap();
-    js.delete_consumer_from_stream("workers", "s").await.unwrap();
-    assert!(matches!(next(&mut taker).await, Some(Err(Error::ConsumerNotFound(_)))));
+    js.delete_consumer_from_stream("workers", "s")
+        .await
+        .unwrap();
+    assert!(matches!(
+        next(&mut taker).await,
+        Some(Err(Error::ConsumerNotFound(_)))
+    ));
 }
 
 /// Guarantee: each message goes to exactly one taker.
@@ -75,18 +116,26 @@ async fn takers_divide() {
     make_stream(&js, plain("s")).await;
     push(&js, "s.a", 3000).await;
     let consumer = consumer(&js, Config::default()).await;
-    let takers: Vec<_> = [1, 10, 200].into_iter().map(|prefetch| {
-        let mut taker = share(consumer.clone(), prefetch).unwrap();
-        tokio::spawn(async move {
-            let mut mine = Vec::new();
-            while let Ok(Some(work)) = tokio::time::timeout(Duration::from_secs(1), futures_lite::StreamExt::next(&mut taker)).await {
-                let work = work.unwrap();
-                mine.push(work.sequence());
-                work.ack().await.unwrap();
-            }
-            mine
+    let takers: Vec<_> = [1, 10, 200]
+        .into_iter()
+        .map(|prefetch| {
+            let mut taker = share(consumer.clone(), prefetch).unwrap();
+            tokio::spawn(async move {
+                let mut mine = Vec::new();
+                while let Ok(Some(work)) = tokio::time::timeout(
+                    Duration::from_secs(1),
+                    futures_lite::StreamExt::next(&mut taker),
+                )
+                .await
+                {
+                    let work = work.unwrap();
+                    mine.push(work.sequence());
+                    work.ack().await.unwrap();
+                }
+                mine
+            })
         })
-    }).collect();
+        .collect();
     let mut all = Vec::new();
     for taker in takers {
         all.extend(taker.await.unwrap());
@@ -104,7 +153,14 @@ async fn dropped_takers() {
     let server = Server::start().await;
     let js = server.connect().await;
     make_stream(&js, plain("s")).await;
-    let consumer = consumer(&js, Config { ack_wait: Duration::from_secs(60), ..Default::default() }).await;
+    let consumer = consumer(
+        &js,
+        Config {
+            ack_wait: Duration::from_secs(60),
+            ..Default::default()
+        },
+    )
+    .await;
     let mut writer = None;
     let (mut acked, mut held) = (Vec::new(), Vec::new());
     for round in 0..60_usize {
@@ -122,7 +178,9 @@ async fn dropped_takers() {
         }
         // Cancelled after so many polls, in every state.
         for _ in 0..round {
-            if let Some(item) = futures_lite::future::poll_once(futures_lite::StreamExt::next(&mut taker)).await {
+            if let Some(item) =
+                futures_lite::future::poll_once(futures_lite::StreamExt::next(&mut taker)).await
+            {
                 let work = item.unwrap().unwrap();
                 match round % 4 {
                     0 => drop(work),
@@ -151,7 +209,10 @@ async fn dropped_takers() {
         acked.push(work.sequence());
         work.ack().await.unwrap();
     }
-    println!("{acked_before} acked by takers that went, the rest in {:?}", start.elapsed());
+    println!(
+        "{acked_before} acked by takers that went, the rest in {:?}",
+        start.elapsed()
+    );
     assert!(start.elapsed() < Duration::from_secs(15));
     acked.sort_unstable();
     assert_eq!(acked, (1..=4000).collect::<Vec<_>>());
@@ -166,13 +227,28 @@ async fn the_gate() {
     let js = server.connect().await;
     make_stream(&js, plain("s")).await;
     push(&js, "s.a", 100).await;
-    let consumer = consumer(&js, Config { max_ack_pending: 7, ..Default::default() }).await;
-    let mut takers = [share(consumer.clone(), 2).unwrap(), share(consumer.clone(), 50).unwrap()];
+    let consumer = consumer(
+        &js,
+        Config {
+            max_ack_pending: 7,
+            ..Default::default()
+        },
+    )
+    .await;
+    let mut takers = [
+        share(consumer.clone(), 2).unwrap(),
+        share(consumer.clone(), 50).unwrap(),
+    ];
     let mut out = Vec::new();
     let drain = async |takers: &mut [Taker; 2], out: &mut Vec<Work>| {
         for _ in 0..2 {
             for taker in &mut *takers {
-                while let Ok(Some(work)) = tokio::time::timeout(Duration::from_millis(200), futures_lite::StreamExt::next(taker)).await {
+                while let Ok(Some(work)) = tokio::time::timeout(
+                    Duration::from_millis(200),
+                    futures_lite::StreamExt::next(taker),
+                )
+                .await
+                {
                     out.push(work.unwrap());
                 }
             }
@@ -196,17 +272,29 @@ async fn kept_work() {
     let js = server.connect().await;
     make_stream(&js, plain("s")).await;
     push(&js, "s.a", 2).await;
-    let consumer = consumer(&js, Config { ack_wait: Duration::from_secs(1), ..Default::default() }).await;
+    let consumer = consumer(
+        &js,
+        Config {
+            ack_wait: Duration::from_secs(1),
+            ..Default::default()
+        },
+    )
+    .await;
     let mut taker = share(consumer.clone(), 1).unwrap();
     let (first, second) = (work(&mut taker).await, work(&mut taker).await);
-    let other = tokio::spawn(async move { tokio::time::timeout(Duration::from_millis(2700), next(&mut taker)).await.is_err() });
-    first.keep_while(async {
-        for _ in 0..5 {
-            tokio::time::sleep(Duration::from_millis(500)).await;
-            second.keep().await.unwrap();
-        }
-    })
-    .await;
+    let other = tokio::spawn(async move {
+        tokio::time::timeout(Duration::from_millis(2700), next(&mut taker))
+            .await
+            .is_err()
+    });
+    first
+        .keep_while(async {
+            for _ in 0..5 {
+                tokio::time::sleep(Duration::from_millis(500)).await;
+                second.keep().await.unwrap();
+            }
+        })
+        .await;
     assert!(other.await.unwrap(), "kept work came again");
     first.ack_confirmed().await.unwrap();
     let start = Instant::now();
@@ -214,7 +302,10 @@ async fn kept_work() {
     let mut taker = share(consumer.clone(), 1).unwrap();
     let again = work(&mut taker).await;
     assert!(start.elapsed() >= Duration::from_millis(290));
-    assert_eq!((again.sequence(), again.info().unwrap().delivered > 1), (2, true));
+    assert_eq!(
+        (again.sequence(), again.info().unwrap().delivered > 1),
+        (2, true)
+    );
     again.ack().await.unwrap();
     all_acked(&consumer).await;
 }
@@ -228,7 +319,14 @@ async fn restarts() {
     make_stream(&js, plain("s")).await;
     const COUNT: usize = 30_000;
     push(&js, "s.a", COUNT).await;
-    let consumer = consumer(&js, Config { ack_wait: Duration::from_secs(2), ..Default::default() }).await;
+    let consumer = consumer(
+        &js,
+        Config {
+            ack_wait: Duration::from_secs(2),
+            ..Default::default()
+        },
+    )
+    .await;
     let acked = Acked::new(COUNT);
     let mut taker = share(consumer.clone(), 100).unwrap().recognise(&acked);
     let mut counts = BTreeMap::new();
@@ -256,9 +354,23 @@ async fn restarts() {
 async fn the_leader_is_killed() {
     let mut cluster = Cluster::start().await;
     let js = cluster.connect().await;
-    make_stream(&js, async_nats::jetstream::stream::Config { num_replicas: 3, ..plain("s") }).await;
+    make_stream(
+        &js,
+        async_nats::jetstream::stream::Config {
+            num_replicas: 3,
+            ..plain("s")
+        },
+    )
+    .await;
     push(&js, "s.a", 2000).await;
-    let consumer = consumer(&js, Config { ack_wait: Duration::from_secs(2), ..Default::default() }).await;
+    let consumer = consumer(
+        &js,
+        Config {
+            ack_wait: Duration::from_secs(2),
+            ..Default::default()
+        },
+    )
+    .await;
     let mut taker = share(consumer, 20).unwrap();
     let mut counts = BTreeMap::new();
     while counts.len() < 2000 {
@@ -278,20 +390,32 @@ async fn the_leader_is_killed() {
 /// A worker process: this program again, with one test.
 pub(crate) fn worker(server: &Server) -> (Child, impl Iterator<Item = String> + use<>) {
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--ignored", "--exact", "--nocapture", "share::worker_process"])
+        .args([
+            "--ignored",
+            "--exact",
+            "--nocapture",
+            "share::worker_process",
+        ])
         .env("AITER_WORKER_OF", server.url())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
-    (child, lines.filter_map(|line| Some(line.split_once("acked ")?.1.to_owned())))
+    let lines = BufReader::new(child.stdout.take().unwrap())
+        .lines()
+        .map_while(Result::ok);
+    (
+        child,
+        lines.filter_map(|line| Some(line.split_once("acked ")?.1.to_owned())),
+    )
 }
 
 /// Not a test by itself: what `worker` runs.
 #[tokio::test]
 #[ignore = "needs a server: ci/jetstream.sh"]
 async fn worker_process() {
-    let Ok(url) = std::env::var("AITER_WORKER_OF") else { return };
+    let Ok(url) = std::env::var("AITER_WORKER_OF") else {
+        return;
+    };
     let js = connect(url).await;
     let consumer: PullConsumer = js.get_consumer_from_stream("workers", "s").await.unwrap();
     let mut taker = share(consumer, 10).unwrap();
@@ -313,11 +437,22 @@ async fn a_worker_is_killed() {
     let js = server.connect().await;
     make_stream(&js, plain("s")).await;
     push(&js, "s.a", 1000).await;
-    consumer(&js, Config { ack_wait: Duration::from_secs(1), ..Default::default() }).await;
+    consumer(
+        &js,
+        Config {
+            ack_wait: Duration::from_secs(1),
+            ..Default::default()
+        },
+    )
+    .await;
     publisher(&js, "s").stop().await.unwrap();
     let (mut victim, mut lines) = worker(&server);
     let mut others = [worker(&server), worker(&server)];
-    let mut acked: Vec<u64> = lines.by_ref().take(50).map(|line| line.parse().unwrap()).collect();
+    let mut acked: Vec<u64> = lines
+        .by_ref()
+        .take(50)
+        .map(|line| line.parse().unwrap())
+        .collect();
     victim.kill().unwrap();
     victim.wait().unwrap();
     acked.extend(lines.filter_map(|line| line.parse::<u64>().ok()));

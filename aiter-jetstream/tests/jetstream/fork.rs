@@ -8,8 +8,8 @@ use async_nats::jetstream::Context;
 use async_nats::jetstream::stream::Config;
 use rustix::process::Signal;
 
-use super::next;
 use super::nats::{Cluster, Server, make_stream, plain};
+use super::next;
 
 async fn seen(fork: &mut RemoteFork) -> Seen {
     next(fork).await.expect("an item").expect("no error")
@@ -26,7 +26,10 @@ async fn sequences(fork: &mut RemoteFork, count: usize) -> Vec<u64> {
 async fn push(js: &Context, subject: &str, count: usize) {
     let publisher = publisher(js, subject.split('.').next().unwrap());
     for item in 0..count {
-        publisher.push(subject.to_owned(), item.to_string().into()).await.expect("pushed");
+        publisher
+            .push(subject.to_owned(), item.to_string().into())
+            .await
+            .expect("pushed");
     }
 }
 
@@ -44,23 +47,46 @@ async fn every_start() {
     let time = SystemTime::now();
     push(&js, "s.b", 3).await;
     let mut forks = Vec::new();
-    for start in [Start::New, Start::All, Start::Last, Start::LastPerSubject, Start::Sequence(2), Start::Sequence(9), Start::Time(time)] {
+    for start in [
+        Start::New,
+        Start::All,
+        Start::Last,
+        Start::LastPerSubject,
+        Start::Sequence(2),
+        Start::Sequence(9),
+        Start::Time(time),
+    ] {
         forks.push(fork(&js, "s", start).await.unwrap());
     }
-    let mut last_a = fork(&js, "s", Start::Last).await.unwrap().subjects(&["s.a"]);
+    let mut last_a = fork(&js, "s", Start::Last)
+        .await
+        .unwrap()
+        .subjects(&["s.a"]);
     let positions: Vec<_> = forks.iter().map(RemoteFork::position).collect();
     assert_eq!(positions, [6, 0, 5, 0, 1, 8, 3]);
     // Polled only after more has come.
     push(&js, "s.c", 4).await;
-    let expected: [&[u64]; 7] =
-        [&[7, 8, 9, 10], &[1, 2, 3, 4, 5, 6, 7], &[6, 7, 8], &[3, 6, 10], &[2, 3, 4], &[9, 10], &[4, 5, 6]];
+    let expected: [&[u64]; 7] = [
+        &[7, 8, 9, 10],
+        &[1, 2, 3, 4, 5, 6, 7],
+        &[6, 7, 8],
+        &[3, 6, 10],
+        &[2, 3, 4],
+        &[9, 10],
+        &[4, 5, 6],
+    ];
     for (fork, expected) in forks.iter_mut().zip(expected) {
         assert_eq!(sequences(fork, expected.len()).await, expected, "{fork:?}");
     }
-    assert_eq!(sequences(&mut empty, 10).await, (1..=10).collect::<Vec<_>>());
+    assert_eq!(
+        sequences(&mut empty, 10).await,
+        (1..=10).collect::<Vec<_>>()
+    );
     assert_eq!(sequences(&mut last_of_none, 2).await, [1, 2]);
     assert_eq!(sequences(&mut last_a, 1).await, [3]);
-    assert!(matches!(fork(&js, "no_such_stream", Start::All).await, Err(Error::StreamNotFound(name)) if name == "no_such_stream"));
+    assert!(
+        matches!(fork(&js, "no_such_stream", Start::All).await, Err(Error::StreamNotFound(name)) if name == "no_such_stream")
+    );
 }
 
 /// Guarantee: what the stream has removed is counted, and nothing else is missing. Not told with a
@@ -70,10 +96,20 @@ async fn every_start() {
 async fn missed_is_exact() {
     let server = Server::start().await;
     let js = server.connect().await;
-    make_stream(&js, Config { max_messages: 10, ..plain("s") }).await;
+    make_stream(
+        &js,
+        Config {
+            max_messages: 10,
+            ..plain("s")
+        },
+    )
+    .await;
     let mut slow = fork(&js, "s", Start::All).await.unwrap().prefetch(1);
     push(&js, "s.a", 5).await;
-    assert_eq!((seen(&mut slow).await.missed, slow.position()), (Some(0), 1));
+    assert_eq!(
+        (seen(&mut slow).await.missed, slow.position()),
+        (Some(0), 1)
+    );
     push(&js, "s.a", 50).await;
     let (mut missed, mut count) = (0, 1);
     while slow.position() < 55 {
@@ -93,7 +129,10 @@ async fn filters() {
     let server = Server::start().await;
     let js = server.connect().await;
     make_stream(&js, plain("s")).await;
-    let mut both = fork(&js, "s", Start::New).await.unwrap().subjects(&["s.a", "s.b.*"]);
+    let mut both = fork(&js, "s", Start::New)
+        .await
+        .unwrap()
+        .subjects(&["s.a", "s.b.*"]);
     for subject in ["s.a", "s.c", "s.b.x", "s.a", "s.b.y"] {
         push(&js, subject, 1).await;
     }
@@ -113,14 +152,22 @@ async fn a_restart() {
     let mut fresh = fork(&js, "s", Start::New).await.unwrap();
     assert_eq!(sequences(&mut reading, 100).await.len(), 100);
     // It waits, with a consumer, and has seen nothing.
-    assert!(tokio::time::timeout(Duration::from_millis(300), next(&mut fresh)).await.is_err());
+    assert!(
+        tokio::time::timeout(Duration::from_millis(300), next(&mut fresh))
+            .await
+            .is_err()
+    );
     for round in 0..3 {
         server.kill();
         server.restart().await;
         let start = Instant::now();
         let first = 100 + round * 10 + 1;
         let expected: Vec<_> = (first..first + 10).collect();
-        let both = tokio::join!(sequences(&mut reading, 10), sequences(&mut fresh, 10), push(&js, "s.a", 10));
+        let both = tokio::join!(
+            sequences(&mut reading, 10),
+            sequences(&mut fresh, 10),
+            push(&js, "s.a", 10)
+        );
         assert_eq!(both, (expected.clone(), expected, ()));
         println!("back {:?} after the restart", start.elapsed());
         assert!(start.elapsed() < Duration::from_secs(3));
@@ -166,12 +213,18 @@ async fn a_recreated_and_a_deleted_stream() {
     js.delete_stream("s").await.unwrap();
     make_stream(&js, plain("s")).await;
     push(&js, "s.a", 20).await;
-    assert!(matches!(next(&mut reading).await, Some(Err(Error::StreamRecreated(_)))));
+    assert!(matches!(
+        next(&mut reading).await,
+        Some(Err(Error::StreamRecreated(_)))
+    ));
     assert!(next(&mut reading).await.is_none());
     let mut reading = fork(&js, "s", Start::All).await.unwrap();
     sequences(&mut reading, 20).await;
     js.delete_stream("s").await.unwrap();
-    assert!(matches!(next(&mut reading).await, Some(Err(Error::StreamNotFound(_)))));
+    assert!(matches!(
+        next(&mut reading).await,
+        Some(Err(Error::StreamNotFound(_)))
+    ));
     assert!(next(&mut reading).await.is_none());
 }
 
@@ -186,7 +239,11 @@ async fn a_partition() {
     let mut reading = fork(&js, "s", Start::All).await.unwrap();
     let mut all = sequences(&mut reading, 50).await;
     server.signal(Signal::STOP);
-    assert!(tokio::time::timeout(Duration::from_secs(3), next(&mut reading)).await.is_err());
+    assert!(
+        tokio::time::timeout(Duration::from_secs(3), next(&mut reading))
+            .await
+            .is_err()
+    );
     server.signal(Signal::CONT);
     push(&js, "s.a", 50).await;
     all.extend(sequences(&mut reading, 50).await);
@@ -221,7 +278,14 @@ async fn cancelled_waits() {
 async fn the_leader_is_killed() {
     let mut cluster = Cluster::start().await;
     let js = cluster.connect().await;
-    make_stream(&js, Config { num_replicas: 3, ..plain("s") }).await;
+    make_stream(
+        &js,
+        Config {
+            num_replicas: 3,
+            ..plain("s")
+        },
+    )
+    .await;
     push(&js, "s.a", 100).await;
     let mut reading = fork(&js, "s", Start::All).await.unwrap();
     let mut all = sequences(&mut reading, 100).await;
@@ -242,6 +306,10 @@ async fn the_leader_is_killed() {
     all.extend(sequences(&mut reading, 99).await);
     let acked = acked.await.unwrap();
     assert_eq!(all, (1..=200).collect::<Vec<_>>());
-    println!("first ack {:?} after the kill, the fork {:?} later", acked - start, first.saturating_duration_since(acked));
+    println!(
+        "first ack {:?} after the kill, the fork {:?} later",
+        acked - start,
+        first.saturating_duration_since(acked)
+    );
     assert!(first.saturating_duration_since(acked) < Duration::from_secs(2));
 }

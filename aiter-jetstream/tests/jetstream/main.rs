@@ -14,7 +14,9 @@ use futures_lite::{Stream, StreamExt};
 
 /// The next item, which has to come in time.
 async fn next<S: Stream + Unpin>(stream: &mut S) -> Option<S::Item> {
-    tokio::time::timeout(Duration::from_secs(20), stream.next()).await.expect("nothing came for 20 s")
+    tokio::time::timeout(Duration::from_secs(20), stream.next())
+        .await
+        .expect("nothing came for 20 s")
 }
 
 /// Whether the long form is asked for.

@@ -15,7 +15,15 @@ use super::{is_long, next};
 
 /// How often each payload is in the stream, by its number, in the order of the stream.
 async fn stored(js: &Context) -> Vec<u64> {
-    let newest = js.get_stream("s").await.unwrap().get_info().await.unwrap().state.last_sequence;
+    let newest = js
+        .get_stream("s")
+        .await
+        .unwrap()
+        .get_info()
+        .await
+        .unwrap()
+        .state
+        .last_sequence;
     let mut reading = fork(js, "s", Start::All).await.unwrap();
     let mut items = Vec::new();
     while reading.position() < newest {
@@ -32,28 +40,81 @@ async fn mistakes() {
     let server = Server::start().await;
     let js = server.connect().await;
     make_stream(&js, plain("s")).await;
-    make_stream(&js, Config { allow_atomic_publish: false, ..plain("t") }).await;
+    make_stream(
+        &js,
+        Config {
+            allow_atomic_publish: false,
+            ..plain("t")
+        },
+    )
+    .await;
     let (s, t) = (publisher(&js, "s"), publisher(&js, "t"));
     let start = Instant::now();
     assert_eq!(s.push("s.a", "x".into()).await.unwrap(), 1);
     let other = s.push("t.a", "mine".into()).await.unwrap_err();
-    assert!(matches!(&other, PublishError::Unknown(item, Error::Configuration(_)) if item == "mine"), "{other:?}");
+    assert!(
+        matches!(&other, PublishError::Unknown(item, Error::Configuration(_)) if item == "mine"),
+        "{other:?}"
+    );
     let none = s.push("u.a", "mine".into()).await.unwrap_err();
-    assert!(matches!(&none, PublishError::Unknown(item, Error::Configuration(_)) if item == "mine"), "{none:?}");
+    assert!(
+        matches!(&none, PublishError::Unknown(item, Error::Configuration(_)) if item == "mine"),
+        "{none:?}"
+    );
     let large = s.push("s.a", vec![0; 2 << 20].into()).await.unwrap_err();
-    assert!(matches!(&large, PublishError::Unknown(_, Error::Configuration(_))), "{large}");
+    assert!(
+        matches!(&large, PublishError::Unknown(_, Error::Configuration(_))),
+        "{large}"
+    );
     let item = ("t.a", Bytes::from("x"));
-    let no_batches = t.push_batch([item.clone(), item.clone()]).await.unwrap_err();
-    assert!(matches!(&no_batches, PublishError::Unknown(items, Error::Configuration(_)) if items.len() == 2), "{no_batches:?}");
+    let no_batches = t
+        .push_batch([item.clone(), item.clone()])
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(&no_batches, PublishError::Unknown(items, Error::Configuration(_)) if items.len() == 2),
+        "{no_batches:?}"
+    );
     let too_many = s.push_batch(vec![item; 1001]).await.unwrap_err();
-    assert!(matches!(&too_many, PublishError::Unknown(items, Error::Configuration(_)) if items.len() == 1001));
-    assert_eq!(s.push_batch(Vec::<(Subject, Bytes)>::new()).await.unwrap(), 0);
+    assert!(
+        matches!(&too_many, PublishError::Unknown(items, Error::Configuration(_)) if items.len() == 1001)
+    );
+    assert_eq!(
+        s.push_batch(Vec::<(Subject, Bytes)>::new()).await.unwrap(),
+        0
+    );
     assert!(start.elapsed() < Duration::from_secs(2));
-    let missing = publisher(&js, "no_such_stream").push("x", "x".into()).await.unwrap_err();
-    assert!(matches!(missing, PublishError::Unknown(_, Error::StreamNotFound(_))));
+    let missing = publisher(&js, "no_such_stream")
+        .push("x", "x".into())
+        .await
+        .unwrap_err();
+    assert!(matches!(
+        missing,
+        PublishError::Unknown(_, Error::StreamNotFound(_))
+    ));
     // None of these was stored.
-    assert_eq!(js.get_stream("s").await.unwrap().get_info().await.unwrap().state.messages, 1);
-    assert_eq!(js.get_stream("t").await.unwrap().get_info().await.unwrap().state.messages, 0);
+    assert_eq!(
+        js.get_stream("s")
+            .await
+            .unwrap()
+            .get_info()
+            .await
+            .unwrap()
+            .state
+            .messages,
+        1
+    );
+    assert_eq!(
+        js.get_stream("t")
+            .await
+            .unwrap()
+            .get_info()
+            .await
+            .unwrap()
+            .state
+            .messages,
+        0
+    );
 }
 
 /// Guarantee: a full stream is told from everything else, at once, and takes more when there is room.
@@ -62,14 +123,34 @@ async fn mistakes() {
 async fn full() {
     let server = Server::start().await;
     let js = server.connect().await;
-    make_stream(&js, Config { max_messages: 2, discard: DiscardPolicy::New, ..plain("s") }).await;
+    make_stream(
+        &js,
+        Config {
+            max_messages: 2,
+            discard: DiscardPolicy::New,
+            ..plain("s")
+        },
+    )
+    .await;
     let s = publisher(&js, "s");
     s.push("s.a", "1".into()).await.unwrap();
     s.push("s.a", "2".into()).await.unwrap();
-    assert!(matches!(s.push("s.a", "3".into()).await, Err(PublishError::Full(item)) if item == "3"));
-    assert!(matches!(s.push_batch([("s.a", "3".into()), ("s.a", "4".into())]).await, Err(PublishError::Full(_))));
+    assert!(
+        matches!(s.push("s.a", "3".into()).await, Err(PublishError::Full(item)) if item == "3")
+    );
+    assert!(matches!(
+        s.push_batch([("s.a", "3".into()), ("s.a", "4".into())])
+            .await,
+        Err(PublishError::Full(_))
+    ));
     assert!(matches!(s.stop().await, Err(Error::Configuration(_))));
-    js.get_stream("s").await.unwrap().purge().keep(1).await.unwrap();
+    js.get_stream("s")
+        .await
+        .unwrap()
+        .purge()
+        .keep(1)
+        .await
+        .unwrap();
     assert_eq!(s.push("s.a", "3".into()).await.unwrap(), 3);
 }
 
@@ -84,7 +165,12 @@ async fn own_ids() {
     headers.insert("Nats-Msg-Id", "order 17");
     for _ in 0..2 {
         let s = publisher(&js, "s");
-        assert_eq!(s.push_with_headers("s.a", headers.clone(), "x".into()).await.unwrap(), 1);
+        assert_eq!(
+            s.push_with_headers("s.a", headers.clone(), "x".into())
+                .await
+                .unwrap(),
+            1
+        );
     }
 }
 
@@ -99,11 +185,20 @@ async fn batches() {
     let mut count = 0..;
     let mut end = 0;
     for size in [1, 2, 1000, 7] {
-        let items: Vec<_> = count.by_ref().take(size).map(|item: u64| ("s.a", Bytes::from(item.to_string()))).collect();
+        let items: Vec<_> = count
+            .by_ref()
+            .take(size)
+            .map(|item: u64| ("s.a", Bytes::from(item.to_string())))
+            .collect();
         end += size as u64;
         assert_eq!(s.push_batch(items).await.unwrap(), end);
         end += 1;
-        assert_eq!(s.push("s.b", count.next().unwrap().to_string().into()).await.unwrap(), end);
+        assert_eq!(
+            s.push("s.b", count.next().unwrap().to_string().into())
+                .await
+                .unwrap(),
+            end
+        );
     }
     assert_eq!(stored(&js).await, (0..end).collect::<Vec<_>>());
 }
@@ -151,9 +246,15 @@ async fn undisturbed(js: Context, batch: usize, disturb: impl Future<Output = ()
             let mut item = 0_u64;
             while !stop.load(std::sync::atomic::Ordering::Relaxed) {
                 let start = Instant::now();
-                let items: Vec<_> = (item..item + batch as u64).map(|item| ("s.a", Bytes::from(item.to_string()))).collect();
+                let items: Vec<_> = (item..item + batch as u64)
+                    .map(|item| ("s.a", Bytes::from(item.to_string())))
+                    .collect();
                 item += batch as u64;
-                let pushed = if batch == 1 { s.push("s.a", items[0].1.clone()).await.ok() } else { s.push_batch(items).await.ok() };
+                let pushed = if batch == 1 {
+                    s.push("s.a", items[0].1.clone()).await.ok()
+                } else {
+                    s.push_batch(items).await.ok()
+                };
                 longest = longest.max(start.elapsed());
                 acked.insert(pushed.expect("each push comes through"), item - 1);
             }
@@ -167,8 +268,16 @@ async fn undisturbed(js: Context, batch: usize, disturb: impl Future<Output = ()
     for (sequence, item) in &acked {
         assert_eq!(all[*sequence as usize - 1], *item, "at {sequence}");
     }
-    assert_eq!(all, (0..all.len() as u64).collect::<Vec<_>>(), "once and in order");
-    println!("{} acks, {} stored, the longest push took {longest:?}", acked.len(), all.len());
+    assert_eq!(
+        all,
+        (0..all.len() as u64).collect::<Vec<_>>(),
+        "once and in order"
+    );
+    println!(
+        "{} acks, {} stored, the longest push took {longest:?}",
+        acked.len(),
+        all.len()
+    );
 }
 
 /// Guarantee: while the server is killed and started, acked messages are stored once and in order.
@@ -219,7 +328,14 @@ async fn leaders_are_killed() {
     for batch in [1, 50] {
         let mut cluster = Cluster::start().await;
         let js = cluster.connect().await;
-        make_stream(&js, Config { num_replicas: 3, ..plain("s") }).await;
+        make_stream(
+            &js,
+            Config {
+                num_replicas: 3,
+                ..plain("s")
+            },
+        )
+        .await;
         undisturbed(js.clone(), batch, async {
             for _ in 0..if is_long() { 5 } else { 1 } {
                 tokio::time::sleep(Duration::from_millis(500)).await;
