@@ -18,6 +18,17 @@ pub fn end_subject(stream: &str) -> String {
     format!("aiter.end.{stream}")
 }
 
+/// The subjects of the markers that end readers of a stream with this state. What a mirror has comes
+/// with the subjects of its origin.
+pub(crate) fn ends(info: &Value, stream: &str) -> Vec<String> {
+    let origin = info["config"]["mirror"]["name"].as_str();
+    origin
+        .into_iter()
+        .chain([stream])
+        .map(end_subject)
+        .collect()
+}
+
 /// The sequence of the newest message with this subject, which may have wildcards.
 pub(crate) async fn last_of(
     js: &Context,

@@ -108,7 +108,8 @@ async fn anchor(js: &Context, stream: &str, start: Start) -> Result<RemoteFork, 
 pub struct Seen {
     /// How many messages before this one the stream had removed when the fork came there, by its
     /// limits or because they were deleted. `None` if the fork has a filter or started with
-    /// [`Start::LastPerSubject`], because messages that were filtered out look the same.
+    /// [`Start::LastPerSubject`], because messages that were filtered out look the same. In a stream that
+    /// removes messages when they are acked, those count too.
     pub missed: Option<u64>,
     /// The sequence of the message in the stream.
     pub sequence: u64,
@@ -155,8 +156,7 @@ impl RemoteFork {
     /// Only messages with one of these subjects, which may have wildcards. They must not overlap.
     ///
     /// The server filters, so nothing else is sent. [`Seen::missed`] is `None` then. With
-    /// [`Start::Last`], the fork starts at the last message with one of them. Call this before the
-    /// first poll: later it has no effect.
+    /// [`Start::Last`], a fork that was not polled yet starts at the last message with one of them.
     pub fn subjects(mut self, filters: &[&str]) -> Self {
         let missing = self
             .plan
@@ -170,12 +170,15 @@ impl RemoteFork {
                 .map(|&filter| filter.to_owned())
                 .chain(missing.cloned())
                 .collect();
+            if !matches!(self.state, State::Ended) {
+                self.state = State::Idle;
+            }
         }
         self
     }
 
     /// At most `n` messages are on their way or wait in this process. 500 if not set; more than
-    /// 16 384 count as that many.
+    /// 16 384 count as that many. To be called before the first poll.
     ///
     /// # Panics
     ///

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::Start;
 use crate::Error;
 use crate::api::{Failure, call};
-use crate::end::{end_subject, last_of};
+use crate::end::{ends, last_of};
 
 /// How many messages a fork has on their way, if nothing else is asked for.
 const PREFETCH: usize = 500;
@@ -47,17 +47,11 @@ impl Plan {
         let info = info(js, stream).await?;
         let state = |field: &str| info["state"][field].as_u64().unwrap_or(0);
         let newest = state("last_seq");
-        // The messages of a mirror have the subjects of its origin.
-        let origin = info["config"]["mirror"]["name"].as_str();
         let plan = Self {
             js: js.clone(),
             stream: stream.to_owned(),
             created: info["created"].clone(),
-            ends: origin
-                .into_iter()
-                .chain([stream])
-                .map(end_subject)
-                .collect(),
+            ends: ends(&info, stream),
             filters: Vec::new(),
             start,
             newest,

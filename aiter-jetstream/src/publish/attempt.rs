@@ -72,7 +72,7 @@ pub(super) struct Attempts {
 
 impl Attempts {
     /// No longer than this, whatever the window.
-    const LIMIT: Duration = Duration::from_secs(60);
+    pub(super) const LIMIT: Duration = Duration::from_secs(60);
 
     pub(super) fn new(window: Duration, now: Instant) -> Self {
         Self {

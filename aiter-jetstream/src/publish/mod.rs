@@ -23,7 +23,7 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use self::attempt::{Attempts, Verdict, judge};
-use crate::api::{Backoff, Failure, Patience, call, connected, persist};
+use crate::api::{ATTEMPT, Backoff, Failure, Patience, call, connected, persist};
 use crate::end::{covers, end_subject, last_of, strings};
 use crate::{Error, PublishError};
 
@@ -160,7 +160,7 @@ impl Publisher {
             turn.count += 1;
             headers.insert(NATS_MESSAGE_ID, self.message_id(turn.count));
         }
-        self.deliver(window, &subject, || {
+        self.deliver(window, &subject, item.len(), || {
             self.send(&subject, headers.clone(), item.clone())
         })
         .await
@@ -205,9 +205,12 @@ impl Publisher {
             Err(refusal) => return Err(refusal.with(items)),
         };
         let first = turn.count + 1;
+        let bytes = items.iter().map(|(_, item)| item.len()).sum();
         turn.count += items.len() as u64;
         let stored = self
-            .deliver(window, &last_subject, || self.send_batch(&items, first))
+            .deliver(window, &last_subject, bytes, || {
+                self.send_batch(&items, first)
+            })
             .await;
         // A batch that an earlier attempt has stored is refused as a whole. Its last message alone is
         // a duplicate, of which the server tells the sequence.
@@ -215,7 +218,7 @@ impl Publisher {
             Ok(0) => {
                 let mut headers = HeaderMap::new();
                 headers.insert(NATS_MESSAGE_ID, self.message_id(turn.count));
-                self.deliver(window, &last_subject, || {
+                self.deliver(window, &last_subject, last_item.len(), || {
                     self.send(&last_subject, headers.clone(), last_item.clone())
                 })
                 .await
@@ -251,7 +254,7 @@ impl Publisher {
                 // The same for all publishers, so that two that stop make one marker.
                 headers.insert(NATS_MESSAGE_ID, subject.as_str());
                 let end = self
-                    .deliver(window, &subject, || {
+                    .deliver(window, &subject, 0, || {
                         self.send(&subject, headers.clone(), Bytes::new())
                     })
                     .await;
@@ -283,7 +286,7 @@ impl Publisher {
             return Ok(window);
         }
         let Inner { js, stream, .. } = &*self.0;
-        let found = persist(js, Backoff::default(), || async {
+        let found = self.ask(|| async {
             let config = self.config().await?;
             Ok((config, last_of(js, stream, &end_subject(stream)).await?))
         });
@@ -295,6 +298,17 @@ impl Publisher {
         let window = Duration::from_nanos(config["duplicate_window"].as_u64().unwrap_or(0));
         turn.window = Some(window);
         Ok(window)
+    }
+
+    /// Asks the server, for no longer than a push may take.
+    async fn ask<T, F: Future<Output = Result<T, Failure>>>(
+        &self,
+        attempt: impl FnMut() -> F,
+    ) -> Result<T, Error> {
+        let asking = persist(&self.0.js, Backoff::default(), attempt);
+        timeout(Attempts::LIMIT, asking)
+            .await
+            .unwrap_or_else(|elapsed| Err(Error::unavailable(elapsed)))
     }
 
     /// The configuration of the stream, also what this version of async-nats does not know.
@@ -312,7 +326,7 @@ impl Publisher {
     async fn include_end(&self) -> Result<(), Error> {
         let Inner { js, stream, .. } = &*self.0;
         let end = end_subject(stream);
-        let included = persist(js, Backoff::default(), || async {
+        let included = self.ask(|| async {
             let mut config = self.config().await?;
             if covers(strings(&config["subjects"]), &end) {
                 return Ok(());
@@ -382,16 +396,19 @@ impl Publisher {
         &self,
         window: Duration,
         subject: &Subject,
+        bytes: usize,
         send: impl Fn() -> F,
     ) -> Result<u64, Refusal> {
         let Inner { js, stream, .. } = &*self.0;
         let mut attempts = Attempts::new(window, Instant::now());
+        // A second for each megabyte, for slow links.
+        let ack = ACK + Duration::from_micros(bytes as u64);
         let mut patience = Patience::default();
         // Whether an attempt went unanswered, so that this may be stored although a later one says
         // that it was not.
         let mut is_unclear = false;
         loop {
-            let verdict = match timeout(ACK, send()).await {
+            let verdict = match timeout(ack, send()).await {
                 Ok(Ok(sequence)) => return Ok(sequence),
                 Ok(Err(error)) => judge(error, stream),
                 Err(elapsed) => Verdict::Unclear(Error::unavailable(elapsed)),
@@ -401,13 +418,16 @@ impl Publisher {
                 Verdict::Sealed if !is_unclear => return Err(Refusal::Stopped),
                 Verdict::Sealed => return Err(Refusal::Error(Error::Stopped)),
                 Verdict::Stored => return Ok(0),
-                Verdict::Refused(error) => return Err(Refusal::Error(error)),
+                Verdict::Refused(error) if !is_unclear => return Err(Refusal::Error(error)),
+                Verdict::Refused(error) => {
+                    return Err(Refusal::Error(Error::unavailable(error)));
+                }
                 Verdict::Unclear(error) => {
                     is_unclear = true;
                     error
                 }
                 Verdict::Unheard(error) => {
-                    match timeout(crate::api::ATTEMPT, self.config()).await {
+                    match timeout(ATTEMPT, self.config()).await {
                         Ok(Ok(config)) if !covers(strings(&config["subjects"]), subject) => {
                             let what = format!(
                                 "the stream `{stream}` does not have the subject `{subject}`: add it, or publish to another one"

@@ -22,7 +22,7 @@ pub use self::work::Work;
 use self::work::send;
 use crate::Error;
 use crate::api::{ATTEMPT, Backoff, Failure, Patience, Task, call, persist};
-use crate::end::{covers, end_subject, strings};
+use crate::end::{covers, end_subject, ends, strings};
 use crate::pull::{Loss, Puller};
 
 /// How long the request for the first message lasts. It has no heartbeat.
@@ -96,15 +96,19 @@ pub fn share(consumer: PullConsumer, prefetch: usize) -> Result<Taker, Error> {
             "share: the consumer `{name}` needs AckPolicy::Explicit"
         )));
     }
+    if !config.priority_groups.is_empty() {
+        return Err(Error::Configuration(format!(
+            "share: the consumer `{name}` has priority groups, whose requests async-nats makes: use `consumer.stream()`"
+        )));
+    }
     let pace = if config.ack_wait.is_zero() {
         Duration::from_secs(30)
     } else {
         config.ack_wait
     } / 3;
     let (stream, name) = (info.stream_name.clone(), name.clone());
-    let first = Box::pin(first_message(consumer));
     Ok(Taker {
-        end: end_subject(&stream),
+        ends: vec![end_subject(&stream)],
         stream,
         name,
         prefetch,
@@ -112,7 +116,7 @@ pub fn share(consumer: PullConsumer, prefetch: usize) -> Result<Taker, Error> {
         acked: None,
         js: None,
         first: None,
-        state: State::Opening(first),
+        state: State::Idle(Box::new(consumer)),
     })
 }
 
@@ -124,7 +128,8 @@ pub struct Taker {
     stream: String,
     /// The name of the consumer.
     name: String,
-    end: String,
+    /// The subjects of the markers that end this taker.
+    ends: Vec<String>,
     prefetch: usize,
     pace: Duration,
     acked: Option<Acked>,
@@ -136,13 +141,17 @@ pub struct Taker {
 
 /// See the table in `docs/design/jetstream.md`.
 enum State {
+    Idle(Box<PullConsumer>),
     Opening(Task<Result<Message, Error>>),
-    Making(Task<Result<Box<Puller>, Error>>),
+    Making(Task<Result<Made, Error>>),
     Reading(Box<Puller>),
     /// The end marker came. Does it come after everything?
     Asking(Box<Puller>, Box<Message>, Task<bool>),
     Ended,
 }
+
+/// A subscription, and the subjects of the end markers.
+type Made = (Box<Puller>, Vec<String>);
 
 impl Taker {
     /// Recognises messages that were acked and come again all the same: they are acked once more, and
@@ -184,22 +193,19 @@ impl Taker {
                 .js
                 .clone()
                 .map(|js| give_back(puller, js, Some(marker))),
-            State::Making(_) | State::Ended => None,
+            State::Idle(_) | State::Making(_) | State::Ended => None,
         }
     }
 
     fn make(&self, js: Context) -> State {
-        let (stream, name, end, prefetch) = (
-            self.stream.clone(),
-            self.name.clone(),
-            self.end.clone(),
-            self.prefetch,
-        );
+        let (stream, name, prefetch) = (self.stream.clone(), self.name.clone(), self.prefetch);
         State::Making(Box::pin(async move {
             persist(&js, Backoff::default(), || async {
                 let info = call(&js, format!("CONSUMER.INFO.{stream}.{name}"), &json!({})).await?;
-                include_end(&js, &info, &end).await?;
-                Puller::new(&js, &stream, &name, prefetch).await
+                let of_stream = call(&js, format!("STREAM.INFO.{stream}"), &json!({})).await?;
+                let ends = ends(&of_stream, &stream);
+                include_ends(&js, &info, &ends).await?;
+                Ok((Puller::new(&js, &stream, &name, prefetch).await?, ends))
             })
             .await
         }))
@@ -266,8 +272,8 @@ async fn first_message(consumer: PullConsumer) -> Result<Message, Error> {
     }
 }
 
-/// Adds the end marker to the filters of a consumer that has some.
-async fn include_end(js: &Context, info: &Value, end: &str) -> Result<(), Failure> {
+/// Adds the end markers to the filters of a consumer that has some.
+async fn include_ends(js: &Context, info: &Value, ends: &[String]) -> Result<(), Failure> {
     /// "filtered consumer not unique on workqueue stream"
     const NOT_UNIQUE: ErrorCode = ErrorCode(10100);
     let mut config = info["config"].clone();
@@ -279,20 +285,21 @@ async fn include_end(js: &Context, info: &Value, end: &str) -> Result<(), Failur
         .chain(strings(&config["filter_subjects"]))
         .map(str::to_owned)
         .collect();
-    if filters.is_empty() || covers(filters.iter().map(String::as_str), end) {
+    let missing = ends
+        .iter()
+        .filter(|end| !covers(filters.iter().map(String::as_str), end))
+        .cloned();
+    let missing: Vec<_> = missing.collect();
+    if filters.is_empty() || missing.is_empty() {
         return Ok(());
     }
-    filters.push(end.to_owned());
+    filters.extend(missing);
     config["filter_subject"] = "".into();
     config["filter_subjects"] = filters.into();
     let (stream, name) = (&info["stream_name"], &info["name"]);
     let body = json!({ "stream_name": stream, "config": config, "action": "update" });
-    let subject = format!(
-        "CONSUMER.CREATE.{}.{}",
-        stream.as_str().unwrap_or_default(),
-        name.as_str().unwrap_or_default()
-    );
-    match call(js, subject, &body).await {
+    let names = [stream, name].map(|name| name.as_str().unwrap_or_default());
+    match call(js, format!("CONSUMER.CREATE.{}", names.join(".")), &body).await {
         // Another consumer of the work queue has the marker.
         Err(Failure::Final(Error::Refused(error))) if error.error_code() == NOT_UNIQUE => Ok(()),
         result => result.map(drop),
@@ -317,6 +324,10 @@ impl Stream for Taker {
         let this = &mut *self;
         loop {
             let message = match &mut this.state {
+                State::Idle(consumer) => {
+                    this.state = State::Opening(Box::pin(first_message((**consumer).clone())));
+                    continue;
+                }
                 State::Opening(opening) => match ready!(opening.as_mut().poll(cx)) {
                     Ok(message) => {
                         this.js = Some(message.context.clone());
@@ -330,7 +341,8 @@ impl Stream for Taker {
                     }
                 },
                 State::Making(making) => match ready!(making.as_mut().poll(cx)) {
-                    Ok(puller) => {
+                    Ok((puller, ends)) => {
+                        this.ends = ends;
                         this.state = State::Reading(puller);
                         continue;
                     }
@@ -384,7 +396,7 @@ impl Stream for Taker {
                 }
                 State::Ended => return Poll::Ready(None),
             };
-            if *message.subject == *this.end {
+            if this.ends.iter().any(|end| *end == *message.subject) {
                 let asking = Box::pin(is_done(
                     message.context.clone(),
                     format!("CONSUMER.INFO.{}.{}", this.stream, this.name),

@@ -9,7 +9,7 @@ use futures_lite::StreamExt;
 
 use super::nats::{Cluster, Server, make_stream, plain};
 use super::next;
-use super::share::{consumer, push};
+use super::share::{consumer, push, worker};
 
 /// Guarantee: forks, filtered ones and later ones too, give everything before the marker and end.
 #[tokio::test]
@@ -167,4 +167,110 @@ async fn the_leader_is_killed() {
         .expect("an end")
         .unwrap();
     assert_eq!(all, (1..=201).collect::<Vec<_>>());
+}
+
+/// Guarantee: takers end, with every message acked, although processes are killed that may have the
+/// marker.
+#[tokio::test]
+#[ignore = "needs a server: ci/jetstream.sh"]
+async fn workers_are_killed() {
+    let server = Server::start().await;
+    let js = server.connect().await;
+    make_stream(&js, plain("s")).await;
+    push(&js, "s.a", 300).await;
+    let config = Config {
+        ack_wait: Duration::from_secs(1),
+        ..Default::default()
+    };
+    let consumer = consumer(&js, config).await;
+    publisher(&js, "s").stop().await.unwrap();
+    for round in 0..3 {
+        let (mut victim, mut lines) = worker(&server);
+        // The last one is killed when the marker has begun to go round.
+        assert!(lines.nth(20 + 60 * round).is_some());
+        victim.kill().unwrap();
+        victim.wait().unwrap();
+    }
+    let (mut last, lines) = worker(&server);
+    assert_eq!(lines.last().as_deref(), Some("all"));
+    assert!(last.wait().unwrap().success());
+    let info = consumer.get_info().await.unwrap();
+    assert_eq!(
+        (info.num_pending, info.num_ack_pending),
+        (0, 1),
+        "the marker alone"
+    );
+}
+
+/// Guarantee: a stop that is dropped at any poll can be called again, and there is one marker.
+#[tokio::test]
+#[ignore = "needs a server: ci/jetstream.sh"]
+async fn cancelled_stops() {
+    let server = Server::start().await;
+    let js = server.connect().await;
+    make_stream(&js, plain("s")).await;
+    push(&js, "s.a", 10).await;
+    for polls in 0..30 {
+        let stopper = publisher(&js, "s");
+        let mut stop = std::pin::pin!(stopper.stop());
+        for _ in 0..polls {
+            if futures_lite::future::poll_once(&mut stop).await.is_some() {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+    assert_eq!(publisher(&js, "s").stop().await.unwrap(), 11);
+    let all = fork(&js, "s", Start::All).await.unwrap();
+    assert_eq!(all.count().await, 10);
+    assert_eq!(
+        js.get_stream("s")
+            .await
+            .unwrap()
+            .get_info()
+            .await
+            .unwrap()
+            .state
+            .last_sequence,
+        11
+    );
+}
+
+/// Guarantee: forks and takers of a mirror end where its origin was stopped.
+#[tokio::test]
+#[ignore = "needs a server: ci/jetstream.sh"]
+async fn mirrors_end() {
+    let server = Server::start().await;
+    let js = server.connect().await;
+    make_stream(&js, plain("origin")).await;
+    let mirror = stream::Source {
+        name: "origin".into(),
+        ..Default::default()
+    };
+    make_stream(
+        &js,
+        stream::Config {
+            name: "s".into(),
+            mirror: Some(mirror),
+            ..Default::default()
+        },
+    )
+    .await;
+    let origin = publisher(&js, "origin");
+    origin.push("origin.a", "x".into()).await.unwrap();
+    origin.stop().await.unwrap();
+    let all = fork(&js, "s", Start::All)
+        .await
+        .unwrap()
+        .subjects(&["origin.a"]);
+    assert_eq!(all.count().await, 1);
+    let mut taker = share(consumer(&js, Config::default()).await, 5).unwrap();
+    next(&mut taker)
+        .await
+        .unwrap()
+        .unwrap()
+        .ack()
+        .await
+        .unwrap();
+    assert!(next(&mut taker).await.is_none());
 }

@@ -313,3 +313,63 @@ async fn the_leader_is_killed() {
     );
     assert!(first.saturating_duration_since(acked) < Duration::from_secs(2));
 }
+
+/// Guarantee: a leader of three servers that stands still is left for another one, without a gap or
+/// a replay, and nothing of its own comes when it goes on.
+#[tokio::test]
+#[ignore = "needs a server: ci/jetstream.sh"]
+async fn the_leader_stands_still() {
+    let cluster = Cluster::start().await;
+    let js = cluster.connect().await;
+    make_stream(
+        &js,
+        Config {
+            num_replicas: 3,
+            ..plain("s")
+        },
+    )
+    .await;
+    push(&js, "s.a", 50).await;
+    let mut reading = fork(&js, "s", Start::All).await.unwrap();
+    let mut all = sequences(&mut reading, 50).await;
+    let leader = cluster.leader(&js, "s").await;
+    cluster.servers[leader].signal(Signal::STOP);
+    let (more, ()) = tokio::join!(sequences(&mut reading, 50), push(&js, "s.a", 50));
+    all.extend(more);
+    cluster.servers[leader].signal(Signal::CONT);
+    let (more, ()) = tokio::join!(sequences(&mut reading, 50), push(&js, "s.a", 50));
+    all.extend(more);
+    assert_eq!(all, (1..=150).collect::<Vec<_>>());
+}
+
+/// Guarantee: making a fork that is dropped at any poll leaves no consumer behind.
+#[tokio::test]
+#[ignore = "needs a server: ci/jetstream.sh"]
+async fn cancelled_forks() {
+    let server = Server::start().await;
+    let js = server.connect().await;
+    make_stream(&js, plain("s")).await;
+    push(&js, "s.a", 10).await;
+    for polls in 0..60 {
+        let started = Start::Time(SystemTime::UNIX_EPOCH);
+        let mut reading = std::pin::pin!(async {
+            let mut reading = fork(&js, "s", started).await.unwrap();
+            sequences(&mut reading, 10).await
+        });
+        for _ in 0..polls {
+            if futures_lite::future::poll_once(&mut reading)
+                .await
+                .is_some()
+            {
+                break;
+            }
+            tokio::time::sleep(Duration::from_micros(200)).await;
+        }
+    }
+    let stream = js.get_stream("s").await.unwrap();
+    // That of `Start::Time`, and one that was made while its fork was dropped, go by themselves.
+    super::nats::until("no consumer is left", async || {
+        stream.get_info().await.unwrap().state.consumer_count == 0
+    })
+    .await;
+}

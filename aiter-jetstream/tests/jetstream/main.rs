@@ -4,6 +4,7 @@
 
 mod end;
 mod fork;
+mod memory;
 mod nats;
 mod publish;
 mod share;
