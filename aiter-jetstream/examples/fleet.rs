@@ -148,7 +148,7 @@ async fn run(js: &Context, url: &str) -> Outcome {
     let workers = [start_worker(url)?, start_worker(url)?, start_worker(url)?];
     let [one, two, victim] = workers.map(Some);
     // One remote fork, and two readers of it in this process.
-    let live = aiter_forker(fork(js, STREAM, Start::New).await?);
+    let mut live = aiter_forker(fork(js, STREAM, Start::New).await?);
     let live_too = live.fork();
     let slow = fork(js, BOARD, Start::All).await?.prefetch(50);
     let (one, two, victim, pushed, live, live_too, slow) = tokio::try_join!(
