@@ -20,11 +20,11 @@ use async_nats::jetstream::{Context, message::PublishMessage, stream};
 use bytes::Bytes;
 use futures_lite::{StreamExt, pin};
 
-const PUSHES: usize = 4_000;
+const PUSHES: usize = 500;
 const BATCHES: usize = 40;
 const BATCH: usize = 1_000;
 const ITEMS: usize = BATCHES * BATCH;
-const ROUNDS: usize = 7;
+const ROUNDS: usize = 9;
 
 fn item() -> Bytes {
     Bytes::from_static(&[b'x'; 100])
@@ -151,7 +151,7 @@ async fn share_ours(js: &Context, prefetch: usize) {
     }
 }
 
-/// Runs both in turn. Gives messages a second of each, and the median ratio.
+/// Runs both in turn, if no argument is given or one that is in the name. Gives messages a second of each, and the median ratio.
 async fn compare(
     name: &str,
     count: usize,
@@ -159,8 +159,16 @@ async fn compare(
     mut bare: impl AsyncFnMut(usize),
     mut ours: impl AsyncFnMut(usize),
 ) {
+    if std::env::args()
+        .nth(1)
+        .is_some_and(|part| !name.contains(&part))
+    {
+        return;
+    }
+    // Short runs take more turns.
+    let rounds = ROUNDS * (ITEMS / count).clamp(1, 4);
     let (mut rates, mut ratios) = ([Vec::new(), Vec::new()], Vec::new());
-    for round in 0..ROUNDS {
+    for round in 0..rounds {
         js.get_stream("s")
             .await
             .unwrap()
