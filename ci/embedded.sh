@@ -6,7 +6,7 @@
 . "$(dirname "$0")/common"
 machines=(thumbv7m-none-eabi thumbv7em-none-eabihf thumbv6m-none-eabi riscv32imac-unknown-none-elf)
 bare_metal=("${machines[@]}")
-programs=(aiter embassy fixed pubsub one channel waiting send newest immediate interrupted everywhere cost limits)
+programs=(aiter embassy fixed pubsub one channel waiting send newest immediate interrupted everywhere cost limits paced batched)
 next='have this script run each program in tests/firmware/src/bin, and no other'
 diff <(printf '%s.rs\n' "${programs[@]}" | sort) <(cd tests/firmware/src/bin && ls)
 # A program, its twin, which does the same on embassy-sync, and how many bytes of code and constants

@@ -29,8 +29,9 @@
 //!
 //! Everything of [`aiter_core`] is re-exported, so you need to depend on this crate only. The
 //! functions [`join_aiters`], [`map_workers`] and [`map_workers_ordered`] of this crate start
-//! tasks; those of [`aiter_core`] have the same names and run in the task that polls them.
-//! [`AiterExt`] has all functions as methods of every stream.
+//! tasks; those of [`aiter_core`] have the same names and run in the task that polls them. The
+//! functions [`batch_within`], [`debounce`] and [`rate_limit`] use the [`Timer`] of this crate; those
+//! of [`aiter_core`] take one. [`AiterExt`] has all functions as methods of every stream.
 //!
 //! With the feature `sink`, a [`Pusher`] is a `Sink` of the crate `futures-sink`.
 //!
@@ -45,6 +46,7 @@ mod executor;
 mod ext;
 pub mod net;
 mod tasks;
+mod time;
 
 pub use blocking::{BlockingIter, OnThread, aiter_to_iter};
 pub use executor::{Global, On};
@@ -54,3 +56,4 @@ pub use tasks::{
     join_aiters, join_aiters_buffered, map_workers, map_workers_ordered, preload_aiter,
     preload_aiter_with,
 };
+pub use time::{Timer, batch_within, debounce, rate_limit};

@@ -1,6 +1,6 @@
 //! Servers that yield their connections as a stream.
 
-use aiter_core::adapter::{Accept, Acceptor, Sleep, Watched, connections};
+use aiter_core::adapter::{Accept, Acceptor, Pause, Watched, connections};
 #[doc(inline)]
 pub use aiter_core::adapter::{Connections, Server};
 #[cfg(unix)]
@@ -241,7 +241,7 @@ impl<L: Accept> Watched for Watch<L> {
         self.0.poll_readable(cx)
     }
 
-    fn sleep(time: Duration) -> Sleep {
+    fn pause(time: Duration) -> Pause {
         Box::pin(async move {
             Timer::after(time).await;
             // The thread that drives all timers and sockets runs until the process ends, so a pause

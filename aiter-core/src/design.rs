@@ -31,3 +31,6 @@ pub mod ring {}
 
 #[doc = include_str!("../docs/design/share.md")]
 pub mod share {}
+
+#[doc = include_str!("../docs/design/split.md")]
+pub mod split {}

@@ -20,6 +20,22 @@ use futures_core::Stream;
 /// assert_eq!(block_on(even.collect::<Vec<_>>()), [20, 40, 60]);
 /// ```
 pub trait AiterExt: Stream {
+    /// Yields the newest item once no other has come for `d`: see [`debounce`].
+    fn debounce<T: Sleep>(self, d: Duration, sleep: T) -> Debounce<Self, T>
+    where
+        Self: Sized,
+    {
+        debounce(d, sleep, self)
+    }
+
+    /// Yields the items no faster than `limit` allows: see [`rate_limit`].
+    fn rate_limit<C: Clock>(self, limit: RateLimit, clock: C) -> RateLimited<Self, C>
+    where
+        Self: Sized,
+    {
+        rate_limit(limit, clock, self)
+    }
+
     /// Applies `f` to each item: see [`map_aiter`].
     fn map_aiter<F, T>(self, f: F) -> MapAiter<Self, F>
     where
@@ -235,6 +251,18 @@ pub trait AiterExt: Stream {
         Self: Sized,
     {
         sharable_aiter(self)
+    }
+
+    /// Splits this stream into parts, one for each key, in which up to `n` items wait: see
+    /// [`split_by`].
+    #[track_caller]
+    fn split_by<K, F>(self, n: usize, key: F) -> SplitBy<Self, K, F>
+    where
+        Self: Sized,
+        K: Ord + Clone,
+        F: FnMut(&Self::Item) -> K,
+    {
+        split_by(n, key, self)
     }
 
     /// Lets as many items through as the returned [`Gate`] has permits: see [`gated_aiter`].

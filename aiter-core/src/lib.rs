@@ -25,6 +25,7 @@
 //! | **push** without an allocator: from interrupts, through a `static` | [`fixed::PushList`] |
 //! | **fork**: let several readers see each item | [`aiter_forker`] for any stream, [`aiter_forker_with`] a [`bound`] on how far they run apart; [`PushAiter::fork`], [`Pusher::subscribe`] |
 //! | let several tasks **share** a stream, each item going to one of them | [`sharable_aiter`] |
+//! | **split** a stream by a key: each key's items become a stream of their own | [`split_by`] |
 //! | **gate** a stream: let through as many items as there are permits | [`gated_aiter`] |
 //! | **end** a stream from outside | [`stoppable_aiter`] |
 //! | **drive** a stream while its consumer is busy elsewhere | [`active`], as fast as it yields; [`preload`], up to `n` items ahead; [`preload_with`], in batches |
@@ -33,6 +34,7 @@
 //! | **batch** items | [`batch`], those that are ready; [`batch_within`], those that come within some time |
 //! | follow the newest of many streams | [`switch_aiter`] |
 //! | filter and flatten | [`map_filter_aiter`], [`flatten_aiter`] |
+//! | **pace** a stream | [`debounce`]: the newest item, once the source is quiet; [`rate_limit`]: no more items than a [`RateLimit`] allows |
 //! | make a stream of an iterator | [`iter_to_aiter`] |
 //! | send each item to a channel, a socket, any sink | [`pump`]; [`pump_lending`] if the sink is borrowed mutably |
 //!
@@ -58,12 +60,12 @@
 //! |---|---|
 //! | `std` (default) | what the adapter crates are built on, such as panics that are carried from task to task; a push list may spin briefly before its reader sleeps |
 //! | `net` (with the adapters' servers) | the code that removes the files of Unix sockets |
-//! | `alloc` (with `std`) | everything but [`fixed`], [`map_async`], [`pump`] and [`pump_lending`] |
+//! | `alloc` (with `std`) | everything but [`fixed`], [`debounce`], [`map_async`], [`pump`], [`pump_lending`] and [`rate_limit`] |
 //! | `sink` | [`Sink`](https://docs.rs/futures-sink) for [`Pusher`], and [`BoundedPusher::into_sink`] |
 //! | `portable-atomic` | atomics and `Arc` of that crate, for targets without compare-and-swap (Cortex-M0, RISC-V without A) |
 //!
 //! Without `std` the crate needs `core` and `alloc`, which means a global allocator. Without
-//! `alloc` it needs `core` only, and has just the four items that the table names. With
+//! `alloc` it needs `core` only, and has just the items that the table names. With
 //! `portable-atomic`, the final binary says how to do without compare-and-swap: either it depends
 //! on `portable-atomic` itself, with the feature `critical-section` and an implementation of that,
 //! or it is built with `--cfg portable_atomic_unsafe_assume_single_core`. This crate chooses
@@ -127,6 +129,8 @@ mod ready_set;
 mod ring;
 #[cfg(feature = "alloc")]
 mod share;
+#[cfg(feature = "alloc")]
+mod split;
 mod statistics;
 mod sync;
 #[cfg(test)]
@@ -138,7 +142,7 @@ mod wait;
 
 pub use drive::{Pump, pump, pump_lending};
 pub use error::{PushError, Stopped, TryNextError};
-pub use ops::{MapAsync, map_async};
+pub use ops::{Debounce, MapAsync, RateLimit, RateLimited, debounce, map_async, rate_limit};
 pub use statistics::Statistics;
 pub use time::{Clock, Sleep};
 
@@ -163,6 +167,7 @@ pub use crate::{
         WeakBoundedPusher, WeakPusher, push_aiter, push_aiter_bounded, push_aiter_with,
     },
     share::{Sharable, sharable_aiter},
+    split::{Part, SplitBy, split_by},
     wait::demand::Watermarks,
 };
 

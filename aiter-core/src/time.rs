@@ -6,19 +6,29 @@ use core::{future::Future, time::Duration};
 /// and [`debounce`](crate::debounce) take one.
 ///
 /// This crate has no clock of its own. Each adapter has a `Timer` that implements this trait, and
-/// so does every closure from a [`Duration`] to a future, such as
-/// `|d| tokio::time::sleep(d)`, `async_io::Timer::after` or `embassy_time::Timer`.
+/// so does every function or closure from a [`Duration`] to a future:
+///
+/// | on | pass |
+/// |---|---|
+/// | tokio | `tokio::time::sleep` |
+/// | smol and async-std | `async_io::Timer::after` |
+/// | Embassy | a closure that makes an `embassy_time::Timer`: see `tests/firmware/src/bin/paced.rs` |
+/// | JavaScript | a closure over `setTimeout`: see `tests/wasm` |
+/// | in tests | `VirtualTime` of the crate `aiter-test` |
 ///
 /// The future is ready `duration` after the call of [`sleep`](Self::sleep), or after its first
 /// poll; its output is ignored. It may be dropped before.
 ///
+/// # Example
+///
 /// ```
-/// use aiter_core::Sleep;
+/// use aiter_core::{debounce, iter_to_aiter};
+/// use futures_lite::{StreamExt, future::block_on};
 /// use std::time::Duration;
 ///
-/// fn is_sleep<S: Sleep>(_: &S) {}
-///
-/// is_sleep(&|duration: Duration| async move { std::thread::sleep(duration) });
+/// let keys = iter_to_aiter(["r", "ru", "rust"]);
+/// let mut searches = debounce(Duration::from_millis(300), async_io::Timer::after, keys);
+/// assert_eq!(block_on(searches.next()), Some("rust"));
 /// ```
 pub trait Sleep {
     /// The future that waits.
@@ -45,6 +55,20 @@ where
 /// A timer that also tells the time. [`rate_limit`](crate::rate_limit) takes one.
 ///
 /// A pair of closures `(sleep, now)` is a clock. The adapters' `Timer` is one too.
+///
+/// # Example
+///
+/// ```
+/// use aiter_core::{RateLimit, iter_to_aiter, rate_limit};
+/// use futures_lite::{StreamExt, future::block_on};
+/// use std::time::{Duration, Instant};
+///
+/// let start = Instant::now();
+/// let clock = (async_io::Timer::after, move || start.elapsed());
+/// let hundred_a_second = RateLimit::new(100, Duration::from_secs(1));
+/// let mut requests = rate_limit(hundred_a_second, clock, iter_to_aiter(["first", "second"]));
+/// assert_eq!(block_on(requests.next()), Some("first"));
+/// ```
 pub trait Clock: Sleep {
     /// The time since some moment, which is the same one in each call.
     ///

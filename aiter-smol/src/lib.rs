@@ -22,8 +22,9 @@
 //!
 //! Everything of [`aiter_core`] is re-exported, so you need to depend on this crate only. The
 //! functions [`join_aiters`], [`map_workers`] and [`map_workers_ordered`] of this crate start
-//! tasks; those of [`aiter_core`] have the same names and run in the task that polls them.
-//! [`AiterExt`] has all functions as methods of every stream.
+//! tasks; those of [`aiter_core`] have the same names and run in the task that polls them. The
+//! functions [`batch_within`], [`debounce`] and [`rate_limit`] use the [`Timer`] of this crate; those
+//! of [`aiter_core`] take one. [`AiterExt`] has all functions as methods of every stream.
 //!
 //! Tasks run on smol's global executor. With `_on` functions such as [`active_aiter_on`], they run
 //! on an executor that is given. A `LocalExecutor` takes streams that are not `Send`.
@@ -39,6 +40,7 @@ mod executor;
 mod ext;
 pub mod net;
 mod tasks;
+mod time;
 
 pub use blocking::{BlockingIter, OnThread, aiter_to_iter};
 pub use executor::{Global, On};
@@ -49,3 +51,4 @@ pub use tasks::{
     map_workers, map_workers_on, map_workers_ordered, map_workers_ordered_on, preload_aiter,
     preload_aiter_on, preload_aiter_with, preload_aiter_with_on,
 };
+pub use time::{Timer, batch_within, debounce, rate_limit};

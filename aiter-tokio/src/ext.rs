@@ -2,15 +2,18 @@
 
 use crate::*;
 use aiter_core::adapter::{self, Nested, Spawn};
-use core::future::Future;
+use core::{future::Future, time::Duration};
 use futures_core::Stream;
 use tokio::runtime::Handle;
 
 /// Each function of this crate that takes a stream, as a method of the same name: `f(…, stream)`
 /// is `stream.f(…)`, and does the same in the same number of tasks.
 ///
-/// It has all methods of [`aiter_core::AiterExt`], so you need to import this trait only. No method
-/// name collides with one of `futures::StreamExt`, `futures_lite::StreamExt` or
+/// It has all methods of [`aiter_core::AiterExt`], so you need to import this trait only. Those that
+/// take a timer there use the [`Timer`] of this crate. For another timer, call the functions of
+/// [`aiter_core`].
+///
+/// No method name collides with one of `futures::StreamExt`, `futures_lite::StreamExt` or
 /// `tokio_stream::StreamExt`, so all of them can be imported together.
 ///
 /// ```
@@ -145,6 +148,32 @@ pub trait AiterExt: Stream {
         join_aiters_keyed(self)
     }
 
+    /// Yields the items in batches of up to `n`, each at most `d` after its first item: see
+    /// [`batch_within`].
+    #[track_caller]
+    fn batch_within(self, n: usize, d: Duration) -> BatchWithin<Self, Timer>
+    where
+        Self: Sized,
+    {
+        batch_within(n, d, self)
+    }
+
+    /// Yields the newest item once no other has come for `d`: see [`debounce`].
+    fn debounce(self, d: Duration) -> Debounce<Self, Timer>
+    where
+        Self: Sized,
+    {
+        debounce(d, self)
+    }
+
+    /// Yields the items no faster than `limit` allows: see [`rate_limit`].
+    fn rate_limit(self, limit: RateLimit) -> RateLimited<Self, Timer>
+    where
+        Self: Sized,
+    {
+        rate_limit(limit, self)
+    }
+
     /// Yields the items of the newest of the streams that this one yields: see [`switch_aiter`].
     fn switch_aiter(self) -> SwitchAiter<Self>
     where
@@ -199,6 +228,18 @@ pub trait AiterExt: Stream {
         Self: Sized,
     {
         sharable_aiter(self)
+    }
+
+    /// Splits this stream into parts, one for each key, in which up to `n` items wait: see
+    /// [`split_by`].
+    #[track_caller]
+    fn split_by<K, F>(self, n: usize, key: F) -> SplitBy<Self, K, F>
+    where
+        Self: Sized,
+        K: Ord + Clone,
+        F: FnMut(&Self::Item) -> K,
+    {
+        split_by(n, key, self)
     }
 
     /// Lets as many items through as the returned [`Gate`] has permits: see [`gated_aiter`].

@@ -26,8 +26,9 @@
 //!
 //! Everything of [`aiter_core`] is re-exported, so you need to depend on this crate only. The
 //! functions [`join_aiters`], [`map_workers`] and [`map_workers_ordered`] of this crate start
-//! tasks; those of [`aiter_core`] have the same names and run in the task that polls them.
-//! [`AiterExt`] has all functions as methods of every stream.
+//! tasks; those of [`aiter_core`] have the same names and run in the task that polls them. The
+//! functions [`batch_within`], [`debounce`] and [`rate_limit`] use the [`Timer`] of this crate; those
+//! of [`aiter_core`] take one. [`AiterExt`] has all functions as methods of every stream.
 //!
 //! Tasks run on the current runtime. With `_on` functions such as [`active_aiter_on`], they run on
 //! a runtime that is given, or in a [`LocalSet`](tokio::task::LocalSet), which takes streams that
@@ -37,8 +38,8 @@
 //! over items that are always ready lets other tasks run now and then. For other streams there is
 //! [`cooperative`].
 //!
-//! The feature `net` (default) adds servers, and needs tokio's I/O and time drivers. The rest needs
-//! only its scheduler. With the feature `sink`, a [`Pusher`] is a `Sink` of the crate
+//! The feature `net` (default) adds servers, and needs tokio's I/O and time drivers. Operators with a
+//! [`Timer`] need the time driver. The rest needs only the scheduler. With the feature `sink`, a [`Pusher`] is a `Sink` of the crate
 //! `futures-sink`.
 #![forbid(unsafe_code)]
 
@@ -52,6 +53,7 @@ mod ext;
 #[cfg(feature = "net")]
 pub mod net;
 mod tasks;
+mod time;
 
 pub use blocking::{BlockOn, BlockingIter, OnRuntime, ReadAhead, aiter_to_iter, aiter_to_iter_on};
 pub use coop::{Budget, Cooperative, cooperative};
@@ -63,3 +65,4 @@ pub use tasks::{
     map_workers, map_workers_on, map_workers_ordered, map_workers_ordered_on, preload_aiter,
     preload_aiter_on, preload_aiter_with, preload_aiter_with_on,
 };
+pub use time::{Timer, batch_within, debounce, rate_limit};

@@ -1,5 +1,5 @@
 //! Servers that yield their connections as a stream.
-use aiter_core::adapter::{Accept, Client, Listen, Sleep, Spare, connections, waiting_clients};
+use aiter_core::adapter::{Accept, Client, Listen, Pause, Spare, connections, waiting_clients};
 #[doc(inline)]
 pub use aiter_core::adapter::{Connections, Server};
 #[cfg(unix)]
@@ -304,7 +304,7 @@ impl<L: Listener> Listen for Acceptor<L> {
         clients
     }
 
-    fn sleep(&self, time: Duration) -> Sleep {
+    fn pause(&self, time: Duration) -> Pause {
         let _context = self.runtime.enter();
         // The timer runs in a task, which the runtime cancels when it shuts down. Polling the timer
         // itself would panic in that case.

@@ -5,17 +5,26 @@ use aiter_benches::{
     Bench, Extra, Mark, Way, ours, peer,
     takers::{AsyncChannel, Crossfire, Kanal, SharedList, Takers, across_threads},
 };
-use aiter_core::{PushAiter, aiter_forker, gated_aiter, iter_to_aiter, push_aiter, sharable_aiter};
+use aiter_core::{
+    AiterExt, PushAiter, RateLimit, aiter_forker, gated_aiter, iter_to_aiter, push_aiter,
+    rate_limit, sharable_aiter,
+};
 use aiter_tokio::{aiter_to_iter, aiter_to_iter_on};
 use futures_core::Stream;
+use governor::{
+    Quota, RateLimiter,
+    clock::{Clock as _, MonotonicClock, QuantaClock, Reference},
+    prelude::StreamRateLimitExt,
+};
 use std::{
     array,
-    future::poll_fn,
+    future::{poll_fn, ready},
     hint::black_box,
     iter,
     pin::{Pin, pin},
     process::ExitCode,
     task::{Context, Poll, Waker},
+    time::{Duration, Instant},
 };
 
 const ITEMS: u64 = 100_000;
@@ -28,6 +37,7 @@ fn main() -> ExitCode {
         any_stream(&mut bench, forks);
     }
     wrapped(&mut bench);
+    rate_limits(&mut bench);
     blocking(&mut bench);
     takers(&mut bench);
     bench.finish()
@@ -85,16 +95,18 @@ fn any_stream(bench: &mut Bench, forks: usize) {
     bench.compare_extra(&title, PULLS as usize, 101, ways, &[], &extras);
 }
 
-fn wrapped(bench: &mut Bench) {
-    fn drain(stream: impl Stream<Item = u64>) {
-        let mut stream = pin!(stream);
-        let mut taken = 0;
-        while let Some(item) = poll(&mut stream) {
-            black_box(item);
-            taken += 1;
-        }
-        assert_eq!(taken, ITEMS);
+/// Takes all items of a stream that is always ready.
+fn drain(stream: impl Stream<Item = u64>) {
+    let mut stream = pin!(stream);
+    let mut taken = 0;
+    while let Some(item) = poll(&mut stream) {
+        black_box(item);
+        taken += 1;
     }
+    assert_eq!(taken, ITEMS);
+}
+
+fn wrapped(bench: &mut Bench) {
     let ways: Vec<Way> = vec![
         ours("stream", || drain(counter(ITEMS))),
         ours("gated_aiter, open", || {
@@ -126,6 +138,136 @@ fn wrapped(bench: &mut Bench) {
         &[],
         &extras,
     );
+}
+
+/// A runtime with virtual time.
+fn paused() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .expect("a runtime can be made")
+}
+
+/// Limits that are never reached, and one for whose token each item waits.
+///
+/// tokio-stream's `throttle` reads no clock and sets no timer if its duration is zero, which is no
+/// limit at all: it is the stream alone. With any other duration each item waits for its timer,
+/// which tokio rounds up to a millisecond. It is compared with the least such duration, and where
+/// each item has to wait, in tokio's virtual time. There a timer that is set again costs `throttle`
+/// less than a new one for each item costs us, so that comparison has no mark.
+fn rate_limits(bench: &mut Bench) {
+    const PER_SECOND: u32 = 1_000_000_000;
+    let runtime = paused();
+    let quanta = QuantaClock::default();
+    let at_start = quanta.now();
+    let on_start = |clock: &QuantaClock, start| Duration::from(clock.now().duration_since(start));
+    let start = Instant::now();
+    let clock = move || (|_| ready(()), move || start.elapsed());
+    let limit = RateLimit::new(PER_SECOND as usize, Duration::from_secs(1));
+    let quota = Quota::per_second(PER_SECOND.try_into().expect("it is not 0"));
+    let on_instant = RateLimiter::direct_with_clock(quota, MonotonicClock);
+    let on_quanta = RateLimiter::direct(quota);
+    let ways = vec![
+        ours("rate_limit", move || {
+            drain(rate_limit(limit, clock(), counter(ITEMS)));
+        }),
+        ours("rate_limit, quanta", move || {
+            let clock = (|_| ready(()), || on_start(&quanta, at_start));
+            drain(rate_limit(limit, clock, counter(ITEMS)));
+        }),
+        peer("governor, same clock", move || {
+            drain(counter(ITEMS).ratelimit_stream(&on_instant));
+        }),
+        peer("governor, quanta", move || {
+            drain(counter(ITEMS).ratelimit_stream(&on_quanta));
+        }),
+        peer("the clock alone", move || {
+            drain(counter(ITEMS).map_aiter(move |item| {
+                black_box(start.elapsed());
+                item
+            }));
+        }),
+        peer("throttle(0)", move || {
+            let _guard = runtime.enter();
+            drain(tokio_stream::StreamExt::throttle(
+                counter(ITEMS),
+                Duration::ZERO,
+            ));
+        }),
+    ];
+    let marks = [
+        ("rate_limit", "governor, same clock"),
+        ("rate_limit, quanta", "governor, quanta"),
+    ]
+    .map(|(ours, peer)| Mark {
+        ours,
+        peer,
+        at_most: 1.0,
+    });
+    let title = "a rate limit that is never reached, one thread";
+    bench.compare(title, ITEMS as usize, 101, ways, &marks);
+
+    const WAITS: u64 = 2_000;
+    const TICK: Duration = Duration::from_millis(1);
+    /// Takes all items, each of which waits, in virtual time.
+    fn wait_for_each<S: Stream<Item = u64>>(limited: impl FnOnce() -> S) {
+        paused().block_on(async {
+            let start = tokio::time::Instant::now();
+            let mut stream = pin!(limited());
+            while let Some(item) = poll_fn(|cx| stream.as_mut().poll_next(cx)).await {
+                black_box(item);
+            }
+            assert!(start.elapsed() >= TICK * (WAITS as u32 - 1));
+        });
+    }
+    let ways = vec![
+        ours("rate_limit", || {
+            wait_for_each(|| {
+                let start = tokio::time::Instant::now();
+                let clock = (tokio::time::sleep, move || start.elapsed());
+                rate_limit(RateLimit::new(1, TICK), clock, counter(WAITS))
+            });
+        }),
+        peer("throttle", || {
+            wait_for_each(|| tokio_stream::StreamExt::throttle(counter(WAITS), TICK));
+        }),
+    ];
+    let title = "a rate limit for which each item waits, virtual time";
+    bench.compare(title, WAITS as usize, 51, ways, &[]);
+
+    const FEW: u64 = 20;
+    /// Takes all items, as fast as they come, in real time.
+    fn run<S: Stream<Item = u64>>(limited: impl FnOnce() -> S) {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .expect("a runtime can be made");
+        runtime.block_on(async {
+            let mut stream = pin!(limited());
+            while let Some(item) = poll_fn(|cx| stream.as_mut().poll_next(cx)).await {
+                black_box(item);
+            }
+        });
+    }
+    let ways = vec![
+        ours("rate_limit", move || {
+            run(|| {
+                let clock = (tokio::time::sleep, move || start.elapsed());
+                rate_limit(limit, clock, counter(FEW))
+            });
+        }),
+        peer("throttle(1 ns)", || {
+            run(|| tokio_stream::StreamExt::throttle(counter(FEW), Duration::from_nanos(1)));
+        }),
+    ];
+    let marks = [Mark {
+        ours: "rate_limit",
+        peer: "throttle(1 ns)",
+        at_most: 0.7,
+    }];
+    let title = "a rate limit of an item per nanosecond, 20 items";
+    bench.compare(title, FEW as usize, 21, ways, &marks);
 }
 
 /// Ready items in a `for` loop outside of any runtime, and in one under a guard of the caller's.

@@ -14,8 +14,8 @@ use aiter_benches::{
     shapes::{send_wake_take, send_wake_take_in_task},
 };
 use aiter_core::{
-    Pusher, gated_aiter, iter_to_aiter, join_aiters, map_workers, map_workers_by, push_aiter,
-    sharable_aiter, stoppable_aiter,
+    Pusher, bound, gated_aiter, iter_to_aiter, join_aiters, map_workers, map_workers_by,
+    push_aiter, push_aiter_bounded, push_hub, sharable_aiter, stoppable_aiter,
 };
 use futures_core::Stream;
 use std::{
@@ -81,6 +81,12 @@ const SCENARIOS: &[Scenario] = scenarios! {
     "join-100-one-wakes", ITEMS, join_one_wakes;
     "map-workers-ready", ITEMS, map_workers_ready;
     "map-workers-by-ready", ITEMS, map_workers_by_ready;
+    "bounded-push-take", ITEMS, bounded_push_take;
+    "bounded-batches", ITEMS, bounded_batches;
+    "bounded-reserve-take", ITEMS, bounded_reserve_take;
+    "hub-skip-8", ITEMS, hub_skip;
+    "hub-latest-1", ITEMS, hub_latest::<1>;
+    "hub-latest-8", ITEMS, hub_latest::<8>;
 };
 
 fn main() -> ExitCode {
@@ -226,4 +232,56 @@ fn map_workers_ready(items: u64) {
 
 fn map_workers_by_ready(items: u64) {
     drain(map_workers_by(10, |n| n % 7, ready, counter(items)));
+}
+
+fn bounded_push_take(items: u64) {
+    let (pusher, mut aiter) = push_aiter_bounded(100);
+    for item in 0..items {
+        pusher.try_push(black_box(item)).expect("there is room");
+        poll(&mut aiter);
+    }
+}
+
+fn bounded_batches(items: u64) {
+    const BATCH: u64 = 128;
+    let (pusher, mut aiter) = push_aiter_bounded(BATCH as usize);
+    for _ in 0..items / BATCH {
+        for item in 0..BATCH {
+            pusher.try_push(black_box(item)).expect("there is room");
+        }
+        for _ in 0..BATCH {
+            poll(&mut aiter);
+        }
+    }
+}
+
+fn bounded_reserve_take(items: u64) {
+    let (pusher, mut aiter) = push_aiter_bounded(100);
+    for item in 0..items {
+        let permit = pusher.try_reserve().expect("there is room");
+        permit.push(black_box(item)).expect("the reader is there");
+        poll(&mut aiter);
+    }
+}
+
+/// Pushes to readers that take nothing.
+fn hub_skip(items: u64) {
+    let hub = push_hub(bound::skip(1024));
+    let readers: Vec<_> = (0..8).map(|_| hub.subscribe()).collect();
+    for item in 0..items {
+        hub.push(black_box(item)).expect("it is open");
+    }
+    drop(readers);
+}
+
+/// Each reader takes each value.
+fn hub_latest<const READERS: usize>(items: u64) {
+    let hub = push_hub(bound::latest());
+    let mut readers: Vec<_> = (0..READERS).map(|_| hub.replay()).collect();
+    for item in 0..items {
+        hub.push(black_box(item)).expect("it is open");
+        for reader in &mut readers {
+            assert_eq!(reader.try_next().expect("it is there").item, item);
+        }
+    }
 }

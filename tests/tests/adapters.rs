@@ -59,8 +59,8 @@ macro_rules! suite {
         mod $name {
             use super::{$runtime as runtime, *};
             use $adapter::{
-                active_aiter, aiter_to_iter, join_aiters, join_aiters_buffered, map_workers, net::tcp_server, preload_aiter,
-                preload_aiter_with, Watermarks,
+                active_aiter, aiter_to_iter, batch_within, debounce, join_aiters, join_aiters_buffered, map_workers,
+                net::tcp_server, preload_aiter, preload_aiter_with, rate_limit, Clock, RateLimit, Timer, Watermarks,
             };
 
             /// All functions that take a stream and yield its items in tasks.
@@ -187,6 +187,37 @@ macro_rules! suite {
                     n
                 });
                 assert!(aiter_to_iter(ticks).eq(0..5));
+            }
+
+            /// The pusher stays, so each item comes because a timer was ready. Each runs in a task that
+            /// may change threads.
+            #[test]
+            fn operators_with_a_timer_use_that_of_the_runtime() {
+                let millisecond = Duration::from_millis(1);
+                block_on(async {
+                    let (pusher, mut numbers) = $adapter::push_aiter();
+                    let limit = RateLimit::new(1, millisecond).burst(2);
+                    let limited = rate_limit(limit, numbers.fork());
+                    let timed = limited.map(|n| (n, Timer.now()));
+                    let mut timed = active_aiter(timed);
+                    let mut newest = active_aiter(debounce(millisecond, numbers.fork()));
+                    let mut batches = active_aiter(batch_within(9, millisecond, numbers));
+                    let start = Timer::default().now();
+                    pusher.push_all(0..5).unwrap();
+                    assert_eq!(newest.next().await, Some(4));
+                    assert!(Timer.now() - start >= millisecond);
+                    let mut taken = Vec::new();
+                    while taken.len() < 5 {
+                        taken.extend(batches.next().await.unwrap());
+                    }
+                    assert_eq!(taken, [0, 1, 2, 3, 4]);
+                    let tokens = [0, 0, 1, 2, 3];
+                    for (item, tokens) in tokens.into_iter().enumerate() {
+                        let (n, time) = timed.next().await.unwrap();
+                        assert_eq!(n, item);
+                        assert!(time - start >= millisecond * tokens);
+                    }
+                });
             }
 
             #[test]

@@ -3,16 +3,20 @@
 #![allow(missing_docs, reason = "a test program")]
 
 use aiter_core::{
-    AvailableIter, Azip, BoundedAiter, BoundedNextMany, BoundedPush, BoundedPusher, BoundedSink,
-    Driver, FlattenAiter, Fork, Gate, Gated, Hub, HubIdle, HubOccupied, IterToAiter, JoinAiters,
-    JoinAitersKeyed, MapAiter, MapAsync, MapWorkers, MapWorkersOrdered, NextMany, OwnedPermit,
-    Permit, Preloaded, Pump, PushAiter, PushHub, PushHubIdle, PushHubOccupied, Pusher, Reserve,
-    ReserveOwned, Sharable, SkipAiter, Statistics, Stoppable, Stopped, Stopper, StopperStopped,
-    TryNextError, UntilStopped, Watermarks, WeakBoundedPusher, WeakPushHub, WeakPusher,
+    AvailableIter, Azip, Batch, BatchWithin, BoundedAiter, BoundedNextMany, BoundedPush,
+    BoundedPusher, BoundedSink, Clock, Debounce, Driver, FlattenAiter, Fork, Gate, Gated, Hub,
+    HubIdle, HubOccupied, IterToAiter, JoinAiters, JoinAitersKeyed, MapAiter, MapAsync, MapWorkers,
+    MapWorkersOrdered, NextMany, OwnedPermit, Part, Permit, Preloaded, Pump, PushAiter, PushHub,
+    PushHubIdle, PushHubOccupied, Pusher, RateLimit, RateLimited, Reserve, ReserveOwned, Sharable,
+    SkipAiter, Sleep, SplitBy, Statistics, Stoppable, Stopped, Stopper, StopperStopped,
+    SwitchAiter, TryNextError, UntilStopped, Watermarks, WeakBoundedPusher, WeakPushHub,
+    WeakPusher,
     bound::{Retain, Seen, Skip, Unbounded, Wait},
 };
 use futures_core::Stream;
-use std::{cell::Cell, marker::PhantomData, marker::PhantomPinned, pin::Pin, rc::Rc, task};
+use std::{
+    cell::Cell, marker::PhantomData, marker::PhantomPinned, pin::Pin, rc::Rc, task, time::Duration,
+};
 
 /// Items of every kind: an item that may be shared, one that may only be sent, one that may not
 /// leave its thread, and one that may not be moved.
@@ -222,11 +226,28 @@ fn fixed_list() {
     }
 }
 
+/// A clock whose timers hold an `F`.
+struct ClockOf<T, F>(PhantomData<(T, fn() -> F)>);
+
+impl<T, F> Sleep for ClockOf<T, F> {
+    type Sleep = Gives<F, ()>;
+    fn sleep(&self, _: Duration) -> Gives<F, ()> {
+        Gives(PhantomData)
+    }
+}
+
+impl<T, F> Clock for ClockOf<T, F> {
+    fn now(&self) -> Duration {
+        Duration::ZERO
+    }
+}
+
 /// The traits follow those of the parts. An iterator or a collection that is being read is never
 /// pinned; a stream or a future is.
 #[test]
 fn operators() {
     type Iter<T> = IterToAiter<std::vec::IntoIter<T>>;
+    type Timer<T> = fn(Duration) -> Gives<T, ()>;
     table! {
         IterToAiter<Shared> => "Send + Sync + Unpin";
         IterToAiter<Local> => "Unpin";
@@ -247,9 +268,41 @@ fn operators() {
         Pump<Shared, Shared, Sent> => "Send + Unpin";
         Pump<Shared, Local, Shared> => "Unpin";
 
+        Batch<Iter<Shared>> => "Send + Sync + Unpin";
+        Batch<Iter<Sent>> => "Send + Unpin";
+        Batch<Iter<Local>> => "Unpin";
+        Batch<Iter<Pinned>> => "Send + Sync + Unpin";
+        Batch<Gives<Pinned, Shared>> => "Send + Sync";
+        BatchWithin<Iter<Shared>, Timer<Shared>> => "Send + Sync + Unpin";
+        BatchWithin<Iter<Sent>, Timer<Shared>> => "Send + Unpin";
+        BatchWithin<Iter<Shared>, Timer<Sent>> => "Send + Unpin";
+        BatchWithin<Iter<Shared>, Timer<Local>> => "Unpin";
+        BatchWithin<Iter<Shared>, Timer<Pinned>> => "Send + Sync";
+        BatchWithin<Gives<Pinned, Shared>, Timer<Shared>> => "Send + Sync";
+
+        SwitchAiter<Iter<Iter<Shared>>> => "Send + Sync + Unpin";
+        SwitchAiter<Iter<Iter<Sent>>> => "Send + Unpin";
+        SwitchAiter<Iter<Iter<Local>>> => "Unpin";
+        SwitchAiter<Iter<Gives<Pinned, Shared>>> => "Send + Sync";
+
         FlattenAiter<Iter<Vec<Shared>>> => "Send + Sync + Unpin";
         FlattenAiter<Iter<Vec<Pinned>>> => "Send + Sync + Unpin";
         FlattenAiter<Iter<Vec<Local>>> => "Unpin";
+
+        Debounce<Iter<Shared>, ClockOf<Pinned, Shared>> => "Send + Sync + Unpin";
+        Debounce<Iter<Sent>, ClockOf<Shared, Shared>> => "Send + Unpin";
+        Debounce<Iter<Pinned>, ClockOf<Shared, Shared>> => "Send + Sync + Unpin";
+        Debounce<Iter<Shared>, ClockOf<Local, Shared>> => "Unpin";
+        Debounce<Iter<Shared>, ClockOf<Shared, Sent>> => "Send + Unpin";
+        Debounce<Iter<Shared>, ClockOf<Shared, Pinned>> => "Send + Sync";
+
+        RateLimit => "Send + Sync + Unpin";
+        RateLimited<Shared, ClockOf<Pinned, Shared>> => "Send + Sync + Unpin";
+        RateLimited<Pinned, ClockOf<Shared, Shared>> => "Send + Sync";
+        RateLimited<Local, ClockOf<Shared, Shared>> => "Unpin";
+        RateLimited<Shared, ClockOf<Sent, Shared>> => "Send + Unpin";
+        RateLimited<Shared, ClockOf<Shared, Sent>> => "Send + Unpin";
+        RateLimited<Shared, ClockOf<Shared, Pinned>> => "Send + Sync";
 
         Azip<(Iter<Shared>, Iter<Pinned>)> => "Send + Sync + Unpin";
         Azip<(Iter<Shared>, Iter<Sent>)> => "Send + Unpin";
@@ -271,6 +324,27 @@ fn stoppable_and_sharable() {
         Sharable<Sent> => "Send + Sync + Unpin";
         Sharable<Pinned> => "Send + Sync + Unpin";
         Sharable<Local> => "Unpin";
+    }
+}
+
+#[test]
+fn split() {
+    table! {
+        SplitBy<Gives<Shared, Shared>, u8, Shared> => "Send + Sync + Unpin";
+        SplitBy<Gives<Sent, Sent>, Cell<u8>, Sent> => "Send + Sync + Unpin";
+        SplitBy<Gives<Pinned, Pinned>, u8, Pinned> => "Send + Sync + Unpin";
+        SplitBy<Gives<Local, Shared>, u8, Shared> => "Unpin";
+        SplitBy<Gives<Shared, Local>, u8, Shared> => "Unpin";
+        SplitBy<Gives<Shared, Shared>, Rc<u8>, Shared> => "Unpin";
+        SplitBy<Gives<Shared, Shared>, u8, Local> => "Unpin";
+
+        Part<Gives<Shared, Shared>, u8, Shared> => "Send + Sync + Unpin";
+        Part<Gives<Sent, Sent>, Cell<u8>, Sent> => "Send + Sync + Unpin";
+        Part<Gives<Pinned, Pinned>, u8, Pinned> => "Send + Sync + Unpin";
+        Part<Gives<Local, Shared>, u8, Shared> => "Unpin";
+        Part<Gives<Shared, Local>, u8, Shared> => "Unpin";
+        Part<Gives<Shared, Shared>, Rc<u8>, Shared> => "Unpin";
+        Part<Gives<Shared, Shared>, u8, Local> => "Unpin";
     }
 }
 
@@ -466,6 +540,7 @@ fn adapters() {
         aiter_tokio::Local => "Send + Sync + Unpin";
         aiter_tokio::OnRuntime<tokio::runtime::Handle> => "Send + Sync + Unpin";
         aiter_smol::OnThread => "Send + Sync + Unpin";
+        aiter_tokio::Timer => "Send + Sync + Unpin";
 
         On<&'static tokio::task::LocalSet> => "Unpin";
         aiter_smol::On<&'static smol::Executor<'static>> => "Send + Sync + Unpin";

@@ -3,14 +3,15 @@
 #![allow(missing_docs, reason = "a test program")]
 
 use aiter_core::{
-    AiterExt, Watermarks, aiter_forker_with, bound, map_workers, map_workers_ordered, preload,
-    preload_with, push_aiter, push_aiter_bounded,
+    AiterExt, RateLimit, Watermarks, aiter_forker_with, batch, batch_within, bound, map_workers,
+    map_workers_ordered, preload, preload_with, push_aiter, push_aiter_bounded, split_by,
 };
 use futures_lite::stream::{Empty, Once, empty, once};
 use std::{
     future::ready,
     panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook},
     sync::Mutex,
+    time::Duration,
 };
 
 static PLACE: Mutex<String> = Mutex::new(String::new());
@@ -53,6 +54,8 @@ fn a_count_of_0_panics_at_the_callers_line() {
     let nothing = || -> Once<Empty<u8>> { once(none()) };
 
     refused!("push_aiter_bounded: n must be at least 1", push_aiter_bounded::<u8>(0));
+    refused!("split_by: n must be at least 1", split_by(0, |n: &u8| *n, none()));
+    refused!("split_by: n must be at least 1", none().split_by(0, |n| *n));
     refused!("preload: n must be at least 1", preload(0, none()));
     refused!("preload: n must be at least 1", none().preload(0));
     refused!("preload_with: low (0) must be below high (0)", preload_with(marks(0, 0), none()));
@@ -62,6 +65,15 @@ fn a_count_of_0_panics_at_the_callers_line() {
     refused!("map_workers: n must be at least 1", none().map_workers(0, ready::<u8>));
     refused!("map_workers_ordered: n must be at least 1", map_workers_ordered(0, ready::<u8>, none()));
     refused!("map_workers_ordered: n must be at least 1", none().map_workers_ordered(0, ready::<u8>));
+    let now = |_| ready(());
+    let second = Duration::from_secs(1);
+    refused!("batch: n must be at least 1", batch(0, none()));
+    refused!("batch: n must be at least 1", none().batch(0));
+    refused!("batch_within: n must be at least 1", batch_within(0, second, now, none()));
+    refused!("batch_within: n must be at least 1", none().batch_within(0, second, now));
+    refused!("RateLimit::new: n must be at least 1", RateLimit::new(0, second));
+    refused!("RateLimit::new: per must not be zero", RateLimit::new(1, Duration::ZERO));
+    refused!("RateLimit::burst: b must be at least 1", RateLimit::new(1, second).burst(0));
     refused!("bound::wait: n must be at least 1", aiter_forker_with(bound::wait(0), none()));
     refused!("bound::skip: n must be at least 1", aiter_forker_with(bound::skip(0), none()));
     let fork = aiter_forker_with(bound::wait(1), none());
@@ -73,18 +85,21 @@ fn a_count_of_0_panics_at_the_callers_line() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let _entered = runtime.enter();
     refused!("preload_aiter: n must be at least 1", aiter_tokio::preload_aiter(0, none()));
+    refused!("batch: n must be at least 1", aiter_tokio::AiterExt::batch(none(), 0));
     refused!("preload_aiter_with: low (1) must be below high (1)", aiter_tokio::preload_aiter_with(marks(1, 1), none()));
     refused!("join_aiters_buffered: n must be at least 1", aiter_tokio::join_aiters_buffered(0, nothing()));
     refused!("map_workers: n must be at least 1", aiter_tokio::map_workers(0, ready::<u8>, none()));
     refused!("map_workers_ordered: n must be at least 1", aiter_tokio::map_workers_ordered(0, ready::<u8>, none()));
 
     refused!("preload_aiter: n must be at least 1", aiter_smol::preload_aiter(0, none()));
+    refused!("batch: n must be at least 1", aiter_smol::AiterExt::batch(none(), 0));
     refused!("preload_aiter_with: low (1) must be below high (1)", aiter_smol::preload_aiter_with(marks(1, 1), none()));
     refused!("join_aiters_buffered: n must be at least 1", aiter_smol::join_aiters_buffered(0, nothing()));
     refused!("map_workers: n must be at least 1", aiter_smol::map_workers(0, ready::<u8>, none()));
     refused!("map_workers_ordered: n must be at least 1", aiter_smol::map_workers_ordered(0, ready::<u8>, none()));
 
     refused!("preload_aiter: n must be at least 1", aiter_async_std::preload_aiter(0, none()));
+    refused!("batch: n must be at least 1", aiter_async_std::AiterExt::batch(none(), 0));
     refused!("preload_aiter_with: low (1) must be below high (1)", aiter_async_std::preload_aiter_with(marks(1, 1), none()));
     refused!("join_aiters_buffered: n must be at least 1", aiter_async_std::join_aiters_buffered(0, nothing()));
     refused!("map_workers: n must be at least 1", aiter_async_std::map_workers(0, ready::<u8>, none()));

@@ -6,9 +6,10 @@ use {
     tokio_stream::StreamExt as _,
 };
 
-use aiter_core::iter_to_aiter;
+use aiter_core::{RateLimit, iter_to_aiter};
 use futures::executor::block_on;
 use futures_lite::Stream;
+use std::{future::ready, time::Duration};
 
 fn items<S: Stream>(stream: S) -> Vec<S::Item> {
     block_on(futures_lite::StreamExt::collect(stream))
@@ -34,10 +35,23 @@ fn every_method_is_called_with_all_four_traits_in_scope() {
         items(numbers().azip(iter_to_aiter("ab".chars()))),
         [(1, 'a'), (2, 'b')]
     );
+    let second = Duration::from_secs(1);
+    assert_eq!(items(numbers().batch(2)), [vec![1, 2], vec![3]]);
+    let timer = |_| std::future::pending::<()>();
+    let timed = numbers().batch_within(2, second, timer);
+    assert_eq!(items(timed), [vec![1, 2], vec![3]]);
+    assert_eq!(items(iter_to_aiter([numbers()]).switch_aiter()), [1, 2, 3]);
+    assert_eq!(items(numbers().debounce(second, |_| ready(()))), [3]);
+    let clock = (|_| ready(()), || second);
+    // The end takes a token to find.
+    let limit = RateLimit::new(4, second);
+    assert_eq!(items(numbers().rate_limit(limit, clock)), [1, 2, 3]);
     let (stoppable, stopper) = numbers().stoppable_aiter();
     assert_eq!(items(stoppable), [1, 2, 3]);
     assert!(!stopper.is_stopped());
     assert_eq!(items(numbers().sharable_aiter()), [1, 2, 3]);
+    let keys = numbers().split_by(3, |n| n % 2).map_aiter(|(key, _)| key);
+    assert_eq!(items(keys), [1, 0, 1]);
     let (gated, gate) = numbers().gated_aiter();
     gate.push(2);
     drop(gate);
@@ -67,7 +81,8 @@ macro_rules! adapter_methods {
             };
 
             use futures_lite::Stream;
-            use $adapter::{Watermarks, bound, iter_to_aiter};
+            use std::time::Duration;
+            use $adapter::{RateLimit, Watermarks, bound, iter_to_aiter};
 
             async fn items<S: Stream>(stream: S) -> Vec<S::Item> {
                 futures_lite::StreamExt::collect(stream).await
@@ -92,6 +107,9 @@ macro_rules! adapter_methods {
                     let nested = iter_to_aiter([vec![1], vec![], vec![2]]);
                     assert_eq!(items(nested.flatten_aiter()).await, [1, 2]);
                     assert_eq!(items(numbers().azip(numbers())).await[2], (3, 3));
+                    assert_eq!(items(numbers().batch(2)).await, [vec![1, 2], vec![3]]);
+                    let newest = iter_to_aiter([numbers()]).switch_aiter();
+                    assert_eq!(items(newest).await, [1, 2, 3]);
                     let (pulled, driver) = numbers().active();
                     driver.await;
                     assert_eq!(items(pulled).await, [1, 2, 3]);
@@ -112,12 +130,22 @@ macro_rules! adapter_methods {
                     );
                     assert_eq!(items(numbers().stoppable_aiter().0).await, [1, 2, 3]);
                     assert_eq!(items(numbers().sharable_aiter()).await, [1, 2, 3]);
+                    let keys = numbers().split_by(3, |n| n % 2).map_aiter(|(key, _)| key);
+                    assert_eq!(items(keys).await, [1, 0, 1]);
                     let (gated, gate) = numbers().gated_aiter();
                     gate.open();
                     assert_eq!(items(gated).await, [1, 2, 3]);
                     assert_eq!(items(numbers().aiter_forker()).await, [1, 2, 3]);
                     let waits = numbers().aiter_forker_with(bound::wait(1));
                     assert_eq!(items(waits).await, [1, 2, 3]);
+                    // With the timer of the runtime.
+                    let long = Duration::from_secs(3600);
+                    let batches = items(numbers().batch_within(2, long)).await;
+                    assert_eq!(batches, [vec![1, 2], vec![3]]);
+                    assert_eq!(items(numbers().debounce(long)).await, [3]);
+                    // The end takes a token to find.
+                    let limited = numbers().rate_limit(RateLimit::new(4, long));
+                    assert_eq!(items(limited).await, [1, 2, 3]);
                     // In tasks.
                     assert_eq!(items(numbers().active_aiter()).await, [1, 2, 3]);
                     assert_eq!(items(numbers().preload_aiter(2)).await, [1, 2, 3]);

@@ -4,16 +4,22 @@
 #![allow(missing_docs, missing_debug_implementations, reason = "a test program")]
 
 use aiter_core::{
-    AiterExt, PushAiter, Pusher, Stopper, active, aiter_forker, aiter_forker_with, bound,
-    gated_aiter, iter_to_aiter, join_aiters, join_aiters_keyed, map_workers, map_workers_ordered,
-    preload, push_aiter, sharable_aiter, stoppable_aiter,
+    AiterExt, PushAiter, Pusher, RateLimit, Sharable, Stopper, active, aiter_forker,
+    aiter_forker_with, bound, debounce, gated_aiter, iter_to_aiter, join_aiters, join_aiters_keyed,
+    map_workers, map_workers_ordered, preload, push_aiter, rate_limit, sharable_aiter, split_by,
+    stoppable_aiter,
 };
 use futures_core::Stream;
+use futures_lite::{StreamExt, future::block_on};
 use std::{
-    future::Future,
+    future::{Future, poll_fn, ready},
     pin::{Pin, pin},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
+    },
     task::{Context, Poll, Wake, Waker},
+    time::Duration,
 };
 
 type Numbers = Pin<Box<dyn Stream<Item = u8> + Send>>;
@@ -133,6 +139,13 @@ impl Stream for ByMany {
     }
 }
 
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A timer that waits for the next tick, or for the end of the ticks.
+async fn tick(mut ticks: Sharable<PushAiter<u8>>) {
+    poll_fn(|cx| Pin::new(&mut ticks).poll_next(cx)).await;
+}
+
 type Case = (&'static str, fn() -> Scene);
 
 const SCENES: &[Case] = &[
@@ -197,6 +210,17 @@ const SCENES: &[Case] = &[
             beside(taker.clone(), taker)
         })
     }),
+    ("split_by, outer stream", || {
+        scene(|aiter| split_by(9, |_: &u8| (), aiter).map_aiter(|((), _)| 7))
+    }),
+    ("split_by, part", || {
+        scene(|aiter| {
+            let mut outer = split_by(9, |_: &u8| (), iter_to_aiter([7]).chain(aiter));
+            let (_, mut part) = block_on(outer.next()).expect("the first item makes it");
+            assert_eq!(block_on(part.next()), Some(7));
+            beside(part, outer)
+        })
+    }),
     ("gated_aiter, at the gate", || {
         let (gated, gate) = gated_aiter(iter_to_aiter([7_u8; 99]));
         let (pusher, aiter) = push_aiter::<u8>();
@@ -233,6 +257,55 @@ const SCENES: &[Case] = &[
             (beside(stopper.stoppable(aiter), stopper), others)
         })
     }),
+    // Each poll asks the source for more than one item, which keeps the waker of that poll.
+    ("debounce, at its timer", || {
+        scene(|aiter| {
+            let ticks = sharable_aiter(aiter);
+            // The source has another item as soon as the one before has come out.
+            let wanted = Arc::new(AtomicBool::new(true));
+            let taken = wanted.clone();
+            let source = futures_lite::stream::poll_fn(move |_| match wanted.swap(false, SeqCst) {
+                true => Poll::Ready(Some(7)),
+                false => Poll::Pending,
+            });
+            debounce(SECOND, move |_| tick(ticks.clone()), source).map_aiter(move |n| {
+                taken.store(true, SeqCst);
+                n
+            })
+        })
+    }),
+    ("rate_limit, at its source", || {
+        scene(|aiter| {
+            let clock = (|_| ready(()), || SECOND);
+            rate_limit(RateLimit::new(usize::MAX, SECOND), clock, aiter)
+        })
+    }),
+    ("rate_limit, at its timer", || {
+        scene(|aiter| {
+            let ticks = sharable_aiter(aiter);
+            let now = Arc::new(AtomicU64::new(0));
+            let moved = now.clone();
+            let timer = move |_| {
+                let (ticks, moved) = (ticks.clone(), moved.clone());
+                async move {
+                    tick(ticks).await;
+                    moved.fetch_add(1, SeqCst);
+                }
+            };
+            let clock = (timer, move || SECOND * now.load(SeqCst) as u32);
+            let mut limited = Box::pin(rate_limit(
+                RateLimit::new(1, SECOND),
+                clock,
+                iter_to_aiter([7; 99]),
+            ));
+            // The token of the start.
+            let first = limited
+                .as_mut()
+                .poll_next(&mut Context::from_waker(Waker::noop()));
+            assert_eq!(first, Poll::Ready(Some(7)));
+            limited
+        })
+    }),
     ("active", || driven(active)),
     ("preload", || driven(|aiter| preload(2, aiter))),
     ("join_aiters", || {
@@ -240,6 +313,16 @@ const SCENES: &[Case] = &[
     }),
     ("join_aiters_keyed", || {
         scene(|aiter| join_aiters_keyed(iter_to_aiter([("k", aiter)])).map_filter_aiter(|(_, n)| n))
+    }),
+    // A batch of one item does not ask for more, which would keep the waker of that poll.
+    ("batch", || scene(|aiter| aiter.batch(1).flatten_aiter())),
+    ("batch_within", || {
+        let timer = |_| std::future::pending::<()>();
+        let second = Duration::from_secs(1);
+        scene(move |aiter| aiter.batch_within(1, second, timer).flatten_aiter())
+    }),
+    ("switch_aiter", || {
+        scene(|aiter| iter_to_aiter([aiter]).switch_aiter())
     }),
     ("map_workers", || {
         scene(|aiter| map_workers(2, |n| async move { n }, aiter))

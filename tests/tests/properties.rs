@@ -52,9 +52,16 @@ does_as_its_model! {
     forks_with_bounds_of_their_own: Mixed, 16;
     forks_of_a_source_that_retains_items: Retained, 16;
     takers: Share, 16;
+    parts_with_one_item: SplitOne, 16;
+    parts: Split, 16;
     a_gate: Gate, 16;
     a_stoppable: Stop, 8;
     a_join: Join, 8;
+    the_newest_of_many_streams: Switch, 8;
+    batches: Batch, 8;
+    batches_that_wait: BatchWithin, 16;
+    a_debounce: Debounce, 16;
+    a_rate_limit: RateLimit, 16;
     a_driver: Active, 8;
     a_driver_one_ahead: PreloadOne, 8;
     a_driver_some_ahead: Preload, 8;
@@ -72,9 +79,16 @@ fn a_lost_wake_is_found() {
         Mixed,
         Retained,
         Share,
+        SplitOne,
+        Split,
         Gate,
         Stop,
         Join,
+        Switch,
+        Batch,
+        BatchWithin,
+        Debounce,
+        RateLimit,
         Active,
         PreloadOne,
         Preload,

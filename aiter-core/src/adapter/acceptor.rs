@@ -1,6 +1,6 @@
 //! Accepts on the listeners of the standard library, for runtimes that only report when a listener
 //! is readable.
-use super::{Client, Listen, Sleep, Spare, waiting_clients};
+use super::{Client, Listen, Pause, Spare, waiting_clients};
 use alloc::vec::Vec;
 use core::{
     net::SocketAddr,
@@ -66,8 +66,8 @@ pub trait Watched: Unpin {
     /// Waits until a client connects. Spurious readiness is allowed.
     fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 
-    /// Returns a timer of the runtime.
-    fn sleep(time: Duration) -> Sleep;
+    /// Returns a pause of the runtime.
+    fn pause(time: Duration) -> Pause;
 }
 
 /// Accepts connections for [`Connections`](super::Connections).
@@ -125,7 +125,7 @@ impl<W: Watched, C> Listen for Acceptor<W, C> {
         )
     }
 
-    fn sleep(&self, time: Duration) -> Sleep {
-        W::sleep(time)
+    fn pause(&self, time: Duration) -> Pause {
+        W::pause(time)
     }
 }

@@ -6,6 +6,8 @@ mod accept;
 mod acceptor;
 mod active;
 mod blocking;
+#[cfg(not(aiter_loom))]
+mod epoch;
 mod pace;
 mod panics;
 mod read_ahead;
@@ -14,10 +16,12 @@ mod tasks;
 mod unix;
 mod workers;
 
-pub use accept::{Client, Connections, Listen, Server, Sleep, Spare, connections, waiting_clients};
+pub use accept::{Client, Connections, Listen, Pause, Server, Spare, connections, waiting_clients};
 pub use acceptor::{Accept, Acceptor, Watched};
 pub use active::{ActiveAiter, Source, active_aiter};
 pub use blocking::{BlockingIter, Wait, WaitAnywhere};
+#[cfg(not(aiter_loom))]
+pub use epoch::since_epoch;
 pub use pace::{Free, Pace, paced};
 pub use panics::{Caught, CaughtFuture, Panic, Spawned};
 pub use read_ahead::ReadAhead;

@@ -1,5 +1,5 @@
 //! Listening Unix sockets and the socket files that they leave behind.
-use super::{Client, Connections, Listen, Server, Sleep, connections};
+use super::{Client, Connections, Listen, Pause, Server, connections};
 use alloc::{borrow::ToOwned, format, vec::Vec};
 use core::{
     fmt,
@@ -71,8 +71,8 @@ impl<L: Listen> Listen for WithFile<L> {
         self.listener.close()
     }
 
-    fn sleep(&self, time: Duration) -> Sleep {
-        self.listener.sleep(time)
+    fn pause(&self, time: Duration) -> Pause {
+        self.listener.pause(time)
     }
 }
 

@@ -68,8 +68,7 @@ use core::{
 use futures_core::{FusedStream, Stream};
 use place::{ForkPlace, MakesForks, NextItem, SourceRef};
 use pull::{
-    ACTIVE_WAITS, ActiveWaiter, ForkShared, ForkSource, Pulled, PulledKind, ROOM, new_lock,
-    register_passive,
+    ACTIVE_WAITS, ActiveWaiter, ForkShared, ForkSource, Pulled, ROOM, new_lock, register_passive,
 };
 
 /// A fork's or a hub's handle on the source, with the ring beside it.
@@ -645,19 +644,21 @@ fn pull<S: Stream, P: ForkPlace<S::Item>, const OWES: bool>(
                 guard.keep_locked();
                 return NextItem::Item(item);
             }
-            Poll::Ready(Pulled::InList(kind)) => {
-                let alone = kind == PulledKind::End && place.is_alone();
-                guard.with(|_, state| state.finish_poll(alone));
+            Poll::Ready(Pulled::InList) => {
+                guard.with(|_, state| state.finish_poll(false));
                 // Before the item is cloned, which may panic.
                 guard.keep_locked();
-                if kind == PulledKind::Item {
-                    if !P::READS_RING && !shared.owes_nothing() {
-                        transfer(handle.beside());
-                        // The ring has passed the item.
-                        return place.next(cx.waker());
-                    }
-                    return place.next_pulled(cx.waker());
+                if !P::READS_RING && !shared.owes_nothing() {
+                    transfer(handle.beside());
+                    // The ring has passed the item.
+                    return place.next(cx.waker());
                 }
+                return place.next_pulled(cx.waker());
+            }
+            Poll::Ready(Pulled::End) => {
+                let alone = place.is_alone();
+                guard.with(|_, state| state.finish_poll(alone));
+                guard.keep_locked();
             }
         }
     }

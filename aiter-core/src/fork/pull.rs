@@ -15,7 +15,6 @@ use crate::{
     },
 };
 use core::{
-    mem,
     pin::Pin,
     task::{Context, Poll, Waker, ready},
 };
@@ -65,22 +64,23 @@ pub(crate) struct ForkShared {
     pub(super) spin: AdaptiveSpin<Taking>,
 }
 
-/// The state that the lock guards.
+/// The state that the lock guards. `waits` and `news` are sets of [`ACTIVE_WAITS`] and
+/// [`PASSIVE_WAITS`]; the forks that are in both are to be woken.
 pub(crate) struct PullState {
-    /// The source's last poll was pending and it has not woken since, or a fork found no room and
-    /// [`WOKEN`] has not been requested since.
-    idle: bool,
     /// Counts wakes of the source and items. May wrap: a fork that then finds its old version polls
     /// the source once more than it has to.
     version: usize,
-    /// An active fork has begun to wait and has not been woken.
-    active_waits: bool,
-    /// A passive fork has begun to wait and has not been woken.
-    passive_waits: bool,
-    /// Something may have come since the source last became idle, or since a passive fork last
-    /// acquired the lock to register.
-    produced_since: bool,
+    /// Forks of these kinds have begun to wait and have not been woken.
+    waits: usize,
+    /// For forks of these kinds something may have come. Without [`ACTIVE_WAITS`] the source is
+    /// *idle*: its last poll was pending and it has not woken since, or a fork found no room and
+    /// [`WOKEN`] has not been requested since. [`PASSIVE_WAITS`] is in it if something was pulled
+    /// since the source last became idle, or since a passive fork last acquired the lock to
+    /// register.
+    news: usize,
 }
+
+const BOTH: usize = ACTIVE_WAITS | PASSIVE_WAITS;
 
 pub(super) fn new_lock() -> HandoffLock<ForkShared> {
     let shared = ForkShared {
@@ -96,55 +96,41 @@ pub(super) fn new_lock() -> HandoffLock<ForkShared> {
         spin: AdaptiveSpin::new(),
     };
     let state = PullState {
-        idle: false,
         version: 1,
-        active_waits: false,
-        passive_waits: false,
-        produced_since: false,
+        waits: 0,
+        news: ACTIVE_WAITS,
     };
     HandoffLock::new(shared, state)
 }
 
 impl Combine for ForkShared {
     type State = PullState;
-    type FollowUp = ToWake;
+    /// The requests whose forks are to be woken after the release of the lock.
+    type FollowUp = usize;
 
     #[inline]
     fn nothing_due(&self, state: &PullState) -> bool {
-        (state.idle || !state.active_waits) && !(state.produced_since && state.passive_waits)
+        state.waits & state.news == 0
     }
 
-    fn combine(&self, state: &mut PullState, requests: usize, wake: &mut ToWake) {
+    fn combine(&self, state: &mut PullState, requests: usize, wake: &mut usize) {
         if requests & WOKEN != 0 {
-            state.idle = false;
+            state.news |= ACTIVE_WAITS;
             state.version = state.version.wrapping_add(1);
         }
-        state.active_waits |= requests & ACTIVE_WAITS != 0;
-        state.passive_waits |= requests & PASSIVE_WAITS != 0;
-        if !state.idle {
-            wake.active |= mem::take(&mut state.active_waits);
-        }
-        if state.produced_since {
-            wake.passive |= mem::take(&mut state.passive_waits);
-        }
+        state.waits |= requests & BOTH;
+        *wake |= state.waits & state.news;
+        state.waits &= !state.news;
     }
 
-    fn follow_up(&self, wake: ToWake) {
+    fn follow_up(&self, wake: usize) {
         // The passive forks are woken last, also if a waker of an active one panics.
-        let _passive = wake
-            .passive
+        let _passive = (wake & PASSIVE_WAITS != 0)
             .then(|| scopeguard::guard(&self.passive_waiters, |waiters| waiters.wake_all()));
-        if wake.active {
+        if wake & ACTIVE_WAITS != 0 {
             self.active_waiters.wake_all();
         }
     }
-}
-
-/// Which forks are to be woken after the release of the lock.
-#[derive(Default)]
-pub(crate) struct ToWake {
-    active: bool,
-    passive: bool,
 }
 
 impl WakeUp for HandoffLock<ForkShared> {
@@ -291,7 +277,7 @@ pub(super) fn register_passive(lock: &HandoffLock<ForkShared>, waiter: &mut Wait
     if let Some(mut guard) = lock.delegate(PASSIVE_WAITS) {
         // The fork looks again, and finds everything that earlier holders produced. Nothing has
         // been produced since this acquired the lock.
-        guard.with(|_, state| state.produced_since = false);
+        guard.with(|_, state| state.news &= !PASSIVE_WAITS);
     }
 }
 
@@ -313,13 +299,15 @@ impl PullState {
     /// waiting at the current version, and so is polled again without a wake.
     #[inline]
     pub(super) fn begin_poll(&mut self, waiter: &ActiveWaiter) -> bool {
-        if self.idle && waiter.seen_version != self.version {
-            return false;
-        }
-        // Assume that the coming poll produces something or panics; `set_idle` undoes this if it is
-        // pending. Skip redundant stores, because the release of the lock has to wait for them.
-        if self.idle || !self.produced_since {
-            (self.idle, self.produced_since) = (false, true);
+        // Skip a redundant store, because the release of the lock has to wait for it.
+        if self.news != BOTH {
+            let is_idle = self.news & ACTIVE_WAITS == 0;
+            if is_idle && waiter.seen_version != self.version {
+                return false;
+            }
+            // Assume that the coming poll produces something or panics; `set_idle` undoes this if
+            // it is pending.
+            self.news = BOTH;
         }
         true
     }
@@ -329,21 +317,22 @@ impl PullState {
     #[inline]
     pub(super) fn finish_poll(&mut self, alone: bool) {
         self.version = self.version.wrapping_add(1);
-        if alone {
-            self.active_waits = false;
+        // As above: skip a redundant store.
+        if alone && self.waits & ACTIVE_WAITS != 0 {
+            self.waits &= !ACTIVE_WAITS;
         }
     }
 
     /// The source's poll was pending, or there is no room.
     pub(super) fn set_idle(&mut self) {
-        (self.idle, self.produced_since) = (true, false);
+        self.news = 0;
     }
 
     /// Registers the waker of an active fork.
     pub(super) fn register(&mut self, waiter: &mut ActiveWaiter, waker: &Waker) {
         waiter.waiter.wait(waker);
         waiter.seen_version = self.version;
-        self.active_waits = true;
+        self.waits |= ACTIVE_WAITS;
     }
 }
 
@@ -357,16 +346,11 @@ pub(super) struct ForkSource<S: Stream> {
 
 /// The result of a poll of the source that was not pending.
 pub(super) enum Pulled<T> {
-    /// An item or the end, which was put into the list.
-    InList(PulledKind),
     /// An item that was not put into the list, because no other fork would read it there.
     Item(T),
-}
-
-/// The kind of entry that a poll put into the list.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum PulledKind {
-    Item,
+    /// An item that was put into the list.
+    InList,
+    /// The end, which was put into the list.
     End,
 }
 
@@ -392,34 +376,33 @@ impl<S: Stream> ForkSource<S> {
         panic_reported: &mut bool,
         cx: &mut Context<'_>,
     ) -> Poll<Pulled<S::Item>> {
-        let this = self.project();
-        let writer = &*this.writer;
-        let mut stream = scopeguard::guard(this.stream, |mut stream| {
+        let mut source = scopeguard::guard(self, |source| {
             *panic_reported = true;
             // Ordering: Relaxed, the end of the list publishes it.
             shared.panicked.store(1, Ordering::Relaxed);
-            writer.close();
-            stream.as_mut().end();
+            let this = source.project();
+            this.writer.close();
+            this.stream.end();
         });
-        let polled = stream.as_mut().poll_next(cx);
-        ScopeGuard::into_inner(stream);
+        let polled = source.as_mut().project().stream.poll_next(cx);
+        let this = ScopeGuard::into_inner(source).project();
         let polled = ready!(polled);
         Poll::Ready(match polled {
             Some(item) if is_alone() => Pulled::Item(item),
             Some(item) => {
                 // A fork that came without a reader is counted, so the caller is not alone.
                 if !shared.owes_nothing() {
-                    feed(writer);
+                    feed(this.writer);
                 }
                 // The list is closed only at its end, and no reader ever sleeps in it: forks wait
                 // in the wait sets.
                 let pushed = this.writer.push_exclusive(item);
                 debug_assert!(pushed.is_ok(), "the list is open");
-                Pulled::InList(PulledKind::Item)
+                Pulled::InList
             }
             None => {
                 this.writer.close();
-                Pulled::InList(PulledKind::End)
+                Pulled::End
             }
         })
     }

@@ -239,7 +239,8 @@ impl Gate {
 
     /// Adds up to `n` permits, as many as there is room for below `max` unspent ones, and returns
     /// how many were added. Use it as a token bucket: a timer adds `n` permits at each tick, and a
-    /// stream that was idle for a long time can catch up with a burst of at most `max` items.
+    /// stream that was idle for a long time can catch up with a burst of at most `max` items. For a
+    /// rate that does not change, [`rate_limit`](crate::rate_limit) does the same without ticks.
     ///
     /// ```
     /// use aiter_core::{gated_aiter, iter_to_aiter};

@@ -7,5 +7,5 @@ mod lock;
 pub(crate) mod tickets;
 
 pub(crate) use deposits::Deposits;
-pub(crate) use handle::Handle;
+pub(crate) use handle::{Handle, ValueGuard};
 pub(crate) use lock::{Combine, Guard, HandoffLock, REQUESTS};

@@ -132,49 +132,45 @@ impl<T> SkipAiter<T> {
         if self.ended {
             return Poll::Ready(None);
         }
-        if let Some(expects) = &mut self.expects {
-            let is_there = match waker {
-                Some(waker) => expects
-                    .poll_served(&mut Context::from_waker(waker))
-                    .is_ready(),
-                None => expects.get().is_some(),
-            };
-            if !is_there {
-                return Poll::Pending;
+        if self.expects.is_some() && !self.has_place(waker) {
+            return Poll::Pending;
+        }
+        // Without a waker, that of the task that waits is kept.
+        match self.cursor.next_or_sleep(waker) {
+            Found::Item(missed, item) => {
+                let missed = if mem::take(&mut self.is_first) {
+                    0
+                } else {
+                    missed
+                };
+                Poll::Ready(Some(Seen { missed, item }))
             }
+            Found::End => {
+                self.ended = true;
+                self.forget_task();
+                Poll::Ready(None)
+            }
+            Found::Waiting | Found::Nothing => {
+                self.task = waker.map_or(self.task, TaskId::of);
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Whether the reader that the cursor expects has come.
+    #[cold]
+    #[inline(never)]
+    fn has_place(&mut self, waker: Option<&Waker>) -> bool {
+        let has_place = self.expects.as_mut().is_none_or(|expects| match waker {
+            Some(waker) => expects
+                .poll_served(&mut Context::from_waker(waker))
+                .is_ready(),
+            None => expects.get().is_some(),
+        });
+        if has_place {
             self.expects = None;
         }
-        for is_asleep in [false, true] {
-            // Without a waker, that of the task that waits is kept.
-            match self.cursor.next_for(waker) {
-                Found::Item(missed, item) => {
-                    let missed = if mem::take(&mut self.is_first) {
-                        0
-                    } else {
-                        missed
-                    };
-                    return Poll::Ready(Some(Seen { missed, item }));
-                }
-                Found::End => {
-                    self.ended = true;
-                    self.forget_task();
-                    return Poll::Ready(None);
-                }
-                Found::Waiting => {
-                    self.task = waker.map_or(self.task, TaskId::of);
-                    return Poll::Pending;
-                }
-                Found::Nothing => {}
-            }
-            match waker {
-                Some(waker) if !is_asleep => {
-                    self.task = TaskId::of(waker);
-                    self.cursor.sleep(waker);
-                }
-                _ => break,
-            }
-        }
-        Poll::Pending
+        has_place
     }
 
     fn forget_task(&mut self) {

@@ -43,10 +43,19 @@ impl<T> Core<T> {
     /// To be called after each push.
     #[inline]
     pub(super) fn pushed(&self) {
-        // Also if a user's code panics in the first.
-        defer! { self.ring.get().into_iter().for_each(feed) };
-        if let Some(retained) = &self.retained {
-            retained.serve();
+        let Some(retained) = &self.retained else {
+            return self.feed();
+        };
+        // The ring's reader comes first, so that the trail can pass what it leaves without another
+        // look at the readers. The trail follows also if a user's code panics.
+        defer! { retained.serve() };
+        self.feed();
+    }
+
+    #[inline]
+    fn feed(&self) {
+        if let Some(ring) = self.ring.get().filter(|ring| ring.has_cursors()) {
+            ring.transfer();
         }
     }
 
@@ -116,15 +125,5 @@ impl<T> Core<T> {
 impl<T> Drop for Core<T> {
     fn drop(&mut self) {
         self.stop();
-    }
-}
-
-/// Brings what was pushed to the readers of a ring.
-#[inline]
-fn feed<T>(ring: &Ring<T>) {
-    if ring.has_cursors() {
-        // The readers are woken also if a user's code panics.
-        defer! { ring.wake() };
-        ring.transfer();
     }
 }

@@ -44,6 +44,8 @@ struct FollowUp<T> {
 struct Expected<T>(Vec<(Expecting<T>, Place<T>)>);
 
 impl<T> Expected<T> {
+    #[cold]
+    #[inline(never)]
     fn bring_all(&mut self) {
         while let Some((expecting, place)) = self.0.pop() {
             let Expecting {
@@ -66,8 +68,11 @@ impl<T> Expected<T> {
 }
 
 impl<T> Drop for Expected<T> {
+    #[inline]
     fn drop(&mut self) {
-        self.bring_all();
+        if !self.0.is_empty() {
+            self.bring_all();
+        }
     }
 }
 

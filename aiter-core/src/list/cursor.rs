@@ -153,14 +153,25 @@ impl<T> Cursor<T> {
         self.started_at == 0
     }
 
-    /// Decides that the items up to `run_end` are cloned.
+    /// Decides that the items up to `run_end` are cloned, and tells the readers behind this one,
+    /// which then need not look for the run slot by slot.
     #[inline]
     pub(super) fn clone_run(&mut self, run_end: usize) {
+        self.clone_until(run_end);
+        self.block().note_run(self.next_slot, run_end);
+    }
+
+    /// As [`clone_run`](Self::clone_run), for a run of one item: there is nothing to tell.
+    #[inline]
+    pub(super) fn clone_one(&mut self) {
+        self.clone_until(self.next_slot + 1);
+    }
+
+    #[inline]
+    fn clone_until(&mut self, run_end: usize) {
         if self.is_last {
             self.give_up_run();
         }
-        // The readers behind this one need not look for the run slot by slot.
-        self.block().note_run(self.next_slot, run_end);
         self.run_end = run_end;
     }
 

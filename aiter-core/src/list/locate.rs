@@ -9,7 +9,10 @@ use super::{
 };
 use crate::sync::Ordering::*;
 use alloc::alloc::handle_alloc_error;
-use core::ptr::{self, NonNull};
+use core::{
+    hint,
+    ptr::{self, NonNull},
+};
 
 impl<T> List<T> {
     /// Finds the block of a reserved slot, and the slot's index in it. Makes the blocks up to there
@@ -38,7 +41,11 @@ impl<T> List<T> {
             );
         }
         // SAFETY: by the contract.
-        unsafe { self.locate_far(block, reserved, len) }
+        let (block, slot) = unsafe { self.locate_far(block, reserved, len) };
+        // SAFETY: the loop there returns a slot of the block. Without this, each push checks the
+        // index once more.
+        unsafe { hint::assert_unchecked(slot < Block::<T>::LEN) };
+        (block, slot)
     }
 
     /// Walks from the tail block to a slot that is in another block.

@@ -162,19 +162,50 @@ impl<T> Reader<T> {
         }
     }
 
+    /// The same for a caller that has just asked [`next_moved`](Self::next_moved).
+    #[inline]
+    pub(crate) fn poll_unmoved(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        debug_assert!(!self.cursor.is_last || self.cursor.next_slot == self.cursor.run_end);
+        if !self.cursor.is_last {
+            // SAFETY: `is_last` is not set.
+            if let Some(item) = unsafe { self.next_cloned() } {
+                return Poll::Ready(Some(item));
+            }
+        }
+        self.list.next_slow()(self, Some(cx))
+    }
+
+    /// Takes the next item of the current run if it is to be moved out. No other reader has still to
+    /// read it then, and nothing here runs users' code.
+    #[inline]
+    pub(crate) fn next_moved(&mut self) -> Option<T> {
+        let is_in_run = self.cursor.next_slot != self.cursor.run_end;
+        // SAFETY: the cursor is before the end of the run, and `is_last` is set.
+        (self.cursor.is_last && is_in_run).then(|| unsafe { self.move_next() })
+    }
+
     /// Takes the next item of the current run. `None` at its end.
     #[inline]
     pub(crate) fn next_fast(&mut self) -> Option<T> {
-        let is_in_run = self.cursor.next_slot != self.cursor.run_end;
         if self.cursor.is_last {
-            // SAFETY: the cursor is before the end of the run, and `is_last` is set.
-            is_in_run.then(|| unsafe { self.move_next() })
+            self.next_moved()
         } else {
-            // SAFETY: a run that is to be cloned has a follower (see the field).
-            let is_cloned = is_in_run && unsafe { self.is_still_followed() };
-            // SAFETY: the cursor is before the end of the run, and there is another reader.
-            is_cloned.then(|| unsafe { self.list.clone_next()(self) })
+            // SAFETY: `is_last` is not set.
+            unsafe { self.next_cloned() }
         }
+    }
+
+    /// Clones the next item of the current run. `None` at its end, or if nobody follows any more.
+    ///
+    /// # Safety
+    /// `is_last` is not set, or the run is at its end.
+    #[inline]
+    unsafe fn next_cloned(&mut self) -> Option<T> {
+        let is_in_run = self.cursor.next_slot != self.cursor.run_end;
+        // SAFETY: a run that is to be cloned has a follower (see the field).
+        let is_cloned = is_in_run && unsafe { self.is_still_followed() };
+        // SAFETY: the cursor is before the end of the run, and there is another reader.
+        is_cloned.then(|| unsafe { self.list.clone_next()(self) })
     }
 
     /// Finds the next run and takes its first item. As in [`next`](Self::next), no task will be
@@ -304,7 +335,7 @@ impl<T> Reader<T> {
         if self.cursor.next_slot == Block::<T>::LEN || self.is_alone() {
             return self.next();
         }
-        self.cursor.clone_run(self.cursor.next_slot + 1);
+        self.cursor.clone_one();
         // SAFETY: the slot is published and holds an item, because no reader moves out an item that
         // this one has not passed. There is another reader, or there has been one.
         Poll::Ready(Some(unsafe { self.list.clone_next()(self) }))
@@ -373,7 +404,7 @@ impl<T> Reader<T> {
                 self.cursor.move_run(&self.list, end);
             }
             // Decide again at the next item.
-            IsLast::Unknown => self.cursor.clone_run(self.cursor.next_slot + 1),
+            IsLast::Unknown => self.cursor.clone_one(),
         }
     }
 

@@ -68,7 +68,7 @@ impl<T> List<T> {
         fence::light();
         if reserved & ASLEEP != 0
             || self.registry.has_gap_waiters()
-            || tail_distance(0, reserved) % 8 == 7
+            || tail_distance(0, reserved) % 8 == 0
         {
             self.after_push_slow(reserved);
         }

@@ -2,8 +2,8 @@
 
 #[cfg(feature = "alloc")]
 mod batch;
-#[cfg(feature = "alloc")]
 mod caught;
+mod debounce;
 #[cfg(feature = "alloc")]
 mod flatten;
 #[cfg(feature = "alloc")]
@@ -13,6 +13,7 @@ mod map;
 mod map_async;
 #[cfg(feature = "alloc")]
 mod map_filter;
+mod rate_limit;
 #[cfg(feature = "alloc")]
 mod stop;
 #[cfg(feature = "alloc")]
@@ -22,7 +23,9 @@ mod workers;
 #[cfg(feature = "alloc")]
 mod zip;
 
+pub use debounce::{Debounce, debounce};
 pub use map_async::{MapAsync, map_async};
+pub use rate_limit::{RateLimit, RateLimited, rate_limit};
 
 #[cfg(feature = "alloc")]
 pub use self::{

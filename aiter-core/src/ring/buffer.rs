@@ -25,6 +25,10 @@ pub(crate) struct RingBuffer<T> {
     /// The number at which the feed began, or the first that a reader has joined at since. What is
     /// older never was in the ring.
     started: u64,
+    /// A cursor of a hub sleeps. The thread that transfers what comes next wakes it.
+    sleeps: bool,
+    /// Something was transferred for which cursors slept. They are woken after the release.
+    wakes: bool,
 }
 
 /// What a joining reader leaves for the holder of the lock.
@@ -32,16 +36,6 @@ pub(super) struct Join<T> {
     /// A reader of the list, and the items before its own.
     pub(super) feed: Option<(Reader<T>, VecDeque<T>)>,
     pub(super) limit: usize,
-}
-
-/// The result of [`RingBuffer::transfer`].
-pub(super) enum Transfer<T> {
-    /// There is nothing to transfer.
-    Nothing,
-    /// An item or the end was transferred, or readers have joined.
-    Done,
-    /// An item was transferred, and this one, the oldest, had to leave the full buffer.
-    Displaced(T),
 }
 
 impl<T> RingBuffer<T> {
@@ -53,41 +47,84 @@ impl<T> RingBuffer<T> {
             capacity: 0,
             ended: false,
             started: first,
+            sleeps: false,
+            wakes: false,
         }
     }
 
-    /// Transfers one item, or the end, from the list.
-    pub(super) fn transfer(&mut self, shared: &RingShared<T>) -> Transfer<T> {
-        // Each time: an item that was pushed after a reader has joined displaces nothing that this
-        // reader has to take.
-        if !shared.joins.is_empty() {
-            shared
-                .joins
-                .take_all()
-                .for_each(|join| self.admit(join, shared));
-            return Transfer::Done;
+    /// Transfers everything that has come into the list, and drops the items that have to leave the
+    /// full buffer.
+    #[inline]
+    pub(super) fn transfer(&mut self, shared: &RingShared<T>) {
+        if self.is_behind(shared) {
+            self.transfer_all(shared);
         }
-        if self.feed.is_none() {
-            return Transfer::Nothing;
-        }
-        // If the clone of the item panics, the feed has passed it.
+    }
+
+    #[inline(never)]
+    fn transfer_all(&mut self, shared: &RingShared<T>) {
+        // If the clone of an item panics, the feed has passed it.
         let mut this = guard(self, |this| this.lose_passed(shared));
-        let polled = this.feed.as_mut().map_or(Poll::Pending, Reader::next);
-        let this = ScopeGuard::into_inner(this);
-        let item = match polled {
+        while this.transfer_one(shared) {}
+        ScopeGuard::into_inner(this);
+    }
+
+    /// Returns whether there may be more.
+    #[inline]
+    fn transfer_one(&mut self, shared: &RingShared<T>) -> bool {
+        // If a clone panics, the feed has passed the item in hand.
+        let mut this = guard(self, |this| this.lose_passed(shared));
+        }
+        letlet polled = match &mut polled = this.feed.as_mut().map_or(Poll::Pending, Reader::next);
+        // Only now: what a reader left before the item was pushed is seen once the item was read, so
+        // the item displaces nothing that this reader{
+            Some(feed) has toif take!self.
+        let joinedended => !sharedfeed.joins.is_emptynext();
+        if joined {
+            let joins,
+            _ => shared.joins.take_all();
+            joins.for_each(|join| this.admit(joinPoll::Pending, shared));
+        }
+        let this = ScopeGuard::into_inner(this)};
+        match polled {
+            Poll::Pending if joined => return Transfer::Done,
             Poll::Pending => return Transfer::Nothing,
-            Poll::Ready(None) if this.ended => return Transfer::Nothing,
+            Poll::Ready(None) if this.ended && !joined => return Transfer::Nothingfalse,
             Poll::Ready(None) => {
-                this.ended = true;
-                return Transfer::Done;
+                self.ended = true;
+                self.wake_sleepers();
+                false
             }
-            Poll::Ready(Some(item)) => item,
-        };
-        let is_full = this.items.len() >= this.capacity;
-        let missed = if is_full { this.pop() } else { None };
-        this.items.push_back(item);
-        this.publish_end(shared);
-        missed.map_or(Transfer::Done, Transfer::Displaced)
+            Poll::Ready(Some(item)) => {
+                let is_full = self.items.len() >= self.capacity;
+                let displaced = if is_full { self.pop() } else { None };
+                self.items.push_back(item);
+                self.publish_end(shared);
+                self.wake_sleepers();
+                drop(displaced);
+                true
+            }
+        }
+    }
+
+    /// Has the cursors that sleep woken after the release of the lock.
+    #[inline]
+    fn wake_sleepers(&mut self) {
+        self.wakes |= mem::take(&mut self.sleeps);
+    }
+
+    /// A cursor has registered its waker.
+    pub(super) fn set_sleeps(&mut self) {
+        self.sleeps = true;
+    }
+
+    #[inline]
+    pub(super) fn wakes(&self) -> bool {
+        self.wakes
+    }
+
+    pub(super) fn take_wakes(&mut self) -> bool {
+        mem::take(&mut self.wakes)
     }
 
     /// The full number of an item, as [`RingShared::widen`], exact also where counters have 32 bits.
@@ -109,6 +146,7 @@ impl<T> RingBuffer<T> {
             (self.feed, self.items, self.first) = (Some(reader), early, from);
             (self.ended, self.started) = (false, from);
             self.publish_end(shared);
+            self.wake_sleepers();
             while self.items.len() > self.capacity {
                 drop(self.pop());
             }
@@ -144,11 +182,13 @@ impl<T> RingBuffer<T> {
     }
 
     /// Whether there is something to transfer. May return `true` where there is nothing.
+    #[inline]
     pub(super) fn is_behind(&self, shared: &RingShared<T>) -> bool {
         let comes = |feed: &Reader<T>| !self.ended && !feed.looks_empty();
         !shared.joins.is_empty() || self.feed.as_ref().is_some_and(comes)
     }
 
+    #[inline]
     pub(super) fn pop(&mut self) -> Option<T> {
         let item = self.items.pop_front()?;
         self.first += 1;
@@ -195,30 +235,36 @@ impl<T> RingBuffer<T> {
         }
     }
 
+    #[inline]
     fn publish_end(&self, shared: &RingShared<T>) {
         // Ordering: Relaxed, see `RingShared::pushed_from`.
         shared.end.store(self.end() as Word, Ordering::Relaxed);
     }
 
+    #[inline]
     pub(super) fn first(&self) -> u64 {
         self.first
     }
 
     /// The number after that of the last item.
+    #[inline]
     pub(super) fn end(&self) -> u64 {
         self.first + self.items.len() as u64
     }
 
+    #[inline]
     pub(super) fn has_ended(&self) -> bool {
         self.ended
     }
 
     /// The number at which the feed has begun. `None` if there is no feed.
+    #[inline]
     pub(super) fn started(&self) -> Option<u64> {
         self.feed.as_ref().map(|_| self.started)
     }
 
     /// The item with a number that is in the buffer.
+    #[inline]
     pub(super) fn item(&self, number: u64) -> &T {
         &self.items[(number - self.first) as usize]
     }

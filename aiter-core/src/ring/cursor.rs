@@ -3,7 +3,7 @@
 use super::{
     LEFT, Ring, RingShared, SERVE,
     buffer::{Join, RingBuffer},
-    position, transfer_all,
+    position,
 };
 use crate::{
     handoff::Guard,
@@ -63,7 +63,7 @@ pub(crate) enum Found<T> {
     Item(usize, T),
     End,
     Nothing,
-    /// Another thread accesses the ring, and wakes this one.
+    /// Nothing, and another thread wakes this one.
     Waiting,
 }
 
@@ -138,11 +138,18 @@ impl<T> RingCursor<T> {
 
     /// Takes the next item. Registers the waker only if another thread accesses the ring.
     pub(crate) fn next(&mut self, waker: &Waker) -> Found<T> {
-        self.next_for(Some(waker))
+        self.find(Some(waker), false)
     }
 
-    /// The same. Without a waker, this says [`Found::Waiting`] and nothing wakes the caller.
-    pub(crate) fn next_for(&mut self, waker: Option<&Waker>) -> Found<T> {
+    /// Takes the next item, or has the task woken when there is one, as [`Found::Waiting`] says.
+    /// Without a waker nothing wakes the caller.
+    #[inline]
+    pub(crate) fn next_or_sleep(&mut self, waker: Option<&Waker>) -> Found<T> {
+        self.find(waker, true)
+    }
+
+    #[inline]
+    fn find(&mut self, waker: Option<&Waker>, sleeps: bool) -> Found<T> {
         let Self {
             waiter,
             at: Place { ring, next, limit },
@@ -161,10 +168,16 @@ impl<T> RingCursor<T> {
                 *next = oldest;
             }
             if *next >= buffer.end() {
-                return match buffer.has_ended() || has_ended_unfed(shared, next, buffer) {
-                    true => Found::End,
-                    false => Found::Nothing,
+                if buffer.has_ended() || has_ended_unfed(shared, next, buffer) {
+                    return Found::End;
+                }
+                let Some(waker) = waker.filter(|_| sleeps) else {
+                    return Found::Nothing;
                 };
+                // What comes is transferred with the lock held, by a thread that sees this.
+                waiter.wait(waker);
+                buffer.set_sleeps();
+                return Found::Waiting;
             }
             // Advance before the clone: if it panics the item is lost to this cursor, and to no
             // other.
@@ -172,7 +185,12 @@ impl<T> RingCursor<T> {
             *next += 1;
             waiter.set_position(position(*next));
             let is_first = number == buffer.first() && shared.retained() == 0;
-            let moved = if is_first && waiter.is_last_at(position(number)) {
+            // Ordering: Relaxed. Another cursor that this misses brings a reader, or was made by one
+            // that has passed the item with the lock held since.
+            let mut is_last = || {
+                shared.cursors.load(Ordering::Relaxed) == 1 || waiter.is_last_at(position(number))
+            };
+            let moved = if is_first && is_last() {
                 buffer.pop()
             } else {
                 None
@@ -302,16 +320,25 @@ fn lock<'a, T>(
 ) -> Option<Guard<'a, RingShared<T>>> {
     let mut guard = match ring.0.try_lock() {
         Some(guard) => guard,
-        None => {
-            waiter.wait(waker?);
-            ring.0.delegate(SERVE)?
-        }
+        None => lock_contended(waiter, ring, waker)?,
     };
-    transfer_all(&mut guard);
+    guard.with(|shared, buffer| buffer.transfer(shared));
     Some(guard)
 }
 
+#[cold]
+#[inline(never)]
+fn lock_contended<'a, T>(
+    waiter: &mut Waiter,
+    ring: &'a Ring<T>,
+    waker: Option<&Waker>,
+) -> Option<Guard<'a, RingShared<T>>> {
+    waiter.wait(waker?);
+    ring.0.delegate(SERVE)
+}
+
 /// The number of the oldest item that a cursor has not missed.
+#[inline]
 fn oldest(first: u64, end: u64, limit: usize) -> u64 {
     first.max(end.saturating_sub(limit as u64))
 }

@@ -1,41 +1,14 @@
-//! What a hub needs of a ring: cursors that sleep until an item is pushed, and cursors whose reader
-//! comes later.
-//!
-//! | a cursor that finds nothing | a thread that has pushed and transferred |
-//! |---|---|
-//! | registers its waker | |
-//! | sets `sleepers` | |
-//! | fence | fence |
-//! | looks once more | takes `sleepers`; if it was set, wakes all that have registered |
-//!
-//! One of the fences comes first: either the cursor finds the item, or the other thread finds the
-//! flag, and with it the waker. So a push looks at one word if nobody sleeps, however many cursors
-//! there are.
+//! What a hub needs of a ring: cursors that start ahead of a reader, and cursors whose reader comes
+//! later.
 
 use super::{Ring, buffer::Join, cursor::RingCursor, position};
 use crate::{
     list::{ItemTail, Reader},
-    sync::{Ordering, Word, fence, truncate},
+    sync::{Ordering, Word, truncate},
 };
 use alloc::collections::VecDeque;
-use core::task::Waker;
 
 impl<T> Ring<T> {
-    /// Wakes the cursors that sleep. To be called after [`transfer`](Self::transfer).
-    #[inline]
-    pub(crate) fn wake(&self) {
-        let shared = self.shared();
-        // Ordering: SeqCst pairs with the fence in `sleep`.
-        fence(Ordering::SeqCst);
-        // Ordering: Relaxed, because of the fence. Acquire pairs with the Release in `sleep`, for
-        // the waker.
-        if shared.sleepers.load(Ordering::Relaxed) != 0
-            && shared.sleepers.swap(0, Ordering::Acquire) != 0
-        {
-            shared.waiters.wake_all();
-        }
-    }
-
     /// A cursor that starts some items after the place of `reader`.
     pub(crate) fn join_ahead(&self, reader: Reader<T>, items: usize, limit: usize) -> RingCursor<T>
     where
@@ -63,7 +36,6 @@ impl<T> Ring<T> {
             feed: Some((reader, VecDeque::new())),
             limit,
         });
-        self.wake();
     }
 
     /// The number of the last but `items` item before a tail.
@@ -78,14 +50,6 @@ impl<T> Ring<T> {
 }
 
 impl<T> RingCursor<T> {
-    /// Has the next [`Ring::wake`] wake the task. Look once more afterwards.
-    pub(crate) fn sleep(&mut self, waker: &Waker) {
-        self.waiter.wait(waker);
-        // Ordering: Release hands the waker to the Acquire in `wake`; SeqCst see the table above.
-        self.ring().shared().sleepers.store(1, Ordering::Release);
-        fence(Ordering::SeqCst);
-    }
-
     /// Moves a cursor that [expects](Ring::expect) its reader on to `items` before a tail.
     pub(crate) fn move_to(&mut self, tail: ItemTail, items: usize) {
         let next = self.ring().number_before(Some(tail), items);

@@ -26,7 +26,7 @@ use crate::{
     wait::wait_set::WaitSet,
 };
 use alloc::collections::VecDeque;
-use buffer::{Join, RingBuffer, Transfer};
+use buffer::{Join, RingBuffer};
 
 /// Request: a cursor found the lock held and waits to be woken.
 const SERVE: usize = REQUESTS[0];
@@ -71,8 +71,6 @@ pub(crate) struct RingShared<T> {
     joins: Deposits<Join<T>>,
     /// Not 0 if the thread that released the lock has to transfer once more.
     is_behind: AtomicUsize,
-    /// Not 0 if a cursor of a hub may sleep.
-    sleepers: AtomicUsize,
     /// How many of the latest items stay, also when every cursor has passed them. Set before there
     /// are cursors.
     retained: AtomicUsize,
@@ -110,8 +108,9 @@ impl<T> Combine for RingShared<T> {
     type State = RingBuffer<T>;
     type FollowUp = FollowUp<T>;
 
-    fn nothing_due(&self, _: &RingBuffer<T>) -> bool {
-        true
+    #[inline]
+    fn nothing_due(&self, buffer: &RingBuffer<T>) -> bool {
+        !buffer.wakes()
     }
 
     fn combine(&self, buffer: &mut RingBuffer<T>, requests: usize, follow_up: &mut FollowUp<T>) {
@@ -122,14 +121,16 @@ impl<T> Combine for RingShared<T> {
             }
             follow_up.dropped.append(&mut buffer.split_off_unused(self));
         }
+        follow_up.wake |= buffer.take_wakes();
         follow_up.wake |= requests & SERVE != 0;
         follow_up.is_behind = buffer.is_behind(self);
     }
 
     fn follow_up(&self, follow_up: FollowUp<T>) {
         if follow_up.is_behind {
-            // Ordering: Relaxed, this thread reads it; see `catch_up`.
-            self.is_behind.store(1, Ordering::Relaxed);
+            // Ordering: Relaxed, this thread reads it; see `catch_up`. A store would do. But loom may
+            // order a store before an exchange of another thread that does not see it.
+            self.is_behind.swap(1, Ordering::Relaxed);
         }
         // The items are dropped last, also if a waker panics.
         if follow_up.wake {
@@ -192,7 +193,6 @@ impl<T> Ring<T> {
             waiters: WaitSet::new(),
             joins: Deposits::new(),
             is_behind: AtomicUsize::new(0),
-            sleepers: AtomicUsize::new(0),
             retained: AtomicUsize::new(0),
             ops: OnceBox::new(),
         };
@@ -325,25 +325,33 @@ impl<T> Ring<T> {
 
     /// Transfers what has come into the list, or has the holder of the lock do that. To be called
     /// after each push.
+    #[inline]
     pub(crate) fn transfer(&self) {
         self.transfer_once();
         self.catch_up();
     }
 
+    #[inline]
     fn transfer_once(&self) {
         let guard = self.0.try_lock().or_else(|| self.0.delegate(TRANSFER));
         if let Some(mut guard) = guard {
-            transfer_all(&mut guard);
+            guard.with(|shared, buffer| buffer.transfer(shared));
             // A reader may have joined whose cursor was dropped meanwhile.
-            let unwanted = guard.with(|shared, buffer| {
-                // Ordering: Acquire pairs with the Release in the drop of a cursor. One that is
-                // dropped later makes a request.
-                let is_unwanted = shared.cursors.load(Ordering::Acquire) == 0;
-                is_unwanted.then(|| (buffer.remove_feed(shared), buffer.split_off_unused(shared)))
-            });
-            drop(guard);
-            drop(unwanted);
+            // Ordering: Acquire pairs with the Release in the drop of a cursor. One that is dropped
+            // later makes a request.
+            if self.shared().cursors.load(Ordering::Acquire) == 0 {
+                Self::remove_all(guard);
+            }
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn remove_all(mut guard: Guard<'_, RingShared<T>>) {
+        let unwanted = guard
+            .with(|shared, buffer| (buffer.remove_feed(shared), buffer.split_off_unused(shared)));
+        drop(guard);
+        drop(unwanted);
     }
 
     /// Does what was requested of this thread while it held the lock, after it has released it. It
@@ -370,19 +378,9 @@ impl<T> Ring<T> {
         })
     }
 
+    #[inline]
     fn shared(&self) -> &RingShared<T> {
         self.0.shared()
-    }
-}
-
-/// Transfers everything that has come into the list, and drops the items that leave the buffer.
-fn transfer_all<T>(guard: &mut Guard<'_, RingShared<T>>) {
-    loop {
-        match guard.with(|shared, buffer| buffer.transfer(shared)) {
-            Transfer::Nothing => break,
-            Transfer::Done => {}
-            Transfer::Displaced(missed) => drop(missed),
-        }
     }
 }
 

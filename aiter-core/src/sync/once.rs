@@ -9,7 +9,7 @@
 
 #![allow(unsafe_code)]
 
-use super::{AtomicPtr, Ordering::*};
+use super::{AtomicPtr, Ordering::*, const_new};
 use alloc::boxed::Box;
 use core::{marker::PhantomData, ptr};
 
@@ -25,10 +25,12 @@ unsafe impl<T: Send> Send for OnceBox<T> {}
 unsafe impl<T: Send + Sync> Sync for OnceBox<T> {}
 
 impl<T> OnceBox<T> {
-    pub(crate) fn new() -> Self {
-        Self {
-            value: AtomicPtr::new(ptr::null_mut()),
-            _owns: PhantomData,
+    const_new! {
+        pub(crate) fn new() -> Self {
+            Self {
+                value: AtomicPtr::new(ptr::null_mut()),
+                _owns: PhantomData,
+            }
         }
     }
 

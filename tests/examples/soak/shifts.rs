@@ -5,7 +5,8 @@
 use aiter_core::{
     AiterExt, Fork, PushAiter, Pusher, Sharable, Stopper, active, aiter_forker_with,
     bound::{self, Bound, Seen},
-    gated_aiter, join_aiters, map_workers, preload, push_aiter, sharable_aiter, stoppable_aiter,
+    gated_aiter, join_aiters, map_workers, preload, push_aiter, sharable_aiter, split_by,
+    stoppable_aiter,
 };
 use fastrand::Rng;
 use futures_core::Stream;
@@ -23,7 +24,7 @@ type Shift = Pin<Box<dyn Future<Output = u64> + Send>>;
 
 type Kind = (&'static str, fn(Rng) -> Shift);
 
-pub(crate) const KINDS: [Kind; 9] = [
+pub(crate) const KINDS: [Kind; 10] = [
     ("push list", |rng| Box::pin(push_list(rng))),
     ("fork", |rng| {
         Box::pin(fork(bound::unbounded(), usize::MAX, rng))
@@ -37,6 +38,7 @@ pub(crate) const KINDS: [Kind; 9] = [
         Box::pin(fork(bound::skip(most), most, rng))
     }),
     ("share", |rng| Box::pin(share(rng))),
+    ("split", |rng| Box::pin(split(rng))),
     ("gate", |rng| Box::pin(gate(rng))),
     ("stop", |rng| Box::pin(stop(rng))),
     ("join", |rng| Box::pin(join(rng))),
@@ -349,6 +351,49 @@ where
     assert!(taken.is_sorted());
     if let Some(Some(item)) = poll_once(taker.next()).await {
         taken.push(item.0.1);
+    }
+    taken
+}
+
+async fn split(mut rng: Rng) -> u64 {
+    let items = rng.u64(..5000);
+    let (room, keys) = (rng.usize(1..50), rng.u64(1..9));
+    let key = move |item: &Item| item.0.1 % keys;
+    let mut outer = split_by(room, key, source(items, rng.fork()));
+    let mut parts = vec![];
+    while let Some((key, mut part)) = outer.next().await {
+        // Some leave early, and their key comes again.
+        let most = [usize::MAX, rng.usize(1..1000)][rng.usize(..2)];
+        let mut rng = rng.fork();
+        parts.push(tokio::spawn(async move {
+            let mut taken = Vec::new();
+            while taken.len() < most {
+                match next(&mut part, &mut rng).await {
+                    Some(item) => taken.push(item.0.1),
+                    None => break,
+                }
+                breathe(&mut rng).await;
+            }
+            (key, taken)
+        }));
+    }
+    let mut next = Vec::from_iter(0..keys);
+    let mut taken = 0;
+    for part in parts {
+        let (key, items) = part.await.expect("a part failed");
+        let next = &mut next[key as usize];
+        if let Some(first) = items.first() {
+            assert!(
+                (*next..=*next + keys * room as u64).contains(first),
+                "dropped with a part"
+            );
+            assert!(
+                items.windows(2).all(|two| two[1] == two[0] + keys),
+                "in order"
+            );
+            *next = items[items.len() - 1] + keys;
+        }
+        taken += items.len() as u64;
     }
     taken
 }

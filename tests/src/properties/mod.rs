@@ -8,7 +8,8 @@
 //! | `script` | the source: it does what the steps tell it, and knows whether its wake is still to come |
 //! | `handle` | handles, with the waker that each was last polled with |
 //! | `kept` | which wakes of a source are served late |
-//! | `push`, `fork`, `mixed`, `share`, `gate`, `stop`, `join`, `drive` | a system beside its model |
+//! | `time` | timers, and the time that they wait for |
+//! | `push`, `fork`, `mixed`, `share`, `split`, `gate`, `stop`, `join`, `switch`, `drive`, `pace`, `batch` | a system beside its model |
 //!
 //! A sequence consists of bytes, four for each step. Bytes that do not decode are ignored and
 //! missing ones read as 0, so that every sequence of bytes is a sequence of steps. A trap may run
@@ -23,6 +24,7 @@
 //! - *panics arrive*: each is one that a trap or the source was told to make, or one that the docs
 //!   name.
 
+mod batch;
 mod drive;
 mod environment;
 mod fork;
@@ -31,10 +33,14 @@ mod handle;
 mod join;
 mod kept;
 mod mixed;
+mod pace;
 mod push;
 mod script;
 mod share;
+mod split;
 mod stop;
+mod switch;
+mod time;
 
 pub use environment::Planted;
 
@@ -68,12 +74,26 @@ pub enum System {
     Retained,
     /// Takers of a source.
     Share,
+    /// A source that is split, with one item in each part and one part that nobody took.
+    SplitOne,
+    /// The same with two.
+    Split,
     /// A source behind a gate.
     Gate,
     /// Sources that one stopper ends, and tasks that wait for it.
     Stop,
     /// Sources that are joined.
     Join,
+    /// Sources of which the newest counts.
+    Switch,
+    /// A source whose items come in batches of those that are ready.
+    Batch,
+    /// A source whose items come in batches that wait for more.
+    BatchWithin,
+    /// A source of which the newest item comes when it is quiet.
+    Debounce,
+    /// A source whose items come no faster than a limit allows.
+    RateLimit,
     /// A source that is pulled as fast as it yields.
     Active,
     /// A source that is pulled one item ahead.
@@ -120,9 +140,16 @@ macro_rules! with_pair {
             System::Mixed => $f::<mixed::Mixed<0>>($($arg),*),
             System::Retained => $f::<mixed::Mixed<2>>($($arg),*),
             System::Share => $f::<share::Takers>($($arg),*),
+            System::SplitOne => $f::<split::Split<1>>($($arg),*),
+            System::Split => $f::<split::Split<2>>($($arg),*),
             System::Gate => $f::<gate::Gates>($($arg),*),
             System::Stop => $f::<stop::Stopping>($($arg),*),
             System::Join => $f::<join::Join>($($arg),*),
+            System::Switch => $f::<switch::Switch>($($arg),*),
+            System::Batch => $f::<batch::Batching<false>>($($arg),*),
+            System::BatchWithin => $f::<batch::Batching<true>>($($arg),*),
+            System::Debounce => $f::<pace::Paced<pace::Newest>>($($arg),*),
+            System::RateLimit => $f::<pace::Paced<pace::Tokens>>($($arg),*),
             System::Active => $f::<drive::Driven<0, 0>>($($arg),*),
             System::PreloadOne => $f::<drive::Driven<0, 1>>($($arg),*),
             System::Preload => $f::<drive::Driven<2, 3>>($($arg),*),

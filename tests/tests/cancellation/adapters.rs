@@ -4,7 +4,7 @@
 
 use aiter_core::{
     Watermarks,
-    adapter::{Listen, Sleep, connections},
+    adapter::{Listen, Pause, connections},
     map_filter_aiter,
 };
 use aiter_tests::cancellation::{
@@ -105,7 +105,7 @@ impl Listen for Listener {
         iter::from_fn(|| self.source.now().map(|item| Ok((item, ())))).collect()
     }
 
-    fn sleep(&self, _: Duration) -> Sleep {
+    fn pause(&self, _: Duration) -> Pause {
         Box::pin(async {
             pause().await;
             Some(())

@@ -50,6 +50,9 @@ const ITEMS: &[(&str, &[&str])] = &[
     ("HubOccupied", &["a_hub_makes_forks_that_replay_what_is_retained"]),
     ("sharable_aiter", &["takers_share_each_item_once", "a_cancelled_taker_strands_nobody"]),
     ("Sharable", &["takers_share_each_item_once"]),
+    ("split_by", &["each_part_goes_to_a_task_of_its_own", "a_part_that_is_dropped_comes_again"]),
+    ("SplitBy", &["each_part_goes_to_a_task_of_its_own"]),
+    ("Part", &["each_part_goes_to_a_task_of_its_own", "a_full_part_holds_the_source_back"]),
     ("gated_aiter", &["a_gate_lets_through_what_is_permitted"]),
     ("Gated", &["a_gate_lets_through_what_is_permitted"]),
     ("Gate", &["a_gate_lets_through_what_is_permitted"]),
@@ -75,6 +78,12 @@ const ITEMS: &[(&str, &[&str])] = &[
     ("MapFilterAiter", &["maps_filters_and_zips"]),
     ("flatten_aiter", &["maps_filters_and_zips"]),
     ("FlattenAiter", &["maps_filters_and_zips"]),
+    ("batch", &["items_come_in_batches"]),
+    ("Batch", &["items_come_in_batches"]),
+    ("batch_within", &["batches_wait_for_more_items"]),
+    ("BatchWithin", &["batches_wait_for_more_items"]),
+    ("switch_aiter", &["the_newest_of_many_streams_counts"]),
+    ("SwitchAiter", &["the_newest_of_many_streams_counts"]),
     ("iter_to_aiter", &["maps_filters_and_zips"]),
     ("IterToAiter", &["maps_filters_and_zips"]),
     ("azip", &["maps_filters_and_zips"]),
@@ -85,6 +94,13 @@ const ITEMS: &[(&str, &[&str])] = &[
     ("MapWorkers", &["workers_reach_their_limit"]),
     ("map_workers_ordered", &["workers_reach_their_limit"]),
     ("MapWorkersOrdered", &["workers_reach_their_limit"]),
+    ("Sleep", &["the_newest_item_comes_when_its_source_is_quiet"]),
+    ("Clock", &["items_come_as_their_tokens_do"]),
+    ("debounce", &["the_newest_item_comes_when_its_source_is_quiet"]),
+    ("Debounce", &["the_newest_item_comes_when_its_source_is_quiet"]),
+    ("rate_limit", &["items_come_as_their_tokens_do"]),
+    ("RateLimit", &["items_come_as_their_tokens_do"]),
+    ("RateLimited", &["items_come_as_their_tokens_do"]),
     ("pump", &["a_pump_passes_on_each_item_and_ends_with_the_first_error", "a_pump_in_a_task_borrows_from_it_and_moves_borrowing_items"]),
     ("Pump", &["a_pump_passes_on_each_item_and_ends_with_the_first_error"]),
     ("pump_lending", &["a_lending_pump_writes_to_a_value_of_its_closure"]),
@@ -127,6 +143,10 @@ const ADAPTER_ITEMS: &[(&str, &[&str])] = &[
     ("BlockOn", &["an_iterator_moved_to_another_thread_keeps_its_runtime"]),
     ("OnRuntime", &["an_iterator_moved_to_another_thread_keeps_its_runtime"]),
     ("OnThread", &["a_blocking_iterator_pulls_nothing_ahead_and_drops_its_stream"]),
+    ("Timer", &["operators_with_a_timer_use_that_of_the_runtime", "the_clock_of_a_paused_runtime_jumps_nowhere"]),
+    ("batch_within", &["operators_with_a_timer_use_that_of_the_runtime", "operators_keep_to_a_time_that_is_paused"]),
+    ("debounce", &["operators_with_a_timer_use_that_of_the_runtime", "operators_keep_to_a_time_that_is_paused"]),
+    ("rate_limit", &["operators_with_a_timer_use_that_of_the_runtime", "operators_keep_to_a_time_that_is_paused"]),
     ("tcp_server", &["servers_serve_clients_and_stop", "out_of_file_descriptors_is_reported_with_pauses_and_the_server_lives_on", "an_address_in_use_or_malformed_is_an_error", "a_client_that_has_reset_comes_with_its_address_and_the_next_is_served"]),
     ("tcp_server_from", &["a_listener_that_is_bound_already_is_served", "a_listener_of_another_runtime_ends_with_either"]),
     ("unix_server", &["a_unix_server_removes_its_own_file_only", "it_is_removed_if_its_directory_or_a_parent_has_been_renamed", "the_file_of_a_relative_path_is_removed_wherever_the_process_has_moved", "a_unix_client_comes_with_its_own_file_or_without_a_name"]),
@@ -178,6 +198,7 @@ const BY_KIND: ByKind = &[
     ("aiter_forker_with", Limit, &["forks_wait_for_the_slowest", "a_fork_that_lags_loses_the_oldest_and_sees_how_many"]),
     ("sharable_aiter", Limit, &["nothing_is_taken_before_it_is_requested"]),
     ("sharable_aiter", Fairness, &["first_come_is_first_served"]),
+    ("split_by", Limit, &["a_full_part_holds_the_source_back"]),
     ("gated_aiter", Limit, &["a_gate_lets_through_what_is_permitted"]),
     ("active", Fairness, &["one_poll_of_a_driver_or_pump_is_bounded"]),
     ("preload", Limit, &["a_preload_holds_no_more_than_it_may"]),
@@ -191,11 +212,17 @@ const BY_KIND: ByKind = &[
     ("map_async", Limit, &["nothing_is_taken_before_it_is_requested"]),
     ("map_filter_aiter", Limit, &["nothing_is_taken_before_it_is_requested"]),
     ("flatten_aiter", Limit, &["nothing_is_taken_before_it_is_requested"]),
+    ("batch", Limit, &["items_come_in_batches"]),
+    ("batch_within", Limit, &["batches_wait_for_more_items"]),
+    ("switch_aiter", Limit, &["the_newest_of_many_streams_counts"]),
+    ("switch_aiter", Fairness, &["the_newest_of_many_streams_counts"]),
     ("azip", Limit, &["nothing_is_taken_before_it_is_requested"]),
     ("map_workers", Limit, &["workers_reach_their_limit"]),
     ("map_workers", Fairness, &["a_future_that_wakes_is_served_among_fresh_ones"]),
     ("map_workers_ordered", Limit, &["workers_reach_their_limit"]),
     ("map_workers_ordered", Fairness, &["a_future_that_wakes_is_served_among_fresh_ones"]),
+    ("debounce", Fairness, &["the_newest_item_comes_when_its_source_is_quiet"]),
+    ("rate_limit", Limit, &["items_come_as_their_tokens_do"]),
     ("pump", Limit, &["nothing_is_taken_before_it_is_requested"]),
     ("pump", Fairness, &["one_poll_of_a_driver_or_pump_is_bounded"]),
     ("pump_lending", Limit, &["nothing_is_taken_before_it_is_requested"]),
@@ -216,6 +243,11 @@ const WITHOUT: Without = &[
         &[Fairness],
         "each item goes to every fork",
     ),
+    (
+        "split_by",
+        &[Fairness],
+        "each item goes to the part of its key",
+    ),
     ("gated_aiter", &[Fairness], "one stream, one reader"),
     (
         "stoppable_aiter",
@@ -231,11 +263,15 @@ const WITHOUT: Without = &[
     ("map_async", &[Fairness], "one future at a time"),
     ("map_filter_aiter", &[Fairness], "one stream, one reader"),
     ("flatten_aiter", &[Fairness], "one stream, one reader"),
+    ("batch", &[Fairness], "one stream, one reader"),
+    ("batch_within", &[Fairness], "one stream, one reader"),
     (
         "iter_to_aiter",
         &[Limit, Fairness],
         "one poll is one item of the iterator",
     ),
+    ("debounce", &[Limit], "it keeps one item"),
+    ("rate_limit", &[Fairness], "one stream, one reader"),
     ("azip", &[Fairness], "a row needs an item of each stream"),
 ];
 
@@ -269,6 +305,7 @@ const ADAPTER_BY_KIND: ByKind = &[
 
 const SAME: &str = "as the function without a place, whose code it shares";
 const MADE_OF: &str = "as the function that binds, which is made of it or shares its code";
+const WITH_TIMER: &str = "as the function of core, which it calls with a timer";
 const ADAPTER_WITHOUT: Without = &[
     (
         "active_aiter",
@@ -326,6 +363,9 @@ const ADAPTER_WITHOUT: Without = &[
         &[Limit],
         "the pauses are those of `tcp_server`",
     ),
+    ("batch_within", &KINDS, WITH_TIMER),
+    ("debounce", &KINDS, WITH_TIMER),
+    ("rate_limit", &KINDS, WITH_TIMER),
     ("tcp_server_from", &KINDS, MADE_OF),
     ("unix_server_from", &KINDS, MADE_OF),
 ];
@@ -374,7 +414,7 @@ const ADAPTERS: [&str; 3] = [
     include_str!("../../../aiter-smol/src/lib.rs"),
     include_str!("../../../aiter-async-std/src/lib.rs"),
 ];
-const ADAPTER_CASES: [&str; 14] = [
+const ADAPTER_CASES: [&str; 15] = [
     include_str!("../ext.rs"),
     include_str!("../../../aiter-tokio/tests/same_tasks.rs"),
     include_str!("../adapters.rs"),
@@ -383,6 +423,7 @@ const ADAPTER_CASES: [&str; 14] = [
     include_str!("../../../aiter-tokio/tests/spawn/own.rs"),
     include_str!("../../../aiter-tokio/tests/blocking.rs"),
     include_str!("../../../aiter-tokio/tests/coop.rs"),
+    include_str!("../../../aiter-tokio/tests/timer.rs"),
     include_str!("../servers.rs"),
     include_str!("../servers/clients.rs"),
     include_str!("../servers/files.rs"),

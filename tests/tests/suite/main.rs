@@ -4,8 +4,8 @@
 //! | file | contents |
 //! |---|---|
 //! | `runtime.rs` | what a case needs from an executor |
-//! | `lists.rs`, `readers.rs`, `joins.rs`, `pulls.rs` | what one item does, and its limits |
-//! | `common.rs` | helpers that those four share |
+//! | `lists.rs`, `readers.rs`, `joins.rs`, `pace.rs`, `pulls.rs` | what one item does, and its limits |
+//! | `common.rs` | helpers that those five share |
 //! | `sweeps.rs` | cases for everything that waits: items, the end, a panic, a drop at each await point |
 //! | `items.rs` | the public items, and their cases by kind |
 #![allow(missing_docs, reason = "a test program")]
@@ -14,6 +14,7 @@ mod common;
 mod items;
 mod joins;
 mod lists;
+mod pace;
 mod pulls;
 mod readers;
 mod runtime;
@@ -69,6 +70,9 @@ suite! {
         a_list_without_an_allocator_has_as_many_items_as_slots
         a_push_waits_for_a_free_slot
         a_push_drops_the_oldest_item;
+        pace:
+        the_newest_item_comes_when_its_source_is_quiet
+        items_come_as_their_tokens_do;
         readers:
         forks_of_any_stream_see_the_same
         a_fork_that_is_dropped_while_it_polls_strands_nobody
@@ -81,6 +85,9 @@ suite! {
         takers_share_each_item_once
         first_come_is_first_served
         a_cancelled_taker_strands_nobody
+        each_part_goes_to_a_task_of_its_own
+        a_full_part_holds_the_source_back
+        a_part_that_is_dropped_comes_again
         a_gate_lets_through_what_is_permitted
         a_stopper_ends_a_stream_that_waits
         one_stopper_ends_all_streams_on_all_tasks;
@@ -93,6 +100,9 @@ suite! {
         a_future_that_wakes_is_served_among_fresh_ones;
         pulls:
         maps_filters_and_zips
+        items_come_in_batches
+        batches_wait_for_more_items
+        the_newest_of_many_streams_counts
         nothing_is_taken_before_it_is_requested
         one_poll_of_a_driver_or_pump_is_bounded
         a_driver_pulls_and_ends_with_its_consumer

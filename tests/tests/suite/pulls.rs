@@ -5,10 +5,12 @@ use crate::{
     runtime::Runtime,
 };
 use aiter_core::{
-    AiterExt, Pusher, Stopped, Watermarks, active, aiter_forker, azip, flatten_aiter,
-    iter_to_aiter, join_aiters, join_aiters_keyed, map_aiter, map_async, map_filter_aiter, preload,
-    preload_with, pump, pump_lending, push_aiter, sharable_aiter,
+    AiterExt, Pusher, Stopped, Watermarks, active, aiter_forker, azip, batch, batch_within,
+    flatten_aiter, iter_to_aiter, join_aiters, join_aiters_keyed, map_aiter, map_async,
+    map_filter_aiter, preload, preload_with, pump, pump_lending, push_aiter, sharable_aiter,
+    switch_aiter,
 };
+use aiter_test::VirtualTime;
 use futures_lite::{
     StreamExt,
     future::{poll_once, yield_now},
@@ -20,6 +22,7 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering::SeqCst},
     },
+    time::Duration,
 };
 
 pub(crate) async fn maps_filters_and_zips<R: Runtime>() {
@@ -51,6 +54,74 @@ pub(crate) async fn maps_filters_and_zips<R: Runtime>() {
         collect::<R, _>(rows).await,
         [(0, 'a', 0), (1, 'b', 1), (2, 'c', 4)]
     );
+}
+
+pub(crate) async fn items_come_in_batches<R: Runtime>() {
+    let (pusher, numbers) = push_aiter();
+    let mut batches = batch(3, numbers);
+    pusher.push_all(0..4).unwrap();
+    assert_eq!(batches.next().await, Some(vec![0, 1, 2]));
+    assert_eq!(batches.next().await, Some(vec![3]));
+    assert!(poll_once(batches.next()).await.is_none());
+    let reading = R::spawn(batches.collect::<Vec<_>>());
+    pusher.push_all(4..ITEMS).unwrap();
+    drop(pusher);
+    let rest = reading.await;
+    assert!(rest.iter().all(|batch| (1..=3).contains(&batch.len())));
+    assert_eq!(rest.concat(), Vec::from_iter(4..ITEMS));
+    // A source that is always ready hangs no poll.
+    let mut endless = batch(usize::MAX, iter_to_aiter(0..));
+    assert_eq!(endless.next().await.unwrap().len(), 4096);
+}
+
+pub(crate) async fn batches_wait_for_more_items<R: Runtime>() {
+    let time = VirtualTime::new();
+    let second = Duration::from_secs(1);
+    let (pusher, numbers) = push_aiter();
+    let mut batches = batch_within(3, second, time.clone(), numbers);
+    pusher.push_all([0, 1]).unwrap();
+    assert!(poll_once(batches.next()).await.is_none());
+    time.advance(second - Duration::from_nanos(1));
+    assert!(poll_once(batches.next()).await.is_none());
+    let reading = R::spawn(async move {
+        let first = batches.next().await;
+        (first, batches)
+    });
+    time.advance(second);
+    let (first, mut batches) = reading.await;
+    assert_eq!(first, Some(vec![0, 1]));
+    pusher.push_all(2..ITEMS).unwrap();
+    drop(pusher);
+    assert_eq!(batches.next().await, Some(vec![2, 3, 4]));
+    let rest = batches.collect::<Vec<_>>().await.concat();
+    assert_eq!(rest, Vec::from_iter(5..ITEMS));
+    assert_eq!((time.timers(), time.timers_made()), (0, 1));
+}
+
+pub(crate) async fn the_newest_of_many_streams_counts<R: Runtime>() {
+    let (streams, newest) = push_aiter();
+    let mut newest = switch_aiter(newest);
+    let (first, numbers) = push_aiter();
+    first.push_all(0..ITEMS).unwrap();
+    streams.push(numbers).unwrap();
+    assert_eq!(newest.next().await, Some(0));
+    let reading = R::spawn(async move {
+        while newest.next().await != Some(ITEMS) {}
+        newest
+    });
+    let (second, numbers) = push_aiter();
+    streams.push(numbers).unwrap();
+    second.push(ITEMS).unwrap();
+    let mut newest = reading.await;
+    assert!(first.push(1).is_err(), "the first one is dropped");
+    drop(streams);
+    second.push(7).unwrap();
+    drop(second);
+    assert_eq!(newest.next().await, Some(7));
+    assert_eq!(newest.next().await, None);
+    // Streams that come without an end let others run.
+    let mut endless = switch_aiter(iter_to_aiter((0..).map(|n| iter_to_aiter([n]))));
+    assert!(poll_once(endless.next()).await.is_none());
 }
 
 pub(crate) async fn nothing_is_taken_before_it_is_requested<R: Runtime>() {

@@ -7,7 +7,7 @@ use crate::{
 use aiter_core::{
     AiterExt, Gate, Stopper, aiter_forker, aiter_forker_with,
     bound::{self, Seen},
-    gated_aiter, iter_to_aiter, push_aiter, sharable_aiter, stoppable_aiter,
+    gated_aiter, iter_to_aiter, push_aiter, sharable_aiter, split_by, stoppable_aiter,
 };
 use futures_lite::{
     FutureExt, StreamExt,
@@ -178,6 +178,58 @@ pub(crate) async fn a_cancelled_taker_strands_nobody<R: Runtime>() {
     drop(shared);
     pusher.push(1).unwrap();
     assert_eq!(taker.await, Some(1));
+}
+
+pub(crate) async fn each_part_goes_to_a_task_of_its_own<R: Runtime>() {
+    let (pusher, numbers) = push_aiter();
+    let mut outer = split_by(3, |n| n % 7, numbers.map_aiter(|n: usize| n));
+    let pushing = push_numbers::<R>(pusher, 0..ITEMS);
+    let mut tasks = Vec::new();
+    while let Some((key, part)) = outer.next().await {
+        tasks.push((key, collect::<R, _>(part)));
+    }
+    pushing.await;
+    assert_eq!(tasks.len(), 7);
+    for (key, task) in tasks {
+        assert_eq!(task.await, Vec::from_iter((key..ITEMS).step_by(7)));
+    }
+}
+
+pub(crate) async fn a_full_part_holds_the_source_back<R: Runtime>() {
+    let pulled = Arc::new(AtomicUsize::new(0));
+    let count = pulled.clone();
+    let source = iter_to_aiter(0..).map_aiter(move |n: usize| {
+        count.fetch_add(1, SeqCst);
+        n
+    });
+    let mut outer = split_by(5, |n| n % 2, source);
+    let (_, mut even) = outer.next().await.unwrap();
+    let (_, odd) = outer.next().await.unwrap();
+    let taker = R::spawn(async move {
+        let items: Vec<_> = odd.take(6).collect().await;
+        items
+    });
+    // The even part has five items, and the sixth is in hand.
+    comes_to(&pulled, 11..=11).await;
+    yield_now().await;
+    assert_eq!(pulled.load(SeqCst), 11);
+    assert_eq!(even.next().await, Some(0));
+    assert_eq!(taker.await, [1, 3, 5, 7, 9, 11]);
+    drop(even);
+    let (key, even) = outer.next().await.unwrap();
+    assert_eq!((key, even.take(2).count().await), (0, 2));
+}
+
+pub(crate) async fn a_part_that_is_dropped_comes_again<R: Runtime>() {
+    let (pusher, numbers) = push_aiter();
+    let parts = split_by(1, |_| (), numbers.map_aiter(|n: usize| n));
+    let pushing = push_numbers::<R>(pusher, 0..ITEMS);
+    // Each of them is dropped after its first item.
+    let firsts = parts.map_async(|((), mut part)| async move { part.next().await });
+    let firsts = collect::<R, _>(firsts).await;
+    pushing.await;
+    let firsts: Vec<usize> = firsts.into_iter().flatten().collect();
+    assert!(is_sorted(&firsts) && firsts.first() == Some(&0));
 }
 
 pub(crate) async fn a_gate_lets_through_what_is_permitted<R: Runtime>() {

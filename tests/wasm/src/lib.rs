@@ -1,17 +1,22 @@
-//! Runs `aiter-core` on a host with neither threads nor `std`: JavaScript pushes numbers, and runs
-//! the tasks whenever it likes. `run.mjs` is that host.
+//! Runs `aiter-core` on a host with neither threads nor `std`: JavaScript pushes numbers, has the
+//! timers, and runs the tasks whenever it likes. `run.mjs` is that host.
 #![no_std]
 
 extern crate alloc;
 
-use aiter_core::{Gate, Pusher, gated_aiter, iter_to_aiter, join_aiters, preload, push_aiter};
+use aiter_core::{
+    Gate, Pusher, batch_within, debounce, gated_aiter, iter_to_aiter, join_aiters, preload,
+    push_aiter,
+};
 use alloc::{boxed::Box, sync::Arc, task::Wake, vec::Vec};
 use core::{
     cell::RefCell,
+    ffi::c_void,
     future::Future,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
     task::{Context, Waker},
+    time::Duration,
 };
 use futures_lite::StreamExt;
 
@@ -79,13 +84,44 @@ fn see(number: u32, next: &mut u32) {
     SEEN.store(SEEN.load(Relaxed) + 1, Relaxed);
 }
 
-/// Starts three tasks: one reads behind a gate, one drives a preload, and one reads that preload
-/// joined with another reader.
+/// How many numbers arrived in batches.
+static BATCHED: AtomicU32 = AtomicU32::new(0);
+
+/// The last number that nothing followed for a while.
+static NEWEST: AtomicU32 = AtomicU32::new(u32::MAX);
+
+#[link(wasm_import_module = "host")]
+unsafe extern "C" {
+    /// Calls [`ring`] with this alarm once, after some milliseconds: `setTimeout` in JavaScript.
+    safe fn set_timeout(alarm: *mut c_void, millis: u32);
+}
+
+/// Ends the sleep that has set this alarm, if that is still there.
+///
+/// # Safety
+/// `alarm` was passed to [`set_timeout`], and this is the only call for it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ring(alarm: *mut c_void) {
+    // SAFETY: by the contract, this is the box of `start`, and nothing else owns it.
+    drop(unsafe { Box::from_raw(alarm.cast::<Pusher<()>>()) });
+}
+
+/// Starts five tasks: one reads behind a gate, one drives a preload, one reads that preload joined
+/// with another reader, and two wait for timers of the host.
 #[unsafe(no_mangle)]
 pub extern "C" fn start() -> *const App {
     let (pusher, mut numbers) = push_aiter();
     let (mut gated, gate) = gated_aiter(numbers.fork());
     let (ready, driver) = preload(4, numbers.fork());
+    // The timer of the host as one closure: the list ends when the host drops its pusher.
+    let sleep = |duration: Duration| {
+        let (alarm, mut rings) = push_aiter::<()>();
+        let alarm = Box::into_raw(Box::new(alarm)).cast();
+        set_timeout(alarm, duration.as_millis() as u32);
+        async move { rings.next().await }
+    };
+    let batches = batch_within(100, Duration::from_millis(2), sleep, numbers.fork());
+    let newest = debounce(Duration::from_millis(5), sleep, numbers.fork());
     let tasks = [
         Task::new(async move {
             let mut next = 0;
@@ -94,6 +130,21 @@ pub extern "C" fn start() -> *const App {
             }
         }),
         Task::new(driver),
+        Task::new(async move {
+            let mut batches = pin!(batches);
+            while let Some(batch) = batches.next().await {
+                for number in batch {
+                    assert_eq!(number, BATCHED.load(Relaxed));
+                    BATCHED.store(number + 1, Relaxed);
+                }
+            }
+        }),
+        Task::new(async move {
+            let mut newest = pin!(newest);
+            while let Some(number) = newest.next().await {
+                NEWEST.store(number, Relaxed);
+            }
+        }),
         Task::new(async move {
             let side = |side| move |number| (side, number);
             let sides = [
@@ -173,4 +224,16 @@ pub unsafe extern "C" fn tasks(app: *const App) -> usize {
     // SAFETY: by the contract.
     let app = unsafe { &*app };
     app.tasks.borrow().len()
+}
+
+/// How many numbers have arrived in batches.
+#[unsafe(no_mangle)]
+pub extern "C" fn batched() -> u32 {
+    BATCHED.load(Relaxed)
+}
+
+/// The last number that nothing followed for 5 ms.
+#[unsafe(no_mangle)]
+pub extern "C" fn newest() -> u32 {
+    NEWEST.load(Relaxed)
 }

@@ -28,8 +28,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// comes to an end.
 const LONGEST_BACKLOG: usize = 4096;
 
-/// A timer of one runtime. Resolves to `None` if the runtime has shut down.
-pub type Sleep = Pin<Box<dyn Future<Output = Option<()>> + Send + Sync>>;
+/// A pause in accepting, timed by one runtime. Resolves to `None` if the runtime has shut down.
+pub type Pause = Pin<Box<dyn Future<Output = Option<()>> + Send + Sync>>;
 
 /// A client as users receive it: its connection, and the address that `accept` reported.
 pub type Client<L> = (<L as Listen>::Connection, <L as Listen>::Address);
@@ -48,8 +48,8 @@ pub trait Listen: Unpin {
     /// down.
     fn close(self) -> Vec<io::Result<Client<Self>>>;
 
-    /// Returns a timer of the runtime.
-    fn sleep(&self, time: Duration) -> Sleep;
+    /// Returns a pause of the runtime.
+    fn pause(&self, time: Duration) -> Pause;
 }
 
 /// A file descriptor that a listener keeps in reserve.
@@ -222,7 +222,7 @@ pub struct Connections<L: Listen> {
     stopped: PushAiter<Infallible>,
     /// Keeps `stopped` open after all handles were dropped.
     running: Pusher<Infallible>,
-    pause: Option<Sleep>,
+    pause: Option<Pause>,
     next_pause: Duration,
 }
 
@@ -298,7 +298,7 @@ impl<L: Listen> Stream for Connections<L> {
             Ok(_) => this.next_pause = FIRST_PAUSE,
             Err(error) if concerns_one_connection(error) => {}
             Err(_) => {
-                this.pause = Some(listener.sleep(this.next_pause));
+                this.pause = Some(listener.pause(this.next_pause));
                 this.next_pause = LONGEST_PAUSE.min(this.next_pause * 2);
             }
         }

@@ -45,7 +45,7 @@ impl Listen for Scripted {
         let backlog = self.0.backlog.take();
         backlog.into_iter().map(|client| client.map(from)).collect()
     }
-    fn sleep(&self, time: Duration) -> Sleep {
+    fn pause(&self, time: Duration) -> Pause {
         self.0
             .pauses
             .borrow_mut()

@@ -363,6 +363,32 @@ fn a_panic_of_the_timer_loses_nothing() {
     assert_eq!(poll_noop(&mut batches), ready([1, 2]));
 }
 
+#[cfg(feature = "std")]
+#[test]
+fn a_timer_whose_drop_panics_comes_before_the_batch_and_the_panic_of_the_source() {
+    struct Timer(bool);
+    impl Future for Timer {
+        type Output = ();
+        fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+            Poll::Pending
+        }
+    }
+    impl Drop for Timer {
+        fn drop(&mut self) {
+            assert!(!self.0, "drop");
+        }
+    }
+    let first = Cell::new(true);
+    let (source, _remote) = source([Item(1), Pending, Panic, Panic]);
+    let mut batches = batch_within(9, SECOND, |_| Timer(first.take()), source);
+    assert_eq!(poll_noop(&mut batches), Poll::Pending);
+    assert_eq!(panic_of(|| poll_noop(&mut batches)), "drop");
+    assert_eq!(poll_noop(&mut batches), ready([1]));
+    assert_eq!(panic_of(|| poll_noop(&mut batches)), "source");
+    assert_eq!(panic_of(|| poll_noop(&mut batches)), "source");
+    assert_eq!(poll_noop(&mut batches), Poll::Pending);
+}
+
 #[test]
 fn a_next_that_is_dropped_at_any_point_loses_nothing() {
     use futures_lite::StreamExt;

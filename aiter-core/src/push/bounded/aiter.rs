@@ -155,11 +155,28 @@ impl<T> BoundedAiter<T> {
     /// As polling.
     #[inline]
     pub fn try_next(&mut self) -> Result<T, TryNextError> {
+        if let Some(item) = self.take_moved() {
+            return Ok(item);
+        }
         match self.take(Reader::next) {
             Poll::Ready(Some(item)) => Ok(item),
             Poll::Pending => Err(TryNextError::Empty),
             Poll::Ready(None) => Err(TryNextError::Ended),
         }
+    }
+
+    /// Kept out of line, so that the fast path inlines into the caller.
+    #[inline(never)]
+    fn poll_slow(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        self.take(|reader| reader.poll_unmoved(cx))
+    }
+
+    /// Takes an item that only this consumer had still to take, so that there is room again.
+    #[inline]
+    fn take_moved(&mut self) -> Option<T> {
+        let item = self.reader.next_moved()?;
+        self.room.shared.announce(|| true);
+        Some(item)
     }
 
     /// Takes items, or passes one in a panic of its clone, and tells of the room.
@@ -222,7 +239,11 @@ impl<T> Stream for BoundedAiter<T> {
 
     #[inline]
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
-        self.get_mut().take(|reader| reader.poll_next(cx))
+        let this = self.get_mut();
+        match this.take_moved() {
+            Some(item) => Poll::Ready(Some(item)),
+            None => this.poll_slow(cx),
+        }
     }
 
     /// The number of available items, up to a thousand: counting more would take too long.

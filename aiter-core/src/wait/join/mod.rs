@@ -165,6 +165,8 @@ impl<V> Default for Served<V> {
 }
 
 impl<V> Served<V> {
+    #[cold]
+    #[inline(never)]
     fn notify_all(&mut self) {
         while let Some(request) = self.0.pop() {
             // The others are woken also if a waker panics.
@@ -178,8 +180,11 @@ impl<V> Served<V> {
 }
 
 impl<V> Drop for Served<V> {
+    #[inline]
     fn drop(&mut self) {
-        self.notify_all();
+        if !self.0.is_empty() {
+            self.notify_all();
+        }
     }
 }
 

@@ -23,7 +23,7 @@ pub(crate) use segment::SlotRef;
 pub(crate) use sleep::SleepKind;
 
 use crate::sync::{AtomicU8, AtomicUsize, AtomicWord, OnceBox, Ordering::*, fence};
-use core::{array, iter, mem, ptr::NonNull};
+use core::{array, iter, ptr::NonNull};
 use epoch::Epoch;
 use release::{release, release_abandoned};
 use segment::{Floor, Segment, Slots, least};
@@ -107,7 +107,7 @@ impl Registry {
     /// The distance between `gap_waiters` and the position in the first slot, in bytes.
     #[cfg(target_pointer_width = "64")]
     pub(crate) const SPAN: usize =
-        mem::offset_of!(Self, slot) + mem::offset_of!(ReaderSlot, position);
+        core::mem::offset_of!(Self, slot) + core::mem::offset_of!(ReaderSlot, position);
 
     /// A registry with one reader at `position`; see [`Registry::first`].
     pub(crate) fn new(position: usize) -> Self {

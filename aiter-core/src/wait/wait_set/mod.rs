@@ -160,20 +160,27 @@ impl Waiter {
     }
 
     /// Publishes another position.
+    #[inline]
     pub(crate) fn set_position(&mut self, position: usize) {
         self.set.0.move_to(self.at, position);
     }
 
     /// Whether no other waiter is at or behind `position`. It looks at one of them, or at all if
     /// that one has moved on. This is lock-free: it looks again if a waiter was added meanwhile.
+    #[inline]
     pub(crate) fn is_last_at(&mut self, position: usize) -> bool {
         let registry = &self.set.0;
         let is_behind = |other: &Follower| registry.is_behind(other, position);
         if self.follower.as_ref().is_some_and(is_behind) {
             return false;
         }
+        self.find_last_at(position)
+    }
+
+    #[inline(never)]
+    fn find_last_at(&mut self, position: usize) -> bool {
         loop {
-            match registry.check_last(self.at, &mut self.follower, position) {
+            match self.set.0.check_last(self.at, &mut self.follower, position) {
                 IsLast::No => return false,
                 IsLast::Yes(_) => return true,
                 IsLast::Unknown => {}

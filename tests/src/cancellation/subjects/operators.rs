@@ -2,14 +2,19 @@
 
 use super::{ThenPause, slowly, thirds};
 use crate::cancellation::{
-    harness::{self, Item, Source},
+    harness::{self, Item, Source, pause},
     setup::{Expected, Setup, Subject, items},
 };
 use aiter_core::{
-    AiterExt, azip, flatten_aiter, iter_to_aiter, join_aiters, join_aiters_keyed, map_aiter,
-    map_async, map_filter_aiter, map_workers, map_workers_ordered,
+    AiterExt, RateLimit, azip, batch, batch_within, debounce, flatten_aiter, iter_to_aiter,
+    join_aiters, join_aiters_keyed, map_aiter, map_async, map_filter_aiter, map_workers,
+    map_workers_ordered, rate_limit, split_by, switch_aiter,
 };
-use std::iter;
+use std::{
+    iter,
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    time::Duration,
+};
 
 pub(super) const SUBJECTS: &[Subject] = &[
     ("iter_to_aiter", || {
@@ -31,6 +36,10 @@ pub(super) const SUBJECTS: &[Subject] = &[
         );
         Setup::of(Expected::Keyed, [items(numbers)], [])
     }),
+    ("split_by", || {
+        let parts = split_by(1, |item: &Item| item.number() % 3, Source::new());
+        Setup::any_order(join_aiters(parts.map_aiter(|(_, part)| part)))
+    }),
     ("map_aiter", || {
         Setup::one(map_aiter(|item| item, Source::new()))
     }),
@@ -44,9 +53,44 @@ pub(super) const SUBJECTS: &[Subject] = &[
     ("map_filter_aiter", || {
         Setup::one(map_filter_aiter(Some, Source::new()))
     }),
+    ("batch", || {
+        Setup::one(flatten_aiter(batch(2, Source::new())))
+    }),
+    ("batch_within", || {
+        let timer = |_| async {
+            pause().await;
+            pause().await;
+        };
+        let second = Duration::from_secs(1);
+        let batches = batch_within(3, second, timer, Source::new());
+        Setup::one(flatten_aiter(batches))
+    }),
+    ("switch_aiter", || {
+        Setup::one(switch_aiter(iter_to_aiter([Source::new()])))
+    }),
+    ("switch_aiter, one member for each item", || {
+        // Each is taken before the next one comes.
+        let members = Source::new().then_pause();
+        Setup::one(switch_aiter(
+            members.map_aiter(|item| iter_to_aiter([item])),
+        ))
+    }),
     ("flatten_aiter", || {
         let pairs = Source::new().map_aiter(|item| [item.clone(), item]);
         Setup::of(Expected::Twice, [items(flatten_aiter(pairs))], [])
+    }),
+    ("debounce", || {
+        // After each item the source is pending, for as long as the timer or longer.
+        let quiet = Duration::from_secs(1);
+        let apart = map_async(slowly, Source::new());
+        Setup::one(debounce(quiet, |_| pause(), apart))
+    }),
+    ("rate_limit", || {
+        // The clock goes on whenever it is read, so a token is there after some timers.
+        let reads = AtomicU64::new(0);
+        let now = move || Duration::from_secs(reads.fetch_add(1, Relaxed));
+        let limit = RateLimit::new(1, Duration::from_secs(4)).burst(2);
+        Setup::one(rate_limit(limit, (|_| pause(), now), Source::new()))
     }),
     ("azip", || {
         let rows = azip((Source::new(), map_async(slowly, Source::new())));

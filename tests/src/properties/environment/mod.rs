@@ -88,7 +88,7 @@ struct Planned(Site);
 pub(super) enum Caught {
     /// A panic of a trap, or of the source as it was told.
     Planned(Site),
-    /// A fork reported that the source had panicked.
+    /// A fork or a part reported that the source had panicked.
     Reported,
 }
 
@@ -257,6 +257,7 @@ pub(super) fn drop_value<T>(value: T) {
 pub(super) fn is_reported(payload: &(dyn Any + Send)) -> bool {
     payload.downcast_ref().is_some_and(|message: &&str| {
         message.starts_with("the forked stream panicked")
+            || message.starts_with("the split stream panicked")
             || message.starts_with("the driver of this stream was dropped before its first poll")
     })
 }
