@@ -4,12 +4,13 @@
 #![allow(missing_docs, missing_debug_implementations, reason = "a test program")]
 
 use aiter_core::{
-    AiterExt, PushAiter, Pusher, RateLimit, Sharable, Stopper, active, aiter_forker,
-    aiter_forker_with, bound, debounce, gated_aiter, iter_to_aiter, join_aiters, join_aiters_keyed,
-    map_workers, map_workers_ordered, preload, push_aiter, rate_limit, sharable_aiter, split_by,
-    stoppable_aiter,
+    AiterExt, HubBound, PushAiter, PushHub, Pusher, RateLimit, Sharable, Stopper, active,
+    aiter_forker, aiter_forker_with, bound, debounce, gated_aiter, iter_to_aiter, join_aiters,
+    join_aiters_keyed, map_workers, map_workers_ordered, preload, push_aiter, push_aiter_bounded,
+    push_hub, rate_limit, sharable_aiter, split_by, stoppable_aiter,
 };
 use futures_core::Stream;
+use futures_lite::StreamExt;
 use futures_lite::{StreamExt, future::block_on};
 use std::{
     future::{Future, poll_fn, ready},
@@ -127,6 +128,13 @@ fn beside<K: Send + 'static>(
     })
 }
 
+/// Pushes into a hub what a list yields.
+async fn push_into<B: HubBound>(hub: PushHub<u8, B>, mut source: PushAiter<u8>) {
+    while let Some(n) = source.next().await {
+        hub.push(n).unwrap();
+    }
+}
+
 /// Takes items many at a time, and yields the last of them.
 struct ByMany(PushAiter<u8>);
 
@@ -163,6 +171,58 @@ const SCENES: &[Case] = &[
         })
     }),
     ("push_aiter, many at once", || scene(ByMany)),
+    ("push_aiter_bounded", || {
+        driven(|source| {
+            let (pusher, aiter) = push_aiter_bounded(2);
+            let pushing = source.pump(move |n| {
+                let pusher = pusher.clone();
+                async move { pusher.push(n).await }
+            });
+            (aiter, async {
+                pushing.await.ok();
+            })
+        })
+    }),
+    ("push_aiter_bounded, into a fork", || {
+        driven(|source| {
+            let (pusher, mut aiter) = push_aiter_bounded(100);
+            let fork = aiter.fork();
+            let sink = pusher.into_sink();
+            let forwarding = futures::StreamExt::forward(source.map(Ok), sink);
+            (beside(fork, aiter), async {
+                forwarding.await.ok();
+            })
+        })
+    }),
+    ("push_hub", || {
+        driven(|source| {
+            let hub = push_hub(bound::unbounded());
+            (hub.subscribe(), push_into(hub, source))
+        })
+    }),
+    ("push_hub, replays", || {
+        driven(|source| {
+            let hub = push_hub(bound::unbounded().retain(2));
+            (hub.replay(), push_into(hub, source))
+        })
+    }),
+    ("push_hub, skips", || {
+        driven(|source| {
+            let hub = push_hub(bound::skip(3));
+            let reader = hub.subscribe().map_aiter(|seen| seen.item);
+            (reader, push_into(hub, source))
+        })
+    }),
+    ("Hub, a late fork", || {
+        scene(|aiter| aiter_forker(aiter).hub().subscribe())
+    }),
+    ("Hub, a late fork that skips", || {
+        scene(|aiter| {
+            let hub = aiter_forker(aiter).hub();
+            let skips = hub.replay_with(bound::skip(3));
+            beside(skips.map_aiter(|seen| seen.item), hub)
+        })
+    }),
     ("aiter_forker", || scene(aiter_forker)),
     ("aiter_forker, beside another", || {
         with_others(|aiter| {
@@ -423,4 +483,114 @@ fn a_task_that_waits_again_is_cloned_once() {
         }
         Ok(())
     });
+}
+
+type Wait = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Futures that wait, each with an action that makes it ready.
+const WAITS: &[(&str, fn() -> (Wait, Box<dyn FnMut()>))] = &[
+    ("BoundedPusher::push", || {
+        let (pusher, mut aiter) = push_aiter_bounded(1);
+        pusher.try_push(0).unwrap();
+        let wait = async move { pusher.push(1).await.unwrap() };
+        (
+            Box::pin(wait),
+            Box::new(move || assert!(aiter.try_next().is_ok())),
+        )
+    }),
+    ("BoundedPusher::reserve_owned", || {
+        let (pusher, mut aiter) = push_aiter_bounded(1);
+        pusher.try_push(0).unwrap();
+        let reserved = pusher.reserve_owned();
+        let wait = async move { drop(reserved.await.unwrap()) };
+        (
+            Box::pin(wait),
+            Box::new(move || assert!(aiter.try_next().is_ok())),
+        )
+    }),
+    ("BoundedPusher::into_sink", || {
+        let (pusher, mut aiter) = push_aiter_bounded(1);
+        pusher.try_push(0).unwrap();
+        let mut sink = pusher.into_sink();
+        let wait = async move { futures::SinkExt::send(&mut sink, 1).await.unwrap() };
+        (
+            Box::pin(wait),
+            Box::new(move || assert!(aiter.try_next().is_ok())),
+        )
+    }),
+    ("Pusher::stopped", || {
+        let (pusher, aiter) = push_aiter::<u8>();
+        let wait = pusher.stopped();
+        let mut ends = Some((pusher, aiter));
+        (Box::pin(wait), Box::new(move || drop(ends.take())))
+    }),
+    ("PushHub::idle", || {
+        let hub = push_hub::<u8, _>(bound::unbounded());
+        let mut reader = Some(hub.subscribe());
+        let wait = async move { hub.idle().await };
+        (Box::pin(wait), Box::new(move || drop(reader.take())))
+    }),
+    ("PushHub::occupied", || {
+        let hub = push_hub::<u8, _>(bound::unbounded());
+        let (waits, mut readers) = (hub.clone(), Vec::new());
+        let wait = async move { waits.occupied().await };
+        (
+            Box::pin(wait),
+            Box::new(move || readers.push(hub.subscribe())),
+        )
+    }),
+    ("Hub::idle", || {
+        let (fork, hub) = hub_of_a_fork();
+        let mut fork = Some(fork);
+        let wait = async move { hub.idle().await };
+        (Box::pin(wait), Box::new(move || drop(fork.take())))
+    }),
+    ("Hub::occupied", || {
+        let (fork, hub) = hub_of_a_fork();
+        drop(fork);
+        let (waits, mut readers) = (hub.clone(), Vec::new());
+        let wait = async move { waits.occupied().await };
+        (
+            Box::pin(wait),
+            Box::new(move || readers.push(hub.subscribe())),
+        )
+    }),
+    ("Stopper::stopped", || {
+        let stopper = Stopper::new();
+        let wait = stopper.stopped();
+        (Box::pin(wait), Box::new(move || stopper.stop()))
+    }),
+];
+
+type Repeated = aiter_core::IterToAiter<std::iter::Repeat<u8>>;
+
+fn hub_of_a_fork() -> (aiter_core::Fork<Repeated>, aiter_core::Hub<Repeated>) {
+    let fork = aiter_forker(iter_to_aiter(std::iter::repeat(7)));
+    let hub = fork.hub();
+    (fork, hub)
+}
+
+#[test]
+fn a_future_keeps_the_task_that_polled_it_last_until_it_is_ready_or_dropped() {
+    for (name, make) in WAITS {
+        for is_dropped in [false, true] {
+            let (mut wait, mut action) = make();
+            let mut poll = |task: &Arc<Task>| {
+                let waker = Waker::from(task.clone());
+                wait.as_mut().poll(&mut Context::from_waker(&waker))
+            };
+            let [first, last] = [task(), task()];
+            assert_eq!(poll(&first), Poll::Pending, "{name}");
+            assert_eq!(poll(&last), Poll::Pending, "{name}");
+            is_gone(name, &first).unwrap();
+            assert!(is_gone(name, &last).is_err(), "{name}: nobody is woken");
+            if is_dropped {
+                drop(wait);
+            } else {
+                action();
+                assert_eq!(poll(&last), Poll::Ready(()), "{name}");
+            }
+            is_gone(name, &last).unwrap();
+        }
+    }
 }

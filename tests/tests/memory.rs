@@ -737,7 +737,7 @@ fn a_reader_may_lag_by_as_many_items_as_memory_holds() {
             ALIVE.fetch_sub(1, Relaxed);
         }
     }
-    const LAG: usize = (1 << 29) + 1000;
+    const LAG: usize = (1 << 28) + 1000;
     let (pusher, mut fast) = push_aiter::<Token>();
     let mut slow = fast.fork();
     for start in (0..LAG).step_by(1 << 16) {

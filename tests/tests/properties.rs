@@ -46,6 +46,8 @@ macro_rules! does_as_its_model {
 
 does_as_its_model! {
     a_push_list: Push, 4;
+    a_bounded_push_list_of_one: BoundedOne, 16;
+    a_bounded_push_list: Bounded, 16;
     forks: Fork, 16;
     bounded_forks: BoundedFork, 8;
     forks_that_skip: SkippingFork, 16;
@@ -73,6 +75,8 @@ does_as_its_model! {
 fn a_lost_wake_is_found() {
     for system in [
         Push,
+        BoundedOne,
+        Bounded,
         Fork,
         BoundedFork,
         SkippingFork,

@@ -269,7 +269,7 @@ pub fn wait(n: usize) -> Wait {
 /// Items are kept in a ring buffer that grows to `n` items if that many are kept at a time. An item
 /// leaves the buffer when all forks have passed it, or when it is the oldest and the buffer is
 /// full. A fork that is held and never polled costs the memory of those `n` items. Where `usize`
-/// has 32 bits, a fork that is 2³⁰ items behind may miss some of the latest `n` as well; `missed`
+/// has 32 bits, a fork that is 2²⁹ items behind may miss some of the latest `n` as well; `missed`
 /// counts them.
 ///
 /// # Panics

@@ -6,10 +6,7 @@ use super::{
     place::{ForkPlace, Parent, SourceRef},
     pull::{FEED, ForkShared, ForkSource, RING},
 };
-use crate::{
-    ring::Ring,
-    wait::{task::TaskId, wait_set::Waiter},
-};
+use crate::{ring::Ring, wait::wait_set::Waiter};
 use core::{
     fmt,
     pin::Pin,
@@ -226,14 +223,7 @@ impl<S: Stream, B: Bound> Hub<S, B> {
             }
         };
         let active = Some(self.shared().register_active());
-        Fork {
-            handle,
-            place,
-            active,
-            passive: None,
-            panic_reported: false,
-            task: TaskId::NONE,
-        }
+        Fork::new(handle, place, active)
     }
 
     /// The number of active forks. Passive ones only watch, and do not count.

@@ -23,6 +23,7 @@ use crate::{
 };
 use alloc::{collections::VecDeque, vec::Vec};
 use core::{mem, task::Waker};
+use scopeguard::guard;
 
 /// The capacity for calls that is kept between two releases of the lock.
 const SMALL: usize = 64;
@@ -315,9 +316,12 @@ impl TicketHolder {
     /// Passes a ticket to the holder whose state says that the task waits no more. The caller has
     /// to make a request afterwards.
     pub(crate) fn leave(&mut self, tickets: &Tickets, number: Word) {
+        // Also if the drop of a waker panics.
+        let mut this = guard(self, |this| {
+            this.number = Some(number);
+            this.arrive(tickets);
+        });
         // The wakers are dropped here, and not by the holder of the lock.
-        self.clear();
-        self.number = Some(number);
-        self.arrive(tickets);
+        this.clear();
     }
 }

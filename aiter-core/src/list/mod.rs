@@ -50,9 +50,9 @@ mod wake;
 mod weak;
 mod writer;
 
-pub(crate) use block::Position;
+pub(crate) use block::{MAX_DISTANCE, Position};
 pub(crate) use late::Late;
-pub(crate) use observer::{ItemTail, Observer, count, numbers_apart};
+pub(crate) use observer::{ItemTail, Observer, numbers_apart};
 pub(crate) use open::{ReaderCount, UserCount, open_list, open_list_with_reader};
 pub(crate) use peek::Peek;
 pub(crate) use reader::Reader;

@@ -5,8 +5,8 @@
 
 use super::{
     block::{
-        FIRST, FIRST_TAIL, Tail, ahead, back, distance, distance_to_tail, number_of, tail_distance,
-        tail_units,
+        FIRST, FIRST_TAIL, Position, Tail, ahead, distance, distance_to_tail, number_of,
+        tail_distance, tail_units,
     },
     open::ReaderCount,
     reader::Reader,
@@ -23,11 +23,30 @@ pub(crate) fn numbers_apart(from: usize, to: usize) -> isize {
     distance(ahead(0, from), ahead(0, to))
 }
 
-/// Numbers of items, scaled as positions are: compare two of them by their distance only.
-pub(crate) mod count {
-    pub(crate) use super::super::block::{
-        FIRST, MAX_DISTANCE as MAX, Position as Count, ahead, back, distance,
-    };
+/// The number of the item that a reader takes next.
+#[inline]
+fn number_at(position: Position, skipped: usize) -> usize {
+    number_of(position).wrapping_sub(skipped)
+}
+
+#[cfg(all(test, not(aiter_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_wrap_as_positions_do() {
+        let most = usize::MAX;
+        // A number that was counted in whole words, and one that was made of a position.
+        let from_position = |number| number_at(ahead(FIRST, number), 0);
+        for (from, to, apart) in [(0, 3, 3), (most, 2, 3), (most - 1, most, 1), (2, most, -3)] {
+            for from in [from, from_position(from)] {
+                for to in [to, from_position(to)] {
+                    assert_eq!(numbers_apart(from, to), apart);
+                }
+            }
+        }
+        assert_eq!(number_at(ahead(FIRST, 1), 3), most - 1);
+    }
 }
 
 /// A handle that is neither a reader nor a writer: it keeps the memory of the list, and neither its
@@ -74,25 +93,18 @@ impl<T> List<T> {
     }
 }
 
-impl<T> Reader<T> {
-    /// How many items this reader has passed.
-    pub(crate) fn passed(&self) -> count::Count {
-        back(self.cursor.position(), self.cursor.skipped)
-    }
-}
-
 impl<T> Observer<T> {
     /// Exact if the caller is the only one who may push.
     pub(crate) fn item_tail(&self) -> ItemTail {
         self.0.item_tail()
     }
 
-    /// Whether some reader has passed no more items than `passed`. It looks at readers until it finds
-    /// one, and may miss one that comes meanwhile.
-    pub(crate) fn is_followed_at(&self, passed: count::Count) -> bool {
+    /// Whether some reader has yet to take the item with this number. It looks at readers until it
+    /// finds one, and may miss one that comes meanwhile.
+    pub(crate) fn is_followed_at(&self, number: usize) -> bool {
         self.0
             .registry
-            .any(|position, skipped| distance(back(position, skipped), passed) >= 0)
+            .any(|position, skipped| numbers_apart(number_at(position, skipped), number) >= 0)
     }
 
     /// Counts one more reader that is no user, and has no place yet.
@@ -108,18 +120,18 @@ impl<T> Observer<T> {
         self.0.is_closed()
     }
 
-    /// How many items the slowest reader has passed. `None` without readers: then the list is
-    /// closed. Lock-free: it looks at each reader, and again if one came meanwhile.
+    /// The number of the item that the slowest reader takes next. `None` without readers: then the
+    /// list is closed. Lock-free: it looks at each reader, and again if one came meanwhile.
     ///
     /// A reader that is just passing a slot without an item may seem to be one item further behind
     /// than it is, until it has passed.
-    pub(crate) fn passed(&self) -> Option<count::Count> {
+    pub(crate) fn slowest(&self) -> Option<usize> {
         loop {
             let mut slowest = None;
             let look = |position, skipped| {
-                let passed = back(position, skipped);
-                if slowest.is_none_or(|slowest| distance(slowest, passed) < 0) {
-                    slowest = Some(passed);
+                let number = number_at(position, skipped);
+                if slowest.is_none_or(|slowest| numbers_apart(slowest, number) < 0) {
+                    slowest = Some(number);
                 }
             };
             if self.0.registry.each_unless_one_comes(look) {
@@ -171,7 +183,7 @@ impl<T> Reader<T> {
     /// The number of the item that this reader takes next.
     #[inline]
     pub(crate) fn number(&self) -> usize {
-        number_of(self.cursor.position()).wrapping_sub(self.cursor.skipped)
+        number_at(self.cursor.position(), self.cursor.skipped)
     }
 
     /// Tells this reader from all others of the list. It is never 0.

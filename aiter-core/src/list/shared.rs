@@ -31,6 +31,9 @@ use core::{
 pub(super) const CLOSED: usize = 1;
 /// Flag in the tail word: readers that found no reserved slot may sleep.
 pub(super) const ASLEEP: usize = 2;
+/// Flag in the tail word: the number of slots that [`Writer::subscribe_exact`](super::Writer) has
+/// reserved is odd.
+pub(super) const ODD: usize = 4;
 
 /// The `end_tail` of a list that has not ended yet.
 const UNKNOWN: Tail = 1;
@@ -40,7 +43,7 @@ const UNKNOWN: Tail = 1;
 /// with each item taken is 64 bytes away from the fields that the other side reads as often.
 #[repr(C)]
 pub(crate) struct List<T> {
-    /// The next slot to be reserved, with [`CLOSED`] and [`ASLEEP`].
+    /// The next slot to be reserved, with [`CLOSED`], [`ASLEEP`] and [`ODD`].
     pub(super) tail: AtomicUsize,
     /// A block near the tail, where writers start to look for the block of their slot.
     pub(super) tail_block: AtomicPtr<BlockHeader<T>>,

@@ -5,7 +5,11 @@
 //! writer has reserved the slot and not published it yet: then it is counted in the registry, and a
 //! fence on both sides has one of the two see the other.
 
-use super::{block::tail_at, reader::Reader, shared::ASLEEP};
+use super::{
+    block::{Tail, tail_at},
+    reader::Reader,
+    shared::{ASLEEP, ODD},
+};
 use crate::{
     sync::{Ordering::*, fence},
     wait::{registry::SleepKind, task::TaskId},
@@ -76,7 +80,7 @@ impl<T> Reader<T> {
     fn wait(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
         let list = &*self.list;
         let tail = list.tail.load(Relaxed);
-        if tail & !ASLEEP == tail_at(self.cursor.position())
+        if self.is_at(tail)
             && list.reading.consume_skip()
             && list.registry.rearm(self.registration, cx.waker())
             // Ordering: as in `sleep`.
@@ -117,12 +121,18 @@ impl<T> Reader<T> {
         }
     }
 
+    /// Whether the reader is at this tail, and the list is open.
+    #[inline]
+    fn is_at(&self, tail: Tail) -> bool {
+        tail & !(ASLEEP | ODD) == tail_at(self.cursor.position())
+    }
+
     /// Has the task woken when something is published at the cursor. Returns false if that may have
     /// happened by now.
     #[inline]
     fn sleep(&mut self, waker: &Waker) -> bool {
         let tail = self.list.tail.load(Relaxed);
-        let sleeps = if tail & !ASLEEP == tail_at(self.cursor.position()) {
+        let sleeps = if self.is_at(tail) {
             // Arm the reader slot before the flag is set: a writer that finds the flag sees the
             // waker.
             self.arm(waker, SleepKind::AtTail);

@@ -6,7 +6,7 @@ use super::{
     cursor::Cursor,
     open::ReaderCount,
     reader::Reader,
-    shared::{CLOSED, List},
+    shared::{CLOSED, List, ODD},
 };
 use crate::{
     Statistics,
@@ -156,14 +156,78 @@ impl<T> Writer<T> {
         let tail = self.list.tail.fetch_add(tail_units(1), AcqRel);
         (tail & CLOSED == 0)
             .then_some(tail)
-            .and_then(|reserved| self.read_from(reserved, count))
+            .and_then(|reserved| {
+                // Ordering: Release, after the reservation; see `List::statistics`.
+                let skipped = self.list.skipped.fetch_add(1, Release) + 1;
+                self.read_from(reserved, skipped, count)
+            })
             // The only writer of this other list is dropped at once, which ends it.
             .unwrap_or_else(|| list_for(None).1)
     }
 
-    /// A reader that starts after a reserved slot. The unpublished slot keeps the block until the
-    /// reader is counted there.
-    fn read_from(&self, reserved: Tail, count: Option<ReaderCount<T>>) -> Option<Reader<T>> {
+    /// As [`subscribe`](Self::subscribe), in a list where no other slot lacks an item: nobody
+    /// subscribes to it in another way, and nobody pushes batches. The reader knows exactly how many
+    /// items are before it, also if others subscribe at the same time.
+    pub(crate) fn subscribe_exact(&self) -> Reader<T>
+    where
+        T: Clone + Sync,
+    {
+        self.list.allow_clones();
+        self.reserve_without_item()
+            .and_then(|(reserved, skipped)| self.read_from(reserved, skipped, None))
+            // As above.
+            .unwrap_or_else(|| list_for(None).1)
+    }
+
+    /// Reserves a slot for a subscriber. Returns the old tail word, and how many such slots there
+    /// are by now.
+    ///
+    /// `skipped` is at most one behind the reserved slots: it is iff its parity differs from
+    /// [`ODD`]. Whoever finds that counts the slot for the subscriber that reserved it.
+    fn reserve_without_item(&self) -> Option<(Tail, usize)> {
+        let List { tail, skipped, .. } = &*self.list;
+        // Ordering: Acquire pairs with the Release of the last subscriber's exchange: what it found
+        // in `skipped` or more is found here.
+        let mut reserved = tail.load(Acquire);
+        while reserved & CLOSED == 0 {
+            // Ordering: Acquire pairs with the Release below: the slots that are counted are seen
+            // in the tail.
+            let counted = skipped.load(Acquire);
+            let is_counted = |tail| (tail & ODD != 0) == (counted % 2 != 0);
+            // Ordering: Release, after the reservation; see `List::statistics`.
+            let count =
+                || skipped.compare_exchange(counted, counted.wrapping_add(1), Release, Relaxed);
+            if !is_counted(reserved) {
+                // Ordering: Acquire as above.
+                reserved = tail.load(Acquire);
+                if !is_counted(reserved) {
+                    // It fails if the slot has been counted meanwhile.
+                    let _ = count();
+                }
+                continue;
+            }
+            let next = reserved.wrapping_add(tail_units(1)) ^ ODD;
+            // Ordering: as in `subscribe`. Release also hands on what was found in `skipped`.
+            match tail.compare_exchange_weak(reserved, next, AcqRel, Acquire) {
+                Ok(_) => {
+                    // It fails if another subscriber has counted the slot.
+                    let _ = count();
+                    return Some((reserved, counted.wrapping_add(1)));
+                }
+                Err(now) => reserved = now,
+            }
+        }
+        None
+    }
+
+    /// A reader that starts after a reserved slot, up to which there are `skipped` slots without an
+    /// item. The unpublished slot keeps the block until the reader is counted there.
+    fn read_from(
+        &self,
+        reserved: Tail,
+        skipped: usize,
+        count: Option<ReaderCount<T>>,
+    ) -> Option<Reader<T>> {
         let list = &*self.list;
         // SAFETY: the caller has reserved the slot, and it is published below.
         let (block, slot) = unsafe { list.locate(reserved, 1) };
@@ -172,8 +236,6 @@ impl<T> Writer<T> {
         // Ordering: Relaxed, because the publication of the slot below publishes the count: no
         // thread retires the block before it has seen that slot published.
         header.refs.fetch_add(1, Relaxed);
-        // Ordering: Release, after the reservation; see `List::statistics`.
-        let skipped = list.skipped.fetch_add(1, Release) + 1;
         let registration = list
             .registry
             .register(ahead(header.start, slot + 1), skipped);

@@ -63,7 +63,7 @@ impl<T> RingBuffer<T> {
 
     #[inline(never)]
     fn transfer_all(&mut self, shared: &RingShared<T>) {
-        // If the clone of an item panics, the feed has passed it.
+        // If a clone panics, the feed has passed the item in hand.
         let mut this = guard(self, |this| this.lose_passed(shared));
         while this.transfer_one(shared) {}
         ScopeGuard::into_inner(this);
@@ -72,28 +72,23 @@ impl<T> RingBuffer<T> {
     /// Returns whether there may be more.
     #[inline]
     fn transfer_one(&mut self, shared: &RingShared<T>) -> bool {
-        // If a clone panics, the feed has passed the item in hand.
-        let mut this = guard(self, |this| this.lose_passed(shared));
-        }
-        letlet polled = match &mut polled = this.feed.as_mut().map_or(Poll::Pending, Reader::next);
+        let polled = match &mut self.feed {
+            Some(feed) if !self.ended => feed.next(),
+            _ => Poll::Pending,
+        };
         // Only now: what a reader left before the item was pushed is seen once the item was read, so
-        // the item displaces nothing that this reader{
-            Some(feed) has toif take!self.
-        let joinedended => !sharedfeed.joins.is_emptynext();
+        // the item displaces nothing that this reader has to take.
+        let joined = !shared.joins.is_empty();
         if joined {
-            let joins,
-            _ => shared.joins.take_all();
-            joins.for_each(|join| this.admit(joinPoll::Pending, shared));
+            let joins = shared.joins.take_all();
+            joins.for_each(|join| self.admit(join, shared));
         }
-        let this = ScopeGuard::into_inner(this)};
         match polled {
-            Poll::Pending if joined => return Transfer::Done,
-            Poll::Pending => return Transfer::Nothing,
-            Poll::Ready(None) if this.ended && !joined => return Transfer::Nothingfalse,
+            Poll::Pending => joined,
             Poll::Ready(None) => {
                 self.ended = true;
                 self.wake_sleepers();
-                false
+                joined
             }
             Poll::Ready(Some(item)) => {
                 let is_full = self.items.len() >= self.capacity;

@@ -48,6 +48,7 @@ use core::{
     task::{Context, Poll, Waker},
 };
 use futures_core::{FusedStream, Stream};
+use scopeguard::defer;
 use wait_queue::{ARRIVED, Admission, Taker, TakersShared, new_lock};
 
 /// Lets several tasks take items from one stream: each clone of the returned handle is a *taker*,
@@ -230,8 +231,11 @@ impl<S> Clone for Sharable<S> {
 
 impl<S> Drop for Sharable<S> {
     fn drop(&mut self) {
-        if self.taker.dequeue_contended(self.handle.as_lock().shared()) {
-            drop(self.handle.as_lock().delegate(ARRIVED));
+        if self.taker.is_enqueued() {
+            let lock = self.handle.as_lock();
+            // Also if the drop of the waker panics.
+            defer! { drop(lock.delegate(ARRIVED)) };
+            self.taker.dequeue_contended(lock.shared());
         }
     }
 }

@@ -234,16 +234,19 @@ impl Taker {
         self.ticket.arrive(&shared.tickets);
     }
 
-    /// Dequeues the taker for good, whether or not the lock is held. If this returns `true` the
-    /// caller has to make the request [`ARRIVED`] afterwards.
-    pub(super) fn dequeue_contended(&mut self, shared: &TakersShared) -> bool {
-        let Some(number) = self.ticket.issued() else {
-            return false;
-        };
-        // Ordering: Relaxed, the push of the ticket publishes it.
-        self.ticket.state().store(DROPPED, Ordering::Relaxed);
-        self.ticket.leave(&shared.tickets, number);
-        true
+    /// Whether the taker may be in the queue.
+    pub(super) fn is_enqueued(&self) -> bool {
+        self.ticket.issued().is_some()
+    }
+
+    /// Dequeues the taker for good, whether or not the lock is held. If it may be in the queue, the
+    /// caller has to make the request [`ARRIVED`] afterwards, also if this panics.
+    pub(super) fn dequeue_contended(&mut self, shared: &TakersShared) {
+        if let Some(number) = self.ticket.issued() {
+            // Ordering: Relaxed, the push of the ticket publishes it.
+            self.ticket.state().store(DROPPED, Ordering::Relaxed);
+            self.ticket.leave(&shared.tickets, number);
+        }
     }
 }
 

@@ -9,7 +9,7 @@
 //! | `handle` | handles, with the waker that each was last polled with |
 //! | `kept` | which wakes of a source are served late |
 //! | `time` | timers, and the time that they wait for |
-//! | `push`, `fork`, `mixed`, `share`, `split`, `gate`, `stop`, `join`, `switch`, `drive`, `pace`, `batch` | a system beside its model |
+//! | `push`, `bounded`, `fork`, `mixed`, `share`, `split`, `gate`, `stop`, `join`, `switch`, `drive`, `pace`, `batch` | a system beside its model |
 //!
 //! A sequence consists of bytes, four for each step. Bytes that do not decode are ignored and
 //! missing ones read as 0, so that every sequence of bytes is a sequence of steps. A trap may run
@@ -25,6 +25,7 @@
 //!   name.
 
 mod batch;
+mod bounded;
 mod drive;
 mod environment;
 mod fork;
@@ -62,6 +63,10 @@ pub const STEP: usize = 4;
 pub enum System {
     /// A push list.
     Push,
+    /// A push list in which at most one item waits.
+    BoundedOne,
+    /// A push list in which at most three items wait.
+    Bounded,
     /// Forks of a source.
     Fork,
     /// Forks of a source that are at most two items apart.
@@ -134,6 +139,8 @@ macro_rules! with_pair {
     ($system:expr, $f:ident($($arg:expr),*)) => {
         match $system {
             System::Push => $f::<push::List>($($arg),*),
+            System::BoundedOne => $f::<bounded::Bounded<1>>($($arg),*),
+            System::Bounded => $f::<bounded::Bounded<3>>($($arg),*),
             System::Fork => $f::<fork::Forks<bound::Unbounded>>($($arg),*),
             System::BoundedFork => $f::<fork::Forks<bound::Wait>>($($arg),*),
             System::SkippingFork => $f::<fork::Forks<bound::Skip>>($($arg),*),

@@ -20,7 +20,7 @@ use core::{
 mod position;
 
 pub(super) use position::*;
-pub(crate) use position::{FIRST, MAX_DISTANCE, Position, ahead, back, distance};
+pub(crate) use position::{MAX_DISTANCE, Position};
 
 /// The number of slots in a block, unless items are [large](Block::LEN): 64 where words have 64
 /// bits, and 32 where they have 32. The loom models use blocks of two slots.

@@ -12,13 +12,13 @@
 //! | a block near the tail, and a slot that was just reserved | the slot is five after the block, if its writer was suspended before it looked for the block; or a little more than one before it | six, and two: [`distance_to_reserved`] |
 //! | the position of a reader or of a writer's slot, and the tail | the position is a little more than six behind the tail; or a little before it, if the tail was read earlier | seven, and one: [`distance_to_tail`] |
 //!
-//! (In eighths of 2³⁰ slots, with 32 bits.)
+//! (In eighths of 2²⁹ slots, with 32 bits.)
 
 use super::SLOTS;
 use crate::wait::registry::TAIL_SHIFT;
 
 /// The number of a slot, counted from the first slot of the list and shifted by [`UNIT`]: all
-/// positions are even. Compare positions by their [`distance`] only.
+/// positions are multiples of four. Compare positions by their [`distance`] only.
 pub(crate) type Position = usize;
 
 /// The number of the next slot to be reserved, shifted by [`TAIL_UNIT`], with flags below it.
@@ -26,7 +26,7 @@ pub(in crate::list) type Tail = usize;
 
 const IS_WIDE: bool = usize::BITS >= 64;
 
-const TAIL_UNIT: u32 = 2;
+const TAIL_UNIT: u32 = 3;
 
 /// With 64 bits a position is a tail word without its flags. With 32 bits it counts twice as far.
 const UNIT: u32 = TAIL_UNIT - TAIL_SHIFT;
@@ -50,7 +50,7 @@ pub(in crate::list) const MAX_BLOCKS: usize = 5 * (EIGHTH / SLOTS);
 pub(crate) const MAX_DISTANCE: usize = (isize::MAX as usize >> (UNIT + 2)) * 3;
 
 /// The position of the first slot of a list. In tests it is a little before positions wrap.
-pub(crate) const FIRST: Position = if cfg!(test) {
+pub(in crate::list) const FIRST: Position = if cfg!(test) {
     0usize.wrapping_sub((SLOTS + 1) << UNIT)
 } else {
     0
@@ -60,19 +60,19 @@ pub(in crate::list) const FIRST_TAIL: Tail = FIRST << TAIL_SHIFT;
 
 /// How many slots `to` is ahead of `from`; negative if it is behind.
 #[inline]
-pub(crate) fn distance(from: Position, to: Position) -> isize {
+pub(in crate::list) fn distance(from: Position, to: Position) -> isize {
     (to.wrapping_sub(from) as isize) >> UNIT
 }
 
 /// The position `slots` ahead of `from`.
 #[inline]
-pub(crate) const fn ahead(from: Position, slots: usize) -> Position {
+pub(in crate::list) fn ahead(from: Position, slots: usize) -> Position {
     from.wrapping_add(slots << UNIT)
 }
 
 /// The position `slots` behind `from`.
 #[inline]
-pub(crate) fn back(from: Position, slots: usize) -> Position {
+pub(in crate::list) fn back(from: Position, slots: usize) -> Position {
     from.wrapping_sub(slots << UNIT)
 }
 

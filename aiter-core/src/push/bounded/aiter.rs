@@ -3,7 +3,7 @@
 use super::waiters::Shared;
 use crate::{
     AvailableIter, Statistics, TryNextError,
-    list::{Position, Reader, count::Count},
+    list::{Position, Reader},
     sync::{Arc, Ordering, fence},
 };
 use core::{
@@ -56,13 +56,13 @@ pub struct BoundedAiter<T> {
 
 struct Room<T> {
     shared: Arc<Shared<T>>,
-    /// How many items the reader had passed when it was dropped.
-    left_at: Option<Count>,
+    /// The number of the item that the reader would have taken next when it was dropped.
+    left_at: Option<usize>,
 }
 
 impl<T> Drop for BoundedAiter<T> {
     fn drop(&mut self) {
-        self.room.left_at = Some(self.reader.passed());
+        self.room.left_at = Some(self.reader.number());
     }
 }
 
@@ -76,7 +76,7 @@ impl<T> Drop for Room<T> {
             // others. If several of the slowest are dropped at once, the last of them to execute
             // this fence finds none of the others.
             fence(Ordering::SeqCst);
-            !left_at.is_some_and(|passed| shared.places().is_followed_at(passed))
+            !left_at.is_some_and(|number| shared.places().is_followed_at(number))
         });
     }
 }

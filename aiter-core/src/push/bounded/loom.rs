@@ -273,3 +273,25 @@ fn loom_a_batch_and_another_consumer_pass_an_item_while_a_push_waits() {
         assert!(push.as_mut().poll(&mut cx).is_ready());
     });
 }
+
+/// Each of them may be the slowest consumer afterwards. Their slots are no items, and each has to
+/// know how many such slots are before its own.
+#[test]
+fn loom_subscribers_that_come_at_once_keep_to_the_limit() {
+    model(|| {
+        let (pusher, aiter) = push_aiter_bounded(1);
+        let others = [(); 2].map(|()| {
+            let pusher = pusher.clone();
+            thread::spawn(move || pusher.subscribe())
+        });
+        let mut readers = others.map(|other| other.join().unwrap());
+        drop(aiter);
+        for item in 0..2 {
+            assert_eq!(pusher.try_push(item), Ok(()));
+            assert_eq!(pusher.try_push(9), Err(PushError::Full(9)));
+            for reader in &mut readers {
+                assert_eq!(reader.try_next(), Ok(item));
+            }
+        }
+    });
+}

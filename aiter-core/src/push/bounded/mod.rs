@@ -59,7 +59,7 @@ use waiters::new_shared;
 /// order in which they were pushed, that is, in which a push with a place ran.
 ///
 /// An `n` of `usize::MAX` is a limit like any other; no memory is allocated ahead. Where words have
-/// 32 bits, a limit is at most 805 306 368, which is more than the items that a list can hold.
+/// 32 bits, a limit is at most 402 653 181, which is more than the items that a list can hold.
 ///
 /// # Panics
 /// If `n` is 0.

@@ -2,17 +2,14 @@
 //!
 //! | word | values | written by |
 //! |---|---|---|
-//! | `claimed` | items that were pushed, permits that are out, and pushers that wait, as a [`Count`] | one more: whoever takes a place, by a compare-exchange below the limit; whoever begins to wait, by an addition. One less: whoever gives a place back; the holder of the lock, for a pusher that was dropped while it waited |
+//! | `claimed` | items that were pushed, permits that are out, and pushers that wait: the number of the item that the next place is for | one more: whoever takes a place, by a compare-exchange below the limit; whoever begins to wait, by an addition. One less: whoever gives a place back; the holder of the lock, for a pusher that was dropped while it waited |
 //! | `limit` | a lower bound of the items that the slowest reader has passed, and `n` | whoever finds `claimed` at it computes it anew, from the positions that readers publish |
 //! | `watched` | 1 while readers have to report that they have passed an item | the holder of the lock |
 //!
 //! See `docs/design/bounded.md` for the proofs.
 
 use crate::{
-    list::{
-        Observer,
-        count::{self, Count, ahead, back, distance},
-    },
+    list::{MAX_DISTANCE, Observer, numbers_apart},
     sync::{
         AtomicUsize, AtomicWord,
         Ordering::{Acquire, Relaxed},
@@ -33,15 +30,12 @@ pub(super) struct Places<T> {
 #[repr(align(64))]
 struct Apart(AtomicUsize);
 
-/// What one place adds to `claimed`.
-const ONE: Word = ahead(0, 1) as Word;
-
 impl<T> Places<T> {
     pub(super) fn new(n: usize, observer: Observer<T>) -> Self {
-        let n = n.min(count::MAX);
+        let n = n.min(MAX_DISTANCE);
         Self {
-            claimed: AtomicWord::new(count::FIRST as Word),
-            limit: AtomicUsize::new(ahead(count::FIRST, n)),
+            claimed: AtomicWord::new(0),
+            limit: AtomicUsize::new(n),
             n,
             observer,
             watched: Apart(AtomicUsize::new(0)),
@@ -60,13 +54,13 @@ impl<T> Places<T> {
         let claimed = self.claimed.load(Relaxed);
         // Ordering: Relaxed. The limit only grows, and what was loaded is at most what it is now.
         let limit = self.limit.load(Relaxed);
-        distance(truncate(claimed), limit) > 0 && self.try_claim(claimed)
+        numbers_apart(truncate(claimed), limit) > 0 && self.try_claim(claimed)
     }
 
     /// The same unless pushers seem to wait, so that a look at the readers would be in vain.
     pub(super) fn try_take_first(&self) -> bool {
         let claimed = truncate(self.claimed.load(Relaxed));
-        distance(claimed, self.limit.load(Relaxed)) >= 0 && self.try_take_slow()
+        numbers_apart(claimed, self.limit.load(Relaxed)) >= 0 && self.try_take_slow()
     }
 
     #[cold]
@@ -90,7 +84,7 @@ impl<T> Places<T> {
         // Ordering: Relaxed, because the place is only a number: the list orders what is written
         // into its slots.
         self.claimed
-            .compare_exchange(claimed, claimed.wrapping_add(ONE), Relaxed, Relaxed)
+            .compare_exchange(claimed, claimed.wrapping_add(1), Relaxed, Relaxed)
             .is_ok()
     }
 
@@ -98,8 +92,8 @@ impl<T> Places<T> {
     /// already.
     pub(super) fn claim(&self) -> bool {
         // Ordering: Relaxed, see `try_claim`.
-        let claimed = self.claimed.fetch_add(ONE, Relaxed);
-        distance(truncate(claimed), self.limit.load(Relaxed)) > 0
+        let claimed = self.claimed.fetch_add(1, Relaxed);
+        numbers_apart(truncate(claimed), self.limit.load(Relaxed)) > 0
     }
 
     /// Whether the first of `waiting` pushers can have its place. Others may have claimed theirs
@@ -108,21 +102,22 @@ impl<T> Places<T> {
     pub(super) fn has_place_for(&self, waiting: usize, is_known: bool) -> bool {
         // Ordering: Relaxed. A pusher that claims a place later than this makes a request
         // afterwards, and so does a thread that gives one back.
-        let claimed = back(truncate(self.claimed.load(Relaxed)), waiting);
-        distance(claimed, self.limit.load(Relaxed)) > 0 || !is_known && self.is_below_limit(claimed)
+        let claimed = truncate(self.claimed.load(Relaxed)).wrapping_sub(waiting);
+        numbers_apart(claimed, self.limit.load(Relaxed)) > 0
+            || !is_known && self.is_below_limit(claimed)
     }
 
-    fn is_below_limit(&self, claimed: Count) -> bool {
+    fn is_below_limit(&self, claimed: usize) -> bool {
         let mut known = self.limit.load(Relaxed);
-        if distance(claimed, known) > 0 {
+        if numbers_apart(claimed, known) > 0 {
             return true;
         }
         // Without readers the list is closed, and refuses the push.
-        let Some(passed) = self.observer.passed() else {
+        let Some(slowest) = self.observer.slowest() else {
             return true;
         };
-        let limit = ahead(passed, self.n);
-        while distance(known, limit) > 0 {
+        let limit = slowest.wrapping_add(self.n);
+        while numbers_apart(known, limit) > 0 {
             // Ordering: Relaxed, because only the value counts. Another thread may have stored a
             // limit that is less than this one.
             match self
@@ -133,23 +128,23 @@ impl<T> Places<T> {
                 Err(now) => known = now,
             }
         }
-        distance(claimed, limit) > 0
+        numbers_apart(claimed, limit) > 0
     }
 
     /// Gives up a claim. Unless it was that of a pusher that waits, the caller has to
     /// [announce](super::waiters::Shared::announce) the place.
     pub(super) fn give_back(&self) {
         // Ordering: Relaxed, because the place is only a number; see `try_claim`.
-        self.claimed.fetch_sub(ONE, Relaxed);
+        self.claimed.fetch_sub(1, Relaxed);
     }
 
     pub(super) fn is_closed(&self) -> bool {
         self.observer.is_closed()
     }
 
-    /// Whether a reader that has left, having passed this many items, has made no room.
-    pub(super) fn is_followed_at(&self, passed: Count) -> bool {
-        self.observer.is_followed_at(passed)
+    /// Whether a reader that has left before the item with this number has made no room.
+    pub(super) fn is_followed_at(&self, number: usize) -> bool {
+        self.observer.is_followed_at(number)
     }
 
     /// Whether readers have to report. To be called after the publication of a position, the return

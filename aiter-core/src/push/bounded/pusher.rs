@@ -5,6 +5,7 @@ use super::{
 };
 use crate::{PushError, Statistics, error::Stopped, list::Writer, sync::Arc};
 use core::fmt;
+use scopeguard::{ScopeGuard, guard};
 
 /// The end of a [bounded list](super::push_aiter_bounded) that items are pushed into. Clone it to
 /// push from several places.
@@ -224,7 +225,7 @@ impl<T> BoundedPusher<T> {
     /// ```
     pub fn stop(&self) {
         // Also if a consumer's waker panics.
-        let _announce = scopeguard::guard(&self.shared, |shared| shared.announce(|| true));
+        let _announce = guard(&self.shared, |shared| shared.announce(|| true));
         self.writer.close();
     }
 
@@ -257,7 +258,11 @@ impl<T> BoundedPusher<T> {
     where
         T: Clone + Sync,
     {
-        BoundedAiter::new(self.writer.subscribe(), self.shared.clone())
+        // If the waker of another consumer panics, this one is dropped, and may be the last.
+        let announce = guard(&self.shared, |shared| shared.announce(|| true));
+        let reader = self.writer.subscribe_exact();
+        let shared = ScopeGuard::into_inner(announce).clone();
+        BoundedAiter::new(reader, shared)
     }
 
     /// A snapshot of the list's counters, for metrics. Permits are not in it.

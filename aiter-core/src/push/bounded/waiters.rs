@@ -27,6 +27,7 @@ use crate::{
     },
 };
 use core::task::{Poll, Waker};
+use scopeguard::{ScopeGuard, guard};
 
 /// The state of a ticket whose task has a place.
 const GRANTED: usize = 2;
@@ -230,7 +231,7 @@ impl Wait {
     fn poll_slow<T>(&mut self, shared: &Shared<T>, waker: &Waker) -> Poll<Result<(), Stopped<()>>> {
         if self.is_waiting() {
             self.ticket.register(waker);
-            if let Some(answer) = self.take_answer() {
+            if let Some(answer) = self.take_answer(shared) {
                 return Poll::Ready(answer);
             }
         } else if shared.places().try_take_first() {
@@ -248,25 +249,36 @@ impl Wait {
             self.ticket.register(waker);
             // From here on no later call overtakes this one.
             if shared.places().claim() {
-                self.ticket = TicketHolder::new();
+                self.take_place(shared);
                 return Poll::Ready(Ok(()));
             }
             self.ticket.arrive(&shared.shared().tickets);
         }
         shared.request(ARRIVED);
-        self.take_answer().map_or(Poll::Pending, Poll::Ready)
+        self.take_answer(shared).map_or(Poll::Pending, Poll::Ready)
     }
 
-    fn take_answer(&mut self) -> Option<Result<(), Stopped<()>>> {
+    fn take_answer<T>(&mut self, shared: &Shared<T>) -> Option<Result<(), Stopped<()>>> {
         // Ordering: Relaxed, see `Waiters::answer`.
-        let answer = match self.ticket.state().load(Relaxed) {
-            GRANTED => Ok(()),
-            ANSWERED => Err(Stopped(())),
-            _ => return None,
-        };
-        // The waker is dropped with it.
+        match self.ticket.state().load(Relaxed) {
+            GRANTED => {
+                self.take_place(shared);
+                Some(Ok(()))
+            }
+            ANSWERED => {
+                self.ticket = TicketHolder::new();
+                Some(Err(Stopped(())))
+            }
+            _ => None,
+        }
+    }
+
+    /// Ends the wait with a place. The waker is dropped, and if that panics the place goes to the
+    /// next one.
+    fn take_place<T>(&mut self, shared: &Shared<T>) {
+        let place = guard(shared, Shared::give_back);
         self.ticket = TicketHolder::new();
-        Some(answer)
+        ScopeGuard::into_inner(place);
     }
 
     /// Ends the wait. A place that it has goes to the next one.
@@ -278,8 +290,9 @@ impl Wait {
         match self.ticket.state().swap(DROPPED, Relaxed) {
             GRANTED => shared.give_back(),
             WAITING => {
+                // Also if the drop of the waker panics.
+                let _request = guard(shared, |shared| shared.request(ARRIVED));
                 self.ticket.leave(&shared.shared().tickets, number);
-                shared.request(ARRIVED);
             }
             _ => {}
         }

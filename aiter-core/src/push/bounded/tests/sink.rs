@@ -1,8 +1,9 @@
 //! A pusher as a sink.
 
 use super::*;
+use core::panic::AssertUnwindSafe;
 use futures_sink::Sink;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::catch_unwind;
 
 const READY: Poll<Result<(), Stopped<()>>> = Poll::Ready(Ok(()));
 const FAILED: Poll<Result<(), Stopped<()>>> = Poll::Ready(Err(Stopped(())));
