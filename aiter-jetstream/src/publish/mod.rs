@@ -147,7 +147,7 @@ impl Publisher {
     pub async fn push_with_headers(
         &self,
         subject: impl ToSubject,
-        mut headers: HeaderMap,
+        headers: HeaderMap,
         item: Bytes,
     ) -> Result<u64, PublishError<Bytes>> {
         let subject = subject.to_subject();
@@ -156,12 +156,12 @@ impl Publisher {
             Ok(window) => window,
             Err(refusal) => return Err(refusal.with(item)),
         };
-        if headers.get(NATS_MESSAGE_ID).is_none() {
+        let id = headers.get(NATS_MESSAGE_ID).is_none().then(|| {
             turn.count += 1;
-            headers.insert(NATS_MESSAGE_ID, self.message_id(turn.count));
-        }
+            self.message_id(turn.count)
+        });
         self.deliver(window, &subject, item.len(), || {
-            self.send(&subject, headers.clone(), item.clone())
+            self.send(&subject, id.as_deref(), headers.clone(), item.clone())
         })
         .await
         .map_err(|refusal| refusal.with(item))
@@ -216,10 +216,14 @@ impl Publisher {
         // a duplicate, of which the server tells the sequence.
         let result = match stored {
             Ok(0) => {
-                let mut headers = HeaderMap::new();
-                headers.insert(NATS_MESSAGE_ID, self.message_id(turn.count));
+                let id = self.message_id(turn.count);
                 self.deliver(window, &last_subject, last_item.len(), || {
-                    self.send(&last_subject, headers.clone(), last_item.clone())
+                    self.send(
+                        &last_subject,
+                        Some(&id),
+                        HeaderMap::new(),
+                        last_item.clone(),
+                    )
                 })
                 .await
             }
@@ -250,12 +254,11 @@ impl Publisher {
             Ok(window) => {
                 self.include_end().await?;
                 let subject = Subject::from(end_subject(&self.0.stream));
-                let mut headers = HeaderMap::new();
                 // The same for all publishers, so that two that stop make one marker.
-                headers.insert(NATS_MESSAGE_ID, subject.as_str());
+                let id = Some(subject.as_str());
                 let end = self
                     .deliver(window, &subject, 0, || {
-                        self.send(&subject, headers.clone(), Bytes::new())
+                        self.send(&subject, id, HeaderMap::new(), Bytes::new())
                     })
                     .await;
                 let end = end.map_err(|refusal| match refusal {
@@ -346,9 +349,13 @@ impl Publisher {
     async fn send(
         &self,
         subject: &Subject,
+        id: Option<&str>,
         mut headers: HeaderMap,
         item: Bytes,
     ) -> Result<u64, ClientError> {
+        if let Some(id) = id {
+            headers.insert(NATS_MESSAGE_ID, id);
+        }
         // Without it, a subject of another stream would be stored there.
         headers.insert(NATS_EXPECTED_STREAM, &*self.0.stream);
         let message = PublishMessage::build().headers(headers).payload(item);
@@ -374,7 +381,7 @@ impl Publisher {
             headers.insert(NATS_BATCH_SEQUENCE, (index + 1).to_string());
             if index + 1 == items.len() {
                 headers.insert(NATS_BATCH_COMMIT, NATS_BATCH_COMMIT_FINAL);
-                return self.send(subject, headers, item.clone()).await;
+                return self.send(subject, None, headers, item.clone()).await;
             }
             headers.insert(NATS_EXPECTED_STREAM, &*self.0.stream);
             let sent = client
