@@ -7,7 +7,7 @@ set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 export CARGO_INCREMENTAL=0 CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-never}
 # The checks that take longest start first, so that none of them runs alone at the end.
-slow=(tsan loom mutants cross orderings asan fuzz soak)
+slow=(tsan loom mutants cross orderings asan fuzz jetstream soak)
 scratch=$(mktemp -d) || exit
 trap 'rm -rf "$scratch"' EXIT
 # Checks append to this file what they could not check on this machine.

@@ -33,7 +33,7 @@ if [[ ${AITER_LONG:-} ]]; then
     profile=(--release)
     tests_but "${left_out[@]}"
     # Some tests run these programs.
-    step "${test[@]/#test/build}" "${profile[@]}" "${published[@]/#/-p}" --examples
+    step "${test[@]/#test/build}" "${profile[@]}" "${of_one_machine[@]/#/-p}" --examples
 else
     # Some tests run an example as a process, with deadlines.
     export PROPTEST_CASES=${PROPTEST_CASES:-64} AITER_DROP_ITEMS=${AITER_DROP_ITEMS:-300000}

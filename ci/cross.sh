@@ -53,7 +53,7 @@ for target in "${targets[@]}"; do
         # `fixed_interrupts` knows the instructions of x86-64 only.
         tests_but fixed_interrupts
         # Some tests run these programs.
-        step cargo build "${build[@]}" "${published[@]/#/-p}" --examples
+        step cargo build "${build[@]}" "${of_one_machine[@]/#/-p}" --examples
     else
         tests=(-p aiter-core -p aiter-tests --lib)
         for name in failures linearizability memory push_lists; do

@@ -42,7 +42,7 @@ elif [[ ${test[0]} == cargo ]]; then
     profile=(--release)
     tests_but "${unfit[@]}"
     # The programs that tests run.
-    step "${test[@]/#test/build}" "${profile[@]}" "${published[@]/#/-p}" --examples
+    step "${test[@]/#test/build}" "${profile[@]}" "${of_one_machine[@]/#/-p}" --examples
 else
     profile=(--release)
     tests_but "${unfit[@]}" event_bus hub line_server
