@@ -88,6 +88,12 @@ fn a_batch_that_waits_may_have_more_items_than_one_poll_takes() {
     assert_eq!(poll_noop(&mut batches), Poll::Pending);
     clock.advance(SECOND);
     assert_eq!(poll_noop(&mut batches), ready(0..9_000));
+    // The room of the next one has a limit.
+    remote.add([Item(7), End]);
+    match poll_noop(&mut batches) {
+        Poll::Ready(Some(batch)) => assert_eq!((&*batch, batch.capacity()), (&[7][..], MANY)),
+        polled => panic!("{polled:?}"),
+    }
 }
 
 #[test]
