@@ -29,8 +29,8 @@
 //! | **gate** a stream: let through as many items as there are permits | [`gated_aiter`] |
 //! | **end** a stream from outside | [`stoppable_aiter`] |
 //! | **drive** a stream while its consumer is busy elsewhere | [`active`], as fast as it yields; [`preload`], up to `n` items ahead; [`preload_with`], in batches |
-//! | **join** many streams into one, or walk them side by side | [`join_aiters`], [`join_aiters_keyed`], [`azip`] |
-//! | **map** items | [`map_aiter`]; [`map_async`], one future at a time; [`map_workers`] and [`map_workers_ordered`], many at once |
+//! | **join** many streams into one, or walk them side by side | [`join_aiters`], [`join_aiters_keyed`], [`join_aiters_limited`], [`azip`] |
+//! | **map** items | [`map_aiter`]; [`map_async`], one future at a time; [`map_workers`] and [`map_workers_ordered`], many at once; [`map_workers_by`], one at a time for each key |
 //! | **batch** items | [`batch`], those that are ready; [`batch_within`], those that come within some time |
 //! | follow the newest of many streams | [`switch_aiter`] |
 //! | filter and flatten | [`map_filter_aiter`], [`flatten_aiter`] |

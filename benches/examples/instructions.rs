@@ -14,8 +14,9 @@ use aiter_benches::{
     shapes::{send_wake_take, send_wake_take_in_task},
 };
 use aiter_core::{
-    Pusher, bound, gated_aiter, iter_to_aiter, join_aiters, map_workers, map_workers_by,
-    push_aiter, push_aiter_bounded, push_hub, sharable_aiter, stoppable_aiter,
+    Pusher, batch, batch_within, bound, gated_aiter, iter_to_aiter, join_aiters, map_workers,
+    map_workers_by, push_aiter, push_aiter_bounded, push_hub, sharable_aiter, stoppable_aiter,
+    switch_aiter,
 };
 use futures_core::Stream;
 use std::{
@@ -26,6 +27,7 @@ use std::{
     pin::Pin,
     process::ExitCode,
     task::{Context, Poll, Waker},
+    time::Duration,
 };
 
 /// A path through the library.
@@ -80,6 +82,10 @@ const SCENARIOS: &[Scenario] = scenarios! {
     "join-100-ready", ITEMS, join_ready;
     "join-100-one-wakes", ITEMS, join_one_wakes;
     "map-workers-ready", ITEMS, map_workers_ready;
+    "batch-1", ITEMS, batches_of::<1>;
+    "batch-64", ITEMS, batches_of::<64>;
+    "batch-within-64", ITEMS, batches_within::<64>;
+    "switch-ready", ITEMS, switch_ready;
     "map-workers-by-ready", ITEMS, map_workers_by_ready;
     "bounded-push-take", ITEMS, bounded_push_take;
     "bounded-batches", ITEMS, bounded_batches;
@@ -224,6 +230,28 @@ fn join_ready(items: u64) {
 
 fn join_one_wakes(items: u64) {
     wakes(100, items as usize, Order::InTurn, join_signals)();
+}
+
+/// Takes batches to the end of their source.
+fn take_batches(mut batches: impl Stream<Item = Vec<u64>> + Unpin) {
+    let mut cx = Context::from_waker(Waker::noop());
+    while let Poll::Ready(Some(batch)) = Pin::new(&mut batches).poll_next(&mut cx) {
+        black_box(batch);
+    }
+}
+
+fn batches_of<const N: usize>(items: u64) {
+    take_batches(batch(N, counter(items)));
+}
+
+fn batches_within<const N: usize>(items: u64) {
+    let second = Duration::from_secs(1);
+    take_batches(batch_within(N, second, |_| ready(()), counter(items)));
+}
+
+fn switch_ready(items: u64) {
+    let mut newest = switch_aiter(iter_to_aiter([counter(items)]));
+    (0..items).for_each(|_| poll(&mut newest));
 }
 
 fn map_workers_ready(items: u64) {

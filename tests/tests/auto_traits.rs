@@ -6,11 +6,11 @@ use aiter_core::{
     AvailableIter, Azip, Batch, BatchWithin, BoundedAiter, BoundedNextMany, BoundedPush,
     BoundedPusher, BoundedSink, Clock, Debounce, Driver, FlattenAiter, Fork, Gate, Gated, Hub,
     HubIdle, HubOccupied, IterToAiter, JoinAiters, JoinAitersKeyed, MapAiter, MapAsync, MapWorkers,
-    MapWorkersOrdered, NextMany, OwnedPermit, Part, Permit, Preloaded, Pump, PushAiter, PushHub,
-    PushHubIdle, PushHubOccupied, Pusher, RateLimit, RateLimited, Reserve, ReserveOwned, Sharable,
-    SkipAiter, Sleep, SplitBy, Statistics, Stoppable, Stopped, Stopper, StopperStopped,
-    SwitchAiter, TryNextError, UntilStopped, Watermarks, WeakBoundedPusher, WeakPushHub,
-    WeakPusher,
+    MapWorkersBy, MapWorkersOrdered, NextMany, OwnedPermit, Part, Permit, Preloaded, Pump,
+    PushAiter, PushHub, PushHubIdle, PushHubOccupied, Pusher, RateLimit, RateLimited, Reserve,
+    ReserveOwned, Sharable, SkipAiter, Sleep, SplitBy, Statistics, Stoppable, Stopped, Stopper,
+    StopperStopped, SwitchAiter, TryNextError, UntilStopped, Watermarks, WeakBoundedPusher,
+    WeakPushHub, WeakPusher,
     bound::{Retain, Seen, Skip, Unbounded, Wait},
 };
 use futures_core::Stream;
@@ -421,6 +421,9 @@ fn joins_and_workers() {
     type Join<A, B> = JoinAiters<Gives<A, Gives<B, Local>>>;
     type Keyed<A, K, B> = JoinAitersKeyed<Gives<A, (K, Gives<B, Local>)>, K, Gives<B, Local>>;
     type Map<A, B, T> = MapWorkers<Gives<A, u8>, fn(u8) -> Gives<B, T>, Gives<B, T>>;
+    type Key<T, K> = fn(&T) -> K;
+    type Work<T, B> = fn(T) -> Gives<B, Local>;
+    type By<A, T, K, B> = MapWorkersBy<Gives<A, T>, K, Key<T, K>, Work<T, B>, Gives<B, Local>>;
     type Ordered<A, B, T> = MapWorkersOrdered<Gives<A, u8>, fn(u8) -> Gives<B, T>, Gives<B, T>>;
     table! {
         Join<Shared, Shared> => "Send + Sync + Unpin";
@@ -452,6 +455,17 @@ fn joins_and_workers() {
         Ordered<Shared, Sent, Shared> => "Send + Unpin";
         Ordered<Shared, Pinned, Pinned> => "Send + Sync + Unpin";
         Ordered<Pinned, Shared, Shared> => "Send + Sync";
+
+        // Items wait in it, with copies of their keys.
+        By<Shared, Shared, Shared, Shared> => "Send + Sync + Unpin";
+        By<Shared, Sent, Shared, Shared> => "Send + Unpin";
+        By<Shared, Local, Shared, Shared> => "Unpin";
+        By<Shared, Shared, Sent, Shared> => "Send + Unpin";
+        By<Shared, Shared, Local, Shared> => "Unpin";
+        By<Shared, Shared, Shared, Sent> => "Send + Unpin";
+        By<Shared, Shared, Shared, Local> => "Unpin";
+        By<Shared, Pinned, Pinned, Pinned> => "Send + Sync + Unpin";
+        By<Pinned, Shared, Shared, Shared> => "Send + Sync";
     }
 }
 

@@ -3,8 +3,9 @@
 #![allow(missing_docs, reason = "a test program")]
 
 use aiter_core::{
-    AiterExt, RateLimit, Watermarks, aiter_forker_with, batch, batch_within, bound, map_workers,
-    map_workers_ordered, preload, preload_with, push_aiter, push_aiter_bounded, split_by,
+    AiterExt, RateLimit, Watermarks, aiter_forker_with, batch, batch_within, bound,
+    join_aiters_limited, map_workers, map_workers_by, map_workers_ordered, preload, preload_with,
+    push_aiter, push_aiter_bounded, split_by,
 };
 use futures_lite::stream::{Empty, Once, empty, once};
 use std::{
@@ -65,6 +66,10 @@ fn a_count_of_0_panics_at_the_callers_line() {
     refused!("map_workers: n must be at least 1", none().map_workers(0, ready::<u8>));
     refused!("map_workers_ordered: n must be at least 1", map_workers_ordered(0, ready::<u8>, none()));
     refused!("map_workers_ordered: n must be at least 1", none().map_workers_ordered(0, ready::<u8>));
+    refused!("map_workers_by: n must be at least 1", map_workers_by(0, |n| *n, ready::<u8>, none()));
+    refused!("map_workers_by: n must be at least 1", none().map_workers_by(0, |n| *n, ready::<u8>));
+    refused!("join_aiters_limited: n must be at least 1", join_aiters_limited(0, nothing()));
+    refused!("join_aiters_limited: n must be at least 1", nothing().join_aiters_limited(0));
     let now = |_| ready(());
     let second = Duration::from_secs(1);
     refused!("batch: n must be at least 1", batch(0, none()));
@@ -90,6 +95,8 @@ fn a_count_of_0_panics_at_the_callers_line() {
     refused!("join_aiters_buffered: n must be at least 1", aiter_tokio::join_aiters_buffered(0, nothing()));
     refused!("map_workers: n must be at least 1", aiter_tokio::map_workers(0, ready::<u8>, none()));
     refused!("map_workers_ordered: n must be at least 1", aiter_tokio::map_workers_ordered(0, ready::<u8>, none()));
+    refused!("map_workers_by: n must be at least 1", aiter_tokio::AiterExt::map_workers_by(none(), 0, |n| *n, ready::<u8>));
+    refused!("join_aiters_limited: n must be at least 1", aiter_tokio::AiterExt::join_aiters_limited(nothing(), 0));
 
     refused!("preload_aiter: n must be at least 1", aiter_smol::preload_aiter(0, none()));
     refused!("batch: n must be at least 1", aiter_smol::AiterExt::batch(none(), 0));
@@ -97,6 +104,8 @@ fn a_count_of_0_panics_at_the_callers_line() {
     refused!("join_aiters_buffered: n must be at least 1", aiter_smol::join_aiters_buffered(0, nothing()));
     refused!("map_workers: n must be at least 1", aiter_smol::map_workers(0, ready::<u8>, none()));
     refused!("map_workers_ordered: n must be at least 1", aiter_smol::map_workers_ordered(0, ready::<u8>, none()));
+    refused!("map_workers_by: n must be at least 1", aiter_smol::AiterExt::map_workers_by(none(), 0, |n| *n, ready::<u8>));
+    refused!("join_aiters_limited: n must be at least 1", aiter_smol::AiterExt::join_aiters_limited(nothing(), 0));
 
     refused!("preload_aiter: n must be at least 1", aiter_async_std::preload_aiter(0, none()));
     refused!("batch: n must be at least 1", aiter_async_std::AiterExt::batch(none(), 0));
@@ -104,4 +113,6 @@ fn a_count_of_0_panics_at_the_callers_line() {
     refused!("join_aiters_buffered: n must be at least 1", aiter_async_std::join_aiters_buffered(0, nothing()));
     refused!("map_workers: n must be at least 1", aiter_async_std::map_workers(0, ready::<u8>, none()));
     refused!("map_workers_ordered: n must be at least 1", aiter_async_std::map_workers_ordered(0, ready::<u8>, none()));
+    refused!("map_workers_by: n must be at least 1", aiter_async_std::AiterExt::map_workers_by(none(), 0, |n| *n, ready::<u8>));
+    refused!("join_aiters_limited: n must be at least 1", aiter_async_std::AiterExt::join_aiters_limited(nothing(), 0));
 }

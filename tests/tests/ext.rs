@@ -128,6 +128,10 @@ macro_rules! adapter_methods {
                         items(keyed.join_aiters_keyed()).await,
                         [('a', Some(1)), ('a', None)]
                     );
+                    let limited = iter_to_aiter([numbers(), numbers()]).join_aiters_limited(1);
+                    assert_eq!(items(limited).await, [1, 2, 3, 1, 2, 3]);
+                    let by_one_key = numbers().map_workers_by(2, |_| 0, double);
+                    assert_eq!(items(by_one_key).await, [2, 4, 6]);
                     assert_eq!(items(numbers().stoppable_aiter().0).await, [1, 2, 3]);
                     assert_eq!(items(numbers().sharable_aiter()).await, [1, 2, 3]);
                     let keys = numbers().split_by(3, |n| n % 2).map_aiter(|(key, _)| key);

@@ -6,11 +6,11 @@
 use aiter_core::{
     AiterExt, HubBound, PushAiter, PushHub, Pusher, RateLimit, Sharable, Stopper, active,
     aiter_forker, aiter_forker_with, bound, debounce, gated_aiter, iter_to_aiter, join_aiters,
-    join_aiters_keyed, map_workers, map_workers_ordered, preload, push_aiter, push_aiter_bounded,
-    push_hub, rate_limit, sharable_aiter, split_by, stoppable_aiter,
+    join_aiters_keyed, join_aiters_limited, map_workers, map_workers_by, map_workers_ordered,
+    preload, push_aiter, push_aiter_bounded, push_hub, rate_limit, sharable_aiter, split_by,
+    stoppable_aiter,
 };
 use futures_core::Stream;
-use futures_lite::StreamExt;
 use futures_lite::{StreamExt, future::block_on};
 use std::{
     future::{Future, poll_fn, ready},
@@ -374,6 +374,9 @@ const SCENES: &[Case] = &[
     ("join_aiters_keyed", || {
         scene(|aiter| join_aiters_keyed(iter_to_aiter([("k", aiter)])).map_filter_aiter(|(_, n)| n))
     }),
+    ("join_aiters_limited", || {
+        scene(|aiter| join_aiters_limited(1, iter_to_aiter([aiter])))
+    }),
     // A batch of one item does not ask for more, which would keep the waker of that poll.
     ("batch", || scene(|aiter| aiter.batch(1).flatten_aiter())),
     ("batch_within", || {
@@ -389,6 +392,9 @@ const SCENES: &[Case] = &[
     }),
     ("map_workers_ordered", || {
         scene(|aiter| map_workers_ordered(2, |n| async move { n }, aiter))
+    }),
+    ("map_workers_by", || {
+        scene(|aiter| map_workers_by(2, |n| *n, |n| async move { n }, aiter))
     }),
 ];
 
@@ -487,8 +493,10 @@ fn a_task_that_waits_again_is_cloned_once() {
 
 type Wait = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Futures that wait, each with an action that makes it ready.
-const WAITS: &[(&str, fn() -> (Wait, Box<dyn FnMut()>))] = &[
+/// A future that waits, and an action that makes it ready.
+type Waiting = (Wait, Box<dyn FnMut()>);
+
+const WAITS: &[(&str, fn() -> Waiting)] = &[
     ("BoundedPusher::push", || {
         let (pusher, mut aiter) = push_aiter_bounded(1);
         pusher.try_push(0).unwrap();

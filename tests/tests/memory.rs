@@ -3,15 +3,15 @@
 #![allow(missing_docs, reason = "a test program")]
 
 use aiter_core::{
-    Stopper, aiter_forker_with, bound, iter_to_aiter, join_aiters, map_workers_ordered, push_aiter,
-    push_hub, sharable_aiter,
+    Stopper, aiter_forker_with, bound, iter_to_aiter, join_aiters, map_workers_by,
+    map_workers_ordered, push_aiter, push_hub, sharable_aiter,
 };
 use futures_core::Stream;
 use futures_lite::{StreamExt, stream};
 use std::{
     alloc::{GlobalAlloc, Layout, System},
     cell::{Cell, RefCell},
-    env,
+    env, mem,
     ops::Range,
     pin::{Pin, pin},
     rc::Rc,
@@ -555,6 +555,83 @@ fn ordered_results_that_were_taken_leave_nothing_behind() {
         assert!(poll(&mut results, Waker::noop()).is_ready());
     }
     assert_eq!(meter.made(), 0);
+}
+
+/// A future that wakes at once and is ready in its second poll.
+struct Once(bool);
+
+impl Future for Once {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if mem::replace(&mut self.0, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+#[test]
+fn ten_million_keys_in_turn_leave_nothing_behind() {
+    const KEYS: usize = 10 * MILLION;
+    let drain = |waits: bool, keys: Range<usize>| {
+        let meter = Meter::start();
+        let by = map_workers_by(10, |key| *key, |_| Once(!waits), iter_to_aiter(keys));
+        let mut results = Box::pin(by);
+        let (mut taken, mut held) = (0, 0);
+        loop {
+            match poll(&mut results, Waker::noop()) {
+                Poll::Ready(Some(())) => taken += 1,
+                Poll::Ready(None) => break,
+                Poll::Pending => {}
+            }
+            held = held.max(meter.held());
+        }
+        (taken, held)
+    };
+    let (_, few) = drain(true, 0..1000);
+    let (taken, many) = drain(true, 0..KEYS);
+    assert_eq!(taken, KEYS);
+    at_most("for ten million keys", many, few);
+    let (taken, ready) = drain(false, 0..KEYS);
+    assert_eq!(taken, KEYS);
+    at_most("whose futures are ready", ready, few);
+}
+
+#[test]
+fn items_that_waited_for_their_key_leave_nothing_behind() {
+    const PEAK: usize = 10_000;
+    const ITEM: isize = 256;
+    let (first, waits) = push_aiter::<()>();
+    let mut waits = Some(waits);
+    let meter = Meter::start();
+    let work = move |_: [u8; ITEM as usize]| {
+        let waits = waits.take();
+        async move {
+            if let Some(mut waits) = waits {
+                assert_eq!(waits.next().await, Some(()));
+            }
+        }
+    };
+    let pulled = Cell::new(0);
+    let items = iter_to_aiter((0..2 * PEAK + 1).map(|_| {
+        pulled.set(pulled.get() + 1);
+        [0; ITEM as usize]
+    }));
+    let mut results = Box::pin(map_workers_by(PEAK, |_| 0, work, items));
+    for _ in 0..PEAK {
+        assert!(poll(&mut results, Waker::noop()).is_pending());
+    }
+    assert_eq!(pulled.get(), PEAK + 1, "one is in work");
+    assert!(meter.held() >= ITEM * PEAK as isize);
+    first.push(()).unwrap();
+    let mut taken = 0;
+    while let Poll::Ready(Some(())) = poll(&mut results, Waker::noop()) {
+        taken += 1;
+    }
+    assert_eq!(taken, 2 * PEAK + 1);
+    at_most("when all have come", meter.held(), 8 * 1024);
 }
 
 /// A stream of `SIZE` bytes that waits, and stores its wakers outside, until it is told to end.

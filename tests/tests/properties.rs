@@ -59,6 +59,8 @@ does_as_its_model! {
     a_gate: Gate, 16;
     a_stoppable: Stop, 8;
     a_join: Join, 8;
+    a_join_with_a_limit: LimitedJoin, 8;
+    workers_by_key: WorkersBy, 16;
     the_newest_of_many_streams: Switch, 8;
     batches: Batch, 8;
     batches_that_wait: BatchWithin, 16;
@@ -88,6 +90,8 @@ fn a_lost_wake_is_found() {
         Gate,
         Stop,
         Join,
+        LimitedJoin,
+        WorkersBy,
         Switch,
         Batch,
         BatchWithin,

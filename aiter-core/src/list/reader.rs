@@ -162,17 +162,13 @@ impl<T> Reader<T> {
         }
     }
 
-    /// The same for a caller that has just asked [`next_moved`](Self::next_moved).
+    /// As [`poll_next`](Self::poll_next), inlined into a caller that keeps it out of line itself.
     #[inline]
-    pub(crate) fn poll_unmoved(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
-        debug_assert!(!self.cursor.is_last || self.cursor.next_slot == self.cursor.run_end);
-        if !self.cursor.is_last {
-            // SAFETY: `is_last` is not set.
-            if let Some(item) = unsafe { self.next_cloned() } {
-                return Poll::Ready(Some(item));
-            }
+    pub(crate) fn poll_next_inline(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        match self.next_fast() {
+            Some(item) => Poll::Ready(Some(item)),
+            None => self.list.next_slow()(self, Some(cx)),
         }
-        self.list.next_slow()(self, Some(cx))
     }
 
     /// Takes the next item of the current run if it is to be moved out. No other reader has still to
@@ -187,25 +183,16 @@ impl<T> Reader<T> {
     /// Takes the next item of the current run. `None` at its end.
     #[inline]
     pub(crate) fn next_fast(&mut self) -> Option<T> {
-        if self.cursor.is_last {
-            self.next_moved()
-        } else {
-            // SAFETY: `is_last` is not set.
-            unsafe { self.next_cloned() }
-        }
-    }
-
-    /// Clones the next item of the current run. `None` at its end, or if nobody follows any more.
-    ///
-    /// # Safety
-    /// `is_last` is not set, or the run is at its end.
-    #[inline]
-    unsafe fn next_cloned(&mut self) -> Option<T> {
         let is_in_run = self.cursor.next_slot != self.cursor.run_end;
-        // SAFETY: a run that is to be cloned has a follower (see the field).
-        let is_cloned = is_in_run && unsafe { self.is_still_followed() };
-        // SAFETY: the cursor is before the end of the run, and there is another reader.
-        is_cloned.then(|| unsafe { self.list.clone_next()(self) })
+        if self.cursor.is_last {
+            // SAFETY: the cursor is before the end of the run, and `is_last` is set.
+            is_in_run.then(|| unsafe { self.move_next() })
+        } else {
+            // SAFETY: a run that is to be cloned has a follower (see the field).
+            let is_cloned = is_in_run && unsafe { self.is_still_followed() };
+            // SAFETY: the cursor is before the end of the run, and there is another reader.
+            is_cloned.then(|| unsafe { self.list.clone_next()(self) })
+        }
     }
 
     /// Finds the next run and takes its first item. As in [`next`](Self::next), no task will be

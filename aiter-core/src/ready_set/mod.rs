@@ -121,6 +121,10 @@ impl<C> ReadySet<C> {
         if polled.is_pending() {
             ScopeGuard::into_inner(fresh);
             self.state.occupy(chunk, slot);
+        } else {
+            // Here, and not where the function ends: if the drop of the child panicked there, the
+            // result would be leaked (rust-lang/rust#47949).
+            drop(fresh);
         }
         polled
     }

@@ -86,11 +86,12 @@ where
         let is_empty = guard.with_value(|source| source.parts().waiting_for(*number)) == 0;
         let call = guard.with(|_, waiters| waiters.remove(*number));
         // A consumer that was left waiting for the source and is polled without its wake polls the
-        // source: the wake may be under way.
+        // source: the wake may be under way. One that makes room puts the item in hand there first.
         let pulls = match guard.with(|_, waiters| waiters.source) {
+            _ if guard.with_value(|source| source.parts().holds_for(*number)) => true,
             SourceState::Open => is_empty,
             SourceState::Idle => is_empty && call.is_some(),
-            SourceState::Blocked => guard.with_value(|source| source.parts().holds_for(*number)),
+            SourceState::Blocked => false,
         };
         let outcome = match pulls {
             true => pull(guard, gone, *number, is_empty, panic_reported),
@@ -150,6 +151,12 @@ impl<S: Stream, K: Ord, F> Consumer<S, K, F> {
     #[cfg(all(test, not(aiter_loom)))]
     pub(super) fn lock_for_tests(&self) -> SourceGuard<'_, S, K, F> {
         self.handle.try_lock().expect("nobody has the lock")
+    }
+
+    /// Whether no number of a consumer that was dropped is left.
+    #[cfg(all(test, aiter_loom))]
+    pub(super) fn has_forgotten_all(&self) -> bool {
+        self.handle.as_lock().shared().left.is_empty()
     }
 
     pub(super) fn is_ended(&self) -> bool {

@@ -118,6 +118,20 @@ fn a_part_is_forgotten_whoever_has_the_lock() {
     });
 }
 
+/// Unless the thread that has the lock wakes the source.
+#[test]
+fn a_part_that_is_dropped_while_another_is_polled_leaves_nothing() {
+    model(|| {
+        let remote = Remote::endless();
+        let mut outer = split(2, &remote);
+        let (mut odd, even) = two_parts(&mut outer, &remote);
+        let dropped = thread::spawn(move || drop(even));
+        assert!(odd.poll().is_pending());
+        dropped.join().unwrap();
+        assert!(odd.stream.0.has_forgotten_all());
+    });
+}
+
 /// A full part makes room, or is dropped, while another one waits for that.
 fn room_is_made(give_way: fn(One)) {
     let remote = Remote::endless();

@@ -5,9 +5,9 @@ use aiter_core::{RateLimit, iter_to_aiter, rate_limit};
 use futures_core::Stream;
 use std::{
     cell::Cell,
-    future::{poll_fn, ready},
-    pin::{Pin, pin},
-    task::{Context, Poll, Waker},
+    future::ready,
+    pin::Pin,
+    task::{Context, Waker},
     time::Duration,
 };
 
@@ -75,6 +75,8 @@ fn governor(asked: Question) -> Times {
 /// It has no bursts.
 #[cfg(all(feature = "tokio", feature = "tokio-stream"))]
 fn throttle(asked: Question) -> Times {
+    use std::{future::poll_fn, pin::pin};
+
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
@@ -134,7 +136,7 @@ const PROBES: &[Probe] = &[
             per: SECOND,
             burst: 10,
             items: 40,
-            pause: (20, 3_600 * SECOND),
+            pause: (20, Duration::from_secs(3_600)),
         },
         |asked, times| {
             let at_once = times[20..]
@@ -154,7 +156,7 @@ const PROBES: &[Probe] = &[
             per: SECOND,
             burst: 5,
             items: 2_000,
-            pause: (700, 50 * MILLI),
+            pause: (700, Duration::from_millis(50)),
         },
         |asked, times| {
             let most = (0..times.len())

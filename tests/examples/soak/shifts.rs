@@ -522,8 +522,14 @@ async fn drive(mut rng: Rng) -> u64 {
         (Box::pin(mapped), tokio::spawn(driver))
     } else {
         let (pulled, driver) = active(stoppable);
-        let mapped = pulled.map_workers_ordered(workers, |item: Item| async move { item.0.1 });
-        (Box::pin(mapped), tokio::spawn(driver))
+        let work = |item: Item| async move { item.0.1 };
+        if rng.bool() {
+            let mapped = pulled.map_workers_ordered(workers, work);
+            (Box::pin(mapped), tokio::spawn(driver))
+        } else {
+            let mapped = pulled.map_workers_by(workers, |_| 0, work);
+            (Box::pin(mapped), tokio::spawn(driver))
+        }
     };
     let leaves_at = if rng.bool() {
         rng.u64(..3000)

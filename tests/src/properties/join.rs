@@ -1,5 +1,5 @@
-//! `join_aiters`: each item is what one of the streams yields in that poll, and only streams that
-//! woke are polled.
+//! `join_aiters`, also with a limit: each item is what one of the streams yields in that poll, only
+//! streams that woke are polled, and the source only while there are fewer streams than the limit.
 
 use super::{
     Pair,
@@ -7,7 +7,7 @@ use super::{
     handle::{Handle, Handles, Waits},
     script::{Items, Script, Source, SourceOp},
 };
-use aiter_core::{JoinAiters, join_aiters};
+use aiter_core::{JoinAiters, join_aiters_limited};
 use arbitrary::{Arbitrary, Unstructured};
 use futures_core::{FusedStream, Stream};
 use std::{
@@ -76,9 +76,9 @@ struct Joined {
     polls: Cell<usize>,
 }
 
-/// A join of streams.
+/// A join of at most `LIMIT` streams.
 #[derive(Debug)]
-pub(super) struct Join {
+pub(super) struct Join<const LIMIT: usize> {
     /// The source of streams.
     source: Rc<Source>,
     streams: Rc<RefCell<Vec<Joined>>>,
@@ -90,15 +90,22 @@ pub(super) struct Join {
 }
 
 /// The number of polls in vain that ends a pass.
-const PASS: usize = 128;
+pub(super) const PASS: usize = 128;
 
 /// Returns whether a stream may be polled: it was not pending last, or it woke since. A wake from
 /// before it was pending may allow one poll more.
-fn is_awake(source: &Source) -> bool {
+pub(super) fn is_awake(source: &Source) -> bool {
     !source.idle.get() || source.woke_early.take() > 0 || !environment::is_plain()
 }
 
-impl Join {
+/// How many streams are there.
+fn alive(streams: &RefCell<Vec<Joined>>) -> usize {
+    let streams = streams.borrow();
+    let there = streams.iter().filter(|stream| !stream.source.dropped.get());
+    there.count()
+}
+
+impl<const LIMIT: usize> Join<LIMIT> {
     fn poll_with(&self, at: usize, fresh: bool) {
         let Some(mut consumer) = self.aiter.take(at) else {
             return;
@@ -141,10 +148,7 @@ impl Join {
     }
 
     fn all_gone(&self) -> bool {
-        self.streams
-            .borrow()
-            .iter()
-            .all(|stream| stream.source.dropped.get())
+        alive(&self.streams) == 0
     }
 
     /// Records an item. Between two turns of a ready stream no other stream has more than two
@@ -171,7 +175,7 @@ impl Join {
     }
 }
 
-impl Pair for Join {
+impl<const LIMIT: usize> Pair for Join<LIMIT> {
     type Op = Op;
 
     fn new() -> Self {
@@ -180,7 +184,11 @@ impl Pair for Join {
         let joined = streams.clone();
         let excused = Rc::new(Cell::new(0_usize));
         let excuses = excused.clone();
-        let look = |source: &Source| assert!(is_awake(source), "polled without a wake");
+        let members = streams.clone();
+        let look = move |source: &Source| {
+            assert!(is_awake(source), "polled without a wake");
+            assert!(alive(&members) < LIMIT, "polled at the limit");
+        };
         let script = Script::new(&source, look, move |all: &Source| {
             let source = Source::new();
             joined.borrow_mut().push(Joined {
@@ -199,7 +207,7 @@ impl Pair for Join {
         });
         let aiter = Handles::new();
         aiter.add(|waits| Consumer {
-            aiter: join_aiters(script),
+            aiter: join_aiters_limited(LIMIT, script),
             ended: false,
             waits,
         });
@@ -256,7 +264,8 @@ impl Pair for Join {
                     .borrow()
                     .iter()
                     .all(|stream| waits(&stream.source));
-                assert!(all && waits(&self.source), "stranded");
+                let full = alive(&self.streams) == LIMIT;
+                assert!(all && (full || waits(&self.source)), "stranded");
             }
             let over = self.source.dropped.get() && self.all_gone();
             assert_eq!(consumer.aiter.is_terminated(), over);

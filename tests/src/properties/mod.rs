@@ -9,7 +9,7 @@
 //! | `handle` | handles, with the waker that each was last polled with |
 //! | `kept` | which wakes of a source are served late |
 //! | `time` | timers, and the time that they wait for |
-//! | `push`, `bounded`, `fork`, `mixed`, `share`, `split`, `gate`, `stop`, `join`, `switch`, `drive`, `pace`, `batch` | a system beside its model |
+//! | `push`, `bounded`, `fork`, `mixed`, `share`, `split`, `gate`, `stop`, `join`, `workers`, `switch`, `drive`, `pace`, `batch` | a system beside its model |
 //!
 //! A sequence consists of bytes, four for each step. Bytes that do not decode are ignored and
 //! missing ones read as 0, so that every sequence of bytes is a sequence of steps. A trap may run
@@ -42,6 +42,7 @@ mod split;
 mod stop;
 mod switch;
 mod time;
+mod workers;
 
 pub use environment::Planted;
 
@@ -89,6 +90,10 @@ pub enum System {
     Stop,
     /// Sources that are joined.
     Join,
+    /// Sources that are joined, two at a time.
+    LimitedJoin,
+    /// Futures of which one of each key is in work, and two in all.
+    WorkersBy,
     /// Sources of which the newest counts.
     Switch,
     /// A source whose items come in batches of those that are ready.
@@ -151,7 +156,9 @@ macro_rules! with_pair {
             System::Split => $f::<split::Split<2>>($($arg),*),
             System::Gate => $f::<gate::Gates>($($arg),*),
             System::Stop => $f::<stop::Stopping>($($arg),*),
-            System::Join => $f::<join::Join>($($arg),*),
+            System::Join => $f::<join::Join<{ usize::MAX }>>($($arg),*),
+            System::LimitedJoin => $f::<join::Join<2>>($($arg),*),
+            System::WorkersBy => $f::<workers::Workers<2>>($($arg),*),
             System::Switch => $f::<switch::Switch>($($arg),*),
             System::Batch => $f::<batch::Batching<false>>($($arg),*),
             System::BatchWithin => $f::<batch::Batching<true>>($($arg),*),

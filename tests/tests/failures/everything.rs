@@ -60,7 +60,16 @@ pub(crate) fn everything() {
             n
         });
         let ordered = ordered.fold(0, |sum, n| sum + n).await;
-        one + other + shared + gated + preloaded + pulled + joined + mapped + ordered
+        let by_key = numbers().map_workers_by(
+            7,
+            |n| n % 3,
+            |n| async move {
+                future::yield_now().await;
+                n
+            },
+        );
+        let by_key = by_key.fold(0, |sum, n| sum + n).await;
+        one + other + shared + gated + preloaded + pulled + joined + mapped + ordered + by_key
     });
-    assert_eq!(sum, 10 * (0..50).sum::<i32>());
+    assert_eq!(sum, 11 * (0..50).sum::<i32>());
 }

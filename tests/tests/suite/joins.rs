@@ -5,8 +5,8 @@ use crate::{
     runtime::{Joined, Runtime},
 };
 use aiter_core::{
-    AiterExt, iter_to_aiter, join_aiters, join_aiters_keyed, map_workers, map_workers_ordered,
-    push_aiter,
+    AiterExt, iter_to_aiter, join_aiters, join_aiters_keyed, join_aiters_limited, map_workers,
+    map_workers_by, map_workers_ordered, push_aiter,
 };
 use futures_lite::{StreamExt, future::yield_now, stream};
 use std::sync::{
@@ -50,6 +50,8 @@ pub(crate) async fn no_stream_of_a_join_starves_the_others<R: Runtime>() {
     // All streams have joined before the first round is over, also those that came last.
     let joined = join_aiters(streams()).skip(1000 * 8);
     is_fair(collect::<R, _>(joined.take(3 * 1000 * 8)).await);
+    let limited = join_aiters_limited(1000, streams()).skip(1000 * 8);
+    is_fair(collect::<R, _>(limited.take(3 * 1000 * 8)).await);
     let keyed = join_aiters_keyed(streams().map_aiter(|stream| ((), stream)))
         .map_filter_aiter(|((), item)| item)
         .skip(1000 * 8);
@@ -92,6 +94,63 @@ pub(crate) async fn a_keyed_join_tells_keys_and_ends<R: Runtime>() {
     }
 }
 
+pub(crate) async fn a_limited_join_has_no_more_streams_than_its_limit<R: Runtime>() {
+    struct Open(Arc<AtomicUsize>);
+    impl Drop for Open {
+        fn drop(&mut self) {
+            self.0.fetch_sub(1, SeqCst);
+        }
+    }
+    let (open, most) = (Arc::new(AtomicUsize::new(0)), Arc::default());
+    let streams = (0..100_usize).map({
+        let (open, most) = (open.clone(), Arc::<AtomicUsize>::clone(&most));
+        move |k| {
+            most.fetch_max(open.fetch_add(1, SeqCst) + 1, SeqCst);
+            let open = Open(open.clone());
+            iter_to_aiter(0..k % 7).map_async(move |n| {
+                let _open = &open;
+                async move {
+                    yield_now().await;
+                    n
+                }
+            })
+        }
+    });
+    let items = collect::<R, _>(join_aiters_limited(4, iter_to_aiter(streams))).await;
+    assert_eq!(items.len(), (0..100).map(|k| k % 7).sum());
+    assert_eq!((open.load(SeqCst), most.load(SeqCst)), (0, 4));
+}
+
+pub(crate) async fn workers_by_key_work_on_one_item_of_each_key<R: Runtime>() {
+    const KEYS: usize = 7;
+    let (busy, most) = (
+        Arc::new([(); KEYS].map(|()| AtomicUsize::new(0))),
+        Arc::new(AtomicUsize::new(0)),
+    );
+    let work = {
+        let (busy, most) = (busy.clone(), most.clone());
+        move |n: usize| {
+            let (busy, most) = (busy.clone(), most.clone());
+            async move {
+                assert_eq!(busy[n % KEYS].fetch_add(1, SeqCst), 0);
+                most.fetch_max(busy.iter().map(|key| key.load(SeqCst)).sum(), SeqCst);
+                for _ in 0..n % 5 {
+                    yield_now().await;
+                }
+                busy[n % KEYS].fetch_sub(1, SeqCst);
+                n
+            }
+        }
+    };
+    let mapped = map_workers_by(4, |n| n % KEYS, work, iter_to_aiter(0..ITEMS));
+    let mut items = collect::<R, _>(mapped).await;
+    for key in 0..KEYS {
+        assert!(items.iter().filter(|&n| n % KEYS == key).is_sorted());
+    }
+    items.sort_unstable();
+    assert_eq!((items, most.load(SeqCst)), (Vec::from_iter(0..ITEMS), 4));
+}
+
 pub(crate) async fn workers_reach_their_limit<R: Runtime>() {
     fn work(
         at_work: &Arc<AtomicUsize>,
@@ -121,17 +180,17 @@ pub(crate) async fn workers_reach_their_limit<R: Runtime>() {
 }
 
 pub(crate) async fn a_future_that_wakes_is_served_among_fresh_ones<R: Runtime>() {
-    let mapped = map_workers(
-        2,
-        async |n| {
-            if n == 0 {
-                yield_now().await;
-            }
-            n
-        },
-        iter_to_aiter(0..),
-    );
+    let slow_0 = async |n| {
+        if n == 0 {
+            yield_now().await;
+        }
+        n
+    };
     // Thirty-two fresh ones in a row, of which it was the first; then those that woke.
+    let mapped = map_workers(2, slow_0, iter_to_aiter(0..));
     let items: Vec<usize> = collect::<R, _>(mapped.take(40)).await;
+    assert_eq!(items.iter().position(|n| *n == 0), Some(31));
+    let by_key = map_workers_by(2, |n| *n, slow_0, iter_to_aiter(0..));
+    let items: Vec<usize> = collect::<R, _>(by_key.take(40)).await;
     assert_eq!(items.iter().position(|n| *n == 0), Some(31));
 }

@@ -96,7 +96,9 @@ suite! {
         no_stream_of_a_join_starves_the_others
         a_stream_that_wakes_is_served_in_the_next_round
         a_keyed_join_tells_keys_and_ends
+        a_limited_join_has_no_more_streams_than_its_limit
         workers_reach_their_limit
+        workers_by_key_work_on_one_item_of_each_key
         a_future_that_wakes_is_served_among_fresh_ones;
         pulls:
         maps_filters_and_zips

@@ -6,9 +6,9 @@ use crate::{
 };
 use aiter_core::{
     AiterExt, Pusher, Stopped, Watermarks, active, aiter_forker, azip, batch, batch_within,
-    flatten_aiter, iter_to_aiter, join_aiters, join_aiters_keyed, map_aiter, map_async,
-    map_filter_aiter, preload, preload_with, pump, pump_lending, push_aiter, sharable_aiter,
-    switch_aiter,
+    flatten_aiter, iter_to_aiter, join_aiters, join_aiters_keyed, join_aiters_limited, map_aiter,
+    map_async, map_filter_aiter, preload, preload_with, pump, pump_lending, push_aiter,
+    sharable_aiter, switch_aiter,
 };
 use aiter_test::VirtualTime;
 use futures_lite::{
@@ -145,6 +145,7 @@ pub(crate) async fn nothing_is_taken_before_it_is_requested<R: Runtime>() {
         flatten_aiter(source().map_aiter(|n| [n])).boxed(),
         azip((source(),)).map_aiter(|(n,)| n).boxed(),
         join_aiters(iter_to_aiter([source()])).boxed(),
+        join_aiters_limited(1, iter_to_aiter([source()])).boxed(),
         join_aiters_keyed(iter_to_aiter([((), source())]))
             .map_filter_aiter(|((), item)| item)
             .boxed(),

@@ -92,17 +92,21 @@ impl Listener {
 
     /// Waits for the stop.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Self { stop, waiter, task } = self;
-        if waiter
-            .as_mut()
-            .is_some_and(|waiter| waiter.waits_with(cx.waker()))
-        {
+        let waiter = self.waiter.as_mut();
+        if waiter.is_some_and(|waiter| waiter.waits_with(cx.waker())) {
             // Its fence is behind it: a stop finds it.
-            return match stop.is_set() {
+            return match self.stop.is_set() {
                 true => Poll::Ready(()),
                 false => Poll::Pending,
             };
         }
+        self.register(cx)
+    }
+
+    /// Kept out of line, so that a poll by a task that waits already is short.
+    #[inline(never)]
+    fn register(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Self { stop, waiter, task } = self;
         *task = TaskId::of(cx.waker());
         stop.waiters.poll_until(waiter, || stop.is_set(), cx)
     }

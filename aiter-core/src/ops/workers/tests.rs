@@ -4,7 +4,7 @@
 extern crate std;
 
 use crate::test_support::{Wakes, source};
-use crate::{map_workers, map_workers_ordered};
+use crate::{map_workers, map_workers_by, map_workers_ordered};
 use alloc::{boxed::Box, collections::VecDeque, rc::Rc, vec, vec::Vec};
 use core::{
     cell::{Cell, RefCell},
@@ -487,4 +487,30 @@ fn a_future_that_panics_when_it_is_dropped_loses_its_item_only() {
             assert_eq!((&seen, panics), (&expected, 10));
         }
     }
+}
+
+/// The result goes with the future whose drop panics.
+#[test]
+fn the_result_of_a_future_that_panics_when_it_is_dropped_is_dropped() {
+    struct Bomb(Rc<()>);
+    impl Future for Bomb {
+        type Output = Rc<()>;
+        fn poll(self: core::pin::Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Rc<()>> {
+            Poll::Ready(self.0.clone())
+        }
+    }
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("drop");
+        }
+    }
+    let token = Rc::new(());
+    let work = |_| Bomb(token.clone());
+    let mut map = map_workers(4, work, stream::iter(0..10));
+    assert_eq!(collect(&mut map), (vec![], 10));
+    let mut ordered = map_workers_ordered(4, work, stream::iter(0..10));
+    assert_eq!(collect(&mut ordered), (vec![], 10));
+    let mut by_key = map_workers_by(4, |k| k % 2, work, stream::iter(0..10));
+    assert_eq!(collect(&mut by_key), (vec![], 10));
+    assert_eq!(Rc::strong_count(&token), 1);
 }

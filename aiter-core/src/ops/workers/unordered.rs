@@ -17,7 +17,8 @@ use pin_project::pin_project;
 /// Use it for work that waits, such as requests to a server: `n` bounds how many wait at the same
 /// time. All futures run in the task that polls this stream, so the adapters' `map_workers` is the
 /// one for work that computes. No memory is allocated for `n` in advance, and `usize::MAX` is a
-/// limit like any other.
+/// limit like any other. Use [`map_workers_by`](crate::map_workers_by) for work that has to be done
+/// one after the other where it concerns the same key.
 ///
 /// As soon as one future completes, the next call of `poll_next` starts another one and polls it at
 /// once. After that, a future is polled again when it wakes, and so is the source. Futures that are

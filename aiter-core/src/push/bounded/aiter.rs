@@ -168,7 +168,7 @@ impl<T> BoundedAiter<T> {
     /// Kept out of line, so that the fast path inlines into the caller.
     #[inline(never)]
     fn poll_slow(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
-        self.take(|reader| reader.poll_unmoved(cx))
+        self.take(|reader| reader.poll_next_inline(cx))
     }
 
     /// Takes an item that only this consumer had still to take, so that there is room again.

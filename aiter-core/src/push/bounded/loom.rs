@@ -274,17 +274,26 @@ fn loom_a_batch_and_another_consumer_pass_an_item_while_a_push_waits() {
     });
 }
 
-/// Each of them may be the slowest consumer afterwards. Their slots are no items, and each has to
-/// know how many such slots are before its own.
+/// Each of them may be the slowest consumer afterwards, and the only one. Their slots are no items,
+/// and each has to know how many such slots are before its own.
 #[test]
 fn loom_subscribers_that_come_at_once_keep_to_the_limit() {
-    model(|| {
+    for stays in 0..3 {
+        subscribers_come_at_once(move |subscriber| stays == 2 || stays == subscriber);
+    }
+}
+
+fn subscribers_come_at_once(stays: impl Fn(usize) -> bool + Copy + Send + Sync + 'static) {
+    model(move || {
         let (pusher, aiter) = push_aiter_bounded(1);
         let others = [(); 2].map(|()| {
             let pusher = pusher.clone();
             thread::spawn(move || pusher.subscribe())
         });
-        let mut readers = others.map(|other| other.join().unwrap());
+        let readers = others.map(|other| other.join().unwrap());
+        let readers = readers.into_iter().enumerate();
+        let readers = readers.filter_map(|(n, reader)| stays(n).then_some(reader));
+        let mut readers: alloc::vec::Vec<_> = readers.collect();
         drop(aiter);
         for item in 0..2 {
             assert_eq!(pusher.try_push(item), Ok(()));

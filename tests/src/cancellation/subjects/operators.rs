@@ -7,8 +7,8 @@ use crate::cancellation::{
 };
 use aiter_core::{
     AiterExt, RateLimit, azip, batch, batch_within, debounce, flatten_aiter, iter_to_aiter,
-    join_aiters, join_aiters_keyed, map_aiter, map_async, map_filter_aiter, map_workers,
-    map_workers_ordered, rate_limit, split_by, switch_aiter,
+    join_aiters, join_aiters_keyed, join_aiters_limited, map_aiter, map_async, map_filter_aiter,
+    map_workers, map_workers_by, map_workers_ordered, rate_limit, split_by, switch_aiter,
 };
 use std::{
     iter,
@@ -36,6 +36,9 @@ pub(super) const SUBJECTS: &[Subject] = &[
         );
         Setup::of(Expected::Keyed, [items(numbers)], [])
     }),
+    ("join_aiters_limited", || {
+        Setup::any_order(join_aiters_limited(2, thirds()))
+    }),
     ("split_by", || {
         let parts = split_by(1, |item: &Item| item.number() % 3, Source::new());
         Setup::any_order(join_aiters(parts.map_aiter(|(_, part)| part)))
@@ -49,6 +52,10 @@ pub(super) const SUBJECTS: &[Subject] = &[
     }),
     ("map_workers_ordered", || {
         Setup::one(map_workers_ordered(3, slowly, Source::new()))
+    }),
+    ("map_workers_by", || {
+        let key = |item: &Item| item.number() % 2;
+        Setup::any_order(map_workers_by(3, key, slowly, Source::new()))
     }),
     ("map_filter_aiter", || {
         Setup::one(map_filter_aiter(Some, Source::new()))

@@ -22,12 +22,11 @@ use scopeguard::ScopeGuard;
 /// one account, the messages of one partition, the writes to one file. All futures run in the task
 /// that polls this stream, and no memory is allocated for `n` or for keys in advance.
 ///
-/// `f` is called for an item when the future of the item before it with the same key has completed,
-/// in the next call of `poll_next`, and not earlier. Until then the item waits. Waiting items do not
-/// count towards the `n` in work, and at most `n` wait: a slow key holds up itself, and others only
-/// once it has `n` items waiting. While `n` futures are in work or `n` items wait, the source is not
-/// polled. A key is compared with those that have a pending future, and cloned when a future of it
-/// is pending. Nothing is kept of a key that has no future in work.
+/// An item whose key has a future in work waits. `f` is called for it when that future has
+/// completed, in the next call of `poll_next`. Waiting items do not count towards the `n` in work,
+/// and at most `n` of them wait. While `n` futures are in work or `n` items wait, the source is not
+/// polled. So a slow key holds up the others only once `n` of its items wait. Nothing is kept of a
+/// key that has no future in work. `usize::MAX` is a limit like any other.
 ///
 /// As with [`map_workers`](crate::map_workers), futures that are ready at once do not starve those
 /// that woke. A key with waiting items yields up to eight results in a row, and then the others have
@@ -38,6 +37,8 @@ use scopeguard::ScopeGuard;
 ///   complete. [`map_workers_ordered`](crate::map_workers_ordered) runs any `n` items side by side
 ///   and restores the order of the results; here the work itself is in order, and no result waits
 ///   for that of another key.
+/// - [`split_by`](crate::split_by) makes a stream for each key, for tasks that each work on the items
+///   of one key. Here one task runs all futures, and needs no task or stream for a key.
 /// - Akka's `mapAsyncPartitioned` yields all results in the order of the items, and counts the items
 ///   that wait for their key among those in work. So a slow item holds back all results after its
 ///   own.
@@ -53,9 +54,9 @@ use scopeguard::ScopeGuard;
 ///
 /// # Progress
 /// Waits only for the source and the futures. Waking a future is lock-free: it never waits and never
-/// spins. An item whose future is ready at its first poll costs a comparison with the keys that are
-/// in work, of which there are at most `n`; an item that waits, or whose future does, costs a few
-/// more. The number of keys that there have been makes no difference.
+/// spins. The key of each item is looked up once among those in work, of which there are at most
+/// `n`. If the future is pending at its first poll, the key is cloned, and looked up twice more. How
+/// many keys there have been makes no difference.
 ///
 /// # Examples
 /// Transfers are booked side by side, but those of one account in their order:

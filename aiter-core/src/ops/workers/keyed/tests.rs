@@ -142,16 +142,14 @@ fn the_source_is_not_polled_while_n_are_in_work() {
 /// Before an item of another key does, although that one is ready.
 #[test]
 fn a_waiting_item_starts_in_the_next_call() {
-    let (incoming, feeder) = source([]);
     let controller = Controller::default();
     let start = controller.clone();
-    let mut map = map_workers_by(5, tens, move |k| start.start(k), incoming);
-    feeder.add([10, 11].map(Item));
+    let items = stream::iter([10, 11, 12, 20]);
+    let mut map = map_workers_by(2, tens, move |k| start.start(k), items);
     assert_eq!(poll_until_idle(&mut map), Poll::Pending);
     controller.finish(10);
     assert_eq!(poll_until_idle(&mut map), Poll::Ready(Some(10)));
     assert_eq!(controller.0.started.get(), 1);
-    feeder.push(20);
     assert_eq!(poll_noop(&mut map), Poll::Pending);
     let work = controller.0.work.borrow();
     assert_eq!(work.iter().map(|work| work.0).collect::<Vec<_>>(), [11, 20]);
@@ -399,10 +397,17 @@ fn a_panic_loses_its_item_only() {
         LaterPoll,
         Drop,
     }
-    struct Bomb(bool);
-    impl Drop for Bomb {
+    /// A future, and whether its drop panics.
+    struct Bomb<F>(Pin<Box<F>>, bool);
+    impl<F: Future> Future for Bomb<F> {
+        type Output = F::Output;
+        fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+            self.0.as_mut().poll(cx)
+        }
+    }
+    impl<F> Drop for Bomb<F> {
         fn drop(&mut self) {
-            assert!(!self.0, "drop");
+            assert!(!self.1, "drop");
         }
     }
     let is_lost = |k: u32| k % 10 == 3 || k % 10 == 4;
@@ -414,17 +419,15 @@ fn a_panic_loses_its_item_only() {
             };
             let work = |k: u32| {
                 assert!(place != In::Closure || !is_lost(k), "closure {k}");
-                let bomb = Bomb(place == In::Drop && is_lost(k));
-                async move {
+                let future = async move {
                     assert!(place != In::FirstPoll || !is_lost(k), "first poll of {k}");
                     for _ in 0..yields {
                         yield_now().await;
                     }
                     assert!(place != In::LaterPoll || !is_lost(k), "later poll of {k}");
-                    // Dropped with the future, and not before.
-                    let _bomb = &bomb;
                     k
-                }
+                };
+                Bomb(Box::pin(future), place == In::Drop && is_lost(k))
             };
             let mut map = Box::pin(map_workers_by(n, key, work, stream::iter(0..100)));
             let (mut seen, panics) = collect(&mut map);
@@ -457,6 +460,23 @@ fn after_a_panic_of_the_source_the_items_that_wait_come() {
         assert_eq!(poll_until_idle(&mut map), Poll::Ready(Some(k)));
     }
     assert_eq!(poll_until_idle(&mut map), Poll::Ready(None));
+}
+
+#[test]
+fn the_end_waits_for_an_item_whose_key_was_interrupted_by_a_panic() {
+    let items = stream::iter([10, 11]);
+    let work = |k| async move {
+        yield_now().await;
+        assert!(k != 10, "future");
+        k
+    };
+    let mut map = Box::pin(map_workers_by(2, tens, work, items));
+    assert!(catch_unwind(AssertUnwindSafe(|| poll_until_idle(&mut map))).is_err());
+    assert!(!map.is_terminated());
+    assert_eq!(map.size_hint(), (1, Some(1)));
+    assert_eq!(poll_until_idle(&mut map), Poll::Ready(Some(11)));
+    assert_eq!(poll_until_idle(&mut map), Poll::Ready(None));
+    assert!(map.is_terminated());
 }
 
 /// A panic of a comparison, a clone or a drop of a key loses one item at most, wherever it comes.
