@@ -495,8 +495,9 @@ type Wait = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// A future that waits, and an action that makes it ready.
 type Waiting = (Wait, Box<dyn FnMut()>);
+type MakeWaiting = fn() -> Waiting;
 
-const WAITS: &[(&str, fn() -> Waiting)] = &[
+const WAITS: &[(&str, MakeWaiting)] = &[
     ("BoundedPusher::push", || {
         let (pusher, mut aiter) = push_aiter_bounded(1);
         pusher.try_push(0).unwrap();
