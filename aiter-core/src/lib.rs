@@ -61,7 +61,7 @@
 //! | `std` (default) | what the adapter crates are built on, such as panics that are carried from task to task; a push list may spin briefly before its reader sleeps |
 //! | `net` (with the adapters' servers) | the code that removes the files of Unix sockets |
 //! | `alloc` (with `std`) | everything but [`fixed`], [`debounce`], [`map_async`], [`pump`], [`pump_lending`] and [`rate_limit`] |
-//! | `sink` | [`Sink`](https://docs.rs/futures-sink) for [`Pusher`], and [`BoundedPusher::into_sink`] |
+//! | `sink` | [`Sink`](https://docs.rs/futures-sink) for [`Pusher`], and `into_sink` of [`BoundedPusher`] |
 //! | `portable-atomic` | atomics and `Arc` of that crate, for targets without compare-and-swap (Cortex-M0, RISC-V without A) |
 //!
 //! Without `std` the crate needs `core` and `alloc`, which means a global allocator. Without

@@ -39,7 +39,7 @@ pub(super) const SUBJECTS: &[Subject] = &[
     ("join_aiters_limited", || {
         Setup::any_order(join_aiters_limited(2, thirds()))
     }),
-    ("split_by", || {
+    ("split_by, Part", || {
         let parts = split_by(1, |item: &Item| item.number() % 3, Source::new());
         Setup::any_order(join_aiters(parts.map_aiter(|(_, part)| part)))
     }),
