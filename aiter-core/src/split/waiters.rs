@@ -45,7 +45,8 @@ pub(super) struct SplitShared {
 pub(super) enum SourceState {
     /// Any consumer may pull. All that waited have been called.
     Open,
-    /// None: the source's last poll was pending, and it has not woken since.
+    /// Only a consumer that was left waiting for the source and is polled again. The source's last
+    /// poll was pending, and it has not woken since.
     Idle,
     /// Only the consumer that the item in hand is for, and which has no room.
     Blocked,

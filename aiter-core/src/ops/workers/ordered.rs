@@ -87,7 +87,7 @@ struct Ordered<F, T> {
     n: usize,
     /// The number of the next item, which may wrap.
     next: usize,
-    /// The number of the future that is being polled, or dropped after that.
+    /// The number of the future that is being polled, or dropped after its last poll.
     polled: Option<usize>,
     results: OrderedResults<T>,
 }
