@@ -1,4 +1,4 @@
-//! [`Fork`]: how forks are made, and what they tell of the stream.
+//! [`Fork`]: how forks are made, and what they tell about their stream.
 
 use super::{
     SourceHandle,
@@ -36,10 +36,11 @@ use futures_core::{FusedStream, Stream};
 /// left pending since then, and not by every other fork that comes.
 ///
 /// # Panics
-/// See [`aiter_forker`](super::aiter_forker) for panics of the stream. If `Clone` of an item panics,
-/// the item is lost to the fork that was polled and to no other. A panic of a waker reaches the poll,
-/// wake or drop that calls the waker, after all other forks have been woken. If that poll took an
-/// item and thereby made room under the bound [`wait`](super::bound::wait), the item is dropped.
+/// See [`aiter_forker`](super::aiter_forker) for panics of the stream. If `Clone` of an item
+/// panics, the item is lost to the fork that was polled and to no other. A panic of a waker reaches
+/// the poll, wake or drop that calls the waker, after all other forks have been woken. If that poll
+/// took an item and thereby made room under the bound [`wait`](super::bound::wait), the item is
+/// dropped.
 ///
 /// # Cancel safety
 /// Cancel safe: an item is taken in the poll that returns it, and all state is in the fork, so
@@ -163,9 +164,9 @@ impl<S: Stream, B: Bound> Fork<S, B> {
     /// | [`wait(n)`](super::bound::wait) | sees every item from its place on; nothing is pulled while it has `n` to take |
     /// | [`skip(n)`](super::bound::skip) | sees the latest `n` items at least, and holds nobody up |
     ///
-    /// Each fork keeps to its own bound only. The stream is held up by forks with `wait`, by each at
-    /// its own `n`, whichever forks pull. The forks with `skip` share one buffer, as large as the
-    /// largest `n`.
+    /// Each fork keeps to its own bound only. The stream is held up by forks with `wait`, by each
+    /// at its own `n`, whichever forks pull. The forks with `skip` share one buffer, as large as
+    /// the largest `n`.
     ///
     /// A fork that is made from one with `skip` starts with the oldest item that this one can still
     /// see. If the new one is lossless, it loses nothing from there on; the items that are in the
@@ -175,8 +176,8 @@ impl<S: Stream, B: Bound> Fork<S, B> {
     /// If `Clone` of an item panics. No fork is affected.
     ///
     /// # Progress
-    /// Lock-free, and as [`fork`](Self::fork) between forks that lose nothing. From or to `skip`, up
-    /// to `n` items are cloned. A lossless fork that is made while another thread accesses the
+    /// Lock-free, and as [`fork`](Self::fork) between forks that lose nothing. From or to `skip`,
+    /// up to `n` items are cloned. A lossless fork that is made while another thread accesses the
     /// buffer clones them when it is polled first.
     ///
     /// # Example
@@ -202,8 +203,8 @@ impl<S: Stream, B: Bound> Fork<S, B> {
         fork
     }
 
-    /// Makes a [passive](Self::fork_passive) fork at the place of this one, with a bound of its own;
-    /// see [`fork_with`](Self::fork_with).
+    /// Makes a [passive](Self::fork_passive) fork at the place of this one, with a bound of its
+    /// own; see [`fork_with`](Self::fork_with).
     ///
     /// # Panics
     /// As [`fork_with`](Self::fork_with).
