@@ -134,15 +134,16 @@ impl<S: Stream, B: Bound> Fork<S, B> {
     /// As [`fork`](Self::fork).
     ///
     /// # Example
+    /// A monitor sees the requests that a server handles, and takes none from the connection itself.
     /// ```
     /// use aiter_core::{aiter_forker, iter_to_aiter};
     /// use futures_lite::{StreamExt, future::{block_on, poll_once}};
     ///
-    /// let mut active = aiter_forker(iter_to_aiter(1..4));
-    /// let mut passive = active.fork_passive();
-    /// assert_eq!(block_on(poll_once(passive.next())), None, "nothing was pulled");
-    /// assert_eq!(block_on(active.next()), Some(1));
-    /// assert_eq!(block_on(passive.next()), Some(1));
+    /// let mut server = aiter_forker(iter_to_aiter(["GET /", "GET /news"]));
+    /// let mut monitor = server.fork_passive();
+    /// assert_eq!(block_on(poll_once(monitor.next())), None, "nothing was pulled");
+    /// assert_eq!(block_on(server.next()), Some("GET /"));
+    /// assert_eq!(block_on(monitor.next()), Some("GET /"));
     /// ```
     pub fn fork_passive(&mut self) -> Self
     where
@@ -181,17 +182,17 @@ impl<S: Stream, B: Bound> Fork<S, B> {
     /// buffer clones them when it is polled first.
     ///
     /// # Example
-    /// A main reader that loses nothing, and a dashboard that may.
+    /// A log gets every temperature, and a dashboard that is slow shows the latest two.
     /// ```
     /// use aiter_core::{aiter_forker, bound, iter_to_aiter};
     /// use futures_lite::{StreamExt, future::block_on};
     ///
-    /// let mut main = aiter_forker(iter_to_aiter(1..=100));
-    /// let dashboard = main.fork_passive_with(bound::skip(2));
+    /// let mut log = aiter_forker(iter_to_aiter([19, 20, 22, 23, 21]));
+    /// let dashboard = log.fork_passive_with(bound::skip(2));
     /// block_on(async {
-    ///     assert_eq!(main.count().await, 100);
+    ///     assert_eq!(log.count().await, 5);
     ///     let seen: Vec<_> = dashboard.map(|seen| (seen.missed, seen.item)).collect().await;
-    ///     assert_eq!(seen, [(98, 99), (0, 100)]);
+    ///     assert_eq!(seen, [(3, 23), (0, 21)]);
     /// });
     /// ```
     pub fn fork_with<C: Bound>(&mut self, bound: C) -> Fork<S, C>
@@ -261,11 +262,11 @@ impl<S: Stream, B: Bound> Fork<S, B> {
     /// use aiter_core::{aiter_forker, iter_to_aiter};
     /// use futures_lite::{StreamExt, future::block_on};
     ///
-    /// let mut one = aiter_forker(iter_to_aiter(1..10));
-    /// let _slow = one.fork_passive();
-    /// block_on(one.next());
-    /// block_on(one.next());
-    /// let now = one.statistics();
+    /// let mut server = aiter_forker(iter_to_aiter(["GET /", "GET /news", "GET /about"]));
+    /// let _monitor = server.fork_passive();
+    /// block_on(server.next());
+    /// block_on(server.next());
+    /// let now = server.statistics();
     /// assert_eq!((now.pushed, now.taken, now.waiting, now.lag), (2, 2, 0, 2));
     /// ```
     pub fn statistics(&self) -> Statistics {
