@@ -14,10 +14,10 @@ use futures_core::Stream;
 /// use aiter_core::{AiterExt, iter_to_aiter};
 /// use futures_lite::{StreamExt, future::block_on};
 ///
-/// let even = iter_to_aiter(1..7)
-///     .map_filter_aiter(|n| (n % 2 == 0).then_some(n))
-///     .map_aiter(|n| n * 10);
-/// assert_eq!(block_on(even.collect::<Vec<_>>()), [20, 40, 60]);
+/// let warnings = iter_to_aiter(["info: started", "warn: disk full", "warn: disk lost"])
+///     .map_filter_aiter(|line| line.strip_prefix("warn: "))
+///     .map_aiter(str::to_uppercase);
+/// assert_eq!(block_on(warnings.collect::<Vec<_>>()), ["DISK FULL", "DISK LOST"]);
 /// ```
 pub trait AiterExt: Stream {
     /// Yields the newest item once no other has come for `d`: see [`debounce`].

@@ -122,20 +122,24 @@ impl Unbounded {
     /// [replay](crate::Hub::replay) them, beside what the bound keeps. 0 keeps none.
     ///
     /// Use it where a stream or a hub is made, so that a late reader need not start blind: with the
-    /// last lines of a chat, or with the current value of a sensor. The retained items are kept until
-    /// newer ones displace them, whoever has seen them.
+    /// last lines of a chat, or with the current value of a sensor. The retained items are kept
+    /// until newer ones displace them, whoever has seen them.
     ///
     /// # Example
     /// ```
     /// use aiter_core::{aiter_forker_with, bound, iter_to_aiter};
     /// use futures_lite::{StreamExt, future::block_on};
     ///
-    /// let mut fork = aiter_forker_with(bound::unbounded().retain(2), iter_to_aiter(1..6));
-    /// let hub = fork.hub();
+    /// let lines = iter_to_aiter(["hello", "is Ada here?", "not yet", "hello, Ada"]);
+    /// let mut guest = aiter_forker_with(bound::unbounded().retain(2), lines);
+    /// let chat = guest.hub();
     /// block_on(async {
-    ///     assert_eq!((fork.next().await, fork.next().await, fork.next().await), (Some(1), Some(2), Some(3)));
-    ///     let late: Vec<_> = hub.replay().collect().await;
-    ///     assert_eq!(late, [2, 3, 4, 5]);
+    ///     for line in ["hello", "is Ada here?", "not yet"] {
+    ///         assert_eq!(guest.next().await, Some(line));
+    ///     }
+    ///     // She sees the last two lines, and then the next one.
+    ///     let ada: Vec<_> = chat.replay().collect().await;
+    ///     assert_eq!(ada, ["is Ada here?", "not yet", "hello, Ada"]);
     /// });
     /// ```
     pub fn retain(self, m: usize) -> Retain<Self> {
@@ -159,8 +163,9 @@ impl Wait {
 impl Skip {
     /// Keeps the latest `m` items for readers that come later; see [`Unbounded::retain`].
     ///
-    /// Where `m` is less than `n`, up to `n` items are kept. Where it is more, a reader that replays
-    /// with this bound starts with the latest `n` all the same, because it lags by at most `n`.
+    /// Where `m` is less than `n`, up to `n` items are kept. Where it is more, a reader that
+    /// replays with this bound starts with the latest `n` all the same, because it lags by at most
+    /// `n`.
     pub fn retain(self, m: usize) -> Retain<Self> {
         Retain {
             bound: self,
@@ -180,11 +185,12 @@ impl Skip {
 /// use aiter_core::{aiter_forker_with, bound, iter_to_aiter};
 /// use futures_lite::{StreamExt, future::block_on};
 ///
-/// let mut values = aiter_forker_with(bound::latest(), iter_to_aiter(1..4));
+/// let brightness = iter_to_aiter(["40 %", "55 %", "70 %"]);
+/// let mut lamp = aiter_forker_with(bound::latest(), brightness);
 /// block_on(async {
-///     while values.next().await.is_some() {}
-///     let current = values.hub().replay().next().await.unwrap();
-///     assert_eq!((current.missed, current.item), (0, 3));
+///     while lamp.next().await.is_some() {}
+///     let current = lamp.hub().replay().next().await.unwrap();
+///     assert_eq!((current.missed, current.item), (0, "70 %"));
 /// });
 /// ```
 pub fn latest() -> Retain<Skip> {
@@ -285,12 +291,13 @@ pub fn wait(n: usize) -> Wait {
 /// use aiter_core::{aiter_forker_with, bound::{self, Seen}, iter_to_aiter};
 /// use futures_lite::{StreamExt, future::block_on};
 ///
-/// let mut fast = aiter_forker_with(bound::skip(2), iter_to_aiter(1..6));
+/// let temperatures = iter_to_aiter([19, 20, 22, 23, 21]);
+/// let mut fast = aiter_forker_with(bound::skip(2), temperatures);
 /// let slow = fast.fork();
 /// block_on(async {
-///     assert_eq!(fast.map(|seen| seen.item).collect::<Vec<_>>().await, [1, 2, 3, 4, 5]);
+///     assert_eq!(fast.count().await, 5);
 ///     let seen: Vec<_> = slow.collect().await;
-///     assert_eq!(seen, [Seen { missed: 3, item: 4 }, Seen { missed: 0, item: 5 }]);
+///     assert_eq!(seen, [Seen { missed: 3, item: 23 }, Seen { missed: 0, item: 21 }]);
 /// });
 /// ```
 #[track_caller]

@@ -20,7 +20,7 @@ use futures_core::Stream;
 /// A hub keeps the stream, holds no place in it and keeps no items. Cloning it is cheap.
 ///
 /// `B` is the bound of the forks that [`subscribe`](Self::subscribe) and [`replay`](Self::replay)
-/// make: that of the fork of which this is the hub, as it was then.
+/// make. It is the bound that the fork had when [`Fork::hub`] was called.
 pub struct Hub<S: Stream, B: Bound = Unbounded> {
     handle: SourceHandle<S>,
     bound: B,
@@ -30,12 +30,12 @@ impl<S: Stream, B: Bound> Fork<S, B> {
     /// Returns a handle from which forks are made at the end of what was pulled, or at what is
     /// [retained](super::bound::Unbounded::retain).
     ///
-    /// Use it where readers come and go: connections to a server, or windows of a program. Forks can
-    /// be made without a fork at hand, also after all others were dropped. While a hub is there, the
-    /// stream is kept.
+    /// Use it where readers come and go: connections to a server, or windows of a program. It makes
+    /// forks without another fork at hand, also after all others were dropped. The hub keeps the
+    /// stream.
     ///
-    /// Nothing is pulled while nobody asks. To have a stream pulled from the start, use
-    /// [`pump`](crate::pump) into a [push hub](crate::push_hub).
+    /// The stream is pulled only when a fork is polled. To pull it from the start,
+    /// [`pump`](crate::pump) it into a [push hub](crate::push_hub).
     ///
     /// # Progress
     /// Lock-free, allocates once per stream.
@@ -51,7 +51,7 @@ impl<S: Stream, B: Bound> Fork<S, B> {
     /// let hub = first.hub();
     /// drop(first);
     ///
-    /// // Here a timer of your runtime, for five seconds.
+    /// // In your program, a timer of five seconds.
     /// let grace_period = || yield_now();
     /// let watch = async {
     ///     loop {
@@ -88,10 +88,10 @@ impl<S: Stream, B: Bound> Fork<S, B> {
 }
 
 impl<S: Stream, B: Bound> Hub<S, B> {
-    /// Makes an active fork that sees what is pulled from here on.
+    /// Makes an active fork that sees what is pulled from now on.
     ///
-    /// If another thread polls the stream at this moment, the fork sees the item that this poll
-    /// gives. What was pulled before is not [missed](super::bound::Seen::missed).
+    /// If another thread is polling the stream at this moment, the fork sees the item of that poll.
+    /// Items that were pulled before do not count as [missed](super::bound::Seen::missed).
     ///
     /// # Progress
     /// Lock-free. Allocates a few words.
@@ -101,13 +101,13 @@ impl<S: Stream, B: Bound> Hub<S, B> {
     /// use aiter_core::{aiter_forker, iter_to_aiter};
     /// use futures_lite::{StreamExt, future::block_on};
     ///
-    /// let mut fork = aiter_forker(iter_to_aiter(1..4));
-    /// let hub = fork.hub();
+    /// let mut guest = aiter_forker(iter_to_aiter(["hello", "how are you?", "bye"]));
+    /// let chat = guest.hub();
     /// block_on(async {
-    ///     assert_eq!(fork.next().await, Some(1));
-    ///     let late = hub.subscribe();
-    ///     drop(fork);
-    ///     assert_eq!(late.collect::<Vec<_>>().await, [2, 3]);
+    ///     assert_eq!(guest.next().await, Some("hello"));
+    ///     let late = chat.subscribe();
+    ///     drop(guest);
+    ///     assert_eq!(late.collect::<Vec<_>>().await, ["how are you?", "bye"]);
     /// });
     /// ```
     pub fn subscribe(&self) -> Fork<S, B>
@@ -121,14 +121,14 @@ impl<S: Stream, B: Bound> Hub<S, B> {
     /// what is pulled from here on. If nothing is retained, this is
     /// [`subscribe`](Self::subscribe).
     ///
-    /// The fork sees the last items as they are at some moment during this call, and everything that
-    /// comes after them, as far as its bound allows. After the end of the stream it sees what is
-    /// retained, and then the end.
+    /// The fork sees the last items as they are at some moment during this call, and everything
+    /// that comes after them, as far as its bound allows. After the end of the stream it sees what
+    /// is retained, and then the end.
     ///
     /// # Progress
-    /// As [`subscribe`](Self::subscribe). The retained items are cloned when the fork takes them; one
-    /// that is lossless clones them in this call, or in its first poll if another thread accesses the
-    /// buffer.
+    /// As [`subscribe`](Self::subscribe). The retained items are cloned when the fork takes them;
+    /// one that is lossless clones them in this call, or in its first poll if another thread
+    /// accesses the buffer.
     ///
     /// # Example
     /// See [`retain`](super::bound::Unbounded::retain).
@@ -149,12 +149,12 @@ impl<S: Stream, B: Bound> Hub<S, B> {
     /// use aiter_core::{aiter_forker, bound, iter_to_aiter};
     /// use futures_lite::{StreamExt, future::block_on};
     ///
-    /// let main = aiter_forker(iter_to_aiter(1..4));
-    /// let dashboard = main.hub().subscribe_with(bound::skip(1));
+    /// let log = aiter_forker(iter_to_aiter(["19 °C", "20 °C", "22 °C"]));
+    /// let dashboard = log.hub().subscribe_with(bound::skip(1));
     /// block_on(async {
-    ///     assert_eq!(main.count().await, 3);
+    ///     assert_eq!(log.count().await, 3);
     ///     let seen: Vec<_> = dashboard.map(|seen| (seen.missed, seen.item)).collect().await;
-    ///     assert_eq!(seen, [(2, 3)]);
+    ///     assert_eq!(seen, [(2, "22 °C")]);
     /// });
     /// ```
     pub fn subscribe_with<C: Bound>(&self, bound: C) -> Fork<S, C>
@@ -174,11 +174,12 @@ impl<S: Stream, B: Bound> Hub<S, B> {
     /// use aiter_core::{aiter_forker_with, bound, iter_to_aiter};
     /// use futures_lite::{StreamExt, future::block_on};
     ///
-    /// let mut newest = aiter_forker_with(bound::skip(1).retain(3), iter_to_aiter(1..6));
+    /// let lines = iter_to_aiter(["boot", "listening", "client connected", "client gone"]);
+    /// let mut newest = aiter_forker_with(bound::skip(1).retain(2), lines);
     /// block_on(async {
     ///     while newest.next().await.is_some() {}
     ///     let log = newest.hub().replay_with(bound::unbounded());
-    ///     assert_eq!(log.collect::<Vec<_>>().await, [3, 4, 5]);
+    ///     assert_eq!(log.collect::<Vec<_>>().await, ["client connected", "client gone"]);
     /// });
     /// ```
     pub fn replay_with<C: Bound>(&self, bound: C) -> Fork<S, C>
@@ -235,12 +236,12 @@ impl<S: Stream, B: Bound> Hub<S, B> {
     /// ```
     /// use aiter_core::{aiter_forker, iter_to_aiter};
     ///
-    /// let fork = aiter_forker(iter_to_aiter(1..4));
-    /// let hub = fork.hub();
-    /// let _client = hub.subscribe();
-    /// assert_eq!(hub.readers(), 2);
-    /// drop(fork);
-    /// assert_eq!(hub.readers(), 1);
+    /// let first = aiter_forker(iter_to_aiter(["hello", "bye"]));
+    /// let chat = first.hub();
+    /// let _second = chat.subscribe();
+    /// assert_eq!(chat.readers(), 2);
+    /// drop(first);
+    /// assert_eq!(chat.readers(), 1);
     /// ```
     pub fn readers(&self) -> usize {
         self.shared().active()
@@ -248,8 +249,9 @@ impl<S: Stream, B: Bound> Hub<S, B> {
 
     /// Waits until there is no active fork.
     ///
-    /// It is ready if there is none in that poll. A fork may come at any time, so whoever acts on it
-    /// looks again. Any number of tasks may wait, and all are woken.
+    /// The future is ready if there is none in that poll. A fork may be made right after that, so
+    /// check [`readers`](Self::readers) again before you act on it. Any number of tasks may wait,
+    /// and all are woken.
     ///
     /// # Cancel safety
     /// Cancel safe: dropping the future loses nothing. It keeps the waker of its last pending poll

@@ -11,9 +11,10 @@
 //!
 //! A fork reads from one list (with `skip`: from a ring buffer that the list feeds). An active fork
 //! that comes to the end of the list pulls the source: it appends one item to the list and reads it
-//! like any other. A [`HandoffLock`](crate::handoff::HandoffLock) guards the source and the list's writer. It is held for one
-//! poll of the source, and no fork waits for it. The source is always polled with the same waker,
-//! whose wake is the request `WOKEN` to the lock and wakes all active forks that wait.
+//! like any other. A [`HandoffLock`](crate::handoff::HandoffLock) guards the source and the list's
+//! writer. It is held for one poll of the source, and no fork waits for it. The source is always
+//! polled with the same waker, whose wake is the request `WOKEN` to the lock and wakes all active
+//! forks that wait.
 //!
 //! The source is *idle* in two cases: its last poll was pending and it has not woken since, or a
 //! fork found no room and `WOKEN` has not been requested since. The fork that makes room requests
@@ -99,16 +100,16 @@ type SourceHandle<S> = Handle<ForkShared, ForkSource<S>, OnceBox<Ring<<S as Stre
 /// use aiter_core::{aiter_forker, iter_to_aiter};
 /// use futures_lite::{StreamExt, future::block_on};
 ///
-/// let mut one = aiter_forker(iter_to_aiter(1..4));
-/// let mut other = one.fork();
-/// let statistics = one.fork_passive();
+/// let mut index = aiter_forker(iter_to_aiter(["page 1", "page 2", "page 3"]));
+/// let mut archive = index.fork();
+/// let statistics = index.fork_passive();
 /// block_on(async {
-///     assert_eq!(one.next().await, Some(1));
-///     assert_eq!(other.next().await, Some(1));
-///     assert_eq!(other.next().await, Some(2));
-///     drop((one, other));
+///     assert_eq!(index.next().await, Some("page 1"));
+///     assert_eq!(archive.next().await, Some("page 1"));
+///     assert_eq!(archive.next().await, Some("page 2"));
+///     drop((index, archive));
 ///     // No active fork is left, so nothing more is pulled.
-///     assert_eq!(statistics.collect::<Vec<_>>().await, [1, 2]);
+///     assert_eq!(statistics.collect::<Vec<_>>().await, ["page 1", "page 2"]);
 /// });
 /// ```
 pub fn aiter_forker<S: Stream>(stream: S) -> Fork<S> {

@@ -33,12 +33,12 @@ use futures_core::{FusedStream, Stream};
 /// use aiter_core::{bound::{self, Seen}, push_hub};
 /// use futures_lite::{StreamExt, future::block_on};
 ///
-/// let hub = push_hub(bound::skip(2));
-/// let mut slow = hub.subscribe();
-/// hub.push(0).unwrap();
-/// assert_eq!(block_on(slow.next()), Some(Seen { missed: 0, item: 0 }));
-/// hub.push_all(1..=5).unwrap();
-/// assert_eq!(block_on(slow.next()), Some(Seen { missed: 3, item: 4 }));
+/// let temperatures = push_hub(bound::skip(2));
+/// let mut slow = temperatures.subscribe();
+/// temperatures.push(18).unwrap();
+/// assert_eq!(block_on(slow.next()), Some(Seen { missed: 0, item: 18 }));
+/// temperatures.push_all([19, 20, 22, 23, 21]).unwrap();
+/// assert_eq!(block_on(slow.next()), Some(Seen { missed: 3, item: 23 }));
 /// ```
 #[must_use = "streams do nothing unless polled"]
 pub struct SkipAiter<T> {

@@ -138,9 +138,9 @@ impl<T, B: HubBound> PushHub<T, B> {
     ///
     /// # Example
     /// ```
-    /// let hub = aiter_core::push_hub(aiter_core::bound::unbounded().retain(2));
-    /// hub.push_all(1..=5).unwrap();
-    /// assert!(hub.replay().available_iter().eq(&[4, 5]));
+    /// let chat = aiter_core::push_hub(aiter_core::bound::unbounded().retain(2));
+    /// chat.push_all(["hello", "is Ada here?", "not yet"]).unwrap();
+    /// assert!(chat.replay().available_iter().eq(&["is Ada here?", "not yet"]));
     /// ```
     pub fn push_all(&self, items: impl IntoIterator<Item = T>) -> Result<(), Stopped<Vec<T>>> {
         let core = &self.inner.core;
@@ -228,10 +228,10 @@ impl<T, B: HubBound> PushHub<T, B> {
     ///
     /// let hub = push_hub(bound::skip(2));
     /// let (mut dashboard, log) = (hub.subscribe(), hub.subscribe_with(bound::unbounded()));
-    /// hub.push_all(1..=5).unwrap();
+    /// hub.push_all([19, 20, 22, 23, 21]).unwrap(); // temperatures
     /// // The first item that a reader sees never counts earlier ones as missed.
-    /// assert_eq!(dashboard.try_next().unwrap().item, 4);
-    /// assert!(log.available_iter().eq(&[1, 2, 3, 4, 5]));
+    /// assert_eq!(dashboard.try_next().unwrap().item, 23);
+    /// assert!(log.available_iter().eq(&[19, 20, 22, 23, 21]));
     /// ```
     pub fn subscribe_with<R: HubBound>(&self, bound: R) -> R::Reader<T>
     where
@@ -249,10 +249,10 @@ impl<T, B: HubBound> PushHub<T, B> {
     /// use aiter_core::{bound, push_hub};
     ///
     /// let hub = push_hub(bound::unbounded().retain(3));
-    /// hub.push_all(1..=5).unwrap();
+    /// hub.push_all([19, 20, 22, 23, 21]).unwrap(); // temperatures
     /// let mut newest = hub.replay_with(bound::skip(1));
-    /// assert_eq!(newest.try_next().unwrap().item, 5);
-    /// assert!(hub.replay().available_iter().eq(&[3, 4, 5]));
+    /// assert_eq!(newest.try_next().unwrap().item, 21);
+    /// assert!(hub.replay().available_iter().eq(&[22, 23, 21]));
     /// ```
     pub fn replay_with<R: HubBound>(&self, bound: R) -> R::Reader<T>
     where

@@ -35,11 +35,15 @@ pub(super) const EMPTY_RUN: usize = 128;
 /// # Progress
 /// Waits only for the source.
 ///
+/// # Example
+/// The rows of a result that a database returns page by page:
 /// ```
+/// use aiter_core::{flatten_aiter, iter_to_aiter};
 /// use futures_lite::{StreamExt, future::block_on};
 ///
-/// let lists = aiter_core::iter_to_aiter([vec![1, 2], vec![], vec![3]]);
-/// assert_eq!(block_on(aiter_core::flatten_aiter(lists).collect::<Vec<_>>()), [1, 2, 3]);
+/// let pages = iter_to_aiter([vec!["Ada", "Grace"], vec![], vec!["Edsger"]]);
+/// let rows: Vec<_> = block_on(flatten_aiter(pages).collect());
+/// assert_eq!(rows, ["Ada", "Grace", "Edsger"]);
 /// ```
 pub fn flatten_aiter<S>(stream: S) -> FlattenAiter<S>
 where

@@ -21,10 +21,12 @@ use futures_core::{FusedStream, Stream};
 /// # Progress
 /// Each poll takes one step of the iterator.
 ///
+/// # Example
 /// ```
 /// use futures_lite::{StreamExt, future::block_on};
 ///
-/// assert_eq!(block_on(aiter_core::iter_to_aiter(1..4).collect::<Vec<_>>()), [1, 2, 3]);
+/// let lines = aiter_core::iter_to_aiter("[package]\nname = \"demo\"".lines());
+/// assert_eq!(block_on(lines.last()), Some("name = \"demo\""));
 /// ```
 pub fn iter_to_aiter<I: IntoIterator>(iter: I) -> IterToAiter<I::IntoIter> {
     IterToAiter(Some(iter.into_iter()))

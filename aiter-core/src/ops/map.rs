@@ -24,11 +24,14 @@ use pin_project::pin_project;
 /// # Progress
 /// Waits only for the source.
 ///
+/// # Example
+/// A sensor gives tenths of a degree:
 /// ```
+/// use aiter_core::{iter_to_aiter, map_aiter};
 /// use futures_lite::{StreamExt, future::block_on};
 ///
-/// let doubled = aiter_core::map_aiter(|n| n * 2, aiter_core::iter_to_aiter([1, 2, 3]));
-/// assert_eq!(block_on(doubled.collect::<Vec<_>>()), [2, 4, 6]);
+/// let degrees = map_aiter(|tenths| f64::from(tenths) / 10.0, iter_to_aiter([195, 200]));
+/// assert_eq!(block_on(degrees.collect::<Vec<_>>()), [19.5, 20.0]);
 /// ```
 pub fn map_aiter<S, F, T>(f: F, stream: S) -> MapAiter<S, F>
 where

@@ -27,15 +27,18 @@ use pin_project::pin_project;
 /// # Progress
 /// Waits only for the source and the current future.
 ///
+/// # Example
+/// A device answers one request at a time:
 /// ```
-/// use futures_lite::{StreamExt, future::{self, block_on}};
+/// use aiter_core::{iter_to_aiter, map_async};
+/// use futures_lite::{StreamExt, future::{block_on, yield_now}};
 ///
-/// let slow_double = |n| async move {
-///     future::yield_now().await;
-///     n * 2
+/// let ask = async |request: &'static str| {
+///     yield_now().await; // the device is busy
+///     format!("{request}: ok")
 /// };
-/// let doubled = aiter_core::map_async(slow_double, aiter_core::iter_to_aiter([1, 2, 3]));
-/// assert_eq!(block_on(doubled.collect::<Vec<_>>()), [2, 4, 6]);
+/// let answers = map_async(ask, iter_to_aiter(["open", "close"]));
+/// assert_eq!(block_on(answers.collect::<Vec<_>>()), ["open: ok", "close: ok"]);
 /// ```
 pub fn map_async<S, F, Fut>(f: F, stream: S) -> MapAsync<S, F, Fut>
 where

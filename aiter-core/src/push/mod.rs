@@ -56,11 +56,11 @@ use aiter::Preflight;
 /// use aiter_core::push_aiter;
 /// use futures_lite::{StreamExt, future::block_on};
 ///
-/// let (pusher, aiter) = push_aiter();
-/// pusher.push(1).unwrap();
-/// pusher.push_all([2, 3]).unwrap();
-/// pusher.stop();
-/// assert_eq!(block_on(aiter.collect::<Vec<_>>()), [1, 2, 3]);
+/// let (log, lines) = push_aiter();
+/// log.push("started").unwrap();
+/// log.push_all(["listening", "ready"]).unwrap();
+/// log.stop();
+/// assert_eq!(block_on(lines.collect::<Vec<_>>()), ["started", "listening", "ready"]);
 /// ```
 pub fn push_aiter<T>() -> (Pusher<T>, PushAiter<T>) {
     let (writer, reader) = list::list();

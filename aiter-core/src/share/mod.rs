@@ -94,14 +94,14 @@ use wait_queue::{ARRIVED, Admission, Taker, TakersShared, new_lock};
 /// use aiter_core::{iter_to_aiter, sharable_aiter};
 /// use futures_lite::{StreamExt, future::block_on};
 ///
-/// let mut one = sharable_aiter(iter_to_aiter(1..4));
-/// let mut other = one.clone();
+/// let mut clerk = sharable_aiter(iter_to_aiter(["order 1", "order 2", "order 3"]));
+/// let mut colleague = clerk.clone();
 /// block_on(async {
-///     assert_eq!(one.next().await, Some(1));
-///     assert_eq!(other.next().await, Some(2));
-///     assert_eq!(one.next().await, Some(3));
-///     assert_eq!(other.next().await, None);
-///     assert_eq!(one.next().await, None);
+///     assert_eq!(clerk.next().await, Some("order 1"));
+///     assert_eq!(colleague.next().await, Some("order 2"));
+///     assert_eq!(clerk.next().await, Some("order 3"));
+///     assert_eq!(colleague.next().await, None);
+///     assert_eq!(clerk.next().await, None);
 /// });
 /// ```
 pub fn sharable_aiter<S: Stream>(stream: S) -> Sharable<S> {

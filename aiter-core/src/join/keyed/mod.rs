@@ -33,10 +33,12 @@ use scopeguard::ScopeGuard;
 /// use aiter_core::join_aiters_keyed;
 /// use futures_lite::{StreamExt, future::block_on, stream};
 ///
-/// let lines = stream::iter([("a", stream::iter(vec![1, 2])), ("b", stream::iter(vec![]))]);
-/// let mut all: Vec<_> = block_on(join_aiters_keyed(lines).collect());
-/// all.sort_by_key(|&(key, _)| key);
-/// assert_eq!(all, [("a", Some(1)), ("a", Some(2)), ("a", None), ("b", None)]);
+/// let ada = ("Ada", stream::iter(vec!["hello", "bye"]));
+/// let bob = ("Bob", stream::iter(vec![])); // sends nothing
+/// let mut lines: Vec<_> = block_on(join_aiters_keyed(stream::iter([ada, bob])).collect());
+/// lines.sort_by_key(|&(client, _)| client);
+/// let expected = [("Ada", Some("hello")), ("Ada", Some("bye")), ("Ada", None), ("Bob", None)];
+/// assert_eq!(lines, expected);
 /// ```
 pub fn join_aiters_keyed<S, K, T>(streams: S) -> JoinAitersKeyed<S, K, T>
 where
