@@ -120,6 +120,9 @@ impl<S: Stream, T: Sleep> Stream for Debounce<S, T> {
         }
         if this.newest.is_none() {
             this.caught.resume();
+        } else if this.caught.is_some() {
+            // The item was to be given before the panic, and the drop of a timer panicked then.
+            return Poll::Ready(this.newest.take());
         }
         let (mut source, mut timer) = (this.source, this.timer);
         let taken = this.caught.keep(|| {
