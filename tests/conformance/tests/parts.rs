@@ -10,7 +10,12 @@ use aiter_conformance::{
 };
 use aiter_core::split_by;
 use futures::StreamExt;
-use std::{collections::HashMap, pin::Pin, sync::Arc, sync::Mutex, task::Poll};
+use std::{
+    collections::HashMap,
+    pin::Pin,
+    sync::{Arc, Mutex},
+    task::Poll,
+};
 use tokio::{
     sync::mpsc::{self, error::SendError},
     task::yield_now,
@@ -40,11 +45,10 @@ fn key(item: &u64) -> u64 {
 fn by_hand(n: usize, mut items: Items) -> Boxed<(u64, Boxed<u64>)> {
     let (parts, taken) = mpsc::channel(n);
     tokio::spawn(async move {
-        let mut senders = HashMap::new();
+        let mut senders = HashMap::<u64, mpsc::Sender<u64>>::new();
         while let Some(mut item) = items.next().await {
             let key = key(&item);
-            if let Some(sender) = senders.get::<u64>(&key) {
-                let sender: &mpsc::Sender<u64> = sender;
+            if let Some(sender) = senders.get(&key) {
                 match sender.send(item).await {
                     Ok(()) => continue,
                     Err(SendError(back)) => item = back,
@@ -52,19 +56,16 @@ fn by_hand(n: usize, mut items: Items) -> Boxed<(u64, Boxed<u64>)> {
             }
             let (sender, part) = mpsc::channel(n);
             sender.try_send(item).expect("a new channel has room");
-            match parts.send((key, boxed(part))).await {
+            match parts.send((key, part)).await {
                 Ok(()) => senders.insert(key, sender),
                 // Nobody takes new parts any more.
                 Err(_) => senders.remove(&key),
             };
         }
     });
-    let parts = received(taken);
-    Box::pin(parts.map(|(key, part)| -> (u64, Boxed<u64>) { (key, part) }))
-}
-
-fn boxed(part: mpsc::Receiver<u64>) -> Pin<Box<dyn futures::Stream<Item = u64> + Send>> {
-    Box::pin(received(part))
+    Box::pin(
+        received(taken).map(|(key, part)| -> (u64, Boxed<u64>) { (key, Box::pin(received(part))) }),
+    )
 }
 
 fn received<T>(mut receiver: mpsc::Receiver<T>) -> impl futures::Stream<Item = T> {

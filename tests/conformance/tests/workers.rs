@@ -12,7 +12,7 @@ use aiter_core::map_workers_by;
 use futures::StreamExt;
 use std::{
     collections::{BTreeSet, HashMap},
-    future::{Future, poll_fn},
+    future::Future,
     pin::Pin,
     sync::{Arc, Mutex},
     task::Poll,
@@ -123,7 +123,7 @@ impl Jobs {
 async fn settle(results: &mut Boxed<u64>) -> (Vec<u64>, usize) {
     let (mut found, mut panics) = (Vec::new(), 0);
     for _ in 0..20 {
-        match poll_fn(|_| Poll::Ready(caught(|| poll(results)))).await {
+        match caught(|| poll(results)) {
             Ok(Poll::Ready(Some(item))) => found.push(item),
             Ok(_) => {}
             Err(_) => panics += 1,
