@@ -2,7 +2,9 @@
 //!
 //! An [`Executor`] polls a task only after its waker was called, and a task that can never be woken
 //! makes the test fail with the name of the task. [`VirtualTime`] is a timer and a clock for every
-//! operator that takes one: an hour passes at once, and always in the same way.
+//! operator that takes one: an hour passes at once, and always in the same way. [`marbles`] writes a
+//! stream in time as a line of text, such as `a-b-(cd)-|`, for sources and for what is expected of
+//! them; [`svg`] draws such lines.
 //!
 //! ```
 //! use aiter_test::{Executor, Sleep};
@@ -37,8 +39,10 @@
 #![forbid(unsafe_code)]
 
 mod executor;
+mod marbles;
 mod time;
 
 pub use aiter_core::{Clock, Sleep};
 pub use executor::{Collected, Executor, Task};
+pub use marbles::{Line, Marbles, Played, Recorded, marbles, svg};
 pub use time::{VirtualSleep, VirtualTime};
