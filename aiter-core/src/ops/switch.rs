@@ -17,6 +17,8 @@ use scopeguard::ScopeGuard;
 /// user types on, the prices of the share that is selected, a connection that is replaced when the
 /// address changes. To have the items of all members, take [`join_aiters`](crate::join_aiters).
 ///
+#[cfg_attr(doc, doc = include_str!("../../docs/pictures/switch.svg"))]
+///
 /// Each poll first takes what is ready of `stream`. A new member replaces the one before it, which
 /// is dropped at once, with the items that it still had, and before `stream` is polled again. So
 /// at most one member is alive while `stream` is polled, and a member that was replaced before its

@@ -29,6 +29,8 @@ use parts::OUTER;
 /// own, where their items come mixed in one stream. To run one function on each item, with only the
 /// items of one key in order, [`map_workers_by`](crate::map_workers_by) takes less.
 ///
+#[cfg_attr(doc, doc = include_str!("../../docs/pictures/split_by.svg"))]
+///
 /// A part comes out of the outer stream, with its key, when the first item of that key has come. It
 /// has that item and all that follow. Parts can be moved to other tasks and threads. The source is
 /// polled by whichever of them is polled, the outer stream or a part, when there is nothing for it

@@ -471,10 +471,11 @@ fn split() -> Picture {
     ];
     let mut recorded = Vec::new();
     for _ in 0..3 {
-        executor.run_for(ms(2));
+        executor.run_until_stalled();
         while let Ok((key, part)) = new_parts.try_next() {
             recorded.push(executor.record(format!("part {key}"), part));
         }
+        executor.run_for(ms(1));
     }
     executor.run();
     lines.push(keys.line());
@@ -550,7 +551,7 @@ fn quiet() -> Picture {
 fn limited() -> Picture {
     let mut executor = Executor::new();
     let time = executor.time();
-    let source = marbles("(abcd)-------(ef)|");
+    let source = marbles("(abcd)-----------(ef)|");
     let limit = RateLimit::new(1, ms(3)).burst(2);
     let limited = rate_limit(limit, time.clone(), source.play(&time));
     let limited = executor.record("limited", limited);

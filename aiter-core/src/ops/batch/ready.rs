@@ -17,6 +17,8 @@ use pin_project::pin_project;
 /// it would alone: while items are rare each batch has one, and under load the batches grow. To
 /// wait some time for more items, take [`batch_within`](crate::batch_within).
 ///
+#[cfg_attr(doc, doc = include_str!("../../../docs/pictures/batch.svg"))]
+///
 /// No batch is empty, and the items keep their order. When the source ends, the items before its
 /// end come at once, as the last batch; the source is dropped then, and not polled again. One poll
 /// takes at most 4096 items and gives them, so that it returns also if `n` is larger and the source

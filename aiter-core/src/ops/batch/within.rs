@@ -19,6 +19,8 @@ use pin_project::pin_project;
 /// after its first one. `sleep` is the timer: see [`Sleep`]. To wait for no item but the first, take
 /// [`batch`](crate::batch); `d` of zero does the same.
 ///
+#[cfg_attr(doc, doc = include_str!("../../../docs/pictures/batch_within.svg"))]
+///
 /// The time counts from the poll that takes the first item of a batch. A consumer that comes back
 /// later than `d` after that poll gets the batch at once, with what is ready by then. Between two
 /// batches no timer runs, and nothing is pulled ahead of the consumer.

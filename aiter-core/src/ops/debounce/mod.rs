@@ -23,6 +23,8 @@ const MAX_TAKEN: usize = 128;
 /// search when the user has stopped typing, read a button whose contact bounces. Each item replaces
 /// the one before it, which is dropped. The last item comes as soon as the source has ended.
 ///
+#[cfg_attr(doc, doc = include_str!("../../../docs/pictures/debounce.svg"))]
+///
 /// There is no clock in this: quiet counts from the poll that saw the newest item. Each poll takes
 /// all items that are ready, and then sets the timer anew, once. If the task is polled so late that
 /// the timer is ready and more items are too, the quiet was long enough, and the item before them

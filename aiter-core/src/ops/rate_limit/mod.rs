@@ -30,6 +30,8 @@ use pin_project::pin_project;
 /// sends too many. An item that comes too early waits in its source, which is not polled without a
 /// token; a source with a bound then holds back those who feed it.
 ///
+#[cfg_attr(doc, doc = include_str!("../../../docs/pictures/rate_limit.svg"))]
+///
 /// The limit is a token bucket. It is full at the start and holds as many tokens as the limit's
 /// [burst](RateLimit::burst). An item that comes out spends a token, and `n` new ones come per
 /// `per`, at equal intervals, until the bucket is full. So after a pause of any length a burst of

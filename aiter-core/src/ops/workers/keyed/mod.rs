@@ -22,6 +22,8 @@ use scopeguard::ScopeGuard;
 /// one account, the messages of one partition, the writes to one file. All futures run in the task
 /// that polls this stream, and no memory is allocated for `n` or for keys in advance.
 ///
+#[cfg_attr(doc, doc = include_str!("../../../../docs/pictures/map_workers_by.svg"))]
+///
 /// An item whose key has a future in work waits. `f` is called for it when that future has
 /// completed, in the next call of `poll_next`. Waiting items do not count towards the `n` in work,
 /// and at most `n` of them wait. While `n` futures are in work or `n` items wait, the source is not
