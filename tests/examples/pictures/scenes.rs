@@ -114,11 +114,11 @@ fn passive() -> Picture {
 fn fork_wait() -> Picture {
     let mut executor = Executor::new();
     let time = executor.time();
-    let source = marbles("abcdef|");
+    let source = marbles("abcde|");
     let mut forks = aiter_forker_with(wait(2), source.play(&time));
     let other = forks.fork();
     let fast = executor.record("fast", forks);
-    let slow = executor.record("slow", busy(4, time, other));
+    let slow = executor.record("slow", busy(3, time, other));
     executor.run();
     Picture {
         name: "fork_wait",
@@ -278,18 +278,18 @@ fn gate() -> Picture {
 fn ahead() -> Picture {
     let mut executor = Executor::new();
     let time = executor.time();
-    // It fetches an item in three milliseconds when it is asked.
+    // It fetches an item in two milliseconds when it is asked.
     let fetched = || {
         let time = time.clone();
         iter_to_aiter(["a", "b", "c"]).then(move |item| {
-            let fetch = time.sleep(ms(3));
+            let fetch = time.sleep(ms(2));
             async move {
                 fetch.await;
                 item
             }
         })
     };
-    let ask = "------------?-?-?---?";
+    let ask = "-------?-?-?--?";
     let plain = executor.record(
         "as it is",
         at(marbles(ask).play(&time), Box::pin(fetched())),
@@ -301,7 +301,7 @@ fn ahead() -> Picture {
     Picture {
         name: "preload",
         title: "Items that are loaded ahead",
-        description: "The source takes three milliseconds for each item. A driver loads two items \
+        description: "The source takes two milliseconds for each item. A driver loads two items \
             before anybody asks, so the first two come at once.",
         lines: vec![
             marbles(ask).line("asked"),
