@@ -154,7 +154,8 @@ impl<'a> Executor<'a> {
     /// [`marbles`](crate::marbles()): each item as it is displayed, in the millisecond in which it
     /// came.
     ///
-    /// A panic of the stream is recorded too, and does not reach the caller of the run.
+    /// A panic of the stream is recorded too, and does not reach the caller of the run. An item that
+    /// is displayed with a `'` in it has no form as marbles: map it to another text before.
     pub fn record<S>(&mut self, name: impl Into<Rc<str>>, stream: S) -> Recorded
     where
         S: Stream + 'a,

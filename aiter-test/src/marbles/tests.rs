@@ -288,5 +288,12 @@ fn a_picture_has_each_event_and_no_empty_line() {
     ] {
         assert!(picture.contains(part), "{part} is not in {picture}");
     }
+    // The line of the late one begins two frames after the first.
+    let begins = picture.lines().filter_map(|line| {
+        let path = line.strip_prefix("<path d=\"M")?;
+        path.split(' ').next()?.parse::<usize>().ok()
+    });
+    let begins: Vec<_> = begins.collect();
+    assert!(begins[1] > begins[0] + 32 && begins[2] == begins[0]);
     assert!(svg("", "", &[]).starts_with("<svg "));
 }
