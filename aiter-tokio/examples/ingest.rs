@@ -22,7 +22,7 @@ mod clients;
 mod server;
 
 use server::{Ingest, Settings};
-use std::{process::ExitCode, time::Duration};
+use std::{num::NonZero, process::ExitCode, time::Duration};
 use tokio::{net::TcpListener, runtime::Runtime, signal};
 
 const HELP: &str = "\
@@ -32,8 +32,8 @@ A server on TCP that writes the lines of many clients to one file, in batches. W
 drives itself with clients of its own, and checks the file.
 
   --listen HOST:PORT  serve any client (`nc HOST PORT`) until Ctrl-C; port 0 takes a free one
-  --clients N         without --listen: number of clients (50)
-  --lines N           without --listen: number of lines that each client sends (1000)
+  --clients N         without --listen: number of clients (40)
+  --lines N           without --listen: number of lines that each client sends (500)
   --rate N            lines that one client may send in a second (1000); a burst may have half of it
   --file FILE         the file to write; without it, a temporary one that is removed at the end
   --help              print this";
@@ -60,7 +60,7 @@ fn arguments() -> Result<Option<Arguments>, lexopt::Error> {
             Arg::Long("listen") => listen = Some(parser.value()?.string()?),
             Arg::Long("clients") => clients = Some(parser.value()?.parse()?),
             Arg::Long("lines") => lines = Some(parser.value()?.parse()?),
-            Arg::Long("rate") => settings.rate = parser.value()?.parse()?,
+            Arg::Long("rate") => settings.rate = parser.value()?.parse::<NonZero<usize>>()?.get(),
             Arg::Long("file") => settings.file = Some(parser.value()?.into()),
             other => return Err(other.unexpected()),
         }
@@ -71,8 +71,8 @@ fn arguments() -> Result<Option<Arguments>, lexopt::Error> {
         }
         Some(address) => Mode::Listen(address),
         None => Mode::Drive {
-            clients: clients.map_or(50, std::num::NonZero::<usize>::get),
-            lines: lines.unwrap_or(1000),
+            clients: clients.map_or(40, NonZero::<usize>::get),
+            lines: lines.unwrap_or(500),
         },
     };
     Ok(Some(Arguments { mode, settings }))
