@@ -81,6 +81,8 @@ where
 /// the source is polled for the next one. So a stream that never ends keeps its place for ever, and
 /// `n` such streams keep all others out. `usize::MAX` is no limit, as in [`join_aiters`].
 ///
+#[cfg_attr(doc, doc = include_str!("../../docs/pictures/join_limited.svg"))]
+///
 /// # Panics
 /// At the caller's line if `n` is 0; otherwise as [`join_aiters`]. A stream that panics is dropped,
 /// and leaves its place to the next one.

@@ -2,11 +2,11 @@
 
 use super::Picture;
 use aiter_core::{
-    RateLimit, aiter_forker, aiter_forker_with, azip, batch, batch_within,
+    RateLimit, active, aiter_forker, aiter_forker_with, azip, batch, batch_within,
     bound::{Seen, latest, skip, unbounded, wait},
-    debounce, gated_aiter, iter_to_aiter, join_aiters, map_workers, map_workers_by,
-    map_workers_ordered, preload, push_aiter, push_hub, rate_limit, sharable_aiter, split_by,
-    stoppable_aiter, switch_aiter,
+    debounce, gated_aiter, iter_to_aiter, join_aiters, join_aiters_keyed, join_aiters_limited,
+    map_workers, map_workers_by, map_workers_ordered, preload, push_aiter, push_aiter_bounded,
+    push_hub, rate_limit, sharable_aiter, split_by, stoppable_aiter, switch_aiter,
 };
 use aiter_test::{Executor, Line, Played, Recorded, Sleep, VirtualTime, marbles};
 use futures_core::Stream;
@@ -24,7 +24,12 @@ pub(crate) fn all() -> Vec<Picture> {
         share(),
         gate(),
         ahead(),
+        eager(),
+        pushed(),
+        pushed_bounded(),
         join(),
+        join_keyed(),
+        join_limited(),
         zip(),
         stop(),
         workers(),
@@ -275,28 +280,28 @@ fn gate() -> Picture {
     }
 }
 
+/// A source that takes two milliseconds for each item, from when it is asked.
+fn fetched(time: &VirtualTime) -> impl Stream<Item = &'static str> + 'static {
+    let time = time.clone();
+    let fetch = move |item| {
+        let fetch = time.sleep(ms(2));
+        async move {
+            fetch.await;
+            item
+        }
+    };
+    iter_to_aiter(["a", "b", "c"]).then(fetch)
+}
+
 fn ahead() -> Picture {
     let mut executor = Executor::new();
     let time = executor.time();
-    // It fetches an item in two milliseconds when it is asked.
-    let fetched = || {
-        let time = time.clone();
-        iter_to_aiter(["a", "b", "c"]).then(move |item| {
-            let fetch = time.sleep(ms(2));
-            async move {
-                fetch.await;
-                item
-            }
-        })
-    };
-    let ask = "-------?-?-?--?";
-    let plain = executor.record(
-        "as it is",
-        at(marbles(ask).play(&time), Box::pin(fetched())),
-    );
-    let (loaded, driver) = preload(2, fetched());
+    let asked = marbles("-------?-?-?--?");
+    let plain = at(asked.play(&time), Box::pin(fetched(&time)));
+    let plain = executor.record("as it is", plain);
+    let (loaded, driver) = preload(2, fetched(&time));
     executor.spawn("driver", driver);
-    let loaded = executor.record("preloaded", at(marbles(ask).play(&time), loaded));
+    let loaded = executor.record("preloaded", at(asked.play(&time), loaded));
     executor.run();
     Picture {
         name: "preload",
@@ -304,10 +309,94 @@ fn ahead() -> Picture {
         description: "The source takes two milliseconds for each item. A driver loads two items \
             before anybody asks, so the first two come at once.",
         lines: vec![
-            marbles(ask).line("asked"),
+            asked.line("asked"),
             plain.line(),
             Line::operator("preload(2, source)"),
             loaded.line(),
+        ],
+    }
+}
+
+fn eager() -> Picture {
+    let mut executor = Executor::new();
+    let time = executor.time();
+    let asked = marbles("-------(????)");
+    let plain = at(asked.play(&time), Box::pin(fetched(&time)));
+    let plain = executor.record("as it is", plain);
+    let (list, driver) = active(fetched(&time));
+    executor.spawn("driver", driver);
+    let list = executor.record("active", at(asked.play(&time), list));
+    executor.run();
+    Picture {
+        name: "active",
+        title: "A source that is driven",
+        description: "The source takes two milliseconds for each item. A driver takes them as they \
+            come, so all are there when the consumer asks.",
+        lines: vec![
+            asked.line("asked"),
+            plain.line(),
+            Line::operator("active(source)"),
+            list.line(),
+        ],
+    }
+}
+
+fn pushed() -> Picture {
+    let mut executor = Executor::new();
+    let time = executor.time();
+    let pushed = marbles("a-(bc)--d-'stop()'");
+    let (pusher, list) = push_aiter();
+    let late = pusher.clone();
+    let first = executor.record("list", list);
+    let mut steps = pushed.play(&time);
+    executor.spawn("pusher", async move {
+        while let Some(step) = steps.next().await {
+            if step == "stop()" {
+                pusher.stop();
+            } else {
+                pusher.push(step).expect("the list is not stopped");
+            }
+        }
+    });
+    executor.run_for(ms(3));
+    let late = executor.record("subscribe()", late.subscribe());
+    executor.run_for(ms(10));
+    Picture {
+        name: "push",
+        title: "A list to push to",
+        description: "A push never waits. Each item goes to the list, and to those who have \
+            subscribed before it. The stop ends them.",
+        lines: vec![
+            pushed.line("pusher"),
+            Line::operator("push_aiter()"),
+            first.line(),
+            late.line(),
+        ],
+    }
+}
+
+fn pushed_bounded() -> Picture {
+    let mut executor = Executor::new();
+    let time = executor.time();
+    let source = marbles("(abcd)|");
+    let (pusher, list) = push_aiter_bounded(2);
+    let pushes = stream::unfold((source.play(&time), pusher), |(mut source, pusher)| async {
+        let item = source.next().await?;
+        pusher.push(item).await.expect("the list is read");
+        Some((item, (source, pusher)))
+    });
+    let pushes = executor.record("pushed", pushes);
+    let taken = executor.record("taken", at(marbles("--?-?-?-?-?").play(&time), list));
+    executor.run();
+    Picture {
+        name: "push_bounded",
+        title: "A list with a limit",
+        description: "At most two items wait for the consumer. A push waits until there is room.",
+        lines: vec![
+            source.line("to push"),
+            pushes.line(),
+            Line::operator("push_aiter_bounded(2)"),
+            taken.line(),
         ],
     }
 }
@@ -327,6 +416,57 @@ fn join() -> Picture {
             sources[0].line("first"),
             sources[1].line("second"),
             Line::operator("join_aiters([first, second])"),
+            joined.line(),
+        ],
+    }
+}
+
+fn join_keyed() -> Picture {
+    let mut executor = Executor::new();
+    let time = executor.time();
+    let sources = [marbles("a--b-|"), marbles("-a---b|")];
+    let [x, y] = sources.each_ref().map(|source| source.play(&time));
+    let joined = join_aiters_keyed(iter_to_aiter([("x", x), ("y", y)]));
+    // The end of a stream is an item too.
+    let named = joined.map(|(key, item)| format!("{key}: {}", item.unwrap_or("end")));
+    let joined = executor.record("joined", named);
+    executor.run();
+    Picture {
+        name: "join_keyed",
+        title: "Streams that are joined, with their keys",
+        description: "Each item comes with the key of its stream, and so does the end of each.",
+        lines: vec![
+            sources[0].line("x"),
+            sources[1].line("y"),
+            Line::operator("join_aiters_keyed([x, y])"),
+            joined.line(),
+        ],
+    }
+}
+
+fn join_limited() -> Picture {
+    let mut executor = Executor::new();
+    let time = executor.time();
+    // Each stream begins when it joins.
+    let names = iter_to_aiter(["x", "y", "z"]);
+    let played = time.clone();
+    let streams = names.map(move |name| {
+        let member = match name {
+            "x" => "'x1'-'x2'|",
+            "y" => "-'y1'--'y2'|",
+            _ => "'z1'-'z2'|",
+        };
+        marbles(member).play(&played)
+    });
+    let joined = executor.record("joined", join_aiters_limited(2, streams));
+    executor.run();
+    Picture {
+        name: "join_limited",
+        title: "At most two streams at once",
+        description: "The third stream joins when one of the first two has ended.",
+        lines: vec![
+            marbles("(xyz|)").line("streams"),
+            Line::operator("join_aiters_limited(2, streams)"),
             joined.line(),
         ],
     }
