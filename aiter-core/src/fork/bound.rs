@@ -131,6 +131,8 @@ impl Unbounded {
     /// last lines of a chat, or with the current value of a sensor. The retained items are kept until
     /// newer ones displace them, whoever has seen them.
     ///
+    #[cfg_attr(doc, doc = include_str!("../../docs/pictures/retain.svg"))]
+    ///
     /// # Example
     /// ```
     /// use aiter_core::{aiter_forker_with, bound, iter_to_aiter};
@@ -219,6 +221,8 @@ pub fn unbounded() -> Unbounded {
 /// Lets no fork run more than `n` items ahead of the slowest, so that no fork misses an item and at
 /// most `n` items are kept.
 ///
+#[cfg_attr(doc, doc = include_str!("../../docs/pictures/fork_wait.svg"))]
+///
 /// While a fork, active or passive, has `n` items left to take, the stream is not polled, not even
 /// for its end.
 ///
@@ -268,6 +272,8 @@ pub fn wait(n: usize) -> Wait {
 
 /// Lets a fork that is more than `n` items behind miss the oldest of them, so that at most `n`
 /// items are kept and no fork ever waits for another.
+///
+#[cfg_attr(doc, doc = include_str!("../../docs/pictures/fork_skip.svg"))]
 ///
 /// Such a fork reads on with the latest `n` items. Items come as [`Seen`], which says how many the
 /// fork [missed](Seen::missed) just before.
