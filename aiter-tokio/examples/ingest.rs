@@ -1,16 +1,16 @@
-//! An ingest server on TCP: lines of many clients end up in one file.
+//! An ingest server on TCP, which writes the lines of many clients to one file.
 //!
 //! ```sh
-//! # Drives itself with clients of its own, checks the file, and prints what the batches were like:
+//! # Runs clients of its own, checks the file, and prints statistics of the batches:
 //! cargo run --release -p aiter-tokio --example ingest
 //! # Serves any client, such as `nc 127.0.0.1 7002`, until Ctrl-C:
 //! cargo run --release -p aiter-tokio --example ingest -- --listen 127.0.0.1:7002 --file lines.txt
 //! ```
 //!
-//! - Each client may send so many lines a second, with bursts. One that sends more is read more
-//!   slowly: nothing is lost, and no other client notices.
-//! - Each line is looked up, which takes a while. Many lookups run at once, but those of one client
-//!   one after another, so its lines keep their order.
+//! - The rate of each client is limited, with bursts. A client that sends more is read more slowly.
+//!   Nothing is lost, and other clients are not affected.
+//! - Each line is looked up, which takes a while. Many lookups run at once, but only one at a time
+//!   for each client, so its lines keep their order.
 //! - The file is written in batches of up to 500 lines. No line waits more than 50 milliseconds for
 //!   its batch to fill.
 //!
@@ -148,5 +148,5 @@ async fn start(address: &str, settings: Settings) -> Result<Ingest, String> {
         .map_err(|error| format!("cannot start: {error}"))
 }
 
-/// The time after which a lookup that hangs, or a client that waits for the server, is an error.
+/// A lookup that takes longer, or a client that waits longer for the server, is an error.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);

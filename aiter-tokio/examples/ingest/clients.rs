@@ -59,7 +59,8 @@ fn progress(ingest: &Ingest, lines: u64) -> ProgressBar {
         }
     };
     let waiting = move |_: &ProgressState, text: &mut dyn Write| {
-        // What is written is read first, because a line is received before it is written.
+        // The number of written lines is read first. A line is received before it is written, so
+        // the number of received lines is never smaller.
         let written = tally.written.load(Relaxed);
         let received = tally.received.load(Relaxed);
         let _ = write!(text, "{}", received.saturating_sub(written));
