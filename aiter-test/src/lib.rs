@@ -3,7 +3,9 @@
 //!
 //! An [`Executor`] polls a task only after its waker was called. If a task can never be woken, the
 //! test fails with the name of the task. [`VirtualTime`] is a timer and a clock for every operator
-//! that takes one. An hour passes at once, and each run takes the same course.
+//! that takes one. An hour passes at once, and each run takes the same course. [`marbles`] writes a
+//! stream in time as a line of text, such as `a-b-(cd)-|`, for sources and for expectations; [`svg`]
+//! draws such lines.
 //!
 //! ```
 //! use aiter_test::{Executor, Sleep};
@@ -38,8 +40,10 @@
 #![forbid(unsafe_code)]
 
 mod executor;
+mod marbles;
 mod time;
 
 pub use aiter_core::{Clock, Sleep};
 pub use executor::{Collected, Executor, Task};
+pub use marbles::{Line, Marbles, Played, Recorded, marbles, svg};
 pub use time::{VirtualSleep, VirtualTime};

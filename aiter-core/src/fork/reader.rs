@@ -130,6 +130,8 @@ impl<S: Stream, B: Bound> Fork<S, B> {
     /// Makes a passive fork at the place of this one: it never polls the stream, and sees what
     /// active forks pull.
     ///
+    #[cfg_attr(doc, doc = include_str!("../../docs/pictures/fork_passive.svg"))]
+    ///
     /// # Progress
     /// As [`fork`](Self::fork).
     ///

@@ -21,6 +21,8 @@ use pin_project::pin_project;
 /// Streams join as the source yields them, also while others are pending. The items of each stream
 /// keep their order, and none is taken before the consumer asks for it.
 ///
+#[cfg_attr(doc, doc = include_str!("../../docs/pictures/join.svg"))]
+///
 /// Only streams that have woken are polled, and what an item costs does not grow with the number of
 /// streams. The source is polled like one more stream: at once, and then when it has woken. Streams
 /// need not be `Unpin`, and each is dropped as soon as it ends.
@@ -80,6 +82,8 @@ where
 /// the source is polled for the next one. So a stream that never ends keeps its place for ever, and
 /// `n` such streams keep all others out. With `usize::MAX` there is no limit, as in
 /// [`join_aiters`].
+///
+#[cfg_attr(doc, doc = include_str!("../../docs/pictures/join_limited.svg"))]
 ///
 /// # Panics
 /// At the caller's line if `n` is 0. A panic of a stream or of the source is handled as in

@@ -17,6 +17,8 @@ use scopeguard::ScopeGuard;
 /// user types on, the prices of the share that is selected, a connection that is replaced when the
 /// address changes. To get the items of all members, use [`join_aiters`](crate::join_aiters).
 ///
+#[cfg_attr(doc, doc = include_str!("../../docs/pictures/switch.svg"))]
+///
 /// Each poll first takes all members that `stream` has ready. A new member replaces the one before
 /// it, which is dropped with its remaining items before `stream` is polled again. So at most one
 /// member is alive while `stream` is polled, and a member that is replaced before its first poll is

@@ -30,6 +30,8 @@ use parts::OUTER;
 /// items of one key have to stay in order, [`map_workers_by`](crate::map_workers_by) is simpler and
 /// costs less.
 ///
+#[cfg_attr(doc, doc = include_str!("../../docs/pictures/split_by.svg"))]
+///
 /// The returned stream is the *outer stream*. It yields a part, with its key, when the first item
 /// of that key has arrived. The part yields that item and all later items of the key. Parts can be
 /// moved to other tasks and threads. The outer stream and all parts pull from the source: a poll

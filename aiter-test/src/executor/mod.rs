@@ -9,7 +9,10 @@
 mod queue;
 mod task;
 
-use crate::{Clock, VirtualTime};
+use crate::{
+    Clock, VirtualTime,
+    marbles::{Recorded, Recording, frame_of},
+};
 use futures_core::Stream;
 use queue::{Queue, TaskWaker};
 use std::{
@@ -147,6 +150,21 @@ impl<'a> Executor<'a> {
             .await;
         });
         Collected::new(task, items)
+    }
+
+    /// Adds a task that takes the items of `stream` up to its end, and records them as
+    /// [`marbles`](crate::marbles()): each item as it is displayed, in the millisecond in which it
+    /// came.
+    ///
+    /// A panic of the stream is recorded too, and does not reach the caller of the run. An item that
+    /// is displayed with a `'` in it has no form as marbles: map it to another text before.
+    pub fn record<S>(&mut self, name: impl Into<Rc<str>>, stream: S) -> Recorded
+    where
+        S: Stream + 'a,
+        S::Item: fmt::Display,
+    {
+        let start = frame_of(self.time.now());
+        Recorded::new(self.collect(name, Recording::new(stream)), start)
     }
 
     fn add<T>(

@@ -1,7 +1,7 @@
 //! The handles of tasks, and what is counted for them.
 
 use std::{
-    cell::{Cell, RefCell},
+    cell::{Cell, Ref, RefCell},
     fmt, mem,
     rc::Rc,
     sync::{
@@ -121,6 +121,11 @@ pub struct Collected<T> {
 impl<T> Collected<T> {
     pub(super) fn new(task: Task<()>, items: Rc<RefCell<Vec<(Duration, T)>>>) -> Self {
         Self { task, items }
+    }
+
+    /// Returns the items that were not taken yet.
+    pub(crate) fn items(&self) -> Ref<'_, [(Duration, T)]> {
+        Ref::map(self.items.borrow(), Vec::as_slice)
     }
 
     /// Returns the handle of the task, which is finished at the end of the stream.

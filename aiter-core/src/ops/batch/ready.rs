@@ -17,6 +17,8 @@ use pin_project::pin_project;
 /// While items are rare, each batch has one; under load, the batches grow. To wait some time for
 /// more items, use [`batch_within`](crate::batch_within).
 ///
+#[cfg_attr(doc, doc = include_str!("../../../docs/pictures/batch.svg"))]
+///
 /// No batch is empty, and the items keep their order. When the source ends, the items before the
 /// end are yielded at once as the last batch, and the source is dropped. A poll takes at most 4096
 /// items, and then yields them, so that it returns even if `n` is larger and the source is always

@@ -19,6 +19,8 @@ use pin_project::pin_project;
 /// items, or `d` after its first item. `sleep` is the timer: see [`Sleep`]. If no item should wait
 /// for others, use [`batch`](crate::batch), which does the same as a `d` of zero.
 ///
+#[cfg_attr(doc, doc = include_str!("../../../docs/pictures/batch_within.svg"))]
+///
 /// The time counts from the poll that takes the first item of a batch. A consumer that polls again
 /// only after `d` has passed gets the batch at once, with the items that are ready by then. Between
 /// two batches no timer runs, and nothing is pulled ahead of the consumer.

@@ -23,6 +23,8 @@ const MAX_TAKEN: usize = 128;
 /// search when the user has stopped typing, read a button whose contact bounces. Each item replaces
 /// the one before it, which is dropped. When the source ends, the last item is yielded at once.
 ///
+#[cfg_attr(doc, doc = include_str!("../../../docs/pictures/debounce.svg"))]
+///
 /// `sleep` is the timer: see [`Sleep`]. The time counts from the poll that takes the newest item.
 /// A poll takes all items that are ready before it sets the timer. If it comes so late that the
 /// timer has completed and more items are ready, it first yields the item for which the timer was
@@ -123,6 +125,9 @@ impl<S: Stream, T: Sleep> Stream for Debounce<S, T> {
         }
         if this.newest.is_none() {
             this.caught.resume();
+        } else if this.caught.is_some() {
+            // The item was to be given before the panic, and the drop of a timer panicked then.
+            return Poll::Ready(this.newest.take());
         }
         let (mut source, mut timer) = (this.source, this.timer);
         let taken = this.caught.keep(|| {

@@ -13,9 +13,9 @@
 //! A clock shows whole nanoseconds. If a bucket for one token became full between two of them, the
 //! time since then would be lost, and the rate would drift after all. So if that was within the
 //! last nanosecond, this time is kept for the next token. It is a negative debt of less than a
-//! nanosecond, which can be represented because the debt is stored with one nanosecond added (`debt
-//! + 1 ns`). If an interval is below a nanosecond, that time is not kept, because it would be worth
-//! several tokens beyond the burst.
+//! nanosecond, which can be represented because the debt is stored with one nanosecond added. If an
+//! interval is below a nanosecond, that time is not kept, because it would be worth several tokens
+//! beyond the burst.
 //!
 //! The debt is at most `b` intervals. Its seconds have 128 bits, in which `usize::MAX` times
 //! [`Duration::MAX`] fits.

@@ -30,6 +30,8 @@ use pin_project::pin_project;
 /// sends too many. An item that comes too early stays in the source, which is not polled while
 /// there is no token. If the source is bounded, its producers then have to wait as well.
 ///
+#[cfg_attr(doc, doc = include_str!("../../../docs/pictures/rate_limit.svg"))]
+///
 /// The limit is a token bucket. It holds as many tokens as the limit's [burst](RateLimit::burst)
 /// `b`, and is full at the start. Each item that is yielded spends a token. In each `per`, `n` new
 /// tokens come, at equal intervals, until the bucket is full. So after a pause of any length `b`

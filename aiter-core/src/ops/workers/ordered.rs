@@ -23,6 +23,8 @@ use scopeguard::ScopeGuard;
 /// for an earlier one. The memory for held results follows their number, and room for 64 of them is
 /// kept. Otherwise it behaves like [`map_workers`](crate::map_workers).
 ///
+#[cfg_attr(doc, doc = include_str!("../../../docs/pictures/map_workers_ordered.svg"))]
+///
 /// # Panics
 /// At the caller's line if `n` is 0. A panic of `f` or of a future reaches the caller of
 /// `poll_next` at once. Its item is lost, and the other results come in order. After a panic of the

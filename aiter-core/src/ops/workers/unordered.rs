@@ -20,6 +20,8 @@ use pin_project::pin_project;
 /// limit like any other. Use [`map_workers_by`](crate::map_workers_by) for work that has to be done
 /// one after the other where it concerns the same key.
 ///
+#[cfg_attr(doc, doc = include_str!("../../../docs/pictures/map_workers.svg"))]
+///
 /// As soon as one future completes, the next call of `poll_next` starts another one and polls it at
 /// once. After that, a future is polled again when it wakes, and so is the source. Futures that are
 /// ready at once do not starve those that woke: these are polled at least every 32 items. If a poll

@@ -22,6 +22,8 @@ use scopeguard::ScopeGuard;
 /// of one account, the messages of one partition, the writes to one file. All futures run in the
 /// task that polls this stream. No memory is allocated for `n` or for keys in advance.
 ///
+#[cfg_attr(doc, doc = include_str!("../../../../docs/pictures/map_workers_by.svg"))]
+///
 /// An item waits while a future of its key is in work. After that future has completed, the next
 /// call of `poll_next` calls `f` for the item. Waiting items do not count towards the `n` in work,
 /// and at most `n` of them wait. While `n` futures are in work or `n` items wait, the source is not
