@@ -21,6 +21,12 @@ use crate::{list::Reader, ring::Ring};
 /// How far forks may run apart: [`Unbounded`], [`Wait`] or [`Skip`]. Cannot be implemented outside
 /// this crate.
 #[allow(private_bounds, reason = "seals the trait")]
+#[diagnostic::on_unimplemented(
+    message = "a fork cannot have the bound `{Self}`",
+    label = "not a bound for forks",
+    note = "use `unbounded()`, `wait(n)` or `skip(n)`",
+    note = "`retain(m)` and `latest()` are for all forks of a stream: pass them to `aiter_forker_with`"
+)]
 pub trait Bound: MakePlace + Copy {}
 
 /// The type of items that forks yield under a [`Bound`].
