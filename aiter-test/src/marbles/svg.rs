@@ -189,10 +189,10 @@ fn draw(
         if here.is_empty() {
             continue;
         }
-        let width = width(here);
-        let mut x = (x + end - width) / 2;
+        // What comes at the same time begins at the same place in each line.
+        let mut x = x + MARGIN / 2;
         write!(path, "M{from_here} {y}H{x}").unwrap();
-        from = Some(x + width);
+        from = Some(x + width(here));
         for (_, event) in here {
             let width = event_width(event);
             let middle = x + width / 2;
