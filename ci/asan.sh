@@ -37,7 +37,7 @@ if [[ ${AITER_LONG:-} ]]; then
 else
     # Some tests run an example as a process, with deadlines.
     export PROPTEST_CASES=${PROPTEST_CASES:-64} AITER_DROP_ITEMS=${AITER_DROP_ITEMS:-300000}
-    tests_but "${left_out[@]}" event_bus hub line_server
+    tests_but "${left_out[@]}" event_bus hub ingest line_server
 fi
 # The skipped test forbids system calls that the sanitizer makes.
 tested "${test[@]}" "${profile[@]}" --no-fail-fast "${tests[@]}" -- --skip system_calls::no_operation

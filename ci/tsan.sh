@@ -37,7 +37,7 @@ done
 profile=() unfit=(fixed_interrupts file_limit)
 if [[ ! ${AITER_LONG:-} ]]; then
     # Tests of a single thread have no race. Some tests run an example as a process, with deadlines.
-    tests_but "${unfit[@]}" auto_traits callers_line cancellation ext failures event_bus hub line_server memory properties seed
+    tests_but "${unfit[@]}" auto_traits callers_line cancellation ext failures event_bus hub ingest line_server memory properties seed
 elif [[ ${test[0]} == cargo ]]; then
     profile=(--release)
     tests_but "${unfit[@]}"
@@ -45,7 +45,7 @@ elif [[ ${test[0]} == cargo ]]; then
     step "${test[@]/#test/build}" "${profile[@]}" "${of_one_machine[@]/#/-p}" --examples
 else
     profile=(--release)
-    tests_but "${unfit[@]}" event_bus hub line_server
+    tests_but "${unfit[@]}" event_bus hub ingest line_server
 fi
 if [[ ${AITER_LONG:-} ]]; then
     # In release the suppressed functions are inlined, and only their file still identifies them.

@@ -9,11 +9,12 @@ use std::time::Instant;
 
 /// The timer and clock of async-std, for operators that take a [`Sleep`] or a [`Clock`].
 ///
-/// Those of this crate use it by themselves. The timer is that of async-io, on which async-std
-/// stands: its own `sleep` returns a future without a name, which allocates.
+/// The operators of this crate use it by themselves. Use it for operators of your own, and for
+/// those of [`aiter_core`]. The timer is that of async-io, which async-std is built on. The `sleep`
+/// of async-std itself returns a future without a name, and allocates.
 ///
-/// The clock counts from a moment long before the program was started, the same one for all copies,
-/// and never goes back.
+/// The clock counts from a moment long before the program was started, which is the same for all
+/// copies. It never goes back.
 ///
 /// # Example
 ///
@@ -47,9 +48,9 @@ impl Clock for Timer {
 /// Yields the items of `stream` in batches of up to `n`, each at most `d` after its first item.
 ///
 /// This is [`aiter_core::batch_within`] with the [`Timer`] of this crate, in the task that polls.
-/// Use it where items are cheaper together and may be a little late: rows for a database, metrics
-/// for a collector. A batch comes as soon as it has `n` items, or `d` after its first one. The last
-/// one comes at once when the source ends.
+/// Use it where many items cost little more than one, and each may be a little late: rows for a
+/// database, metrics for a collector. A batch is yielded when it has `n` items, or `d` after its
+/// first item. When the source ends, the last batch is yielded at once.
 ///
 /// # Panics
 ///
@@ -57,7 +58,7 @@ impl Clock for Timer {
 ///
 /// # Cancel safety
 ///
-/// Cancel safe: the stream keeps the batch that is not given yet, and the time that it has waited.
+/// Cancel safe: the stream keeps the unfinished batch and its timer.
 ///
 /// # Progress
 ///
@@ -71,7 +72,7 @@ impl Clock for Timer {
 /// use std::{pin::pin, time::Duration};
 ///
 /// # async_std::task::block_on(async {
-/// // Rows are inserted together, up to a hundred at a time, and none waits longer than 10 ms.
+/// // Up to a hundred rows are inserted together, and none waits longer than 10 ms.
 /// let (rows, added) = push_aiter();
 /// let mut inserts = pin!(batch_within(100, Duration::from_millis(10), added));
 /// rows.push_all(["Ada", "Grace"]).unwrap();
@@ -88,9 +89,9 @@ pub fn batch_within<S: Stream>(n: usize, d: Duration, stream: S) -> BatchWithin<
 
 /// Yields the newest item of `stream` once no other has come for `d`.
 ///
-/// This is [`aiter_core::debounce`] with the [`Timer`] of this crate, in the task that polls. Use it
-/// where only the last of a group of items matters: search when the user has stopped typing, read a
-/// button whose contact bounces. The last item comes at once when the source ends.
+/// This is [`aiter_core::debounce`] with the [`Timer`] of this crate, in the task that polls. Use
+/// it where only the last of a group of items matters: search when the user has stopped typing,
+/// read a button whose contact bounces. When the source ends, the last item is yielded at once.
 ///
 /// # Panics
 ///
@@ -125,8 +126,8 @@ pub fn debounce<S: Stream>(d: Duration, stream: S) -> Debounce<S, Timer> {
 /// Yields the items of `stream` no faster than `limit` allows, and loses none.
 ///
 /// This is [`aiter_core::rate_limit`] with the [`Timer`] of this crate, in the task that polls. Use
-/// it in front of a server that accepts so many requests a minute. The source is not polled without
-/// a token, so a source with a bound holds back those who feed it.
+/// it in front of a server that accepts so many requests a minute. The source is not polled while
+/// there is no token. If it is bounded, its producers then have to wait as well.
 ///
 /// # Panics
 ///

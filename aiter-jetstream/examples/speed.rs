@@ -1,10 +1,10 @@
-//! How fast this crate is beside async-nats alone, on one server that it starts.
+//! Compares the speed of this crate with that of async-nats alone, on one server that it starts.
 //!
 //! ```sh
 //! cargo run --release -p aiter-jetstream --example speed
 //! ```
 //!
-//! Both take turns, and the table has the median of the ratios: machines change their pace.
+//! The two take turns, because machines change their pace. The table has the median of the ratios.
 #![cfg(unix)]
 
 #[allow(dead_code, reason = "examples need less of it than the tests")]
@@ -50,7 +50,7 @@ async fn push_ours(js: &Context) {
     }
 }
 
-/// Batches as async-nats has them: headers by hand.
+/// Pushes batches with async-nats alone, which leaves the headers to its user.
 async fn batches_bare(js: &Context, round: usize) {
     for batch in 0..BATCHES {
         for index in 1..=BATCH {
@@ -103,7 +103,7 @@ async fn ordered(js: &Context, deliver_policy: DeliverPolicy) -> pull::Ordered {
         .unwrap()
 }
 
-/// Reads so many messages, beside a writer if there is one.
+/// Reads `count` messages, beside a writer if there is one.
 async fn read<T, E: std::fmt::Debug>(
     messages: impl futures_lite::Stream<Item = Result<T, E>>,
     count: usize,
@@ -151,7 +151,8 @@ async fn share_ours(js: &Context, prefetch: usize) {
     }
 }
 
-/// Runs both in turn, if no argument is given or one that is in the name. Gives messages a second of each, and the median ratio.
+/// Runs both in turn, unless an argument is given that is not in the name. Prints the messages a
+/// second of each, and the median ratio.
 async fn compare(
     name: &str,
     count: usize,

@@ -1,4 +1,4 @@
-//! Requests to JetStream, and how often they are tried.
+//! Requests to JetStream, and how often they are repeated.
 
 use std::pin::Pin;
 use std::time::Duration;
@@ -10,21 +10,21 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::Error;
 
-/// How long one attempt may take. An election takes longer, and is what the next attempt is for.
+/// How long one attempt may take. An election takes longer, so a later attempt succeeds after it.
 pub(crate) const ATTEMPT: Duration = Duration::from_secs(1);
 
 /// A future that is kept from one poll of a stream to the next.
 pub(crate) type Task<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
-/// A failed request, by what another one could do about it.
+/// A failed request, by whether another attempt may succeed.
 #[derive(Clone, Debug)]
 pub(crate) enum Failure {
-    /// Another request would fail in the same way.
+    /// Another attempt would fail in the same way.
     Final(Error),
-    /// The stream or the consumer is not there. While servers start and elect leaders, one may say so
-    /// of a stream that is about to come back.
+    /// The stream or the consumer does not exist. While servers start and elect leaders, a server
+    /// may say so of a stream that is about to come back.
     Absent(Error),
-    /// Another request may succeed.
+    /// Another attempt may succeed.
     Passing(Error),
 }
 
@@ -35,14 +35,14 @@ impl Failure {
         }
     }
 
-    /// Judges an error of the server about a `stream` or one of its consumers, as the subject of the
-    /// request names them.
+    /// Judges an error of the server about a stream or one of its consumers, which the subject of
+    /// the request names.
     pub(crate) fn of(error: jetstream::Error, subject: &str) -> Self {
         let mut names = subject.rsplit('.');
         let name = names.next().unwrap_or_default().to_owned();
         match error.error_code() {
             ErrorCode::STREAM_NOT_FOUND => {
-                // Those of a consumer end with the stream and the consumer.
+                // The subjects for consumers end with the names of the stream and the consumer.
                 let of_consumer = subject.starts_with("CONSUMER.");
                 Self::Absent(Error::StreamNotFound(if of_consumer {
                     names.next().unwrap_or_default().to_owned()
@@ -57,8 +57,8 @@ impl Failure {
     }
 }
 
-/// One request to the API of JetStream. Answers keep the fields that this version of async-nats does
-/// not know.
+/// Sends one request to the API of JetStream. Answers keep the fields that this version of
+/// async-nats does not know.
 pub(crate) async fn call(js: &Context, subject: String, body: &Value) -> Result<Value, Failure> {
     match js.request::<_, _, Value>(subject.clone(), body).await {
         Ok(mut answer) => match answer.get_mut("error").map(Value::take) {
@@ -89,7 +89,7 @@ impl Backoff {
     }
 }
 
-/// How long something that is not there may be about to come back.
+/// For how long a stream or a consumer that does not exist is expected to come back.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Patience {
     absent_since: Option<Instant>,
@@ -118,15 +118,15 @@ impl Patience {
     }
 }
 
-/// Waits until the client is connected: what is sent before waits in its queue, and may be out of date
-/// when it gets to the server.
+/// Waits until the client is connected. Without a connection, requests would wait in its queue, and
+/// might be out of date when they get to the server.
 pub(crate) async fn connected(js: &Context) {
     while js.client().connection_state() != State::Connected {
         sleep(Duration::from_millis(20)).await;
     }
 }
 
-/// Makes attempts until one succeeds or the failure is final.
+/// Makes attempts until one succeeds or a failure is final.
 pub(crate) async fn persist<T, F: Future<Output = Result<T, Failure>>>(
     js: &Context,
     mut backoff: Backoff,

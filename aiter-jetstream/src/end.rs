@@ -1,15 +1,15 @@
-//! The marker that ends a stream, and subjects.
+//! The marker that ends a stream, and how subjects match.
 
 use async_nats::jetstream::Context;
 use serde_json::{Value, json};
 
 use crate::api::{self, Failure};
 
-/// The subject of a stream's end marker, which [`Publisher::stop`](crate::Publisher::stop)
+/// Returns the subject of a stream's end marker, which [`Publisher::stop`](crate::Publisher::stop)
 /// publishes.
 ///
-/// Forks and takers with filters read this subject too. A stream that was stopped goes on once the
-/// marker is removed, with `stream.purge().filter(end_subject(name))`.
+/// Use it to continue a stream that was stopped: `stream.purge().filter(end_subject(name))` removes
+/// the marker. Forks and takers with filters read this subject too.
 ///
 /// ```
 /// assert_eq!(aiter_jetstream::end_subject("orders"), "aiter.end.orders");
@@ -18,8 +18,8 @@ pub fn end_subject(stream: &str) -> String {
     format!("aiter.end.{stream}")
 }
 
-/// The subjects of the markers that end readers of a stream with this state. What a mirror has comes
-/// with the subjects of its origin.
+/// Returns the subjects of the markers that end readers of a stream. In a mirror, messages have the
+/// subjects of the origin, so the origin's marker is one of them.
 pub(crate) fn ends(info: &Value, stream: &str) -> Vec<String> {
     let origin = info["config"]["mirror"]["name"].as_str();
     origin
@@ -29,7 +29,7 @@ pub(crate) fn ends(info: &Value, stream: &str) -> Vec<String> {
         .collect()
 }
 
-/// The sequence of the newest message with this subject, which may have wildcards.
+/// Returns the sequence of the newest message with this subject, which may have wildcards.
 pub(crate) async fn last_of(
     js: &Context,
     stream: &str,
@@ -53,7 +53,8 @@ pub(crate) async fn last_of(
     }
 }
 
-/// Whether one of these subjects, which may have wildcards, includes all that `subject` does.
+/// Returns whether one of `subjects` matches everything that `subject` matches. All of them may
+/// have wildcards.
 pub(crate) fn covers<'a>(mut subjects: impl Iterator<Item = &'a str>, subject: &str) -> bool {
     subjects.any(|wide| {
         let mut narrow = subject.split('.');
@@ -69,7 +70,7 @@ pub(crate) fn covers<'a>(mut subjects: impl Iterator<Item = &'a str>, subject: &
     })
 }
 
-/// The strings of a list in an answer of the server.
+/// Returns the strings of a list in an answer of the server.
 pub(crate) fn strings(list: &Value) -> impl Iterator<Item = &str> {
     list.as_array()
         .into_iter()

@@ -1,32 +1,32 @@
-//! What can go wrong, and what to do about it.
+//! The errors, and what to do about them.
 
 use std::fmt;
 use std::sync::Arc;
 
 use async_nats::jetstream;
 
-/// Why a publisher, a fork or a share cannot go on. The message says what to do.
+/// The reason why a publisher, a fork or a taker cannot go on. The message says what to do.
 ///
-/// Lost connections, restarts and elections are no errors of a fork or a taker: those go on by
-/// themselves.
+/// Forks and takers report no lost connections, restarts or elections, because they go on by
+/// themselves after those.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Error {
     /// The stream of this name does not exist.
     StreamNotFound(String),
-    /// The stream of this name was deleted and created again, so its sequences mean other messages
-    /// than those this reader has seen.
+    /// The stream of this name was deleted and created again, so the reader's position does not
+    /// belong to it.
     StreamRecreated(String),
     /// The consumer of this name does not exist, or was deleted.
     ConsumerNotFound(String),
-    /// Something is set up so that this cannot work. The text says what to change.
+    /// The call cannot work with the present configuration. The text says what to change.
     Configuration(String),
     /// The server refuses the request, and would refuse it again.
     Refused(jetstream::Error),
     /// The stream was stopped.
     Stopped,
-    /// There was no answer. The server or the leader of the stream may be away, or the account may
-    /// lack the permission to ask: a server does not answer then either.
+    /// There was no answer. The server or the leader of the stream may be unreachable. Or the
+    /// account may lack a permission, because a server does not answer then either.
     Unavailable(Arc<dyn std::error::Error + Send + Sync>),
 }
 
@@ -76,21 +76,21 @@ impl std::error::Error for Error {
     }
 }
 
-/// Why a push failed. Each variant gives the item back.
+/// The reason why a push failed. Each variant gives the item back.
 #[derive(Clone, Debug)]
 pub enum PublishError<T> {
-    /// A limit of the stream is reached, and the stream refuses new messages (`DiscardPolicy::New`).
-    /// The item was not stored. Push it again when readers have made room.
+    /// A limit of the stream is reached, and the stream refuses new messages
+    /// (`DiscardPolicy::New`). The item was not stored. Push it again when readers have made room.
     Full(T),
     /// The stream was stopped or sealed. The item was not stored.
     Stopped(T),
-    /// The push failed for another reason, or for too long. The item may have been stored, unless
-    /// the error is [`Error::Configuration`] or [`Error::Refused`].
+    /// The push failed for another reason, or no attempt was acknowledged in time. The item may
+    /// have been stored, unless the error is [`Error::Configuration`] or [`Error::Refused`].
     Unknown(T, Error),
 }
 
 impl<T> PublishError<T> {
-    /// The item that was to be pushed.
+    /// Returns the item that was to be pushed.
     pub fn into_item(self) -> T {
         match self {
             Self::Full(item) | Self::Stopped(item) | Self::Unknown(item, _) => item,

@@ -1,7 +1,8 @@
 //! Pulling messages from a consumer, which forks and takers have in common.
 //!
-//! async-nats has a stream for this too. It misses a server for longer, sends requests also while it
-//! is being dropped, and asks for up to half again as many messages as it was told.
+//! async-nats has a stream for this too. It takes longer to notice that a server is gone, may send
+//! requests while it is being dropped, and asks for up to one and a half times as many messages as
+//! it was told to.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -19,20 +20,21 @@ use crate::api::{Failure, Task};
 
 /// How often the server says that it is there while it has no message.
 const HEARTBEAT: Duration = Duration::from_millis(500);
-/// How long a server may be silent. Two heartbeats, as a third one would be late for anyone.
+/// How long a server may be silent: a little longer than two heartbeats.
 const SILENCE: Duration = Duration::from_millis(1100);
 /// How long a request stays at the server. It is renewed at its end.
 const EXPIRES: Duration = Duration::from_secs(30);
-/// When a taker that goes believes that nothing is on its way: several round trips in one place.
+/// If nothing has come for this long, a reader that is dropped takes it that no message is on its
+/// way. It is several round trips within one site.
 const QUIET: Duration = Duration::from_millis(10);
-/// How long it waits for that.
+/// How long such a reader waits for this at most.
 const MOST_WAIT: Duration = Duration::from_millis(200);
-/// How long it waits for the last message, which comes with the next heartbeat at the latest.
+/// How long it waits for the last message of its subscription, which may be the next heartbeat.
 const LATE: Duration = Duration::from_secs(2);
 /// The most messages that wait in the client, which drops what its queue (65 536) cannot hold.
 pub(crate) const MAX_PREFETCH: usize = 1 << 14;
 
-/// How many messages are on their way or wait in the client.
+/// How many messages are on their way or wait in the client, and how many may be.
 #[derive(Debug)]
 struct Demand {
     prefetch: usize,
@@ -40,8 +42,8 @@ struct Demand {
 }
 
 impl Demand {
-    /// How many messages to ask for now. Not one by one, because each request costs about as much as
-    /// a message.
+    /// Returns how many messages to ask for now, if any. It does not ask for single messages,
+    /// because a request costs about as much as a message.
     fn ask(&mut self) -> Option<usize> {
         (self.coming <= self.prefetch / 2).then(|| {
             let ask = self.prefetch - self.coming;
@@ -50,26 +52,26 @@ impl Demand {
         })
     }
 
-    /// This many will not come, or have come.
+    /// Notes that this many messages have come, or will not come.
     fn less(&mut self, count: usize) {
         self.coming = self.coming.saturating_sub(count);
     }
 }
 
-/// Why no more messages come.
+/// The reason why no more messages come.
 #[derive(Debug)]
 pub(crate) enum Loss {
     /// The server is silent, the consumer was deleted, or its leader changed.
     Passing,
-    /// The server refuses to be asked like this.
+    /// The server refuses such requests.
     Final(Error),
 }
 
-/// What a message of the server means.
+/// The meaning of a message from the server.
 enum Meaning {
     Item,
     Heartbeat,
-    /// A request is done, with this many messages less than it asked for.
+    /// A request has ended, with this many messages fewer than it asked for.
     Done(usize),
     Lost(Loss),
 }
@@ -107,25 +109,25 @@ fn meaning(message: &Message, prefetch: usize) -> Meaning {
     }
 }
 
-/// Pulls from one consumer, until it is lost.
+/// Pulls messages from one consumer, until it is lost.
 pub(crate) struct Puller {
     js: Context,
-    /// Where requests go.
+    /// The subject to which requests are sent.
     subject: String,
     inbox: String,
     subscriber: Subscriber,
-    /// How many messages the subscription has brought, whatever they mean.
+    /// The number of messages that the subscription has received, of any meaning.
     received: u64,
     demand: Demand,
     asking: Option<Task<Result<(), PublishError>>>,
     silence: Pin<Box<Sleep>>,
-    /// Whether `silence` runs. It starts when there is nothing to take, so it does not count the
-    /// time in which nobody polled.
+    /// Whether `silence` runs. It starts when there is nothing to take, so that the time in which
+    /// nobody polled does not count.
     is_silent: bool,
 }
 
 impl Puller {
-    /// Subscribes to an inbox for the messages of a consumer. Nothing is asked for before a poll.
+    /// Subscribes to an inbox for the messages of a consumer. No request is sent before a poll.
     pub(crate) async fn new(
         js: &Context,
         stream: &str,
@@ -178,7 +180,7 @@ impl Puller {
         }
     }
 
-    /// Sends a request for messages if it is time, or goes on sending one.
+    /// Sends a request for messages if one is due, or goes on sending the last one.
     fn poll_ask(&mut self, cx: &mut TaskContext<'_>) -> Result<(), Loss> {
         if self.asking.is_none()
             && let Some(batch) = self.demand.ask()
@@ -213,12 +215,13 @@ impl Puller {
         self.silence.as_mut().poll(cx)
     }
 
-    /// Ends the subscription, and gives each message that the server has sent or sends meanwhile:
-    /// none stays with a reader that is gone.
+    /// Ends the subscription, and passes to `give` each message that has come or comes until then,
+    /// so that none stays with a reader that was dropped.
     ///
     /// Requests cannot be taken back, and async-nats forgets a subscription before the server does.
-    /// So this waits until nothing comes, which takes no longer than the requests last, and then
-    /// lets the server end the subscription with its next message, which may be a heartbeat.
+    /// So this first waits until no message has come for a moment, or all requests are used up.
+    /// Then it lets the server end the subscription with its next message, which may be a
+    /// heartbeat.
     pub(crate) async fn retire(mut self: Box<Self>, mut give: impl FnMut(Message)) {
         let mut held = Vec::new();
         let limit = Instant::now() + MOST_WAIT;
@@ -251,7 +254,7 @@ impl Puller {
         }
     }
 
-    /// Gives the messages that are in the client, without waiting.
+    /// Passes the messages that are in the client to `give`, without waiting.
     pub(crate) fn sweep(mut self: Box<Self>, mut give: impl FnMut(Message)) {
         let mut cx = TaskContext::from_waker(Waker::noop());
         while let Poll::Ready(Some(message)) = Pin::new(&mut self.subscriber).poll_next(&mut cx) {
@@ -259,7 +262,7 @@ impl Puller {
         }
     }
 
-    /// The message, if it is one of the stream.
+    /// Accounts for a message. Returns it if it is one of the stream.
     fn account(&mut self, message: Message) -> Option<Message> {
         match meaning(&message, self.demand.prefetch) {
             Meaning::Item => {

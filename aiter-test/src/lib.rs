@@ -1,8 +1,11 @@
-//! Tests of async streams that run in an instant and fail by name.
+//! An executor and virtual time for tests of async streams. Such tests take no real time, and name
+//! the task that hangs.
 //!
-//! An [`Executor`] polls a task only after its waker was called, and a task that can never be woken
-//! makes the test fail with the name of the task. [`VirtualTime`] is a timer and a clock for every
-//! operator that takes one: an hour passes at once, and always in the same way.
+//! An [`Executor`] polls a task only after its waker was called. If a task can never be woken, the
+//! test fails with the name of the task. [`VirtualTime`] is a timer and a clock for every operator
+//! that takes one. An hour passes at once, and each run takes the same course. [`marbles`] writes a
+//! stream in time as a line of text, such as `a-b-(cd)-|`, for sources and for expectations; [`svg`]
+//! draws such lines.
 //!
 //! ```
 //! use aiter_test::{Executor, Sleep};
@@ -30,15 +33,17 @@
 //!
 //! # Threads
 //!
-//! An executor and the handles of its tasks stay on one thread; tasks need not be `Send`, and may
+//! An executor and the handles of its tasks stay on one thread. Tasks need not be `Send`, and may
 //! borrow what was made before the executor. Wakers and [`VirtualTime`] are `Send` and `Sync`, so
-//! that code which asks for a timer that is `Send` can be tested with it. A run ends when no task
-//! is woken, and does not wait for other threads.
+//! code that requires a `Send` timer can be tested too. A run ends when no task is woken, and does
+//! not wait for other threads.
 #![forbid(unsafe_code)]
 
 mod executor;
+mod marbles;
 mod time;
 
 pub use aiter_core::{Clock, Sleep};
 pub use executor::{Collected, Executor, Task};
+pub use marbles::{Line, Marbles, Played, Recorded, marbles, svg};
 pub use time::{VirtualSleep, VirtualTime};

@@ -1,7 +1,7 @@
-//! A run panics at the line of its caller. This is the only test of its process, because it installs
-//! a panic hook.
+//! Runs, marbles and what is expected of them panic at the line of the caller. This is the only test
+//! of its process, because it installs a panic hook.
 
-use aiter_test::{Executor, Task};
+use aiter_test::{Executor, Task, marbles};
 use std::{
     future::pending,
     panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook},
@@ -23,7 +23,7 @@ macro_rules! panics_here {
 }
 
 #[test]
-fn a_run_panics_at_the_callers_line() {
+fn panics_are_at_the_callers_line() {
     let before = take_hook();
     set_hook(Box::new(move |info| {
         let place = info.location().unwrap();
@@ -36,4 +36,8 @@ fn a_run_panics_at_the_callers_line() {
     panics_here!(executor.run_for(Duration::from_secs(1)));
     panics_here!(executor.run());
     assert!(!lonely.is_finished());
+    let source = executor.record("source", marbles("a|").play(&executor.time()));
+    panics_here!(source.assert_marbles("a|"));
+    panics_here!(source.assert_marbles("a)"));
+    panics_here!(drop(marbles("a)")));
 }

@@ -1,16 +1,16 @@
-//! An ingest server on TCP: lines of many clients end up in one file.
+//! An ingest server on TCP, which writes the lines of many clients to one file.
 //!
 //! ```sh
-//! # Drives itself with clients of its own, checks the file, and prints what the batches were like:
+//! # Runs clients of its own, checks the file, and prints statistics of the batches:
 //! cargo run --release -p aiter-tokio --example ingest
 //! # Serves any client, such as `nc 127.0.0.1 7002`, until Ctrl-C:
 //! cargo run --release -p aiter-tokio --example ingest -- --listen 127.0.0.1:7002 --file lines.txt
 //! ```
 //!
-//! - Each client may send so many lines a second, with bursts. One that sends more is read more
-//!   slowly: nothing is lost, and no other client notices.
-//! - Each line is looked up, which takes a while. Many lookups run at once, but those of one client
-//!   one after another, so its lines keep their order.
+//! - The rate of each client is limited, with bursts. A client that sends more is read more slowly.
+//!   Nothing is lost, and other clients are not affected.
+//! - Each line is looked up, which takes a while. Many lookups run at once, but only one at a time
+//!   for each client, so its lines keep their order.
 //! - The file is written in batches of up to 500 lines. No line waits more than 50 milliseconds for
 //!   its batch to fill.
 //!
@@ -22,7 +22,7 @@ mod clients;
 mod server;
 
 use server::{Ingest, Settings};
-use std::{process::ExitCode, time::Duration};
+use std::{num::NonZero, process::ExitCode, time::Duration};
 use tokio::{net::TcpListener, runtime::Runtime, signal};
 
 const HELP: &str = "\
@@ -32,8 +32,8 @@ A server on TCP that writes the lines of many clients to one file, in batches. W
 drives itself with clients of its own, and checks the file.
 
   --listen HOST:PORT  serve any client (`nc HOST PORT`) until Ctrl-C; port 0 takes a free one
-  --clients N         without --listen: number of clients (50)
-  --lines N           without --listen: number of lines that each client sends (1000)
+  --clients N         without --listen: number of clients (40)
+  --lines N           without --listen: number of lines that each client sends (500)
   --rate N            lines that one client may send in a second (1000); a burst may have half of it
   --file FILE         the file to write; without it, a temporary one that is removed at the end
   --help              print this";
@@ -60,7 +60,7 @@ fn arguments() -> Result<Option<Arguments>, lexopt::Error> {
             Arg::Long("listen") => listen = Some(parser.value()?.string()?),
             Arg::Long("clients") => clients = Some(parser.value()?.parse()?),
             Arg::Long("lines") => lines = Some(parser.value()?.parse()?),
-            Arg::Long("rate") => settings.rate = parser.value()?.parse()?,
+            Arg::Long("rate") => settings.rate = parser.value()?.parse::<NonZero<usize>>()?.get(),
             Arg::Long("file") => settings.file = Some(parser.value()?.into()),
             other => return Err(other.unexpected()),
         }
@@ -71,8 +71,8 @@ fn arguments() -> Result<Option<Arguments>, lexopt::Error> {
         }
         Some(address) => Mode::Listen(address),
         None => Mode::Drive {
-            clients: clients.map_or(50, std::num::NonZero::<usize>::get),
-            lines: lines.unwrap_or(1000),
+            clients: clients.map_or(40, NonZero::<usize>::get),
+            lines: lines.unwrap_or(500),
         },
     };
     Ok(Some(Arguments { mode, settings }))
@@ -148,5 +148,5 @@ async fn start(address: &str, settings: Settings) -> Result<Ingest, String> {
         .map_err(|error| format!("cannot start: {error}"))
 }
 
-/// The time after which a lookup that hangs, or a client that waits for the server, is an error.
+/// A lookup that takes longer, or a client that waits longer for the server, is an error.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);

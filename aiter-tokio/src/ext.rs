@@ -9,9 +9,9 @@ use tokio::runtime::Handle;
 /// Each function of this crate that takes a stream, as a method of the same name: `f(…, stream)`
 /// is `stream.f(…)`, and does the same in the same number of tasks.
 ///
-/// It has all methods of [`aiter_core::AiterExt`], so you need to import this trait only. Those that
-/// take a timer there use the [`Timer`] of this crate. For another timer, call the functions of
-/// [`aiter_core`].
+/// It has all methods of [`aiter_core::AiterExt`], so you need to import this trait only. The
+/// methods that take a timer there use the [`Timer`] of this crate. For another timer, call the
+/// functions of [`aiter_core`].
 ///
 /// No method name collides with one of `futures::StreamExt`, `futures_lite::StreamExt` or
 /// `tokio_stream::StreamExt`, so all of them can be imported together.
@@ -194,7 +194,7 @@ pub trait AiterExt: Stream {
         join_aiters_limited(n, self)
     }
 
-    /// Awaits `f(item)` for up to `n` items at a time, and for one at a time of those with equal keys,
+    /// Awaits `f(item)` for up to `n` items at a time, but for only one of those with equal keys,
     /// all in one task: see [`map_workers_by`].
     #[track_caller]
     fn map_workers_by<K, G, F, Fut>(
@@ -230,7 +230,7 @@ pub trait AiterExt: Stream {
         sharable_aiter(self)
     }
 
-    /// Splits this stream into parts, one for each key, in which up to `n` items wait: see
+    /// Splits this stream into parts, one for each key. Up to `n` items wait in each: see
     /// [`split_by`].
     #[track_caller]
     fn split_by<K, F>(self, n: usize, key: F) -> SplitBy<Self, K, F>

@@ -27,8 +27,8 @@
 //! Everything of [`aiter_core`] is re-exported, so you need to depend on this crate only. The
 //! functions [`join_aiters`], [`map_workers`] and [`map_workers_ordered`] of this crate start
 //! tasks; those of [`aiter_core`] have the same names and run in the task that polls them. The
-//! functions [`batch_within`], [`debounce`] and [`rate_limit`] use the [`Timer`] of this crate; those
-//! of [`aiter_core`] take one. [`AiterExt`] has all functions as methods of every stream.
+//! functions [`batch_within`], [`debounce`] and [`rate_limit`] use the [`Timer`] of this crate;
+//! those of [`aiter_core`] take one. [`AiterExt`] has all functions as methods of every stream.
 //!
 //! Tasks run on the current runtime. With `_on` functions such as [`active_aiter_on`], they run on
 //! a runtime that is given, or in a [`LocalSet`](tokio::task::LocalSet), which takes streams that
@@ -38,9 +38,10 @@
 //! over items that are always ready lets other tasks run now and then. For other streams there is
 //! [`cooperative`].
 //!
-//! The feature `net` (default) adds servers, and needs tokio's I/O and time drivers. Operators with a
-//! [`Timer`] need the time driver. The rest needs only the scheduler. With the feature `sink`, a [`Pusher`] is a `Sink` of the crate
-//! `futures-sink`.
+//! The feature `net` (default) adds servers, which need tokio's I/O and time drivers. Operators
+//! with a [`Timer`] need the time driver. All others need only the scheduler. With the feature
+//! `sink`, a [`Pusher`] is a `Sink` of the crate `futures-sink`, and `BoundedPusher::into_sink`
+//! makes one.
 #![forbid(unsafe_code)]
 
 pub use aiter_core;

@@ -236,6 +236,20 @@ struct EmptyLists;
 /// ```
 struct HubsThatWait;
 
+/// Items are retained for all forks of a stream, so a fork that is made later cannot ask for that.
+/// The error says so (`Bound`).
+/// ```
+/// # use aiter_core::{aiter_forker_with, bound, iter_to_aiter};
+/// let mut fork = aiter_forker_with(bound::latest(), iter_to_aiter([1, 2]));
+/// let other = fork.fork_with(bound::skip(1));
+/// ```
+/// ```compile_fail,E0277
+/// # use aiter_core::{aiter_forker_with, bound, iter_to_aiter};
+/// let mut fork = aiter_forker_with(bound::latest(), iter_to_aiter([1, 2]));
+/// let other = fork.fork_with(bound::latest());
+/// ```
+struct ForksThatRetain;
+
 /// Readers of a hub clone one item on several threads at once, so `Send` is not enough
 /// (RUSTSEC-2025-0023).
 /// ```

@@ -579,8 +579,14 @@ fn adapters() {
 /// Tasks and what they hand out stay on one thread; time may be shared by all.
 #[test]
 fn test_tools() {
-    use aiter_test::{Collected, Executor, Task, VirtualSleep, VirtualTime};
+    use aiter_test::{
+        Collected, Executor, Line, Marbles, Played, Recorded, Task, VirtualSleep, VirtualTime,
+    };
     table! {
+        Marbles<'static> => "Send + Sync + Unpin";
+        Played<'static> => "Send + Sync + Unpin";
+        Recorded => "Unpin";
+        Line => "Send + Sync + Unpin";
         VirtualTime => "Send + Sync + Unpin";
         VirtualSleep => "Send + Sync + Unpin";
         Executor<'static> => "Unpin";

@@ -91,6 +91,13 @@ fn a_count_of_0_panics_at_the_callers_line() {
     let _entered = runtime.enter();
     refused!("preload_aiter: n must be at least 1", aiter_tokio::preload_aiter(0, none()));
     refused!("batch: n must be at least 1", aiter_tokio::AiterExt::batch(none(), 0));
+    refused!("batch_within: n must be at least 1", aiter_tokio::batch_within(0, second, none()));
+    refused!("batch_within: n must be at least 1", aiter_tokio::AiterExt::batch_within(none(), 0, second));
+    refused!("split_by: n must be at least 1", aiter_tokio::AiterExt::split_by(none(), 0, |n| *n));
+    refused!("preload_aiter: n must be at least 1", aiter_tokio::AiterExt::preload_aiter(none(), 0));
+    refused!("join_aiters_buffered: n must be at least 1", aiter_tokio::AiterExt::join_aiters_buffered(nothing(), 0));
+    refused!("map_workers: n must be at least 1", aiter_tokio::AiterExt::map_workers(none(), 0, ready::<u8>));
+    refused!("map_workers_ordered: n must be at least 1", aiter_tokio::AiterExt::map_workers_ordered(none(), 0, ready::<u8>));
     refused!("preload_aiter_with: low (1) must be below high (1)", aiter_tokio::preload_aiter_with(marks(1, 1), none()));
     refused!("join_aiters_buffered: n must be at least 1", aiter_tokio::join_aiters_buffered(0, nothing()));
     refused!("map_workers: n must be at least 1", aiter_tokio::map_workers(0, ready::<u8>, none()));
@@ -100,6 +107,13 @@ fn a_count_of_0_panics_at_the_callers_line() {
 
     refused!("preload_aiter: n must be at least 1", aiter_smol::preload_aiter(0, none()));
     refused!("batch: n must be at least 1", aiter_smol::AiterExt::batch(none(), 0));
+    refused!("batch_within: n must be at least 1", aiter_smol::batch_within(0, second, none()));
+    refused!("batch_within: n must be at least 1", aiter_smol::AiterExt::batch_within(none(), 0, second));
+    refused!("split_by: n must be at least 1", aiter_smol::AiterExt::split_by(none(), 0, |n| *n));
+    refused!("preload_aiter: n must be at least 1", aiter_smol::AiterExt::preload_aiter(none(), 0));
+    refused!("join_aiters_buffered: n must be at least 1", aiter_smol::AiterExt::join_aiters_buffered(nothing(), 0));
+    refused!("map_workers: n must be at least 1", aiter_smol::AiterExt::map_workers(none(), 0, ready::<u8>));
+    refused!("map_workers_ordered: n must be at least 1", aiter_smol::AiterExt::map_workers_ordered(none(), 0, ready::<u8>));
     refused!("preload_aiter_with: low (1) must be below high (1)", aiter_smol::preload_aiter_with(marks(1, 1), none()));
     refused!("join_aiters_buffered: n must be at least 1", aiter_smol::join_aiters_buffered(0, nothing()));
     refused!("map_workers: n must be at least 1", aiter_smol::map_workers(0, ready::<u8>, none()));
@@ -109,6 +123,13 @@ fn a_count_of_0_panics_at_the_callers_line() {
 
     refused!("preload_aiter: n must be at least 1", aiter_async_std::preload_aiter(0, none()));
     refused!("batch: n must be at least 1", aiter_async_std::AiterExt::batch(none(), 0));
+    refused!("batch_within: n must be at least 1", aiter_async_std::batch_within(0, second, none()));
+    refused!("batch_within: n must be at least 1", aiter_async_std::AiterExt::batch_within(none(), 0, second));
+    refused!("split_by: n must be at least 1", aiter_async_std::AiterExt::split_by(none(), 0, |n| *n));
+    refused!("preload_aiter: n must be at least 1", aiter_async_std::AiterExt::preload_aiter(none(), 0));
+    refused!("join_aiters_buffered: n must be at least 1", aiter_async_std::AiterExt::join_aiters_buffered(nothing(), 0));
+    refused!("map_workers: n must be at least 1", aiter_async_std::AiterExt::map_workers(none(), 0, ready::<u8>));
+    refused!("map_workers_ordered: n must be at least 1", aiter_async_std::AiterExt::map_workers_ordered(none(), 0, ready::<u8>));
     refused!("preload_aiter_with: low (1) must be below high (1)", aiter_async_std::preload_aiter_with(marks(1, 1), none()));
     refused!("join_aiters_buffered: n must be at least 1", aiter_async_std::join_aiters_buffered(0, nothing()));
     refused!("map_workers: n must be at least 1", aiter_async_std::map_workers(0, ready::<u8>, none()));

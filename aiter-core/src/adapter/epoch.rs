@@ -10,8 +10,8 @@ const LEAD: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 /// Returns the time from the epoch to `instant`. The epoch lies a century before the first call in
 /// this process.
 ///
-/// The century is for instants that lie before the first call. Tokio has such instants in a runtime
-/// whose time was paused early; none lies before the start of the process.
+/// The century leaves room for instants before the first call. Tokio shows such instants in a
+/// runtime whose time was paused before that, but none before the start of the process.
 pub fn since_epoch(instant: Instant) -> Duration {
     static FIRST_CALL: OnceBox<Instant> = OnceBox::new();
     let first_call = *FIRST_CALL.get_or_make(Instant::now);

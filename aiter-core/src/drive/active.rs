@@ -10,6 +10,8 @@ use futures_core::Stream;
 /// The aiter ends when the source does, or when the driver is dropped. Once the last consumer is
 /// dropped, the driver completes and drops the source, even if that was pending.
 ///
+#[cfg_attr(doc, doc = include_str!("../../docs/pictures/active.svg"))]
+///
 /// The list is unbounded. Use [`preload`](crate::preload) for a bound.
 ///
 /// # Panics

@@ -21,6 +21,8 @@ use futures_core::{FusedStream, Stream};
 /// does, or when the driver is dropped. Once the consumer is dropped, the driver completes and
 /// drops the source, even if that was pending.
 ///
+#[cfg_attr(doc, doc = include_str!("../../docs/pictures/preload.svg"))]
+///
 /// # Panics
 /// At the caller's line if `n` is 0. A panic of the source reaches the caller that polls the
 /// driver. The aiter ends when the driver is dropped; if that happens before the driver's first

@@ -21,6 +21,12 @@ use crate::{list::Reader, ring::Ring};
 /// How far forks may run apart: [`Unbounded`], [`Wait`] or [`Skip`]. Cannot be implemented outside
 /// this crate.
 #[allow(private_bounds, reason = "seals the trait")]
+#[diagnostic::on_unimplemented(
+    message = "a fork cannot have the bound `{Self}`",
+    label = "not a bound for forks",
+    note = "use `unbounded()`, `wait(n)` or `skip(n)`",
+    note = "`retain(m)` and `latest()` are for all forks of a stream: pass them to `aiter_forker_with`"
+)]
 pub trait Bound: MakePlace + Copy {}
 
 /// The type of items that forks yield under a [`Bound`].
@@ -125,6 +131,8 @@ impl Unbounded {
     /// last lines of a chat, or with the current value of a sensor. The retained items are kept until
     /// newer ones displace them, whoever has seen them.
     ///
+    #[cfg_attr(doc, doc = include_str!("../../docs/pictures/retain.svg"))]
+    ///
     /// # Example
     /// ```
     /// use aiter_core::{aiter_forker_with, bound, iter_to_aiter};
@@ -213,6 +221,8 @@ pub fn unbounded() -> Unbounded {
 /// Lets no fork run more than `n` items ahead of the slowest, so that no fork misses an item and at
 /// most `n` items are kept.
 ///
+#[cfg_attr(doc, doc = include_str!("../../docs/pictures/fork_wait.svg"))]
+///
 /// While a fork, active or passive, has `n` items left to take, the stream is not polled, not even
 /// for its end.
 ///
@@ -262,6 +272,8 @@ pub fn wait(n: usize) -> Wait {
 
 /// Lets a fork that is more than `n` items behind miss the oldest of them, so that at most `n`
 /// items are kept and no fork ever waits for another.
+///
+#[cfg_attr(doc, doc = include_str!("../../docs/pictures/fork_skip.svg"))]
 ///
 /// Such a fork reads on with the latest `n` items. Items come as [`Seen`], which says how many the
 /// fork [missed](Seen::missed) just before.

@@ -70,6 +70,8 @@ type SourceHandle<S> = Handle<ForkShared, ForkSource<S>, OnceBox<Ring<<S as Stre
 /// Use it to consume a stream in several places at once, such as a handler, a log and a statistic,
 /// each at its own pace. A fork sees every item from the place on at which it was forked.
 ///
+#[cfg_attr(doc, doc = include_str!("../../docs/pictures/fork.svg"))]
+///
 /// The returned fork is *active*: when it has taken everything that was pulled, it polls the
 /// stream. Forks made with [`Fork::fork`] are active too, and the first of them to be polled pulls
 /// an item for all. [Passive](Fork::fork_passive) forks only see the items that active ones pull.

@@ -1,4 +1,4 @@
-//! [`Fork`]: how forks are made, and what they tell of the stream.
+//! [`Fork`]: how forks are made, and what they tell about their stream.
 
 use super::{
     SourceHandle,
@@ -36,10 +36,11 @@ use futures_core::{FusedStream, Stream};
 /// left pending since then, and not by every other fork that comes.
 ///
 /// # Panics
-/// See [`aiter_forker`](super::aiter_forker) for panics of the stream. If `Clone` of an item panics,
-/// the item is lost to the fork that was polled and to no other. A panic of a waker reaches the poll,
-/// wake or drop that calls the waker, after all other forks have been woken. If that poll took an
-/// item and thereby made room under the bound [`wait`](super::bound::wait), the item is dropped.
+/// See [`aiter_forker`](super::aiter_forker) for panics of the stream. If `Clone` of an item
+/// panics, the item is lost to the fork that was polled and to no other. A panic of a waker reaches
+/// the poll, wake or drop that calls the waker, after all other forks have been woken. If that poll
+/// took an item and thereby made room under the bound [`wait`](super::bound::wait), the item is
+/// dropped.
 ///
 /// # Cancel safety
 /// Cancel safe: an item is taken in the poll that returns it, and all state is in the fork, so
@@ -129,19 +130,22 @@ impl<S: Stream, B: Bound> Fork<S, B> {
     /// Makes a passive fork at the place of this one: it never polls the stream, and sees what
     /// active forks pull.
     ///
+    #[cfg_attr(doc, doc = include_str!("../../docs/pictures/fork_passive.svg"))]
+    ///
     /// # Progress
     /// As [`fork`](Self::fork).
     ///
     /// # Example
+    /// A monitor sees the requests that a server handles, and takes none from the connection itself.
     /// ```
     /// use aiter_core::{aiter_forker, iter_to_aiter};
     /// use futures_lite::{StreamExt, future::{block_on, poll_once}};
     ///
-    /// let mut active = aiter_forker(iter_to_aiter(1..4));
-    /// let mut passive = active.fork_passive();
-    /// assert_eq!(block_on(poll_once(passive.next())), None, "nothing was pulled");
-    /// assert_eq!(block_on(active.next()), Some(1));
-    /// assert_eq!(block_on(passive.next()), Some(1));
+    /// let mut server = aiter_forker(iter_to_aiter(["GET /", "GET /news"]));
+    /// let mut monitor = server.fork_passive();
+    /// assert_eq!(block_on(poll_once(monitor.next())), None, "nothing was pulled");
+    /// assert_eq!(block_on(server.next()), Some("GET /"));
+    /// assert_eq!(block_on(monitor.next()), Some("GET /"));
     /// ```
     pub fn fork_passive(&mut self) -> Self
     where
@@ -163,9 +167,9 @@ impl<S: Stream, B: Bound> Fork<S, B> {
     /// | [`wait(n)`](super::bound::wait) | sees every item from its place on; nothing is pulled while it has `n` to take |
     /// | [`skip(n)`](super::bound::skip) | sees the latest `n` items at least, and holds nobody up |
     ///
-    /// Each fork keeps to its own bound only. The stream is held up by forks with `wait`, by each at
-    /// its own `n`, whichever forks pull. The forks with `skip` share one buffer, as large as the
-    /// largest `n`.
+    /// Each fork keeps to its own bound only. The stream is held up by forks with `wait`, by each
+    /// at its own `n`, whichever forks pull. The forks with `skip` share one buffer, as large as
+    /// the largest `n`.
     ///
     /// A fork that is made from one with `skip` starts with the oldest item that this one can still
     /// see. If the new one is lossless, it loses nothing from there on; the items that are in the
@@ -175,22 +179,22 @@ impl<S: Stream, B: Bound> Fork<S, B> {
     /// If `Clone` of an item panics. No fork is affected.
     ///
     /// # Progress
-    /// Lock-free, and as [`fork`](Self::fork) between forks that lose nothing. From or to `skip`, up
-    /// to `n` items are cloned. A lossless fork that is made while another thread accesses the
+    /// Lock-free, and as [`fork`](Self::fork) between forks that lose nothing. From or to `skip`,
+    /// up to `n` items are cloned. A lossless fork that is made while another thread accesses the
     /// buffer clones them when it is polled first.
     ///
     /// # Example
-    /// A main reader that loses nothing, and a dashboard that may.
+    /// A log gets every temperature, and a dashboard that is slow shows the latest two.
     /// ```
     /// use aiter_core::{aiter_forker, bound, iter_to_aiter};
     /// use futures_lite::{StreamExt, future::block_on};
     ///
-    /// let mut main = aiter_forker(iter_to_aiter(1..=100));
-    /// let dashboard = main.fork_passive_with(bound::skip(2));
+    /// let mut log = aiter_forker(iter_to_aiter([19, 20, 22, 23, 21]));
+    /// let dashboard = log.fork_passive_with(bound::skip(2));
     /// block_on(async {
-    ///     assert_eq!(main.count().await, 100);
+    ///     assert_eq!(log.count().await, 5);
     ///     let seen: Vec<_> = dashboard.map(|seen| (seen.missed, seen.item)).collect().await;
-    ///     assert_eq!(seen, [(98, 99), (0, 100)]);
+    ///     assert_eq!(seen, [(3, 23), (0, 21)]);
     /// });
     /// ```
     pub fn fork_with<C: Bound>(&mut self, bound: C) -> Fork<S, C>
@@ -202,8 +206,8 @@ impl<S: Stream, B: Bound> Fork<S, B> {
         fork
     }
 
-    /// Makes a [passive](Self::fork_passive) fork at the place of this one, with a bound of its own;
-    /// see [`fork_with`](Self::fork_with).
+    /// Makes a [passive](Self::fork_passive) fork at the place of this one, with a bound of its
+    /// own; see [`fork_with`](Self::fork_with).
     ///
     /// # Panics
     /// As [`fork_with`](Self::fork_with).
@@ -260,11 +264,11 @@ impl<S: Stream, B: Bound> Fork<S, B> {
     /// use aiter_core::{aiter_forker, iter_to_aiter};
     /// use futures_lite::{StreamExt, future::block_on};
     ///
-    /// let mut one = aiter_forker(iter_to_aiter(1..10));
-    /// let _slow = one.fork_passive();
-    /// block_on(one.next());
-    /// block_on(one.next());
-    /// let now = one.statistics();
+    /// let mut server = aiter_forker(iter_to_aiter(["GET /", "GET /news", "GET /about"]));
+    /// let _monitor = server.fork_passive();
+    /// block_on(server.next());
+    /// block_on(server.next());
+    /// let now = server.statistics();
     /// assert_eq!((now.pushed, now.taken, now.waiting, now.lag), (2, 2, 0, 2));
     /// ```
     pub fn statistics(&self) -> Statistics {

@@ -40,6 +40,8 @@ use word::{GateSide, StreamSide, sides};
 /// Use it to control a stream from outside: to pause and resume it, to release items one at a time,
 /// or to limit their rate.
 ///
+#[cfg_attr(doc, doc = include_str!("../../docs/pictures/gate.svg"))]
+///
 /// The gate starts closed and without permits. [`Gate::push`] adds permits, and each item that
 /// passes spends one. [`Gate::push_up_to`] adds them up to a limit, as a token bucket does.
 /// [`Gate::open`] opens a valve: until [`Gate::close`] all items pass, and permits are kept for

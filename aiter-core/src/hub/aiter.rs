@@ -122,7 +122,8 @@ impl<T> SkipAiter<T> {
         self.cursor.is_closed()
     }
 
-    /// A snapshot of the counters of the hub. See [`PushHub::statistics`](crate::PushHub::statistics).
+    /// A snapshot of the counters of the hub. See
+    /// [`PushHub::statistics`](crate::PushHub::statistics).
     pub fn statistics(&self) -> Statistics {
         self.cursor.ring().statistics()
     }
@@ -135,7 +136,7 @@ impl<T> SkipAiter<T> {
         if self.expects.is_some() && !self.has_place(waker) {
             return Poll::Pending;
         }
-        // Without a waker, that of the task that waits is kept.
+        // If no waker is given, the registered one stays.
         match self.cursor.next_or_sleep(waker) {
             Found::Item(missed, item) => {
                 let missed = if mem::take(&mut self.is_first) {

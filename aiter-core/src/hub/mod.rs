@@ -39,6 +39,8 @@ use scopeguard::guard;
 /// for readers that come later and [replay](PushHub::replay) them.
 /// [`latest()`](crate::bound::latest) is the current value, and then the newest.
 ///
+#[cfg_attr(doc, doc = include_str!("../../docs/pictures/push_hub.svg"))]
+///
 /// # Memory
 /// An item is kept until every reader has taken it, and as long as `retain` says. A hub without
 /// readers keeps nothing else: an item that is pushed then is dropped at once.

@@ -46,8 +46,8 @@ impl<T> Core<T> {
         let Some(retained) = &self.retained else {
             return self.feed();
         };
-        // The ring's reader comes first, so that the trail can pass what it leaves without another
-        // look at the readers. The trail follows also if a user's code panics.
+        // The ring's reader goes first, so that the trail can pass the items behind it without
+        // another look at the readers. The trail follows also if a user's code panics.
         defer! { retained.serve() };
         self.feed();
     }

@@ -15,7 +15,7 @@ pub(crate) struct Members<S, C> {
     #[pin]
     source: Option<S>,
     set: ReadySet<C>,
-    /// The source is not polled while so many members are there.
+    /// The source is not polled while there are this many members.
     limit: usize,
 }
 
@@ -105,7 +105,7 @@ impl<S: Stream, C> Members<S, C> {
     }
 }
 
-/// Whether the source is to be polled.
+/// Returns whether the source has to be polled.
 #[inline]
 fn can_join<C>(set: &ReadySet<C>, limit: usize) -> bool {
     set.is_source_ready() && set.len() < limit

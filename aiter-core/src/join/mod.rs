@@ -21,6 +21,8 @@ use pin_project::pin_project;
 /// Streams join as the source yields them, also while others are pending. The items of each stream
 /// keep their order, and none is taken before the consumer asks for it.
 ///
+#[cfg_attr(doc, doc = include_str!("../../docs/pictures/join.svg"))]
+///
 /// Only streams that have woken are polled, and what an item costs does not grow with the number of
 /// streams. The source is polled like one more stream: at once, and then when it has woken. Streams
 /// need not be `Unpin`, and each is dropped as soon as it ends.
@@ -72,16 +74,20 @@ where
     }
 }
 
-/// Merges streams as [`join_aiters`] does, at most `n` of them at once.
+/// Merges a stream of streams as [`join_aiters`] does, with at most `n` of the streams open at
+/// once.
 ///
-/// Use it where each stream costs something while it is open, such as a connection or a file. While
-/// `n` streams are there, the source is not polled. A stream that ends is dropped at once, and then
+/// Use it where a stream costs something while it is open, such as a connection or a file. While
+/// `n` streams are open, the source is not polled. A stream that ends is dropped at once, and then
 /// the source is polled for the next one. So a stream that never ends keeps its place for ever, and
-/// `n` such streams keep all others out. `usize::MAX` is no limit, as in [`join_aiters`].
+/// `n` such streams keep all others out. With `usize::MAX` there is no limit, as in
+/// [`join_aiters`].
+///
+#[cfg_attr(doc, doc = include_str!("../../docs/pictures/join_limited.svg"))]
 ///
 /// # Panics
-/// At the caller's line if `n` is 0; otherwise as [`join_aiters`]. A stream that panics is dropped,
-/// and leaves its place to the next one.
+/// At the caller's line if `n` is 0. A panic of a stream or of the source is handled as in
+/// [`join_aiters`]; the next stream takes the place of one that panicked.
 ///
 /// # Cancel safety
 /// Cancel safe: an item is taken from its stream in the poll that returns it.
@@ -90,7 +96,7 @@ where
 /// As [`join_aiters`].
 ///
 /// # Examples
-/// All lines of many files, of which two are open at a time:
+/// The lines of many files are merged, and at most two files are open at a time:
 /// ```
 /// use aiter_core::{AiterExt, iter_to_aiter, join_aiters_limited};
 /// use futures_lite::{StreamExt, future::block_on, stream};

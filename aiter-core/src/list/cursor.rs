@@ -161,7 +161,8 @@ impl<T> Cursor<T> {
         self.block().note_run(self.next_slot, run_end);
     }
 
-    /// As [`clone_run`](Self::clone_run), for a run of one item: there is nothing to tell.
+    /// As [`clone_run`](Self::clone_run), for a run of one item, whose length need not be told to
+    /// other readers.
     #[inline]
     pub(super) fn clone_one(&mut self) {
         self.clone_until(self.next_slot + 1);

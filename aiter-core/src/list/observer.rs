@@ -36,7 +36,8 @@ mod tests {
     #[test]
     fn numbers_wrap_as_positions_do() {
         let most = usize::MAX;
-        // A number that was counted in whole words, and one that was made of a position.
+        // One of the numbers may have been counted with the whole word, and the other one made from
+        // a position.
         let from_position = |number| number_at(ahead(FIRST, number), 0);
         for (from, to, apart) in [(0, 3, 3), (most, 2, 3), (most - 1, most, 1), (2, most, -3)] {
             for from in [from, from_position(from)] {

@@ -165,9 +165,9 @@ impl<T> Writer<T> {
             .unwrap_or_else(|| list_for(None).1)
     }
 
-    /// As [`subscribe`](Self::subscribe), in a list where no other slot lacks an item: nobody
-    /// subscribes to it in another way, and nobody pushes batches. The reader knows exactly how many
-    /// items are before it, also if others subscribe at the same time.
+    /// Like [`subscribe`](Self::subscribe), but the reader knows exactly how many items are before
+    /// it, also if others subscribe at the same time. All subscribers of the list have to use this,
+    /// and no batch may be pushed, so that no other slot lacks an item.
     pub(crate) fn subscribe_exact(&self) -> Reader<T>
     where
         T: Clone + Sync,
@@ -182,8 +182,9 @@ impl<T> Writer<T> {
     /// Reserves a slot for a subscriber. Returns the old tail word, and how many such slots there
     /// are by now.
     ///
-    /// `skipped` is at most one behind the reserved slots: it is iff its parity differs from
-    /// [`ODD`]. Whoever finds that counts the slot for the subscriber that reserved it.
+    /// `skipped` is at most one behind the number of reserved slots, and is behind if its parity
+    /// differs from [`ODD`]. A subscriber that finds it behind counts the slot for the subscriber
+    /// that reserved it.
     fn reserve_without_item(&self) -> Option<(Tail, usize)> {
         let List { tail, skipped, .. } = &*self.list;
         // Ordering: Acquire pairs with the Release of the last subscriber's exchange: what it found
@@ -201,7 +202,7 @@ impl<T> Writer<T> {
                 // Ordering: Acquire as above.
                 reserved = tail.load(Acquire);
                 if !is_counted(reserved) {
-                    // It fails if the slot has been counted meanwhile.
+                    // The exchange fails if the slot has been counted meanwhile.
                     let _ = count();
                 }
                 continue;
@@ -210,7 +211,7 @@ impl<T> Writer<T> {
             // Ordering: as in `subscribe`. Release also hands on what was found in `skipped`.
             match tail.compare_exchange_weak(reserved, next, AcqRel, Acquire) {
                 Ok(_) => {
-                    // It fails if another subscriber has counted the slot.
+                    // The exchange fails if another subscriber has counted the slot.
                     let _ = count();
                     return Some((reserved, counted.wrapping_add(1)));
                 }

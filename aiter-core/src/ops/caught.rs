@@ -1,4 +1,4 @@
-//! [`CaughtPanic`]: a panic of a source that waits until the items before it were taken.
+//! [`CaughtPanic`]: a panic of a source, kept until the items before it have been yielded.
 
 #[cfg(feature = "std")]
 use crate::{
@@ -6,7 +6,7 @@ use crate::{
     util::catch::{Panic, catch},
 };
 
-/// Room for one panic. Without `std` no panic can be caught, and each passes through.
+/// Room for one panic. Without `std`, panics cannot be caught, and this is empty.
 #[derive(Debug, Default)]
 pub(super) struct CaughtPanic {
     #[cfg(feature = "std")]

@@ -15,22 +15,24 @@ use scopeguard::ScopeGuard;
 ///
 /// Use it where each new stream makes the one before it obsolete: the results of a search while the
 /// user types on, the prices of the share that is selected, a connection that is replaced when the
-/// address changes. To have the items of all members, take [`join_aiters`](crate::join_aiters).
+/// address changes. To get the items of all members, use [`join_aiters`](crate::join_aiters).
 ///
-/// Each poll first takes what is ready of `stream`. A new member replaces the one before it, which
-/// is dropped at once, with the items that it still had, and before `stream` is polled again. So
-/// at most one member is alive while `stream` is polled, and a member that was replaced before its
-/// first poll is never polled. When a member ends, the stream waits for the next one. When `stream`
-/// has ended, the last member goes on until its own end, which is the end of the whole.
+#[cfg_attr(doc, doc = include_str!("../../docs/pictures/switch.svg"))]
 ///
-/// After 128 new members in one poll, the stream wakes its task and yields to the executor, so that
-/// a source of members that is always ready does not keep other tasks from running. No member comes
-/// to its items as long as that goes on.
+/// Each poll first takes all members that `stream` has ready. A new member replaces the one before
+/// it, which is dropped with its remaining items before `stream` is polled again. So at most one
+/// member is alive while `stream` is polled, and a member that is replaced before its first poll is
+/// never polled. When a member ends, the next one is awaited. When `stream` has ended, the last
+/// member goes on until its own end, which ends the returned stream.
+///
+/// After 128 new members in one poll, the returned stream wakes its task and yields to the
+/// executor, so that a `stream` that is always ready does not keep other tasks from running. While
+/// it is always ready, no member is polled.
 ///
 /// # Panics
-/// A panic of `stream` or of a member reaches the caller of `poll_next`, and drops what panicked:
-/// after one of `stream` the current member is the last one, and after one of a member the stream
-/// waits for the next.
+/// A panic of `stream` or of a member reaches the caller of `poll_next`, and drops the one that
+/// panicked. After a panic of `stream`, the current member is the last one. After a panic of a
+/// member, the next one is awaited.
 ///
 /// # Cancel safety
 /// Cancel safe: an item is taken from its member in the poll that returns it.
@@ -39,7 +41,7 @@ use scopeguard::ScopeGuard;
 /// Waits only for `stream` and the current member. Each poll polls both.
 ///
 /// # Examples
-/// Suggestions for what the user has typed so far. Those for an earlier text are not waited for:
+/// A search suggests words for the text typed so far, and drops the search for the text before:
 /// ```
 /// use aiter_core::{AiterExt, push_aiter, switch_aiter};
 /// use futures_lite::{StreamExt, future::block_on, stream};

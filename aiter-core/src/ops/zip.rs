@@ -10,6 +10,8 @@ use pin_project::pin_project;
 
 /// Yields rows that each have the next item of every stream of a tuple of 1 to 12 streams.
 ///
+#[cfg_attr(doc, doc = include_str!("../../docs/pictures/azip.svg"))]
+///
 /// Each poll polls all streams that have no item in the current row yet, so they make progress side
 /// by side. No stream is polled for more than the row needs. The rows end as soon as one of the
 /// streams ends. Then all streams are dropped, with the items of the current row.

@@ -33,6 +33,8 @@ use aiter::Preflight;
 /// pusher come in the order in which it pushed them. The stream ends after [`Pusher::stop`], or
 /// when the last [`Pusher`] is dropped.
 ///
+#[cfg_attr(doc, doc = include_str!("../../docs/pictures/push.svg"))]
+///
 /// # Memory
 /// The list itself takes less than 256 bytes, and allocates nothing more before the first push.
 /// Items are stored in blocks of 64 slots (32 where words have 32 bits; fewer if they would take

@@ -58,6 +58,8 @@ use wait_queue::{ARRIVED, Admission, Taker, TakersShared, new_lock};
 /// source is polled when a taker is polled, so nothing is read ahead, and a taker that is busy
 /// holds no items back from the others.
 ///
+#[cfg_attr(doc, doc = include_str!("../../docs/pictures/share.svg"))]
+///
 /// **First come, first served.** Takers that have to wait are woken in the order in which they
 /// began to wait. A taker that is polled before its turn gives way once to the one before it: it
 /// wakes itself and lets the executor run the other first. If the other has not been polled by

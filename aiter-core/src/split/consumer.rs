@@ -13,7 +13,7 @@ use core::task::{Context, Poll, Waker};
 use futures_core::Stream;
 use scopeguard::ScopeGuard;
 
-/// How many items one poll pulls without an item for its own consumer.
+/// The most items that one poll pulls.
 const MAX_PULLS: usize = 64;
 
 type SourceHandle<S, K, F> = Handle<SplitShared, SplitSource<S, K, F>>;
@@ -29,13 +29,13 @@ pub(super) struct Consumer<S: Stream, K: Ord, F> {
     ended: bool,
 }
 
-/// What a poll that pulled left to do.
+/// What a consumer has to do after it has pulled.
 enum Outcome {
-    /// It may have something to take.
+    /// It takes what has come for it.
     Found,
-    /// It has to wait: for the source, or for another consumer to make room.
+    /// It has to wait for the source, or until another consumer makes room.
     Waits,
-    /// It has to look again, and lets others run first.
+    /// It has to pull again, after it has let other tasks run.
     Yields,
     /// The source has ended.
     End,
@@ -53,7 +53,7 @@ where
         Self::from_handle(Handle::new(new_lock(), source, ()), number)
     }
 
-    /// Polls for what `take` takes. That is called with the lock held.
+    /// Polls for a result of `take`, which takes an item or a part with the lock held.
     #[inline]
     pub(super) fn poll<R>(
         &mut self,
@@ -77,7 +77,7 @@ where
         let Ok(guard) = handle.lock_or(contended) else {
             return Poll::Pending;
         };
-        // Also if user code panics.
+        // Released by a guard, so that it is released also if user code panics.
         let mut locked = scopeguard::guard((guard, Vec::new()), |(guard, gone)| {
             release(guard, gone);
         });
@@ -87,8 +87,9 @@ where
         ScopeGuard::into_inner(reported);
         let is_empty = guard.with_value(|source| source.parts().waiting_for(*number)) == 0;
         let call = guard.with(|_, waiters| waiters.remove(*number));
-        // A consumer that was left waiting for the source and is polled without its wake polls the
-        // source: the wake may be under way. One that makes room puts the item in hand there first.
+        // A consumer that was left waiting for an idle source and is polled without its wake polls
+        // the source, because the wake may be under way. A consumer that makes room for the item in
+        // hand pulls first, which puts that item into its queue.
         let pulls = match guard.with(|_, waiters| waiters.source) {
             _ if guard.with_value(|source| source.parts().holds_for(*number)) => true,
             SourceState::Open => is_empty,
@@ -155,7 +156,7 @@ impl<S: Stream, K: Ord, F> Consumer<S, K, F> {
         self.handle.try_lock().expect("nobody has the lock")
     }
 
-    /// Whether no number of a consumer that was dropped is left.
+    /// Returns whether all consumers that were dropped have been forgotten.
     #[cfg(all(test, aiter_loom))]
     pub(super) fn has_forgotten_all(&self) -> bool {
         self.handle.as_lock().shared().left.is_empty()
@@ -197,9 +198,9 @@ fn lock_contended<'a>(
     guard
 }
 
-/// Pulls until the consumer has something to take. A consumer that has something already makes room
-/// for the item in hand: it pulls until the others depend on the source or on each other again, so
-/// that none of them has to be woken for that.
+/// Pulls until the consumer has something to take. A consumer that has something already is here to
+/// make room for the item in hand. It pulls until the source is pending or the next item has no
+/// room, so that no other consumer has to be woken to go on with the source.
 #[inline]
 fn pull<S, K, F>(
     guard: &mut SourceGuard<'_, S, K, F>,
@@ -216,7 +217,7 @@ where
     let lock = guard.as_lock();
     let waker = waker_ref(lock);
     let cx = &mut Context::from_waker(&waker);
-    // This holds if user code panics, and unless the loop finds otherwise.
+    // It stays `Open` if user code panics, and unless the loop changes it.
     guard.with(|_, waiters| waiters.source = SourceState::Open);
     for _ in 0..MAX_PULLS {
         match pull_one(guard, gone, number, panic_reported, cx) {
@@ -233,7 +234,7 @@ where
                 return Outcome::Waits;
             }
         }
-        // Another consumer may have items, for which it should not wait for long.
+        // Another consumer has come. It may have items already, and needs the lock to take them.
         if !lock.shared().arrivals.is_empty() {
             break;
         }
@@ -263,7 +264,7 @@ where
         .with_value(|source| source.poll_next(cx))
         .map(|pulled| {
             let (key, item) = pulled?;
-            // The item may be newer than the drop of a part.
+            // A part may have been dropped before this item was made, which must not go there then.
             forget_left(&mut guard, gone);
             Some(guard.with_value(|source| source.parts().put(key, item, number)))
         });
@@ -271,8 +272,8 @@ where
     put
 }
 
-/// Forgets the consumers that were dropped. What they had is to be dropped once the lock is
-/// released.
+/// Forgets the consumers that were dropped. Their queues are moved into `gone`, which the caller
+/// drops after it has released the lock.
 #[inline]
 fn forget_left<S: Stream, K: Ord, F>(
     guard: &mut SourceGuard<'_, S, K, F>,
@@ -308,10 +309,11 @@ fn forget_left<S: Stream, K: Ord, F>(
     ScopeGuard::into_inner(locked);
 }
 
-/// Releases the lock, and does what consumers left meanwhile that were dropped.
+/// Releases the lock, and forgets the consumers that were dropped meanwhile.
 ///
-/// A consumer leaves its number before it makes a request. If this holder serves that, it finds the
-/// number after the release. If another one has the lock by then, that one finds it.
+/// A consumer that is dropped pushes its number before it makes its request. The holder that serves
+/// the request finds the number after its release, and acquires the lock again. If another thread
+/// has the lock by then, that thread finds the number.
 #[inline]
 fn release<S: Stream, K: Ord, F>(
     mut guard: SourceGuard<'_, S, K, F>,

@@ -22,48 +22,52 @@ use core::{
 use futures_core::{FusedStream, Stream};
 use parts::OUTER;
 
-/// Splits a stream by a key: returns a stream of parts, one for each key that comes, and each part
-/// is a stream of the items with its key.
+/// Splits a stream by a key: returns a stream of parts, one for each key, and each part is a stream
+/// of the items with its key.
 ///
-/// Use it to handle each customer, device or connection in a task of its own, with a state of its
-/// own, where their items come mixed in one stream. To run one function on each item, with only the
-/// items of one key in order, [`map_workers_by`](crate::map_workers_by) takes less.
+/// Use it to handle each customer, device or connection in its own task, with its own state, when
+/// the items of all of them arrive in one stream. To run one function on each item, where only the
+/// items of one key have to stay in order, [`map_workers_by`](crate::map_workers_by) is simpler and
+/// costs less.
 ///
-/// A part comes out of the outer stream, with its key, when the first item of that key has come. It
-/// has that item and all that follow. Parts can be moved to other tasks and threads. The source is
-/// polled by whichever of them is polled, the outer stream or a part, when there is nothing for it
-/// yet. What it finds on the way for others waits for them in their parts, and they are woken.
+#[cfg_attr(doc, doc = include_str!("../../docs/pictures/split_by.svg"))]
+///
+/// The returned stream is the *outer stream*. It yields a part, with its key, when the first item
+/// of that key has arrived. The part yields that item and all later items of the key. Parts can be
+/// moved to other tasks and threads. The outer stream and all parts pull from the source: a poll
+/// that finds nothing for its own stream polls the source, queues the items that are for other
+/// parts, and wakes those parts.
 ///
 /// # What holds the source back
-/// At most `n` items wait in each part, and at most `n` parts wait for the outer stream to be
-/// polled. An item for which there is no room is kept in hand: nothing else is pulled before it has
-/// room, which is when that part or the outer stream takes something or is dropped. Until then
-/// *every other part* gets only what waits in it already. So poll the outer stream and all parts
-/// side by side, each in a task of its own or all of them joined, and drop the parts that you do
-/// not need. To collect one part while nobody polls the others hangs as soon as one of them is
-/// full. If some keys are slow at times, a larger `n` lets the others go on meanwhile.
+/// At most `n` items wait in each part, and at most `n` parts wait in the outer stream. If there is
+/// no room for the next item, it is kept in hand, and nothing else is pulled until there is: until
+/// its part, or the outer stream if its key is new, yields something or is dropped. Until then
+/// *every other part* gets only the items that already wait in it. So poll the outer stream and all
+/// parts side by side, each in its own task or all of them joined, and drop the parts that you do
+/// not need. Code that collects one part while nothing polls the others hangs as soon as one of
+/// those is full. If some keys are slow at times, a larger `n` lets the other keys go on meanwhile.
 ///
 /// Nothing else makes one consumer wait for another: a part that is not full may be forgotten,
-/// leaked or not polled, and so may the outer stream while fewer than `n` parts wait in it.
+/// leaked or left unpolled, and so may the outer stream while fewer than `n` parts wait in it.
 ///
 /// # Dropping
-/// A part that is dropped is forgotten with its key and its items. If another item of the key
-/// comes, that makes a new part. When the outer stream is dropped, the parts that nobody took are
-/// dropped too, and so is every item whose key has no part. The source is dropped at its end, or
+/// Dropping a part drops the items that wait in it and forgets its key. The next item of that key
+/// makes a new part. Dropping the outer stream also drops the parts that it has not yielded, and
+/// from then on every item whose key has no part is dropped. The source is dropped when it ends, or
 /// with the last of the outer stream and the parts.
 ///
 /// # End
-/// When the source ends, each part yields what waits in it and then ends, and the outer stream
-/// yields the parts that wait in it and then ends.
+/// When the source ends, each part yields the items that wait in it and then ends, and the outer
+/// stream yields the parts that wait in it and then ends.
 ///
 /// # Panics
 /// At the caller's line if `n` is 0.
 ///
-/// A panic of the source, of `key` or of a comparison of keys reaches the part or outer stream that
-/// was polled. The source is dropped, and the item is lost. Every other one first yields what waits
-/// for it, and then panics once, so that none takes the panic for the end. A panic of a waker
-/// reaches the poll, wake or drop that calls the waker, after all others have been woken. If that
-/// poll took an item, the item is dropped.
+/// A panic of the source, of `key` or of a comparison of keys reaches the caller that polled the
+/// part or the outer stream. The source is dropped, and the item is lost. Every other part, and the
+/// outer stream, first yields what waits in it and then panics once, so that no consumer takes the
+/// panic for the end. A panic of a waker reaches the poll, wake or drop that calls the waker, after
+/// all others have been woken. If that poll took an item, the item is dropped.
 ///
 /// # Cancel safety
 /// Cancel safe: an item is taken in the poll that returns it, and all state is in the parts and the
@@ -71,17 +75,17 @@ use parts::OUTER;
 ///
 /// # Progress
 /// No lock is held while the source is pending. A poll never waits for another part: if another
-/// thread is pulling at that moment the part is pending, and that thread wakes it. With `std` the
+/// thread is pulling at that moment, the part is pending, and that thread wakes it. With `std`, the
 /// part first tries again a few times, as a [taker](crate::sharable_aiter) does. Polls and drops
-/// are lock-free, apart from what the source, the closure and the keys themselves do.
+/// are lock-free, apart from what the source, the closure and the comparisons of keys do.
 ///
-/// One poll pulls at most 64 items. An item costs a search among the keys that have a part, and
-/// wakes nobody but its own part. A wake of the source wakes all that wait: any of them may never
-/// be polled again, so one of them alone would not do. Whichever is polled first pulls what has
-/// come, until the source is pending.
+/// One poll pulls at most 64 items. Each item costs a search among the keys that have a part, and
+/// wakes only the part that it is for, or the outer stream if its key is new. A wake of the source
+/// wakes every consumer that waits, because a single one might never be polled again. The first one
+/// that is polled pulls the items that have come, until the source is pending.
 ///
 /// # Example
-/// A log for each device, whose readings come over one connection.
+/// The readings of all devices come over one connection, and each device gets a log of its own.
 /// ```
 /// use aiter_core::{push_aiter, split_by};
 /// use futures_lite::{StreamExt, future::{block_on, zip}};

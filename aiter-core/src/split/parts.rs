@@ -1,5 +1,5 @@
 //! The source of a split stream, and what was pulled from it: the items of each part, the parts
-//! that nobody took yet, and the item in hand.
+//! that the outer stream has not yielded, and the item in hand.
 
 use crate::util::{fuse::Fused, shrink::shrink};
 use alloc::{
@@ -26,20 +26,20 @@ pub(super) struct SplitSource<S: Stream, K, F> {
     panicked: bool,
 }
 
-/// The items and parts that nobody took yet.
+/// The items and parts that no consumer has taken yet.
 pub(super) struct Parts<K, T> {
     limit: usize,
     numbers: BTreeMap<K, usize>,
     /// The part with the number `i` is at `i - 1`.
     slots: Vec<Option<Slot<K, T>>>,
     vacant: Vec<usize>,
-    /// The numbers of parts that nobody took yet.
+    /// The numbers of the parts that the outer stream has not yielded.
     untaken: VecDeque<usize>,
     held: Option<Held<K, T>>,
     outer_dropped: bool,
 }
 
-/// What a part has in the source. It is removed when the part is dropped.
+/// The key and the queue of a part. They are removed when the part is dropped.
 pub(super) struct Slot<K, T> {
     key: K,
     items: VecDeque<T>,
@@ -47,7 +47,7 @@ pub(super) struct Slot<K, T> {
 
 /// The item in hand.
 struct Held<K, T> {
-    /// The consumer that has no room for it. If that is dropped, the item finds another one.
+    /// The consumer that has no room for it. If that is dropped, the item is put elsewhere.
     number: usize,
     key: K,
     item: T,
@@ -55,11 +55,11 @@ struct Held<K, T> {
 
 /// Where an item was put.
 pub(super) enum Put<K, T> {
-    /// This consumer has an item, or a part, more.
+    /// Into the queue of this consumer.
     For(usize),
-    /// It is in hand.
+    /// It is kept in hand, because its consumer has no room.
     Held,
-    /// Nowhere: its key has no part, and the outer stream was dropped.
+    /// Nowhere, because its key has no part and the outer stream was dropped.
     Nowhere((K, T)),
 }
 
@@ -121,7 +121,7 @@ impl<K, T> Parts<K, T> {
         self.slots[number - 1].as_mut().expect("the part is there")
     }
 
-    /// How many items or parts wait for a consumer.
+    /// Returns how many items or parts wait for a consumer.
     #[inline]
     pub(super) fn waiting_for(&mut self, number: usize) -> usize {
         match number {
@@ -146,21 +146,22 @@ impl<K, T> Parts<K, T> {
 }
 
 impl<K: Ord, T> Parts<K, T> {
-    /// Takes the first part that nobody took yet.
+    /// Takes the first part that the outer stream has not yielded.
     pub(super) fn take_part(&mut self) -> Option<(K, usize)>
     where
         K: Clone,
     {
         let number = *self.untaken.front()?;
-        // Before it is taken: it may panic.
+        // Cloned before the part is taken, because `clone` may panic.
         let key = self.slot(number).key.clone();
         self.untaken.pop_front();
         shrink(&mut self.untaken);
         Some((key, number))
     }
 
-    /// Puts an item where it belongs. The consumer that pulls takes something afterwards, if there
-    /// is anything for it, so that it has room for one more.
+    /// Puts an item into the queue of its part, or makes a part for it. The consumer that pulls has
+    /// room for one more than the limit if its queue is not empty, because it takes something from
+    /// there in the same poll.
     #[inline]
     pub(super) fn put(&mut self, key: K, item: T, puller: usize) -> Put<K, T>
     where
@@ -206,8 +207,9 @@ impl<K: Ord, T> Parts<K, T> {
         self.untaken.push_back(number);
     }
 
-    /// Forgets a consumer that was dropped, and with the outer stream the parts that nobody took.
-    /// Moves what they had into `gone`. Returns whether the item in hand has to find another one.
+    /// Forgets a consumer that was dropped, and with the outer stream the parts that it has not
+    /// yielded. Moves their queues into `gone`. Returns whether the item in hand has lost its
+    /// consumer.
     pub(super) fn forget(&mut self, number: usize, gone: &mut Vec<Slot<K, T>>) -> bool {
         match number {
             OUTER => {
@@ -230,7 +232,8 @@ impl<K: Ord, T> Parts<K, T> {
             return;
         };
         self.vacant.push(number);
-        // Moved first: what it has is dropped without the lock, also if the comparison panics.
+        // Moved first, so that its items are dropped without the lock also if a comparison of keys
+        // panics in `remove`.
         gone.push(slot);
         let key = &gone[gone.len() - 1].key;
         self.numbers.remove(key);

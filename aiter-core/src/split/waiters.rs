@@ -1,5 +1,5 @@
-//! The consumers of a split stream that wait, and the requests to its lock, which decide which of
-//! them are woken when.
+//! The consumers of a split stream that wait, and the requests to its lock, which decide when each
+//! of them is woken.
 //!
 //! To *call* a consumer is to move its wake source out of `waiting` and to wake it once the lock
 //! has been released.
@@ -32,7 +32,7 @@ pub(super) type Call = WakeSource<Node<()>>;
 
 /// What all consumers share without the lock.
 pub(super) struct SplitShared {
-    /// Consumers that found the lock held. They have not looked for their items.
+    /// Consumers that found the lock held, and so have not looked for their items.
     pub(super) arrivals: WakeStack<()>,
     /// The numbers of consumers that were dropped.
     pub(super) left: Deposits<usize>,
@@ -40,14 +40,15 @@ pub(super) struct SplitShared {
     pub(super) spin: AdaptiveSpin<Taking>,
 }
 
-/// Who goes on with the source while the lock is free.
+/// Which consumer may pull while the lock is free.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SourceState {
-    /// Any consumer: all that waited have been called.
+    /// Any consumer may pull. All that waited have been called.
     Open,
-    /// The source's last poll was pending, and it has not woken since.
+    /// Only a consumer that was left waiting for the source and is polled again. The source's last
+    /// poll was pending, and it has not woken since.
     Idle,
-    /// There is an item in hand, for a consumer that has no room.
+    /// Only the consumer that the item in hand is for, and which has no room.
     Blocked,
 }
 
@@ -87,8 +88,9 @@ impl Combine for SplitShared {
         if requests & WOKEN != 0 && waiters.source == SourceState::Idle {
             waiters.source = SourceState::Open;
         }
-        // It may be the one for which there is an item in hand. The holder may be the thread that
-        // wakes the source, which cannot look. So the consumers that wait do.
+        // The item in hand may be for the consumer that was dropped. This holder may be the thread
+        // that wakes the source, which has no access to the queues. So the consumers that wait are
+        // called, and look.
         if requests & LEFT != 0 && waiters.source == SourceState::Blocked {
             waiters.source = SourceState::Open;
         }
@@ -119,7 +121,7 @@ impl WakeUp for HandoffLock<SplitShared> {
 }
 
 impl Waiters {
-    /// Lets a consumer wait that does not wait yet.
+    /// Registers a consumer that does not wait yet.
     pub(super) fn insert(&mut self, number: usize, call: Call) {
         self.waiting.insert(number, call);
     }
@@ -147,7 +149,7 @@ impl Waiters {
 #[derive(Default)]
 struct Waiting {
     entries: Vec<(usize, Call)>,
-    /// For each number one more than the index of its entry, or 0.
+    /// For each number, the index of its entry plus one, or 0 if there is none.
     places: Vec<usize>,
 }
 

@@ -22,35 +22,39 @@ use crate::api::{Backoff, Failure, Task, persist};
 use crate::end::{covers, last_of};
 use crate::pull::{Loss, Puller};
 
-/// Where a fork starts to read.
+/// The message at which a fork starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Start {
-    /// After the last message that is there now.
+    /// The next message that is published.
     New,
-    /// At the oldest message that is there.
+    /// The oldest message in the stream.
     All,
-    /// At the last message, or the last one with one of the [subjects](RemoteFork::subjects).
+    /// The last message in the stream, or the last one with one of the
+    /// [subjects](RemoteFork::subjects).
     Last,
-    /// With the last message of each subject, and then everything after it.
+    /// The last message of each subject, and then everything that is published from then on.
     LastPerSubject,
-    /// At this sequence. `fork.position() + 1` goes on where another fork stopped.
+    /// The message with this sequence. `Sequence(fork.position() + 1)` continues where that fork
+    /// stopped.
     Sequence(u64),
-    /// At the first message that was stored at this time or later.
+    /// The first message that was stored at this time or later.
     Time(SystemTime),
 }
 
-/// Forks a stream: the result sees every message from `start` on, once and in order.
+/// Forks a stream on the server: returns a stream of every message from `start` on, once each and
+/// in order.
 ///
-/// The place to start at is fixed when this returns: everything that is published from then on comes,
-/// also if the fork is polled late or the server restarts before.
+/// The starting point is fixed when this function returns. Every message that is published later is
+/// yielded, even if the fork is first polled much later or the server restarts in between.
 ///
-/// The fork goes on by itself when the server restarts, another one becomes the leader, or its
-/// consumer is deleted: it makes a new consumer at its position. Nothing comes twice or out of
-/// order, and what is not in the stream any more by then is counted in [`Seen::missed`]. The stream
-/// ends after everything before the marker of [`Publisher::stop`](crate::Publisher::stop), at once
-/// if it starts behind it.
+/// The fork goes on by itself when the server restarts, another server becomes the leader, or its
+/// consumer is deleted: it makes a new consumer at its position. No message is repeated or out of
+/// order. Messages that the stream has removed by then are counted in [`Seen::missed`]. The fork
+/// ends when it comes to the marker of [`Publisher::stop`](crate::Publisher::stop), and at once if
+/// it starts behind the marker.
 ///
-/// A slow reader holds nobody up. What the stream's limits remove before it gets there is missed.
+/// A slow fork holds nobody up. It misses the messages that the stream's limits remove before it
+/// gets to them.
 ///
 /// ```no_run
 /// use aiter_jetstream::{Start, fork};
@@ -67,14 +71,15 @@ pub enum Start {
 ///
 /// # Errors
 ///
-/// [`Error::StreamNotFound`], or [`Error::Unavailable`] if there is no answer. Later, the fork gives
-/// an error only if it cannot go on, and ends after it: [`Error::StreamNotFound`] three seconds after
-/// the stream was deleted, [`Error::StreamRecreated`], or what the server refuses.
+/// This function fails with [`Error::StreamNotFound`], or with [`Error::Unavailable`] if there is
+/// no answer. The fork yields an error only if it cannot go on, and ends after it:
+/// [`Error::StreamNotFound`] three seconds after the stream was deleted,
+/// [`Error::StreamRecreated`], or an error of a request that the server refuses.
 ///
 /// # Cancel safety
 ///
-/// If the future is dropped, nothing is left on the server for longer than half a minute. The fork
-/// itself loses nothing when a wait for its next message is dropped.
+/// If the future is dropped, nothing stays on the server for longer than half a minute. Dropping a
+/// wait for the next message of the fork loses nothing.
 pub async fn fork(js: &Context, stream: &str, start: Start) -> Result<RemoteFork, Error> {
     anchor(js, stream, start).await.map_err(Failure::into_error)
 }
@@ -106,10 +111,10 @@ async fn anchor(js: &Context, stream: &str, start: Start) -> Result<RemoteFork, 
 /// A message of a fork.
 #[derive(Clone, Debug)]
 pub struct Seen {
-    /// How many messages before this one the stream had removed when the fork came there, by its
-    /// limits or because they were deleted. `None` if the fork has a filter or started with
-    /// [`Start::LastPerSubject`], because messages that were filtered out look the same. In a stream that
-    /// removes messages when they are acked, those count too.
+    /// The number of messages directly before this one that the stream had removed before the fork
+    /// got to them: by its limits, because they were deleted, or because they were acked in a
+    /// stream that removes acked messages. `None` if the fork has a filter or started with
+    /// [`Start::LastPerSubject`], because messages that were filtered out look the same.
     pub missed: Option<u64>,
     /// The sequence of the message in the stream.
     pub sequence: u64,
@@ -134,7 +139,7 @@ pub struct RemoteFork {
     track: Track,
     /// The number of the newest consumer; each has a name of its own.
     serial: u64,
-    /// Grows with each consumer that brought nothing.
+    /// The pause before the next consumer, which grows with each one that has delivered nothing.
     fruitless: Backoff,
     state: State,
 }
@@ -143,20 +148,22 @@ pub struct RemoteFork {
 enum State {
     /// There is no consumer.
     Idle,
-    /// A consumer is being made, as often as it takes.
+    /// A consumer is being made, in as many attempts as it takes.
     Making(Making),
     Reading(Box<Puller>),
     Ended,
 }
 
-/// Gives the consumer and, where only that was to tell, the place at which it starts.
+/// Returns the subscription and, for [`Start::Last`] with filters, the sequence at which it starts.
 type Making = Task<Result<(Box<Puller>, Option<u64>), Error>>;
 
 impl RemoteFork {
-    /// Only messages with one of these subjects, which may have wildcards. They must not overlap.
+    /// Restricts the fork to messages with one of these subjects, which may have wildcards but must
+    /// not overlap.
     ///
-    /// The server filters, so nothing else is sent. [`Seen::missed`] is `None` then. With
-    /// [`Start::Last`], a fork that was not polled yet starts at the last message with one of them.
+    /// The server filters, so no other message is sent. [`Seen::missed`] is `None` then. With
+    /// [`Start::Last`], a fork that has not been polled yet starts at the last message with one of
+    /// the subjects.
     pub fn subjects(mut self, filters: &[&str]) -> Self {
         let missing = self
             .plan
@@ -177,8 +184,8 @@ impl RemoteFork {
         self
     }
 
-    /// At most `n` messages are on their way or wait in this process. 500 if not set; more than
-    /// 16 384 count as that many. To be called before the first poll.
+    /// Sets how many messages may be on their way or wait in this process. The default is 500, and
+    /// the most is 16 384. Call it before the first poll.
     ///
     /// # Panics
     ///
@@ -190,9 +197,10 @@ impl RemoteFork {
         self
     }
 
-    /// The sequence of the last message that this fork has given, or of the one before its start.
+    /// Returns the sequence of the last message that this fork has yielded, or of the one before
+    /// its start.
     ///
-    /// A process that keeps this number can go on behind it with [`Start::Sequence`].
+    /// A process that saves this number can continue after it with [`Start::Sequence`].
     pub fn position(&self) -> u64 {
         self.track.last()
     }
@@ -224,8 +232,8 @@ impl RemoteFork {
                     None
                 };
                 let policy = match plan.start {
-                    // Of the subjects that the fork has seen, only newer messages come after its
-                    // position.
+                    // The fork has not reached the newest message of its start. The consumer sends
+                    // the last message of each subject, and those up to the position are skipped.
                     Start::LastPerSubject if next <= plan.newest => DeliverPolicy::LastPerSubject,
                     _ => DeliverPolicy::ByStartSequence {
                         start_sequence: anchor.unwrap_or(next),
@@ -235,8 +243,8 @@ impl RemoteFork {
                 // The name is the same in each attempt, so that one whose answer was lost leaves no
                 // second consumer.
                 plan.create(&name, policy).await?;
-                // After the consumer was made: a stream that was replaced before is noticed, and one
-                // that is replaced later takes the consumer along.
+                // Checked after the consumer was made: a stream that was replaced before is noticed
+                // here, and if it is replaced later, the consumer is deleted with it.
                 plan.check_stream().await?;
                 Ok((puller, anchor))
             })
@@ -249,7 +257,8 @@ impl RemoteFork {
         self.state = State::Ended;
     }
 
-    /// Leaves nothing on the server. Without a runtime, the server removes it after half a minute.
+    /// Removes the consumer from the server. Without a runtime, the server removes it by itself
+    /// after half a minute.
     fn remove_consumer(&mut self) {
         if self.serial > 0
             && !matches!(self.state, State::Ended)
@@ -304,7 +313,7 @@ impl Stream for RemoteFork {
                 message,
                 context: this.plan.js.clone(),
             };
-            // What did not come from the consumer has no place in the stream.
+            // A message without this information did not come from the consumer.
             let Ok(info) = item.info() else { continue };
             let sequence = info.stream_sequence;
             match this.track.receive(info.consumer_sequence, sequence) {

@@ -1,4 +1,4 @@
-//! What a fork asks of the server.
+//! The requests of a fork to the server.
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
@@ -14,17 +14,17 @@ use crate::Error;
 use crate::api::{Failure, call};
 use crate::end::{ends, last_of};
 
-/// How many messages a fork has on their way, if nothing else is asked for.
+/// The default of [`RemoteFork::prefetch`](super::RemoteFork::prefetch).
 const PREFETCH: usize = 500;
 /// How long the server keeps a consumer that nobody pulls from.
 const INACTIVE_NANOS: u64 = 30_000_000_000;
 
-/// What a fork reads, which does not change with its position.
+/// What a fork reads. It does not change with the fork's position.
 #[derive(Clone)]
 pub(super) struct Plan {
     pub(super) js: Context,
     pub(super) stream: String,
-    /// When the stream was made, in the words of the server.
+    /// When the stream was created, as the server writes it.
     created: Value,
     /// The subjects of the markers that end the fork.
     pub(super) ends: Vec<String>,
@@ -33,12 +33,12 @@ pub(super) struct Plan {
     /// The newest message when the fork was made.
     pub(super) newest: u64,
     pub(super) prefetch: usize,
-    /// What the names of the fork's consumers begin with.
+    /// The common prefix of the names of the fork's consumers.
     name: String,
 }
 
 impl Plan {
-    /// Looks at the stream. The number is the first sequence to read.
+    /// Asks for the state of the stream. Returns the plan, and the first sequence to read.
     pub(super) async fn new(
         js: &Context,
         stream: &str,
@@ -74,7 +74,7 @@ impl Plan {
         format!("{}-{serial}", self.name)
     }
 
-    /// The sequence of the last message with one of the filters, as of the fork's start.
+    /// Returns the sequence of the last message that matches the filters, as of the fork's start.
     pub(super) async fn last_matching(&self) -> Result<u64, Failure> {
         let all = [">".to_owned()];
         let filters = if self.filters.is_empty() {
@@ -87,18 +87,18 @@ impl Plan {
             last = last.max(last_of(&self.js, &self.stream, filter).await?);
         }
         for end in &self.ends {
-            // The marker of a stopped stream is not meant, but what is before it.
+            // In a stopped stream, the last message is the one before the end marker.
             if last.is_some() && last == last_of(&self.js, &self.stream, end).await? {
                 last = last.map(|end| end - 1);
             }
         }
-        // What came since the start of the fork is not the last one of then, but must not be left
-        // out.
+        // A message that came since the fork was made is not its last one of that time, but must be
+        // yielded. So the fork starts after the newest message of that time at the latest.
         Ok(last.unwrap_or(u64::MAX).min(self.newest + 1))
     }
 
-    /// The sequence of the first message that was stored at this time or later, which only a
-    /// consumer can tell.
+    /// Returns the sequence of the first message that was stored at this time or later. Only the
+    /// state of a consumer tells it, so one is made and removed.
     async fn first_since(&self, time: SystemTime) -> Result<u64, Failure> {
         let nanos = match time.duration_since(UNIX_EPOCH) {
             Ok(after) => i128::try_from(after.as_nanos()),
@@ -127,7 +127,7 @@ impl Plan {
         if !self.filters.is_empty() {
             config["filter_subjects"] = self.filters.clone().into();
         } else if policy == DeliverPolicy::LastPerSubject {
-            // The server asks for a filter then.
+            // The server requires a filter for this policy.
             config["filter_subject"] = ">".into();
         }
         let body = json!({ "stream_name": self.stream, "config": config });
@@ -148,7 +148,8 @@ impl Plan {
         }
     }
 
-    /// Removes a consumer, without waiting for an answer: the server does so too when nobody pulls.
+    /// Removes a consumer without waiting for an answer. If the request is lost, the server removes
+    /// the consumer by itself once nobody has pulled from it for a while.
     pub(super) async fn remove(&self, consumer: &str) {
         let subject = format!("CONSUMER.DELETE.{}.{consumer}", self.stream);
         let _ = self.js.send_request(subject, Request::new()).await;

@@ -1,29 +1,29 @@
-//! Where a fork stands in its stream.
+//! The position of a fork in its stream.
 
-/// The place of a fork, told by the sequences of the messages that come.
+/// The position of a fork, which follows from the sequences of the messages that come.
 #[derive(Clone, Debug)]
 pub(super) struct Track {
     /// The newest message of the stream that the fork has seen, or the one before its start.
     last: u64,
-    /// What the present consumer has delivered.
+    /// The consumer sequence of the last message that the present consumer has delivered.
     delivered: u64,
-    /// Whether each message between two that come was lost, and not filtered out.
+    /// Whether a gap between two sequences means missed messages, which a filter rules out.
     counts: bool,
 }
 
-/// What a message is to a fork.
+/// How a message continues a fork.
 #[derive(Debug, PartialEq)]
 pub(super) enum Step {
-    /// The next one, after so many that are not in the stream any more.
+    /// It is the next one. The stream has removed `missed` messages before it.
     Next { missed: Option<u64> },
-    /// One that the fork has seen or does not want.
+    /// It is at or before the position.
     Repeat,
-    /// One that the consumer delivered before it did not come.
+    /// A message that the consumer delivered before it has not come.
     Gap,
 }
 
 impl Track {
-    /// A fork that starts at a sequence.
+    /// The position of a fork that starts at a sequence.
     pub(super) fn starting_at(next: u64) -> Self {
         Self {
             last: next.saturating_sub(1),
@@ -36,12 +36,12 @@ impl Track {
         self.last
     }
 
-    /// From now on messages are filtered.
+    /// Stops counting missed messages, because messages are filtered from now on.
     pub(super) fn stop_counting(&mut self) {
         self.counts = false;
     }
 
-    /// A new consumer counts from one.
+    /// Expects the first message of a new consumer, which counts from one.
     pub(super) fn restart(&mut self) {
         self.delivered = 0;
     }

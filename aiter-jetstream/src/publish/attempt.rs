@@ -1,4 +1,4 @@
-//! What the server says about a publish, and how long to try.
+//! What an answer of the server means for a push, and how long to try.
 
 use std::time::Duration;
 
@@ -14,12 +14,12 @@ use crate::api::Backoff;
 pub(super) enum Verdict {
     /// Nothing was stored, because a limit is reached.
     Full,
-    /// Nothing was stored, because the stream takes nothing any more.
+    /// Nothing was stored, because the stream is sealed.
     Sealed,
-    /// It has been stored by an earlier attempt: a batch is told so, and not where.
+    /// An earlier attempt has stored it. Only batches get this answer, which has no sequence.
     Stored,
-    /// Nothing was stored, as no stream listened: there is none for this subject, or its leader is
-    /// away.
+    /// Nothing was stored, because no stream listened: none has this subject, or its leader is
+    /// unreachable.
     Unheard(Error),
     /// It may have been stored.
     Unclear(Error),
@@ -62,8 +62,8 @@ pub(super) fn judge(error: PublishError, stream: &str) -> Verdict {
     }
 }
 
-/// When to try again. The server knows the id of a message for as long as its dedup window, so the
-/// last attempt has to get there earlier: half a window is for the way.
+/// When to try again. The server knows the id of a message for the length of its dedup window, so
+/// the last attempt has to arrive within it. Half of the window is left for its way.
 #[derive(Debug)]
 pub(super) struct Attempts {
     deadline: Instant,
@@ -71,7 +71,7 @@ pub(super) struct Attempts {
 }
 
 impl Attempts {
-    /// No longer than this, whatever the window.
+    /// The longest time for which attempts are made, however long the window is.
     pub(super) const LIMIT: Duration = Duration::from_secs(60);
 
     pub(super) fn new(window: Duration, now: Instant) -> Self {
@@ -85,7 +85,7 @@ impl Attempts {
         self.deadline
     }
 
-    /// The pause before the next attempt, if there is to be one.
+    /// Returns the pause before the next attempt, or `None` if it would be too late.
     pub(super) fn next(&mut self, now: Instant) -> Option<Duration> {
         let pause = self.backoff.next();
         (now + pause < self.deadline).then_some(pause)

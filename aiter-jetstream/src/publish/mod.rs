@@ -1,4 +1,4 @@
-//! Publishers.
+//! Publishers: the pushing ends of streams on the server.
 
 mod attempt;
 
@@ -32,13 +32,13 @@ const ACK: Duration = Duration::from_secs(2);
 /// The most messages that the server takes in one batch.
 const MAX_BATCH: usize = 1000;
 
-/// A publisher for a stream. It asks the server for nothing before its first push.
+/// Makes a publisher for a stream on the server. It sends nothing before its first push.
 ///
-/// Pushes are stored in the order of their calls, each once: one message, or one batch, is in flight
-/// at a time, and what was not acknowledged is sent again under the same id, which the server knows
-/// for the stream's `duplicate_window`. Attempts end after half of that window, or after one minute.
-/// For more messages a second, push batches, or use several publishers where their order among each
-/// other does not matter.
+/// Messages are stored once each, in the order of the calls of `push`. One message or one batch is
+/// in flight at a time. If it is not acknowledged, it is sent again with the same id, by which the
+/// server recognises it within the stream's `duplicate_window`. Attempts end after half of that
+/// window, and after one minute at the latest. To push more messages a second, push batches, or use
+/// several publishers if the order between them does not matter.
 ///
 /// ```no_run
 /// use aiter_jetstream::{PublishError, publisher};
@@ -48,7 +48,7 @@ const MAX_BATCH: usize = 1000;
 /// let mut coffee = "one coffee".into();
 /// let sequence = loop {
 ///     match orders.push("orders.new", coffee).await {
-///         // The stream is full and was made with `DiscardPolicy::New`: wait for its readers.
+///         // The stream was made with `DiscardPolicy::New` and is full: wait for its readers.
 ///         Err(PublishError::Full(item)) => coffee = item,
 ///         result => break result?,
 ///     }
@@ -71,19 +71,19 @@ pub fn publisher(js: &Context, stream: &str) -> Publisher {
 
 /// The pushing end of a stream on the server, which [`publisher`] makes.
 ///
-/// Clones are the same publisher: their pushes wait for each other, first come, first served.
+/// Clones are the same publisher: their pushes wait for each other, in the order of their calls.
 #[derive(Clone)]
 pub struct Publisher(Arc<Inner>);
 
 struct Inner {
     js: Context,
     stream: String,
-    /// What the ids of this publisher's messages begin with.
+    /// The common prefix of the ids of this publisher's messages.
     id: String,
     turn: Mutex<Turn>,
 }
 
-/// What the publisher whose turn it is has to itself.
+/// The state of a publisher, guarded by the lock that puts its pushes in order.
 #[derive(Default)]
 struct Turn {
     /// The number of the last message.
@@ -94,7 +94,7 @@ struct Turn {
     end: Option<u64>,
 }
 
-/// Why something was not stored.
+/// The reason why something was not stored, without the item.
 enum Refusal {
     Full,
     Stopped,
@@ -112,18 +112,19 @@ impl Refusal {
 }
 
 impl Publisher {
-    /// Publishes a message, and waits until the server has stored it. Gives its sequence.
+    /// Publishes a message, and waits until the server has stored it. Returns its sequence in the
+    /// stream.
     ///
     /// # Errors
     ///
-    /// [`PublishError::Full`] at once, so that the caller decides how long to wait for readers.
-    /// [`PublishError::Stopped`] after a [`stop`](Self::stop) by this publisher, or by another one
-    /// before the first push. [`PublishError::Unknown`] if the server refuses the message, or did
-    /// not acknowledge it for as long as attempts are made.
+    /// [`PublishError::Full`] at once if the stream is full, so that the caller decides how long to
+    /// wait for readers. [`PublishError::Stopped`] if this publisher has [stopped](Self::stop) the
+    /// stream, or another one did before the first push of this one. [`PublishError::Unknown`] if
+    /// the server refuses the message, or acknowledges none of the attempts.
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped, the message may be stored or not, and nothing else is affected.
+    /// If the future is dropped, the message may be stored or not. Other messages are not affected.
     pub async fn push(
         &self,
         subject: impl ToSubject,
@@ -133,9 +134,9 @@ impl Publisher {
             .await
     }
 
-    /// Like [`push`](Self::push), with headers. If `Nats-Msg-Id` is among them, it is the id by which
-    /// the server knows the message: a producer that is restarted can push again what it had pushed
-    /// before, and it is stored once.
+    /// Like [`push`](Self::push), with headers. If `Nats-Msg-Id` is among them, the server
+    /// recognises the message by that id. So a producer that restarts can push the same message
+    /// again, and it is stored once.
     ///
     /// # Errors
     ///
@@ -167,16 +168,16 @@ impl Publisher {
         .map_err(|refusal| refusal.with(item))
     }
 
-    /// Publishes up to 1 000 messages as a whole: all of them are stored, one behind the other, or
-    /// none. Gives the sequence of the last one. The stream has to be made with
-    /// `allow_atomic_publish`, which servers have since 2.12.
+    /// Publishes up to 1 000 messages as a whole: either all of them are stored, directly after
+    /// each other, or none is. Returns the sequence of the last one. The stream has to be made with
+    /// `allow_atomic_publish`, which needs a server of at least 2.12.
     ///
-    /// Without messages it gives 0, and does nothing.
+    /// Without messages it returns 0, and does nothing.
     ///
     /// # Errors
     ///
     /// Those of [`push`](Self::push), with all messages. [`Error::Configuration`] if there are more
-    /// than 1 000, or the stream takes no batches.
+    /// than 1 000 messages, or the stream takes no batches.
     ///
     /// # Cancel safety
     ///
@@ -212,8 +213,8 @@ impl Publisher {
                 self.send_batch(&items, first)
             })
             .await;
-        // A batch that an earlier attempt has stored is refused as a whole. Its last message alone is
-        // a duplicate, of which the server tells the sequence.
+        // If an earlier attempt has stored the batch, the server refuses it as a whole and tells no
+        // sequence. The last message alone is a duplicate, for which the server does tell it.
         let result = match stored {
             Ok(0) => {
                 let id = self.message_id(turn.count);
@@ -232,14 +233,15 @@ impl Publisher {
         result.map_err(|refusal| refusal.with(items))
     }
 
-    /// Ends the stream: forks and takers, also those that come later, end after everything that was
-    /// stored before. Gives the sequence of the end marker. To stop a stream that was stopped
+    /// Ends the stream: all forks and takers, also those that are made later, end after everything
+    /// that was stored before. Returns the sequence of the end marker. Stopping a stopped stream
     /// changes nothing.
     ///
-    /// The marker is a message with the subject [`end_subject`]; if the stream does not have that
-    /// subject, it is added. Call this after the last push of the last publisher: pushes of this
-    /// publisher and its clones are refused from then on, but others do not know of it. Forks end
-    /// before what is pushed later, and takers end after it.
+    /// The marker is a message with the subject [`end_subject`], which is added to the stream if
+    /// necessary. Call this after the last push of the last publisher. From then on, pushes of this
+    /// publisher and its clones are refused. Another publisher learns of the stop only if it has
+    /// not pushed before. Forks end before messages that it pushes later, and takers end after
+    /// them.
     ///
     /// # Errors
     ///
@@ -254,7 +256,7 @@ impl Publisher {
             Ok(window) => {
                 self.include_end().await?;
                 let subject = Subject::from(end_subject(&self.0.stream));
-                // The same for all publishers, so that two that stop make one marker.
+                // The id is the same for all publishers, so that two that stop make one marker.
                 let id = Some(subject.as_str());
                 let end = self
                     .deliver(window, &subject, 0, || {
@@ -280,7 +282,7 @@ impl Publisher {
         format!("{}-{count}", self.0.id)
     }
 
-    /// The dedup window of the stream, unless it was stopped.
+    /// Returns the dedup window of the stream, unless the stream was stopped.
     async fn window(&self, turn: &mut Turn) -> Result<Duration, Refusal> {
         if turn.end.is_some() {
             return Err(Refusal::Stopped);
@@ -303,7 +305,7 @@ impl Publisher {
         Ok(window)
     }
 
-    /// Asks the server, for no longer than a push may take.
+    /// Repeats a request until it succeeds, but for no longer than a push may take.
     async fn ask<T, F: Future<Output = Result<T, Failure>>>(
         &self,
         attempt: impl FnMut() -> F,
@@ -314,7 +316,8 @@ impl Publisher {
             .unwrap_or_else(|elapsed| Err(Error::unavailable(elapsed)))
     }
 
-    /// The configuration of the stream, also what this version of async-nats does not know.
+    /// Returns the configuration of the stream, with the fields that this version of async-nats
+    /// does not know.
     async fn config(&self) -> Result<Value, Failure> {
         let mut info = call(
             &self.0.js,
@@ -356,7 +359,8 @@ impl Publisher {
         if let Some(id) = id {
             headers.insert(NATS_MESSAGE_ID, id);
         }
-        // Without it, a subject of another stream would be stored there.
+        // Without this header, a message whose subject belongs to another stream would be stored
+        // there.
         headers.insert(NATS_EXPECTED_STREAM, &*self.0.stream);
         let message = PublishMessage::build().headers(headers).payload(item);
         Ok(self
@@ -368,10 +372,10 @@ impl Publisher {
             .sequence)
     }
 
-    /// Sends a batch, whose last message is acknowledged for all.
+    /// Sends a batch. The server acknowledges its last message for all of them.
     async fn send_batch(&self, items: &[(Subject, Bytes)], first: u64) -> Result<u64, ClientError> {
         let client = self.0.js.client();
-        // A batch that is not complete is forgotten, also by its id.
+        // Each attempt has an id of its own: the server forgets a batch that was not completed.
         let batch = client.new_inbox();
         let batch = batch.rsplit('.').next().unwrap_or_default();
         for (index, (subject, item)) in items.iter().enumerate() {
@@ -397,8 +401,8 @@ impl Publisher {
         Ok(0)
     }
 
-    /// Makes attempts until one is acknowledged, or none can be. Gives 0 for a batch that an earlier
-    /// attempt has stored.
+    /// Makes attempts until one is acknowledged, or another one would be useless or too late.
+    /// Returns 0 for a batch that an earlier attempt has stored.
     async fn deliver<F: Future<Output = Result<u64, ClientError>>>(
         &self,
         window: Duration,
@@ -408,11 +412,11 @@ impl Publisher {
     ) -> Result<u64, Refusal> {
         let Inner { js, stream, .. } = &*self.0;
         let mut attempts = Attempts::new(window, Instant::now());
-        // A second for each megabyte, for slow links.
+        // Slow links get a second more for each megabyte.
         let ack = ACK + Duration::from_micros(bytes as u64);
         let mut patience = Patience::default();
-        // Whether an attempt went unanswered, so that this may be stored although a later one says
-        // that it was not.
+        // Whether an attempt got no clear answer. Then the item may be stored although a later
+        // attempt is refused.
         let mut is_unclear = false;
         loop {
             let verdict = match timeout(ack, send()).await {
@@ -453,7 +457,8 @@ impl Publisher {
                 return Err(Refusal::Error(error));
             };
             sleep(pause).await;
-            // What is sent without a connection waits in the client, perhaps for longer than the window.
+            // Without a connection, a message would wait in the client, perhaps for longer than the
+            // window.
             if timeout_at(attempts.deadline(), connected(js))
                 .await
                 .is_err()

@@ -1,21 +1,21 @@
-//! Recognising what was acked already.
+//! [`Acked`]: recognises messages that were acked.
 
 use std::collections::{HashSet, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// The sequences that were acked last, so that takers recognise what comes again.
+/// The sequences that were acked last, by which takers recognise messages that come again.
 ///
-/// After a server or a taker was killed, messages come again that were acked, because acks are not
-/// confirmed and not all of them are on disk. A taker that has this set acks them once more and does
-/// not give them out. Clones share one set: give one to each taker of the process that has the same
-/// consumer. Other processes do not know of it; for those, keep [`Work::sequence`](super::Work::sequence)
-/// with the result of the work.
+/// Acks are not confirmed, and the server does not write each to disk at once. So messages that
+/// were acked may come again after a server or a taker was killed. A taker that has this set acks
+/// them once more, and does not yield them. Clones share one set: pass one to each taker of the
+/// same consumer in this process. Other processes do not share it. For them, store
+/// [`Work::sequence`](super::Work::sequence) with the result of the work.
 #[derive(Clone)]
 pub struct Acked(Arc<Mutex<Newest>>);
 
 impl Acked {
-    /// Remembers the last `n` sequences, some 30 bytes each.
+    /// Makes a set that remembers the last `n` sequences. Each takes some 30 bytes.
     ///
     /// # Panics
     ///
@@ -37,7 +37,7 @@ impl Acked {
             .insert(sequence);
     }
 
-    /// Whether this sequence was acked, as far as this set goes back.
+    /// Returns whether this sequence is among those that were acked last.
     pub fn contains(&self, sequence: u64) -> bool {
         self.0
             .lock()

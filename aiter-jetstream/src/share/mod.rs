@@ -25,23 +25,24 @@ use crate::api::{ATTEMPT, Backoff, Failure, Patience, Task, call, persist};
 use crate::end::{covers, end_subject, ends, strings};
 use crate::pull::{Loss, Puller};
 
-/// How long the request for the first message lasts. It has no heartbeat.
+/// How long a request for the first message lasts. It has no heartbeat.
 const FIRST: Duration = Duration::from_secs(2);
 
-/// A taker of a durable consumer: each message goes to one of its takers, in this process or in
-/// others, and comes again if that one does not [`ack`](Work::ack) it.
+/// Makes a taker of a durable consumer. Each message goes to one of the consumer's takers, in this
+/// process or in another one, and comes again if that taker does not [`ack`](Work::ack) it.
 ///
-/// The consumer is the user's own, so its limits are set where it is made. Two of them are the gate:
-/// at most `max_ack_pending` messages are out with all takers together, and at most `prefetch` are on
-/// their way to this one or wait in it. Use a small `prefetch` for slow work, because the messages
-/// that wait for one taker cannot go to another, and their `ack_wait` runs.
+/// You make the consumer, with its limits. Two limits act as a gate: at most `max_ack_pending`
+/// unacked messages are with all takers together, and at most `prefetch` are on their way to this
+/// taker or wait in it. Use a small `prefetch` for slow work, because messages that wait in one
+/// taker cannot go to another, and their `ack_wait` is running.
 ///
-/// The taker goes on by itself when the server restarts or another one becomes the leader. When it is
-/// dropped, it gives back what it has not given out, at once if there is a runtime;
-/// [`close`](Taker::close) waits for that. After [`Publisher::stop`](crate::Publisher::stop) the
-/// stream ends when all messages are acked, by whichever taker. A filtered consumer needs
-/// [`end_subject`](crate::end_subject) among its filters for that: the taker adds it when its first
-/// message comes, but to consumers of a work queue only one of which can have it.
+/// The taker goes on by itself when the server restarts or another server becomes the leader. When
+/// it is dropped, it gives back the messages that it has not yielded, at once if there is a
+/// runtime. [`close`](Taker::close) waits until it has. After
+/// [`Publisher::stop`](crate::Publisher::stop) the taker ends when all messages have been acked, by
+/// any taker. For that, a filtered consumer needs [`end_subject`](crate::end_subject) among its
+/// filters. The taker adds it when its first message comes. In a stream with the work-queue policy,
+/// only one consumer can have it.
 ///
 /// ```no_run
 /// use aiter_jetstream::share;
@@ -66,15 +67,15 @@ const FIRST: Duration = Duration::from_secs(2);
 ///
 /// # Errors
 ///
-/// [`Error::Configuration`] if the consumer has a finite `max_deliver`, because then the server drops
-/// messages without a word, the end marker among them, or if its messages need no ack of their own.
-/// Later, the taker gives an error only if it cannot go on, and ends after it:
-/// [`Error::ConsumerNotFound`] three seconds after the consumer was deleted, or what the server
-/// refuses.
+/// [`Error::Configuration`] if the consumer has a finite `max_deliver`, because the server then
+/// drops messages silently, the end marker among them; if its `ack_policy` is not explicit; or if
+/// it has priority groups. The taker yields an error only if it cannot go on, and ends after it:
+/// [`Error::ConsumerNotFound`] three seconds after the consumer was deleted, or an error of a
+/// request that the server refuses.
 ///
 /// # Panics
 ///
-/// If `prefetch` is 0. More than 16 384 counts as that many.
+/// At the caller's line if `prefetch` is 0. The most is 16 384, and larger numbers count as that.
 ///
 /// # Cancel safety
 ///
@@ -86,7 +87,7 @@ pub fn share(consumer: PullConsumer, prefetch: usize) -> Result<Taker, Error> {
     let (name, config) = (&info.name, &info.config);
     if config.max_deliver > 0 {
         return Err(Error::Configuration(format!(
-            "share: the consumer `{name}` has max_deliver = {}, after which the server gives up a message without a word: \
+            "share: the consumer `{name}` has max_deliver = {}, after which the server drops a message silently: \
              set it to -1, and count `info()?.delivered`",
             config.max_deliver
         )));
@@ -120,7 +121,7 @@ pub fn share(consumer: PullConsumer, prefetch: usize) -> Result<Taker, Error> {
     })
 }
 
-/// A stream of the messages that this taker gets, which [`share`] makes.
+/// A stream of the messages of one taker, which [`share`] makes.
 ///
 /// It is `Stream<Item = Result<Work, Error>>`.
 #[must_use = "a taker does nothing unless polled"]
@@ -133,7 +134,7 @@ pub struct Taker {
     prefetch: usize,
     pace: Duration,
     acked: Option<Acked>,
-    /// A consumer does not give its context, but its messages do.
+    /// The context of the consumer, which only its messages give out.
     js: Option<Context>,
     first: Option<Message>,
     state: State,
@@ -145,7 +146,7 @@ enum State {
     Opening(Task<Result<Message, Error>>),
     Making(Task<Result<Made, Error>>),
     Reading(Box<Puller>),
-    /// The end marker came. Does it come after everything?
+    /// The end marker has come, and the server is asked whether all other messages are acked.
     Asking(Box<Puller>, Box<Message>, Task<bool>),
     Ended,
 }
@@ -154,19 +155,21 @@ enum State {
 type Made = (Box<Puller>, Vec<String>);
 
 impl Taker {
-    /// Recognises messages that were acked and come again all the same: they are acked once more, and
-    /// not given out. See [`Acked`].
+    /// Makes this taker recognise messages that come again although they were acked. It acks them
+    /// once more, and does not yield them. See [`Acked`].
     pub fn recognise(mut self, acked: &Acked) -> Self {
         self.acked = Some(acked.clone());
         self
     }
 
-    /// Gives back what was not given out, and waits until the messages are on their way. A process
-    /// that is about to exit needs it; otherwise dropping the taker does the same in a task.
+    /// Gives back the messages that were not yielded, and waits until the answers are sent. Call it
+    /// before the process exits. Otherwise it is enough to drop the taker, which does the same in a
+    /// task.
     ///
     /// # Cancel safety
     ///
-    /// What has not been given back when this is dropped comes again after its `ack_wait`.
+    /// If the future is dropped, messages that have not been given back come again after their
+    /// `ack_wait`.
     pub async fn close(mut self) {
         if let Some(leaving) = self.leave() {
             leaving.await;
@@ -176,13 +179,13 @@ impl Taker {
         }
     }
 
-    /// Ends this taker. The future gives back what it holds.
+    /// Ends this taker. The returned future gives back the messages that it holds.
     fn leave(&mut self) -> Option<Task<()>> {
         if let Some(message) = self.first.take() {
             send(&message, AckKind::Nak(None));
         }
         match std::mem::replace(&mut self.state, State::Ended) {
-            // Its request may still bring one.
+            // Its request may still bring a message.
             State::Opening(opening) => Some(Box::pin(async move {
                 if let Ok(Ok(message)) = timeout(FIRST, opening).await {
                     send(&message, AckKind::Nak(None));
@@ -212,8 +215,8 @@ impl Taker {
     }
 }
 
-/// Gives back what comes to a taker that is gone. The marker goes last, so that it does not come to
-/// this taker again.
+/// Gives back the messages that come for a taker that has ended. The marker is given back last, so
+/// that it does not come to this taker again.
 fn give_back(puller: Box<Puller>, js: Context, marker: Option<Box<Message>>) -> Task<()> {
     Box::pin(async move {
         puller
@@ -233,7 +236,7 @@ fn give_back(puller: Box<Puller>, js: Context, marker: Option<Box<Message>>) -> 
     })
 }
 
-/// The first message of a consumer.
+/// Waits for the first message of a consumer.
 async fn first_message(consumer: PullConsumer) -> Result<Message, Error> {
     let (mut patience, mut backoff) = (Patience::default(), Backoff::default());
     loop {
@@ -245,12 +248,12 @@ async fn first_message(consumer: PullConsumer) -> Result<Message, Error> {
             .await
         {
             let next = poll_fn(|cx| Pin::new(&mut batch).poll_next(cx));
-            // The server ends the request. If it is away, nobody does.
+            // The server ends the request. If it cannot be reached, the time-out does.
             if let Ok(Some(Ok(message))) = timeout(FIRST + ATTEMPT / 2, next).await {
                 return Ok(message);
             }
         }
-        // Nothing came: is the consumer there?
+        // Nothing has come. Ask whether the consumer still exists.
         let failure = match timeout(ATTEMPT, consumer.get_info()).await {
             Ok(Ok(_)) => {
                 (patience, backoff) = Default::default();
@@ -272,7 +275,7 @@ async fn first_message(consumer: PullConsumer) -> Result<Message, Error> {
     }
 }
 
-/// Adds the end markers to the filters of a consumer that has some.
+/// Adds the subjects of the end markers to the filters of a consumer that has filters.
 async fn include_ends(js: &Context, info: &Value, ends: &[String]) -> Result<(), Failure> {
     /// "filtered consumer not unique on workqueue stream"
     const NOT_UNIQUE: ErrorCode = ErrorCode(10100);
@@ -300,13 +303,13 @@ async fn include_ends(js: &Context, info: &Value, ends: &[String]) -> Result<(),
     let body = json!({ "stream_name": stream, "config": config, "action": "update" });
     let names = [stream, name].map(|name| name.as_str().unwrap_or_default());
     match call(js, format!("CONSUMER.CREATE.{}", names.join(".")), &body).await {
-        // Another consumer of the work queue has the marker.
+        // Another consumer of the work queue has the subject of the marker.
         Err(Failure::Final(Error::Refused(error))) if error.error_code() == NOT_UNIQUE => Ok(()),
         result => result.map(drop),
     }
 }
 
-/// Whether all messages of a consumer were acked, except for the end marker.
+/// Returns whether all messages of a consumer have been acked, except for the end marker.
 async fn is_done(js: Context, subject: String) -> bool {
     let Ok(Ok(info)) = timeout(ATTEMPT, call(&js, subject, &json!({}))).await else {
         return false;
@@ -381,7 +384,7 @@ impl Stream for Taker {
                         this.leave_in_background();
                         return Poll::Ready(None);
                     }
-                    // It comes round less often while the work takes long.
+                    // The marker comes again later each time, while the work of others goes on.
                     let rounds = marker.info().map_or(1, |info| info.delivered).clamp(1, 20);
                     send(
                         marker,
@@ -428,7 +431,7 @@ impl Taker {
                 }
             }
             Err(_) => {
-                // Without a runtime nobody waits for what is on its way.
+                // Without a runtime, messages that are on their way come again after `ack_wait`.
                 if let (State::Reading(puller), Some(js)) =
                     (std::mem::replace(&mut self.state, State::Ended), &self.js)
                 {

@@ -1,4 +1,4 @@
-//! One message of a share.
+//! [`Work`]: a message of a taker.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -14,14 +14,14 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use super::Acked;
 use crate::Error;
 
-/// A message that this taker has, and no other one until it is given back or `ack_wait` is over.
+/// A message that only this taker has, until it is given back or `ack_wait` is over.
 ///
-/// It derefs to the message. [`ack`](Self::ack) it when the work is done. A `Work` that is dropped is
-/// given back, so it comes again at once, to this taker or another one.
+/// It derefs to the message. [`ack`](Self::ack) it when the work is done. Dropping it without an
+/// ack gives it back, so that it comes again at once, to this taker or another one.
 #[must_use = "work that is dropped comes again"]
 pub struct Work {
     message: Message,
-    /// How often to tell the server that the work goes on.
+    /// The interval at which the server is told that the work goes on.
     pace: Duration,
     acked: Option<Acked>,
     is_settled: bool,
@@ -37,16 +37,16 @@ impl Work {
         }
     }
 
-    /// The sequence of the message in its stream: the same when it comes again, so that what was
-    /// done is recognised. 0 if the message does not say.
+    /// Returns the sequence of the message in its stream. It is the same each time the message
+    /// comes, so finished work can be recognised by it. It is 0 if the message does not have it.
     pub fn sequence(&self) -> u64 {
         self.message.info().map_or(0, |info| info.stream_sequence)
     }
 
-    /// The work is done: the message does not come again, unless the server is killed before it has
-    /// written that down.
+    /// Tells the server that the work is done. The message does not come again, unless the server
+    /// is killed before the ack is on disk.
     ///
-    /// The server does not confirm it, which is five times as fast as
+    /// This does not wait for the server, and is five times as fast as
     /// [`ack_confirmed`](Self::ack_confirmed).
     ///
     /// # Errors
@@ -62,7 +62,7 @@ impl Work {
         Ok(())
     }
 
-    /// Like [`ack`](Self::ack), and waits until the server says that it knows.
+    /// Like [`ack`](Self::ack), but waits until the server confirms the ack.
     ///
     /// # Errors
     ///
@@ -87,18 +87,18 @@ impl Work {
         }
     }
 
-    /// Gives the message back: it comes again, at once or `after` a while, to this taker or another
-    /// one.
+    /// Gives the message back. It comes again, at once or `after` some time, to this taker or
+    /// another one.
     ///
-    /// Use a delay for work that failed. Without one, a message that always fails goes round as fast
-    /// as the server can send it.
+    /// Use a delay for work that failed. Without one, a message that always fails comes again as
+    /// fast as the server can send it.
     pub fn give_back(mut self, after: Option<Duration>) {
         self.is_settled = true;
         send(&self.message, AckKind::Nak(after));
     }
 
-    /// Tells the server that the work goes on: `ack_wait` begins anew. [`keep_while`](Self::keep_while)
-    /// does so by itself.
+    /// Tells the server that the work goes on, which restarts `ack_wait`.
+    /// [`keep_while`](Self::keep_while) does this at intervals.
     ///
     /// # Errors
     ///
@@ -114,7 +114,8 @@ impl Work {
             .map_err(Error::unavailable)
     }
 
-    /// Runs a future, and keeps the message while it runs, three times in each `ack_wait`.
+    /// Runs the future `work`, and [keeps](Self::keep) the message three times in each `ack_wait`
+    /// while it runs. Use it for work that may take longer than `ack_wait`.
     ///
     /// ```no_run
     /// # async fn resize(_: &[u8]) {}
@@ -126,7 +127,7 @@ impl Work {
     ///
     /// # Cancel safety
     ///
-    /// Dropping it drops the future inside.
+    /// Dropping the returned future drops `work`, and the message is no longer kept.
     pub async fn keep_while<F: Future>(&self, work: F) -> F::Output {
         let mut work = pin!(work);
         let mut pace = interval_at(Instant::now() + self.pace, self.pace);
@@ -138,7 +139,8 @@ impl Work {
             });
             match done.await {
                 Some(output) => return output,
-                // Work goes on also without its server, which may be back before it is done.
+                // An error is ignored: the work goes on, and the server may be back before it is
+                // done.
                 None => send(&self.message, AckKind::Progress),
             }
         }
@@ -170,8 +172,8 @@ impl fmt::Debug for Work {
     }
 }
 
-/// Answers a message without waiting: from `drop` and other functions that cannot. If the queue of
-/// the client is full and there is no runtime, the message comes again after its `ack_wait`.
+/// Answers a message without waiting, for `drop` and other functions that cannot wait. If the queue
+/// of the client is full and there is no runtime, the message comes again after its `ack_wait`.
 pub(super) fn send(message: &Message, kind: AckKind) {
     let Some(reply) = message.reply.clone() else {
         return;

@@ -2,14 +2,17 @@
 //!
 //! | state of a task | in `tasks` | in the queue | next |
 //! |---|---|---|---|
-//! | woken | yes | yes | it is polled, and then waits, or is over if that poll completes or panics |
-//! | waits | yes | no | its waker is called: woken |
+//! | woken | yes | yes | when it is polled: waits, or over if that poll completes or panics |
+//! | waits | yes | no | when its waker is called: woken |
 //! | over | no | perhaps | |
 
 mod queue;
 mod task;
 
-use crate::{Clock, VirtualTime};
+use crate::{
+    Clock, VirtualTime,
+    marbles::{Recorded, Recording, frame_of},
+};
 use futures_core::Stream;
 use queue::{Queue, TaskWaker};
 use std::{
@@ -29,21 +32,22 @@ use std::{
 use task::Counts;
 pub use task::{Collected, Task};
 
-/// A task that is polled more often in one run is taken for one that never ends.
+/// The most polls of one task in one run. A task that is polled more often is taken to be woken in
+/// a loop.
 const MOST_POLLS: u64 = if cfg!(test) { 10_000 } else { 10_000_000 };
 
 /// An executor for tests. It runs named tasks on the current thread, polls a task only after its
 /// waker was called, and panics with the names of the tasks that cannot go on.
 ///
 /// Tasks are polled in the order in which they were woken, so a test takes the same course each
-/// time. The executor has a [`VirtualTime`], which [`run`](Self::run) and
-/// [`run_for`](Self::run_for) move on when no task is woken.
+/// time. The executor has a [`VirtualTime`]. [`run`](Self::run) and [`run_for`](Self::run_for)
+/// advance it when no task is woken.
 ///
-/// | to | call |
+/// | to run tasks | call |
 /// |---|---|
-/// | see what happens now | [`run_until_stalled`](Self::run_until_stalled); the time stands still |
-/// | see what happens within some time | [`run_for`](Self::run_for) |
-/// | run every task to its end | [`run`](Self::run) |
+/// | until none is woken, while the time stands still | [`run_until_stalled`](Self::run_until_stalled) |
+/// | for some virtual time | [`run_for`](Self::run_for) |
+/// | until all have completed | [`run`](Self::run) |
 ///
 /// # Example
 ///
@@ -76,8 +80,9 @@ const MOST_POLLS: u64 = if cfg!(test) { 10_000 } else { 10_000_000 };
 ///
 /// # Panics
 ///
-/// The methods that run panic at the caller's line, as each of them says. A panic of a task reaches
-/// the caller of the run, and drops the task. The executor can be used after any panic.
+/// The methods that run tasks panic at the caller's line, in the cases that each of them names. A
+/// panic of a task reaches the caller of that method, and drops the task. The executor can be used
+/// after any panic.
 #[derive(Default)]
 pub struct Executor<'a> {
     tasks: BTreeMap<u64, Running<'a>>,
@@ -85,7 +90,7 @@ pub struct Executor<'a> {
     time: VirtualTime,
 }
 
-/// A task that is not over.
+/// A task that has not completed.
 struct Running<'a> {
     name: Rc<str>,
     future: Pin<Box<dyn Future<Output = ()> + 'a>>,
@@ -97,12 +102,12 @@ struct Running<'a> {
 type Polls = BTreeMap<u64, u64>;
 
 impl<'a> Executor<'a> {
-    /// Makes an executor without tasks, at the time zero.
+    /// Makes an executor without tasks. Its time is zero.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Returns the time of this executor, which is a timer and a clock for its tasks.
+    /// Returns the time of this executor. It is a timer and a clock for the tasks.
     pub fn time(&self) -> VirtualTime {
         self.time.clone()
     }
@@ -123,8 +128,8 @@ impl<'a> Executor<'a> {
         })
     }
 
-    /// Adds a task that takes the items of `stream` up to its end, and keeps each of them with the
-    /// time at which it came.
+    /// Adds a task that takes all items of `stream`. The handle has the items, each with the time
+    /// at which it came.
     pub fn collect<S>(&mut self, name: impl Into<Rc<str>>, stream: S) -> Collected<S::Item>
     where
         S: Stream + 'a,
@@ -145,6 +150,21 @@ impl<'a> Executor<'a> {
             .await;
         });
         Collected::new(task, items)
+    }
+
+    /// Adds a task that takes the items of `stream` up to its end, and records them as
+    /// [`marbles`](crate::marbles()): each item as it is displayed, in the millisecond in which it
+    /// came.
+    ///
+    /// A panic of the stream is recorded too, and does not reach the caller of the run. An item that
+    /// is displayed with a `'` in it has no form as marbles: map it to another text before.
+    pub fn record<S>(&mut self, name: impl Into<Rc<str>>, stream: S) -> Recorded
+    where
+        S: Stream + 'a,
+        S::Item: fmt::Display,
+    {
+        let start = frame_of(self.time.now());
+        Recorded::new(self.collect(name, Recording::new(stream)), start)
     }
 
     fn add<T>(
@@ -175,23 +195,25 @@ impl<'a> Executor<'a> {
         }
     }
 
-    /// Drops the future of a task of this executor, unless that is over.
+    /// Drops the future of a task of this executor. Does nothing if the task has completed.
     pub fn cancel<T>(&mut self, task: &Task<T>) {
         self.tasks.remove(&task.id);
     }
 
-    /// Returns the names of the tasks that are not over, in the order in which they were added.
+    /// Returns the names of the tasks that have not completed, in the order in which they were
+    /// added.
     pub fn unfinished(&self) -> impl Iterator<Item = &str> {
         self.tasks.values().map(|task| &*task.name)
     }
 
-    /// Polls tasks until none is woken. The time stands still.
+    /// Polls the woken tasks until none is woken. The time stands still.
     ///
     /// # Panics
     ///
-    /// Panics if a task is stranded: it waits, and nobody keeps its waker, so it can never be woken.
-    /// The message names all of them. A future that is meant to wait for ever may await
-    /// [`sleep(Duration::MAX)`](crate::Sleep::sleep), which keeps the waker.
+    /// Panics if a task is *stranded*: it waits, and nothing keeps its waker, so it can never be
+    /// woken. The message names all such tasks. A future that has to wait for ever may await
+    /// [`sleep(Duration::MAX)`](crate::Sleep::sleep) of [`time`](Self::time), which keeps the
+    /// waker.
     ///
     /// Panics if a task is polled more than ten million times.
     #[track_caller]
@@ -200,8 +222,8 @@ impl<'a> Executor<'a> {
         self.expect_none_stranded();
     }
 
-    /// Runs tasks for some time. Whenever none is woken, the time moves on to the next timer, until
-    /// `duration` has passed.
+    /// Runs tasks for some virtual time. Whenever no task is woken, the time advances to the next
+    /// timer, until `duration` has passed.
     ///
     /// # Panics
     ///
@@ -219,15 +241,16 @@ impl<'a> Executor<'a> {
         self.expect_none_stranded();
     }
 
-    /// Runs every task to its end. Whenever none is woken, the time moves on to the next timer.
+    /// Runs tasks until all have completed. Whenever no task is woken, the time advances to the
+    /// next timer.
     ///
     /// # Panics
     ///
-    /// Panics if tasks are left, none is woken, and no timer waits. The message names each of them,
-    /// and says why it cannot go on: it is stranded, as in
-    /// [`run_until_stalled`](Self::run_until_stalled), or its waker is kept and nobody calls it. To
-    /// find lost wakes, each of these tasks is polled once more: one that completes or takes an
-    /// item then should have been woken.
+    /// Panics if tasks are left, none is woken, and no timer waits. The message names each of them
+    /// and says why it cannot go on: either it is stranded, as in
+    /// [`run_until_stalled`](Self::run_until_stalled), or its waker is kept but was not called. To
+    /// find lost wakes, each of these tasks is polled once more. If it completes or takes an item
+    /// then, it should have been woken.
     ///
     /// Panics if a task is polled more than ten million times.
     #[track_caller]
@@ -264,7 +287,7 @@ impl<'a> Executor<'a> {
     }
 
     fn poll(&mut self, id: u64) {
-        // It is back only after a pending poll: a task that panics is dropped.
+        // It is put back only after a pending poll, so that a task that panics is dropped.
         let Some(mut task) = self.tasks.remove(&id) else {
             return;
         };
@@ -293,7 +316,7 @@ impl<'a> Executor<'a> {
         panic!("{tasks} stranded:{}", stranded.concat());
     }
 
-    /// Says of each task why it is left. Polls it once more to find out.
+    /// Returns, for each task, why it is left. Polls the task once more to find out.
     fn reasons(&mut self) -> String {
         let mut reasons = String::new();
         for id in Vec::from_iter(self.tasks.keys().copied()) {
@@ -328,7 +351,8 @@ const WAITS: &str = "waits. Its waker is kept, and nobody calls it: end or drop 
     such as a pusher or a gate, or `cancel` the task before the run.";
 
 impl Running<'_> {
-    /// Nobody can wake it, as its waker has no clone. Tasks are asked when they wait.
+    /// Returns whether nothing can wake this task, because its waker has no clone. Asked only of
+    /// tasks that wait.
     fn is_stranded(&self) -> bool {
         Arc::strong_count(&self.waker) == 1
     }

@@ -9,7 +9,7 @@ use std::{
     task::Wake,
 };
 
-/// The numbers of the woken tasks, each of them once. Tasks are woken from any thread.
+/// The numbers of the woken tasks, each of them once. Wakes may come from any thread.
 #[derive(Debug, Default)]
 pub(super) struct Queue(Mutex<State>);
 
@@ -43,13 +43,13 @@ impl Queue {
     }
 }
 
-/// The waker of one task. Only its clones keep it, beside the task itself: their number says whether
-/// the task can still be woken.
+/// The waker of one task. Only the task and clones of its `Waker` keep it, so the reference count
+/// tells whether the task can still be woken.
 #[derive(Debug)]
 pub(super) struct TaskWaker {
     id: u64,
     queue: Arc<Queue>,
-    /// How often the waker was called. The handle of the task keeps it too.
+    /// How often the waker was called. Shared with the handle of the task.
     wakes: Arc<AtomicU64>,
 }
 

@@ -1,7 +1,7 @@
 //! The handles of tasks, and what is counted for them.
 
 use std::{
-    cell::{Cell, RefCell},
+    cell::{Cell, Ref, RefCell},
     fmt, mem,
     rc::Rc,
     sync::{
@@ -17,7 +17,7 @@ pub(super) struct Counts {
     polls: Cell<u64>,
     pub(super) wakes: Arc<AtomicU64>,
     futile_wakes: Cell<u64>,
-    /// The current poll has taken an item.
+    /// Whether the current poll has taken an item.
     has_progressed: Cell<bool>,
     is_finished: Cell<bool>,
 }
@@ -28,7 +28,7 @@ impl Counts {
         self.has_progressed.set(false);
     }
 
-    /// The poll has taken an item.
+    /// Notes that the current poll has taken an item.
     pub(super) fn progress(&self) {
         self.has_progressed.set(true);
     }
@@ -39,7 +39,7 @@ impl Counts {
 
     pub(super) fn end_poll(&self, is_ready: bool) {
         self.is_finished.set(is_ready);
-        // The first poll needed no wake.
+        // The first poll comes without a wake.
         if !is_ready && !self.has_progressed() && self.polls.get() > 1 {
             self.futile_wakes.set(self.futile_wakes.get() + 1);
         }
@@ -90,12 +90,12 @@ impl<T> Task<T> {
         self.counts.wakes.load(Relaxed)
     }
 
-    /// Returns how often the task was woken for nothing: how many polls after the first one
-    /// have neither completed the future nor, for [`collect`](crate::Executor::collect), taken an
-    /// item.
+    /// Returns how often the task was woken for nothing: the number of polls after the first one
+    /// that have neither completed the future nor, for [`collect`](crate::Executor::collect), taken
+    /// an item.
     ///
-    /// A future that waits for several events, one after the other, may have come further in such a
-    /// poll, which the executor cannot see. For such a future this is an upper bound.
+    /// A future that waits for several events in turn may make progress that the executor cannot
+    /// see. For such a future this is an upper bound.
     pub fn futile_wakes(&self) -> u64 {
         self.counts.futile_wakes.get()
     }
@@ -121,6 +121,11 @@ pub struct Collected<T> {
 impl<T> Collected<T> {
     pub(super) fn new(task: Task<()>, items: Rc<RefCell<Vec<(Duration, T)>>>) -> Self {
         Self { task, items }
+    }
+
+    /// Returns the items that were not taken yet.
+    pub(crate) fn items(&self) -> Ref<'_, [(Duration, T)]> {
+        Ref::map(self.items.borrow(), Vec::as_slice)
     }
 
     /// Returns the handle of the task, which is finished at the end of the stream.

@@ -1,4 +1,4 @@
-//! Time that passes only when it is told to.
+//! Virtual time, which passes only when a test or an executor advances it.
 
 use aiter_core::{Clock, Sleep};
 use std::{
@@ -12,12 +12,12 @@ use std::{
 };
 
 /// A timer and a clock for tests. It starts at zero and stands still until the test or an
-/// [`Executor`](crate::Executor) moves it on.
+/// [`Executor`](crate::Executor) advances it.
 ///
-/// Clones show the same time. A timer is due at the time of the call of `sleep` plus its duration.
-/// Moving the time wakes the tasks of all timers that are due by then, one after the other, in the
-/// order in which they are due, and those of the same moment in the order in which they were made.
-/// Each of them then sees the new time.
+/// Clones share one time. A timer is due when its duration has passed since the call of `sleep`.
+/// Advancing the time wakes the tasks of all timers that are due by then, in the order in which
+/// they are due. Timers that are due at the same moment wake in the order in which they were made.
+/// The woken tasks all see the new time.
 ///
 /// Times beyond [`Duration::MAX`] count as that.
 ///
@@ -42,18 +42,18 @@ pub struct VirtualTime(Arc<Mutex<State>>);
 struct State {
     now: Duration,
     made: u64,
-    /// The timers that wait, by when they are due and their number.
+    /// The timers that wait, by the time when they are due and their number.
     timers: BTreeMap<(Duration, u64), Option<Waker>>,
 }
 
 impl VirtualTime {
-    /// Makes a time of its own, at zero.
+    /// Makes a new time, which starts at zero.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Moves the time on by `duration` at once, and wakes the tasks of the timers that are due by
-    /// then.
+    /// Advances the time by `duration` in one step, and wakes the tasks of the timers that are due
+    /// by then.
     ///
     /// To let tasks run at each timer on the way, use
     /// [`Executor::run_for`](crate::Executor::run_for).
@@ -62,8 +62,8 @@ impl VirtualTime {
         self.set(now.saturating_add(duration));
     }
 
-    /// Moves the time on to the next timer that waits, and wakes as [`advance`](Self::advance)
-    /// does. Returns `false` if no timer waits.
+    /// Advances the time to the next timer that waits, and wakes tasks as
+    /// [`advance`](Self::advance) does. Returns `false` if no timer waits.
     pub fn advance_to_next(&self) -> bool {
         let Some(due) = self.next_due() else {
             return false;
@@ -73,8 +73,8 @@ impl VirtualTime {
         true
     }
 
-    /// Sets the time, which may go back, as the clock of a real system may. Wakes as
-    /// [`advance`](Self::advance) does; what was due before stays so.
+    /// Sets the time. It may go back, as the clock of a real system may. Wakes tasks as
+    /// [`advance`](Self::advance) does. Timers that were due before stay due.
     pub fn set(&self, now: Duration) {
         self.state().now = now;
         while let Some(waker) = self.pop_due() {
@@ -84,19 +84,19 @@ impl VirtualTime {
         }
     }
 
-    /// Returns when the next timer is due, if one waits.
+    /// Returns the time when the next timer is due, if one waits.
     pub fn next_due(&self) -> Option<Duration> {
         let state = self.state();
         let (&(due, _), _) = state.timers.first_key_value()?;
         Some(due)
     }
 
-    /// Returns how many timers wait: those that were neither due yet nor dropped.
+    /// Returns the number of timers that wait. Timers that are due or were dropped do not count.
     pub fn timers(&self) -> usize {
         self.state().timers.len()
     }
 
-    /// Returns how many timers have been made.
+    /// Returns the number of timers that have been made.
     pub fn timers_made(&self) -> u64 {
         self.state().made
     }
@@ -148,8 +148,8 @@ impl fmt::Debug for VirtualTime {
     }
 }
 
-/// A timer of a [`VirtualTime`]. It is ready once the time has come to the moment at which it is
-/// due, and stays ready. With a duration of zero it is ready at once.
+/// A timer of a [`VirtualTime`]. It completes once it is due, also if the time goes back after
+/// that. With a duration of zero it completes at once.
 #[must_use = "futures do nothing unless polled"]
 pub struct VirtualSleep {
     time: VirtualTime,

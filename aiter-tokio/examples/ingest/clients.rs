@@ -15,11 +15,12 @@ use tokio::{
     io::AsyncWriteExt,
     net::TcpStream,
     task::JoinSet,
-    time::{interval, timeout},
+    time::{interval, sleep, timeout},
 };
 
-/// The number of lines that a client sends at once.
-const BURST: u64 = 100;
+/// The number of lines that a client sends at once, and the time between two bursts. Every second
+/// client sends as fast as the server takes its lines, and the others now and then a few.
+const BURSTS: [(u64, Duration); 2] = [(100, Duration::ZERO), (5, Duration::from_millis(20))];
 const BETWEEN_FIGURES: Duration = Duration::from_millis(100);
 
 /// Runs the clients, and shows how far the server has come, until all have sent their lines.
@@ -58,7 +59,8 @@ fn progress(ingest: &Ingest, lines: u64) -> ProgressBar {
         }
     };
     let waiting = move |_: &ProgressState, text: &mut dyn Write| {
-        // What is written is read first, because a line is received before it is written.
+        // The number of written lines is read first. A line is received before it is written, so
+        // the number of received lines is never smaller.
         let written = tally.written.load(Relaxed);
         let received = tally.received.load(Relaxed);
         let _ = write!(text, "{}", received.saturating_sub(written));
@@ -70,18 +72,20 @@ fn progress(ingest: &Ingest, lines: u64) -> ProgressBar {
     ProgressBar::new(lines).with_style(style)
 }
 
-/// Sends lines in bursts, as fast as the server takes them.
+/// Sends lines in bursts.
 async fn send(client: usize, lines: u64, server: SocketAddr) -> Result<(), String> {
     let sending = async {
         let mut socket = TcpStream::connect(server).await?;
+        let (burst, pause) = BURSTS[client % BURSTS.len()];
         let (mut line, mut text) = (0, String::new());
         while line < lines {
             text.clear();
-            for line in line..lines.min(line + BURST) {
+            for line in line..lines.min(line + burst) {
                 let _ = writeln!(text, "client {client} line {line}");
             }
             socket.write_all(text.as_bytes()).await?;
-            line += BURST;
+            line += burst;
+            sleep(pause).await;
         }
         socket.shutdown().await
     };

@@ -6,15 +6,15 @@
 //!              lines of a client → rate_limit ┘               (key: client)    (500, 50 ms)
 //! ```
 //!
-//! Nothing here buffers without a bound. While the file is slow, batches are not taken, lines are
-//! not looked up and sockets are not read, and in the end the clients wait in their writes.
+//! No buffer here grows without a bound. While the file is slow, batches are not taken, so lines
+//! are not looked up, sockets are not read, and in the end the writes of the clients wait.
 use aiter_tokio::{
     RateLimit, Stopper, aiter_core, batch_within, map_filter_aiter, map_workers_by,
     net::{Server, tcp_server_from},
     rate_limit,
 };
 use futures_lite::{Stream, StreamExt};
-use hdrhistogram::Histogram;
+use hdrhistogram::{Histogram, RecordError};
 use std::{
     env, fmt, fs, io,
     net::SocketAddr,
@@ -37,7 +37,7 @@ use tokio_util::codec::{FramedRead, LinesCodec};
 
 /// The length of the longest line in bytes.
 const LONGEST_LINE: usize = 64 * 1024;
-/// The number of lookups that run at once, of all clients.
+/// The number of lookups of all clients that run at once.
 const LOOKUPS: usize = 64;
 /// The number of lines in a full batch, and the time that a line may wait for one.
 const BATCH: usize = 500;
@@ -100,7 +100,7 @@ pub(crate) struct Tally {
     pub(crate) batches: AtomicU64,
 }
 
-/// What the batches were like.
+/// Statistics of the batches.
 pub(crate) struct Report {
     sizes: Histogram<u64>,
     /// Microseconds between the receipt of a line and the end of the write of its batch.
@@ -241,10 +241,10 @@ fn lines(socket: TcpStream, client: u64, tally: Arc<Tally>) -> impl Stream<Item 
     map_filter_aiter(record, FramedRead::new(socket, codec))
 }
 
-/// Stands for a query to a database. One line in ten is not in its cache, and takes longer: other
-/// clients' lines pass it, and later lines of its own client wait.
+/// Stands for a query to a database. One line in ten is not in the cache and takes longer.
+/// Meanwhile lines of other clients overtake it, and later lines of its own client wait.
 async fn look_up(record: Record) -> Record {
-    if record.text.len() % 10 == 0 {
+    if record.text.ends_with('7') {
         sleep(Duration::from_millis(2)).await;
     }
     record
@@ -268,12 +268,12 @@ async fn write(
         file.write_all(text.as_bytes()).await?;
         file.flush().await?;
         let now = Instant::now();
-        report.sizes.saturating_record(batch.len() as u64);
+        let failed = |error: RecordError| io::Error::other(error.to_string());
+        report.sizes.record(batch.len() as u64).map_err(failed)?;
         for record in &batch {
             let waited = now.duration_since(record.received).as_micros();
-            report
-                .waits
-                .saturating_record(u64::try_from(waited).unwrap_or(u64::MAX));
+            let waited = u64::try_from(waited).unwrap_or(u64::MAX);
+            report.waits.record(waited).map_err(failed)?;
         }
         tally.written.fetch_add(batch.len() as u64, Relaxed);
         tally.batches.fetch_add(1, Relaxed);

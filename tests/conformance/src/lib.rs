@@ -10,8 +10,10 @@
 //! | [`memory`](held_bytes) | how many bytes are held |
 //! | [`cell`](serve) | one probe of one subject, in a process of its own that may hang or crash |
 //! | [`table`](Table) | all cells, and whether our crates pass |
+//! | [`edges`] | what the tests share that compare operators at their edges |
 
 mod cell;
+pub mod edges;
 mod memory;
 mod probes;
 pub mod source;

@@ -13,6 +13,8 @@ use scopeguard::ScopeGuard;
 /// Merges streams as [`join_aiters`](crate::join_aiters) does, each with a key that says from which
 /// stream an item comes.
 ///
+#[cfg_attr(doc, doc = include_str!("../../../docs/pictures/join_keyed.svg"))]
+///
 /// An item of a stream comes as `(key, Some(item))`. When a stream has ended, `(key, None)` comes
 /// once, after its last item and after the stream was dropped. The key is cloned for each item, so
 /// it should be cheap to clone, such as a number or an `Arc`. Several streams may have equal keys.

@@ -1,4 +1,4 @@
-//! [`batch`]: the items that are ready, together.
+//! [`batch`]: the items that are ready, as one batch.
 
 use super::Collector;
 use alloc::vec::Vec;
@@ -13,35 +13,38 @@ use pin_project::pin_project;
 /// Yields the items of `stream` that are ready, up to `n` of them together in a `Vec`.
 ///
 /// Use it where many items cost little more than one: rows for a database, lines for a file,
-/// messages for a network. It waits only for the first item of a batch, so no item comes later than
-/// it would alone: while items are rare each batch has one, and under load the batches grow. To
-/// wait some time for more items, take [`batch_within`](crate::batch_within).
+/// messages for a network. It waits only for the first item of a batch, so batching delays no item.
+/// While items are rare, each batch has one; under load, the batches grow. To wait some time for
+/// more items, use [`batch_within`](crate::batch_within).
 ///
-/// No batch is empty, and the items keep their order. When the source ends, the items before its
-/// end come at once, as the last batch; the source is dropped then, and not polled again. One poll
-/// takes at most 4096 items and gives them, so that it returns also if `n` is larger and the source
-/// is always ready.
+#[cfg_attr(doc, doc = include_str!("../../../docs/pictures/batch.svg"))]
 ///
-/// Memory is allocated as items come, so a large `n` costs nothing. Each `Vec` belongs to the
-/// consumer. The next one begins with room for as many items as the last one had, but not for more
-/// than 4096.
+/// No batch is empty, and the items keep their order. When the source ends, the items before the
+/// end are yielded at once as the last batch, and the source is dropped. A poll takes at most 4096
+/// items, and then yields them, so that it returns even if `n` is larger and the source is always
+/// ready.
+///
+/// Memory is allocated as items come, so a large `n` costs nothing. The consumer owns each `Vec`.
+/// The next one starts with the capacity for as many items as the last one had, up to 4096.
 ///
 /// # Panics
-/// At the caller's line if `n` is 0. A panic of the source comes after the items before it: if
-/// there are any, this poll gives them, and the next one resumes the panic. Without the feature
-/// `std` panics cannot be kept: the panic comes at once, and the items before it are the first of
-/// the next batch. Either way, a later poll polls the source again.
+/// At the caller's line if `n` is 0. A panic of the source comes after the items before it: the
+/// poll in which it happens yields those items, if there are any, and the next poll resumes the
+/// panic. Without the feature `std`, a panic cannot be caught. It then reaches the caller at once,
+/// and the items before it are the first of the next batch. In both cases a later poll polls the
+/// source again.
 ///
 /// # Cancel safety
-/// Cancel safe: items are given in the poll that took them, so the stream holds none between two
-/// polls. Those before a panic of the source, without `std`, stay in the stream.
+/// Cancel safe: items are yielded by the poll that took them, so the stream holds none between two
+/// polls. The exception is a panic of the source without `std`, after which the items before it
+/// stay in the stream.
 ///
 /// # Progress
-/// Waits only for the source. Each batch is one allocation, or some more while batches grow.
+/// Waits only for the source. Each batch is one allocation, or a few while batches grow.
 ///
 /// # Examples
-/// A task writes the lines of a log. Those that come while it writes wait for their turn together,
-/// and take one system call:
+/// A task writes the lines of a log to a file. The lines that arrive during a write are written
+/// together by the next one:
 /// ```
 /// use aiter_core::{batch, push_aiter};
 /// use futures_lite::{StreamExt, future::block_on};

@@ -1,4 +1,4 @@
-//! [`batch_within`]: batches that wait some time for more items.
+//! [`batch_within`]: batches that wait a limited time for more items.
 
 use super::Collector;
 use crate::{Sleep, util::in_place::InPlace};
@@ -14,38 +14,41 @@ use pin_project::pin_project;
 
 /// Yields the items of `stream` in batches of up to `n`, each at most `d` after its first item.
 ///
-/// Use it where items are cheaper together and may be a little late: rows for a database, metrics
-/// for a collector, clicks for a statistic. A batch is given as soon as it has `n` items, or `d`
-/// after its first one. `sleep` is the timer: see [`Sleep`]. To wait for no item but the first, take
-/// [`batch`](crate::batch); `d` of zero does the same.
+/// Use it where many items cost little more than one, and each may be a little late: rows for a
+/// database, metrics for a collector, clicks for a statistic. A batch is yielded when it has `n`
+/// items, or `d` after its first item. `sleep` is the timer: see [`Sleep`]. If no item should wait
+/// for others, use [`batch`](crate::batch), which does the same as a `d` of zero.
 ///
-/// The time counts from the poll that takes the first item of a batch. A consumer that comes back
-/// later than `d` after that poll gets the batch at once, with what is ready by then. Between two
-/// batches no timer runs, and nothing is pulled ahead of the consumer.
+#[cfg_attr(doc, doc = include_str!("../../../docs/pictures/batch_within.svg"))]
 ///
-/// No batch is empty, and the items keep their order. When the source ends, the items before its
-/// end come at once, as the last batch; the source is dropped then, and not polled again. One poll
-/// takes at most 4096 items and then gives the batch, so that it returns also if `n` is larger and
-/// the source is always ready.
+/// The time counts from the poll that takes the first item of a batch. A consumer that polls again
+/// only after `d` has passed gets the batch at once, with the items that are ready by then. Between
+/// two batches no timer runs, and nothing is pulled ahead of the consumer.
 ///
-/// Memory is allocated as items come, so a large `n` costs nothing. Each `Vec` belongs to the
-/// consumer. The next one begins with room for as many items as the last one had, but not for more
-/// than 4096.
+/// No batch is empty, and the items keep their order. When the source ends, the items before the
+/// end are yielded at once as the last batch, and the source is dropped. A poll takes at most 4096
+/// items, and then yields the batch, so that it returns even if `n` is larger and the source is
+/// always ready.
+///
+/// Memory is allocated as items come, so a large `n` costs nothing. The consumer owns each `Vec`.
+/// The next one starts with the capacity for as many items as the last one had, up to 4096.
 ///
 /// # Panics
-/// At the caller's line if `n` is 0. A panic of the source comes after the items before it: if
-/// there are any, this poll gives them, and the next one resumes the panic. Without the feature
-/// `std` panics cannot be kept: the panic comes at once, and the items before it stay in their
-/// batch. Either way, a later poll polls the source again. A panic of the timer reaches the caller
-/// of `poll_next`; the batch stays, and the next poll starts a new timer for it.
+/// At the caller's line if `n` is 0. A panic of the source comes after the items before it: the
+/// poll in which it happens yields those items, if there are any, and the next poll resumes the
+/// panic. Without the feature `std`, a panic cannot be caught. It then reaches the caller at once,
+/// and the items before it stay in their batch. In both cases a later poll polls the source again.
+/// A panic of the timer reaches the caller of `poll_next`. The batch stays, and the next poll
+/// starts a new timer for it.
 ///
 /// # Cancel safety
-/// Cancel safe: the stream keeps the batch that is not given yet, and the time that it has waited.
-/// Dropping the stream drops its items.
+/// Cancel safe: the stream keeps the unfinished batch and its timer. Dropping the stream drops the
+/// items of that batch.
 ///
 /// # Progress
-/// Waits only for the source and the timer. There is at most one timer, in place. It is made when a
-/// poll ends with a batch that is not full, so while items are ready none is made.
+/// Waits only for the source and the timer. There is at most one timer, which is kept in the
+/// stream. It is made when a poll ends with a batch that is not full, so none is made while items
+/// are ready.
 ///
 /// # Examples
 /// Rows are inserted into a database together, up to a hundred at a time, and none waits longer
@@ -55,8 +58,8 @@ use pin_project::pin_project;
 /// use futures_lite::{StreamExt, future::block_on};
 /// use std::{pin::pin, thread, time::Duration};
 ///
-/// // A thread is a timer too. With tokio it is `tokio::time::sleep`, elsewhere
-/// // `async_io::Timer::after`.
+/// // This timer is a thread. Take `tokio::time::sleep` on tokio, and `async_io::Timer::after`
+/// // elsewhere.
 /// let sleep = |d| {
 ///     let (alarm, mut rings) = push_aiter::<()>();
 ///     thread::spawn(move || {
@@ -102,7 +105,7 @@ pub struct BatchWithin<S: Stream, T: Sleep> {
     /// Runs while a batch waits for more items.
     #[pin]
     timer: InPlace<T::Sleep>,
-    /// The timer of this batch is over.
+    /// Whether the timer of this batch has completed.
     is_due: bool,
 }
 
@@ -111,8 +114,8 @@ impl<S: Stream, T: Sleep> Stream for BatchWithin<S, T> {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Vec<S::Item>>> {
         let mut this = self.project();
-        // The timer comes first: a source may use up the budget that tokio gives a task, and a
-        // timer that is polled after that never ends.
+        // The timer is polled first. A source may use up the budget that tokio gives a task, and a
+        // timer that is polled after that never completes.
         if !this.timer.is_empty() {
             *this.is_due = this.timer.as_mut().poll(cx).is_ready();
         }

@@ -21,36 +21,40 @@ const MAX_TAKEN: usize = 128;
 ///
 /// Use it where only the last of a group of items matters: save a document when its author pauses,
 /// search when the user has stopped typing, read a button whose contact bounces. Each item replaces
-/// the one before it, which is dropped. The last item comes as soon as the source has ended.
+/// the one before it, which is dropped. When the source ends, the last item is yielded at once.
 ///
-/// There is no clock in this: quiet counts from the poll that saw the newest item. Each poll takes
-/// all items that are ready, and then sets the timer anew, once. If the task is polled so late that
-/// the timer is ready and more items are too, the quiet was long enough, and the item before them
-/// is yielded first.
+#[cfg_attr(doc, doc = include_str!("../../../docs/pictures/debounce.svg"))]
 ///
-/// A source that never pauses for `d` yields nothing until its end. If such a source is always
-/// ready, the stream wakes its task and yields to the executor after every 128 items, so that other
+/// `sleep` is the timer: see [`Sleep`]. The time counts from the poll that takes the newest item.
+/// A poll takes all items that are ready before it sets the timer. If it comes so late that the
+/// timer has completed and more items are ready, it first yields the item for which the timer was
+/// set.
+///
+/// If the source never pauses for `d`, nothing is yielded before it ends. If it is always ready as
+/// well, the stream wakes its task and yields to the executor after every 128 items, so that other
 /// tasks run. With [`Duration::ZERO`] no timer is set, and each poll yields the newest of the items
 /// that are ready.
 ///
 /// With an adapter, use its `debounce`, which takes no timer.
 ///
 /// # Panics
-/// A panic of the source comes after the items before it: if there is a newest one, this poll gives
-/// it, and the next one resumes the panic. So does a panic of the drop of an item that was replaced.
-/// Without the feature `std` panics cannot be kept: the panic comes at once, and the newest item
-/// stays until the next `d` of quiet or the end. Either way, a later poll polls the source again. A
-/// panic of the timer reaches the caller of `poll_next`; the newest item stays, and the next poll
-/// sets a new timer for it.
+/// A panic of the source comes after the items before it: the poll in which it happens yields the
+/// newest item, if there is one, and the next poll resumes the panic. The same holds for a panic in
+/// the drop of an item that was replaced. Without the feature `std`, a panic cannot be caught. It
+/// then reaches the caller at once, and the newest item stays until the next pause of `d` or the
+/// end. In both cases a later poll polls the source again. A panic of the timer reaches the caller
+/// of `poll_next`. The newest item stays, and the next poll sets a new timer for it.
 ///
 /// # Cancel safety
 /// Cancel safe: the stream keeps the newest item and the timer, so dropping `next()` neither loses
-/// an item nor makes the quiet longer.
+/// an item nor prolongs the wait.
 ///
 /// # Progress
-/// Waits for the source and the timer. A poll makes at most one timer, which is kept in the stream:
-/// nothing is allocated.
+/// Waits for the source and the timer. A poll makes at most one timer, which is kept in the stream,
+/// so nothing is allocated.
 ///
+/// # Example
+/// A search runs when its user stops typing, and at once when the window is closed:
 /// ```
 /// use aiter_core::{debounce, push_aiter};
 /// use futures_lite::{StreamExt, future::block_on};
@@ -63,7 +67,7 @@ const MAX_TAKEN: usize = 128;
 /// keyboard.push_all(["r", "ru", "rust"]).unwrap();
 /// assert_eq!(block_on(searches.next()), Some("rust"));
 /// keyboard.push_all(["rust a", "rust async"]).unwrap();
-/// drop(keyboard); // the window is closed, and the search starts at once
+/// drop(keyboard); // the window is closed
 /// assert_eq!(block_on(searches.next()), Some("rust async"));
 /// assert_eq!(block_on(searches.next()), None);
 /// ```
@@ -98,13 +102,13 @@ pub struct Debounce<S: Stream, T: Sleep> {
     caught: CaughtPanic,
 }
 
-/// Which of the items that were ready a poll has taken.
+/// Which of the ready items a poll has taken.
 enum Taken {
     /// As many as one poll may take.
     Some,
-    /// All of them.
+    /// All of them. The source is pending.
     All,
-    /// All of them, and the end.
+    /// All of them. The source has ended.
     Last,
 }
 
@@ -113,20 +117,24 @@ impl<S: Stream, T: Sleep> Stream for Debounce<S, T> {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
         let mut this = self.project();
-        // The timer comes first. The source may use up the budget that tokio gives a task, and a
-        // task that is always late would never find the source quiet.
+        // The timer is polled first. A source may use up the budget that tokio gives a task, and a
+        // timer that is polled after that never completes. Also, a task that is always late would
+        // never find the source quiet.
         if !this.timer.is_empty() && this.timer.as_mut().poll(cx).is_ready() {
             return Poll::Ready(this.newest.take());
         }
         if this.newest.is_none() {
             this.caught.resume();
+        } else if this.caught.is_some() {
+            // The item was to be given before the panic, and the drop of a timer panicked then.
+            return Poll::Ready(this.newest.take());
         }
         let (mut source, mut timer) = (this.source, this.timer);
         let taken = this.caught.keep(|| {
             for _ in 0..MAX_TAKEN {
                 match source.as_mut().poll_next(cx) {
                     Poll::Ready(Some(item)) => {
-                        // The drop of the item before may panic, and comes last.
+                        // The item before is dropped last, because its drop may panic.
                         let _replaced = this.newest.replace(item);
                         timer.as_mut().clear();
                     }

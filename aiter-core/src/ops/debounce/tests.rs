@@ -325,6 +325,31 @@ fn the_last_item_comes_though_the_drop_of_the_source_or_the_timer_panics() {
     assert!(stream.is_terminated());
 }
 
+#[cfg(feature = "std")]
+#[test]
+fn a_timer_whose_drop_panics_comes_before_the_newest_item_and_the_panic_of_the_source() {
+    struct Timer;
+    impl Future for Timer {
+        type Output = ();
+        fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+            Poll::Pending
+        }
+    }
+    impl Drop for Timer {
+        fn drop(&mut self) {
+            panic!("timer");
+        }
+    }
+    let (source, remote) = source([Item(1), Pending, Panic, Item(2), End]);
+    let mut stream = debounce(QUIET, |_| Timer, source);
+    assert_eq!(poll_noop(&mut stream), Poll::Pending);
+    assert_eq!(panic_of(|| poll_noop(&mut stream)), "timer");
+    assert_eq!(poll_noop(&mut stream), Poll::Ready(Some(1)));
+    assert_eq!(panic_of(|| poll_noop(&mut stream)), "source");
+    assert_eq!(poll_noop(&mut stream), Poll::Ready(Some(2)));
+    assert!(remote.is_dropped() && stream.is_terminated());
+}
+
 #[test]
 fn counts_the_newest_item_in_its_size() {
     let clock = ManualClock::default();

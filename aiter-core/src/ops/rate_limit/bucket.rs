@@ -5,20 +5,20 @@
 //! interval to the debt, and time that passes is taken off it. A bucket of `b` tokens has one as
 //! long as the debt is at most `b - 1` intervals, the *tolerance*.
 //!
-//! All of this is exact, and adds, subtracts and compares only. An interval that is no whole number
-//! of nanoseconds has a rest, which is a fraction with the denominator `n`. So `n` intervals are
-//! `per`, and the rate does not drift. Processors without a division, such as the Cortex-M0, would
-//! divide by a loop in software.
+//! The arithmetic is exact, and only adds, subtracts and compares. An interval that is no whole
+//! number of nanoseconds has a remainder, kept as a fraction with the denominator `n`. So `n`
+//! intervals are exactly `per`, and the rate does not drift. There is no division, because
+//! processors without such an instruction, such as the Cortex-M0, divide in a loop.
 //!
-//! A clock shows whole nanoseconds. A bucket that holds one token, and got full between two of
-//! them, would lose the time since, and the rate would drift after all. So the bucket is filled
-//! from the moment when it got full if that was within the last nanosecond. For that the debt is
-//! kept one nanosecond larger than it is (`debt + 1 ns`), so that a debt that has just become
-//! negative has a representation. An interval below a nanosecond is the exception: there the rest
-//! would be worth several tokens, beyond the burst.
+//! A clock shows whole nanoseconds. If a bucket for one token became full between two of them, the
+//! time since then would be lost, and the rate would drift after all. So if that was within the
+//! last nanosecond, this time is kept for the next token. It is a negative debt of less than a
+//! nanosecond, which can be represented because the debt is stored with one nanosecond added. If an
+//! interval is below a nanosecond, that time is not kept, because it would be worth several tokens
+//! beyond the burst.
 //!
-//! The debt is at most `b` intervals. Its seconds have 128 bits, because `usize::MAX` times
-//! [`Duration::MAX`] fits in there.
+//! The debt is at most `b` intervals. Its seconds have 128 bits, in which `usize::MAX` times
+//! [`Duration::MAX`] fits.
 
 use super::limit::RateLimit;
 use core::time::Duration;
@@ -27,12 +27,12 @@ use core::time::Duration;
 pub(super) struct Bucket {
     limit: RateLimit,
     interval: Span,
-    /// Plus a nanosecond, as the debt.
+    /// With a nanosecond added, as to the debt.
     tolerance: Span,
-    /// Plus a nanosecond.
+    /// With a nanosecond added.
     debt: Span,
     /// The latest time that the clock has shown. If the clock goes back, no time passes until it
-    /// is there again; see [`advance`](Self::advance).
+    /// has caught up; see [`advance`](Self::advance).
     seen: Duration,
 }
 
@@ -60,10 +60,11 @@ impl Bucket {
         self.debt <= self.tolerance
     }
 
-    /// Lets the time pass up to `now`.
+    /// Lets time pass up to `now`.
     ///
-    /// A clock that went back is waited for, so that a clock that jumps to and fro adds no tokens.
-    /// But one that went back by more than `per` was set back, and time counts from there.
+    /// If the clock has gone back, no time passes until it has caught up, so that a clock that
+    /// jumps to and fro adds no tokens. If it has gone back by more than `per`, it was set, and
+    /// time counts from there.
     #[inline]
     pub(super) fn advance(&mut self, now: Duration) {
         match now.checked_sub(self.seen) {
@@ -87,7 +88,7 @@ impl Bucket {
         self.debt = self.debt.plus(self.interval, self.limit.n);
     }
 
-    /// How long it takes from `now` to the next token, at least.
+    /// Returns how long it takes from `now` to the next token, at least.
     pub(super) fn wait(&self, now: Duration) -> Duration {
         let behind = self.seen.saturating_sub(now);
         let wait = self.debt.minus(self.tolerance, self.limit.n);
@@ -97,8 +98,8 @@ impl Bucket {
 
 const NANOS_PER_SEC: u32 = 1_000_000_000;
 
-/// A length of time with a fraction of a nanosecond, whose denominator is a number `n` that the
-/// methods are told.
+/// A length of time with a fraction of a nanosecond. The denominator of the fraction is the `n`
+/// that is passed to the methods.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Span {
     secs: u128,
@@ -147,7 +148,7 @@ impl Span {
         }
     }
 
-    /// Zero if `other` is longer.
+    /// Subtracts `other`. Returns zero if that is longer.
     #[inline]
     fn minus(self, other: Self, n: usize) -> Self {
         if self <= other {
@@ -167,7 +168,7 @@ impl Span {
         }
     }
 
-    /// Doubles and adds, from the lowest bit of `factor` on.
+    /// Multiplies by doubling and adding, from the lowest bit of `factor` on.
     fn times(self, mut factor: u64, n: usize) -> Self {
         let (mut product, mut doubled) = (Self::ZERO, self);
         loop {

@@ -1,12 +1,13 @@
-//! [`RateLimit`]: how many items may pass in which time.
+//! [`RateLimit`]: how many items may pass, and in what time.
 
 use core::time::Duration;
 
 /// A limit for [`rate_limit`](crate::rate_limit): at most `n` items per `per`, with bursts.
 ///
-/// It is a plain value, which can be a constant and serve any number of streams. Each stream keeps
-/// to it on its own.
+/// It is a plain value: it can be a constant, and any number of streams can use it. Each of them
+/// has its own token bucket.
 ///
+/// # Example
 /// ```
 /// use aiter_core::RateLimit;
 /// use std::time::Duration;
@@ -27,9 +28,10 @@ pub struct RateLimit {
 }
 
 impl RateLimit {
-    /// A limit of `n` items per `per`, which may all come at once after a pause: the burst is `n`.
+    /// Makes a limit of `n` items per `per`. The burst is `n` too: all of them may pass at once
+    /// after a pause.
     ///
-    /// `usize::MAX` and [`Duration::MAX`] are numbers like any other.
+    /// `usize::MAX` and [`Duration::MAX`] are values like any other.
     ///
     /// # Panics
     /// At the caller's line if `n` is 0 or `per` is zero.
@@ -40,8 +42,9 @@ impl RateLimit {
         Self { n, per, burst: n }
     }
 
-    /// The same rate with bursts of `b`: so many items may come at once after a pause, and when
-    /// the stream starts. With a burst of 1, items are at least `per / n` apart.
+    /// Returns a limit with the same rate and a burst of `b`, which is the number of items that may
+    /// pass at once after a pause, and when the stream starts. With a burst of 1, items are at
+    /// least `per / n` apart.
     ///
     /// # Panics
     /// At the caller's line if `b` is 0.

@@ -1,10 +1,10 @@
 //! [`rate_limit`]: as many items per time as a limit allows.
 //!
-//! | file | what it knows |
+//! | file | contents |
 //! |---|---|
 //! | [`limit`] | the limit, as its user states it |
-//! | [`bucket`] | when there is a token, and how long it takes to the next one |
-//! | this one | when the source is polled, and for what the timer is set |
+//! | [`bucket`] | the token bucket: whether there is a token, and when the next one comes |
+//! | this file | the stream: when it polls the source, and when it sets the timer |
 
 mod bucket;
 mod limit;
@@ -27,29 +27,53 @@ use pin_project::pin_project;
 /// Yields the items of `stream` no faster than `limit` allows, and loses none.
 ///
 /// Use it in front of a server that accepts so many requests a minute, or behind a client that
-/// sends too many. An item that comes too early waits in its source, which is not polled without a
-/// token; a source with a bound then holds back those who feed it.
+/// sends too many. An item that comes too early stays in the source, which is not polled while
+/// there is no token. If the source is bounded, its producers then have to wait as well.
 ///
-/// The limit is a token bucket. It is full at the start and holds as many tokens as the limit's
-/// [burst](RateLimit::burst). An item that comes out spends a token, and `n` new ones come per
-/// `per`, at equal intervals, until the bucket is full. So after a pause of any length a burst of
-/// `b` items may pass, and any window of length `per` has at most `n + b`. The rate is exact: it
-/// does not drift, whatever `n` and `per` are and however coarse the timer is.
+#[cfg_attr(doc, doc = include_str!("../../../docs/pictures/rate_limit.svg"))]
 ///
-/// The clock decides, and the timer only wakes the task when a token is due. If the timer is early,
-/// it is set again for the time that is left; if it is late, the tokens that came meanwhile are
-/// there. A clock that stands still adds no tokens, and one that jumps ahead fills the bucket, but
-/// not beyond the burst. A clock that goes back adds no tokens until it has caught up; if it has
-/// gone back by more than `per`, it is taken to have been set, and time counts from there.
+/// The limit is a token bucket. It holds as many tokens as the limit's [burst](RateLimit::burst)
+/// `b`, and is full at the start. Each item that is yielded spends a token. In each `per`, `n` new
+/// tokens come, at equal intervals, until the bucket is full. So after a pause of any length `b`
+/// items may pass at once, and at most `n + b` items pass in any window of length `per`. The rate
+/// is exact: it does not drift, whatever `n` and `per` are and however coarse the timer is.
+///
+/// The clock decides whether there is a token. The timer only wakes the task when one is due: if it
+/// is early, it is set again for the rest of the time, and if it is late, the tokens that came
+/// meanwhile are there. A clock that stands still adds no tokens. One that jumps ahead fills the
+/// bucket, but not beyond the burst. One that goes back by up to `per` adds no tokens until it has
+/// caught up. One that goes back further is taken to have been set, and time counts from there.
+///
+/// A [`RateLimit`] is a value that can be copied, and each stream has its own bucket. To limit each
+/// client on its own, limit the stream of each client and then join them, so that a client that
+/// sends too much holds up no other. To limit all clients together, join them first.
+///
+/// Where something outside decides on the tokens, use a [`Gate`](crate::Gate) with
+/// [`push_up_to`](crate::Gate::push_up_to) instead: a server tells how many requests it still
+/// accepts, or one timer adds tokens to many streams. A gate can also be opened, closed and
+/// stopped. Its tokens come in steps, whenever they are pushed.
 ///
 /// With an adapter, use its `rate_limit`, which takes no clock.
 ///
-/// # One limit for each client
+/// # Panics
+/// Does not panic by itself. A panic of the source reaches the consumer and spends no token, and
+/// the next poll polls the source again. A panic of the timer reaches the consumer too, and the
+/// next poll sets another timer. If the clock panics when it is asked for the time of an item, that
+/// item is lost.
 ///
-/// A [`RateLimit`] is a value that can be copied, and each stream has a bucket of its own. Limit
-/// the stream of each client before you join them: then a client that sends too much holds up
-/// nobody else.
+/// # Cancel safety
+/// Cancel safe: an item that has not been returned is still in the source. Dropping `next()` spends
+/// no token, and the stream keeps the timer.
 ///
+/// # Progress
+/// Waits for a token, then for the source. The end of the source is also found only when there is a
+/// token, but spends none. Each item costs one call of the clock, and two more if it has to wait
+/// for its token. There is no division and no allocation. If timers complete again and again
+/// although the clock shows that no token is due, the stream wakes its task and yields to the
+/// executor.
+///
+/// # Example
+/// A server takes two requests an hour from each client, and one client has sent four:
 /// ```
 /// use aiter_core::{AiterExt, RateLimit, iter_to_aiter};
 /// use futures_lite::{StreamExt, future::{block_on, poll_once}};
@@ -67,31 +91,8 @@ use pin_project::pin_project;
 ///     served.push(request);
 /// }
 /// served.sort();
-/// assert_eq!(served, ["a1", "a2", "b1"]); // the others wait for half an hour
+/// assert_eq!(served, ["a1", "a2", "b1"]); // the next token comes in half an hour
 /// ```
-///
-/// To limit all clients together, join them first. A [`Gate`](crate::Gate) as a token bucket, with
-/// [`push_up_to`](crate::Gate::push_up_to), is for a limit that is set from outside: its tokens
-/// come from whoever pushes them, such as a server that says how many requests it still accepts, or
-/// from one timer for many streams. It can be opened, closed and stopped, and its tokens come in
-/// steps, as its timer ticks.
-///
-/// # Panics
-/// Does not panic by itself. A panic of the source reaches the consumer and spends no token; the
-/// next poll polls the source again. A panic of the timer reaches the consumer too, and the next
-/// poll sets another one. If the clock panics when it is asked for the time of an item, that item
-/// is lost.
-///
-/// # Cancel safety
-/// Cancel safe: an item that has not been returned is still in the source. Dropping `next()` spends
-/// no token, and the stream keeps the timer.
-///
-/// # Progress
-/// Waits for a token, then for the source. The end of the source is found as an item is, with a
-/// token, but spends none. An item asks the clock for the time once, and one that waits for its
-/// token twice more; there is no division and no allocation. If a timer is ready again and again
-/// although the clock says that there is no token, the stream wakes its task and yields to the
-/// executor.
 pub fn rate_limit<S, C>(limit: RateLimit, clock: C, stream: S) -> RateLimited<S, C>
 where
     S: Stream,
@@ -122,7 +123,7 @@ impl<S: Stream, C: Clock> RateLimited<S, C> {
     #[inline(never)]
     fn poll_token(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut this = self.project();
-        // The timer that was set before may be early, and then another one is set.
+        // A timer that was set by an earlier poll may be early. Then another one is set.
         for _ in 0..2 {
             let now = this.clock.now();
             this.bucket.advance(now);
@@ -151,7 +152,7 @@ impl<S: Stream, C: Clock> Stream for RateLimited<S, C> {
         let this = self.project();
         let item = ready!(this.source.poll_next(cx));
         if item.is_some() {
-            // The token is spent now, and not when the source was polled first.
+            // The source may have been pending for long. The item counts from now on.
             this.bucket.advance(this.clock.now());
             this.bucket.spend();
         }

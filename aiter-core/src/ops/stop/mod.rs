@@ -30,6 +30,8 @@ use pin_project::pin_project;
 /// Use it to end a stream from another task, for example the accept loop of a server at shutdown.
 /// To end several streams at once, make them with one [`Stopper`].
 ///
+#[cfg_attr(doc, doc = include_str!("../../../docs/pictures/stop.svg"))]
+///
 /// A stop takes effect at once: items that the source still has are not polled. The source is
 /// dropped in the first poll after the stop, at its own end, or with the stream. Dropping the
 /// stopper has no effect.

@@ -1,5 +1,5 @@
-//! What [`map_workers`], [`map_workers_ordered`] and [`map_workers_by`] share: futures made from the
-//! items of a source, several at once.
+//! What [`map_workers`], [`map_workers_ordered`] and [`map_workers_by`] share: futures made from
+//! the items of a source, several at once.
 
 mod keyed;
 mod ordered;
@@ -21,13 +21,13 @@ use pin_project::pin_project;
 /// How many fresh futures are polled in a row before one that woke is polled.
 const MAX_FRESH: u32 = 32;
 
-/// What [`Workers`] do with the items of their source.
+/// How [`Workers`] make futures of items, and poll them.
 pub(crate) trait Work<T> {
-    /// A future, with what belongs to it.
+    /// A future and its bookkeeping.
     type Child;
     type Output;
 
-    /// Whether another item may be taken while so many futures are in work.
+    /// Returns whether another item may be taken while `in_work` futures are in work.
     fn has_room(&self, in_work: usize) -> bool;
 
     /// Makes a future from an item. Keeps the item and returns `None` if it has to wait.
@@ -76,7 +76,7 @@ impl<S: Stream, C> Workers<S, C> {
         self.source.is_none() && self.set.is_empty()
     }
 
-    /// How many items the source will still yield.
+    /// Returns the size hint of the source.
     pub(crate) fn source_hint(&self) -> (usize, Option<usize>) {
         self.source.as_ref().map_or((0, Some(0)), Stream::size_hint)
     }
@@ -86,7 +86,7 @@ impl<S: Stream, C> Workers<S, C> {
         self.project().set.insert(child);
     }
 
-    /// Polls the child that gave the last result, if it may have more.
+    /// Polls the child that gave the last result once more, if its turn is not over.
     #[inline]
     pub(crate) fn poll_current<W>(
         self: Pin<&mut Self>,
@@ -164,7 +164,8 @@ impl<S: Stream, C> Workers<S, C> {
     }
 }
 
-/// Futures that could make no progress for want of budget come before fresh ones.
+/// Returns how many fresh futures count as polled when the next poll starts. If some of the pending
+/// ones may have run out of tokio's budget, they come before fresh ones.
 fn fresh_after_pause<C>(set: &ReadySet<C>) -> u32 {
     if set.may_have_refused() { MAX_FRESH } else { 0 }
 }

@@ -23,6 +23,8 @@ use scopeguard::ScopeGuard;
 /// for an earlier one. The memory for held results follows their number, and room for 64 of them is
 /// kept. Otherwise it behaves like [`map_workers`](crate::map_workers).
 ///
+#[cfg_attr(doc, doc = include_str!("../../../docs/pictures/map_workers_ordered.svg"))]
+///
 /// # Panics
 /// At the caller's line if `n` is 0. A panic of `f` or of a future reaches the caller of
 /// `poll_next` at once. Its item is lost, and the other results come in order. After a panic of the
@@ -37,18 +39,20 @@ use scopeguard::ScopeGuard;
 /// never spins.
 ///
 /// # Examples
+/// The chapters of a book are fetched two at a time, and arrive in order although the first is slow:
 /// ```
 /// use aiter_core::map_workers_ordered;
 /// use futures_lite::{StreamExt, future::{block_on, yield_now}, stream};
 ///
-/// let slow_odds = |x| async move {
-///     if x % 2 == 1 {
-///         yield_now().await;
+/// let fetch = async |chapter: &'static str| {
+///     if chapter == "preface" {
+///         yield_now().await; // a slow server
 ///     }
-///     x * 10
+///     format!("<h1>{chapter}</h1>")
 /// };
-/// let tens: Vec<_> = block_on(map_workers_ordered(2, slow_odds, stream::iter(1..=4)).collect());
-/// assert_eq!(tens, [10, 20, 30, 40]);
+/// let chapters = stream::iter(["preface", "methods", "results"]);
+/// let book: String = block_on(map_workers_ordered(2, fetch, chapters).collect());
+/// assert_eq!(book, "<h1>preface</h1><h1>methods</h1><h1>results</h1>");
 /// ```
 #[track_caller]
 pub fn map_workers_ordered<S, F, Fut>(n: usize, f: F, stream: S) -> MapWorkersOrdered<S, F, Fut>
@@ -87,7 +91,7 @@ struct Ordered<F, T> {
     n: usize,
     /// The number of the next item, which may wrap.
     next: usize,
-    /// The number of the future that is being polled, or dropped after that.
+    /// The number of the future that is being polled, or dropped after its last poll.
     polled: Option<usize>,
     results: OrderedResults<T>,
 }

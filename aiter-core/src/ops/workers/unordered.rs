@@ -20,6 +20,8 @@ use pin_project::pin_project;
 /// limit like any other. Use [`map_workers_by`](crate::map_workers_by) for work that has to be done
 /// one after the other where it concerns the same key.
 ///
+#[cfg_attr(doc, doc = include_str!("../../../docs/pictures/map_workers.svg"))]
+///
 /// As soon as one future completes, the next call of `poll_next` starts another one and polls it at
 /// once. After that, a future is polled again when it wakes, and so is the source. Futures that are
 /// ready at once do not starve those that woke: these are polled at least every 32 items. If a poll
@@ -40,12 +42,20 @@ use pin_project::pin_project;
 /// never spins.
 ///
 /// # Examples
+/// A crawler fetches pages, at most four at a time, and the first page that arrives comes first:
 /// ```
 /// use aiter_core::map_workers;
-/// use futures_lite::{StreamExt, future::block_on, stream};
+/// use futures_lite::{StreamExt, future::{block_on, yield_now}, stream};
 ///
-/// let squares = map_workers(4, |x| async move { x * x }, stream::iter(1..=3));
-/// assert_eq!(block_on(squares.fold(0, |sum, x| sum + x)), 14);
+/// let fetch = async |path: &'static str| {
+///     if path == "/archive" {
+///         yield_now().await; // a slow page
+///     }
+///     format!("<h1>{path}</h1>")
+/// };
+/// let pages = map_workers(4, fetch, stream::iter(["/archive", "/news"]));
+/// let pages: Vec<_> = block_on(pages.collect());
+/// assert_eq!(pages, ["<h1>/news</h1>", "<h1>/archive</h1>"]);
 /// ```
 #[track_caller]
 pub fn map_workers<S, F, Fut>(n: usize, f: F, stream: S) -> MapWorkers<S, F, Fut>

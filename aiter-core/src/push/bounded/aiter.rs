@@ -171,7 +171,7 @@ impl<T> BoundedAiter<T> {
         self.take(|reader| reader.poll_next_inline(cx))
     }
 
-    /// Takes an item that only this consumer had still to take, so that there is room again.
+    /// Takes an item that no other consumer has still to take, which makes room.
     #[inline]
     fn take_moved(&mut self) -> Option<T> {
         let item = self.reader.next_moved()?;

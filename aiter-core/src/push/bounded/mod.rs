@@ -49,6 +49,8 @@ use waiters::new_shared;
 /// [`push_aiter`](crate::push_aiter), or [`try_push`](BoundedPusher::try_push) and handle the
 /// refusal.
 ///
+#[cfg_attr(doc, doc = include_str!("../../../docs/pictures/push_bounded.svg"))]
+///
 /// An item counts until the slowest consumer has taken it, [forks](BoundedAiter::fork) included. So
 /// a fork that is not polled holds the pushers up; drop it to let them go on.
 /// [Permits](BoundedPusher::reserve) count from the moment they are given.

@@ -258,7 +258,7 @@ impl<T> BoundedPusher<T> {
     where
         T: Clone + Sync,
     {
-        // If the waker of another consumer panics, this one is dropped, and may be the last.
+        // If the waker of another consumer panics, this consumer is dropped, and may be the last.
         let announce = guard(&self.shared, |shared| shared.announce(|| true));
         let reader = self.writer.subscribe_exact();
         let shared = ScopeGuard::into_inner(announce).clone();

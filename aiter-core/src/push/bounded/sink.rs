@@ -9,22 +9,21 @@ use core::{
 };
 use futures_sink::Sink;
 
-/// With the feature `sink`. A [`Sink`] that pushes into a [bounded list](super::push_aiter_bounded)
-/// and is ready when it has a place there. [`BoundedPusher::into_sink`] makes one.
+/// A [`Sink`] that pushes into a [bounded list](super::push_aiter_bounded), and is ready when it
+/// has a place there. [`BoundedPusher::into_sink`] makes one. It needs the feature `sink`.
 ///
 /// Use it to connect a bounded list to code that writes to any [`Sink`], such as
-/// `StreamExt::forward` and `SinkExt::send_all` of the crate `futures`: that code then waits for
+/// `StreamExt::forward` and `SinkExt::send_all` of the crate `futures`. That code then waits for
 /// the slowest consumer of the list.
 ///
-/// `poll_ready` waits for a place like [`reserve`](BoundedPusher::reserve), in the same queue, and
-/// `start_send` fills it. A sink that is ready keeps its place free until it sends or is dropped,
-/// so an idle sink that is ready counts like a [`Permit`](super::Permit). A sink that is dropped or
-/// closed while it waits leaves the queue, and the place of one that is ready goes to the next
-/// pusher.
+/// `poll_ready` waits for a place in the same queue as [`reserve`](BoundedPusher::reserve), and
+/// `start_send` fills the place. A sink that is ready holds its place until it sends or is dropped,
+/// so it counts like a [`Permit`](super::Permit) while it is idle. A sink that is dropped or closed
+/// while it waits leaves the queue. If it has a place, that goes to the next pusher.
 ///
 /// *Flushing* does nothing, because an item is in the list as soon as it is sent. *Closing* gives
-/// up this pusher, as dropping it does: the list stops if it was the last one, and other pushers go
-/// on.
+/// up this pusher, as dropping it does: if it was the last one, the list stops, and otherwise the
+/// other pushers go on.
 ///
 /// # Errors
 /// [`Stopped`]`(())` from `poll_ready` and `start_send`, if the list is
@@ -32,18 +31,19 @@ use futures_sink::Sink;
 /// sink refuses is dropped.
 ///
 /// # Panics
-/// `start_send` panics without an earlier `poll_ready` that was ready, unless it fails.
+/// `start_send` panics if the sink has no place, because `poll_ready` was not ready before it. If
+/// it fails, it does not panic.
 ///
 /// # Cancel safety
-/// Cancel safe: a place for which `poll_ready` waits, or which it has got, belongs to the sink and
-/// not to the future that polls it. So it also keeps its turn in the queue while nobody polls it,
-/// and those behind it wait. The last task that polled it is woken.
+/// Cancel safe: the turn in the queue and the place belong to the sink, and not to a future that
+/// polls it. So a sink that waits keeps its turn while nothing polls it, and the pushers behind it
+/// wait. The last task that polled it is woken.
 ///
 /// # Progress
-/// `poll_ready` and `start_send` together as [`push`](BoundedPusher::push).
+/// `poll_ready` and `start_send` together do what [`push`](BoundedPusher::push) does.
 ///
 /// # Example
-/// A file is read no faster than the consumer parses its lines, two lines ahead:
+/// A file is read at most two lines ahead of the consumer that parses them:
 /// ```
 /// use aiter_core::push_aiter_bounded;
 /// use futures::{StreamExt, stream};
@@ -62,13 +62,13 @@ use futures_sink::Sink;
 pub struct BoundedSink<T> {
     /// `None` once the sink is closed.
     place: Option<PlaceWait<T, BoundedPusher<T>>>,
-    /// The sink has a place that no item has filled.
+    /// Whether the sink has a place that no item has filled.
     is_ready: bool,
 }
 
 impl<T> BoundedPusher<T> {
-    /// With the feature `sink`. Turns this pusher into a [`Sink`] that waits for a place before each
-    /// item. To push or [stop](Self::stop) beside it, clone the pusher first.
+    /// Turns this pusher into a [`Sink`], which waits for a place before each item. To be able to
+    /// push or [stop](Self::stop) as well, clone the pusher first. It needs the feature `sink`.
     pub fn into_sink(self) -> BoundedSink<T> {
         BoundedSink {
             place: Some(PlaceWait::new(self)),
@@ -78,7 +78,7 @@ impl<T> BoundedPusher<T> {
 }
 
 impl<T> BoundedSink<T> {
-    /// The open list, if it accepts items.
+    /// Returns the list if the sink is open and the list accepts items.
     fn open(&mut self) -> Result<&mut PlaceWait<T, BoundedPusher<T>>, Stopped<()>> {
         let open = self.place.as_mut();
         open.filter(|place| !place.pusher.is_stopped())

@@ -1,4 +1,4 @@
-//! [`map_workers_by`]: several futures at once, but one after the other for each key.
+//! [`map_workers_by`]: several futures at once, but only one at a time for each key.
 use super::{Work, Workers};
 use crate::{
     ready_set::{Budget, ChildPoll},
@@ -15,51 +15,53 @@ use futures_core::{FusedStream, Stream};
 use pin_project::pin_project;
 use scopeguard::ScopeGuard;
 
-/// Runs `f` on each item and up to `n` of the futures it returns at once, but those of items with
-/// equal keys one after the other, in the order of the items. Yields the results as they complete.
+/// Runs `f` on each item, and up to `n` of the futures that it returns at once, but only one at a
+/// time for items with equal keys, in the order of the items. Yields the results as they complete.
 ///
-/// Use it for work that may run side by side except where it concerns the same thing: the events of
-/// one account, the messages of one partition, the writes to one file. All futures run in the task
-/// that polls this stream, and no memory is allocated for `n` or for keys in advance.
+/// Use it for work that may run side by side, except where it concerns the same thing: the events
+/// of one account, the messages of one partition, the writes to one file. All futures run in the
+/// task that polls this stream. No memory is allocated for `n` or for keys in advance.
 ///
-/// An item whose key has a future in work waits. `f` is called for it when that future has
-/// completed, in the next call of `poll_next`. Waiting items do not count towards the `n` in work,
+#[cfg_attr(doc, doc = include_str!("../../../../docs/pictures/map_workers_by.svg"))]
+///
+/// An item waits while a future of its key is in work. After that future has completed, the next
+/// call of `poll_next` calls `f` for the item. Waiting items do not count towards the `n` in work,
 /// and at most `n` of them wait. While `n` futures are in work or `n` items wait, the source is not
-/// polled. So a slow key holds up the others only once `n` of its items wait. Nothing is kept of a
-/// key that has no future in work. `usize::MAX` is a limit like any other.
+/// polled. So a slow key holds up the others only when `n` items wait. Nothing is kept for a key
+/// that has no future in work. `usize::MAX` is a limit like any other.
 ///
 /// As with [`map_workers`](crate::map_workers), futures that are ready at once do not starve those
-/// that woke. A key with waiting items yields up to eight results in a row, and then the others have
-/// their turn.
+/// that woke. A key with waiting items yields up to eight results in a row, and then the others
+/// have their turn.
 ///
 /// # How it compares
-/// - Results of one key come in the order of its items, and those of different keys as they
+/// - The results of one key come in the order of its items, and those of different keys as they
 ///   complete. [`map_workers_ordered`](crate::map_workers_ordered) runs any `n` items side by side
-///   and restores the order of the results; here the work itself is in order, and no result waits
-///   for that of another key.
-/// - [`split_by`](crate::split_by) makes a stream for each key, for tasks that each work on the items
-///   of one key. Here one task runs all futures, and needs no task or stream for a key.
-/// - Akka's `mapAsyncPartitioned` yields all results in the order of the items, and counts the items
-///   that wait for their key among those in work. So a slow item holds back all results after its
-///   own.
+///   and only puts the results in order. Here the work itself is in order, and no result waits for
+///   that of another key.
+/// - [`split_by`](crate::split_by) makes a stream for each key, for programs in which each key has
+///   a task with a state of its own. Here all futures run in one task.
+/// - Akka's `mapAsyncPartitioned` yields all results in the order of the items, and counts the
+///   items that wait for their key among those in work. So a slow item holds back all results after
+///   its own.
 ///
 /// # Panics
 /// At the caller's line if `n` is 0. A panic of `key`, of `f` or of a future reaches the caller of
-/// `poll_next`. Its item is lost, the next item of its key goes on, and the others continue. After a
-/// panic of the source no further items are taken.
+/// `poll_next`. The item is lost, the next item of its key follows, and the other futures continue.
+/// After a panic of the source no further items are taken.
 ///
 /// # Cancel safety
-/// Cancel safe: a result is taken only when it is returned, and the stream keeps the futures in work
-/// and the items that wait. Dropping the stream drops them.
+/// Cancel safe: a result is taken only when it is returned, and the stream keeps the futures in
+/// work and the items that wait. Dropping the stream drops them.
 ///
 /// # Progress
-/// Waits only for the source and the futures. Waking a future is lock-free: it never waits and never
-/// spins. The key of each item is looked up once among those in work, of which there are at most
-/// `n`. If the future is pending at its first poll, the key is cloned, and looked up twice more. How
-/// many keys there have been makes no difference.
+/// Waits only for the source and the futures. Waking a future is lock-free: it never waits and
+/// never spins. Each item costs a search for its key among the keys in work, of which there are at
+/// most `n`. If its future is pending at the first poll, it costs a clone of the key and two more
+/// searches. The number of keys that have ever come makes no difference.
 ///
 /// # Examples
-/// Transfers are booked side by side, but those of one account in their order:
+/// Transfers of several accounts are booked side by side, and those of one account in order:
 /// ```
 /// use aiter_core::map_workers_by;
 /// use futures_lite::{StreamExt, future::{block_on, yield_now}, stream};
@@ -76,7 +78,7 @@ use scopeguard::ScopeGuard;
 /// let balances = RefCell::new(HashMap::new());
 /// let book = async |Transfer { account, amount }| {
 ///     let before = balances.borrow().get(account).copied().unwrap_or(0);
-///     yield_now().await; // asks whether the account may do this
+///     yield_now().await; // asks another service whether the account may do this
 ///     balances.borrow_mut().insert(account, before + amount);
 ///     (account, before + amount)
 /// };
@@ -128,18 +130,18 @@ pub struct MapWorkersBy<S: Stream, K, G, F, Fut> {
 /// A key that has a child in the ready set.
 #[pin_project]
 struct Lane<K, T, Fut> {
-    /// Taken if the future panics.
+    /// Moved to [`ByKey::interrupted`] if the future panics.
     key: Option<K>,
     #[pin]
     task: Task<T, Fut>,
 }
 
-/// What a lane does.
+/// The work of a lane.
 #[pin_project(project = TaskProj)]
 enum Task<T, Fut> {
-    /// It makes a future of the item when it is polled next.
+    /// An item, of which the next poll makes a future.
     Next(Option<T>),
-    /// It waits for the future.
+    /// The future that is in work.
     Running(#[pin] Fut),
 }
 
@@ -148,7 +150,7 @@ struct ByKey<K, T, G, F> {
     key: G,
     f: F,
     busy: BusyKeys<K, T>,
-    /// The key of an item that was lost to a panic after it had become busy.
+    /// The key of an item that was lost to a panic, if that key was busy.
     interrupted: Option<K>,
 }
 
@@ -171,7 +173,7 @@ impl<K: Ord, T> BusyKeys<K, T> {
         None
     }
 
-    /// The next item of a busy key. If there is none, the key is not busy any more.
+    /// Takes the next item of a busy key. If there is none, the key is no longer busy.
     fn next(&mut self, key: &K) -> Option<T> {
         if self.waiting > 0 {
             if let Some(queue) = self.queues.get_mut(key) {
@@ -188,7 +190,7 @@ impl<K: Ord, T> BusyKeys<K, T> {
 }
 
 impl<K: Ord, T, G, F> ByKey<K, T, G, F> {
-    /// A new lane for the key of an item that was lost, if more items wait for it.
+    /// Makes a new lane for the key of an item that was lost, if more of its items wait.
     fn resume<Fut>(&mut self) -> Option<Lane<K, T, Fut>> {
         let item = self.busy.next(self.interrupted.as_ref()?);
         let key = self.interrupted.take();
@@ -299,7 +301,7 @@ where
         if let Some(lane) = this.work.resume() {
             this.workers.as_mut().insert(lane);
         }
-        // The next item of a key comes before those of other keys.
+        // The key of the last result goes on first, if more of its items wait.
         if let Some(result) = this.workers.as_mut().poll_current(cx, this.work) {
             return Poll::Ready(Some(result));
         }
