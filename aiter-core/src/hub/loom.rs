@@ -247,6 +247,40 @@ fn loom_a_lossy_reader_sleeps_while_an_item_is_pushed() {
     });
 }
 
+/// A push looks for cursors while the first one comes and goes to sleep.
+#[test]
+fn loom_a_lossy_reader_comes_and_sleeps_while_an_item_is_pushed() {
+    large_model(|| {
+        let hub = hub();
+        // The first user of a hub executes a fence, and this one is not.
+        let _user = hub.subscribe();
+        let other = hub.clone();
+        let pushing = thread::spawn(move || push(&other, 3));
+        let mut reader = Task::new(hub.replay_with(skip(9)));
+        let seen = reader.next().map(|seen| number(&seen.item));
+        if seen != Some(3) {
+            assert_eq!(seen, Some(2));
+            assert_eq!(reader.next().map(|seen| number(&seen.item)), Some(3));
+        }
+        pushing.join().unwrap();
+    });
+}
+
+/// The item stands behind the slot of a subscriber that has yet to publish it.
+#[test]
+fn loom_a_subscriber_holds_back_the_item_of_a_lossy_reader_that_sleeps() {
+    model(|| {
+        let hub: PushHub<Item, Skip> = push_hub(skip(1));
+        let mut reader = Task::new(hub.subscribe());
+        let other = hub.clone();
+        let subscribing = thread::spawn(move || drop(other.subscribe_with(unbounded())));
+        assert!(hub.push(item(1)).is_ok());
+        let seen = reader.next();
+        assert_eq!(seen.map(|seen| number(&seen.item)), Some(1));
+        subscribing.join().unwrap();
+    });
+}
+
 /// A lossy reader goes while another thread has the trail, and has yet to bring its reader.
 #[test]
 fn loom_a_lossy_reader_goes_before_it_has_its_place() {

@@ -111,9 +111,12 @@ impl<T, B: HubBound> PushHub<T, B> {
         if !core.writer.has_readers() {
             return self.push_unread(item);
         }
-        core.writer.push(item).map_err(Stopped)?;
-        core.pushed();
-        Ok(())
+        // Also if the waker of a reader panics.
+        let pushed = guard((), |()| core.pushed());
+        let result = core.writer.push(item).map_err(Stopped);
+        // As in `push_all`.
+        drop(pushed);
+        result
     }
 
     /// Not inlined, because the drop of an item may be much code.

@@ -3,12 +3,12 @@
 use super::{SkipAiter, retained::Retained};
 use crate::{
     Statistics,
-    list::{Writer, open_list, trailed_list},
+    list::{Reader, Writer, open_list, trailed_list},
     push::PushAiter,
     ring::Ring,
     sync::{AtomicUsize, OnceBox, Ordering},
 };
-use scopeguard::defer;
+use scopeguard::{defer, guard};
 
 /// The list of a hub, with what follows it.
 pub(super) struct Core<T> {
@@ -72,6 +72,20 @@ impl<T> Core<T> {
         self.unread.fetch_add(items, Ordering::Relaxed);
     }
 
+    /// A reader that reserves a slot. Items behind that slot may have been published before it, and
+    /// the ring's feed comes to them only now.
+    fn subscribe(&self) -> Reader<T>
+    where
+        T: Clone + Sync,
+    {
+        // Also if the waker of a reader panics.
+        let feed = guard((), |()| self.feed());
+        let reader = self.writer.subscribe();
+        // Not left to the end of the function: a waker that panics there would leak the reader.
+        drop(feed);
+        reader
+    }
+
     /// A reader that misses nothing, from the last `items` on.
     pub(super) fn lossless(&self, items: usize) -> PushAiter<T>
     where
@@ -80,7 +94,7 @@ impl<T> Core<T> {
         PushAiter::late(match &self.retained {
             Some(retained) => retained.join(&self.writer, items),
             None => {
-                let mut reader = self.writer.subscribe();
+                let mut reader = self.subscribe();
                 reader.count_user();
                 (reader, None)
             }
@@ -100,7 +114,7 @@ impl<T> Core<T> {
                 SkipAiter::new(cursor, Some(count), expects)
             }
             _ => {
-                let reader = self.writer.subscribe();
+                let reader = self.subscribe();
                 if reader.is_ended() {
                     // It is one of another list, which is not counted.
                     let ring = Ring::near(&reader);

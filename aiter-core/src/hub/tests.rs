@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     PushAiter, TryNextError,
     bound::{Retain, Seen, latest, skip, unbounded},
-    test_support::{Wakes, poll},
+    test_support::{Wakes, panic_of, panicking_waker, poll},
 };
 use alloc::{sync::Arc, vec::Vec};
 use core::{
@@ -366,6 +366,27 @@ fn readers_that_may_miss_items_are_woken() {
         hub.stop();
         assert_eq!(wakes.count(), 3);
         assert_eq!(poll(&mut reader, &waker), Poll::Ready(None));
+    }
+}
+
+#[test]
+fn readers_that_may_miss_items_are_woken_also_if_the_waker_of_another_panics() {
+    for retain in [0, 2] {
+        let hub = push_hub(skip(2).retain(retain));
+        let calls: [fn(&PushHub<u8, _>); 3] = [
+            |hub| hub.push(1).unwrap(),
+            |hub| hub.push_all([2, 3]).unwrap(),
+            |hub| hub.stop(),
+        ];
+        for call in calls {
+            let (wakes, waker) = Wakes::new();
+            let mut reader = hub.subscribe();
+            let mut panics = hub.subscribe_with(unbounded());
+            assert!(poll(&mut reader, &waker).is_pending());
+            assert!(poll(&mut panics, &panicking_waker()).is_pending());
+            assert_eq!(panic_of(|| call(&hub)), "waker");
+            assert_eq!(wakes.count(), 1);
+        }
     }
 }
 

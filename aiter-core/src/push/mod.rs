@@ -46,8 +46,8 @@ use aiter::Preflight;
 /// while, because a pusher may still be on its way through it: until the only consumer looks for
 /// the item after its next one, or until several consumers leave their next block.
 ///
-/// Where words have 32 bits, a list holds at most 671 088 640 items, which only items of at most
-/// two bytes can reach. A push beyond that fails like an allocation, by
+/// Where words have 32 bits, a list holds at most 335 544 320 items, which only items of a few
+/// bytes can reach. A push beyond that fails like an allocation, by
 /// [`handle_alloc_error`](alloc::alloc::handle_alloc_error).
 ///
 /// # Progress

@@ -82,8 +82,8 @@ impl<T> Pusher<T> {
     ///
     /// # Panics
     /// If the iterator panics. If the batches that are being pushed to this list at the same time
-    /// have more items together than positions can tell apart: 2²⁷ where words have 32 bits (items
-    /// of one byte can be so many), and 2⁵⁹ where they have 64.
+    /// have more items together than positions can tell apart: 2²⁶ where words have 32 bits (items
+    /// of one byte can be so many), and 2⁵⁸ where they have 64.
     ///
     /// # Progress
     /// As [`push`](Self::push), with one reservation for the whole batch and one publication for

@@ -24,6 +24,8 @@ pub(crate) struct RingCursor<T> {
     missed: usize,
     /// Whether the cursor has still to compare `next` with the ring; see `settle`.
     is_new: bool,
+    /// Whether a thread that pushes sees this cursor, unless its item is seen here; see `sleep`.
+    is_known: bool,
     /// Counts this cursor among the readers of the list, until the ring has a feed.
     count: Option<ReaderCount<T>>,
 }
@@ -89,6 +91,7 @@ impl<T> RingCursor<T> {
             at: Place { ring, next, limit },
             missed: 0,
             is_new: true,
+            is_known: false,
             count: None,
         }
     }
@@ -110,7 +113,7 @@ impl<T> RingCursor<T> {
         let shared = ring.shared();
         shared.allow_clones();
         let mut fork = Self::at(ring.clone(), *next, limit);
-        (fork.missed, fork.is_new) = (self.missed, self.is_new);
+        (fork.missed, fork.is_new, fork.is_known) = (self.missed, self.is_new, self.is_known);
         if self.count.is_some() {
             fork.count_as_reader();
         }
@@ -145,7 +148,26 @@ impl<T> RingCursor<T> {
     /// Without a waker nothing wakes the caller.
     #[inline]
     pub(crate) fn next_or_sleep(&mut self, waker: Option<&Waker>) -> Found<T> {
-        self.find(waker, true)
+        let found = self.find(waker, self.is_known);
+        match (found, waker) {
+            (Found::Nothing, Some(waker)) => self.sleep(waker),
+            (found, _) => found,
+        }
+    }
+
+    /// The first time that a cursor, or the one that it was forked from, has to sleep.
+    #[cold]
+    #[inline(never)]
+    fn sleep(&mut self, waker: &Waker) -> Found<T> {
+        // Ordering: between the count of this cursor and the look at the list; pairs with the light
+        // half in `List::wake_after`, which comes after the publication of an item and before
+        // `Ring::has_cursors`: either that sees the cursor, or the item is seen here.
+        self.is_known = fence::heavy();
+        if !self.is_known {
+            // The thread that pushes may be about to publish an item without seeing this cursor.
+            waker.wake_by_ref();
+        }
+        self.find(Some(waker), true)
     }
 
     #[inline]
@@ -156,6 +178,7 @@ impl<T> RingCursor<T> {
             missed,
             is_new,
             count,
+            ..
         } = self;
         let Some(mut guard) = lock(waiter, ring, waker) else {
             return Found::Waiting;

@@ -319,7 +319,8 @@ impl<T> Ring<T> {
     /// Whether there are cursors. Without them nothing has to be transferred.
     #[inline]
     pub(crate) fn has_cursors(&self) -> bool {
-        // Ordering: Relaxed. What a cursor that is missed has to take, it brings with it.
+        // Ordering: Relaxed. What a cursor that is missed has to take, it brings with it. It sees
+        // that before it sleeps: see `RingCursor::sleep`.
         self.shared().cursors.load(Ordering::Relaxed) != 0
     }
 

@@ -82,7 +82,9 @@ where
             release(guard, gone);
         });
         let (guard, gone) = &mut *locked;
+        let reported = scopeguard::guard(&mut *panic_reported, |reported| *reported = true);
         forget_left(guard, gone);
+        ScopeGuard::into_inner(reported);
         let is_empty = guard.with_value(|source| source.parts().waiting_for(*number)) == 0;
         let call = guard.with(|_, waiters| waiters.remove(*number));
         // A consumer that was left waiting for an idle source and is polled without its wake polls
@@ -281,11 +283,15 @@ fn forget_left<S: Stream, K: Ord, F>(
     if left.is_empty() {
         return;
     }
-    // If a comparison of keys panics, the next holder forgets the others.
-    let mut numbers = scopeguard::guard(left.take_all(), |rest| {
+    // If a comparison of keys panics, the key may stay behind without its part. So the source ends,
+    // and no item comes for that key. The next holder forgets the others.
+    let mut locked = scopeguard::guard((guard, left.take_all()), |(guard, rest)| {
         rest.for_each(|number| left.push(number));
+        guard.with(|_, waiters| waiters.source = SourceState::Open);
+        guard.with_value(|source| source.end_in_panic());
     });
-    for number in numbers.by_ref() {
+    let (guard, numbers) = &mut *locked;
+    for number in numbers {
         guard.with(|_, waiters| drop(waiters.remove(number)));
         let (frees_held, is_empty) = guard.with_value(|source| {
             let parts = source.parts();
@@ -300,6 +306,7 @@ fn forget_left<S: Stream, K: Ord, F>(
             }
         });
     }
+    ScopeGuard::into_inner(locked);
 }
 
 /// Releases the lock, and forgets the consumers that were dropped meanwhile.

@@ -102,11 +102,12 @@ impl<S: Stream, K, F> SplitSource<S, K, F> {
         self.project().parts
     }
 
-    /// Drops the source, because user code has panicked.
+    /// Drops the source and the item in hand, because user code has panicked.
     #[cold]
     pub(super) fn end_in_panic(self: Pin<&mut Self>) {
         let this = self.project();
         *this.panicked = true;
+        let _held = this.parts.held.take();
         this.source.end();
     }
 

@@ -478,6 +478,30 @@ fn a_key_that_panics_blocks_nobody() {
 }
 
 #[test]
+fn a_key_that_panics_while_its_part_is_forgotten_ends_the_source() {
+    let trap = Cell::new(None);
+    // The last item is in hand.
+    let (source, remote) = source(items([1, 2, 2]));
+    let mut outer = split_by(1, |item: &u32| Fragile(*item, &trap), source);
+    let mut take = || match poll_noop(&mut outer) {
+        Poll::Ready(Some((_, part))) => Some(part),
+        _ => None,
+    };
+    let (mut one, two) = (take().unwrap(), take().unwrap());
+    assert!(take().is_none());
+    let (wakes, waker) = Wakes::new();
+    assert_eq!(poll(&mut one, &waker), Poll::Ready(Some(1)));
+    assert!(poll(&mut one, &waker).is_pending());
+    trap.set(Some("compare"));
+    assert_eq!(panic_of(|| drop(two)), "fragile");
+    trap.set(None);
+    assert!(remote.is_dropped());
+    assert_eq!(wakes.count(), 1);
+    assert_eq!(panic_of(|| poll_noop(&mut one)), TOLD);
+    assert_eq!(panic_of(|| poll_noop(&mut outer).is_ready()), TOLD);
+}
+
+#[test]
 fn a_waker_that_panics_strands_nobody() {
     let (mut outer, remote) = split(1, items([100, 200]));
     let (mut one, mut two) = (outer.part(1), outer.part(2));
