@@ -310,9 +310,7 @@ pub(crate) async fn forks_of_a_list_see_the_same<R: Runtime>() {
     }
 }
 
-/// Stands for a `static`: tasks of every runtime can borrow the list. `ci/lsan.suppressions` has its
-/// name, so it has to be a function of its own.
-#[inline(never)]
+/// Stands for a `static`: tasks of every runtime can borrow the list.
 fn for_ever<T>(list: T) -> &'static T {
     Box::leak(Box::new(list))
 }
