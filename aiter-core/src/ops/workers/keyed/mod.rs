@@ -184,7 +184,10 @@ impl<K: Ord, T> BusyKeys<K, T> {
                 }
             }
         }
-        self.queues.remove(key);
+        // Not `remove`, which leaks the queue if the drop of the key panics.
+        if let Some((_key, queue)) = self.queues.remove_entry(key) {
+            drop(queue);
+        }
         None
     }
 }
