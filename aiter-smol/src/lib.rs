@@ -23,8 +23,8 @@
 //! Everything of [`aiter_core`] is re-exported, so you need to depend on this crate only. The
 //! functions [`join_aiters`], [`map_workers`] and [`map_workers_ordered`] of this crate start
 //! tasks; those of [`aiter_core`] have the same names and run in the task that polls them. The
-//! functions [`batch_within`], [`debounce`] and [`rate_limit`] use the [`Timer`] of this crate; those
-//! of [`aiter_core`] take one. [`AiterExt`] has all functions as methods of every stream.
+//! functions [`batch_within`], [`debounce`] and [`rate_limit`] use the [`Timer`] of this crate;
+//! those of [`aiter_core`] take one. [`AiterExt`] has all functions as methods of every stream.
 //!
 //! Tasks run on smol's global executor. With `_on` functions such as [`active_aiter_on`], they run
 //! on an executor that is given. A `LocalExecutor` takes streams that are not `Send`.

@@ -4,8 +4,8 @@
 //! An [`Executor`] polls a task only after its waker was called. If a task can never be woken, the
 //! test fails with the name of the task. [`VirtualTime`] is a timer and a clock for every operator
 //! that takes one. An hour passes at once, and each run takes the same course. [`marbles`] writes a
-//! stream in time as a line of text, such as `a-b-(cd)-|`, for sources and for expectations; [`svg`]
-//! draws such lines.
+//! stream in time as a line of text, such as `a-b-(cd)-|`, for sources and for expectations;
+//! [`svg`] draws such lines.
 //!
 //! ```
 //! use aiter_test::{Executor, Sleep};

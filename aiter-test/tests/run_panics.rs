@@ -1,5 +1,5 @@
-//! Runs, marbles and what is expected of them panic at the line of the caller. This is the only test
-//! of its process, because it installs a panic hook.
+//! Runs, marbles and what is expected of them panic at the line of the caller. This is the only
+//! test of its process, because it installs a panic hook.
 
 use aiter_test::{Executor, Task, marbles};
 use std::{

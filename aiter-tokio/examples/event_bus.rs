@@ -4,12 +4,12 @@
 //! cargo run -p aiter-tokio --example event_bus
 //! ```
 //!
-//! The sensors do not know which modules listen. Each module reads a fork of the stream with a bound
-//! of its own, and picks the events that concern it. The alarm and the climate control lose nothing,
-//! however long they take. The display, which is slow, receives the latest events and learns how many
-//! it has missed. A module that joins late starts with the events that are kept for it. No module
-//! waits for another. The clock is simulated, so that a minute passes at once and the figures are
-//! the same each time.
+//! The sensors do not know which modules listen. Each module reads a fork of the stream with a
+//! bound of its own, and picks the events that concern it. The alarm and the climate control lose
+//! nothing, however long they take. The display, which is slow, receives the latest events and
+//! learns how many it has missed. A module that joins late starts with the events that are kept for
+//! it. No module waits for another. The clock is simulated, so that a minute passes at once and the
+//! figures are the same each time.
 use aiter_tokio::{
     Fork, Hub, aiter_forker_with,
     bound::{Seen, skip, unbounded},

@@ -5,8 +5,8 @@ mod example;
 
 /// A module that is lossless sees every event. A module that may lose some, and needs more time for
 /// one event than nine further events take to arrive, sees one in ten, and at the end the twenty
-/// events that are kept. A module that joins after 300 events starts with the latest twenty of them,
-/// and has lost none.
+/// events that are kept. A module that joins after 300 events starts with the latest twenty of
+/// them, and has lost none.
 #[test]
 fn each_module_sees_every_event_or_counts_it_as_lost() {
     let output = example::example("event_bus").output().unwrap();

@@ -221,7 +221,7 @@ struct ReadersThatStay;
 /// ```
 struct EmptyLists;
 
-/// Whoever publishes into a hub never waits, so a hub cannot have the bound `wait`. The error says
+/// A push into a hub never waits, so a hub cannot have the bound `wait`. The error says
 /// so (`HubBound`).
 /// ```
 /// let hub = aiter_core::push_hub::<u8, _>(aiter_core::bound::skip(8).retain(2));

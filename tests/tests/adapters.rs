@@ -189,8 +189,8 @@ macro_rules! suite {
                 assert!(aiter_to_iter(ticks).eq(0..5));
             }
 
-            /// The pusher stays, so each item comes because a timer was ready. Each runs in a task that
-            /// may change threads.
+            /// The pusher stays, so each item comes because a timer was ready. Each runs in a task
+            /// that may change threads.
             #[test]
             fn operators_with_a_timer_use_that_of_the_runtime() {
                 let millisecond = Duration::from_millis(1);

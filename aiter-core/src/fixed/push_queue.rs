@@ -13,7 +13,8 @@
 //!
 //! A place in the line has *room* if as many slots are free, from the tail on, as there are places
 //! up to it. So each waiting task may claim one slot, whether or not those before it were polled
-//! since they were woken. A wait that is forgotten keeps one slot from the other waits, and no more.
+//! since they were woken. A wait that is forgotten keeps one slot from the other waits, and no
+//! more.
 //!
 //! **No wake is lost.** A place gets room when a slot is freed, or when a place before it is left.
 //! The context that does so stores that, fences, and then wakes every place with room that has a

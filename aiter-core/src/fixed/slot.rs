@@ -96,8 +96,8 @@ impl<T> Slot<T> {
     /// The lap whose item is published here, if one is and no reader is at it. The word of a slot
     /// that is free has none of the bits in `mask`.
     pub(super) fn full_lap(&self, mask: Word) -> Option<Word> {
-        // Ordering: Relaxed. A caller that takes the item does so by an exchange, which acquires it, or
-        // has the slot to itself.
+        // Ordering: Relaxed. A caller that takes the item does so by an exchange, which acquires
+        // it, or has the slot to itself.
         let word = self.word.load(Relaxed);
         (word & mask == FULL & mask).then_some(word.wrapping_sub(FULL))
     }
@@ -194,12 +194,13 @@ impl<T> Slot<T> {
         }
     }
 
-    /// Keeps readers from the item that is published, unless the word has changed since. It may fail
-    /// for no reason.
+    /// Keeps readers from the item that is published, unless the word has changed since. It may
+    /// fail for no reason.
     #[inline(always)]
     pub(super) fn try_overwrite(&self, word: Word) -> bool {
-        // Ordering: Relaxed. Whoever reserves the position has loaded this word, and fences: that
-        // pairs with the Release in `publish` and `leave`, because this exchange continues them.
+        // Ordering: Relaxed. The push that reserves the position has loaded this word, and fences:
+        // that pairs with the Release in `publish` and `leave`, because this exchange continues
+        // them.
         let overwriting = word - (FULL - OVERWRITING);
         let exchanged = self
             .word
@@ -254,8 +255,8 @@ pub(super) fn occupied(word: Word, lap_before: Word) -> Occupied {
     match word.wrapping_sub(lap_before) {
         OVERWRITING => Occupied::Overwriting,
         ahead if ahead as SignedWord > 0 => {
-            // Ordering: pairs with the Release in `publish`. A tail that was loaded before that push
-            // had reserved its position is not loaded again.
+            // Ordering: pairs with the Release in `publish`. A tail that was loaded before that
+            // push had reserved its position is not loaded again.
             fence(Acquire);
             Occupied::Later
         }

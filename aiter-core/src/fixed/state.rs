@@ -173,8 +173,8 @@ impl<const R: usize> ListState<[ReaderCell; R]> {
     }
 
     /// Wakes the readers that wait at the position that the tail had before the caller moved it on.
-    /// The caller has published the slot since. `lap_before` is the distance to the same slot in the
-    /// lap before, if readers may wait there too.
+    /// The caller has published the slot since. `lap_before` is the distance to the same slot in
+    /// the lap before, if readers may wait there too.
     #[inline(always)]
     pub(super) fn wake(&self, tail: Word, lap_before: Option<Position>) {
         // Ordering: pairs with the fence in `register`.

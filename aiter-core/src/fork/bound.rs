@@ -129,7 +129,7 @@ impl Unbounded {
     ///
     /// Use it where a stream or a hub is made, so that a late reader need not start blind: with the
     /// last lines of a chat, or with the current value of a sensor. The retained items are kept
-    /// until newer ones displace them, whoever has seen them.
+    /// until newer ones displace them, also if every reader has seen them.
     ///
     #[cfg_attr(doc, doc = include_str!("../../docs/pictures/retain.svg"))]
     ///

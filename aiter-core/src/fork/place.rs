@@ -107,8 +107,8 @@ pub(crate) enum Parent<'a, T> {
     Lossy(&'a mut RingCursor<T>),
     /// At the place of a reader that is the fork's own.
     Reader(Reader<T>),
-    /// At the tail, or at the retained items if it `replays`. If nothing is retained, the caller has
-    /// the ring fed before the next pull.
+    /// At the tail, or at the retained items if it `replays`. If nothing is retained, the caller
+    /// has the ring fed before the next pull.
     Late {
         ring: &'a Ring<T>,
         replays: bool,

@@ -34,8 +34,8 @@ pub(super) const ROOM: usize = 1;
 /// Owed after a pull: a transfer to the ring, if it has cursors.
 pub(super) const RING: usize = 2;
 
-/// Owed after a poll that gave an item, before that is pushed: the ring has to be fed from the tail,
-/// because a fork came that has no reader.
+/// Owed after a poll that gave an item, before that is pushed: the ring has to be fed from the
+/// tail, because a fork came that has no reader.
 pub(super) const FEED: usize = 4;
 
 /// The state that all forks access without the lock.
@@ -364,9 +364,9 @@ impl<S: Stream> ForkSource<S> {
 
     /// Polls the source once, and puts an item or the end into the list. A fork that is alone gets
     /// the item directly. This is asked only after the poll: a fork that came meanwhile sees the
-    /// item. If something is owed, `feed` is called before the item is pushed. No other fork can have pulled since the caller acquired the lock, so nothing is left in
-    /// the list then. If the source panics, this sets `panic_reported`, ends the list, and
-    /// drops the source.
+    /// item. If something is owed, `feed` is called before the item is pushed. No other fork can
+    /// have pulled since the caller acquired the lock, so nothing is left in the list then. If the
+    /// source panics, this sets `panic_reported`, ends the list, and drops the source.
     #[inline]
     pub(super) fn poll_into_list(
         self: Pin<&mut Self>,

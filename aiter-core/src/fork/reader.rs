@@ -136,7 +136,8 @@ impl<S: Stream, B: Bound> Fork<S, B> {
     /// As [`fork`](Self::fork).
     ///
     /// # Example
-    /// A monitor sees the requests that a server handles, and takes none from the connection itself.
+    /// A monitor sees the requests that a server handles, and takes none from the connection
+    /// itself.
     /// ```
     /// use aiter_core::{aiter_forker, iter_to_aiter};
     /// use futures_lite::{StreamExt, future::{block_on, poll_once}};

@@ -1,5 +1,5 @@
-//! A lock that no thread ever waits for, handles to a value that it guards, values that are left for
-//! its holder, and the order in which tasks wait for what the holder gives out.
+//! A lock that no thread ever waits for, handles to a value that it guards, values that are left
+//! for its holder, and the order in which tasks wait for what the holder gives out.
 
 mod deposits;
 mod handle;

@@ -6,9 +6,9 @@ use crate::{
     push::PushAiter,
 };
 
-/// A bound that a [hub](crate::push_hub) and its readers can have: [`unbounded()`](crate::bound::unbounded)
-/// or [`skip(n)`](crate::bound::skip), each also with `retain`. Cannot be implemented outside this
-/// crate.
+/// A bound that a [hub](crate::push_hub) and its readers can have:
+/// [`unbounded()`](crate::bound::unbounded) or [`skip(n)`](crate::bound::skip), each also with
+/// `retain`. Cannot be implemented outside this crate.
 #[allow(private_bounds, reason = "seals the trait")]
 #[diagnostic::on_unimplemented(
     message = "a push hub cannot have the bound `{Self}`",

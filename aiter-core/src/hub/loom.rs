@@ -328,7 +328,7 @@ where
     })
 }
 
-/// A reader that is counted gets the next item. So whoever finds one pushes to it.
+/// A reader that is counted gets the next item. So a pusher that finds one pushes to it.
 #[test]
 fn loom_a_reader_that_is_counted_gets_the_next_item() {
     model(|| {

@@ -109,7 +109,7 @@ impl<T> Core<T> {
         match (&self.retained, self.ring.get()) {
             (Some(retained), Some(ring)) => {
                 let (cursor, expects) = retained.join_ring(&self.writer, ring, items, limit);
-                // Not earlier: whoever finds the reader counted pushes to it.
+                // Not earlier: a pusher that finds the reader counted pushes to it.
                 let count = self.writer.count_user();
                 SkipAiter::new(cursor, Some(count), expects)
             }

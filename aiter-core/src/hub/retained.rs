@@ -155,7 +155,7 @@ impl<T> Retained<T> {
         }
         let joining = self.0.shared().joiners.request();
         let head = writer.announce();
-        // Not earlier: whoever finds the reader counted pushes to it.
+        // Not earlier: a pusher that finds the reader counted pushes to it.
         count.count_user();
         let (mut reader, mut late) = Late::joining(joining, count, head, items);
         self.serve();

@@ -29,8 +29,8 @@ impl<T, B: HubBound> PushHub<T, B> {
     /// Waits until there is no reader. Use it with [`occupied`](Self::occupied) to produce items
     /// only while somebody reads them.
     ///
-    /// It is ready if there is no reader in that poll. A reader may come at any time, so whoever
-    /// acts on it looks again. Any number of tasks may wait, and all are woken.
+    /// It is ready if there is no reader in that poll. A reader may come at any time, so a task
+    /// that acts on it looks again. Any number of tasks may wait, and all are woken.
     ///
     /// # Cancel safety
     /// Cancel safe: dropping the future loses nothing. It keeps the waker of its last pending poll
@@ -92,8 +92,8 @@ impl<T, B: HubBound> PushHub<T, B> {
     /// Waits until the hub is [stopped](Self::stop), or its last handle is dropped. Use it to end
     /// the work that produces items.
     ///
-    /// Any number of tasks may wait, and all are woken. The future borrows nothing and does not keep
-    /// the hub open.
+    /// Any number of tasks may wait, and all are woken. The future borrows nothing and does not
+    /// keep the hub open.
     ///
     /// # Cancel safety
     /// Cancel safe: dropping the future loses nothing. It keeps the waker of its last pending poll

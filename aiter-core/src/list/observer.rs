@@ -149,8 +149,8 @@ impl<T> Observer<T> {
         self.0.readers.load(Acquire)
     }
 
-    /// The statistics of the list, without the reader at a [registration](Reader::registration), and
-    /// with the lags of others.
+    /// The statistics of the list, without the reader at a [registration](Reader::registration),
+    /// and with the lags of others.
     pub(crate) fn statistics_with(
         &self,
         registration: usize,

@@ -10,8 +10,8 @@
 //! subscriber is counted first: see `aiter-core/docs/design/hub.md`.
 //!
 //! An open list has readers of its own as well: a [`Trail`](super::Trail), and the feed of a ring.
-//! So it counts in `users` the readers that are given out. A reader is counted there once it has its
-//! place, so whoever finds it there pushes to it.
+//! So it counts in `users` the readers that are given out. A reader is counted there once it has
+//! its place, so a pusher that finds it there pushes to it.
 
 use super::{reader::Reader, shared::List, writer::Writer};
 use crate::{
@@ -36,8 +36,8 @@ impl<T> List<T> {
     pub(super) fn add_user(&self) {
         if let Some(open) = self.open() {
             // Ordering: Release pairs with the Acquire in `Writer::users`: what a caller that finds
-            // this user pushes is behind the user's place, and comes after its count in `readers`. A
-            // fence follows before the tasks are woken.
+            // this user pushes is behind the user's place, and comes after its count in `readers`.
+            // A fence follows before the tasks are woken.
             if open.users.fetch_add(1, Release) == 0 {
                 open.occupied.notify();
             }
@@ -58,7 +58,7 @@ impl<T> List<T> {
 pub(crate) struct UserCount<T>(Arc<List<T>>);
 
 impl<T> UserCount<T> {
-    /// Whoever is counted has its place by now.
+    /// The user that is counted has its place by now.
     fn new(list: Arc<List<T>>) -> Self {
         // The count is given up if a waker panics.
         let count = Self(list);

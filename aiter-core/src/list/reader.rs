@@ -69,8 +69,8 @@ impl<T> List<T> {
         T: Clone,
     {
         // Ordering: see `set_ops`. A reader learns that it is not alone from a slot of the registry
-        // that was claimed after this (Acquire), or from `readers` (Acquire), and then it finds these
-        // functions.
+        // that was claimed after this (Acquire), or from `readers` (Acquire), and then it finds
+        // these functions.
         self.set_ops(&ErasedOps::FORKED);
     }
 
@@ -171,8 +171,8 @@ impl<T> Reader<T> {
         }
     }
 
-    /// Takes the next item of the current run if it is to be moved out. No other reader has still to
-    /// read it then, and nothing here runs users' code.
+    /// Takes the next item of the current run if it is to be moved out. No other reader has still
+    /// to read it then, and nothing here runs users' code.
     #[inline]
     pub(crate) fn next_moved(&mut self) -> Option<T> {
         let is_in_run = self.cursor.next_slot != self.cursor.run_end;
@@ -230,8 +230,8 @@ impl<T> Reader<T> {
         item
     }
 
-    /// Appends what is left of the current run to `buf`, but no more than `limit` items, if they are
-    /// to be moved out and not cloned. Returns how many they are.
+    /// Appends what is left of the current run to `buf`, but no more than `limit` items, if they
+    /// are to be moved out and not cloned. Returns how many they are.
     ///
     /// # Panics
     /// If `buf` cannot grow. Then no item is taken.
@@ -484,8 +484,8 @@ impl<T> Reader<T> {
         self.cursor.is_unpublished()
     }
 
-    /// Whether nothing is there, neither an item nor the end. If so, the reader has passed the slots
-    /// without an item, so that it reads the next slot that is pushed.
+    /// Whether nothing is there, neither an item nor the end. If so, the reader has passed the
+    /// slots without an item, so that it reads the next slot that is pushed.
     #[cold]
     pub(crate) fn pass_itemless(&mut self) -> bool {
         let is_at_tail = self.peek().finds_nothing();

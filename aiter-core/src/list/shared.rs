@@ -62,7 +62,8 @@ pub(crate) struct List<T> {
     pub(super) readers: AtomicUsize,
     /// How a reader clones an item: a function of the table `ErasedOps` of `reader.rs`.
     pub(super) clone_next: AtomicPtr<()>,
-    /// The other function of that table. It is beside the first, so that neither load waits for another.
+    /// The other function of that table. It is beside the first, so that neither load waits for
+    /// another.
     pub(super) next_slow: AtomicPtr<()>,
     root: BlockHeader<T>,
     /// For whom the list was made, if it is not a plain list. One word for all that few lists have.

@@ -134,8 +134,8 @@ impl<T> Trail<T> {
         &self.reader
     }
 
-    /// A place at the oldest retained item. Whoever it is for is counted in `readers` by now:
-    /// otherwise the trail could find itself alone, and move out what the place is to read.
+    /// A place at the oldest retained item. The reader that it is for is counted in `readers`
+    /// by now: otherwise the trail could find itself alone, and move out what the place is to read.
     pub(crate) fn place(&mut self) -> Place<T> {
         let reader = &mut self.reader;
         reader.cursor.give_up_run();

@@ -46,8 +46,9 @@ pub(crate) struct ReadySet<C> {
     /// not 0.
     child: *mut C,
     data: *const (),
-    /// How many items it may still yield in this turn. A whole register wide: where each item counts
-    /// it down, some processors forward the stored value to the next load only from such a word.
+    /// How many items it may still yield in this turn. A whole register wide: where each item
+    /// counts it down, some processors forward the stored value to the next load only from such a
+    /// word.
     items_left: u32,
     source_ready: bool,
     state: SetState,

@@ -76,8 +76,8 @@ impl<T> RingBuffer<T> {
             Some(feed) if !self.ended => feed.next(),
             _ => Poll::Pending,
         };
-        // Only now: what a reader left before the item was pushed is seen once the item was read, so
-        // the item displaces nothing that this reader has to take.
+        // Only now: what a reader left before the item was pushed is seen once the item was read,
+        // so the item displaces nothing that this reader has to take.
         let joined = !shared.joins.is_empty();
         if joined {
             let joins = shared.joins.take_all();
@@ -122,7 +122,8 @@ impl<T> RingBuffer<T> {
         mem::take(&mut self.wakes)
     }
 
-    /// The full number of an item, as [`RingShared::widen`], exact also where counters have 32 bits.
+    /// The full number of an item, as [`RingShared::widen`], exact also where counters have 32
+    /// bits.
     fn widen(&self, number: usize) -> u64 {
         let apart = numbers_apart(self.end() as usize, number);
         self.end().wrapping_add_signed(apart as i64)

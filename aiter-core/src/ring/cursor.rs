@@ -96,7 +96,8 @@ impl<T> RingCursor<T> {
         }
     }
 
-    /// Has the readers of the list know that they are not alone, although the ring may have no feed.
+    /// Has the readers of the list know that they are not alone, although the ring may have no
+    /// feed.
     pub(super) fn count_as_reader(&mut self)
     where
         T: Clone + Sync,
@@ -208,8 +209,8 @@ impl<T> RingCursor<T> {
             *next += 1;
             waiter.set_position(position(*next));
             let is_first = number == buffer.first() && shared.retained() == 0;
-            // Ordering: Relaxed. Another cursor that this misses brings a reader, or was made by one
-            // that has passed the item with the lock held since.
+            // Ordering: Relaxed. Another cursor that this misses brings a reader, or was made by
+            // one that has passed the item with the lock held since.
             let mut is_last = || {
                 shared.cursors.load(Ordering::Relaxed) == 1 || waiter.is_last_at(position(number))
             };
@@ -259,8 +260,8 @@ impl<T> RingCursor<T> {
     }
 
     /// Whether there is no other cursor, and no other reader of the list but the ring's own. If so,
-    /// and the caller is the only one who may push, this thread sees what the others did before they
-    /// were dropped.
+    /// and the caller is the only one who may push, this thread sees what the others did before
+    /// they were dropped.
     pub(crate) fn is_alone(&self) -> bool {
         let shared = self.at.ring.shared();
         // Ordering: Relaxed. The caller acquires the source's lock before it acts on this, and then

@@ -6,11 +6,12 @@
 //! | [`mod@cursor`] | a reader's place: the number of the item that it takes next |
 //! | this file | the ring, its lock, and how a reader joins it |
 //!
-//! A ring has one reader of the list, its *feed*. Whoever holds the ring's [`HandoffLock`] transfers
-//! what has come into the list. An item leaves the ring when every cursor has passed it, or when it
-//! is the oldest and the ring is full. So nothing has to be done to a cursor for it to miss items,
-//! and one that is never polled keeps no more items than the ring's capacity: the largest `n` of its
-//! cursors. `aiter-core/docs/design/ring.md` has the states, the orderings and the proofs.
+//! A ring has one reader of the list, its *feed*. The thread that holds the ring's [`HandoffLock`]
+//! transfers what has come into the list. An item leaves the ring when every cursor has passed it,
+//! or when it is the oldest and the ring is full. So nothing has to be done to a cursor for it to
+//! miss items, and one that is never polled keeps no more items than the ring's capacity: the
+//! largest `n` of its cursors. `aiter-core/docs/design/ring.md` has the states, the orderings and
+//! the proofs.
 
 mod buffer;
 mod cursor;
@@ -128,8 +129,8 @@ impl<T> Combine for RingShared<T> {
 
     fn follow_up(&self, follow_up: FollowUp<T>) {
         if follow_up.is_behind {
-            // Ordering: Relaxed, this thread reads it; see `catch_up`. A store would do. But loom may
-            // order a store before an exchange of another thread that does not see it.
+            // Ordering: Relaxed, this thread reads it; see `catch_up`. A store would do. But loom
+            // may order a store before an exchange of another thread that does not see it.
             self.is_behind.swap(1, Ordering::Relaxed);
         }
         // The items are dropped last, also if a waker panics.
@@ -246,8 +247,8 @@ impl<T> Ring<T> {
         cursor
     }
 
-    /// Keeps the latest `items`, from those of the reader on, for cursors that [come late](Self::late).
-    /// To be called once, before there are cursors.
+    /// Keeps the latest `items`, from those of the reader on, for cursors that [come
+    /// late](Self::late). To be called once, before there are cursors.
     pub(crate) fn retain(&self, reader: Reader<T>, items: usize)
     where
         T: Clone + Sync,
@@ -268,9 +269,9 @@ impl<T> Ring<T> {
         self.shared().retained()
     }
 
-    /// A cursor that starts with what is pushed from now on, or with the last of the retained items,
-    /// as many as `limit` allows. If nothing is retained, the ring may have no feed; it has to be
-    /// [fed](Self::feed_from) before the next push then, which the caller has to see to.
+    /// A cursor that starts with what is pushed from now on, or with the last of the retained
+    /// items, as many as `limit` allows. If nothing is retained, the ring may have no feed; it has
+    /// to be [fed](Self::feed_from) before the next push then, which the caller has to see to.
     pub(crate) fn late(&self, replays: bool, limit: usize) -> RingCursor<T>
     where
         T: Clone + Sync,

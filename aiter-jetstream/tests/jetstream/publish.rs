@@ -117,7 +117,8 @@ async fn mistakes() {
     );
 }
 
-/// Guarantee: a full stream is told from everything else, at once, and takes more when there is room.
+/// Guarantee: a full stream is told from everything else, at once, and takes more when there is
+/// room.
 #[tokio::test]
 #[ignore = "needs a server: ci/jetstream.sh"]
 async fn full() {
@@ -234,8 +235,8 @@ async fn cancelled_pushes() {
     assert!(cancelled.is_sorted_by(|a, b| a < b));
 }
 
-/// Pushes numbers while `disturb` runs, one by one or in batches. Nothing that was acked may be lost,
-/// nothing may be twice, and the order is that of the pushes.
+/// Pushes numbers while `disturb` runs, one by one or in batches. Nothing that was acked may be
+/// lost, nothing may be twice, and the order is that of the pushes.
 async fn undisturbed(js: Context, batch: usize, disturb: impl Future<Output = ()>) {
     let s = publisher(&js, "s");
     let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
@@ -321,7 +322,8 @@ async fn partitions() {
     }
 }
 
-/// Guarantee: while leaders of three servers are killed, acked messages are stored once and in order.
+/// Guarantee: while leaders of three servers are killed, acked messages are stored once and in
+/// order.
 #[tokio::test]
 #[ignore = "needs a server: ci/jetstream.sh"]
 async fn leaders_are_killed() {

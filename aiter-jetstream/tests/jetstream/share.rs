@@ -310,7 +310,8 @@ async fn kept_work() {
     all_acked(&consumer).await;
 }
 
-/// Guarantee: while the server is killed, every message is worked on; what comes again is recognised.
+/// Guarantee: while the server is killed, every message is worked on; what comes again is
+/// recognised.
 #[tokio::test]
 #[ignore = "needs a server: ci/jetstream.sh"]
 async fn restarts() {

@@ -156,8 +156,8 @@ impl<'a> Executor<'a> {
     /// [`marbles`](crate::marbles()): each item as it is displayed, in the millisecond in which it
     /// came.
     ///
-    /// A panic of the stream is recorded too, and does not reach the caller of the run. An item that
-    /// is displayed with a `'` in it has no form as marbles: map it to another text before.
+    /// A panic of the stream is recorded too, and does not reach the caller of the run. An item
+    /// that is displayed with a `'` in it has no form as marbles: map it to another text before.
     pub fn record<S>(&mut self, name: impl Into<Rc<str>>, stream: S) -> Recorded
     where
         S: Stream + 'a,
@@ -343,7 +343,7 @@ impl<'a> Executor<'a> {
 }
 
 const STRANDED: &str = "can never be woken, because nobody keeps its waker. Keep \
-    `cx.waker().clone()` from its last poll until you call it. If whoever kept it was dropped, look \
+    `cx.waker().clone()` from its last poll until you call it. If its owner was dropped, look \
     for what should have woken the task before.";
 const LOST_WAKE: &str = "could go on, and nobody called its waker. Look for the event that it waits \
     for, and for the wake that was lost there.";

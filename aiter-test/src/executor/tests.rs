@@ -154,7 +154,7 @@ fn a_stranded_task_is_named_at_the_callers_line() {
     executor.spawn("lonely", pending::<()>());
     let stranded = "A task is stranded:\n- `lonely` (polls: 1, wakes: 0, futile: 0) can never be \
         woken, because nobody keeps its waker. Keep `cx.waker().clone()` from its last poll until \
-        you call it. If whoever kept it was dropped, look for what should have woken the task \
+        you call it. If its owner was dropped, look for what should have woken the task \
         before.";
     assert_eq!(panic_of(|| executor.run_until_stalled()), stranded);
     assert_eq!(panic_of(|| executor.run_for(SECOND)), stranded);

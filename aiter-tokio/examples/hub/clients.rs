@@ -81,8 +81,8 @@ pub(crate) struct Report {
     replay_was_exact: bool,
 }
 
-/// Runs `count` clients that come one after another, waits until the source has paused, and runs one
-/// more. Returns an error if a client misses a message without being told.
+/// Runs `count` clients that come one after another, waits until the source has paused, and runs
+/// one more. Returns an error if a client misses a message without being told.
 pub(crate) async fn drive(hub: &HubServer, count: usize) -> Result<Report, String> {
     let mut clients = JoinSet::new();
     let mut seen = Vec::new();

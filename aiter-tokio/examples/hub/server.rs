@@ -128,7 +128,8 @@ impl HubServer {
         let source: Source = Box::pin(active_aiter(source));
         // A client that lags misses messages. A new one gets the last ten.
         let mut first = aiter_forker_with(bound::skip(WAITING).retain(REPLAYED), source);
-        // The log loses nothing. It is passive: it sees what clients pull, and pulls nothing itself.
+        // The log loses nothing. It is passive: it sees what clients pull, and pulls nothing
+        // itself.
         let log = first.fork_passive_with(bound::unbounded());
         let hub = first.hub();
         // From here on only the forks of clients pull.

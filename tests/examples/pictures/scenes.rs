@@ -239,7 +239,7 @@ fn share() -> Picture {
     Picture {
         name: "share",
         title: "Takers of a shared stream",
-        description: "Each item goes to one taker: to whoever has time.",
+        description: "Each item goes to one taker, the first one that has time.",
         lines: vec![
             source.line("source"),
             Line::operator("sharable_aiter(source)"),

@@ -433,8 +433,8 @@ async fn gate(mut rng: Rng) -> u64 {
     check.seen
 }
 
-/// Tasks that come and go, each with a stream of one stopper, or with a wait for the stop, until one
-/// of them stops all.
+/// Tasks that come and go, each with a stream of one stopper, or with a wait for the stop, until
+/// one of them stops all.
 async fn stop(mut rng: Rng) -> u64 {
     let stopper = Stopper::new();
     let tasks: Vec<_> = (0..rng.usize(1..40))

@@ -383,8 +383,8 @@ impl<const N: usize> Bounded<N> {
                 assert!(items.is_empty(), "pending with items");
                 assert!(!undisturbed || there == 0 && !self.stopped.get(), "pending");
             }
-            // It has passed what was lost to the panic. The log may name an item that is about to be
-            // pushed.
+            // It has passed what was lost to the panic. The log may name an item that is about to
+            // be pushed.
             Err(_) => consumer.at = self.pusher.statistics().pushed - consumer.aiter.len(),
         }
         self.consumers.put(at, consumer);

@@ -1,8 +1,8 @@
 //! The bounded push list: a queue of at most `n` items.
 //!
-//! A push takes a place, reserves a slot and publishes it; these are three steps, as a permit shows.
-//! A place belongs to the first of those that wait at the moment at which it becomes free. That one
-//! may learn of it a little later, when it is woken. Everything else is one step.
+//! A push takes a place, reserves a slot and publishes it; these are three steps, as a permit
+//! shows. A place belongs to the first of those that wait at the moment at which it becomes free.
+//! That one may learn of it a little later, when it is woken. Everything else is one step.
 
 use crate::{
     Wakes,
@@ -34,8 +34,8 @@ pub enum Step {
     Full,
     /// Gives a place back.
     Return,
-    /// Takes a place, or waits for one. It may be told to wait though it has its place: then another
-    /// thread serves the queue at that moment, and wakes it.
+    /// Takes a place, or waits for one. It may be told to wait though it has its place: then
+    /// another thread serves the queue at that moment, and wakes it.
     Arrive(Id),
     /// Has waited, and has its place.
     Granted(Id),

@@ -133,8 +133,8 @@ impl Stream for Ordered {
     }
 }
 
-/// The subscriber, and then the source gives an item: whoever polls the source at that time, and
-/// whether or not it was alone, the subscriber sees the item.
+/// A fork subscribes, and then the source gives an item. The subscriber sees that item, also if
+/// another fork polls the source at that time and takes itself for the only one.
 fn subscriber_sees_the_item<B: Bound + Send + Sync + 'static>(
     bound: B,
     check: fn(Option<B::Item<usize>>),

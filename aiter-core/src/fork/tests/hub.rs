@@ -360,7 +360,8 @@ fn clients_come_and_go_across_threads() {
     }
 }
 
-/// A subscriber takes a slot of the list, which holds no item. The readers before it pass that slot.
+/// A subscriber takes a slot of the list, which holds no item. The readers before it pass that
+/// slot.
 #[test]
 fn slots_without_an_item_do_not_hide_the_tail() {
     let (mut first, hub, remote) = hub(bound::unbounded(), []);

@@ -107,8 +107,8 @@ impl<P: Combine> HandoffLock<P> {
         }
     }
 
-    /// As [`notify`](Self::notify), for requests that may not be served once if they are made twice:
-    /// each of them is served after it was made.
+    /// As [`notify`](Self::notify), for requests that may not be served once if they are made
+    /// twice: each of them is served after it was made.
     pub(crate) fn request(&self, requests: usize) {
         match self.try_lock() {
             Some(guard) => guard.serve(requests),

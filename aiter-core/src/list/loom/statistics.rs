@@ -61,7 +61,8 @@ fn loom_statistics_while_slots_are_skipped() {
     });
 }
 
-/// A reader that has an item to take never seems to have none, whatever slots are skipped meanwhile.
+/// A reader that has an item to take never seems to have none, whatever slots are skipped
+/// meanwhile.
 #[test]
 fn loom_lag_while_a_slot_is_skipped() {
     model(|| {

@@ -222,8 +222,8 @@ impl<S: Stream> FusedStream for Stoppable<S> {
 ///
 /// # Progress
 /// Nothing here waits for another thread. Making a stream and dropping it is lock-free, and costs
-/// the same however many there are. A stop wakes each stream and task that waits; it costs them all the
-/// same, and no other stream anything. The memory for a stream goes back when it is dropped, in
+/// the same however many there are. A stop wakes each stream and task that waits; it costs them all
+/// the same, and no other stream anything. The memory for a stream goes back when it is dropped, in
 /// groups of up to 64.
 #[derive(Clone)]
 pub struct Stopper(Arc<Stop>);

@@ -39,7 +39,8 @@ use scopeguard::ScopeGuard;
 /// never spins.
 ///
 /// # Examples
-/// The chapters of a book are fetched two at a time, and arrive in order although the first is slow:
+/// The chapters of a book are fetched two at a time, and arrive in order although the first is
+/// slow:
 /// ```
 /// use aiter_core::map_workers_ordered;
 /// use futures_lite::{StreamExt, future::{block_on, yield_now}, stream};

@@ -14,8 +14,8 @@ use core::{
 use futures_core::{FusedStream, Stream};
 use scopeguard::ScopeGuard;
 
-/// The end of a [bounded list](super::push_aiter_bounded) that yields its items as a [`Stream`], one
-/// by one or [many at once](Self::next_many).
+/// The end of a [bounded list](super::push_aiter_bounded) that yields its items as a [`Stream`],
+/// one by one or [many at once](Self::next_many).
 ///
 /// It is a [`PushAiter`](crate::PushAiter) in all that this page does not say. An item that the
 /// slowest consumer has taken makes room for another one, and wakes the first pusher that waits; so
@@ -135,8 +135,8 @@ impl<T> BoundedAiter<T> {
         }
     }
 
-    /// The same as [`fork`](Self::fork). A passive consumer causes no pushes, and a bounded list has
-    /// no [preflight](crate::push_aiter_with) by which a consumer could. A passive fork holds
+    /// The same as [`fork`](Self::fork). A passive consumer causes no pushes, and a bounded list
+    /// has no [preflight](crate::push_aiter_with) by which a consumer could. A passive fork holds
     /// pushers up as any other does.
     pub fn fork_passive(&mut self) -> Self
     where

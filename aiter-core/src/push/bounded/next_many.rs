@@ -42,11 +42,12 @@ impl<T> BoundedAiter<T> {
     ///
     /// # Progress
     /// As polling. While pushers wait, a batch that makes room costs two read-modify-writes and the
-    /// wakes more. A run of items that are moved costs one copy for each block of 64 (32 where words
-    /// have 32 bits).
+    /// wakes more. A run of items that are moved costs one copy for each block of 64 (32 where
+    /// words have 32 bits).
     ///
     /// # Example
-    /// A task writes rows in batches. Whoever makes them is at most a hundred rows ahead:
+    /// A task writes rows in batches. The task that makes them is at most a hundred rows
+    /// ahead:
     /// ```
     /// use aiter_core::push_aiter_bounded;
     /// use futures_lite::future::{block_on, zip};

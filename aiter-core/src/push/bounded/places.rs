@@ -2,8 +2,8 @@
 //!
 //! | word | values | written by |
 //! |---|---|---|
-//! | `claimed` | items that were pushed, permits that are out, and pushers that wait: the number of the item that the next place is for | one more: whoever takes a place, by a compare-exchange below the limit; whoever begins to wait, by an addition. One less: whoever gives a place back; the holder of the lock, for a pusher that was dropped while it waited |
-//! | `limit` | a lower bound of the items that the slowest reader has passed, and `n` | whoever finds `claimed` at it computes it anew, from the positions that readers publish |
+//! | `claimed` | items that were pushed, permits that are out, and pushers that wait: the number of the item that the next place is for | one more: a push or a permit that takes a place, by a compare-exchange below the limit; a pusher that begins to wait, by an addition. One less: a permit that gives its place back; the holder of the lock, for a pusher that was dropped while it waited |
+//! | `limit` | a lower bound of the items that the slowest reader has passed, and `n` | a pusher that finds `claimed` at it computes it anew, from the positions that readers publish |
 //! | `watched` | 1 while readers have to report that they have passed an item | the holder of the lock |
 //!
 //! See `docs/design/bounded.md` for the proofs.

@@ -26,8 +26,8 @@ impl<T> BoundedPusher<T> {
         &self.shared
     }
 
-    /// Appends an item for which a place was taken. The place of an item that is refused is of no use
-    /// to anybody, because a list that was stopped stays so.
+    /// Appends an item for which a place was taken. The place of an item that is refused is of no
+    /// use to anybody, because a list that was stopped stays so.
     #[inline]
     pub(super) fn push_admitted(&self, item: T) -> Result<(), Stopped<T>> {
         self.writer.push(item).map_err(Stopped)
@@ -46,8 +46,8 @@ impl<T> BoundedPusher<T> {
     /// dropped keeps its turn, and those behind it wait.
     ///
     /// # Progress
-    /// Without a wait as [`try_push`](Self::try_push). A wait allocates a few words. With the feature
-    /// `std`, a push that finds no room may look up to four times more, 40 [spin-loop
+    /// Without a wait as [`try_push`](Self::try_push). A wait allocates a few words. With the
+    /// feature `std`, a push that finds no room may look up to four times more, 40 [spin-loop
     /// hints](core::hint::spin_loop) apart, if that has helped on this list lately.
     ///
     /// # Example

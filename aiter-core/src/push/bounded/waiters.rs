@@ -156,8 +156,8 @@ impl<T> Waiters<T> {
         false
     }
 
-    /// Gives up the claim of a ticket that was dropped while it waited, once. The ticket must not be
-    /// in the queue any more: its claim would be missing there.
+    /// Gives up the claim of a ticket that was dropped while it waited, once. The ticket must not
+    /// be in the queue any more: its claim would be missing there.
     fn count_dropped(&self, ticket: &Ticket) {
         // Ordering: Relaxed, because it only decides who counts.
         if ticket.state.swap(ANSWERED, Relaxed) == DROPPED {

@@ -1,10 +1,10 @@
 //! [`Joiners`]: requests for a value that only the holder of a lock can make.
 //!
 //! A thread that finds the lock held leaves a request, and gets the value later. The holder serves
-//! requests before it releases the lock, as those of a [`HandoffLock`](crate::handoff::HandoffLock);
-//! in addition the requester has to delegate to that lock after it has made the request (and not to
-//! `notify` it, which may take two requests for one). Those that
-//! made the request, or a clone of it, share the value.
+//! requests before it releases the lock, as those of a
+//! [`HandoffLock`](crate::handoff::HandoffLock); in addition the requester has to delegate to that
+//! lock after it has made the request (and not to `notify` it, which may take two requests for
+//! one). Those that made the request, or a clone of it, share the value.
 //!
 //! | `served` | `value` | how it changes |
 //! |---|---|---|
@@ -35,7 +35,7 @@ pub(crate) struct Joining<V> {
 /// wait for it.
 pub(crate) struct Served<V>(Vec<WakeSource<Node<Request<V>>>>);
 
-/// A request that is not on a stack, for whoever serves it.
+/// A request that is on no stack any more. The thread that serves it holds it.
 pub(crate) struct Promise<V>(WakeSource<Node<Request<V>>>);
 
 struct Request<V> {

@@ -409,8 +409,8 @@ impl Registry {
         });
     }
 
-    /// Calls `look` as [`each`](Self::each) does. Returns whether no reader came meanwhile: one that
-    /// did may have been missed.
+    /// Calls `look` as [`each`](Self::each) does. Returns whether no reader came meanwhile: one
+    /// that did may have been missed.
     pub(crate) fn each_unless_one_comes(&self, look: impl FnMut(usize, usize)) -> bool {
         // Ordering: as in `check_last`.
         let registrations = self.registrations.load(Acquire);

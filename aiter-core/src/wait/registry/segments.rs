@@ -86,9 +86,9 @@ impl Segments {
     /// Begins a walk, if there are any segments.
     #[inline]
     pub(super) fn walk(&self) -> Option<Walk<'_>> {
-        // Ordering: Acquire pairs with the Release in `unlink`: whoever finds no segment sees what the
-        // readers did that were there. For the segments that it has to see Relaxed would do: the
-        // event for which the caller walks comes after the link of each.
+        // Ordering: Acquire pairs with the Release in `unlink`: a caller that finds no segment sees
+        // what the readers did that were there. For the segments that it has to see Relaxed would
+        // do: the event for which the caller walks comes after the link of each.
         (!self.head.load(Acquire).is_null()).then(|| self.begin_walk())
     }
 
@@ -260,9 +260,9 @@ impl Segments {
     ) -> &'a AtomicPtr<Segment> {
         // SAFETY: as in `unlink_empty`.
         let next = unsafe { Segment::get(segment) }.next.load(Relaxed);
-        // Ordering: Release pairs with the Acquire in `walk` and `Walk::next`: the last readers of the
-        // segment are done with the items that they have passed. If it fails, Acquire pairs with the
-        // Release of the thread that linked the segment.
+        // Ordering: Release pairs with the Acquire in `walk` and `Walk::next`: the last readers of
+        // the segment are done with the items that they have passed. If it fails, Acquire pairs
+        // with the Release of the thread that linked the segment.
         let mut before = match link.compare_exchange(segment.as_ptr(), next, Release, Acquire) {
             Ok(_) => return link,
             // It was the first one, and others were linked in front of it.
@@ -393,9 +393,10 @@ impl Walk<'_> {
     /// As in [`Segment::get`].
     #[inline]
     unsafe fn next(segment: NonNull<Segment>) -> Option<NonNull<Segment>> {
-        // SAFETY: by the contract. Ordering: Acquire pairs with the Release in `unlink`. It leads to a segment that was linked earlier
-        // than this one, and only read-modify-writes change the first link: a thread that has
-        // acquired this segment there has acquired the others too.
+        // SAFETY: by the contract. Ordering: Acquire pairs with the Release in `unlink`. It leads
+        // to a segment that was linked earlier than this one, and only read-modify-writes change
+        // the first link: a thread that has acquired this segment there has acquired the others
+        // too.
         NonNull::new(unsafe { Segment::get(segment) }.next.load(Acquire))
     }
 }

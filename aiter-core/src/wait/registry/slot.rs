@@ -27,8 +27,9 @@
 //! all readers. It may miss a bit that is set later. Then the slot stays in use, with its waker,
 //! until some thread wakes again. That costs a slot for a while, and saves a read-modify-write for
 //! every wake. After the last wake there is none that could make up for it, so the caller
-//! [sweeps](super::Registry::sweep) once more. A reader that looks for a slot does not sweep abandoned ones: the drop of a waker
-//! may panic, and a panic of one reader's waker must not reach another reader.
+//! [sweeps](super::Registry::sweep) once more. A reader that looks for a slot does not sweep
+//! abandoned ones: the drop of a waker may panic, and a panic of one reader's waker must not reach
+//! another reader.
 
 use crate::sync::{AtomicUsize, Lifetime, Ordering::*, UnsafeCell};
 use core::task::Waker;

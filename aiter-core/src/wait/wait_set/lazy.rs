@@ -64,8 +64,8 @@ impl LazyWaitSet {
         self.notify();
     }
 
-    /// Waits until `is_ready`. The place that `waiter` keeps between the polls is given up then, and
-    /// when it is dropped.
+    /// Waits until `is_ready`. The place that `waiter` keeps between the polls is given up then,
+    /// and when it is dropped.
     pub(crate) fn poll_until(
         &self,
         waiter: &mut Option<Waiter>,

@@ -60,14 +60,14 @@ impl WaitSet {
         self.0.0.each(look);
     }
 
-    /// Whether `look` returns `true` for the position and the limit of a waiter. It ends at the first
-    /// one. A waiter that is added meanwhile may be missed.
+    /// Whether `look` returns `true` for the position and the limit of a waiter. It ends at the
+    /// first one. A waiter that is added meanwhile may be missed.
     pub(crate) fn any(&self, look: impl FnMut(usize, usize) -> bool) -> bool {
         self.0.0.any(look)
     }
 
-    /// Folds the positions and limits of all waiters. This is lock-free: it starts again if a waiter
-    /// was added meanwhile.
+    /// Folds the positions and limits of all waiters. This is lock-free: it starts again if a
+    /// waiter was added meanwhile.
     pub(crate) fn fold<R>(
         &self,
         start: impl Fn() -> R,

@@ -1,5 +1,5 @@
-//! Counts the instructions of a push that may wait, of the take that ends its wait, and of a push that
-//! drops the oldest item, beside the same on the channels of `embassy-sync`. See `cost.rs`.
+//! Counts the instructions of a push that may wait, of the take that ends its wait, and of a push
+//! that drops the oldest item, beside the same on the channels of `embassy-sync`. See `cost.rs`.
 #![no_std]
 #![no_main]
 
@@ -218,8 +218,8 @@ fn measure_full(what: &str, push: fn() -> u32, readers: &mut [impl Reader]) {
     }
 }
 
-/// Measures how a reader takes an item from a full list, while nobody waits for the slot and while a
-/// task does. `push` pushes if there is room, and registers the waker if not.
+/// Measures how a reader takes an item from a full list, while nobody waits for the slot and while
+/// a task does. `push` pushes if there is room, and registers the waker if not.
 async fn measure_take<P: Future + Unpin>(
     what: &str,
     push: impl Fn() -> P,

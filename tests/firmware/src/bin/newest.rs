@@ -17,7 +17,8 @@ const READERS: usize = 4;
 static SENSOR: Sensor = Sensor::new();
 /// It may be overwritten.
 static SAMPLES: PushList<Sample, CAPACITY, READERS, 0, true> = PushList::new();
-/// How many samples the interrupt could not push, because it had interrupted a reader at the oldest.
+/// How many samples the interrupt could not push, because it had interrupted a reader at the
+/// oldest.
 static REFUSED: AtomicU32 = AtomicU32::new(0);
 /// How many samples each reader saw.
 static REPORTS: PushList<u32, READERS> = PushList::new();

@@ -1,5 +1,5 @@
-//! A task sends samples as fast as it may, and waits for a free slot. Another one reads. The twin on
-//! the channels of `embassy-sync` is `send.rs`.
+//! A task sends samples as fast as it may, and waits for a free slot. Another one reads. The twin
+//! on the channels of `embassy-sync` is `send.rs`.
 #![no_std]
 #![no_main]
 

@@ -31,8 +31,8 @@ fn pushing<B: HubBound>(hub: PushHub<Item, B>) -> impl Future<Output = ()> {
     }
 }
 
-/// A stream that is made in its second poll. `gone` is called when it is dropped, whether it was made
-/// or not.
+/// A stream that is made in its second poll. `gone` is called when it is dropped, whether it was
+/// made or not.
 struct Late<F, S> {
     come: Option<F>,
     stream: Option<S>,
