@@ -40,11 +40,9 @@ pub(super) struct Place<T> {
 impl<T> Drop for Place<T> {
     fn drop(&mut self) {
         let shared = self.ring.shared();
-        // Ordering: Release pairs with the Acquire in `RingShared::combine`.
-        let was_only = shared.cursors.fetch_sub(1, Ordering::Release) == 1;
-        // Ordering: SeqCst, after this cursor has left the wait set: of several that leave at once,
-        // the last to execute this sees that all others have left.
-        fence(Ordering::SeqCst);
+        // Ordering: AcqRel, after this cursor has left the wait set: of several that leave at once,
+        // the last to count itself out sees that all others have left.
+        let was_only = shared.cursors.fetch_sub(1, Ordering::AcqRel) == 1;
         let here = position(self.next);
         let is_followed = |at| (here.wrapping_sub(at) as isize) >= 0;
         // Two searches that end at the first cursor they find, so that it costs one of many nothing

@@ -6,7 +6,7 @@ use crate::{
     test_support::loom::{large_model, model},
 };
 use ::loom::thread;
-use core::task::Waker;
+use core::{mem, task::Waker};
 
 /// The next item, if the lock is free and there is one.
 fn try_next(cursor: &mut RingCursor<usize>) -> Option<(usize, usize)> {
@@ -128,19 +128,44 @@ fn a_cursor_becomes_lossless_while_another_thread_holds_the_lock() {
     });
 }
 
-/// Two cursors that are equally slow leave at once: one of them finds that nobody is behind it, and
-/// has what they kept dropped.
+/// Two cursors that are equally slow leave at once: the last one finds that nobody is behind it,
+/// and has what they kept dropped. The first cursor of a ring has its slot beside none of the
+/// others.
 #[test]
 fn two_slow_cursors_leave_at_once() {
-    model(|| {
-        let (writer, reader) = list();
-        let mut one = Ring::first_cursor(reader, 1);
-        let [slow, other] = [one.fork_with(1), one.fork_with(1)];
+    for is_first in [false, true] {
+        model(move || {
+            let (writer, reader) = list();
+            let mut first = Ring::first_cursor(reader, 1);
+            let [mut fast, other] = [first.fork_with(1), first.fork_with(1)];
+            let mut slow = first;
+            if !is_first {
+                mem::swap(&mut slow, &mut fast);
+            }
+            writer.push(1).unwrap();
+            assert_eq!(try_next(&mut fast), Some((0, 1)));
+            let leaving = thread::spawn(move || drop(slow));
+            drop(other);
+            leaving.join().unwrap();
+            assert_eq!(fast.kept(), 0);
+        });
+    }
+}
+
+/// A reader joins and leaves while another thread holds the lock. The ring keeps neither the reader
+/// nor its items.
+#[test]
+fn a_reader_joins_and_leaves_while_another_thread_holds_the_lock() {
+    large_model(|| {
+        let (writer, mut reader) = list();
+        let ring = Ring::near(&reader);
+        ring.shared().allow_clones();
         writer.push(1).unwrap();
-        assert_eq!(try_next(&mut one), Some((0, 1)));
-        let leaving = thread::spawn(move || drop(slow));
-        drop(other);
-        leaving.join().unwrap();
-        assert_eq!(one.kept(), 0);
+        let one = ring.join(reader.fork(), VecDeque::new(), 1);
+        let holding = thread::spawn(move || drop(one));
+        drop(ring.join(reader.fork(), VecDeque::new(), 1));
+        holding.join().unwrap();
+        let mut guard = ring.0.try_lock().unwrap();
+        assert!(guard.with(|_, buffer| buffer.started().is_none() && buffer.kept() == 0));
     });
 }

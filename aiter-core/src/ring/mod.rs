@@ -116,8 +116,8 @@ impl<T> Combine for RingShared<T> {
 
     fn combine(&self, buffer: &mut RingBuffer<T>, requests: usize, follow_up: &mut FollowUp<T>) {
         if requests & LEFT != 0 {
-            // Ordering: Acquire pairs with the Release in the drop of a cursor.
-            if self.cursors.load(Ordering::Acquire) == 0 {
+            // Ordering: Relaxed. The last cursor to leave makes a request after the others have left.
+            if self.cursors.load(Ordering::Relaxed) == 0 {
                 follow_up.feed = buffer.remove_feed(self).or(follow_up.feed.take());
             }
             follow_up.dropped.append(&mut buffer.split_off_unused(self));
@@ -339,9 +339,9 @@ impl<T> Ring<T> {
         if let Some(mut guard) = guard {
             guard.with(|shared, buffer| buffer.transfer(shared));
             // A reader may have joined whose cursor was dropped meanwhile.
-            // Ordering: Acquire pairs with the Release in the drop of a cursor. One that is dropped
-            // later makes a request.
-            if self.shared().cursors.load(Ordering::Acquire) == 0 {
+            // Ordering: Relaxed. If the drop made its request before this thread had the lock, this
+            // sees the count, and otherwise that request is still to be handled.
+            if self.shared().cursors.load(Ordering::Relaxed) == 0 {
                 Self::remove_all(guard);
             }
         }

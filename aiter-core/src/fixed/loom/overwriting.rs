@@ -2,6 +2,7 @@
 //! reader sees a part of what was pushed, in order, and `missed` accounts for all the rest.
 
 use super::*;
+use crate::fixed::{position::Laps, slot::is_published};
 
 type List<const N: usize, const R: usize> = PushList<Item, N, R, 0, true>;
 type Aiter<const N: usize, const R: usize> = PushAiter<'static, Item, N, R, 0, true>;
@@ -71,6 +72,29 @@ fn loom_overwriting_push_races_a_single_reader() {
             assert!(taken.iter().all(|n| pushed.contains(n)));
             assert!(taken.is_sorted());
             assert_eq!(taken.len() + reader.aiter.missed(), pushed.len());
+        });
+    }
+    check::<1>();
+    check::<2>();
+}
+
+/// A reader that finds a newer item in the slot of its own goes on with that one at once. The list
+/// is never empty for it, so `try_next` must not say so.
+#[test]
+fn loom_reader_of_an_overwritten_item_finds_the_next() {
+    fn check<const R: usize>() {
+        model(|| {
+            let (list, mut reader) = list::<1, R>();
+            push_all(&list, 0..1);
+            let pushing = {
+                let list = list.clone();
+                thread::spawn(move || push_all(&list, 1..2))
+            };
+            let (slot, lap) = (list.slot(0), Laps::<1, R>::next(0));
+            if is_published(slot.word(), lap) {
+                assert_eq!(reader.available(), [1]);
+            }
+            pushing.join().unwrap();
         });
     }
     check::<1>();
