@@ -3,9 +3,9 @@
 # a time, and expects a test to fail or to hang. It runs the tests of core first, then, for mutants
 # that survive, the programs of aiter-tests for lists, memory, properties and histories, and at last
 # the loom models. `.cargo/mutants.toml` says what is left out, and why. By default only the small
-# modules around wakers are mutated, which takes minutes; AITER_LONG=1 mutates everything, in two
-# hours and more on two cores. Arguments go to cargo-mutants in place of either: ci/mutants.sh
-# --file 'aiter-core/src/list/**'
+# modules around wakers are mutated, half of the mutants for one commit and half for another, which
+# takes minutes; AITER_LONG=1 mutates everything, in two hours and more on two cores. Arguments go
+# to cargo-mutants in place of either: ci/mutants.sh --file 'aiter-core/src/list/**'
 . "$(dirname "$0")/common"
 next='write a test for each mutant named above; one that changes nothing that is promised goes into .cargo/mutants.toml, with the reason'
 version=27.1.0
@@ -16,9 +16,12 @@ elif [[ $("$mutants" mutants --version 2>/dev/null) != "cargo-mutants $version" 
     step cargo install cargo-mutants --debug --locked --version "$version" --root "$target_dir/tools" --target-dir "$target_dir/tools"
 fi
 if [[ $# -eq 0 ]]; then
-    parts='wait/{notify,wake_list,waker_ref,wait_set/mod,wake_stack/mod}.rs'
-    [[ -z ${AITER_LONG:-} ]] || parts='{list,wait,handoff,gate,share,fork}/**'
-    set -- --file "aiter-core/src/$parts"
+    if [[ ${AITER_LONG:-} ]]; then
+        set -- --file 'aiter-core/src/{list,wait,handoff,gate,share,fork}/**'
+    else
+        commit=$(git rev-parse --short=7 HEAD 2>/dev/null) || commit=0
+        set -- --file 'aiter-core/src/wait/{notify,wake_list,waker_ref,wait_set/mod,wake_stack/mod}.rs' --shard $((16#$commit % 2))/2
+    fi
 fi
 host=$(rustc -vV | sed -n 's/^host: //p')
 runner=CARGO_TARGET_$(tr a-z- A-Z_ <<<"$host")_RUNNER

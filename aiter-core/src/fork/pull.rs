@@ -157,7 +157,7 @@ impl ForkShared {
     /// because nothing comes for now.
     pub(super) fn unregister_active(&self, waiter: ActiveWaiter) {
         // Ordering: Release, for the items that this fork pulled, pairs with the Acquire in
-        // `has_active`. Acquire pairs with the Release in `recheck_active`: `wake_all` sees every
+        // `active`. Acquire pairs with the Release in `recheck_active`: `wake_all` sees every
         // passive fork whose recheck came before this.
         if self.active.fetch_sub(1, Ordering::AcqRel) == 1 {
             // Also if a waker panics.
@@ -175,15 +175,14 @@ impl ForkShared {
 
     /// The number of active forks. If it is 0, the caller sees the items that the last one pulled.
     pub(super) fn active(&self) -> usize {
-        // Ordering: as in `has_active`.
+        // Ordering: Acquire pairs with the Release in `unregister_active`.
         self.active.load(Ordering::Acquire)
     }
 
     /// Whether there is an active fork. If not, the caller sees the items that the last one
     /// pulled.
     pub(super) fn has_active(&self) -> bool {
-        // Ordering: Acquire pairs with the Release in `unregister_active`.
-        self.active.load(Ordering::Acquire) != 0
+        self.active() != 0
     }
 
     /// Whether there is an active fork, for a passive fork that has registered its waker. If this
@@ -197,7 +196,8 @@ impl ForkShared {
 
     /// Has each pull from here on do what it owes.
     pub(super) fn owe(&self, what: usize) {
-        // Ordering: Release pairs with the Acquire in `owes`: the ring, or the rooms, are there.
+        // Ordering: Release pairs with the Acquire in `feed`: the cursor is counted. The ring and the
+        // rooms are published by themselves.
         self.owed.fetch_or(what, Ordering::Release);
     }
 
@@ -206,8 +206,10 @@ impl ForkShared {
     #[inline(never)]
     pub(super) fn feed<T>(&self, ring: &OnceBox<Ring<T>>, writer: &Writer<T>) {
         if let Some(ring) = ring.get().filter(|_| self.owes(FEED)) {
-            // Ordering: AcqRel in one order with `owe`: a fork that comes later sets the bit again.
-            self.owed.fetch_and(!FEED, Ordering::AcqRel);
+            // Ordering: Acquire pairs with the Release in `owe`. The cursor of each fork whose mark
+            // this clears is seen by the transfer that follows, which would take the feed away if it
+            // saw none. A fork that comes later sets the mark again.
+            self.owed.fetch_and(!FEED, Ordering::Acquire);
             ring.feed_from(writer);
         }
     }
@@ -215,15 +217,15 @@ impl ForkShared {
     /// Whether nothing is owed. Then no fork has a bound, and none has early items.
     #[inline]
     pub(super) fn owes_nothing(&self) -> bool {
-        // Ordering: Acquire pairs with the Release in `owe`.
-        self.owed.load(Ordering::Acquire) == 0
+        !self.owes(ROOM | RING | FEED)
     }
 
     /// Whether a pull owes something.
     #[inline]
     pub(super) fn owes(&self, what: usize) -> bool {
-        // Ordering: Acquire pairs with the Release in `owe`.
-        self.owed.load(Ordering::Acquire) & what != 0
+        // Ordering: Relaxed. What a fork with a bound does before it is seen is as if it came after
+        // this pull.
+        self.owed.load(Ordering::Relaxed) & what != 0
     }
 
     pub(super) fn rooms(&self) -> Option<&Rooms> {
@@ -412,7 +414,7 @@ impl<S: Stream> ForkSource<S> {
     where
         S::Item: Clone + Sync,
     {
-        (!self.writer.is_closed()).then(|| self.writer.subscribe())
+        (!self.writer.is_closed()).then(|| self.writer.subscribe_exact())
     }
 
     /// The tail of the list, exact.

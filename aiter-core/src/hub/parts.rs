@@ -80,7 +80,7 @@ impl<T> Core<T> {
     {
         // Also if the waker of a reader panics.
         let feed = guard((), |()| self.feed());
-        let reader = self.writer.subscribe();
+        let reader = self.writer.subscribe_exact();
         // Not left to the end of the function: a waker that panics there would leak the reader.
         drop(feed);
         reader

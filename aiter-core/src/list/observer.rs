@@ -10,7 +10,7 @@ use super::{
     },
     open::ReaderCount,
     reader::Reader,
-    shared::List,
+    shared::{ASLEEP, List, is_one_behind},
     writer::Writer,
 };
 use crate::{
@@ -86,16 +86,32 @@ impl ItemTail {
 }
 
 impl<T> List<T> {
+    /// The tail at some moment during this call, exact if all subscribers are
+    /// ([`Writer::subscribe_exact`]). Lock-free: it looks again if a slot was reserved meanwhile.
     fn item_tail(&self) -> ItemTail {
-        // Ordering: as in `List::statistics`.
-        let skipped = self.skipped.load(Acquire);
-        let tail = self.end_tail_or(self.tail.load(Relaxed));
-        ItemTail(tail.wrapping_sub(tail_units(skipped)))
+        // Ordering: Acquire pairs with the Release of each reservation by a subscriber or by an only
+        // writer: of the slots without an item that were reserved before, all but the last one are
+        // found counted.
+        let mut tail = self.tail.load(Acquire);
+        loop {
+            // Ordering: Acquire pairs with the Release of the threads that count a slot without an
+            // item: the load below finds the tail after that slot.
+            let skipped = self.skipped.load(Acquire);
+            // Ordering: Acquire as above.
+            let now = self.tail.load(Acquire);
+            if (tail ^ now) & !ASLEEP == 0 {
+                let uncounted = usize::from(is_one_behind(skipped, tail));
+                let tail = self.end_tail_or(tail);
+                return ItemTail(tail.wrapping_sub(tail_units(skipped.wrapping_add(uncounted))));
+            }
+            tail = now;
+        }
     }
 }
 
 impl<T> Observer<T> {
-    /// Exact if the caller is the only one who may push.
+    /// The tail at some moment during this call. A caller that is the only one who may push knows
+    /// it until it pushes.
     pub(crate) fn item_tail(&self) -> ItemTail {
         self.0.item_tail()
     }

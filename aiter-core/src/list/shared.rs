@@ -35,6 +35,12 @@ pub(super) const ASLEEP: usize = 2;
 /// reserved is odd.
 pub(super) const ODD: usize = 4;
 
+/// Whether one slot that [`Writer::subscribe_exact`](super::Writer) has reserved is not counted in
+/// `skipped` yet. There is at most one.
+pub(super) fn is_one_behind(skipped: usize, tail: Tail) -> bool {
+    (tail & ODD != 0) != (skipped % 2 != 0)
+}
+
 /// The `end_tail` of a list that has not ended yet.
 const UNKNOWN: Tail = 1;
 

@@ -6,7 +6,7 @@ use super::{
     cursor::Cursor,
     open::ReaderCount,
     reader::Reader,
-    shared::{CLOSED, List, ODD},
+    shared::{CLOSED, List, ODD, is_one_behind},
 };
 use crate::{
     Statistics,
@@ -80,11 +80,12 @@ impl<T> Writer<T> {
         }
         // No other thread stores to the tail: this is the only writer, and meanwhile no reader
         // sleeps, and the last one is not dropped.
-        // Ordering: Relaxed. A thread that reserves later has got this writer from this thread, and
-        // with it all that this thread did.
+        // Ordering: Release pairs with the Acquire in `List::item_tail`, which sees the slots that
+        // were counted before. A thread that reserves later has got this writer from this thread,
+        // and with it all that this thread did.
         self.list
             .tail
-            .store(tail.wrapping_add(tail_units(1)), Relaxed);
+            .store(tail.wrapping_add(tail_units(1)), Release);
         Some(tail)
     }
 
@@ -148,35 +149,40 @@ impl<T> Writer<T> {
     where
         T: Clone + Sync,
     {
+        debug_assert!(self.list.open().is_none(), "see `subscribe_exact`");
         self.list.allow_clones();
-        // Before the slot is reserved; see `open.rs`.
-        let count = self.list.open().is_some().then(|| self.count_reader());
-        // Ordering: Acquire as in `reserve`. Release hands the count to the writers of all later
-        // slots, also if other reservations come between.
+        // Ordering: Acquire as in `reserve`. Release hands the functions that clone to the writers
+        // of all later slots, also if other reservations come between.
         let tail = self.list.tail.fetch_add(tail_units(1), AcqRel);
         (tail & CLOSED == 0)
             .then_some(tail)
             .and_then(|reserved| {
                 // Ordering: Release, after the reservation; see `List::statistics`.
                 let skipped = self.list.skipped.fetch_add(1, Release) + 1;
-                self.read_from(reserved, skipped, count)
+                self.read_from(reserved, skipped, None)
             })
-            // The only writer of this other list is dropped at once, which ends it.
-            .unwrap_or_else(|| list_for(None).1)
+            .unwrap_or_else(Self::ended_reader)
     }
 
-    /// Like [`subscribe`](Self::subscribe), but the reader knows exactly how many items are before
-    /// it, also if others subscribe at the same time. All subscribers of the list have to use this,
-    /// and no batch may be pushed, so that no other slot lacks an item.
+    /// Like [`subscribe`](Self::subscribe), but the [number](Reader::number) of the reader is exact,
+    /// also if others subscribe at the same time, and so is [`List::item_tail`]. All subscribers of
+    /// the list have to use this, and a batch that is pushed has to fill its slots, so that no other
+    /// slot lacks an item.
     pub(crate) fn subscribe_exact(&self) -> Reader<T>
     where
         T: Clone + Sync,
     {
         self.list.allow_clones();
+        // Before the slot is reserved; see `open.rs`.
+        let count = self.list.open().is_some().then(|| self.count_reader());
         self.reserve_without_item()
-            .and_then(|(reserved, skipped)| self.read_from(reserved, skipped, None))
-            // As above.
-            .unwrap_or_else(|| list_for(None).1)
+            .and_then(|(reserved, skipped)| self.read_from(reserved, skipped, count))
+            .unwrap_or_else(Self::ended_reader)
+    }
+
+    /// A reader of another list, whose only writer is dropped at once, which ends it.
+    fn ended_reader() -> Reader<T> {
+        list_for(None).1
     }
 
     /// Reserves a slot for a subscriber. Returns the old tail word, and how many such slots there
@@ -194,7 +200,7 @@ impl<T> Writer<T> {
             // Ordering: Acquire pairs with the Release below: the slots that are counted are seen
             // in the tail.
             let counted = skipped.load(Acquire);
-            let is_counted = |tail| (tail & ODD != 0) == (counted % 2 != 0);
+            let is_counted = |tail| !is_one_behind(counted, tail);
             // Ordering: Release, after the reservation; see `List::statistics`.
             let count =
                 || skipped.compare_exchange(counted, counted.wrapping_add(1), Release, Relaxed);
@@ -208,7 +214,8 @@ impl<T> Writer<T> {
                 continue;
             }
             let next = reserved.wrapping_add(tail_units(1)) ^ ODD;
-            // Ordering: as in `subscribe`. Release also hands on what was found in `skipped`.
+            // Ordering: as in `subscribe`. Release also hands on the count of the reader, and what was
+            // found in `skipped`.
             match tail.compare_exchange_weak(reserved, next, AcqRel, Acquire) {
                 Ok(_) => {
                     // The exchange fails if another subscriber has counted the slot.

@@ -153,7 +153,7 @@ impl<T> RingShared<T> {
         self.ops.get_or_make(|| Ops {
             clone: T::clone,
             fork: Reader::fork,
-            subscribe: Writer::subscribe,
+            subscribe: Writer::subscribe_exact,
         });
     }
 

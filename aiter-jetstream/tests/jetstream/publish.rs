@@ -322,6 +322,48 @@ async fn partitions() {
     }
 }
 
+/// Guarantee: a push to a server that does not answer gives the item back before the server forgets
+/// its id, and says that it may have been stored. The next push comes through when the server goes
+/// on, and whatever was given back is stored once or not at all, before it.
+#[tokio::test]
+#[ignore = "needs a server: ci/jetstream.sh"]
+async fn no_answer() {
+    let server = Server::start().await;
+    let js = server.connect().await;
+    let window = Duration::from_secs(4);
+    let config = Config {
+        duplicate_window: window,
+        ..plain("s")
+    };
+    make_stream(&js, config).await;
+    let s = publisher(&js, "s");
+    assert_eq!(s.push("s.a", "1".into()).await.unwrap(), 1);
+    server.signal(Signal::STOP);
+    let start = Instant::now();
+    let one = s.push("s.a", "2".into()).await.unwrap_err();
+    assert!(start.elapsed() < window, "{:?}", start.elapsed());
+    assert!(
+        matches!(&one, PublishError::Unknown(item, Error::Unavailable(_)) if item == "2"),
+        "{one:?}"
+    );
+    let start = Instant::now();
+    let batch = [("s.a", "3".into()), ("s.a", "4".into())];
+    let batch = s.push_batch(batch).await.unwrap_err();
+    assert!(start.elapsed() < window, "{:?}", start.elapsed());
+    assert!(
+        matches!(&batch, PublishError::Unknown(items, Error::Unavailable(_)) if items.len() == 2),
+        "{batch:?}"
+    );
+    server.signal(Signal::CONT);
+    let last = s.push("s.a", "5".into()).await.unwrap();
+    let all = stored(&js).await;
+    assert_eq!(all.len() as u64, last);
+    assert!(
+        [&[1, 5][..], &[1, 2, 5], &[1, 3, 4, 5], &[1, 2, 3, 4, 5]].contains(&&all[..]),
+        "{all:?}"
+    );
+}
+
 /// Guarantee: while leaders of three servers are killed, acked messages are stored once and in
 /// order.
 #[tokio::test]

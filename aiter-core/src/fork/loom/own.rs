@@ -165,6 +165,35 @@ fn a_lossy_subscriber_that_comes_during_a_poll_sees_its_item() {
     subscriber_sees_the_item(skip(1), |item| assert_eq!(item, seen(0, 1)));
 }
 
+/// A subscriber came while the source was polled, so the ring has still to be fed for it. It leaves,
+/// and another one comes in the same way: the ring is fed for that one.
+#[test]
+fn a_lossy_subscriber_comes_while_the_last_one_leaves() {
+    large_model(|| {
+        let remote = Remote::endless();
+        let mine = forker(&remote);
+        let hub = mine.hub();
+        let polling = mine.handle.try_lock();
+        let leaves = hub.subscribe_with(skip(1));
+        drop(polling);
+        remote.give(1);
+        let theirs = thread::spawn(move || {
+            drop(leaves);
+            hub.subscribe_with(skip(1))
+        });
+        let mut mine = Task::new(mine);
+        assert_eq!(mine.next(), Some(1));
+        let mut late = Task::new(theirs.join().unwrap());
+        remote.give(1);
+        assert_eq!(mine.next(), Some(2));
+        let found = late.poll();
+        assert!(
+            matches!(found, Poll::Ready(Some(Seen { item: 2, .. }))),
+            "{found:?}"
+        );
+    });
+}
+
 /// Two subscribers come while items are pulled: each sees a contiguous tail.
 #[test]
 fn subscribers_come_while_items_are_pulled() {

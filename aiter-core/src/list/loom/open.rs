@@ -16,11 +16,11 @@ fn push(writer: &Writer<Item>, n: usize) {
 fn loom_the_last_reader_leaves_while_others_push_and_subscribe() {
     large_model(|| {
         let writer = open_list();
-        let reader = writer.subscribe();
+        let reader = writer.subscribe_exact();
         let pusher = writer.clone();
         let pushing = thread::spawn(move || push(&pusher, 1));
         let subscriber = writer.clone();
-        let subscribing = thread::spawn(move || subscriber.subscribe());
+        let subscribing = thread::spawn(move || subscriber.subscribe_exact());
         drop(reader);
         pushing.join().unwrap();
         let mut newcomer = subscribing.join().unwrap();
@@ -37,7 +37,7 @@ fn loom_the_last_reader_leaves_while_others_push_and_subscribe() {
 fn loom_nothing_is_kept_when_the_last_reader_has_left() {
     model(|| {
         let writer = open_list();
-        let reader = writer.subscribe();
+        let reader = writer.subscribe_exact();
         let counted = Arc::new(0);
         let items = [counted.clone(), counted.clone()];
         let pusher = writer.clone();
@@ -61,7 +61,7 @@ fn loom_nothing_is_kept_when_the_last_reader_has_left() {
 fn loom_a_subscriber_that_sees_an_item_sees_the_next() {
     model(|| {
         let writer = open_list();
-        let reader = writer.subscribe();
+        let reader = writer.subscribe_exact();
         assert!(writer.has_readers());
         drop(reader);
         let pusher = writer.clone();
@@ -69,7 +69,7 @@ fn loom_a_subscriber_that_sees_an_item_sees_the_next() {
             pusher.push(item(1)).unwrap();
             push(&pusher, 2);
         });
-        let mut newcomer = writer.subscribe();
+        let mut newcomer = writer.subscribe_exact();
         pushing.join().unwrap();
         drop(writer);
         let seen = numbers(&rest(&mut newcomer));
@@ -83,8 +83,8 @@ fn loom_subscribers_come_to_a_list_without_readers() {
     large_model(|| {
         let writer = open_list();
         let subscriber = writer.clone();
-        let subscribing = thread::spawn(move || drop(subscriber.subscribe()));
-        let mut newcomer = writer.subscribe();
+        let subscribing = thread::spawn(move || drop(subscriber.subscribe_exact()));
+        let mut newcomer = writer.subscribe_exact();
         push(&writer, 1);
         subscribing.join().unwrap();
         push(&writer, 2);

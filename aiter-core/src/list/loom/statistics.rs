@@ -61,6 +61,25 @@ fn loom_statistics_while_slots_are_skipped() {
     });
 }
 
+/// A slot that a subscriber has reserved, and that is not counted as skipped yet, is no item.
+#[test]
+fn loom_the_tail_is_exact_while_readers_subscribe() {
+    model(|| {
+        let (writer, reader) = list();
+        writer.push(0).unwrap();
+        let other = writer.clone();
+        let subscribing = thread::spawn(move || {
+            drop(other.subscribe_exact());
+            other.push(1).unwrap();
+            drop(other.subscribe_exact());
+        });
+        let tail = writer.item_tail().number();
+        assert!((1..=2).contains(&tail), "{tail}");
+        subscribing.join().unwrap();
+        assert_eq!((writer.item_tail().number(), reader.number()), (2, 0));
+    });
+}
+
 /// A reader that has an item to take never seems to have none, whatever slots are skipped
 /// meanwhile.
 #[test]
