@@ -1,5 +1,5 @@
-//! Creates and drops pushers, forks, takers, gates, joins and workers on two threads for a given
-//! time: every item is accounted for, no task waits for ever, and the memory does not grow.
+//! Creates and drops pushers, forks, hubs, takers, gates, joins and workers on two threads for a
+//! given time: every item is accounted for, no task waits for ever, and the memory does not grow.
 //! `ci/soak.sh` runs it. By hand:
 //!
 //! ```sh
@@ -91,6 +91,9 @@ fn main() {
     let (reached, missed) = (shifts::REACHED.load(Relaxed), shifts::MISSED.load(Relaxed));
     println!("forks were at their bound {reached} times, and missed {missed} items");
     assert!(reached > 0 && missed > 0, "no bound was reached");
+    let full = shifts::FULL.load(Relaxed);
+    println!("senders found a bounded list full {full} times");
+    assert!(full > 0, "no bounded list was full");
     let live = shifts::live();
     assert_eq!(live, 0, "{live} items are kept");
     let (first, last) = (&parts[0], &parts[3]);
