@@ -3,7 +3,8 @@
 use super::{ROOM, channels::Sends};
 use aiter_conformance::{Build, Kind, Parts, Subject, source::source, streams};
 use aiter_core::{
-    Fork, PushAiter, Pusher, aiter_forker, aiter_forker_with, bound, push_aiter, sharable_aiter,
+    BoundedAiter, Fork, PushAiter, Pusher, aiter_forker, aiter_forker_with, bound, push_aiter,
+    push_aiter_bounded, push_hub, sharable_aiter,
 };
 
 const fn ours(name: &'static str, kind: Kind, build: Build) -> Subject {
@@ -19,7 +20,10 @@ const fn ours(name: &'static str, kind: Kind, build: Build) -> Subject {
 pub(crate) const SUBJECTS: &[Subject] = &[
     ours("aiter_forker", Kind::Fork, forker),
     ours("aiter_forker, wait", Kind::Fork, waiting_forker),
+    ours("aiter_forker, from its hub", Kind::Fork, fork_hub),
     ours("push_aiter, forked", Kind::Fork, push_list),
+    ours("push_aiter_bounded, forked", Kind::Fork, bounded_list),
+    ours("push_hub", Kind::Fork, hub),
     ours("sharable_aiter", Kind::Take, sharable),
     ours(
         "sharable_aiter of a push_aiter",
@@ -42,6 +46,13 @@ fn waiting_forker(count: usize) -> Parts {
     (Box::new(remote), streams(count, first, Fork::fork))
 }
 
+fn fork_hub(count: usize) -> Parts {
+    let (source, remote) = source();
+    let first = aiter_forker(source);
+    let hub = first.hub();
+    (Box::new(remote), streams(count, first, |_| hub.subscribe()))
+}
+
 fn push(pusher: &Pusher<u64>, item: u64) {
     pusher.push(item).expect("a handle is there");
 }
@@ -52,6 +63,23 @@ fn push_list(count: usize) -> Parts {
         Sends::through(pusher, push),
         streams(count, aiter, PushAiter::fork),
     )
+}
+
+fn bounded_list(count: usize) -> Parts {
+    let (pusher, aiter) = push_aiter_bounded(ROOM);
+    (
+        Sends::through(pusher, |pusher, item| {
+            pusher.try_push(item).expect("there is room");
+        }),
+        streams(count, aiter, BoundedAiter::fork),
+    )
+}
+
+fn hub(count: usize) -> Parts {
+    let hub = push_hub(bound::unbounded());
+    let handles = streams(count, hub.subscribe(), |_| hub.subscribe());
+    let feed = Sends::through(hub, |hub, item| hub.push(item).expect("it is not stopped"));
+    (feed, handles)
 }
 
 fn sharable(count: usize) -> Parts {
