@@ -1,6 +1,6 @@
-//! Short concurrent histories of the push lists, of hubs, of forks and of shared streams, recorded on real
-//! threads and checked against a sequential model. `AITER_LINEARIZABILITY_SECONDS` says how long
-//! each test runs (0.5).
+//! Short concurrent histories of the push lists, of hubs, of forks and of shared streams, recorded
+//! on real threads and checked against a sequential model. `AITER_LINEARIZABILITY_SECONDS` says how
+//! long each test runs (0.5).
 //!
 //! | file | contents |
 //! |---|---|

@@ -107,8 +107,8 @@ pub fn race<R: Send>(
     rounds
 }
 
-/// Runs a search for the time that such a test has, with another seed each time. It returns how many
-/// histories there were, and the first one that does not fit, with its seed.
+/// Runs a search for the time that such a test has, with another seed each time. The search returns
+/// how many histories there were, and the first one that does not fit, with its seed.
 pub fn assert_none_found(what: &str, search: impl FnOnce(u64, Duration) -> (u64, Option<String>)) {
     let (rounds, found) = search(fastrand::u64(..), time());
     assert!(found.is_none(), "{}", found.unwrap());

@@ -578,7 +578,7 @@ impl<K: Kind> Hubs<K> {
     fn check_exactly(&self, pushed: usize) {
         // The list keeps what the hub retains and what readers that lose nothing have still to
         // take. The others share a ring, which keeps what one of them may take. If their limits
-        // were not all the same, items that all have passed may stay in it, up to the largest limit.
+        // were not all the same, items that all have passed may stay there, up to the largest one.
         let (mut listed, mut in_sight) = (self.retained(), 0);
         let mut most = 0;
         let (mut readers, mut waits) = (0, 0);
