@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Fuzzes push lists, bounded lists, forks, gates, stoppers, takers, parts, joins, drivers, debounce
-# and rate limits with random sequences of steps, with clones, drops and wakers that panic or
-# reenter, under AddressSanitizer and LeakSanitizer. Each target starts from the sequences in
+# Fuzzes push lists, bounded lists, hubs, forks, gates, stoppers, takers, parts, joins, drivers,
+# debounce and rate limits with random sequences of steps, with clones, drops and wakers that panic
+# or reenter, under AddressSanitizer and LeakSanitizer. Each target starts from the sequences in
 # fuzz/seeds and those that earlier runs left in fuzz/corpus, and gets its share of
 # AITER_FUZZ_SECONDS (60). First, each has to find a planted bug.
 . "$(dirname "$0")/common"

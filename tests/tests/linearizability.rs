@@ -1,6 +1,6 @@
-//! Short concurrent histories of the push lists, of forks and of shared streams, recorded on real
-//! threads and checked against a sequential model. `AITER_LINEARIZABILITY_SECONDS` says how long
-//! each test runs (0.5).
+//! Short concurrent histories of the push lists, of hubs, of forks and of shared streams, recorded
+//! on real threads and checked against a sequential model. `AITER_LINEARIZABILITY_SECONDS` says how
+//! long each test runs (0.5).
 //!
 //! | file | contents |
 //! |---|---|
@@ -9,6 +9,7 @@
 //! | `hub.rs` | push hubs, in the same way as the list |
 //! | `list.rs` | the push list: its model, random work, planted bugs |
 //! | `bounded.rs` | the same for the bounded push list |
+//! | `fixed.rs` | the same for the fixed list, with pushes of each kind |
 //! | `fork.rs`, `share.rs` | the same for `aiter_forker` and `sharable_aiter` |
 #![allow(
     missing_docs,
@@ -21,6 +22,8 @@
 mod bounded;
 #[path = "linearizability/checker.rs"]
 mod checker;
+#[path = "linearizability/fixed.rs"]
+mod fixed;
 #[path = "linearizability/fork.rs"]
 mod fork;
 #[path = "linearizability/hub.rs"]
@@ -34,6 +37,7 @@ mod share;
 
 use futures_core::Stream;
 use std::{
+    cell::Cell,
     ops::Range,
     pin::Pin,
     sync::{
@@ -89,6 +93,15 @@ impl PollTracker {
     }
 }
 
+thread_local! {
+    static PULLS: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Returns how often this thread has polled a source.
+pub fn pulls() -> usize {
+    PULLS.get()
+}
+
 /// A source that is always ready. A slow one takes some time, so that other threads come meanwhile.
 #[derive(Debug)]
 pub struct Source {
@@ -100,6 +113,7 @@ impl Stream for Source {
     type Item = u8;
 
     fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<u8>> {
+        PULLS.set(PULLS.get() + 1);
         if self.is_slow {
             let_others_run();
         }

@@ -48,6 +48,9 @@ does_as_its_model! {
     a_push_list: Push, 4;
     a_bounded_push_list_of_one: BoundedOne, 16;
     a_bounded_push_list: Bounded, 16;
+    a_hub: Hub, 16;
+    a_hub_that_retains_items: RetainingHub, 16;
+    a_hub_of_the_newest_item: LatestHub, 16;
     forks: Fork, 16;
     bounded_forks: BoundedFork, 8;
     forks_that_skip: SkippingFork, 16;
@@ -79,6 +82,9 @@ fn a_lost_wake_is_found() {
         Push,
         BoundedOne,
         Bounded,
+        Hub,
+        RetainingHub,
+        LatestHub,
         Fork,
         BoundedFork,
         SkippingFork,

@@ -5,6 +5,7 @@
 use super::{
     Pair,
     environment::{self, Caught, Item, Site},
+    event::{Event, EventWait, FIRST_WAIT, due},
     handle::{Handle, Handles, Waits},
     script::{Items, Source, SourceOp},
 };
@@ -42,15 +43,37 @@ impl<'a> Arbitrary<'a> for Own {
 
 #[derive(Debug)]
 pub(super) enum Op {
-    Poll { fork: u8, fresh: bool },
+    Poll {
+        fork: u8,
+        fresh: bool,
+    },
     PollAll,
-    Fork { of: u8, active: bool },
-    ForkWith { of: u8, active: bool, own: Own },
+    Fork {
+        of: u8,
+        active: bool,
+    },
+    ForkWith {
+        of: u8,
+        active: bool,
+        own: Own,
+    },
     Subscribe(Own),
     Replay(Own),
-    SetWait { of: u8, n: u8 },
+    SetWait {
+        of: u8,
+        n: u8,
+    },
     Activate(u8),
     Drop(u8),
+    /// A task waits until the hub has no active fork, or one.
+    Wait {
+        occupied: bool,
+    },
+    PollWait {
+        wait: u8,
+        fresh: bool,
+    },
+    DropWait(u8),
     Source(SourceOp),
 }
 
@@ -80,6 +103,16 @@ impl<'a> Arbitrary<'a> for Op {
             },
             20 => Op::Activate(u.arbitrary()?),
             21..=22 => Op::Drop(u.arbitrary()?),
+            31 => match u.int_in_range(0..=4)? {
+                0..=2_u8 => Op::Wait {
+                    occupied: u.arbitrary()?,
+                },
+                3 => Op::PollWait {
+                    wait: u.arbitrary()?,
+                    fresh: u.arbitrary()?,
+                },
+                _ => Op::DropWait(u.arbitrary()?),
+            },
             _ => Op::Source(u.arbitrary()?),
         })
     }
@@ -175,12 +208,49 @@ pub(super) struct Mixed<const M: usize> {
     hub: Hub<Items, Unbounded>,
     readers: Handles<Reader>,
     active: Cell<usize>,
+    waits: Handles<EventWait<Hub<Items, Unbounded>>>,
     panicked: Cell<bool>,
 }
 
 impl<const M: usize> Mixed<M> {
     fn is_over(&self) -> bool {
         self.source.ended.get() || self.panicked.get()
+    }
+
+    fn is(&self, event: Event) -> bool {
+        (self.active.get() > 0) == (event == Event::Occupied)
+    }
+
+    /// Counts an active fork.
+    fn activated(&self) {
+        self.active.set(self.active.get() + 1);
+        if self.active.get() == 1 {
+            due(&self.waits, Event::Occupied);
+        }
+    }
+
+    fn wait(&self, occupied: bool) {
+        self.waits.add(|waits| {
+            let hub = self.hub.clone();
+            match occupied {
+                true => EventWait::new(Event::Occupied, waits, async move {
+                    hub.occupied().await;
+                    Some(hub)
+                }),
+                false => EventWait::new(Event::Idle, waits, async move {
+                    hub.idle().await;
+                    Some(hub)
+                }),
+            }
+        });
+    }
+
+    fn poll_wait(&self, number: usize, fresh: bool) {
+        if let Some(mut wait) = self.waits.take(number) {
+            let polled = wait.poll(fresh, |event| self.is(event));
+            assert!(polled.is_ok(), "no trap is set");
+            self.waits.put(number, wait);
+        }
     }
 
     /// How much of the log a fork at `at` has passed or missed, with that much yielded.
@@ -271,7 +341,7 @@ impl<const M: usize> Mixed<M> {
             let (mut fork, own, at, missed, panic_reported) = make();
             if active {
                 with_fork!(&mut fork, fork => fork.activate());
-                self.active.set(self.active.get() + 1);
+                self.activated();
             }
             Reader {
                 fork,
@@ -349,6 +419,7 @@ impl<const M: usize> Pair for Mixed<M> {
             hub: fork.hub(),
             readers: Handles::new(),
             active: Cell::new(0),
+            waits: Handles::from_number(FIRST_WAIT),
             panicked: Cell::new(false),
         };
         this.add(
@@ -369,11 +440,11 @@ impl<const M: usize> Pair for Mixed<M> {
                     self.poll_with(at, fresh);
                 }
             }
-            Op::PollAll => self
-                .readers
-                .numbers()
-                .into_iter()
-                .for_each(|at| self.poll_with(at, false)),
+            Op::PollAll => {
+                let waits = self.waits.numbers();
+                let all = self.readers.numbers().into_iter().chain(waits);
+                all.for_each(|at| self.poll_one(at));
+            }
             Op::Fork { of, active } => self.fork(of, active, None),
             Op::ForkWith { of, active, own } => self.fork(of, active, Some(own)),
             Op::Subscribe(own) => self.late(own, false),
@@ -405,7 +476,7 @@ impl<const M: usize> Pair for Mixed<M> {
                 if let Some((at, mut reader)) = self.readers.pick_out(n) {
                     if !reader.active {
                         with_fork!(&mut reader.fork, fork => fork.activate());
-                        self.active.set(self.active.get() + 1);
+                        self.activated();
                         reader.active = true;
                         reader.waits.repoll();
                     }
@@ -417,18 +488,38 @@ impl<const M: usize> Pair for Mixed<M> {
                     self.drop_one(at);
                 }
             }
+            Op::Wait { occupied } => self.wait(occupied),
+            Op::PollWait { wait, fresh } => {
+                if let Some(at) = self.waits.pick(wait) {
+                    self.poll_wait(at, fresh);
+                }
+            }
+            Op::DropWait(n) => {
+                if let Some(at) = self.waits.pick(n) {
+                    self.drop_one(at);
+                }
+            }
             Op::Source(op) => self.source.op(op),
         }
     }
 
     fn poll_one(&self, handle: usize) {
-        self.poll_with(handle, false);
+        if self.waits.has_number(handle) {
+            self.poll_wait(handle, false);
+        } else {
+            self.poll_with(handle, false);
+        }
     }
 
     fn drop_one(&self, handle: usize) {
-        if let Some(reader) = self.readers.take(handle) {
+        if let Some(wait) = self.waits.take(handle) {
+            environment::drop_value(wait);
+        } else if let Some(reader) = self.readers.take(handle) {
             self.active
                 .set(self.active.get() - usize::from(reader.active));
+            if reader.active && self.active.get() == 0 {
+                due(&self.waits, Event::Idle);
+            }
             environment::drop_value(reader);
         }
     }
@@ -436,6 +527,7 @@ impl<const M: usize> Pair for Mixed<M> {
     fn check(&self) {
         let (log, source) = (self.source.log.borrow(), &self.source);
         assert_eq!(self.hub.readers(), self.active.get());
+        self.waits.each(|wait| wait.check(|event| self.is(event)));
         let is_stalled = self.is_stalled();
         self.readers.each(|reader| {
             let at = self.at(reader);

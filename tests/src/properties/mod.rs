@@ -8,8 +8,9 @@
 //! | `script` | the source: it does what the steps tell it, and knows whether its wake is still to come |
 //! | `handle` | handles, with the waker that each was last polled with |
 //! | `kept` | which wakes of a source are served late |
+//! | `event` | tasks that wait for readers of a hub to come or go, or for its stop |
 //! | `time` | timers, and the time that they wait for |
-//! | `push`, `bounded`, `fork`, `mixed`, `share`, `split`, `gate`, `stop`, `join`, `workers`, `switch`, `drive`, `pace`, `batch` | a system beside its model |
+//! | `push`, `bounded`, `hub`, `fork`, `mixed`, `share`, `split`, `gate`, `stop`, `join`, `workers`, `switch`, `drive`, `pace`, `batch` | a system beside its model |
 //!
 //! A sequence consists of bytes, four for each step. Bytes that do not decode are ignored and
 //! missing ones read as 0, so that every sequence of bytes is a sequence of steps. A trap may run
@@ -28,9 +29,11 @@ mod batch;
 mod bounded;
 mod drive;
 mod environment;
+mod event;
 mod fork;
 mod gate;
 mod handle;
+mod hub;
 mod join;
 mod kept;
 mod mixed;
@@ -68,6 +71,12 @@ pub enum System {
     BoundedOne,
     /// A push list in which at most three items wait.
     Bounded,
+    /// A push hub whose readers lose nothing unless they ask for it.
+    Hub,
+    /// The same, where the hub retains three items.
+    RetainingHub,
+    /// A hub of the newest item.
+    LatestHub,
     /// Forks of a source.
     Fork,
     /// Forks of a source that are at most two items apart.
@@ -146,6 +155,9 @@ macro_rules! with_pair {
             System::Push => $f::<push::List>($($arg),*),
             System::BoundedOne => $f::<bounded::Bounded<1>>($($arg),*),
             System::Bounded => $f::<bounded::Bounded<3>>($($arg),*),
+            System::Hub => $f::<hub::Hubs<hub::Lossless<0>>>($($arg),*),
+            System::RetainingHub => $f::<hub::Hubs<hub::Lossless<3>>>($($arg),*),
+            System::LatestHub => $f::<hub::Hubs<hub::Latest>>($($arg),*),
             System::Fork => $f::<fork::Forks<bound::Unbounded>>($($arg),*),
             System::BoundedFork => $f::<fork::Forks<bound::Wait>>($($arg),*),
             System::SkippingFork => $f::<fork::Forks<bound::Skip>>($($arg),*),

@@ -6,8 +6,8 @@
 
 use crate::{
     Wakes,
-    checker::{Event, Model, linearize},
-    race::{Clock, Work, race, time},
+    checker::{Call, Model, history, linearize},
+    race::{Clock, Work, assert_found, assert_none_found, race},
 };
 use aiter_core::{
     BoundedAiter, BoundedPusher, OwnedPermit, PushError, ReserveOwned, TryNextError,
@@ -172,7 +172,7 @@ struct Actor {
     next_item: u16,
     /// Keeps its first consumer, so that the list stays open.
     keeps_one: bool,
-    calls: Vec<(Vec<Step>, u64, u64)>,
+    calls: Vec<Call<Step>>,
 }
 
 impl Actor {
@@ -286,20 +286,6 @@ impl Actor {
     }
 }
 
-fn history(actors: &[Actor]) -> Vec<Event<Step>> {
-    let mut events: Vec<Event<Step>> = Vec::new();
-    for (steps, begin, end) in actors.iter().flat_map(|actor| &actor.calls) {
-        for (i, step) in steps.iter().enumerate() {
-            events.push(Event {
-                step: step.clone(),
-                during: (*begin, *end),
-                after: (i > 0).then(|| events.len() - 1),
-            });
-        }
-    }
-    events
-}
-
 /// Random work for several threads on a list that is about full.
 fn actors(rng: &mut Rng, flaw: Flaw, threads: usize) -> (Bounded, Vec<Actor>) {
     let n = rng.usize(1..4);
@@ -367,7 +353,7 @@ fn search(flaw: Flaw, threads: usize, seed: u64, longest: Duration) -> (u64, Opt
                 .collect()
         },
         |round, mut actors| {
-            let events = history(&actors);
+            let events = history(actors.iter().flat_map(|actor| &actor.calls));
             let initial = initial.borrow_mut().take().unwrap();
             let n = initial.n;
             if linearize(initial, &events).is_none() {
@@ -397,27 +383,22 @@ fn search(flaw: Flaw, threads: usize, seed: u64, longest: Duration) -> (u64, Opt
 
 #[test]
 fn two_threads() {
-    let (rounds, found) = search(Flaw::None, 2, fastrand::u64(..), time());
-    assert!(found.is_none(), "{}", found.unwrap());
-    println!("{rounds} histories of two threads");
+    assert_none_found("of two threads", |seed, time| {
+        search(Flaw::None, 2, seed, time)
+    });
 }
 
 #[test]
 fn three_threads() {
-    let (rounds, found) = search(Flaw::None, 3, fastrand::u64(..), time());
-    assert!(found.is_none(), "{}", found.unwrap());
-    println!("{rounds} histories of three threads");
+    assert_none_found("of three threads", |seed, time| {
+        search(Flaw::None, 3, seed, time)
+    });
 }
 
 /// Each of these has to be found, or the tests above prove nothing.
 #[test]
 fn planted_bugs_are_found() {
     for flaw in [Flaw::TooMany, Flaw::LosesPermits, Flaw::Deaf] {
-        let (rounds, found) = search(flaw, 2, 1, Duration::from_secs(60));
-        assert!(
-            found.is_some(),
-            "{flaw:?} went unnoticed in {rounds} rounds"
-        );
-        println!("{flaw:?}: found in round {rounds}");
+        assert_found(flaw, |time| search(flaw, 2, 1, time));
     }
 }

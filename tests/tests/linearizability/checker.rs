@@ -25,6 +25,24 @@ pub struct Event<S> {
     pub after: Option<usize>,
 }
 
+/// The steps of a call, and the times of the call and of its return.
+pub type Call<S> = (Vec<S>, u64, u64);
+
+/// The steps of all these calls.
+pub fn history<'a, S: Clone + 'a>(calls: impl IntoIterator<Item = &'a Call<S>>) -> Vec<Event<S>> {
+    let mut events = Vec::new();
+    for (steps, begin, end) in calls {
+        for (i, step) in steps.iter().enumerate() {
+            events.push(Event {
+                step: step.clone(),
+                during: (*begin, *end),
+                after: (i > 0).then(|| events.len() - 1),
+            });
+        }
+    }
+    events
+}
+
 /// Returns all steps in an order that the model allows, in which no step stands before one that was
 /// over when it began.
 pub fn linearize<M: Model>(initial: M, events: &[Event<M::Step>]) -> Option<Vec<usize>> {

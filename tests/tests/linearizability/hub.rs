@@ -8,8 +8,8 @@
 
 use crate::{
     PollTracker,
-    checker::{Event, Model, linearize},
-    race::{Clock, Work, race, time},
+    checker::{Call, Event, Model, history, linearize},
+    race::{Clock, Work, assert_found, assert_none_found, race},
 };
 use aiter_core::{PushAiter, PushHub, TryNextError, bound, push_hub};
 use fastrand::Rng;
@@ -171,7 +171,7 @@ struct Actor {
     readers: Vec<Reader>,
     next_id: Id,
     next_item: u16,
-    calls: Vec<(Vec<Step>, u64, u64)>,
+    calls: Vec<Call<Step>>,
 }
 
 impl Actor {
@@ -275,18 +275,6 @@ impl Actor {
     }
 }
 
-fn events(calls: &[(Vec<Step>, u64, u64)], events: &mut Vec<Event<Step>>) {
-    for (steps, begin, end) in calls {
-        for (i, step) in steps.iter().enumerate() {
-            events.push(Event {
-                step: step.clone(),
-                during: (*begin, *end),
-                after: (i > 0).then(|| events.len() - 1),
-            });
-        }
-    }
-}
-
 /// Work on a hub that has had `pushed` items, so that it begins near the end of a block.
 fn search(flaw: Flaw, threads: usize, seed: u64, longest: Duration) -> (u64, Option<String>) {
     let mut found = None;
@@ -332,18 +320,18 @@ fn search(flaw: Flaw, threads: usize, seed: u64, longest: Duration) -> (u64, Opt
                 retains: actors[0].retain > 0,
                 readers: Vec::new(),
             };
-            let mut all = Vec::new();
-            for actor in &actors {
-                events(&actor.calls, &mut all);
-            }
+            let mut all = history(actors.iter().flat_map(|actor| &actor.calls));
             for reader in actors.iter_mut().flat_map(|actor| &mut actor.readers) {
                 let slept = reader.tracker.is_waiting();
                 let rest: Vec<_> = std::iter::from_fn(|| reader.aiter.try_next().ok()).collect();
                 if slept && !rest.is_empty() {
                     found = Some(format!("round {round} of seed {seed}: not woken: {all:#?}"));
                 }
-                let last = (vec![Step::Rest(reader.id, rest)], u64::MAX - 1, u64::MAX);
-                events(&[last], &mut all);
+                all.push(Event {
+                    step: Step::Rest(reader.id, rest),
+                    during: (u64::MAX - 1, u64::MAX),
+                    after: None,
+                });
             }
             if linearize(initial, &all).is_none() {
                 found = Some(format!("round {round} of seed {seed}: {all:#?}"));
@@ -356,16 +344,16 @@ fn search(flaw: Flaw, threads: usize, seed: u64, longest: Duration) -> (u64, Opt
 
 #[test]
 fn two_threads() {
-    let (rounds, found) = search(Flaw::None, 2, fastrand::u64(..), time());
-    assert!(found.is_none(), "{}", found.unwrap());
-    println!("{rounds} histories of two threads");
+    assert_none_found("of two threads", |seed, time| {
+        search(Flaw::None, 2, seed, time)
+    });
 }
 
 #[test]
 fn three_threads() {
-    let (rounds, found) = search(Flaw::None, 3, fastrand::u64(..), time());
-    assert!(found.is_none(), "{}", found.unwrap());
-    println!("{rounds} histories of three threads");
+    assert_none_found("of three threads", |seed, time| {
+        search(Flaw::None, 3, seed, time)
+    });
 }
 
 /// Each of these has to be found, or the tests above prove nothing.
@@ -378,11 +366,6 @@ fn planted_bugs_are_found() {
         Flaw::CountsEarly,
         Flaw::Deaf,
     ] {
-        let (rounds, found) = search(flaw, 2, 1, Duration::from_secs(60));
-        assert!(
-            found.is_some(),
-            "{flaw:?} went unnoticed in {rounds} rounds"
-        );
-        println!("{flaw:?}: found in round {rounds}");
+        assert_found(flaw, |time| search(flaw, 2, 1, time));
     }
 }

@@ -11,9 +11,9 @@
 
 use crate::{
     PollTracker,
-    checker::{Event, Model, linearize},
+    checker::{Call, Model, history, linearize},
     let_others_run,
-    race::{Clock, Work, race, time},
+    race::{Clock, Work, assert_found, assert_none_found, race},
 };
 use aiter_core::{PushAiter, Pusher, TryNextError, UntilStopped, WeakPusher, push_aiter};
 use fastrand::Rng;
@@ -261,7 +261,7 @@ struct Actor {
     consumers: Vec<Consumer>,
     next_id: Id,
     next_item: u16,
-    calls: Vec<(Vec<Step>, u64, u64)>,
+    calls: Vec<Call<Step>>,
 }
 
 impl Actor {
@@ -441,20 +441,6 @@ impl Actor {
     }
 }
 
-fn history(actors: &[Actor]) -> Vec<Event<Step>> {
-    let mut events: Vec<Event<Step>> = Vec::new();
-    for (steps, begin, end) in actors.iter().flat_map(|actor| &actor.calls) {
-        for (i, step) in steps.iter().enumerate() {
-            events.push(Event {
-                step: step.clone(),
-                during: (*begin, *end),
-                after: (i > 0).then(|| events.len() - 1),
-            });
-        }
-    }
-    events
-}
-
 /// Random work for several threads on a list that has had `offset` items, so that it begins near
 /// the end of a state word and of a block.
 fn actors(rng: &mut Rng, flaw: Flaw, threads: usize) -> Vec<Actor> {
@@ -520,7 +506,7 @@ fn search(flaw: Flaw, threads: usize, seed: u64, longest: Duration) -> (u64, Opt
                 .collect()
         },
         |round, mut actors| {
-            let events = history(&actors);
+            let events = history(actors.iter().flat_map(|actor| &actor.calls));
             let initial = initial.borrow_mut().take().unwrap();
             if linearize(initial, &events).is_none() {
                 found = Some(format!("round {round} of seed {seed}: {events:#?}"));
@@ -551,21 +537,16 @@ fn search(flaw: Flaw, threads: usize, seed: u64, longest: Duration) -> (u64, Opt
 
 #[test]
 fn two_threads() {
-    let (rounds, found) = search(Flaw::None, 2, rng_seed(), time());
-    assert!(found.is_none(), "{}", found.unwrap());
-    println!("{rounds} histories of two threads");
+    assert_none_found("of two threads", |seed, time| {
+        search(Flaw::None, 2, seed, time)
+    });
 }
 
 #[test]
 fn three_threads() {
-    let (rounds, found) = search(Flaw::None, 3, rng_seed(), time());
-    assert!(found.is_none(), "{}", found.unwrap());
-    println!("{rounds} histories of three threads");
-}
-
-/// Returns another seed each time. A failure prints it.
-fn rng_seed() -> u64 {
-    fastrand::u64(..)
+    assert_none_found("of three threads", |seed, time| {
+        search(Flaw::None, 3, seed, time)
+    });
 }
 
 /// Each of these has to be found, or the test above proves nothing.
@@ -577,11 +558,6 @@ fn planted_bugs_are_found() {
         Flaw::SplitsBatches,
         Flaw::Deaf,
     ] {
-        let (rounds, found) = search(flaw, 2, 1, Duration::from_secs(60));
-        assert!(
-            found.is_some(),
-            "{flaw:?} went unnoticed in {rounds} rounds"
-        );
-        println!("{flaw:?}: found in round {rounds}");
+        assert_found(flaw, |time| search(flaw, 2, 1, time));
     }
 }

@@ -1,6 +1,7 @@
 //! Threads that begin together, many times over, and a clock that orders what they do.
 
 use std::{
+    fmt::Debug,
     hint, panic,
     sync::{
         Mutex,
@@ -104,6 +105,24 @@ pub fn race<R: Send>(
     });
     assert!(rounds > 0, "{time:?} is too short for a single round");
     rounds
+}
+
+/// Runs a search for the time that such a test has, with another seed each time. The search returns
+/// how many histories there were, and the first one that does not fit, with its seed.
+pub fn assert_none_found(what: &str, search: impl FnOnce(u64, Duration) -> (u64, Option<String>)) {
+    let (rounds, found) = search(fastrand::u64(..), time());
+    assert!(found.is_none(), "{}", found.unwrap());
+    println!("{rounds} histories {what}");
+}
+
+/// The same with a planted bug, which has to be found.
+pub fn assert_found(flaw: impl Debug, search: impl FnOnce(Duration) -> (u64, Option<String>)) {
+    let (rounds, found) = search(Duration::from_secs(60));
+    assert!(
+        found.is_some(),
+        "{flaw:?} went unnoticed in {rounds} rounds"
+    );
+    println!("{flaw:?}: found in round {rounds}");
 }
 
 /// Ends the threads of a race, also on a panic: they find no work.
