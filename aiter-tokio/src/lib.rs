@@ -51,6 +51,8 @@ mod blocking;
 mod coop;
 mod executor;
 mod ext;
+#[cfg(doc)]
+pub mod guide;
 #[cfg(feature = "net")]
 pub mod net;
 mod tasks;
