@@ -1,7 +1,8 @@
 // The user's guide: the pages of `docs/guide`, for reading only.
 //
 // Links from page to page are files in the repository and modules here. `links.md` comes before
-// each page, and Markdown takes the first definition of a link.
+// each page, and Markdown takes the first definition of a link. Pictures are in the documentation
+// of core only, because a crate that inlines its items does not see them.
 #![doc = include_str!("../docs/guide/links.md")]
 #![doc = include_str!("../docs/guide/README.md")]
 
