@@ -1,15 +1,15 @@
 // The user's guide: the pages of `docs/guide`, for reading only.
 //
 // Links from page to page are files in the repository and modules here. `links.md` comes before
-// each page, and Markdown takes the first definition of a link. Pictures are in the documentation
-// of core only, because a crate that inlines its items does not see them.
+// each page, and Markdown takes the first definition of a link. The pictures are copies of those of
+// core, which are not in the documentation of a crate that inlines the items of core.
 #![doc = include_str!("../docs/guide/links.md")]
 #![doc = include_str!("../docs/guide/README.md")]
 
 #[doc = include_str!("../docs/guide/links.md")]
 #[doc = include_str!("../docs/guide/growing.md")]
 ///
-/// # In the reference
+/// ## In the reference
 ///
 /// [`push_aiter`](crate::push_aiter), [`push_aiter_bounded`](crate::push_aiter_bounded),
 /// [`map_workers_by`](crate::map_workers_by), [`aiter_forker_with`](crate::aiter_forker_with),
@@ -20,7 +20,13 @@ pub mod growing {}
 #[doc = include_str!("../docs/guide/links.md")]
 #[doc = include_str!("../docs/guide/bounds.md")]
 ///
-/// # In the reference
+/// ## In pictures
+///
+#[doc = include_str!("../docs/pictures/fork_wait.svg")]
+#[doc = include_str!("../docs/pictures/fork_skip.svg")]
+#[doc = include_str!("../docs/pictures/retain.svg")]
+///
+/// ## In the reference
 ///
 /// [`bound`](crate::bound), [`aiter_forker_with`](crate::aiter_forker_with),
 /// [`push_aiter_bounded`](crate::push_aiter_bounded), [`push_hub`](crate::push_hub)
@@ -29,7 +35,7 @@ pub mod bounds {}
 #[doc = include_str!("../docs/guide/links.md")]
 #[doc = include_str!("../docs/guide/lossy.md")]
 ///
-/// # In the reference
+/// ## In the reference
 ///
 /// [`Fork::fork_with`](crate::Fork::fork_with),
 /// [`Fork::fork_passive_with`](crate::Fork::fork_passive_with),
@@ -40,7 +46,13 @@ pub mod lossy {}
 #[doc = include_str!("../docs/guide/links.md")]
 #[doc = include_str!("../docs/guide/sharing.md")]
 ///
-/// # In the reference
+/// ## In pictures
+///
+#[doc = include_str!("../docs/pictures/share.svg")]
+#[doc = include_str!("../docs/pictures/map_workers_by.svg")]
+#[doc = include_str!("../docs/pictures/split_by.svg")]
+///
+/// ## In the reference
 ///
 /// [`sharable_aiter`](crate::sharable_aiter), [`map_workers`](crate::map_workers()),
 /// [`map_workers_ordered`](crate::map_workers_ordered()),
@@ -50,7 +62,14 @@ pub mod sharing {}
 #[doc = include_str!("../docs/guide/links.md")]
 #[doc = include_str!("../docs/guide/gates.md")]
 ///
-/// # In the reference
+/// ## In pictures
+///
+#[doc = include_str!("../docs/pictures/gate.svg")]
+#[doc = include_str!("../docs/pictures/rate_limit.svg")]
+#[doc = include_str!("../docs/pictures/debounce.svg")]
+#[doc = include_str!("../docs/pictures/batch_within.svg")]
+///
+/// ## In the reference
 ///
 /// [`gated_aiter`](crate::gated_aiter), [`Gate`](crate::Gate), [`rate_limit`](crate::rate_limit()),
 /// [`RateLimit`](crate::RateLimit), [`debounce`](crate::debounce()),
@@ -60,7 +79,12 @@ pub mod gates {}
 #[doc = include_str!("../docs/guide/links.md")]
 #[doc = include_str!("../docs/guide/eager.md")]
 ///
-/// # In the reference
+/// ## In pictures
+///
+#[doc = include_str!("../docs/pictures/preload.svg")]
+#[doc = include_str!("../docs/pictures/active.svg")]
+///
+/// ## In the reference
 ///
 /// [`preload_aiter`](crate::preload_aiter), [`preload_aiter_with`](crate::preload_aiter_with),
 /// [`active_aiter`](crate::active_aiter), [`Driver`](crate::Driver)
@@ -69,7 +93,12 @@ pub mod eager {}
 #[doc = include_str!("../docs/guide/links.md")]
 #[doc = include_str!("../docs/guide/joining.md")]
 ///
-/// # In the reference
+/// ## In pictures
+///
+#[doc = include_str!("../docs/pictures/join.svg")]
+#[doc = include_str!("../docs/pictures/switch.svg")]
+///
+/// ## In the reference
 ///
 /// [`join_aiters`](crate::join_aiters()), [`join_aiters_buffered`](crate::join_aiters_buffered),
 /// [`join_aiters_keyed`](crate::join_aiters_keyed),
@@ -80,7 +109,7 @@ pub mod joining {}
 #[doc = include_str!("../docs/guide/links.md")]
 #[doc = include_str!("../docs/guide/cancellation.md")]
 ///
-/// # In the reference
+/// ## In the reference
 ///
 /// [`BoundedPusher::reserve`](crate::BoundedPusher::reserve),
 /// [`PushAiter::next_many`](crate::PushAiter::next_many), [`pump`](crate::pump)
@@ -89,7 +118,7 @@ pub mod cancellation {}
 #[doc = include_str!("../docs/guide/links.md")]
 #[doc = include_str!("../docs/guide/errors.md")]
 ///
-/// # In the reference
+/// ## In the reference
 ///
 /// [`pump`](crate::pump), [`Stopped`](crate::Stopped), [`PushError`](crate::PushError),
 /// [`aiter_forker`](crate::aiter_forker)
@@ -98,7 +127,7 @@ pub mod errors {}
 #[doc = include_str!("../docs/guide/links.md")]
 #[doc = include_str!("../docs/guide/shutdown.md")]
 ///
-/// # In the reference
+/// ## In the reference
 ///
 /// [`Stopper`](crate::Stopper), [`Pusher::stop`](crate::Pusher::stop),
 /// [`Pusher::stopped`](crate::Pusher::stopped), [`Gate::stop`](crate::Gate::stop),
@@ -108,7 +137,7 @@ pub mod shutdown {}
 #[doc = include_str!("../docs/guide/links.md")]
 #[doc = include_str!("../docs/guide/memory.md")]
 ///
-/// # In the reference
+/// ## In the reference
 ///
 /// [`Statistics`](crate::Statistics), [`Fork::statistics`](crate::Fork::statistics),
 /// [`Pusher::downgrade`](crate::Pusher::downgrade), [`bound`](crate::bound)
@@ -117,7 +146,7 @@ pub mod memory {}
 #[doc = include_str!("../docs/guide/links.md")]
 #[doc = include_str!("../docs/guide/testing.md")]
 ///
-/// # In the reference
+/// ## In the reference
 ///
 /// [`Timer`](crate::Timer), [`Sleep`](crate::Sleep), [`Clock`](crate::Clock)
 pub mod testing {}
@@ -125,7 +154,7 @@ pub mod testing {}
 #[doc = include_str!("../docs/guide/links.md")]
 #[doc = include_str!("../docs/guide/runtimes.md")]
 ///
-/// # In the reference
+/// ## In the reference
 ///
 /// [`active_aiter_on`](crate::active_aiter_on), [`Local`](crate::Local),
 /// [`aiter_to_iter`](crate::aiter_to_iter), [`aiter_to_iter_on`](crate::aiter_to_iter_on),
@@ -135,7 +164,7 @@ pub mod runtimes {}
 #[doc = include_str!("../docs/guide/links.md")]
 #[doc = include_str!("../docs/guide/no_std.md")]
 ///
-/// # In the reference
+/// ## In the reference
 ///
 /// [`fixed::PushList`](crate::fixed::PushList), [`Sleep`](crate::Sleep), [`Clock`](crate::Clock)
 pub mod no_std {}
