@@ -24,8 +24,8 @@
 //! # }
 //! ```
 //!
-//! The [`guide`] has a page for each question that comes up first: what happens to a slow reader, what
-//! a dropped future loses, how to shut down, how to test.
+//! The [`guide`] has a page for each question that comes up first: what happens to a slow reader,
+//! what a dropped future loses, how to shut down, how to test.
 //!
 //! Everything of [`aiter_core`] is re-exported, so you need to depend on this crate only. The
 //! functions [`join_aiters`], [`map_workers`] and [`map_workers_ordered`] of this crate start
