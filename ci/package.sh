@@ -9,6 +9,10 @@ links=$(git ls-files -s | sed -n 's/^120000 .*\t//p')
 
 next='copy it anew: cp docs/DESIGN.md aiter-core/docs/'
 step cmp docs/DESIGN.md aiter-core/docs/DESIGN.md
+next='copy it anew: cp aiter-core/docs/pictures/NAME.svg aiter-tokio/docs/pictures/'
+for picture in aiter-tokio/docs/pictures/*.svg; do
+    step cmp "aiter-core/docs/pictures/${picture##*/}" "$picture"
+done
 for crate in "${published[@]}"; do
     for licence in LICENSE-APACHE LICENSE-MIT; do
         next="copy it anew: cp $licence $crate/"

@@ -24,6 +24,9 @@
 //! # }
 //! ```
 //!
+//! The [`guide`] has a page for each question that comes up first: what happens to a slow reader,
+//! what a dropped future loses, how to shut down, how to test.
+//!
 //! Everything of [`aiter_core`] is re-exported, so you need to depend on this crate only. The
 //! functions [`join_aiters`], [`map_workers`] and [`map_workers_ordered`] of this crate start
 //! tasks; those of [`aiter_core`] have the same names and run in the task that polls them. The
@@ -51,6 +54,8 @@ mod blocking;
 mod coop;
 mod executor;
 mod ext;
+#[cfg(doc)]
+pub mod guide;
 #[cfg(feature = "net")]
 pub mod net;
 mod tasks;
