@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use async_nats::ConnectOptions;
 use async_nats::jetstream::{self, Context, stream};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 
 /// One server. Dropping it kills it and removes its files.
 pub(crate) struct Server {
@@ -131,6 +131,10 @@ impl Server {
     pub(crate) fn signal(&self, signal: Signal) {
         let pid = Pid::from_child(&self.child);
         kill_process(pid, signal).expect("send a signal");
+        if signal == Signal::STOP {
+            // Its threads stop one after the other.
+            waitpid(Some(pid), WaitOptions::UNTRACED).expect("wait until it stands still");
+        }
     }
 }
 
