@@ -196,9 +196,8 @@ impl ForkShared {
 
     /// Has each pull from here on do what it owes.
     pub(super) fn owe(&self, what: usize) {
-        // Ordering: Release pairs with the Acquire in `feed`: the cursor is counted. The ring and the
-        // rooms are published by themselves.
-        self.owed.fetch_or(what, Ordering::Release);
+        // Ordering: Relaxed, the ring and the rooms are published by themselves; see also `feed`.
+        self.owed.fetch_or(what, Ordering::Relaxed);
     }
 
     /// Feeds the ring from the tail of the list, if that is owed. The caller holds the lock.
@@ -206,10 +205,11 @@ impl ForkShared {
     #[inline(never)]
     pub(super) fn feed<T>(&self, ring: &OnceBox<Ring<T>>, writer: &Writer<T>) {
         if let Some(ring) = ring.get().filter(|_| self.owes(FEED)) {
-            // Ordering: Acquire pairs with the Release in `owe`. The cursor of each fork whose mark
-            // this clears is seen by the transfer that follows, which would take the feed away if it
-            // saw none. A fork that comes later sets the mark again.
-            self.owed.fetch_and(!FEED, Ordering::Acquire);
+            // Ordering: Relaxed. A fork makes its mark after it has asked for the ring's lock, and the
+            // transfer that follows here asks for it later. So it sees the cursor of each fork whose
+            // mark this clears, and does not take the feed away from it. A fork that comes later
+            // makes the mark again.
+            self.owed.fetch_and(!FEED, Ordering::Relaxed);
             ring.feed_from(writer);
         }
     }

@@ -4,6 +4,7 @@ use super::*;
 use crate::{
     PushAiter,
     bound::{Retain, Seen, Skip, skip, unbounded},
+    sync::AtomicUsize,
     test_support::loom::{Task, block_on, large_model, model},
 };
 use ::loom::{alloc::Track, thread};
@@ -293,6 +294,23 @@ fn loom_a_lossy_reader_goes_before_it_has_its_place() {
         assert_eq!(hub.readers(), 0);
         // Only the trail is left.
         assert_eq!(hub.inner.core.writer.readers(), 1);
+    });
+}
+
+/// A thread that finds no reader sees what the last one did.
+#[test]
+fn loom_what_a_reader_did_is_seen_when_it_is_gone() {
+    model(|| {
+        let hub = push_hub::<Item, _>(skip(1));
+        let did = Arc::new(AtomicUsize::new(0));
+        let (reader, does) = (hub.subscribe(), did.clone());
+        let leaving = thread::spawn(move || {
+            does.store(1, Ordering::Relaxed);
+            drop(reader);
+        });
+        let is_gone = hub.readers() == 0;
+        assert!(!is_gone || did.load(Ordering::Relaxed) == 1);
+        leaving.join().unwrap();
     });
 }
 

@@ -10,7 +10,7 @@ use super::{
     },
     open::ReaderCount,
     reader::Reader,
-    shared::{ASLEEP, List, is_one_behind},
+    shared::{ASLEEP, CLOSED, List, is_one_behind},
     writer::Writer,
 };
 use crate::{
@@ -101,7 +101,10 @@ impl<T> List<T> {
             let now = self.tail.load(Acquire);
             if (tail ^ now) & !ASLEEP == 0 {
                 let uncounted = usize::from(is_one_behind(skipped, tail));
-                let tail = self.end_tail_or(tail);
+                // Not if the list was still open then: the end may have come since.
+                if tail & CLOSED != 0 {
+                    tail = self.end_tail_or(tail);
+                }
                 return ItemTail(tail.wrapping_sub(tail_units(skipped.wrapping_add(uncounted))));
             }
             tail = now;
@@ -157,12 +160,11 @@ impl<T> Observer<T> {
         }
     }
 
-    /// The number of readers. If it is 1, this thread sees what the others did before they were
-    /// dropped.
+    /// The number of readers.
     #[inline]
     pub(crate) fn readers(&self) -> usize {
-        // Ordering: as in `Reader::is_alone`.
-        self.0.readers.load(Acquire)
+        // Ordering: Relaxed, see `RingCursor::is_alone`.
+        self.0.readers.load(Relaxed)
     }
 
     /// The statistics of the list, without the reader at a [registration](Reader::registration),

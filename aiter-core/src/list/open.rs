@@ -137,8 +137,8 @@ impl<T> ReaderCount<T> {
 impl<T> Drop for ReaderCount<T> {
     fn drop(&mut self) {
         if let Some(list) = &self.list {
-            // Ordering: Release, as of every reader that leaves; this one has read nothing.
-            list.readers.fetch_sub(1, Release);
+            // Ordering: Relaxed, because this one has read nothing.
+            list.readers.fetch_sub(1, Relaxed);
             if self.is_user {
                 list.remove_user();
             }

@@ -80,6 +80,24 @@ fn loom_the_tail_is_exact_while_readers_subscribe() {
     });
 }
 
+/// The only writer subscribes and pushes, and another thread looks at the tail.
+#[test]
+fn loom_the_tail_is_exact_while_the_only_writer_subscribes() {
+    model(|| {
+        let (mut writer, _reader) = list();
+        let observer = writer.observe();
+        let writing = thread::spawn(move || {
+            for n in 0..2 {
+                drop(writer.subscribe_exact());
+                writer.push_exclusive(n).unwrap();
+            }
+        });
+        let tail = observer.item_tail().number();
+        assert!(tail <= 2, "{tail}");
+        writing.join().unwrap();
+    });
+}
+
 /// A reader that has an item to take never seems to have none, whatever slots are skipped
 /// meanwhile.
 #[test]
