@@ -308,9 +308,13 @@ fn loom_what_a_reader_did_is_seen_when_it_is_gone() {
             does.store(1, Ordering::Relaxed);
             drop(reader);
         });
-        let is_gone = hub.readers() == 0;
-        assert!(!is_gone || did.load(Ordering::Relaxed) == 1);
+        // Spawned too, because then loom lets it come between without a preemption.
+        let looking = thread::spawn(move || {
+            let is_gone = hub.readers() == 0;
+            assert!(!is_gone || did.load(Ordering::Relaxed) == 1);
+        });
         leaving.join().unwrap();
+        looking.join().unwrap();
     });
 }
 

@@ -90,11 +90,15 @@ fn loom_reader_of_an_overwritten_item_finds_the_next() {
                 let list = list.clone();
                 thread::spawn(move || push_all(&list, 1..2))
             };
-            let (slot, lap) = (list.slot(0), Laps::<1, R>::next(0));
-            if is_published(slot.word(), lap) {
-                assert_eq!(reader.available(), [1]);
-            }
+            // Spawned too, because then loom lets it come between without a preemption.
+            let reading = thread::spawn(move || {
+                let (slot, lap) = (list.slot(0), Laps::<1, R>::next(0));
+                if is_published(slot.word(), lap) {
+                    assert_eq!(reader.available(), [1]);
+                }
+            });
             pushing.join().unwrap();
+            reading.join().unwrap();
         });
     }
     check::<1>();
