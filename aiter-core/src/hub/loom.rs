@@ -301,7 +301,8 @@ fn loom_a_lossy_reader_goes_before_it_has_its_place() {
 #[test]
 fn loom_what_a_reader_did_is_seen_when_it_is_gone() {
     model(|| {
-        let hub = push_hub::<Item, _>(skip(1));
+        // The trail stays, so the list is not drained, which would order more.
+        let hub = hub();
         let did = Arc::new(AtomicUsize::new(0));
         let (reader, does) = (hub.subscribe(), did.clone());
         let leaving = thread::spawn(move || {
