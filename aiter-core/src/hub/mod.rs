@@ -43,7 +43,10 @@ use scopeguard::guard;
 ///
 /// # Memory
 /// An item is kept until every reader has taken it, and as long as `retain` says. A hub without
-/// readers keeps nothing else: an item that is pushed then is dropped at once.
+/// readers keeps nothing else: an item that is pushed then is dropped at once. An item that `retain`
+/// gives up while a reader has still to take it stays until the whole block of up to 64 items, in
+/// which it is, has been given up. Readers that may miss items share a buffer for the largest of
+/// their `n`.
 ///
 /// # Progress
 /// Lock-free: no operation waits for another thread. See each operation's docs.
@@ -90,6 +93,10 @@ impl<T, B: HubBound> PushHub<T, B> {
     /// # Errors
     /// Gives the item back after [`stop`](Self::stop). Every reader that is not dropped receives
     /// each accepted item.
+    ///
+    /// # Panics
+    /// If the waker of a reader panics. And if readers may miss items and the clone of one panics,
+    /// which this call may make for them: they miss that item then, and it counts as missed.
     ///
     /// # Progress
     /// As [`Pusher::push`](crate::Pusher::push). If the hub retains items, this call also drops the
