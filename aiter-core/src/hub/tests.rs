@@ -369,6 +369,30 @@ fn readers_that_may_miss_items_are_woken() {
     }
 }
 
+/// Over the borders of some blocks, with a reader that sleeps at the first slot and one that reads
+/// from within its waker, as far as items are there.
+#[test]
+fn a_batch_is_pushed_whole_also_if_a_waker_panics() {
+    for retained in [0, 1, 100] {
+        let hub = retaining(retained);
+        let (mut first, mut second) = (hub.subscribe(), hub.subscribe());
+        let (wakes, waker) = Wakes::new();
+        assert!(poll(&mut first, &panicking_waker()).is_pending());
+        assert!(poll(&mut second, &waker).is_pending());
+        assert_eq!(panic_of(|| hub.push_all(0..200)), "waker");
+        assert_eq!(wakes.taken(), 1);
+        let late = hub.replay();
+        let all = Vec::from_iter(0..200);
+        assert_eq!([available(&first), available(&second)], [&*all, &*all]);
+        assert_eq!(available(&late), all[200 - retained..]);
+        // Those that come later know where they start.
+        hub.push(200).unwrap();
+        assert_eq!(take_all(&mut hub.subscribe()), []);
+        assert_eq!(available(&late).len(), retained + 1);
+        assert_eq!(take_all(&mut first).len(), 201);
+    }
+}
+
 #[test]
 fn readers_that_may_miss_items_are_woken_also_if_the_waker_of_another_panics() {
     for retain in [0, 2] {

@@ -6,6 +6,7 @@ use super::{
 };
 use crate::sync::Ordering::*;
 use core::ptr::NonNull;
+use scopeguard::{ScopeGuard, guard};
 
 /// The permission to reserve the slots of a batch. Positions have to tell all slots apart that are
 /// reserved and not published. The iterator of a batch may run any code before it is published,
@@ -80,18 +81,44 @@ impl<'a, T> Batch<'a, T> {
     #[inline]
     pub(super) fn fill(mut self, items: &mut impl Iterator<Item = T>) -> bool {
         while self.left != 0 {
-            let len = self.len_in_block();
-            while self.written < len {
-                let Some(item) = items.next() else {
-                    return false;
-                };
-                // SAFETY: the slot is reserved, and not published.
-                unsafe { Block::write(self.block, self.slot + self.written, item) };
-                self.written += 1;
+            if !self.fill_block(items) {
+                return false;
             }
-            self.publish();
-            self.wake();
+            // If a waker panics, the rest is pushed all the same: a hub numbers its items by their
+            // slots.
+            let mut rest = guard((&mut self, &mut *items), |(batch, items)| {
+                batch.fill_rest(items);
+            });
+            rest.0.wake();
+            ScopeGuard::into_inner(rest);
         }
+        true
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn fill_rest(&mut self, items: &mut impl Iterator<Item = T>) {
+        while self.left != 0 {
+            if !self.fill_block(items) {
+                return;
+            }
+        }
+        self.wake();
+    }
+
+    /// Fills the slots of one block. Returns whether there were enough items.
+    #[inline]
+    fn fill_block(&mut self, items: &mut impl Iterator<Item = T>) -> bool {
+        let len = self.len_in_block();
+        while self.written < len {
+            let Some(item) = items.next() else {
+                return false;
+            };
+            // SAFETY: the slot is reserved, and not published.
+            unsafe { Block::write(self.block, self.slot + self.written, item) };
+            self.written += 1;
+        }
+        self.publish();
         true
     }
 
