@@ -153,27 +153,30 @@ impl Judge<'_> {
                 .binary
                 .run(&model.name, round.bound, Some(switch), limit)?
             {
-                End::Failed if !round.is_new || self.passes(model, round.bound, deadline)? => {
-                    return Ok(Answer::Killed(by("")));
-                }
+                End::Failed if !round.is_new => return Ok(Answer::Killed(by(""))),
+                End::Failed => match self.without_a_switch(model, round.bound, deadline)? {
+                    End::Passed => return Ok(Answer::Killed(by(""))),
+                    // It is not known whether the switch has made it fail.
+                    End::TimedOut if deadline.is_some() => return Ok(Answer::Open),
+                    End::Failed | End::TimedOut => {}
+                },
                 End::TimedOut if hang_kills => return Ok(Answer::Killed(by("a hang of "))),
                 End::TimedOut if deadline.is_some() => return Ok(Answer::Open),
-                End::Passed | End::Failed | End::TimedOut => {}
+                End::Passed | End::TimedOut => {}
             }
         }
         Ok(Answer::Passed)
     }
 
-    /// Returns whether a model passes without a switch.
-    fn passes(
+    /// How a model ends without a switch.
+    fn without_a_switch(
         &self,
         model: &Model,
         bound: usize,
         deadline: Option<Instant>,
-    ) -> Result<bool, String> {
+    ) -> Result<End, String> {
         let limit = deadline.map_or(LONG, |it| it.saturating_duration_since(Instant::now()));
-        let end = self.binary.run(&model.name, bound, None, limit)?;
-        Ok(end == End::Passed)
+        self.binary.run(&model.name, bound, None, limit)
     }
 
     /// Records the switches that are left as survivors.
