@@ -6,7 +6,7 @@
 
 use crate::{
     Wakes,
-    checker::{Call, Model, history, linearize},
+    checker::{Call, Event, Model, history, linearize},
     race::{Clock, Work, assert_found, assert_none_found, race},
 };
 use aiter_core::{
@@ -286,6 +286,19 @@ impl Actor {
     }
 }
 
+/// The claim of a wait that is cancelled may be given back by another thread, which has the lock of
+/// the waiting pushers: at the latest when its call returns.
+fn let_others_give_back(events: &mut [Event<Step>]) {
+    let calls: Vec<_> = events.iter().map(|event| event.during).collect();
+    for event in events {
+        if matches!(event.step, Step::Cancel(_)) {
+            let (begin, end) = event.during;
+            let beside = calls.iter().filter(|call| call.0 < end && call.1 > begin);
+            event.during.1 = beside.map(|call| call.1).max().unwrap_or(end);
+        }
+    }
+}
+
 /// Random work for several threads on a list that is about full.
 fn actors(rng: &mut Rng, flaw: Flaw, threads: usize) -> (Bounded, Vec<Actor>) {
     let n = rng.usize(1..4);
@@ -353,7 +366,8 @@ fn search(flaw: Flaw, threads: usize, seed: u64, longest: Duration) -> (u64, Opt
                 .collect()
         },
         |round, mut actors| {
-            let events = history(actors.iter().flat_map(|actor| &actor.calls));
+            let mut events = history(actors.iter().flat_map(|actor| &actor.calls));
+            let_others_give_back(&mut events);
             let initial = initial.borrow_mut().take().unwrap();
             let n = initial.n;
             if linearize(initial, &events).is_none() {
