@@ -24,12 +24,12 @@ slowest=(
     push::bounded::loom::loom_subscribers_that_come_at_once_keep_to_the_limit
     push::bounded::loom::loom_two_pushers_begin_to_wait_while_two_items_are_taken
 )
-missing=$(printf '%s\n' "${slowest[@]}" | grep -vxF "$names") || true
-if [[ $missing ]]; then
-    echo "no model has one of these names: $missing"
-    next='correct the names in `slowest`'
-    exit 1
-fi
+for name in "${slowest[@]}"; do
+    if [[ $'\n'$names$'\n' != *$'\n'"$name"$'\n'* ]]; then
+        next="no model is called $name: correct the names in \`slowest\`"
+        exit 1
+    fi
+done
 export slow=" ${slowest[*]} "
 [[ ! ${AITER_LONG:-} ]] || slow=
 binary=$("${test[@]}" --no-run --message-format=json 2>/dev/null | sed -n 's/.*"executable":"\([^"]*\)".*/\1/p')

@@ -13,9 +13,11 @@ use tokio::time::{self, Instant};
 /// those of [`aiter_core`]. [`tokio::time::sleep`] is a [`Sleep`] as well, but no [`Clock`].
 ///
 /// The clock is that of the current runtime. It stands still while the runtime's time is
-/// [paused](https://docs.rs/tokio/latest/tokio/time/fn.pause.html), and advances with it. It counts from a moment long before the
-/// program was started, which is the same for all copies and runtimes. The clocks of two runtimes
-/// differ if the time of one of them was paused.
+/// [paused], and advances with it. It counts from a moment long before the program was started,
+/// which is the same for all copies and runtimes. The clocks of two runtimes differ if the time of
+/// one of them was paused.
+///
+/// [paused]: https://docs.rs/tokio/latest/tokio/time/fn.pause.html
 ///
 /// # Panics
 ///

@@ -205,10 +205,10 @@ impl ForkShared {
     #[inline(never)]
     pub(super) fn feed<T>(&self, ring: &OnceBox<Ring<T>>, writer: &Writer<T>) {
         if let Some(ring) = ring.get().filter(|_| self.owes(FEED)) {
-            // Ordering: Relaxed. A fork makes its mark after it has asked for the ring's lock, and the
-            // transfer that follows here asks for it later. So it sees the cursor of each fork whose
-            // mark this clears, and does not take the feed away from it. A fork that comes later
-            // makes the mark again.
+            // Ordering: Relaxed. A fork sets the bit after it has asked for the ring's lock, and
+            // the transfer that follows here asks for the lock later. So that transfer sees the
+            // cursor of each fork whose bit this clears, and does not take the feed away. A fork
+            // that comes later sets the bit again.
             self.owed.fetch_and(!FEED, Ordering::Relaxed);
             ring.feed_from(writer);
         }

@@ -258,7 +258,7 @@ impl<S: Stream, B: Bound> Fork<S, B> {
     /// fastest and for the slowest fork. Loads one word per fork.
     ///
     /// # Progress
-    /// Wait-free.
+    /// Lock-free: it looks again if an item was pulled meanwhile.
     ///
     /// # Example
     /// ```
@@ -293,7 +293,7 @@ impl<S: Stream> Fork<S, Wait> {
     /// one, takes an item or is dropped. Loads one word per fork.
     ///
     /// # Progress
-    /// Wait-free.
+    /// Lock-free: it looks again if an item was pulled meanwhile.
     ///
     /// # Example
     /// See [`wait`](super::bound::wait).

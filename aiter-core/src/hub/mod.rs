@@ -43,10 +43,11 @@ use scopeguard::guard;
 ///
 /// # Memory
 /// An item is kept until every reader has taken it, and as long as `retain` says. A hub without
-/// readers keeps nothing else: an item that is pushed then is dropped at once. An item that `retain`
-/// gives up while a reader has still to take it stays until the whole block of up to 64 items, in
-/// which it is, has been given up. Readers that may miss items share a buffer for the largest of
-/// their `n`.
+/// readers keeps nothing else: an item that is pushed then is dropped at once.
+///
+/// There are two exceptions. An item that `retain` gives up while a reader has still to take it
+/// stays until its whole block, of up to 64 items, has been given up. And readers that may miss
+/// items share a buffer, which holds as many items as the largest `n` among them.
 ///
 /// # Progress
 /// Lock-free: no operation waits for another thread. See each operation's docs.
@@ -95,8 +96,9 @@ impl<T, B: HubBound> PushHub<T, B> {
     /// each accepted item.
     ///
     /// # Panics
-    /// If the waker of a reader panics. And if readers may miss items and the clone of one panics,
-    /// which this call may make for them: they miss that item then, and it counts as missed.
+    /// If the waker of a reader panics; the item is pushed all the same. And if readers may miss
+    /// items, and the clone panics that this call may make for them: they miss that item and what
+    /// they have still to take before it, and count both.
     ///
     /// # Progress
     /// As [`Pusher::push`](crate::Pusher::push). If the hub retains items, this call also drops the

@@ -369,8 +369,7 @@ fn readers_that_may_miss_items_are_woken() {
     }
 }
 
-/// Over the borders of some blocks, with a reader that sleeps at the first slot and one that reads
-/// from within its waker, as far as items are there.
+/// The batch is in several blocks, and the readers sleep at its first slot.
 #[test]
 fn a_batch_is_pushed_whole_also_if_a_waker_panics() {
     for retained in [0, 1, 100] {

@@ -89,7 +89,7 @@ impl<T> List<T> {
     /// The tail at some moment during this call, exact if all subscribers are
     /// ([`Writer::subscribe_exact`]). Lock-free: it looks again if a slot was reserved meanwhile.
     fn item_tail(&self) -> ItemTail {
-        // Ordering: Acquire pairs with the Release of each reservation by a subscriber or by an only
+        // Ordering: Acquire pairs with the Release of each reservation by a subscriber or an only
         // writer: of the slots without an item that were reserved before, all but the last one are
         // found counted.
         let mut tail = self.tail.load(Acquire);

@@ -164,10 +164,10 @@ impl<T> Writer<T> {
             .unwrap_or_else(Self::ended_reader)
     }
 
-    /// Like [`subscribe`](Self::subscribe), but the [number](Reader::number) of the reader is exact,
-    /// also if others subscribe at the same time, and so is [`List::item_tail`]. All subscribers of
-    /// the list have to use this, and a batch that is pushed has to fill its slots, so that no other
-    /// slot lacks an item.
+    /// Like [`subscribe`](Self::subscribe), but the [number](Reader::number) of the reader is
+    /// exact, also if others subscribe at the same time, and so is [`List::item_tail`]. All
+    /// subscribers of the list have to use this, and a batch that is pushed has to fill its slots,
+    /// so that no other slot lacks an item.
     pub(crate) fn subscribe_exact(&self) -> Reader<T>
     where
         T: Clone + Sync,
@@ -214,8 +214,8 @@ impl<T> Writer<T> {
                 continue;
             }
             let next = reserved.wrapping_add(tail_units(1)) ^ ODD;
-            // Ordering: as in `subscribe`. Release also hands on the count of the reader, and what was
-            // found in `skipped`.
+            // Ordering: as in `subscribe`. Release also hands on the count of the reader, and what
+            // was found in `skipped`.
             match tail.compare_exchange_weak(reserved, next, AcqRel, Acquire) {
                 Ok(_) => {
                     // The exchange fails if another subscriber has counted the slot.

@@ -81,7 +81,9 @@ impl<T> Pusher<T> {
     /// never refused.
     ///
     /// # Panics
-    /// If the iterator panics. If the batches that are being pushed to this list at the same time
+    /// If the waker of a consumer panics; the rest of the batch is pushed all the same, and if the
+    /// iterator panics as well while that is done, the program aborts. If the iterator panics. If
+    /// the batches that are being pushed to this list at the same time
     /// have more items together than positions can tell apart: 2²⁶ where words have 32 bits (items
     /// of one byte can be so many), and 2⁵⁸ where they have 64.
     ///

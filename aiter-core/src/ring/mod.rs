@@ -116,7 +116,8 @@ impl<T> Combine for RingShared<T> {
 
     fn combine(&self, buffer: &mut RingBuffer<T>, requests: usize, follow_up: &mut FollowUp<T>) {
         if requests & LEFT != 0 {
-            // Ordering: Relaxed. The last cursor to leave makes a request after the others have left.
+            // Ordering: Relaxed. The last cursor to leave makes its request after all others have
+            // left.
             if self.cursors.load(Ordering::Relaxed) == 0 {
                 follow_up.feed = buffer.remove_feed(self).or(follow_up.feed.take());
             }

@@ -165,8 +165,8 @@ fn a_lossy_subscriber_that_comes_during_a_poll_sees_its_item() {
     subscriber_sees_the_item(skip(1), |item| assert_eq!(item, seen(0, 1)));
 }
 
-/// A subscriber came while the source was polled, so the ring has still to be fed for it. It leaves,
-/// and another one comes in the same way: the ring is fed for that one.
+/// A subscriber came while the source was polled, so the ring has still to be fed for it. That one
+/// leaves, and another one comes in the same way: the ring is fed for the second one.
 #[test]
 fn a_lossy_subscriber_comes_while_the_last_one_leaves() {
     large_model(|| {
